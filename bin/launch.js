@@ -1,0 +1,18 @@
+// launch.js: starts the compiled program; in a source checkout, compiles it first when it is missing or stale.
+// Not part of the program: plain JavaScript, because it has to run before there is anything compiled.
+import { existsSync } from 'node:fs';
+import module from 'node:module';
+
+const root = new URL('../', import.meta.url);
+
+/** @param {readonly string[]} prefix words put before the user's arguments: the command a short name stands for */
+export async function launch(prefix) {
+  module.enableCompileCache?.();
+  // Only a checkout has the compiler's settings; a published package carries the compiled program alone.
+  if (existsSync(new URL('tsconfig.json', root))) {
+    const { buildIfStale } = await import('../scripts/build.js');
+    buildIfStale();
+  }
+  const { main } = await import('../dist/src/cli.js');
+  await main([...prefix, ...process.argv.slice(2)]);
+}

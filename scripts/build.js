@@ -1,0 +1,58 @@
+// build.js: TypeScript -> dist/, aside and then renamed, so that no half-written program is ever started.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const dist = path.join(root, 'dist');
+
+/** Newest modification time of the sources under `dir`, in milliseconds. */
+function newestSource(dir) {
+  let newest = 0;
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    const full = path.join(dir, entry.name);
+    if (entry.isDirectory()) newest = Math.max(newest, newestSource(full));
+    else if (entry.name.endsWith('.ts')) newest = Math.max(newest, statSync(full).mtimeMs);
+  }
+  return newest;
+}
+
+/** Compiles when `dist/` is missing or older than a source of the program. */
+export function buildIfStale() {
+  const built = path.join(dist, 'src', 'cli.js');
+  if (existsSync(built) && statSync(built).mtimeMs >= newestSource(path.join(root, 'src'))) return;
+  build();
+}
+
+/** Compiles everything; throws with the compiler's messages when they are errors. */
+export function build() {
+  let tsc;
+  try {
+    const manifest = createRequire(import.meta.url).resolve('typescript/package.json');
+    tsc = path.join(path.dirname(manifest), 'bin', 'tsc');
+  } catch {
+    console.error('error: finch is not compiled and the compiler is not installed. Run: npm ci');
+    process.exit(3);
+  }
+  const aside = path.join(root, `dist-${process.pid}`);
+  rmSync(aside, { recursive: true, force: true });
+  // stdout belongs to the command that is about to run: the compiler's messages go to stderr.
+  const run = spawnSync(process.execPath, [tsc, '--outDir', aside], { cwd: root, stdio: ['ignore', 2, 2] });
+  if (run.status !== 0) {
+    rmSync(aside, { recursive: true, force: true });
+    console.error('error: finch did not compile. The messages above say where.');
+    process.exit(3);
+  }
+  rmSync(dist, { recursive: true, force: true });
+  try {
+    renameSync(aside, dist);
+  } catch (error) {
+    // Another process finished the same build in between: its result is as good as ours.
+    rmSync(aside, { recursive: true, force: true });
+    if (!existsSync(path.join(dist, 'src', 'cli.js'))) throw error;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) build();

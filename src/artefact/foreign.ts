@@ -1,0 +1,37 @@
+// foreign.ts: what can be known of a tf.LayersModel that finch did not write: its name, and where its maker left a
+// description beside it (Teachable Machine), its labels and preprocessing.
+
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fieldReader } from './json.ts';
+import type { Metadata } from './metadata.ts';
+
+/** Descriptions are short; a long one is not one. */
+const MAX_DESCRIPTION_BYTES = 1024 * 1024;
+
+/** @param folder the model's; its last part names the model */
+export async function foreignDescription(folder: string): Promise<Metadata> {
+  const name = path.basename(path.resolve(folder));
+  const text = await readFile(path.join(folder, 'metadata.json'), 'utf8').catch(() => '');
+  if (text.length > MAX_DESCRIPTION_BYTES) return { name };
+  try {
+    const field = fieldReader(JSON.parse(text), 'metadata.json');
+    if (field.string('packageName') !== '@teachablemachine/image') return { name };
+    const size = field.number('imageSize', 224);
+    return {
+      name,
+      labels: { set: 'own', names: field.strings('labels') },
+      // Its pages crop the centre square and feed p / 127.5 - 1.
+      preprocessing: {
+        size,
+        resize: size,
+        mode: 'crop',
+        interpolation: 'bilinear',
+        mean: [0.5, 0.5, 0.5],
+        std: [0.5, 0.5, 0.5],
+      },
+    };
+  } catch {
+    return { name };
+  }
+}

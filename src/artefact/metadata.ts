@@ -1,0 +1,84 @@
+// metadata.ts: what finch keeps in a model's `userDefinedMetadata`, written and read back with every field checked.
+
+import { AppError } from '../util/errors.ts';
+import { INTERPOLATIONS, RESIZE_MODES, type Preprocessing, type Rgb } from '../util/preprocessing.ts';
+import type { FieldReader } from './json.ts';
+import type { LabelSource, Model, Provenance } from './model.ts';
+
+/** Counts up when a reader of the former shape would misread the new one. */
+const VERSION = 1;
+
+/** Sides of pictures beyond this are a mistake, not a network. */
+const MAX_SIDE = 4096;
+
+/** Everything of a model but its graph and weights. */
+export type Metadata = Omit<Model, 'graph' | 'weights'> & {
+  /** sha256 of each weight file; what `models verify` compares. */
+  readonly shards?: Readonly<Record<string, string>>;
+};
+
+export function metadataJson({ name, ...rest }: Metadata): object {
+  return { finch: { version: VERSION, name, ...rest } };
+}
+
+/** @param field `userDefinedMetadata.finch`. @throws AppError MODEL_INVALID */
+export function readMetadata(field: FieldReader): Metadata {
+  const version = field.number('version');
+  if (version !== VERSION) {
+    throw new AppError(
+      'MODEL_UNSUPPORTED',
+      `${field.where}: version ${version}, this finch reads ${VERSION}. Update finch.`,
+    );
+  }
+  return {
+    name: field.string('name'),
+    ...(field.has('preprocessing') && { preprocessing: readPreprocessing(field.object('preprocessing')) }),
+    ...(field.has('labels') && { labels: readLabels(field.object('labels')) }),
+    ...(field.has('architecture') && { architecture: field.string('architecture') }),
+    ...(field.has('classifier') && { classifier: field.string('classifier') }),
+    ...(field.has('provenance') && { provenance: readProvenance(field.object('provenance')) }),
+    ...(field.has('shards') && { shards: readHashes(field.object('shards')) }),
+  };
+}
+
+function readPreprocessing(field: FieldReader): Preprocessing {
+  const preprocessing = {
+    size: field.number('size'),
+    resize: field.number('resize'),
+    mode: oneOf(field, 'mode', RESIZE_MODES),
+    interpolation: oneOf(field, 'interpolation', INTERPOLATIONS),
+    mean: field.numbers('mean', 3) as unknown as Rgb,
+    std: field.numbers('std', 3) as unknown as Rgb,
+  };
+  const sides = [preprocessing.size, preprocessing.resize];
+  if (!sides.every((side) => Number.isSafeInteger(side) && side >= 1 && side <= MAX_SIDE)) {
+    throw new AppError('MODEL_INVALID', `${field.where}: sides must be whole numbers from 1 to ${MAX_SIDE}`);
+  }
+  if (!preprocessing.std.every((value) => value > 0)) {
+    throw new AppError('MODEL_INVALID', `${field.where}.std: expected numbers above 0`);
+  }
+  return preprocessing;
+}
+
+function readLabels(field: FieldReader): LabelSource {
+  return oneOf(field, 'set', ['imagenet', 'own'] as const) === 'imagenet'
+    ? { set: 'imagenet' }
+    : { set: 'own', names: field.strings('names') };
+}
+
+function readProvenance(field: FieldReader): Provenance {
+  const optional = ['sha256', 'licence', 'changes'] as const;
+  const present = optional.filter((key) => field.has(key)).map((key) => [key, field.string(key)]);
+  return { source: field.string('source'), ...Object.fromEntries(present) };
+}
+
+function readHashes(field: FieldReader): Readonly<Record<string, string>> {
+  return Object.fromEntries(field.keys().map((key) => [key, field.string(key)]));
+}
+
+function oneOf<T extends string>(field: FieldReader, key: string, values: readonly T[]): T {
+  const received = field.string(key);
+  const found = values.find((value) => value === received);
+  if (found) return found;
+  throw new AppError('MODEL_INVALID', `${field.where}.${key}: expected ${values.join(' or ')}, received '${received}'`);
+}

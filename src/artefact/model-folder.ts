@@ -1,0 +1,172 @@
+// model-folder.ts: a model on disk, a tf.LayersModel folder: model.json and its shards, read and written whole.
+
+import { open, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { weightName, type Graph, type Weight, type WeightRole, type Weights } from '../graph/layers.ts';
+import { inferShapes, weightShapes } from '../graph/shapes.ts';
+import { AppError, messageOf, systemCode } from '../util/errors.ts';
+import { writeFolderAtomic } from '../util/files.ts';
+import { formatShape, sameShape } from '../util/shape.ts';
+import { foreignDescription } from './foreign.ts';
+import { fieldReader, type FieldReader } from './json.ts';
+import { graphOf } from './keras-read.ts';
+import { topologyOf } from './keras-write.ts';
+import { metadataJson, readMetadata, type Metadata } from './metadata.ts';
+import type { Model } from './model.ts';
+import { hashShards, readShards, writeShards, type StoredDtype } from './shards.ts';
+
+/** Topologies are text of a few hundred kilobytes; the bound keeps JSON.parse from eating all memory. */
+const MAX_JSON_BYTES = 64 * 1024 * 1024;
+
+export interface WriteModelOptions {
+  readonly dtype: StoredDtype;
+  /** Adds what belongs to a folder beside the model itself: licences, labels. */
+  readonly extra?: (folder: string) => Promise<void>;
+}
+
+/** Writes or replaces a model folder, whole or not at all. @throws AppError WRITE_FAILED */
+export async function writeModelFolder(
+  folder: string,
+  model: Model,
+  { dtype, extra }: WriteModelOptions,
+): Promise<void> {
+  const { graph, weights, ...metadata } = model;
+  await writeFolderAtomic(folder, async (aside) => {
+    // Variances span many orders of magnitude and cost little: they stay float32.
+    const manifest = await writeShards(aside, weights, dtype, (name) => name.endsWith('/moving_variance'));
+    const shards = await hashShards(aside, manifest.flatMap((group) => group.paths));
+    const json = {
+      format: 'layers-model',
+      generatedBy: 'finch',
+      convertedBy: null,
+      modelTopology: topologyOf(graph),
+      weightsManifest: manifest,
+      userDefinedMetadata: metadataJson({ ...metadata, shards }),
+    };
+    await writeFile(path.join(aside, 'model.json'), `${JSON.stringify(json)}\n`, { flush: true });
+    await extra?.(aside);
+  });
+}
+
+/**
+ * Reads a model folder, finch's own or a foreign tf.LayersModel.
+ * @throws AppError MODEL_NOT_FOUND, MODEL_INVALID, MODEL_UNSUPPORTED
+ */
+export async function readModelFolder(folder: string): Promise<Model> {
+  const json = await readModelJson(folder);
+  const description = await describe(folder, json);
+  const { graph, rescaling } = graphOf(json.raw('modelTopology'), description.name);
+  const { shards: _, ...metadata } = description;
+  const stored = await readShards(folder, json.objects('weightsManifest'));
+  const weights = assignWeights(graph, stored, folder);
+  const preprocessing = metadata.preprocessing ?? (rescaling && wholePicture(graph, rescaling));
+  return { ...metadata, graph, weights, ...(preprocessing && { preprocessing }) };
+}
+
+/** What a folder says of itself, without its weights. */
+export async function readModelMetadata(folder: string): Promise<Metadata & { readonly graph: Graph }> {
+  const json = await readModelJson(folder);
+  const metadata = await describe(folder, json);
+  return { ...metadata, graph: graphOf(json.raw('modelTopology'), metadata.name).graph };
+}
+
+/** Compares every shard with the checksum that was recorded when the folder was written; returns what differs. */
+export async function verifyModelFolder(folder: string): Promise<readonly string[]> {
+  const json = await readModelJson(folder);
+  const { shards } = await describe(folder, json);
+  await readModelFolder(folder);
+  if (!shards) return [];
+  const actual = await hashShards(folder, json.objects('weightsManifest').flatMap((group) => group.strings('paths')));
+  return Object.entries(shards)
+    .filter(([name, hash]) => actual[name] !== hash)
+    .map(([name, hash]) => `${name}: sha256 is ${actual[name]?.slice(0, 12) ?? 'missing'}, expected ${hash.slice(0, 12)}`);
+}
+
+async function readModelJson(folder: string): Promise<FieldReader> {
+  const file = path.join(folder, 'model.json');
+  let text: string;
+  try {
+    const { size } = await stat(file);
+    if (size > MAX_JSON_BYTES) {
+      throw new AppError('MODEL_INVALID', `${file} is ${size} bytes, more than ${MAX_JSON_BYTES}`);
+    }
+    const handle = await open(file);
+    text = await handle.readFile('utf8').finally(() => handle.close());
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    const problem = systemCode(error) === 'ENOENT' ? 'has no model.json' : `cannot be read: ${messageOf(error)}`;
+    throw new AppError('MODEL_NOT_FOUND', `${folder} ${problem}; expected a tf.LayersModel folder`, { cause: error });
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    throw new AppError('MODEL_INVALID', `${file} is not JSON: ${messageOf(error)}`, { cause: error });
+  }
+  const json = fieldReader(parsed, file);
+  if (json.string('format', 'layers-model') !== 'layers-model' || !json.has('modelTopology')) {
+    throw new AppError(
+      'MODEL_UNSUPPORTED',
+      `${file} is a ${json.string('format', 'model without topology')}; finch reads layers-model (convert with tensorflowjs_converter --output_format=tfjs_layers_model)`,
+    );
+  }
+  return json;
+}
+
+async function describe(folder: string, json: FieldReader): Promise<Metadata> {
+  const user = json.has('userDefinedMetadata') ? json.object('userDefinedMetadata') : undefined;
+  if (user?.has('finch')) return readMetadata(user.object('finch'));
+  return foreignDescription(folder);
+}
+
+/** A foreign network that rescales its own pixels takes them as they are: the whole picture at its size. */
+function wholePicture(
+  graph: Graph,
+  { mean, std }: NonNullable<ReturnType<typeof graphOf>['rescaling']>,
+): NonNullable<Model['preprocessing']> {
+  const input = graph.layers.find((layer) => layer.name === graph.input);
+  const size = input?.kind === 'input' ? input.shape[0]! : 224;
+  return { size, resize: size, mode: 'crop', interpolation: 'bilinear', mean, std };
+}
+
+/** Other names that converters give to the same role. */
+const ROLE_ALIASES: Readonly<Partial<Record<WeightRole, readonly string[]>>> = {
+  depthwise_kernel: ['kernel'],
+};
+
+/**
+ * Gives every layer its weights: each found once, of the right shape.
+ * Names may carry a nested model's prefix, or `:0`; a layer with its own activation ends in `/linear` here.
+ */
+function assignWeights(graph: Graph, stored: Weights, folder: string): Weights {
+  const byTail = new Map<string, Weight | 'ambiguous'>();
+  for (const [name, weight] of stored) {
+    const tail = name.replace(/:0$/, '').split('/').slice(-2).join('/');
+    byTail.set(tail, byTail.has(tail) ? 'ambiguous' : weight);
+  }
+  const shapes = inferShapes(graph);
+  const weights = new Map<string, Weight>();
+  for (const layer of graph.layers) {
+    const [input] = layer.inputs;
+    for (const [role, shape] of weightShapes(layer, input === undefined ? undefined : shapes.get(input))) {
+      const name = layer.name.replace(/\/linear$/, '');
+      const names = [role, ...(ROLE_ALIASES[role] ?? [])].map((alias) => `${name}/${alias}`);
+      const tails = names.map((full) => full.split('/').slice(-2).join('/'));
+      const found = [...names.map((full) => stored.get(full)), ...tails.map((tail) => byTail.get(tail))].find(Boolean);
+      if (!found || found === 'ambiguous') {
+        throw new AppError(
+          'MODEL_INVALID',
+          `${folder}: ${found ? 'several weights could be' : 'the manifest lacks'} '${names[0]!}'`,
+        );
+      }
+      if (!sameShape(found.shape, shape)) {
+        throw new AppError(
+          'MODEL_INVALID',
+          `${folder}: '${names[0]!}' is ${formatShape(found.shape)}, the topology expects ${formatShape(shape)}`,
+        );
+      }
+      weights.set(weightName(layer.name, role), found);
+    }
+  }
+  return weights;
+}

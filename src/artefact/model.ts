@@ -1,0 +1,40 @@
+// model.ts: a model as finch holds it: a network, its weights, and all that is needed to use it and to trust it.
+
+import type { Activation, Graph, Weights } from '../graph/layers.ts';
+import type { Preprocessing } from '../util/preprocessing.ts';
+
+/** Class names: a set known by name, or the model's own in the order of its outputs. */
+export type LabelSource =
+  { readonly set: 'imagenet' } | { readonly set: 'own'; readonly names: readonly string[] };
+
+/** Where weights came from and under which terms. */
+export interface Provenance {
+  readonly source: string;
+  readonly sha256?: string;
+  readonly licence?: string;
+  /** What was done to them on the way. */
+  readonly changes?: string;
+}
+
+export interface Model {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly weights: Weights;
+  /** Absent in foreign models that do not say. */
+  readonly preprocessing?: Preprocessing;
+  readonly labels?: LabelSource;
+  readonly architecture?: string;
+  /** The layer whose input is the picture's embedding, and which a new head replaces. */
+  readonly classifier?: string;
+  readonly provenance?: Provenance;
+}
+
+/** What the network's last layer has already done to its outputs: a second softmax must not follow a first. */
+export function outputActivation(graph: Graph): Activation {
+  const last = graph.layers.find((layer) => layer.name === graph.output);
+  if (last?.kind === 'activation') return last.activation;
+  if (last?.kind === 'reshape' || last?.kind === 'flatten' || last?.kind === 'dropout') {
+    return outputActivation({ ...graph, output: last.inputs[0] });
+  }
+  return 'linear';
+}

@@ -1,0 +1,220 @@
+// shards.ts: the weights of a tf.LayersModel: a manifest of names, shapes and types over files of bytes, read and written.
+
+import { open, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Weight, Weights } from '../graph/layers.ts';
+import { AppError, systemCode } from '../util/errors.ts';
+import { float16ToFloat32, float32ToFloat16 } from '../util/float16.ts';
+import { sha256OfFile } from '../util/files.ts';
+import { elementCount, formatShape } from '../util/shape.ts';
+import type { FieldReader } from './json.ts';
+
+export type StoredDtype = 'float32' | 'float16';
+
+/** The customary size of a shard, in bytes: what a browser's cache takes without complaint. */
+const SHARD_BYTES = 4 * 1024 * 1024;
+
+/** More than any image classifier holds; keeps a lying manifest from asking for all memory. */
+const MAX_WEIGHT_BYTES = 8 * 1024 ** 3;
+
+interface ManifestGroup {
+  readonly paths: readonly string[];
+  readonly weights: readonly object[];
+}
+
+/**
+ * Writes the shards into `folder` and returns the `weightsManifest` for model.json.
+ * @param keepFloat32 weights for which float16 is too coarse, such as batch norm's statistics
+ */
+export async function writeShards(
+  folder: string,
+  weights: Weights,
+  dtype: StoredDtype,
+  keepFloat32: (name: string) => boolean = () => false,
+): Promise<readonly ManifestGroup[]> {
+  const entries = [...weights].map(([name, weight]) => {
+    const half = dtype === 'float16' && !keepFloat32(name);
+    return { name, weight, half, bytes: weight.data.length * (half ? 2 : 4) };
+  });
+  const total = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+  const count = Math.max(1, Math.ceil(total / SHARD_BYTES));
+  const paths = Array.from({ length: count }, (_, i) => `group1-shard${i + 1}of${count}.bin`);
+
+  let shard = new Uint8Array(Math.min(SHARD_BYTES, total));
+  let used = 0;
+  let written = 0;
+  const flush = async () => {
+    await writeFile(path.join(folder, paths[written]!), shard.subarray(0, used), { flush: true });
+    written += 1;
+    used = 0;
+  };
+  for (const { weight, half } of entries) {
+    const values = half ? float32ToFloat16(weight.data) : weight.data;
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    for (let at = 0; at < bytes.length;) {
+      const part = bytes.subarray(at, at + shard.length - used);
+      shard.set(part, used);
+      used += part.length;
+      at += part.length;
+      if (used === SHARD_BYTES) await flush();
+    }
+  }
+  if (used > 0 || written === 0) await flush();
+  shard = new Uint8Array(0);
+  return [
+    {
+      paths,
+      weights: entries.map(({ name, weight, half }) => ({
+        name,
+        shape: weight.shape,
+        dtype: 'float32',
+        ...(half && { quantization: { dtype: 'float16', original_dtype: 'float32' } }),
+      })),
+    },
+  ];
+}
+
+/** @throws AppError MODEL_INVALID when a shard is missing or short, or the manifest does not add up */
+export async function readShards(folder: string, manifest: readonly FieldReader[]): Promise<Weights> {
+  const weights = new Map<string, Weight>();
+  for (const group of manifest) {
+    const specs = group.objects('weights').map(weightSpec);
+    const total = specs.reduce((sum, spec) => sum + spec.bytes, 0);
+    if (total > MAX_WEIGHT_BYTES) {
+      throw new AppError(
+        'MODEL_INVALID',
+        `${folder}: the manifest asks for ${total} bytes of weights, more than ${MAX_WEIGHT_BYTES}`,
+      );
+    }
+    const bytes = await readFiles(folder, group.strings('paths'), total);
+    let at = 0;
+    for (const spec of specs) {
+      if (weights.has(spec.name)) {
+        throw new AppError('MODEL_INVALID', `${folder}: the weight '${spec.name}' stands twice in the manifest`);
+      }
+      weights.set(spec.name, { shape: spec.shape, data: spec.decode(bytes.subarray(at, at + spec.bytes)) });
+      at += spec.bytes;
+    }
+  }
+  return weights;
+}
+
+/** sha256 of every shard by file name: what `models verify` compares. */
+export async function hashShards(
+  folder: string,
+  paths: readonly string[],
+): Promise<Readonly<Record<string, string>>> {
+  const hashes: Record<string, string> = {};
+  for (const name of paths) {
+    hashes[name] = await sha256OfFile(shardPath(folder, name)).catch(missing(folder, name));
+  }
+  return hashes;
+}
+
+interface WeightSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+  readonly decode: (bytes: Uint8Array) => Float32Array;
+}
+
+function weightSpec(field: FieldReader): WeightSpec {
+  const name = field.string('name');
+  const shape = field.numbers('shape');
+  const count = elementCount(shape);
+  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || !Number.isSafeInteger(count)) {
+    throw new AppError('MODEL_INVALID', `weight '${name}': the shape ${formatShape(shape)} is impossible`);
+  }
+  const quantization = field.has('quantization') ? field.object('quantization') : undefined;
+  const stored = quantization ? quantization.string('dtype') : field.string('dtype');
+  switch (stored) {
+    case 'float32':
+      return { name, shape, bytes: count * 4, decode: float32s };
+    case 'float16':
+      return { name, shape, bytes: count * 2, decode: (b) => float16ToFloat32(new Uint16Array(aligned(b, 2))) };
+    case 'uint8':
+    case 'uint16': {
+      if (!quantization) break;
+      // The affine quantisation of the format: value = stored x scale + min.
+      const scale = quantization.number('scale');
+      const min = quantization.number('min');
+      const width = stored === 'uint8' ? 1 : 2;
+      const decode = (b: Uint8Array) =>
+        Float32Array.from(width === 1 ? b : new Uint16Array(aligned(b, 2)), (q) => q * scale + min);
+      return { name, shape, bytes: count * width, decode };
+    }
+    case 'int32':
+      return { name, shape, bytes: count * 4, decode: (b) => Float32Array.from(new Int32Array(aligned(b, 4))) };
+    default:
+  }
+  throw new AppError(
+    'MODEL_UNSUPPORTED',
+    `weight '${name}' is stored as ${stored}; finch reads float32, float16, int32 and quantised uint8, uint16`,
+  );
+}
+
+/** A view where the bytes happen to be aligned: float32 models are large and need no second copy. */
+function float32s(bytes: Uint8Array): Float32Array {
+  if (bytes.byteOffset % 4 !== 0) return new Float32Array(aligned(bytes, 4));
+  return new Float32Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / 4);
+}
+
+/** The bytes in a buffer of their own, because typed arrays want alignment. */
+function aligned(bytes: Uint8Array, size: number): ArrayBuffer {
+  if (bytes.byteLength % size !== 0) throw new Error('a weight is not a whole number of elements');
+  return bytes.slice().buffer;
+}
+
+async function readFiles(folder: string, paths: readonly string[], total: number): Promise<Uint8Array> {
+  let bytes = 0;
+  for (const name of paths) bytes += await shardSize(folder, name);
+  if (bytes !== total) {
+    throw new AppError(
+      'MODEL_INVALID',
+      `${folder}: ${paths.length === 1 ? paths[0]! : `the ${paths.length} shards`} hold ${bytes} bytes, ` +
+        `the manifest promises ${total}. Copy the folder again, or: finch models pull`,
+    );
+  }
+  const result = new Uint8Array(total);
+  let at = 0;
+  for (const name of paths) {
+    const handle = await openShard(folder, name);
+    try {
+      for (;;) {
+        const { bytesRead } = await handle.read(result, at, Math.min(result.length - at, 2 ** 30));
+        at += bytesRead;
+        if (bytesRead === 0 || at === result.length) break;
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+  return result;
+}
+
+/** Shards lie beside model.json and nowhere else: a model must not make finch read other files. */
+function shardPath(folder: string, name: string): string {
+  if (name === '' || name === '.' || name === '..' || /[/\\\0]/.test(name)) {
+    throw new AppError('MODEL_INVALID', `${folder}: the shard '${name}' does not lie in the model's folder`);
+  }
+  return path.join(folder, name);
+}
+
+async function shardSize(folder: string, name: string): Promise<number> {
+  const found = await stat(shardPath(folder, name)).catch(missing(folder, name));
+  if (!found.isFile()) throw new AppError('MODEL_INVALID', `${folder}: the shard '${name}' is no file`);
+  return found.size;
+}
+
+function openShard(folder: string, name: string) {
+  return open(shardPath(folder, name)).catch(missing(folder, name));
+}
+
+const missing = (folder: string, name: string) => (error: unknown) => {
+  if (systemCode(error) !== 'ENOENT') throw error;
+  throw new AppError(
+    'MODEL_INVALID',
+    `${folder}: the shard ${name} is missing. Copy the folder again, or: finch models pull`,
+    { cause: error },
+  );
+};

@@ -1,0 +1,184 @@
+// classify.ts: pictures in, their classes out. Wires the stages; no arithmetic but the softmax.
+
+import { outputActivation } from '../artefact/model.ts';
+import type { ClassifyConfig } from '../config.ts';
+import { imageReferences } from '../images/source.ts';
+import { imagenetLabels, readLabelFile, type Labels } from '../labels.ts';
+import type { ClassifiedImage, ClassifyResult, Prediction } from '../report/prediction.ts';
+import { createWriter } from '../report/writer.ts';
+import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
+import { statusLine } from '../util/progress.ts';
+import { batched } from '../util/streams.ts';
+import { loadImages, loadModel, type LoadedImage, type LoadedModel } from './loading.ts';
+import { note, write, type Output } from './output.ts';
+import { figureCollector } from './figure.ts';
+
+const DEFAULT_TOPK = 3;
+
+/** Pictures in one run when the user does not say: beyond it the CPU gains nothing. */
+const DEFAULT_BATCH = 4;
+
+/** A picture does not wait longer than this for others to share a run with, in milliseconds. */
+const BATCH_PATIENCE_MS = 30;
+
+export async function classify(config: ClassifyConfig, output: Output): Promise<ExitCodeValue> {
+  const loaded = await loadModel(config, output);
+  const { model, engine, predictor, preprocessing } = loaded;
+  const classes = classCount(loaded);
+  const topk = checkedTopk(config.topk, classes, model.name);
+  const labels = await labelsFor(config, loaded, classes, output);
+  note(output, `${model.name} on ${engine.description}`);
+
+  const languages = 'languages' in config.labels ? config.labels.languages : (['en', 'zh'] as const);
+  const writer = createWriter(config.format, {
+    columns: output.stdout.columns ?? 100,
+    colour: output.stdout.isTTY && output.stdout.hasColors(),
+    labels: languages,
+  });
+  const figures = config.figure && figureCollector(config.figure, languages);
+  const status = statusLine(output.stderr);
+  const images = loadImages(
+    imageReferences(config.inputs, output.stdin),
+    config,
+    preprocessing,
+    figures !== undefined,
+  );
+  const started = performance.now();
+  let done = 0;
+  let failed = 0;
+  try {
+    await write(output.stdout, writer.begin());
+    for await (const group of batched(images, config.batchSize ?? DEFAULT_BATCH, BATCH_PATIENCE_MS)) {
+      const probabilities = await runGroup(group, loaded);
+      for (const [i, image] of group.entries()) {
+        const result = resultOf(image, probabilities[i], { model: model.name, labels, topk, config });
+        if ('error' in result) failed += 1;
+        else await figures?.add(result, 'original' in image ? image.original : undefined);
+        status.clear();
+        await write(output.stdout, writer.result(result));
+      }
+      done += group.length;
+      const rate = (done / (performance.now() - started)) * 1000;
+      if (!output.stdout.isTTY) status.update(`${done} pictures, ${rate.toFixed(1)}/s${failed ? `, ${failed} failed` : ''}`);
+      if (output.signal.aborted) break;
+    }
+    status.clear();
+    await write(output.stdout, writer.end());
+    const drawn = await figures?.save();
+    if (drawn !== undefined) note(output, drawn);
+  } finally {
+    status.clear();
+    await predictor.dispose();
+  }
+  if (output.signal.aborted) return ExitCode.interrupted;
+  if (failed > 0) note(output, `${failed} of ${done} pictures failed; their rows say why`);
+  return failed > 0 ? ExitCode.partial : ExitCode.ok;
+}
+
+/** Length of the network's output vector. */
+function classCount({ model, predictor }: LoadedModel): number {
+  const [shape] = predictor.outputShapes;
+  if (shape?.length === 1) return shape[0]!;
+  throw new AppError(
+    'MODEL_UNSUPPORTED',
+    `${model.name} puts out [${shape?.join(',')}], a classifier puts out one number a class`,
+  );
+}
+
+function checkedTopk(topk: number | undefined, classes: number, name: string): number {
+  if (topk !== undefined && topk > classes) {
+    throw new AppError('USAGE', `--topk must be at most ${classes}, the classes of ${name}, received ${topk}`);
+  }
+  return topk ?? Math.min(DEFAULT_TOPK, classes);
+}
+
+async function labelsFor(
+  config: ClassifyConfig,
+  { model }: LoadedModel,
+  classes: number,
+  output: Output,
+): Promise<Labels> {
+  const own = await ownLabels(model, classes, output);
+  if ('file' in config.labels) {
+    const given = await readLabelFile(config.labels.file, classes);
+    return given.map((label, i) => (own[i]?.id !== undefined ? { id: own[i].id, ...label } : label));
+  }
+  if (config.labels.languages.includes('zh')) return own;
+  return own.map(({ labelZh: _, ...rest }) => rest);
+}
+
+async function ownLabels(model: LoadedModel['model'], classes: number, output: Output): Promise<Labels> {
+  if (model.labels?.set === 'own') {
+    const { names } = model.labels;
+    if (names.length === classes) return names.map((label) => ({ label }));
+    throw new AppError('MODEL_INVALID', `${model.name} has ${classes} classes and ${names.length} labels`);
+  }
+  if (classes === 1000) {
+    if (!model.labels) note(output, `${model.name} has no labels; its 1000 classes are taken for ImageNet's`);
+    return imagenetLabels();
+  }
+  if (model.labels) throw new AppError('MODEL_INVALID', `${model.name} has ${classes} classes, ImageNet has 1000`);
+  note(output, `${model.name} has no labels; give them with --labels FILE`);
+  return Array.from({ length: classes }, (_, i) => ({ label: `class ${i}` }));
+}
+
+/** Class probabilities of each readable picture of a group; undefined for the others. */
+async function runGroup(
+  group: readonly LoadedImage[],
+  { model, predictor, preprocessing: { size } }: LoadedModel,
+): Promise<readonly (Float64Array | undefined)[]> {
+  const readable = group.filter((image) => 'pixels' in image);
+  if (readable.length === 0) return [];
+  const bytes = size * size * 3;
+  const data = new Uint8Array(readable.length * bytes);
+  readable.forEach(({ pixels }, i) => data.set(pixels, i * bytes));
+  const [scores] = await predictor.run({ data, count: readable.length, height: size, width: size });
+  const classes = scores!.data.length / readable.length;
+  const activated = ['softmax', 'sigmoid'].includes(outputActivation(model.graph));
+  let next = 0;
+  return group.map((image) => {
+    if (!('pixels' in image)) return undefined;
+    const row = scores!.data.subarray(next * classes, ++next * classes);
+    return activated ? Float64Array.from(row) : softmax(row);
+  });
+}
+
+/** exp(x) / sum exp(x), shifted by the largest so that nothing overflows. */
+function softmax(logits: Float32Array): Float64Array {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const result = Float64Array.from(logits, (x) => Math.exp(x - largest));
+  const sum = result.reduce((a, b) => a + b, 0);
+  return result.map((x) => x / sum);
+}
+
+interface Naming {
+  readonly model: string;
+  readonly labels: Labels;
+  readonly topk: number;
+  readonly config: ClassifyConfig;
+}
+
+function resultOf(
+  image: LoadedImage,
+  probabilities: Float64Array | undefined,
+  { model, labels, topk, config }: Naming,
+): ClassifyResult {
+  if ('error' in image) {
+    return { file: image.file, error: { code: image.error.code, message: image.error.message } };
+  }
+  const predictions = topIndices(probabilities!, topk)
+    .filter((index) => probabilities![index]! >= config.threshold)
+    .map((index, i): Prediction => ({
+      rank: i + 1,
+      index,
+      ...labels[index]!,
+      probability: probabilities![index]!,
+    }));
+  return { file: image.file, model, predictions } satisfies ClassifiedImage;
+}
+
+/** Indices of the `count` largest values, largest first; of equals, the lower index first. */
+export function topIndices(values: Float64Array, count: number): readonly number[] {
+  const indices = Array.from(values.keys());
+  return indices.sort((a, b) => values[b]! - values[a]! || a - b).slice(0, count);
+}

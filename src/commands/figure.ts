@@ -1,0 +1,51 @@
+// figure.ts: gathers what `--figure` shows while pictures are classified, and writes the file at the end.
+
+import type { FigureFormat, Language } from '../config.ts';
+import { encodeThumbnail, renderSvg } from '../images/decode.ts';
+import type { Pixels } from '../images/resize.ts';
+import type { FigurePanel } from '../report/figure.ts';
+import type { ClassifiedImage } from '../report/prediction.ts';
+import { writeFileAtomic } from '../util/files.ts';
+
+/** More panels than these make a page that nobody scrolls and a picture that no viewer opens. */
+const MAX_PANELS = { html: 500, svg: 50, png: 50 } as const satisfies Record<FigureFormat, number>;
+
+/** Longest side of the picture in a panel, in pixels: sharp at twice the size it is drawn. */
+const PICTURE_SIDE = 640;
+
+/** Pixels for each unit of the drawing: crisp on dense screens and in print. */
+const PNG_SCALE = 2;
+
+export interface FigureCollector {
+  add(result: ClassifiedImage, picture: Pixels | undefined): Promise<void>;
+  /** Writes the figure and says what was done; undefined when there was nothing to draw. */
+  save(): Promise<string | undefined>;
+}
+
+export function figureCollector(
+  { file, format }: { readonly file: string; readonly format: FigureFormat },
+  labels: readonly Language[],
+): FigureCollector {
+  const panels: FigurePanel[] = [];
+  let left = 0;
+  return {
+    async add(result, picture) {
+      if (!picture) return;
+      if (panels.length >= MAX_PANELS[format]) {
+        left += 1;
+        return;
+      }
+      const { jpeg, width, height } = await encodeThumbnail(picture, PICTURE_SIDE);
+      const dataUri = `data:image/jpeg;base64,${jpeg.toString('base64')}`;
+      panels.push({ ...result, picture: { dataUri, width, height } });
+    },
+    async save() {
+      if (panels.length === 0) return undefined;
+      const { figureHtml, figureSvg } = await import('../report/figure.ts');
+      const text = format === 'html' ? figureHtml(panels, { labels }) : await figureSvg(panels, { labels });
+      await writeFileAtomic(file, format === 'png' ? await renderSvg(text, PNG_SCALE) : text);
+      const rest = left > 0 ? ` (the first ${panels.length} pictures; ${left} more are not drawn)` : '';
+      return `figure: ${file}${rest}`;
+    },
+  };
+}

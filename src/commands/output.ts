@@ -1,0 +1,35 @@
+// output.ts: how a command reaches its user: results to stdout, everything else to stderr. cli.ts gives it the streams.
+
+import { once } from 'node:events';
+import { writeFailed } from '../util/files.ts';
+import { systemCode } from '../util/errors.ts';
+
+/** Thrown when the reader of stdout has gone (`| head`): there is nobody to tell, and nothing wrong. */
+export class ReaderGone extends Error {
+  override readonly name = 'ReaderGone';
+}
+
+export interface Output {
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  readonly stdin: NodeJS.ReadStream;
+  /** Aborted at Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** Writes and waits until the stream takes more. @throws ReaderGone, AppError WRITE_FAILED */
+export async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  if (text === '') return;
+  await new Promise<void>((resolve, reject) => {
+    stream.write(text, (error) => {
+      if (!error) resolve();
+      else reject(systemCode(error) === 'EPIPE' ? new ReaderGone() : writeFailed('the result', error));
+    });
+  });
+  if (stream.writableNeedDrain) await once(stream, 'drain');
+}
+
+/** A remark for people. */
+export function note(output: Output, text: string): void {
+  output.stderr.write(`${text}\n`);
+}

@@ -1,0 +1,65 @@
+// engine.ts: what every engine offers: a graph with its weights goes in, numbers come out. No engine's own types pass here.
+//
+// Outputs are named when a model is loaded, not at each run: an engine compiles once for exactly those, and may let go of
+// the weights it was given.
+
+import type { Graph, Weights } from '../graph/layers.ts';
+import type { Rgb } from '../util/preprocessing.ts';
+import type { Shape } from '../util/shape.ts';
+
+export const ENGINE_NAMES = ['onnx', 'tfjs'] as const;
+export type EngineName = (typeof ENGINE_NAMES)[number];
+
+export const DEVICES = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
+export type Device = (typeof DEVICES)[number];
+
+/** What an engine needs of a model: how pixels become numbers, and the network. */
+export interface EngineModel {
+  readonly graph: Graph;
+  readonly weights: Weights;
+  /** Applied by the engine to pixels scaled to 0…1, as the network's first step. */
+  readonly mean: Rgb;
+  readonly std: Rgb;
+}
+
+export interface LoadOptions {
+  /** Layers whose outputs `run` returns, in this order; the graph's output by default. */
+  readonly outputs?: readonly string[];
+  /** `[H,W]` of the pictures to come; the graph's own by default. */
+  readonly size?: readonly [height: number, width: number];
+}
+
+/** Pixels, `[N,H,W,3]` uint8, RGB. */
+export interface Batch {
+  readonly data: Uint8Array;
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Numbers with the batch as first axis, channel-last: `[N,C]` or `[N,H,W,C]` float32. */
+export interface Tensor {
+  readonly data: Float32Array;
+  readonly shape: Shape;
+}
+
+export interface Predictor {
+  /** Shapes of the outputs, without the batch. */
+  readonly outputShapes: readonly Shape[];
+  /** One tensor for each output named at loading. Calls may overlap. */
+  run(batch: Batch): Promise<readonly Tensor[]>;
+  dispose(): Promise<void>;
+}
+
+export interface Engine {
+  readonly name: EngineName;
+  readonly device: Device;
+  /** For people: `onnxruntime 1.30.0 on cpu, 2 threads`. */
+  readonly description: string;
+  load(model: EngineModel, options?: LoadOptions): Promise<Predictor>;
+}
+
+/** An engine that can be used, or why it cannot: a value until somebody asks for it by name. */
+export type EngineAvailability =
+  | { readonly available: true; readonly engine: Engine }
+  | { readonly available: false; readonly reason: string };

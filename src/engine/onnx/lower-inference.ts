@@ -1,0 +1,408 @@
+// lower-inference.ts: a graph -> an ONNX model that computes it. Pixels enter as uint8 [N,H,W,3]; batch norm is folded into
+// the convolution before it, padding into the window after it; pictures are NCHW inside and channel-last outside.
+
+import type { Activation, Graph, Layer, LayerOf, Padding2d } from '../../graph/layers.ts';
+import { inferShapes, samePadding, type Shapes } from '../../graph/shapes.ts';
+import { AppError } from '../../util/errors.ts';
+import type { Shape } from '../../util/shape.ts';
+import type { EngineModel, LoadOptions } from '../engine.ts';
+import { encodeModel, type Attribute, type Initializer, type Node, type ValueInfo } from './proto.ts';
+import { packConv, WeightPacker, weightOf } from './weights.ts';
+
+export interface LoweredModel {
+  readonly model: Uint8Array;
+  /** The bytes behind the model's external initializers. */
+  readonly weights: Uint8Array;
+  readonly input: string;
+  /** Names in the model, and shapes without the batch. */
+  readonly outputs: readonly { readonly name: string; readonly shape: Shape }[];
+}
+
+/** A layer's output while lowering. Only pictures have two possible layouts; `pad` is zeros that nobody has added yet. */
+interface Value {
+  readonly tensor: string;
+  readonly layout: 'nchw' | 'channelsLast';
+  readonly pad?: Padding2d;
+}
+
+type Convolution = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
+type Pooling = LayerOf<'maxPooling2d'> | LayerOf<'averagePooling2d'>;
+
+/** @throws AppError MODEL_INVALID when the graph is not whole, or an output is no layer of it */
+export function lowerInference(model: EngineModel, options: LoadOptions = {}): LoweredModel {
+  return new Lowering(model, options).run();
+}
+
+class Lowering {
+  readonly #model: EngineModel;
+  readonly #graph: Graph;
+  readonly #outputs: readonly string[];
+  readonly #shapes: Shapes;
+  readonly #consumers = new Map<string, Layer[]>();
+  readonly #values = new Map<string, Value>();
+  readonly #nodes: Node[] = [];
+  readonly #constants: Initializer[] = [];
+  readonly #packer: WeightPacker;
+
+  constructor(model: EngineModel, { outputs = [model.graph.output], size }: LoadOptions) {
+    this.#model = model;
+    this.#graph = model.graph;
+    this.#outputs = outputs;
+    this.#shapes = inferShapes(model.graph, size && [...size, 3]);
+    for (const layer of model.graph.layers) {
+      for (const input of layer.inputs) {
+        const consumers = this.#consumers.get(input);
+        if (consumers) consumers.push(layer);
+        else this.#consumers.set(input, [layer]);
+      }
+    }
+    let bytes = 0;
+    for (const weight of model.weights.values()) bytes += weight.data.byteLength + 64;
+    this.#packer = new WeightPacker(bytes);
+  }
+
+  run(): LoweredModel {
+    for (const layer of this.#needed()) {
+      if (!this.#values.has(layer.name)) this.#values.set(layer.name, this.#lower(layer));
+    }
+    const outputs = this.#outputs.map((name, i) => this.#emitOutput(name, `output${i}`));
+    const input = this.#shapes.get(this.#graph.input)!;
+    const encoded = encodeModel({
+      name: this.#graph.name,
+      nodes: this.#nodes,
+      initializers: [...this.#packer.initializers, ...this.#constants],
+      inputs: [{ name: 'pixels', type: 'uint8', shape: ['N', ...input] }],
+      outputs,
+    });
+    return {
+      model: encoded,
+      weights: this.#packer.bytes,
+      input: 'pixels',
+      outputs: outputs.map(({ name }, i) => ({ name, shape: this.#shapes.get(this.#outputs[i]!)! })),
+    };
+  }
+
+  /** The layers that the wanted outputs depend on, in the graph's order. */
+  #needed(): readonly Layer[] {
+    const needed = new Set(this.#outputs);
+    for (const name of needed) {
+      if (!this.#shapes.has(name)) {
+        throw new AppError('MODEL_INVALID', `${this.#graph.name} has no layer '${name}'`);
+      }
+    }
+    const layers: Layer[] = [];
+    for (const layer of this.#graph.layers.toReversed()) {
+      if (!needed.has(layer.name)) continue;
+      layers.push(layer);
+      for (const input of layer.inputs) needed.add(input);
+    }
+    return layers.reverse();
+  }
+
+  #lower(layer: Layer): Value {
+    switch (layer.kind) {
+      case 'input':
+        return this.#lowerPixels();
+      case 'conv2d':
+      case 'depthwiseConv2d':
+        return this.#lowerConvolution(layer);
+      case 'batchNormalization':
+        return this.#lowerBatchNormalization(layer);
+      case 'activation':
+        return this.#lowerActivation(layer, layer.activation);
+      case 'zeroPadding2d':
+        return this.#lowerPadding(layer);
+      case 'maxPooling2d':
+        return this.#lowerPooling('MaxPool', layer);
+      case 'averagePooling2d':
+        return this.#lowerPooling('AveragePool', layer);
+      case 'globalAveragePooling2d':
+        return this.#lowerGlobalPooling('GlobalAveragePool', layer);
+      case 'globalMaxPooling2d':
+        return this.#lowerGlobalPooling('GlobalMaxPool', layer);
+      case 'dense':
+        return this.#lowerDense(layer);
+      case 'add':
+        return this.#lowerElementwise('Add', layer);
+      case 'multiply':
+        return this.#lowerElementwise('Mul', layer);
+      case 'concatenate':
+        return this.#lowerConcatenate(layer);
+      case 'flatten':
+      case 'reshape':
+        return this.#lowerReshape(layer);
+      case 'dropout':
+        return this.#value(layer.inputs[0]);
+      default:
+        throw new Error(`no lowering for ${(layer satisfies never as Layer).kind}`);
+    }
+  }
+
+  /** uint8 NHWC -> normalised NCHW: (x / 255 - mean) / std = a x + b, a and b for each channel. */
+  #lowerPixels(): Value {
+    const { mean, std } = this.#model;
+    const transposed = this.#emit('Transpose', ['pixels'], 'pixels/nchw', { perm: [0, 3, 1, 2] });
+    const floats = this.#emit('Cast', [transposed], 'pixels/float', { to: 1 });
+    const factor = this.#floats(
+      'pixels/factor',
+      [1, 3, 1, 1],
+      std.map((s) => 1 / (255 * s)),
+    );
+    const term = this.#floats(
+      'pixels/term',
+      [1, 3, 1, 1],
+      mean.map((m, c) => -m / std[c]!),
+    );
+    const scaled = this.#emit('Mul', [floats, factor], 'pixels/scaled');
+    return { tensor: this.#emit('Add', [scaled, term], this.#graph.input), layout: 'nchw' };
+  }
+
+  #lowerConvolution(layer: Convolution): Value {
+    const norm = this.#soleConsumer(layer, 'batchNormalization');
+    const weights = packConv(layer, norm, this.#model.weights, this.#packer);
+    const input = this.#nchw(layer.inputs[0], 'keepPad');
+    const channels = this.#shapes.get(layer.inputs[0])!.at(-1)!;
+    const tensor = this.#emit('Conv', [input.tensor, ...weights], norm?.name ?? layer.name, {
+      kernel_shape: layer.kernelSize,
+      strides: layer.strides,
+      dilations: layer.dilation,
+      pads: this.#pads(layer, layer.kernelSize, layer.dilation, input.pad),
+      group: layer.kind === 'depthwiseConv2d' ? channels : 1,
+    });
+    const value: Value = { tensor, layout: 'nchw' };
+    if (norm) this.#values.set(norm.name, value);
+    return value;
+  }
+
+  #lowerBatchNormalization(layer: LayerOf<'batchNormalization'>): Value {
+    const input = this.#channelsSecond(layer.inputs[0]);
+    const channels = this.#shapes.get(layer.name)!.at(-1)!;
+    const constant = (role: 'gamma' | 'beta' | 'moving_mean' | 'moving_variance', present: boolean, or: number) =>
+      this.#floats(
+        `${layer.name}/${role}`,
+        [channels],
+        present
+          ? weightOf(this.#model.weights, layer, role).data
+          : Array.from({ length: channels }, () => or),
+      );
+    const tensor = this.#emit(
+      'BatchNormalization',
+      [
+        input.tensor,
+        constant('gamma', layer.scale, 1),
+        constant('beta', layer.center, 0),
+        constant('moving_mean', true, 0),
+        constant('moving_variance', true, 1),
+      ],
+      layer.name,
+      { epsilon: { float: layer.epsilon } },
+    );
+    return { ...input, tensor };
+  }
+
+  #lowerActivation(layer: LayerOf<'activation'>, activation: Activation): Value {
+    const input = this.#value(layer.inputs[0]);
+    const { name } = layer;
+    const emit = (op: string, attributes?: Readonly<Record<string, Attribute>>): Value => ({
+      ...input,
+      tensor: this.#emit(op, [input.tensor], name, attributes),
+    });
+    switch (activation) {
+      case 'linear':
+        return input;
+      case 'relu':
+        return emit('Relu');
+      case 'relu6': {
+        const limits = [this.#floats(`${name}/min`, [], [0]), this.#floats(`${name}/max`, [], [6])];
+        return { ...input, tensor: this.#emit('Clip', [input.tensor, ...limits], name) };
+      }
+      case 'sigmoid':
+        return emit('Sigmoid');
+      case 'tanh':
+        return emit('Tanh');
+      case 'elu':
+        return emit('Elu', { alpha: { float: layer.alpha ?? 1 } });
+      case 'leakyRelu':
+        return emit('LeakyRelu', { alpha: { float: layer.alpha ?? 0.3 } });
+      case 'hardSigmoid':
+        return emit('HardSigmoid', { alpha: { float: 0.2 }, beta: { float: 0.5 } });
+      case 'softmax':
+        return emit('Softmax', { axis: input.layout === 'nchw' ? 1 : -1 });
+      case 'swish': {
+        const gate = this.#emit('Sigmoid', [input.tensor], `${name}/sigmoid`);
+        return { ...input, tensor: this.#emit('Mul', [input.tensor, gate], name) };
+      }
+      default:
+        throw new Error(`no operator for ${String(activation satisfies never)}`);
+    }
+  }
+
+  /** Left to the windows behind it where they can pad themselves, which costs nothing. */
+  #lowerPadding(layer: LayerOf<'zeroPadding2d'>): Value {
+    const input = this.#nchw(layer.inputs[0]);
+    const consumers = this.#consumers.get(layer.name) ?? [];
+    const absorbed = consumers.every(
+      (next) =>
+        ((next.kind === 'conv2d' || next.kind === 'depthwiseConv2d') && next.padding === 'valid') ||
+        (next.kind === 'maxPooling2d' && next.padding === 'valid' && this.#isNonNegative(layer.inputs[0])),
+    );
+    if (absorbed && !this.#outputs.includes(layer.name)) return { ...input, pad: layer.pad };
+    const { top, left, bottom, right } = layer.pad;
+    const pads = this.#int64s(`${layer.name}/pads`, [0, 0, top, left, 0, 0, bottom, right]);
+    return { ...input, tensor: this.#emit('Pad', [input.tensor, pads], layer.name) };
+  }
+
+  /** Max pooling pads with -infinity where the graph pads with 0: the same only when nothing is below 0. */
+  #isNonNegative(name: string): boolean {
+    const layer = this.#graph.layers.find((candidate) => candidate.name === name);
+    return (
+      layer?.kind === 'activation' && ['relu', 'relu6', 'sigmoid', 'softmax'].includes(layer.activation)
+    );
+  }
+
+  #lowerPooling(op: 'MaxPool' | 'AveragePool', layer: Pooling): Value {
+    const input = this.#nchw(layer.inputs[0], 'keepPad');
+    const tensor = this.#emit(op, [input.tensor], layer.name, {
+      kernel_shape: layer.poolSize,
+      strides: layer.strides,
+      pads: this.#pads(layer, layer.poolSize, [1, 1], input.pad),
+    });
+    return { tensor, layout: 'nchw' };
+  }
+
+  #lowerGlobalPooling(
+    op: string,
+    layer: LayerOf<'globalAveragePooling2d'> | LayerOf<'globalMaxPooling2d'>,
+  ): Value {
+    const input = this.#nchw(layer.inputs[0]);
+    if (layer.keepDims) return { tensor: this.#emit(op, [input.tensor], layer.name), layout: 'nchw' };
+    const pooled = this.#emit(op, [input.tensor], `${layer.name}/pooled`);
+    return { tensor: this.#emit('Flatten', [pooled], layer.name, { axis: 1 }), layout: 'channelsLast' };
+  }
+
+  #lowerDense(layer: LayerOf<'dense'>): Value {
+    const input = this.#channelsLast(layer.inputs[0]);
+    const kernel = weightOf(this.#model.weights, layer, 'kernel');
+    this.#packer.add(`${layer.name}/W`, kernel.shape).set(kernel.data);
+    const operands = [input.tensor, `${layer.name}/W`];
+    const bias = layer.useBias ? weightOf(this.#model.weights, layer, 'bias') : undefined;
+    if (bias) this.#packer.add(`${layer.name}/B`, bias.shape).set(bias.data);
+    if (this.#shapes.get(layer.inputs[0])!.length === 1) {
+      const all = bias ? [...operands, `${layer.name}/B`] : operands;
+      return { tensor: this.#emit('Gemm', all, layer.name), layout: 'channelsLast' };
+    }
+    const product = this.#emit('MatMul', operands, bias ? `${layer.name}/product` : layer.name);
+    const tensor = bias ? this.#emit('Add', [product, `${layer.name}/B`], layer.name) : product;
+    return { tensor, layout: 'channelsLast' };
+  }
+
+  #lowerElementwise(op: 'Add' | 'Mul', layer: LayerOf<'add'> | LayerOf<'multiply'>): Value {
+    const { values, layout } = this.#alike(layer.inputs);
+    let tensor = values[0]!;
+    values.slice(1).forEach((value, i) => {
+      const last = i === values.length - 2;
+      tensor = this.#emit(op, [tensor, value], last ? layer.name : `${layer.name}/${i}`);
+    });
+    return { tensor, layout };
+  }
+
+  #lowerConcatenate(layer: LayerOf<'concatenate'>): Value {
+    const { values, layout } = this.#alike(layer.inputs);
+    const axis = layout === 'nchw' ? 1 : -1;
+    return { tensor: this.#emit('Concat', values, layer.name, { axis }), layout };
+  }
+
+  #lowerReshape(layer: LayerOf<'reshape'> | LayerOf<'flatten'>): Value {
+    const input = this.#channelsLast(layer.inputs[0]);
+    const target = this.#int64s(`${layer.name}/shape`, [-1, ...this.#shapes.get(layer.name)!]);
+    return { tensor: this.#emit('Reshape', [input.tensor, target], layer.name), layout: 'channelsLast' };
+  }
+
+  #emitOutput(layer: string, name: string): ValueInfo {
+    this.#emit('Identity', [this.#channelsLast(layer).tensor], name);
+    return { name, type: 'float32', shape: ['N', ...this.#shapes.get(layer)!] };
+  }
+
+  /** The only layer that takes this one's output, if it is of that kind and nobody else wants to see the output. */
+  #soleConsumer<K extends Layer['kind']>(layer: Layer, kind: K): LayerOf<K> | undefined {
+    const [next, ...others] = this.#consumers.get(layer.name) ?? [];
+    if (next?.kind !== kind || others.length > 0 || this.#outputs.includes(layer.name)) return undefined;
+    return next as LayerOf<K>;
+  }
+
+  /** onnx's order: top, left, bottom, right. */
+  #pads(
+    layer: Convolution | Pooling,
+    window: readonly [number, number],
+    dilation: readonly [number, number],
+    pad: Padding2d | undefined,
+  ): readonly number[] {
+    if (layer.padding === 'valid') {
+      return pad ? [pad.top, pad.left, pad.bottom, pad.right] : [0, 0, 0, 0];
+    }
+    const [height, width] = this.#shapes.get(layer.inputs[0])! as readonly [number, number, number];
+    const [top, bottom] = samePadding(height, window[0], layer.strides[0], dilation[0]);
+    const [left, right] = samePadding(width, window[1], layer.strides[1], dilation[1]);
+    return [top, left, bottom, right];
+  }
+
+  #value(layer: string): Value {
+    const value = this.#values.get(layer);
+    if (!value) throw new Error(`'${layer}' is used before it is lowered`);
+    return value;
+  }
+
+  #nchw(layer: string, pad?: 'keepPad'): Value {
+    const value = this.#value(layer);
+    if (value.pad && !pad) throw new Error(`'${layer}' was left unpadded for a layer that does not pad`);
+    return value.layout === 'nchw' ? value : this.#transposed(value, 'nchw');
+  }
+
+  #channelsLast(layer: string): Value {
+    const value = this.#value(layer);
+    return value.layout === 'channelsLast' ? value : this.#transposed(value, 'channelsLast');
+  }
+
+  /** Vectors are `[N,C]` as they are; pictures have to be NCHW. */
+  #channelsSecond(layer: string): Value {
+    return this.#shapes.get(layer)!.length === 1 ? this.#value(layer) : this.#nchw(layer);
+  }
+
+  #transposed(value: Value, layout: Value['layout']): Value {
+    const perm = layout === 'nchw' ? [0, 3, 1, 2] : [0, 2, 3, 1];
+    const name = `${value.tensor}/${layout}`;
+    if (!this.#nodes.some((node) => node.outputs[0] === name)) {
+      this.#emit('Transpose', [value.tensor], name, { perm });
+    }
+    return { tensor: name, layout };
+  }
+
+  /** Several values in one layout: pictures as NCHW when all of them are, else channel-last. */
+  #alike(layers: readonly string[]): { readonly values: readonly string[]; readonly layout: Value['layout'] } {
+    const layout = layers.every((layer) => this.#value(layer).layout === 'nchw') ? 'nchw' : 'channelsLast';
+    const convert = layout === 'nchw' ? this.#nchw.bind(this) : this.#channelsLast.bind(this);
+    return { values: layers.map((layer) => convert(layer).tensor), layout };
+  }
+
+  #emit(
+    op: string,
+    inputs: readonly string[],
+    output: string,
+    attributes?: Readonly<Record<string, Attribute>>,
+  ): string {
+    this.#nodes.push({ op, inputs, outputs: [output], ...(attributes && { attributes }) });
+    return output;
+  }
+
+  #floats(name: string, shape: Shape, values: ArrayLike<number>): string {
+    const content = new Uint8Array(Float32Array.from(values).buffer);
+    this.#constants.push({ name, type: 'float32', shape, content });
+    return name;
+  }
+
+  #int64s(name: string, values: readonly number[]): string {
+    const content = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    this.#constants.push({ name, type: 'int64', shape: [values.length], content });
+    return name;
+  }
+}

@@ -1,0 +1,82 @@
+// session.ts: runs lowered graphs on onnxruntime-node. The only import of the runtime, and a lazy one: it loads 45 MB.
+
+import { availableParallelism } from 'node:os';
+import { AppError, messageOf } from '../../util/errors.ts';
+import type { Batch, Device, Engine, EngineModel, LoadOptions, Predictor, Tensor } from '../engine.ts';
+import { lowerInference } from './lower-inference.ts';
+import { WEIGHTS_LOCATION } from './proto.ts';
+
+type Runtime = typeof import('onnxruntime-node');
+type Session = import('onnxruntime-node').InferenceSession;
+
+let runtime: Promise<Runtime> | undefined;
+
+/** @throws AppError ENGINE_UNAVAILABLE when the package or its binary for this platform cannot be loaded */
+function loadRuntime(): Promise<Runtime> {
+  runtime ??= import('onnxruntime-node').catch((error: unknown) => {
+    throw new AppError(
+      'ENGINE_UNAVAILABLE',
+      `onnxruntime-node does not load on ${process.platform} ${process.arch}: ${messageOf(error)}. Reinstall with: npm ci`,
+      { cause: error },
+    );
+  });
+  return runtime;
+}
+
+/** Devices that the installed runtime has code for; whether the machine has the hardware shows when one is used. */
+export async function bundledDevices(): Promise<readonly string[]> {
+  const { listSupportedBackends } = await loadRuntime();
+  return listSupportedBackends().map((backend) => backend.name);
+}
+
+export interface OnnxOptions {
+  readonly device: Device;
+  /** Threads of one run on the CPU; one a core by default. */
+  readonly threads?: number;
+}
+
+export async function createOnnxEngine({
+  device,
+  threads = availableParallelism(),
+}: OnnxOptions): Promise<Engine> {
+  const { env, InferenceSession, Tensor: OnnxTensor } = await loadRuntime();
+  const version = env.versions.node ?? env.versions.common;
+  const where = device === 'cpu' ? `cpu, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : device;
+  return {
+    name: 'onnx',
+    device,
+    description: `onnxruntime ${version} on ${where}`,
+    async load(model: EngineModel, options?: LoadOptions): Promise<Predictor> {
+      const lowered = lowerInference(model, options);
+      let session: Session;
+      try {
+        session = await InferenceSession.create(lowered.model, {
+          executionProviders: [device],
+          intraOpNumThreads: threads,
+          interOpNumThreads: 1,
+          logSeverityLevel: 3,
+          externalData: [{ path: WEIGHTS_LOCATION, data: lowered.weights }],
+        });
+      } catch (error) {
+        throw new AppError(
+          'ENGINE_UNAVAILABLE',
+          `onnxruntime ${version} cannot run ${model.graph.name} on ${device}: ${messageOf(error)}. ` +
+            (device === 'cpu' ? 'Run: finch doctor' : 'Use --device cpu, or see: finch doctor'),
+          { cause: error },
+        );
+      }
+      return {
+        outputShapes: lowered.outputs.map((output) => output.shape),
+        async run(batch: Batch): Promise<readonly Tensor[]> {
+          const dims = [batch.count, batch.height, batch.width, 3];
+          const results = await session.run({ [lowered.input]: new OnnxTensor('uint8', batch.data, dims) });
+          return lowered.outputs.map(({ name }) => {
+            const result = results[name]!;
+            return { data: result.data as Float32Array, shape: result.dims };
+          });
+        },
+        dispose: () => session.release(),
+      };
+    },
+  };
+}

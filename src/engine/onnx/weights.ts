@@ -1,0 +1,111 @@
+// weights.ts: a graph's weights as the onnx operators want them: OIHW, batch norm folded in, packed into one buffer.
+
+import type { LayerOf, Weight, Weights, WeightRole } from '../../graph/layers.ts';
+import { weightName } from '../../graph/layers.ts';
+import { AppError } from '../../util/errors.ts';
+import { elementCount, type Shape } from '../../util/shape.ts';
+import type { Initializer } from './proto.ts';
+
+type Conv = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
+
+/** Tensors start at multiples of this many bytes, so that kernels may use aligned loads. */
+const ALIGNMENT = 64;
+
+/** Takes weights one after another into one growing buffer, which the runtime is handed beside the model. */
+export class WeightPacker {
+  readonly initializers: Initializer[] = [];
+  #buffer: Uint8Array;
+  #used = 0;
+
+  /** @param bytes how much room to begin with */
+  constructor(bytes: number) {
+    this.#buffer = new Uint8Array(bytes);
+  }
+
+  /** Room for a float32 constant; fill what is returned before adding the next. */
+  add(name: string, shape: Shape): Float32Array {
+    const offset = Math.ceil(this.#used / ALIGNMENT) * ALIGNMENT;
+    const length = elementCount(shape) * 4;
+    if (offset + length > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(offset + length, Math.ceil(this.#buffer.length * 1.5)));
+      grown.set(this.#buffer);
+      this.#buffer = grown;
+    }
+    this.#used = offset + length;
+    this.initializers.push({ name, type: 'float32', shape, content: { offset, length } });
+    return new Float32Array(this.#buffer.buffer, offset, elementCount(shape));
+  }
+
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#used);
+  }
+}
+
+/** The values of a layer's weight. @throws AppError MODEL_INVALID when the model does not have it */
+export function weightOf(weights: Weights, layer: { readonly name: string }, role: WeightRole): Weight {
+  const weight = weights.get(weightName(layer.name, role));
+  if (!weight) throw new AppError('MODEL_INVALID', `the model has no weight '${weightName(layer.name, role)}'`);
+  return weight;
+}
+
+/**
+ * Batch norm at inference as a factor and a term for each channel: y = scale x + shift, with
+ * scale = gamma / sqrt(variance + epsilon), shift = beta - mean scale.
+ */
+export function scaleAndShift(
+  norm: LayerOf<'batchNormalization'>,
+  weights: Weights,
+): { readonly scale: Float64Array; readonly shift: Float64Array } {
+  const mean = weightOf(weights, norm, 'moving_mean').data;
+  const variance = weightOf(weights, norm, 'moving_variance').data;
+  const gamma = norm.scale ? weightOf(weights, norm, 'gamma').data : undefined;
+  const beta = norm.center ? weightOf(weights, norm, 'beta').data : undefined;
+  const scale = new Float64Array(mean.length);
+  const shift = new Float64Array(mean.length);
+  for (let c = 0; c < mean.length; c++) {
+    scale[c] = (gamma?.[c] ?? 1) / Math.sqrt(variance[c]! + norm.epsilon);
+    shift[c] = (beta?.[c] ?? 0) - mean[c]! * scale[c]!;
+  }
+  return { scale, shift };
+}
+
+/**
+ * Packs a convolution's kernel and bias, with the batch norm behind it (if any) folded in.
+ * @returns the names of the onnx inputs W `[O,I/group,H,W]` and B `[O]`; no B where there is nothing to add
+ */
+export function packConv(
+  conv: Conv,
+  norm: LayerOf<'batchNormalization'> | undefined,
+  weights: Weights,
+  packer: WeightPacker,
+): readonly string[] {
+  const depthwise = conv.kind === 'depthwiseConv2d';
+  const kernel = weightOf(weights, conv, depthwise ? 'depthwise_kernel' : 'kernel');
+  const bias = conv.useBias ? weightOf(weights, conv, 'bias').data : undefined;
+  const [height, width, inputs, filters] = kernel.shape as readonly [number, number, number, number];
+  // Keras's depthwise kernel is [H,W,C,M] and its output channel c·M+m: read as [H,W,1,C·M] it is an ordinary one.
+  const outputs = depthwise ? inputs * filters : filters;
+  const depth = depthwise ? 1 : inputs;
+  const folded = norm && scaleAndShift(norm, weights);
+
+  const w = packer.add(`${conv.name}/W`, [outputs, depth, height, width]);
+  const area = height * width;
+  const source = kernel.data;
+  for (let at = 0, p = 0; p < area; p++) {
+    for (let i = 0; i < depth; i++) {
+      for (let o = 0, to = i * area + p; o < outputs; o++, to += depth * area) w[to] = source[at++]!;
+    }
+  }
+  if (folded) {
+    for (let o = 0, at = 0; o < outputs; o++) {
+      const factor = folded.scale[o]!;
+      for (const end = at + depth * area; at < end; at++) w[at]! *= factor;
+    }
+  }
+  if (!folded && !bias) return [`${conv.name}/W`];
+  const b = packer.add(`${conv.name}/B`, [outputs]);
+  for (let o = 0; o < outputs; o++) {
+    b[o] = (bias?.[o] ?? 0) * (folded?.scale[o] ?? 1) + (folded?.shift[o] ?? 0);
+  }
+  return [`${conv.name}/W`, `${conv.name}/B`];
+}

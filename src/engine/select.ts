@@ -1,0 +1,35 @@
+// select.ts: which engine and device a command runs on, and why. Engines are imported only when chosen.
+
+import { AppError } from '../util/errors.ts';
+import { DEVICES, type Device, type Engine, type EngineName } from './engine.ts';
+
+export interface EngineChoice {
+  readonly engine: EngineName | 'auto';
+  readonly device: Device | 'auto';
+  readonly threads?: number;
+}
+
+/**
+ * `auto` is onnx on the CPU: it is there on every machine, starts fastest, and for one picture no GPU is faster.
+ * @throws AppError ENGINE_UNAVAILABLE with what was tried and what to do
+ */
+export async function selectEngine({ engine, device, threads }: EngineChoice): Promise<Engine> {
+  if (engine === 'tfjs') {
+    throw new AppError('NOT_YET', '--engine tfjs comes with a later version of finch; use --engine onnx');
+  }
+  const { bundledDevices, createOnnxEngine } = await import('./onnx/session.ts');
+  if (device !== 'auto') {
+    const bundled = await bundledDevices();
+    if (!bundled.includes(device)) {
+      const known = DEVICES.filter((name) => bundled.includes(name)).join(', ');
+      throw new AppError(
+        'ENGINE_UNAVAILABLE',
+        `--device ${device}: this onnxruntime for ${process.platform} ${process.arch} was built without it; it has ${known}. See: finch doctor`,
+      );
+    }
+  }
+  return createOnnxEngine({
+    device: device === 'auto' ? 'cpu' : device,
+    ...(threads !== undefined && { threads }),
+  });
+}

@@ -1,0 +1,28 @@
+// read-exactly.ts: fills a buffer from a place in a file; an end that comes too early is an error, not a short result.
+
+import type { FileHandle } from 'node:fs/promises';
+import { AppError } from '../util/errors.ts';
+
+/** What one read call may ask for on every platform. */
+const MAX_READ_BYTES = 2 ** 30;
+
+/** @throws AppError FILE_INVALID when the file ends first */
+export async function readExactly(
+  handle: FileHandle,
+  target: Uint8Array,
+  position: number,
+  file: string,
+): Promise<void> {
+  let done = 0;
+  while (done < target.length) {
+    const length = Math.min(target.length - done, MAX_READ_BYTES);
+    const { bytesRead } = await handle.read(target, done, length, position + done);
+    if (bytesRead === 0) {
+      throw new AppError(
+        'FILE_INVALID',
+        `${file} ends at byte ${position + done}, expected ${target.length - done} more: it was cut short, fetch it again`,
+      );
+    }
+    done += bytesRead;
+  }
+}

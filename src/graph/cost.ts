@@ -1,0 +1,56 @@
+// cost.ts: what a network costs: parameters to store, multiply-adds to run. Counts, not timings.
+
+import { elementCount, type Shape } from '../util/shape.ts';
+import { weightName, type Graph, type Layer } from './layers.ts';
+import { inferShapes, weightShapes, type Shapes } from './shapes.ts';
+
+/** Every weight of a graph with its shape, in layer order. */
+export function allWeightShapes(graph: Graph, shapes: Shapes = inferShapes(graph)): ReadonlyMap<string, Shape> {
+  const all = new Map<string, Shape>();
+  for (const layer of graph.layers) {
+    for (const [role, shape] of weightShapes(layer, inputShapeOf(layer, shapes))) {
+      all.set(weightName(layer.name, role), shape);
+    }
+  }
+  return all;
+}
+
+/** Learnable parameters, as papers and torchvision count them: without the running statistics of batch norm. */
+export function countParameters(graph: Graph): number {
+  let total = 0;
+  for (const [name, shape] of allWeightShapes(graph)) {
+    if (!name.endsWith('/moving_mean') && !name.endsWith('/moving_variance')) total += elementCount(shape);
+  }
+  return total;
+}
+
+/**
+ * Multiply-adds of convolutions and dense layers for one picture. Published "GFLOPs" of classification
+ * networks (torchvision's among them) are this number divided by 1e9.
+ */
+export function countMultiplyAdds(graph: Graph, inputShape?: Shape): number {
+  const shapes = inferShapes(graph, inputShape);
+  let total = 0;
+  for (const layer of graph.layers) {
+    const output = shapes.get(layer.name)!;
+    const input = inputShapeOf(layer, shapes);
+    switch (layer.kind) {
+      case 'conv2d':
+        total += elementCount(output) * elementCount(layer.kernelSize) * input!.at(-1)!;
+        break;
+      case 'depthwiseConv2d':
+        total += elementCount(output) * elementCount(layer.kernelSize);
+        break;
+      case 'dense':
+        total += elementCount(output) * input!.at(-1)!;
+        break;
+      default:
+    }
+  }
+  return total;
+}
+
+function inputShapeOf(layer: Layer, shapes: Shapes): Shape | undefined {
+  const [first] = layer.inputs;
+  return first === undefined ? undefined : shapes.get(first);
+}

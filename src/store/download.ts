@@ -1,0 +1,174 @@
+// download.ts: one file over HTTP: resumed after a cut, checked by its hash, and never there by halves.
+
+import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError, messageOf } from '../util/errors.ts';
+import { sha256OfFile, writeFailed } from '../util/files.ts';
+import { withFileLock } from '../util/lock.ts';
+
+export interface DownloadRequest {
+  readonly url: string;
+  /** Where the file goes; beside it `<file>.part` grows. */
+  readonly file: string;
+  /** First digits of the sha256, lower-case hex. */
+  readonly sha256Prefix: string;
+  readonly maxBytes: number;
+  readonly onProgress?: (receivedBytes: number, totalBytes: number | undefined) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A connection that brings nothing for so long is dead. */
+const STALL_MS = 30_000;
+/** Attempts that bring nothing new; every byte gained starts the count again. */
+const MAX_FRUITLESS = 4;
+const FIRST_PAUSE_MS = 200;
+
+/** What cannot get better by trying again. */
+class Final extends Error {}
+
+/**
+ * Leaves `file` whole and checked, or throws and leaves at most `<file>.part`, from which the next call goes on.
+ * Several processes asking for the same file share one download.
+ * @throws AppError DOWNLOAD_FAILED, WRITE_FAILED, INTERRUPTED
+ */
+export async function download(request: DownloadRequest): Promise<void> {
+  const { file, url, sha256Prefix, signal } = request;
+  if (!/^https?:/.test(url)) throw failed(request, 'only http and https addresses can be fetched');
+  await withFileLock(
+    file,
+    async () => {
+      if (await hasHash(file, sha256Prefix)) return;
+      await fetchPart(request);
+      const hash = await sha256OfFile(partOf(file));
+      if (!hash.startsWith(sha256Prefix)) {
+        await removePart(file);
+        throw failed(request, `its sha256 is ${hash.slice(0, 12)}…, expected ${sha256Prefix}…; it was removed`);
+      }
+      await rename(partOf(file), file).catch((error: unknown) => {
+        throw writeFailed(file, error);
+      });
+      await removePart(file);
+    },
+    signal && { signal },
+  );
+}
+
+const partOf = (file: string) => `${file}.part`;
+/** The server's name for the version of which `.part` is the beginning. */
+const tagOf = (file: string) => `${file}.part.etag`;
+
+async function removePart(file: string): Promise<void> {
+  await rm(partOf(file), { force: true });
+  await rm(tagOf(file), { force: true });
+}
+
+async function hasHash(file: string, prefix: string): Promise<boolean> {
+  const found = await stat(file).catch(() => undefined);
+  return found !== undefined && (await sha256OfFile(file)).startsWith(prefix);
+}
+
+async function partBytes(file: string): Promise<number> {
+  return stat(partOf(file)).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}
+
+/** Fetches until the server has nothing more, over as many connections as it takes. */
+async function fetchPart(request: DownloadRequest): Promise<void> {
+  let fruitless = 0;
+  for (;;) {
+    const before = await partBytes(request.file);
+    try {
+      await fetchOnce(request, before);
+      return;
+    } catch (error) {
+      if (request.signal?.aborted) {
+        throw new AppError('INTERRUPTED', 'interrupted; the same command goes on where it stopped', { cause: error });
+      }
+      if (error instanceof AppError) throw error;
+      if (error instanceof Final) throw failed(request, error.message, error);
+      fruitless = (await partBytes(request.file)) > before ? 0 : fruitless + 1;
+      if (fruitless >= MAX_FRUITLESS) throw failed(request, reasonOf(error), error);
+      await sleep(FIRST_PAUSE_MS * 2 ** fruitless, undefined, request.signal && { signal: request.signal }).catch(() => {});
+    }
+  }
+}
+
+/** One connection: from where `.part` ends, or from the start when the server does not go on from there. */
+async function fetchOnce(request: DownloadRequest, have: number): Promise<void> {
+  const { url, file, maxBytes, onProgress, signal } = request;
+  const tag = await readFile(tagOf(file), 'utf8').catch(() => '');
+  // Without a tag nobody knows whether the rest belongs to the beginning.
+  const resume = have > 0 && tag !== '';
+  const stalled = new AbortController();
+  let watchdog = setTimeout(() => stalled.abort(), STALL_MS);
+  try {
+    const response = await fetch(url, {
+      headers: {
+        'accept-encoding': 'identity',
+        ...(resume && { range: `bytes=${have}-`, 'if-range': tag }),
+      },
+      signal: AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]),
+    });
+    if (url.startsWith('https:') && response.url !== '' && !response.url.startsWith('https:')) {
+      throw new Final('the server redirects to an address without encryption');
+    }
+    if (response.status === 416) {
+      // Nothing behind our last byte: either all is here, or the file has become shorter. The hash will tell.
+      await response.body?.cancel();
+      if (response.headers.get('content-range') === `bytes */${have}`) return;
+      await removePart(file);
+      throw new Error('the file has changed on the server');
+    }
+    if (!response.ok || !response.body) {
+      await response.body?.cancel();
+      const problem = `the server answered ${response.status} ${response.statusText}`.trim();
+      if (response.status >= 500 || response.status === 429) throw new Error(problem);
+      throw new Final(problem);
+    }
+    const start = response.status === 206 ? have : 0;
+    if (start > 0 && !response.headers.get('content-range')?.startsWith(`bytes ${start}-`)) {
+      throw new Final('the server answered with another part of the file than was asked for');
+    }
+    const length = response.headers.get('content-length');
+    const total = length === null ? undefined : start + Number(length);
+    if (total !== undefined && total > maxBytes) throw new Final(`it has ${total} bytes, the limit is ${maxBytes}`);
+    if (start === 0) await writeFile(tagOf(file), response.headers.get('etag') ?? '');
+
+    const handle = await open(partOf(file), start === 0 ? 'w' : 'r+');
+    let received = start;
+    try {
+      for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+        clearTimeout(watchdog);
+        if (received + chunk.length > maxBytes) throw new Final(`it has more than ${maxBytes} bytes, the limit`);
+        await handle.write(chunk, 0, chunk.length, received).catch((error: unknown) => {
+          throw writeFailed(partOf(file), error);
+        });
+        received += chunk.length;
+        onProgress?.(received, total);
+        watchdog = setTimeout(() => stalled.abort(), STALL_MS);
+      }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (total !== undefined && received < total) throw new Error('the connection was cut');
+  } finally {
+    clearTimeout(watchdog);
+  }
+}
+
+/** fetch hides the reason in `cause`. */
+function reasonOf(error: unknown): string {
+  if (error instanceof DOMException && error.name === 'AbortError') return `nothing came for ${STALL_MS / 1000} s`;
+  return messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
+}
+
+function failed({ url, file }: DownloadRequest, reason: string, cause?: unknown): AppError {
+  return new AppError(
+    'DOWNLOAD_FAILED',
+    `cannot fetch ${url}: ${reason}. Check the network, try --mirror URL, or put the file at ${file} yourself.`,
+    cause === undefined ? undefined : { cause },
+  );
+}

@@ -1,0 +1,143 @@
+// models.ts: a name on the command line -> a model folder: a path, a shipped model, one in the user's cache, or one to pull.
+
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { writeModelFolder } from '../artefact/model-folder.ts';
+import { AppError } from '../util/errors.ts';
+import { writeFailed } from '../util/files.ts';
+import { withFileLock } from '../util/lock.ts';
+import type { WeightsRecord } from '../zoo/record.ts';
+import { didYouMean, findRecord, modelNames } from '../zoo/registry.ts';
+import { download } from './download.ts';
+import { finchHome, modelsFolder, SHIPPED_MODELS } from './home.ts';
+import { importCheckpoint } from './import.ts';
+
+/** Published checkpoints are a few hundred megabytes at most; a server that sends more is not sending one. */
+const MAX_CHECKPOINT_BYTES = 4 * 1024 ** 3;
+
+export interface PullOptions {
+  /** Replaces the origin's address; the file name is appended. */
+  readonly mirror?: string;
+  readonly onProgress?: (receivedBytes: number, totalBytes: number | undefined) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** The folder of a model that is on this machine, or undefined. */
+export async function findModelFolder(name: string): Promise<string | undefined> {
+  const isPath = /[/\\]/.test(name) && (await isFolder(name));
+  if (isPath || (await exists(path.join(name, 'model.json')))) return name;
+  // A path ending in model.json means the folder around it, as tf.loadLayersModel takes it.
+  if (path.basename(name) === 'model.json' && (await exists(name))) return path.dirname(name);
+  if (!/^[\w.-]+$/.test(name)) return undefined;
+  const record = findRecord(name);
+  for (const known of record && record.name !== name ? [name, record.name] : [name]) {
+    for (const folder of [path.join(modelsFolder(), known), path.join(SHIPPED_MODELS, known)]) {
+      if (await exists(path.join(folder, 'model.json'))) return folder;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The folder of a model, pulled first when it is a published one that is not here yet.
+ * @param offline never touch the network
+ * @throws AppError MODEL_NOT_FOUND, DOWNLOAD_FAILED
+ */
+export async function resolveModel(
+  name: string,
+  { offline, ...pull }: PullOptions & { readonly offline: boolean },
+): Promise<string> {
+  const folder = await findModelFolder(name);
+  if (folder !== undefined) return folder;
+  const record = findRecord(name);
+  if (record?.origin.kind === 'download') {
+    if (!offline) return pullModel(record, pull);
+    throw new AppError(
+      'MODEL_NOT_FOUND',
+      `${record.name} is not on this machine and --offline was given; fetch it with: finch models pull ${record.name}`,
+    );
+  }
+  if (/[/\\]/.test(name)) {
+    throw new AppError('MODEL_NOT_FOUND', `--model ${name}: no such folder; expected a model folder or a name`);
+  }
+  const installed = await installedModels();
+  const known = [...new Set([...modelNames(), ...installed.map((model) => model.name)])];
+  throw new AppError(
+    'MODEL_NOT_FOUND',
+    `unknown model '${name}'${didYouMean(name, known)}. List them with: finch models list`,
+  );
+}
+
+/**
+ * Fetches published weights, checks them, converts them and leaves a model folder in the cache.
+ * Two processes at once share one download. @throws AppError DOWNLOAD_FAILED, WRITE_FAILED
+ */
+export async function pullModel(record: WeightsRecord, options: PullOptions = {}): Promise<string> {
+  const { origin, name, architecture } = record;
+  const folder = path.join(modelsFolder(), name);
+  if (origin.kind !== 'download') return path.join(SHIPPED_MODELS, name);
+  const { mirror, ...rest } = options;
+  const base = path.posix.basename(new URL(origin.url).pathname);
+  const url = mirror === undefined ? origin.url : `${mirror.replace(/\/+$/, '')}/${base}`;
+  const file = path.join(finchHome(), 'downloads', base);
+  for (const needed of [folder, file]) {
+    const parent = path.dirname(needed);
+    await mkdir(parent, { recursive: true }).catch((error: unknown) => {
+      throw writeFailed(parent, error);
+    });
+  }
+  return withFileLock(
+    folder,
+    async () => {
+      if (await exists(path.join(folder, 'model.json'))) return folder;
+      const { sha256Prefix } = origin;
+      await download({ url, file, sha256Prefix, maxBytes: MAX_CHECKPOINT_BYTES, ...rest });
+      const provenance = {
+        source: origin.url,
+        sha256: sha256Prefix,
+        licence: record.licence,
+        changes: 'converted from a torch checkpoint to a tf.LayersModel; values unchanged',
+      };
+      const model = await importCheckpoint(file, { architecture, name, provenance });
+      await writeModelFolder(folder, model, { dtype: 'float32' });
+      await rm(file, { force: true });
+      return folder;
+    },
+    options.signal && { signal: options.signal },
+  );
+}
+
+export interface InstalledModel {
+  readonly name: string;
+  readonly folder: string;
+  readonly shipped: boolean;
+}
+
+/** The models that are on this machine, by name; the user's own stand for shipped ones of the same name. */
+export async function installedModels(): Promise<readonly InstalledModel[]> {
+  const found = new Map<string, InstalledModel>();
+  for (const [place, shipped] of [[SHIPPED_MODELS, true], [modelsFolder(), false]] as const) { // prettier-ignore
+    const names = await readdir(place).catch(() => []);
+    for (const name of names.sort()) {
+      const folder = path.join(place, name);
+      if (!name.startsWith('.') && (await exists(path.join(folder, 'model.json')))) {
+        found.set(name, { name, folder, shipped });
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function isFolder(file: string): Promise<boolean> {
+  return stat(file).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}

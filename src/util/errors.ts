@@ -1,0 +1,67 @@
+// errors.ts: the one kind of error a user is meant to read. Anything else that is thrown is a bug.
+
+/** How a process ends; cli.md promises these numbers to scripts. */
+export const ExitCode = {
+  ok: 0,
+  /** Finished, but some inputs failed. */
+  partial: 1,
+  /** The command was called wrongly. */
+  usage: 2,
+  /** A model, engine, device or dataset that was asked for is not there. */
+  missing: 3,
+  /** Interrupted; what could be saved is saved. */
+  interrupted: 130,
+} as const;
+
+export type ExitCodeValue = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** Exit code of each error code: the table that commands and tests share. */
+const EXIT_CODES = {
+  USAGE: ExitCode.usage,
+  INPUT_NOT_FOUND: ExitCode.partial,
+  INPUT_EMPTY: ExitCode.partial,
+  IMAGE_UNREADABLE: ExitCode.partial,
+  IMAGE_TOO_LARGE: ExitCode.partial,
+  LABELS_INVALID: ExitCode.usage,
+  MODEL_NOT_FOUND: ExitCode.missing,
+  MODEL_INVALID: ExitCode.missing,
+  MODEL_MISMATCH: ExitCode.missing,
+  MODEL_UNSUPPORTED: ExitCode.missing,
+  FILE_INVALID: ExitCode.missing,
+  FILE_UNSAFE: ExitCode.missing,
+  ENGINE_UNAVAILABLE: ExitCode.missing,
+  NOT_YET: ExitCode.missing,
+  DOWNLOAD_FAILED: ExitCode.missing,
+  WRITE_FAILED: ExitCode.missing,
+  INTERRUPTED: ExitCode.interrupted,
+} as const satisfies Record<string, ExitCodeValue>;
+
+export type ErrorCode = keyof typeof EXIT_CODES;
+
+/**
+ * An error whose message is one line for the user: what, received, expected, next step.
+ * It is printed without a stack unless `--debug` is given; `cause` keeps what was underneath.
+ */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly exitCode: ExitCodeValue;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'AppError';
+    this.code = code;
+    this.exitCode = EXIT_CODES[code];
+  }
+}
+
+/** The message of anything that can be thrown, on one line. */
+export function messageOf(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return text.replace(/\s*\n\s*/g, ' ').trim();
+}
+
+/** The `code` of a Node system error (`ENOENT`, `ENOSPC` …), if it is one. */
+export function systemCode(thrown: unknown): string | undefined {
+  if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined;
+  return typeof thrown.code === 'string' ? thrown.code : undefined;
+}

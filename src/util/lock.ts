@@ -1,0 +1,95 @@
+// lock.ts: one process at a time does a thing. A lock is a file that only one can create; one whose owner died is taken over.
+
+import { randomBytes } from 'node:crypto';
+import { open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError, systemCode } from './errors.ts';
+import { writeFailed } from './files.ts';
+
+/** How often a waiting process looks again, in milliseconds. */
+const POLL_MS = 100;
+/** The owner touches its lock this often; one on another machine counts as dead when it has not for STALE_MS. */
+const REFRESH_MS = 10_000;
+const STALE_MS = 60_000;
+
+/**
+ * Runs `action` while holding `<path>.lock`. Others wait for it to end.
+ * @throws AppError INTERRUPTED when `signal` is aborted while waiting, WRITE_FAILED when no lock can be made
+ */
+export async function withFileLock<T>(
+  path: string,
+  action: () => Promise<T>,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<T> {
+  const file = `${path}.lock`;
+  const token = `${process.pid} ${hostname()} ${randomBytes(8).toString('hex')}\n`;
+  while (!(await tryCreate(file, token))) {
+    if (signal?.aborted) throw new AppError('INTERRUPTED', `interrupted while another finch holds ${file}`);
+    if (await isAbandoned(file)) await takeAway(file);
+    else await sleep(POLL_MS);
+  }
+  const refresh = setInterval(() => {
+    const now = new Date();
+    utimes(file, now, now).catch(() => {});
+  }, REFRESH_MS);
+  refresh.unref();
+  try {
+    return await action();
+  } finally {
+    clearInterval(refresh);
+    // Only our own: after a long sleep of the machine another may have taken it over.
+    const content = await readFile(file, 'utf8').catch(() => '');
+    if (content === token) await rm(file, { force: true });
+  }
+}
+
+async function tryCreate(file: string, token: string): Promise<boolean> {
+  try {
+    const handle = await open(file, 'wx');
+    await handle.writeFile(token).finally(() => handle.close());
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw writeFailed(file, error);
+  }
+}
+
+async function isAbandoned(file: string): Promise<boolean> {
+  try {
+    const [content, { mtimeMs }] = await Promise.all([readFile(file, 'utf8'), stat(file)]);
+    const [pid, host] = content.trim().split(' ');
+    const silent = Date.now() - mtimeMs > STALE_MS;
+    // An empty lock is one that is being written, or whose disk was full.
+    if (host !== hostname() || !pid) return silent;
+    return !isAlive(Number(pid));
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false; // released just now: the next attempt will get it
+    throw error;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) === 'EPERM';
+  }
+}
+
+/**
+ * Two processes may find the same lock abandoned: each renames what it finds to a name of its own and looks again; one that
+ * took a living lock by accident puts it back.
+ */
+async function takeAway(file: string): Promise<void> {
+  const mine = `${file}.${randomBytes(6).toString('hex')}`;
+  try {
+    await rename(file, mine);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return;
+    throw writeFailed(file, error);
+  }
+  if (await isAbandoned(mine)) await rm(mine, { force: true });
+  else await rename(mine, file);
+}

@@ -1,0 +1,22 @@
+// preprocessing.ts: what a network expects its pixels to be. Data that travels with weights; images/ carries it out.
+
+export const INTERPOLATIONS = ['bilinear', 'bicubic'] as const;
+export type Interpolation = (typeof INTERPOLATIONS)[number];
+
+/** `crop`: short side to `resize`, centre square kept. `squash`: both sides to `size`. `pad`: long side to `size`, bars added. */
+export const RESIZE_MODES = ['crop', 'squash', 'pad'] as const;
+export type ResizeMode = (typeof RESIZE_MODES)[number];
+
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+export interface Preprocessing {
+  /** Side of the square that the network sees, in pixels. */
+  readonly size: number;
+  /** Short side after resizing, before the centre crop, in pixels. Only `crop` uses it. */
+  readonly resize: number;
+  readonly mode: ResizeMode;
+  readonly interpolation: Interpolation;
+  /** Subtracted from, and divided out of, pixels that have been scaled to 0…1. */
+  readonly mean: Rgb;
+  readonly std: Rgb;
+}

@@ -1,0 +1,82 @@
+// streams.ts: async iterables that work ahead a bounded way and keep their order.
+
+/**
+ * Applies `map` to items as they come, at most `ahead` of them at a time, and yields the results in the items' order.
+ * A result is yielded as soon as it and all before it are done, even while the source is slow to give the next item.
+ * `map` must not reject.
+ */
+export async function* mapOrdered<T, R>(
+  source: AsyncIterable<T>,
+  ahead: number,
+  map: (item: T) => Promise<R>,
+): AsyncGenerator<R, void, undefined> {
+  const iterator = source[Symbol.asyncIterator]();
+  const running: Promise<R>[] = [];
+  let next: Promise<IteratorResult<T>> | undefined = iterator.next();
+  try {
+    while (next || running.length > 0) {
+      if (next && running.length < ahead) {
+        const arrival: Promise<'item'> = next.then(() => 'item');
+        const oldest = running[0]?.then(() => 'result' as const);
+        if ((await Promise.race(oldest ? [arrival, oldest] : [arrival])) === 'item') {
+          const item: IteratorResult<T> = await next;
+          next = undefined;
+          if (!item.done) {
+            running.push(map(item.value));
+            next = iterator.next();
+          }
+          continue;
+        }
+      }
+      yield await running.shift()!;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+/**
+ * Groups items, `size` to a group; a group that has waited `patience` milliseconds for its next item goes as it is,
+ * so that a slow source (a pipe) is answered at once.
+ */
+export async function* batched<T>(
+  source: AsyncIterable<T>,
+  size: number,
+  patience: number,
+): AsyncGenerator<readonly T[], void, undefined> {
+  const iterator = source[Symbol.asyncIterator]();
+  let group: T[] = [];
+  try {
+    let next = iterator.next();
+    for (;;) {
+      if (group.length > 0 && (await isSlow(next, patience))) {
+        yield group;
+        group = [];
+      }
+      const item = await next;
+      if (item.done) break;
+      group.push(item.value);
+      next = iterator.next();
+      if (group.length >= size) {
+        yield group;
+        group = [];
+      }
+    }
+    if (group.length > 0) yield group;
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+/** Whether `promise` is still open after `milliseconds`. */
+async function isSlow(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<'slow'>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, 'slow');
+  });
+  try {
+    return (await Promise.race([promise, timeout])) === 'slow';
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,122 @@
+// torch-weights.ts: a torch state dict -> the weights of a graph. Every name used once, every shape checked, every
+// transpose listed. The only place beside the onnx lowering that knows OIHW.
+
+import type { Graph, Layer, Weight, WeightRole, Weights } from '../graph/layers.ts';
+import { weightName } from '../graph/layers.ts';
+import { inferShapes, weightShapes } from '../graph/shapes.ts';
+import { AppError } from '../util/errors.ts';
+import { elementCount, formatShape, sameShape, type Shape } from '../util/shape.ts';
+
+/** A tensor as torch keeps it. `read` gives its values, row-major, when they are wanted. */
+export interface TorchTensor {
+  readonly shape: Shape;
+  readonly read: () => Float32Array;
+}
+
+interface Mapping {
+  readonly suffix: string;
+  /** Axis i of ours is axis `axes[i]` of torch's; absent where the two agree. */
+  readonly axes?: readonly number[];
+}
+
+/** Torch's name and axis order of each weight, by layer kind. */
+const MAPPINGS: Readonly<Partial<Record<Layer['kind'], Readonly<Partial<Record<WeightRole, Mapping>>>>>> = {
+  // OIHW -> HWIO
+  conv2d: { kernel: { suffix: 'weight', axes: [2, 3, 1, 0] }, bias: { suffix: 'bias' } },
+  // O1HW -> HWO1, O being the channels
+  depthwiseConv2d: { depthwise_kernel: { suffix: 'weight', axes: [2, 3, 0, 1] }, bias: { suffix: 'bias' } },
+  // [out,in] -> [in,out]
+  dense: { kernel: { suffix: 'weight', axes: [1, 0] }, bias: { suffix: 'bias' } },
+  batchNormalization: {
+    gamma: { suffix: 'weight' },
+    beta: { suffix: 'bias' },
+    moving_mean: { suffix: 'running_mean' },
+    moving_variance: { suffix: 'running_var' },
+  },
+};
+
+/** Names in a state dict that carry nothing for inference. */
+const IGNORED = /(^|\.)num_batches_tracked$/;
+
+/**
+ * @param source what the messages call the checkpoint
+ * @throws AppError MODEL_MISMATCH when a name is missing, left over, or of another shape
+ */
+export function weightsFromTorch(
+  graph: Graph,
+  stateDict: ReadonlyMap<string, TorchTensor>,
+  source: string,
+): Weights {
+  const shapes = inferShapes(graph);
+  const unused = new Set([...stateDict.keys()].filter((key) => !IGNORED.test(key)));
+  const weights = new Map<string, Weight>();
+  const missing: string[] = [];
+  const misshapen: string[] = [];
+  for (const layer of graph.layers) {
+    const [first] = layer.inputs;
+    for (const [role, shape] of weightShapes(layer, first === undefined ? undefined : shapes.get(first))) {
+      const mapping = MAPPINGS[layer.kind]?.[role];
+      if (!mapping) throw new Error(`no torch name for ${role} of ${layer.kind}`);
+      const key = `${layer.name}.${mapping.suffix}`;
+      const tensor = stateDict.get(key);
+      if (!tensor) {
+        missing.push(key);
+        continue;
+      }
+      unused.delete(key);
+      const axes = mapping.axes ?? shape.map((_, axis) => axis);
+      const expected = shape.map((_, axis) => shape[axes.indexOf(axis)]!);
+      if (!sameShape(tensor.shape, expected)) {
+        misshapen.push(
+          `'${key}' is ${formatShape(tensor.shape)}, the graph expects ${formatShape(expected)}`,
+        );
+      } else if (missing.length === 0 && misshapen.length === 0) {
+        const values = tensor.read();
+        weights.set(weightName(layer.name, role), {
+          shape,
+          data: mapping.axes ? transpose(values, tensor.shape, axes) : values,
+        });
+      }
+    }
+  }
+  const problems = [
+    ...misshapen,
+    ...(missing.length > 0 ? [`${missing.length} weights are missing: ${someOf(missing)}`] : []),
+    ...(unused.size > 0 ? [`${unused.size} are not in the graph: ${someOf([...unused])}`] : []),
+  ];
+  if (problems.length > 0) {
+    throw new AppError(
+      'MODEL_MISMATCH',
+      `${source} does not hold the weights of ${graph.name}: ${someOf(problems)}. Is another --arch meant?`,
+    );
+  }
+  return weights;
+}
+
+function someOf(items: readonly string[]): string {
+  const shown = items.slice(0, 3).join(', ');
+  return items.length > 3 ? `${shown} and ${items.length - 3} more` : shown;
+}
+
+/**
+ * Reorders axes: axis i of the result is axis `axes[i]` of `values`.
+ * @param shape of `values`, at most four axes
+ */
+export function transpose(values: Float32Array, shape: Shape, axes: readonly number[]): Float32Array {
+  const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
+  // Missing leading axes count as 1, so that four nested loops serve every rank.
+  const lead = Array.from({ length: 4 - axes.length }, () => 0);
+  const [sizeA, sizeB, sizeC, sizeD] = [...lead.map(() => 1), ...axes.map((axis) => shape[axis]!)];
+  const [stepA, stepB, stepC, stepD] = [...lead, ...axes.map((axis) => strides[axis]!)];
+  const result = new Float32Array(values.length);
+  let at = 0;
+  for (let a = 0; a < sizeA!; a++) {
+    for (let b = 0; b < sizeB!; b++) {
+      for (let c = 0; c < sizeC!; c++) {
+        let from = a * stepA! + b * stepB! + c * stepC!;
+        for (let d = 0; d < sizeD!; d++, from += stepD!) result[at++] = values[from]!;
+      }
+    }
+  }
+  return result;
+}

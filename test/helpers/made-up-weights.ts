@@ -1,0 +1,57 @@
+// made-up-weights.ts: a torch state dict for any graph, the same numbers as make_networks.py gives its networks.
+
+import type { Graph } from '../../src/graph/layers.ts';
+import { inferShapes, weightShapes } from '../../src/graph/shapes.ts';
+import { elementCount, type Shape } from '../../src/util/shape.ts';
+import type { TorchTensor } from '../../src/zoo/torch-weights.ts';
+import { fnv1a, uniform } from './lcg.ts';
+
+/** Torch's names and axis order by our roles, written out here so that a test does not ask the code it tests. */
+export function madeUpStateDict(graph: Graph): Map<string, TorchTensor> {
+  const shapes = inferShapes(graph);
+  const state = new Map<string, TorchTensor>();
+  const add = (name: string, shape: Shape) => state.set(name, { shape, read: () => madeUp(name, shape) });
+  for (const layer of graph.layers) {
+    const [input] = layer.inputs;
+    for (const [role, shape] of weightShapes(layer, input === undefined ? undefined : shapes.get(input))) {
+      const [a, b, c, d] = shape as readonly [number, number, number, number];
+      switch (role) {
+        case 'kernel':
+          add(`${layer.name}.weight`, layer.kind === 'dense' ? [b, a] : [d, c, a, b]);
+          break;
+        case 'depthwise_kernel':
+          add(`${layer.name}.weight`, [c, d, a, b]);
+          break;
+        case 'gamma':
+          add(`${layer.name}.weight`, shape);
+          break;
+        case 'beta':
+        case 'bias':
+          add(`${layer.name}.bias`, shape);
+          break;
+        case 'moving_mean':
+          add(`${layer.name}.running_mean`, shape);
+          break;
+        case 'moving_variance':
+          add(`${layer.name}.running_var`, shape);
+          break;
+        default:
+          throw new Error(role satisfies never);
+      }
+    }
+  }
+  return state;
+}
+
+/** Keeps activations near 1 through 150 layers. */
+function madeUp(name: string, shape: Shape): Float32Array {
+  const seed = fnv1a(name);
+  const bound = Math.sqrt(3 / elementCount(shape.slice(1)));
+  const value = (u: number) => {
+    if (shape.length >= 2) return (2 * u - 1) * bound;
+    if (name.endsWith('running_var')) return 0.5 + u;
+    if (name.endsWith('running_mean') || name.endsWith('bias')) return 0.2 * u - 0.1;
+    return 0.75 + 0.5 * u;
+  };
+  return Float32Array.from({ length: elementCount(shape) }, (_, i) => value(uniform(seed, i)));
+}

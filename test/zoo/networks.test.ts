@@ -1,0 +1,63 @@
+// Whole networks with made-up weights against PyTorch, at three depths and at the end. Goldens: test/golden/make_networks.py.
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
+import { inferShapes } from '../../src/graph/shapes.ts';
+import { PACKAGE_ROOT } from '../../src/util/package.ts';
+import { findArchitecture } from '../../src/zoo/registry.ts';
+import { weightsFromTorch } from '../../src/zoo/torch-weights.ts';
+import { assertAllClose } from '../helpers/assert-all-close.ts';
+import { madeUpPixels } from '../helpers/lcg.ts';
+import { madeUpStateDict } from '../helpers/made-up-weights.ts';
+
+interface Golden {
+  readonly torch: string;
+  readonly size: number;
+  readonly networks: Readonly<Record<string, { readonly logits: number[]; readonly layers: Record<string, number[]> }>>;
+}
+
+const file = path.join(PACKAGE_ROOT, 'test', 'golden', 'networks.json');
+const { torch, size, networks } = JSON.parse(readFileSync(file, 'utf8')) as Golden;
+
+/** What a torch module that is a whole block puts out, by the name of the block's last layer. */
+const LAST_LAYER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  resnet18: { layer2: 'layer2.1.relu_1' },
+  resnet34: { layer2: 'layer2.3.relu_1' },
+  resnet50: { layer2: 'layer2.3.relu_2' },
+  resnet101: { layer2: 'layer2.3.relu_2' },
+  resnet152: { layer2: 'layer2.7.relu_2' },
+  efficientnet_lite0: { '_blocks.0': '_blocks.0._bn2', '_blocks.8': '_blocks.8._bn2' },
+};
+
+describe(`networks against PyTorch ${torch}`, () => {
+  for (const [name, golden] of Object.entries(networks)) {
+    test(name, async () => {
+      const graph = findArchitecture(name).build(1000);
+      const weights = weightsFromTorch(graph, madeUpStateDict(graph), 'made-up weights');
+      const engine = await createOnnxEngine({ device: 'cpu' });
+      const layers = Object.entries(golden.layers);
+      const outputs = [graph.output, ...layers.map(([layer]) => LAST_LAYER[name]?.[layer] ?? layer)];
+      const predictor = await engine.load(
+        { graph, weights, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
+        { outputs, size: [size, size] },
+      );
+      const pixels = madeUpPixels('network', size, size);
+      const [logits, ...activations] = await predictor.run({ data: pixels, count: 1, height: size, width: size });
+      await predictor.dispose();
+      const shapes = inferShapes(graph, [size, size, 3]);
+      layers.forEach(([layer, expected], i) => {
+        const channels = shapes.get(outputs[i + 1]!)!.at(-1)!;
+        assertAllClose(channelMeans(activations[i]!.data, channels), expected, { rtol: 1e-4 }, layer);
+      });
+      assertAllClose(logits!.data, golden.logits, { rtol: 1e-4 }, 'logits');
+    });
+  }
+});
+
+function channelMeans(data: Float32Array, channels: number): Float64Array {
+  const means = new Float64Array(channels);
+  for (let i = 0; i < data.length; i++) means[i % channels]! += data[i]! / (data.length / channels);
+  return means;
+}
