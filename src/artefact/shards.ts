@@ -24,16 +24,16 @@ interface ManifestGroup {
 
 /**
  * Writes the shards into `folder` and returns the `weightsManifest` for model.json.
- * @param keepFloat32 weights for which float16 is too coarse, such as batch norm's statistics
+ * @param keepFloat32 weights for which float16 is too coarse
  */
 export async function writeShards(
   folder: string,
   weights: Weights,
   dtype: StoredDtype,
-  keepFloat32: (name: string) => boolean = () => false,
+  keepFloat32: (weight: Weight) => boolean = () => false,
 ): Promise<readonly ManifestGroup[]> {
   const entries = [...weights].map(([name, weight]) => {
-    const half = dtype === 'float16' && !keepFloat32(name);
+    const half = dtype === 'float16' && !keepFloat32(weight);
     return { name, weight, half, bytes: weight.data.length * (half ? 2 : 4) };
   });
   const total = entries.reduce((sum, entry) => sum + entry.bytes, 0);

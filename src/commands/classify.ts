@@ -2,6 +2,8 @@
 
 import { outputActivation } from '../artefact/model.ts';
 import type { ClassifyConfig } from '../config.ts';
+import { loadImages } from '../images/loader.ts';
+import type { PreparedImage } from '../images/prepare.ts';
 import { imageReferences } from '../images/source.ts';
 import { imagenetLabels, readLabelFile, type Labels } from '../labels.ts';
 import type { ClassifiedImage, ClassifyResult, Prediction } from '../report/prediction.ts';
@@ -9,7 +11,7 @@ import { createWriter } from '../report/writer.ts';
 import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { statusLine } from '../util/progress.ts';
 import { batched } from '../util/streams.ts';
-import { loadImages, loadModel, type LoadedImage, type LoadedModel } from './loading.ts';
+import { loadModel, type LoadedModel } from './loading.ts';
 import { note, write, type Output } from './output.ts';
 import { figureCollector } from './figure.ts';
 
@@ -37,18 +39,20 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
   });
   const figures = config.figure && figureCollector(config.figure, languages);
   const status = statusLine(output.stderr);
-  const images = loadImages(
-    imageReferences(config.inputs, output.stdin),
-    config,
+  const { ignoreExif, maxPixels } = config;
+  const batchSize = config.batchSize ?? DEFAULT_BATCH;
+  const prepare = {
+    decode: { ignoreExif, ...(maxPixels !== undefined && { maxPixels }) },
     preprocessing,
-    figures !== undefined,
-  );
+    keepOriginal: figures !== undefined,
+  };
+  const images = loadImages(imageReferences(config.inputs, output.stdin), prepare, batchSize);
   const started = performance.now();
   let done = 0;
   let failed = 0;
   try {
     await write(output.stdout, writer.begin());
-    for await (const group of batched(images, config.batchSize ?? DEFAULT_BATCH, BATCH_PATIENCE_MS)) {
+    for await (const group of batched(images, batchSize, BATCH_PATIENCE_MS)) {
       const probabilities = await runGroup(group, loaded);
       for (const [i, image] of group.entries()) {
         const result = resultOf(image, probabilities[i], { model: model.name, labels, topk, config });
@@ -124,7 +128,7 @@ async function ownLabels(model: LoadedModel['model'], classes: number, output: O
 
 /** Class probabilities of each readable picture of a group; undefined for the others. */
 async function runGroup(
-  group: readonly LoadedImage[],
+  group: readonly PreparedImage[],
   { model, predictor, preprocessing: { size } }: LoadedModel,
 ): Promise<readonly (Float64Array | undefined)[]> {
   const readable = group.filter((image) => 'pixels' in image);
@@ -159,7 +163,7 @@ interface Naming {
 }
 
 function resultOf(
-  image: LoadedImage,
+  image: PreparedImage,
   probabilities: Float64Array | undefined,
   { model, labels, topk, config }: Naming,
 ): ClassifyResult {

@@ -55,6 +55,8 @@ export async function createOnnxEngine({
           intraOpNumThreads: threads,
           interOpNumThreads: 1,
           logSeverityLevel: 3,
+          // Idle threads sleep: pictures are decoded on the same cores meanwhile.
+          extra: { session: { intra_op: { allow_spinning: '0' } } },
           externalData: [{ path: WEIGHTS_LOCATION, data: lowered.weights }],
         });
       } catch (error) {

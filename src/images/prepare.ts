@@ -1,0 +1,54 @@
+// prepare.ts: one reference -> the pixels that a network expects, or what is wrong with the picture.
+// Runs wherever it is called: in the main thread for a few pictures, in workers for many.
+
+import { readFile } from 'node:fs/promises';
+import { AppError, messageOf, systemCode } from '../util/errors.ts';
+import type { Preprocessing } from '../util/preprocessing.ts';
+import { decodeImage, type DecodeOptions } from './decode.ts';
+import { preprocess } from './preprocess.ts';
+import type { Pixels } from './resize.ts';
+import type { ImageReference } from './source.ts';
+
+export interface PrepareOptions {
+  readonly decode: DecodeOptions;
+  readonly preprocessing: Preprocessing;
+  /** Hands over the decoded picture too, for figures. */
+  readonly keepOriginal: boolean;
+}
+
+/** A picture that is ready for the network, `[size, size, 3]` uint8, or what is wrong with it. */
+export type PreparedImage =
+  | { readonly file: string; readonly pixels: Uint8Array; readonly original?: Pixels }
+  | { readonly file: string; readonly error: AppError };
+
+/** Never rejects because of a picture; what it throws is a bug. */
+export async function prepareImage(
+  { file, content }: ImageReference,
+  { decode, preprocessing, keepOriginal }: PrepareOptions,
+): Promise<PreparedImage> {
+  try {
+    if ('error' in content) throw content.error;
+    const bytes = 'bytes' in content ? content.bytes : await readFile(content.path);
+    const original = await decodeImage(bytes, decode);
+    const pixels = preprocess(original, preprocessing);
+    return { file, pixels, ...(keepOriginal && { original }) };
+  } catch (error) {
+    return { file, error: asImageError(error) };
+  }
+}
+
+const READ_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  EACCES: 'reading it is not permitted; check its owner and mode',
+  EPERM: 'reading it is not permitted; check its owner and mode',
+  EISDIR: 'a folder where a picture was expected',
+  ELOOP: 'a link that leads to itself',
+};
+
+function asImageError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const code = systemCode(error);
+  if (code === undefined) throw error; // a bug, not a bad picture
+  const problem = READ_PROBLEMS[code] ?? messageOf(error);
+  return new AppError(code === 'ENOENT' ? 'INPUT_NOT_FOUND' : 'IMAGE_UNREADABLE', problem, { cause: error });
+}
