@@ -55,13 +55,18 @@ function rowsOf(predictions: readonly Prediction[], { labels }: FigureOptions): 
   });
 }
 
+/** A figure's title: the file's name without the folders, which are long and say little. */
+function titleOf(file: string): string {
+  return printable(file.split(/[/\\]/).at(-1) || file);
+}
+
 const percent = (probability: number) => `${(probability * 100).toFixed(2)}%`;
 
 /** One drawing, panels below each other. */
 export async function figureSvg(panels: readonly FigurePanel[], options: FigureOptions): Promise<string> {
   const drawn = panels.map((panel) => ({
     ...panel,
-    file: printable(panel.file),
+    file: titleOf(panel.file),
     rows: rowsOf(panel.predictions, options),
   }));
   const texts = drawn.flatMap(({ file, model, rows }) => [file, model, ...rows.flatMap((row) => [row.first, row.second])]);
@@ -97,8 +102,8 @@ function svgPanel(panel: DrawnPanel, top: number, pen: Outliner): { readonly svg
   const right = WIDTH - MARGIN;
   const chartHeight = HEADER + Math.max(1, rows.length) * ROW;
   const inner = Math.max(height, chartHeight);
-  // The smaller of the two stands in the middle of the taller.
-  const pictureTop = top + MARGIN + (inner - height) / 2;
+  // The smaller of the two stands in the middle of the taller; beside a long list the picture stays at its head.
+  const pictureTop = top + MARGIN + (inner > 2 * height ? 0 : (inner - height) / 2);
   const chartTop = top + MARGIN + (inner - chartHeight) / 2;
 
   const text = (content: string, x: number, y: number, style: TextStyle, fill: string) =>
@@ -139,7 +144,7 @@ function fit(text: string, room: number, style: TextStyle, pen: Outliner): strin
 
 /** One page that needs nothing else: no scripts, no fonts, no requests. */
 export function figureHtml(panels: readonly FigurePanel[], options: FigureOptions): string {
-  const title = panels.length === 1 ? printable(panels[0]!.file) : `${panels.length} pictures`;
+  const title = panels.length === 1 ? titleOf(panels[0]!.file) : `${panels.length} pictures`;
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -153,7 +158,7 @@ export function figureHtml(panels: readonly FigurePanel[], options: FigureOption
   --track: #222935; --bar: #5b93f2; --other: #3d5a8c; } }
 body { margin: 0 auto; max-width: 60rem; padding: 0 1.5rem; background: var(--paper); color: var(--ink);
   font: 16px/1.4 system-ui, "Noto Sans", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif; }
-section { display: grid; grid-template-columns: minmax(0, 21rem) minmax(0, 1fr); gap: 2.25rem; align-items: center;
+section { display: grid; grid-template-columns: minmax(0, 21rem) minmax(0, 1fr); gap: 2.25rem; align-items: start;
   padding: 2rem 0; border-bottom: 1px solid var(--rule); }
 section:last-child { border: 0; }
 img { display: block; max-width: 100%; max-height: 21rem; margin: auto; }
@@ -186,7 +191,7 @@ function htmlPanel({ file, model, picture, predictions }: FigurePanel, options: 
     const share = percent(probability);
     return `<li><div class="names"><b${lang}>${escapeXml(first)}</b>${other}<span class="share">${share}</span></div><div class="track"><div style="width:${share}"></div></div></li>`;
   });
-  const name = escapeXml(printable(file));
+  const name = escapeXml(titleOf(file));
   return `<section>
 <img src="${escapeXml(picture.dataUri)}" width="${picture.width}" height="${picture.height}" alt="${name}" style="height:auto">
 <div>

@@ -4,14 +4,14 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import opentype, { type Font } from 'opentype.js';
+import opentype, { type Font, type PathCommand } from 'opentype.js';
 import wawoff2 from 'wawoff2';
 
 const PACKAGE = '@fontsource-variable/noto-sans-sc';
 
 /** Values of the font's weight axis. */
-export const WEIGHTS = { regular: 400, bold: 650 } as const;
-export type Weight = keyof typeof WEIGHTS;
+const WEIGHTS = { regular: 400, bold: 650 } as const;
+type Weight = keyof typeof WEIGHTS;
 
 export interface TextStyle {
   /** Height of the em square, in units of the drawing. */
@@ -41,30 +41,60 @@ export async function createOutliner(texts: Iterable<string>): Promise<Outliner>
   const characters = new Set(['?', '…']);
   for (const text of texts) for (const character of text) characters.add(character);
   const needed = new Set([...characters].flatMap((character) => subsetOf(character.codePointAt(0)!) ?? []));
-  const fonts = new Map<string, Font>();
+  const fonts = new Map<string, Readonly<Record<Weight, Font>>>();
   for (const subset of needed) fonts.set(subset, await loadSubset(folder, subset));
   const fallback = fonts.get(subsetOf('?'.codePointAt(0)!)!)!;
-  const fontOf = (character: string) => fonts.get(subsetOf(character.codePointAt(0)!) ?? '') ?? fallback;
+  const fontOf = (character: string, weight: Weight = 'regular') =>
+    (fonts.get(subsetOf(character.codePointAt(0)!) ?? '') ?? fallback)[weight];
 
+  const advances = new Map<string, number>();
   const advance = (character: string, { size, weight = 'regular' }: TextStyle) => {
-    const font = fontOf(character);
-    const variation = { wght: WEIGHTS[weight] };
-    return font.getAdvanceWidth(character, size, { variation, kerning: false });
+    const key = `${weight} ${character}`;
+    let perEm = advances.get(key);
+    if (perEm === undefined) {
+      const font = fontOf(character, weight);
+      // A glyph takes on the font's weight when it is first drawn; before, its advance is the thinnest one's.
+      font.getPath(character, 0, 0, 1, { kerning: false });
+      perEm = font.getAdvanceWidth(character, 1, { kerning: false });
+      advances.set(key, perEm);
+    }
+    return perEm * size;
   };
   return {
     width: (text, style) => [...text].reduce((sum, character) => sum + advance(character, style), 0),
     path(text, x, y, style) {
-      const variation = { wght: WEIGHTS[style.weight ?? 'regular'] };
       let pen = x;
       let d = '';
       for (const character of text) {
-        const options = { variation, kerning: false };
-        d += fontOf(character).getPath(character, pen, y, style.size, options).toPathData(2);
+        const glyph = fontOf(character, style.weight).getPath(character, pen, y, style.size, { kerning: false });
+        d += pathData(glyph.commands);
         pen += advance(character, style);
       }
       return d;
     },
   };
+}
+
+/** The library's own `toPathData` writes NaN for some coordinates that are nearly 0. */
+function pathData(commands: readonly PathCommand[]): string {
+  const point = (x: number, y: number) => `${x.toFixed(2)} ${y.toFixed(2)}`;
+  return commands
+    .map((command) => {
+      switch (command.type) {
+        case 'M':
+        case 'L':
+          return command.type + point(command.x, command.y);
+        case 'Q':
+          return `Q${point(command.x1, command.y1)} ${point(command.x, command.y)}`;
+        case 'C':
+          return `C${point(command.x1, command.y1)} ${point(command.x2, command.y2)} ${point(command.x, command.y)}`;
+        case 'Z':
+          return 'Z';
+        default:
+          throw new Error(`unknown path command ${JSON.stringify(command satisfies never)}`);
+      }
+    })
+    .join('');
 }
 
 /** `{"[4]": "U+1f1e9-1f1f5,U+1f232,…", "latin": "…"}` -> ranges, in the order in which CSS would prefer them: latin first. */
@@ -83,8 +113,15 @@ async function readRanges(file: string): Promise<readonly Range[]> {
     );
 }
 
-async function loadSubset(folder: string, subset: string): Promise<Font> {
+async function loadSubset(folder: string, subset: string): Promise<Readonly<Record<Weight, Font>>> {
   const file = path.join(folder, 'files', `noto-sans-sc-${subset}-wght-normal.woff2`);
-  const font = await wawoff2.decompress(await readFile(file));
-  return opentype.parse(font.buffer.slice(font.byteOffset, font.byteOffset + font.byteLength) as ArrayBuffer);
+  const { buffer, byteOffset, byteLength } = await wawoff2.decompress(await readFile(file));
+  const bytes = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
+  // A font has one weight at a time: advances follow the one that was set last.
+  const atWeight = (wght: number) => {
+    const font = opentype.parse(bytes);
+    font.variation.set({ wght });
+    return font;
+  };
+  return { regular: atWeight(WEIGHTS.regular), bold: atWeight(WEIGHTS.bold) };
 }
