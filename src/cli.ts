@@ -87,7 +87,10 @@ Examples:
       .argument('[anything...]')
       .allowUnknownOption()
       .action(() => {
-        throw new AppError('NOT_YET', `${name} comes with a later version of finch; this one has classify, models and doctor`);
+        throw new AppError(
+          'NOT_YET',
+          `${name} comes with a later version of finch; this one has classify, models and doctor`,
+        );
       });
   }
   return program;
@@ -105,7 +108,10 @@ function addClassify(program: Command, output: Output, finish: Run): void {
   program
     .command('classify')
     .description('what is in a picture: its most probable classes, in English and Chinese')
-    .argument('<input...>', 'image file, folder (recursive), glob, @list.txt, or - for stdin (paths or an image)')
+    .argument(
+      '<input...>',
+      'image file, folder (recursive), glob, @list.txt, or - for stdin (paths or an image)',
+    )
     .option('-k, --topk <k>', 'how many classes (default: 3)')
     .option('-m, --model <m>', 'a model name (finch models list) or a model folder', 'efficientnet_lite0')
     .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')
@@ -187,7 +193,9 @@ Examples:
     });
   models
     .command('import')
-    .description('a checkpoint (.pth, .pt, .safetensors) or a tf.LayersModel folder becomes a model; pickles run no code')
+    .description(
+      'a checkpoint (.pth, .pt, .safetensors) or a tf.LayersModel folder becomes a model; pickles run no code',
+    )
     .argument('<file>', 'the checkpoint, or a folder with model.json')
     .option('--arch <name>', 'the architecture of a checkpoint, such as resnet18')
     .option('--name <name>', "the model's name (default: the file's)")
@@ -213,6 +221,9 @@ Examples:
     .argument('[anything...]')
     .allowUnknownOption()
     .action(() => {
-      throw new AppError('NOT_YET', 'models export comes with a later version of finch; model folders open in TensorFlow.js as they are');
+      throw new AppError(
+        'NOT_YET',
+        'models export comes with a later version of finch; model folders open in TensorFlow.js as they are',
+      );
     });
 }

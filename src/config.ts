@@ -178,7 +178,7 @@ function asShare(value: number): string | undefined {
 
 function parseLabels(text: string): ClassifyConfig['labels'] {
   const parts = text.split(',').map((part) => part.trim());
-  if (parts.every((part) => part === 'en' || part === 'zh')) return { languages: parts as Language[] };
+  if (parts.every((part) => part === 'en' || part === 'zh')) return { languages: parts };
   return { file: text };
 }
 
@@ -215,7 +215,8 @@ export function applyOverrides(
     mean: rest.mean!,
     std: rest.std!,
   };
-  const size = minSide !== undefined && crop !== undefined ? Math.max(1, Math.round(minSide * crop)) : base.size;
+  const size =
+    minSide !== undefined && crop !== undefined ? Math.max(1, Math.round(minSide * crop)) : base.size;
   const resize = minSide ?? (crop === undefined ? base.resize : Math.floor(size / crop));
   return { ...base, ...rest, size, resize };
 }

@@ -49,7 +49,10 @@ async function readBytes(file: string): Promise<Buffer> {
   try {
     const { size } = await stat(file);
     if (size > MAX_LABEL_BYTES) {
-      throw new AppError('LABELS_INVALID', `--labels ${file} is ${size} bytes, too large for a list of labels`);
+      throw new AppError(
+        'LABELS_INVALID',
+        `--labels ${file} is ${size} bytes, too large for a list of labels`,
+      );
     }
     return await readFile(file);
   } catch (error) {
@@ -76,12 +79,16 @@ function fromJson(text: string, file: string): Labels {
   try {
     parsed = JSON.parse(text);
   } catch (error) {
-    throw new AppError('LABELS_INVALID', `--labels ${file} is not JSON: ${messageOf(error)}`, { cause: error });
+    throw new AppError('LABELS_INVALID', `--labels ${file} is not JSON: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   if (Array.isArray(parsed)) return parsed.map((entry, index) => labelOf(entry, index, file));
   const entries = Object.entries(parsed as object);
   const byName = entries.every(([, value]) => typeof value === 'number');
-  const indexed = entries.map(([key, value]): [number, unknown] => (byName ? [value as number, key] : [Number(key), value]));
+  const indexed = entries.map(([key, value]): [number, unknown] =>
+    byName ? [value as number, key] : [Number(key), value],
+  );
   const labels: ClassLabel[] = [];
   for (const [index, entry] of indexed.toSorted(([a], [b]) => a - b)) {
     if (index !== labels.length) {
@@ -118,9 +125,17 @@ async function fromRows(text: string, file: string): Promise<Labels> {
   const { parse } = await import('csv-parse/sync');
   let rows: string[][];
   try {
-    rows = parse(text, { bom: true, trim: true, relaxColumnCount: true, relaxQuotes: true, skipEmptyLines: true });
+    rows = parse(text, {
+      bom: true,
+      trim: true,
+      relaxColumnCount: true,
+      relaxQuotes: true,
+      skipEmptyLines: true,
+    });
   } catch (error) {
-    throw new AppError('LABELS_INVALID', `--labels ${file} is not CSV: ${messageOf(error)}`, { cause: error });
+    throw new AppError('LABELS_INVALID', `--labels ${file} is not CSV: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   const header = rows[0]?.map((cell) => cell.toLowerCase()) ?? [];
   const column = (names: readonly string[]) => header.findIndex((cell) => names.includes(cell));

@@ -80,5 +80,8 @@ function oneOf<T extends string>(field: FieldReader, key: string, values: readon
   const received = field.string(key);
   const found = values.find((value) => value === received);
   if (found) return found;
-  throw new AppError('MODEL_INVALID', `${field.where}.${key}: expected ${values.join(' or ')}, received '${received}'`);
+  throw new AppError(
+    'MODEL_INVALID',
+    `${field.where}.${key}: expected ${values.join(' or ')}, received '${received}'`,
+  );
 }

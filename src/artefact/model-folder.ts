@@ -39,7 +39,10 @@ export async function writeModelFolder(
   const { graph, weights, ...metadata } = model;
   await writeFolderAtomic(folder, async (aside) => {
     const manifest = await writeShards(aside, weights, dtype, (weight) => weight.data.length < MIN_HALVED);
-    const shards = await hashShards(aside, manifest.flatMap((group) => group.paths));
+    const shards = await hashShards(
+      aside,
+      manifest.flatMap((group) => group.paths),
+    );
     const json = {
       format: 'layers-model',
       generatedBy: 'finch',
@@ -81,10 +84,16 @@ export async function verifyModelFolder(folder: string): Promise<readonly string
   const { shards } = await describe(folder, json);
   await readModelFolder(folder);
   if (!shards) return [];
-  const actual = await hashShards(folder, json.objects('weightsManifest').flatMap((group) => group.strings('paths')));
+  const actual = await hashShards(
+    folder,
+    json.objects('weightsManifest').flatMap((group) => group.strings('paths')),
+  );
   return Object.entries(shards)
     .filter(([name, hash]) => actual[name] !== hash)
-    .map(([name, hash]) => `${name}: sha256 is ${actual[name]?.slice(0, 12) ?? 'missing'}, expected ${hash.slice(0, 12)}`);
+    .map(
+      ([name, hash]) =>
+        `${name}: sha256 is ${actual[name]?.slice(0, 12) ?? 'missing'}, expected ${hash.slice(0, 12)}`,
+    );
 }
 
 async function readModelJson(folder: string): Promise<FieldReader> {
@@ -99,8 +108,11 @@ async function readModelJson(folder: string): Promise<FieldReader> {
     text = await handle.readFile('utf8').finally(() => handle.close());
   } catch (error) {
     if (error instanceof AppError) throw error;
-    const problem = systemCode(error) === 'ENOENT' ? 'has no model.json' : `cannot be read: ${messageOf(error)}`;
-    throw new AppError('MODEL_NOT_FOUND', `${folder} ${problem}; expected a tf.LayersModel folder`, { cause: error });
+    const problem =
+      systemCode(error) === 'ENOENT' ? 'has no model.json' : `cannot be read: ${messageOf(error)}`;
+    throw new AppError('MODEL_NOT_FOUND', `${folder} ${problem}; expected a tf.LayersModel folder`, {
+      cause: error,
+    });
   }
   let parsed: unknown;
   try {
@@ -157,7 +169,9 @@ function assignWeights(graph: Graph, stored: Weights, folder: string): Weights {
       const name = layer.name.replace(/\/linear$/, '');
       const names = [role, ...(ROLE_ALIASES[role] ?? [])].map((alias) => `${name}/${alias}`);
       const tails = names.map((full) => full.split('/').slice(-2).join('/'));
-      const found = [...names.map((full) => stored.get(full)), ...tails.map((tail) => byTail.get(tail))].find(Boolean);
+      const found = [...names.map((full) => stored.get(full)), ...tails.map((tail) => byTail.get(tail))].find(
+        Boolean,
+      );
       if (!found || found === 'ambiguous') {
         throw new AppError(
           'MODEL_INVALID',

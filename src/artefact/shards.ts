@@ -90,7 +90,10 @@ export async function readShards(folder: string, manifest: readonly FieldReader[
     let at = 0;
     for (const spec of specs) {
       if (weights.has(spec.name)) {
-        throw new AppError('MODEL_INVALID', `${folder}: the weight '${spec.name}' stands twice in the manifest`);
+        throw new AppError(
+          'MODEL_INVALID',
+          `${folder}: the weight '${spec.name}' stands twice in the manifest`,
+        );
       }
       weights.set(spec.name, { shape: spec.shape, data: spec.decode(bytes.subarray(at, at + spec.bytes)) });
       at += spec.bytes;
@@ -131,7 +134,12 @@ function weightSpec(field: FieldReader): WeightSpec {
     case 'float32':
       return { name, shape, bytes: count * 4, decode: float32s };
     case 'float16':
-      return { name, shape, bytes: count * 2, decode: (b) => float16ToFloat32(new Uint16Array(aligned(b, 2))) };
+      return {
+        name,
+        shape,
+        bytes: count * 2,
+        decode: (b) => float16ToFloat32(new Uint16Array(aligned(b, 2))),
+      };
     case 'uint8':
     case 'uint16': {
       if (!quantization) break;
@@ -144,7 +152,12 @@ function weightSpec(field: FieldReader): WeightSpec {
       return { name, shape, bytes: count * width, decode };
     }
     case 'int32':
-      return { name, shape, bytes: count * 4, decode: (b) => Float32Array.from(new Int32Array(aligned(b, 4))) };
+      return {
+        name,
+        shape,
+        bytes: count * 4,
+        decode: (b) => Float32Array.from(new Int32Array(aligned(b, 4))),
+      };
     default:
   }
   throw new AppError(

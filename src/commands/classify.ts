@@ -63,7 +63,8 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
       }
       done += group.length;
       const rate = (done / (performance.now() - started)) * 1000;
-      if (!output.stdout.isTTY) status.update(`${done} pictures, ${rate.toFixed(1)}/s${failed ? `, ${failed} failed` : ''}`);
+      if (!output.stdout.isTTY)
+        status.update(`${done} pictures, ${rate.toFixed(1)}/s${failed ? `, ${failed} failed` : ''}`);
       if (output.signal.aborted) break;
     }
     status.clear();
@@ -91,7 +92,10 @@ function classCount({ model, predictor }: LoadedModel): number {
 
 function checkedTopk(topk: number | undefined, classes: number, name: string): number {
   if (topk !== undefined && topk > classes) {
-    throw new AppError('USAGE', `--topk must be at most ${classes}, the classes of ${name}, received ${topk}`);
+    throw new AppError(
+      'USAGE',
+      `--topk must be at most ${classes}, the classes of ${name}, received ${topk}`,
+    );
   }
   return topk ?? Math.min(DEFAULT_TOPK, classes);
 }
@@ -121,7 +125,8 @@ async function ownLabels(model: LoadedModel['model'], classes: number, output: O
     if (!model.labels) note(output, `${model.name} has no labels; its 1000 classes are taken for ImageNet's`);
     return imagenetLabels();
   }
-  if (model.labels) throw new AppError('MODEL_INVALID', `${model.name} has ${classes} classes, ImageNet has 1000`);
+  if (model.labels)
+    throw new AppError('MODEL_INVALID', `${model.name} has ${classes} classes, ImageNet has 1000`);
   note(output, `${model.name} has no labels; give them with --labels FILE`);
   return Array.from({ length: classes }, (_, i) => ({ label: `class ${i}` }));
 }

@@ -62,7 +62,10 @@ export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeV
       report.note,
     ]);
     const header = ['engine', 'device', 'state', 'a picture', 'off by', ''];
-    await write(output.stdout, `${formatRecord(machine)}\n${formatTable([header, ...rows], { right: [3, 4] })}`);
+    await write(
+      output.stdout,
+      `${formatRecord(machine)}\n${formatTable([header, ...rows], { right: [3, 4] })}`,
+    );
   }
   return reports.some((report) => report.device === 'cpu' && report.works) ? ExitCode.ok : ExitCode.missing;
 }
@@ -70,7 +73,10 @@ export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeV
 /** In a process of its own: a graphics driver that crashes must not take the doctor with it. */
 async function probeAside(device: Device): Promise<DeviceReport> {
   const script = `import(${JSON.stringify(import.meta.url)}).then(m => m.probe(${JSON.stringify(device)})).then(r => console.log(JSON.stringify(r)))`;
-  const child = spawn(process.execPath, ['-e', script], { cwd: PACKAGE_ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['-e', script], {
+    cwd: PACKAGE_ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
@@ -84,7 +90,12 @@ async function probeAside(device: Device): Promise<DeviceReport> {
   const line = stdout.trim().split('\n').at(-1) ?? '';
   if (line.startsWith('{')) return JSON.parse(line) as DeviceReport;
   const last = stderr.trim().split('\n').at(-1) ?? '';
-  return { engine: 'onnx', device, works: false, note: `the driver ended the process (${end}) ${last}`.trim() };
+  return {
+    engine: 'onnx',
+    device,
+    works: false,
+    note: `the driver ended the process (${end}) ${last}`.trim(),
+  };
 }
 
 /** Runs the shipped network on a device and on the CPU. Called in the process that `probeAside` starts. */
@@ -92,7 +103,10 @@ export async function probe(device: Device): Promise<DeviceReport> {
   try {
     const reference = await timed('cpu');
     const tried = device === 'cpu' ? reference : await timed(device);
-    const difference = tried.logits.reduce((most, x, i) => Math.max(most, Math.abs(x - reference.logits[i]!)), 0);
+    const difference = tried.logits.reduce(
+      (most, x, i) => Math.max(most, Math.abs(x - reference.logits[i]!)),
+      0,
+    );
     const works = difference <= AGREEMENT;
     return {
       engine: 'onnx',
@@ -110,7 +124,8 @@ export async function probe(device: Device): Promise<DeviceReport> {
 /** How to get what is missing. */
 const ADVICE = {
   cpu: 'Reinstall with: npm ci',
-  webgpu: 'WebGPU needs a Vulkan driver on Linux (Mesa: mesa-vulkan-drivers), DirectX 12 on Windows, Metal on macOS.',
+  webgpu:
+    'WebGPU needs a Vulkan driver on Linux (Mesa: mesa-vulkan-drivers), DirectX 12 on Windows, Metal on macOS.',
   cuda: 'CUDA needs an NVIDIA card and the CUDA libraries that onnxruntime-node fetches when installed with scripts allowed.',
   dml: 'DirectML is part of Windows.',
   coreml: 'Core ML is part of macOS.',
@@ -118,7 +133,9 @@ const ADVICE = {
 
 async function timed(device: Device) {
   const engine = await selectEngine({ engine: 'onnx', device });
-  const { graph, weights, preprocessing } = await readModelFolder(await resolveModel(MODEL, { offline: true }));
+  const { graph, weights, preprocessing } = await readModelFolder(
+    await resolveModel(MODEL, { offline: true }),
+  );
   const { mean, std, size } = preprocessing!;
   const predictor = await engine.load({ graph, weights, mean, std });
   const batch = gradient(size);

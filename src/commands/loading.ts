@@ -35,7 +35,10 @@ export async function loadModel(
   const [{ weights, ...model }, engine] = await Promise.all([readModelFolder(folder), selectEngine(config)]);
   const input = model.graph.layers.find((layer) => layer.name === model.graph.input);
   const own = input?.kind === 'input' ? input.shape[0]! : 224;
-  const preprocessing = applyOverrides(model.preprocessing, config.preprocessing, { name: model.name, size: own });
+  const preprocessing = applyOverrides(model.preprocessing, config.preprocessing, {
+    name: model.name,
+    size: own,
+  });
   const { mean, std, size } = preprocessing;
   const predictor = await engine.load(
     { graph: model.graph, weights, mean, std },

@@ -2,7 +2,12 @@
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { readModelFolder, readModelMetadata, verifyModelFolder, writeModelFolder } from '../artefact/model-folder.ts';
+import {
+  readModelFolder,
+  readModelMetadata,
+  verifyModelFolder,
+  writeModelFolder,
+} from '../artefact/model-folder.ts';
 import type { Model } from '../artefact/model.ts';
 import type { StoredDtype } from '../artefact/shards.ts';
 import { parseChoice } from '../config.ts';
@@ -79,7 +84,9 @@ export async function info(name: string, asJson: boolean, output: Output): Promi
     top5: record?.top5 ?? undefined,
     classifier: stored?.classifier ?? (record && findArchitecture(record.architecture).classifier),
     licence: stored?.provenance?.licence ?? record?.licence,
-    source: stored?.provenance?.source ?? (record && ('url' in record.origin ? record.origin.url : record.origin.source)),
+    source:
+      stored?.provenance?.source ??
+      (record && ('url' in record.origin ? record.origin.url : record.origin.source)),
     changes: stored?.provenance?.changes,
   };
   await write(output.stdout, asJson ? `${JSON.stringify(facts, undefined, 2)}\n` : formatRecord(facts));
@@ -106,7 +113,9 @@ export async function pull(
       ...(mirror !== undefined && { mirror }),
       signal: output.signal,
       onProgress: (received, total) =>
-        status.update(`${record.name}: ${formatBytes(received)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`),
+        status.update(
+          `${record.name}: ${formatBytes(received)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`,
+        ),
     }).finally(() => status.clear());
     await write(output.stdout, `${record.name}\t${folder}\n`);
   }
@@ -126,22 +135,39 @@ export interface ImportFlags {
 
 export async function importModel(file: string, flags: ImportFlags, output: Output): Promise<ExitCodeValue> {
   const dtype: StoredDtype = parseChoice(flags.dtype, '--dtype', ['float32', 'float16'] as const);
-  const name = flags.name ?? (path.basename(path.resolve(file)).replace(/\.(pth|pt|bin|safetensors|tar)$/i, '') || 'model');
+  const name =
+    flags.name ??
+    (path.basename(path.resolve(file)).replace(/\.(pth|pt|bin|safetensors|tar)$/i, '') || 'model');
   if (!/^[\w.-]+$/.test(name) || name.startsWith('.')) {
     throw new AppError('USAGE', `--name must be of letters, digits, '_', '-' and '.', received ${name}`);
   }
   const folder = flags.out ?? path.join(modelsFolder(), name);
-  if (!flags.force && (await stat(folder).then(() => true, () => false))) { // prettier-ignore
+  if (
+    !flags.force &&
+    (await stat(folder).then(
+      () => true,
+      () => false,
+    ))
+  ) {
+    // prettier-ignore
     throw new AppError('USAGE', `${folder} is there already; choose another --name or --out, or replace it with --force`);
   }
   const model = await readSource(file, name, flags, dtype);
   await writeModelFolder(folder, model, { dtype });
   await write(output.stdout, `${name}\t${folder}\n`);
-  note(output, `${countParameters(model.graph)} parameters, ${dtype}; use it with: classify PICTURE --model ${flags.out ?? name}`);
+  note(
+    output,
+    `${countParameters(model.graph)} parameters, ${dtype}; use it with: classify PICTURE --model ${flags.out ?? name}`,
+  );
   return ExitCode.ok;
 }
 
-async function readSource(file: string, name: string, flags: ImportFlags, dtype: StoredDtype): Promise<Model> {
+async function readSource(
+  file: string,
+  name: string,
+  flags: ImportFlags,
+  dtype: StoredDtype,
+): Promise<Model> {
   const found = await stat(file).catch((cause: unknown) => {
     throw new AppError('MODEL_NOT_FOUND', `no such file or folder: ${file}`, { cause });
   });
@@ -165,7 +191,10 @@ async function readSource(file: string, name: string, flags: ImportFlags, dtype:
 
 function requiredArchitecture(architecture: string | undefined, file: string): string {
   if (architecture !== undefined) return architecture;
-  throw new AppError('USAGE', `a checkpoint holds numbers, not a network: say which with --arch, such as --arch resnet18 (${file})`);
+  throw new AppError(
+    'USAGE',
+    `a checkpoint holds numbers, not a network: say which with --arch, such as --arch resnet18 (${file})`,
+  );
 }
 
 export async function verify(names: readonly string[], output: Output): Promise<ExitCodeValue> {

@@ -101,6 +101,11 @@ class Machine {
   pop(): PickleValue {
     return this.#pop();
   }
+  popText(): string {
+    const value = this.#pop();
+    if (typeof value !== 'string') throw this.#invalid('names a global by what is no text');
+    return value;
+  }
   /** Drops the top, be it a value or a mark. */
   drop(): void {
     if (this.#stack.pop() === undefined) throw this.#invalid('takes from an empty stack');
@@ -153,7 +158,9 @@ class Machine {
     if (length > 64) throw this.#invalid(`has a number of ${length} bytes`);
     for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(raw[i]!);
     const signed = length === 0 ? 0n : BigInt.asIntN(length * 8, value);
-    return signed >= BigInt(Number.MIN_SAFE_INTEGER) && signed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(signed) : signed;
+    return signed >= BigInt(Number.MIN_SAFE_INTEGER) && signed <= BigInt(Number.MAX_SAFE_INTEGER)
+      ? Number(signed)
+      : signed;
   }
   remember(key: number): void {
     this.#memo.set(key, this.top());
@@ -167,7 +174,8 @@ class Machine {
     this.push(value);
   }
   pairs(target: PickleValue, values: readonly PickleValue[]): void {
-    if (!(target instanceof Map) || values.length % 2 !== 0) throw this.#invalid('sets items of what is no dictionary');
+    if (!(target instanceof Map) || values.length % 2 !== 0)
+      throw this.#invalid('sets items of what is no dictionary');
     for (let i = 0; i < values.length; i += 2) target.set(values[i]!, values[i + 1]!);
   }
   append(target: PickleValue, values: readonly PickleValue[]): void {
@@ -288,8 +296,8 @@ const STEPS: Readonly<Record<string, Step>> = {
   g: (m) => m.recall(Number(m.line())), // GET
   c: (m) => m.global(`${m.line()}.${m.line()}`), // GLOBAL
   '\x93': (m) => {
-    const name = m.pop();
-    m.global(`${String(m.pop())}.${String(name)}`); // STACK_GLOBAL
+    const name = m.popText();
+    m.global(`${m.popText()}.${name}`); // STACK_GLOBAL
   },
   R: (m) => m.reduce(), // REDUCE
   '\x81': (m) => m.reduce(), // NEWOBJ

@@ -67,7 +67,10 @@ async function readHeader(handle: FileHandle, file: string, size: number) {
   await readExactly(handle, length, 0, file);
   const headerBytes = Number(new DataView(length.buffer).getBigUint64(0, true));
   if (headerBytes > MAX_HEADER_BYTES || 8 + headerBytes > size) {
-    throw invalid(file, `says its header has ${headerBytes} bytes; the file has ${size}, the limit is ${MAX_HEADER_BYTES}`);
+    throw invalid(
+      file,
+      `says its header has ${headerBytes} bytes; the file has ${size}, the limit is ${MAX_HEADER_BYTES}`,
+    );
   }
   const header = new Uint8Array(headerBytes);
   await readExactly(handle, header, 8, file);
@@ -81,7 +84,8 @@ async function readHeader(handle: FileHandle, file: string, size: number) {
     throw invalid(file, 'has a header that is no object');
   }
   const fields = Object.entries(parsed);
-  if (fields.length > MAX_TENSORS) throw invalid(file, `names ${fields.length} tensors, more than ${MAX_TENSORS}`);
+  if (fields.length > MAX_TENSORS)
+    throw invalid(file, `names ${fields.length} tensors, more than ${MAX_TENSORS}`);
   const metadata: Record<string, string> = Object.create(null) as Record<string, string>;
   const entries: Entry[] = [];
   for (const [name, value] of fields) {
@@ -99,7 +103,11 @@ function textsOf(value: unknown): Record<string, string> {
 function readEntry(name: string, value: unknown, file: string): Entry {
   const { dtype: code, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
   const dtype = typeof code === 'string' && Object.hasOwn(DTYPES, code) ? DTYPES[code] : undefined;
-  if (!dtype) throw invalid(file, `'${name}' is of type ${JSON.stringify(code)}; known are ${Object.keys(DTYPES).join(', ')}`);
+  if (!dtype)
+    throw invalid(
+      file,
+      `'${name}' is of type ${JSON.stringify(code)}; known are ${Object.keys(DTYPES).join(', ')}`,
+    );
   if (!isSizes(shape) || shape.length > MAX_RANK) {
     throw invalid(file, `'${name}' has the impossible shape ${JSON.stringify(shape)}`);
   }
@@ -109,7 +117,10 @@ function readEntry(name: string, value: unknown, file: string): Entry {
   const bytes = elementCount(shape) * DTYPE_BYTES[dtype];
   const [begin, end] = offsets as readonly [number, number];
   if (!Number.isSafeInteger(bytes) || end - begin !== bytes) {
-    throw invalid(file, `'${name}' takes ${end - begin} bytes; ${dtype} ${formatShape(shape)} needs ${bytes}`);
+    throw invalid(
+      file,
+      `'${name}' takes ${end - begin} bytes; ${dtype} ${formatShape(shape)} needs ${bytes}`,
+    );
   }
   return { name, dtype, shape, begin, end };
 }
@@ -127,7 +138,11 @@ function checkCoverage(entries: readonly Entry[], dataBytes: number, file: strin
     }
     at = end;
   }
-  if (at !== dataBytes) throw invalid(file, `promises ${at} bytes of tensors and has ${dataBytes}: the header lies or the file is cut short`);
+  if (at !== dataBytes)
+    throw invalid(
+      file,
+      `promises ${at} bytes of tensors and has ${dataBytes}: the header lies or the file is cut short`,
+    );
 }
 
 /** Writes tensors in the order given; the file appears whole or not at all. @throws AppError WRITE_FAILED */

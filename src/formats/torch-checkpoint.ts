@@ -42,8 +42,10 @@ function describe(head: Uint8Array): string {
   const text = Buffer.from(head).toString('latin1');
   if (head.length === 0) return 'it is empty';
   if (/^\s*<(!doctype|html)/i.test(text)) return 'it is a web page: the download went wrong';
-  if (text.startsWith('version https://git-lfs')) return 'it is a git-lfs pointer: fetch the file itself with git lfs pull';
-  if (text.slice(257, 262) === 'ustar') return 'it is a tar archive, as only very old torch wrote; save it again with a newer one';
+  if (text.startsWith('version https://git-lfs'))
+    return 'it is a git-lfs pointer: fetch the file itself with git lfs pull';
+  if (text.slice(257, 262) === 'ustar')
+    return 'it is a tar archive, as only very old torch wrote; save it again with a newer one';
   return `expected it to begin with PK or 0x80, received 0x${Buffer.from(head.subarray(0, 4)).toString('hex')}`;
 }
 
@@ -52,7 +54,8 @@ async function readZip(handle: FileHandle, file: string, size: number): Promise<
   try {
     const entries = await listEntries(archive, file);
     const pickled = [...entries.keys()].find((name) => /^[^/]+\/data\.pkl$/.test(name));
-    if (pickled === undefined) throw new AppError('FILE_INVALID', `${file} is a zip archive without data.pkl: no torch checkpoint`);
+    if (pickled === undefined)
+      throw new AppError('FILE_INVALID', `${file} is a zip archive without data.pkl: no torch checkpoint`);
     const root = pickled.slice(0, -'data.pkl'.length);
     if ([...entries.keys()].some((name) => name.startsWith(`${root}code/`))) {
       throw new AppError(
@@ -62,8 +65,15 @@ async function readZip(handle: FileHandle, file: string, size: number): Promise<
     }
     const read = async (entry: Entry, limit: number) => {
       const { compressionMethod, compressedSize, uncompressedSize } = entry;
-      if (compressionMethod !== 0 || compressedSize !== uncompressedSize || uncompressedSize > Math.min(limit, size)) {
-        throw new AppError('FILE_INVALID', `${file}: '${entry.fileName}' is compressed or too large; torch does neither`);
+      if (
+        compressionMethod !== 0 ||
+        compressedSize !== uncompressedSize ||
+        uncompressedSize > Math.min(limit, size)
+      ) {
+        throw new AppError(
+          'FILE_INVALID',
+          `${file}: '${entry.fileName}' is compressed or too large; torch does neither`,
+        );
       }
       const bytes = new Uint8Array(uncompressedSize);
       await readExactly(handle, bytes, await dataStart(archive, entry, file), file);
@@ -71,15 +81,23 @@ async function readZip(handle: FileHandle, file: string, size: number): Promise<
     };
     const order = entries.get(`${root}byteorder`);
     if (order && Buffer.from(await read(order, 16)).toString() !== 'little') {
-      throw new AppError('FILE_INVALID', `${file} was written on a big-endian machine; finch reads little-endian`);
+      throw new AppError(
+        'FILE_INVALID',
+        `${file} was written on a big-endian machine; finch reads little-endian`,
+      );
     }
     const storages = new Map<string, Storage>();
-    const { value } = unpickle(await read(entries.get(pickled)!, MAX_PICKLE_BYTES), 0, torchRules(file, storages));
+    const { value } = unpickle(
+      await read(entries.get(pickled)!, MAX_PICKLE_BYTES),
+      0,
+      torchRules(file, storages),
+    );
     let total = 0;
     for (const storage of storages.values()) {
       // Entries may overlap in a hostile archive; what they hold together cannot be more than the file.
       total += storage.byteLength;
-      if (total > size) throw new AppError('FILE_INVALID', `${file} promises more bytes of tensors than it has`);
+      if (total > size)
+        throw new AppError('FILE_INVALID', `${file} promises more bytes of tensors than it has`);
       const entry = entries.get(`${root}data/${storage.key}`);
       if (!entry || entry.uncompressedSize !== storage.byteLength) {
         throw new AppError(
@@ -157,7 +175,9 @@ async function dataStart(archive: ZipFile, entry: Entry, file: string): Promise<
 
 function damaged(file: string, error: unknown): AppError {
   if (error instanceof AppError) return error;
-  return new AppError('FILE_INVALID', `${file} is a damaged zip archive: ${messageOf(error)}`, { cause: error });
+  return new AppError('FILE_INVALID', `${file} is a damaged zip archive: ${messageOf(error)}`, {
+    cause: error,
+  });
 }
 
 /** Five pickles (magic, protocol, machine, the checkpoint, its storages' keys), then every storage: a count and its numbers. */
@@ -169,12 +189,16 @@ async function readLegacy(handle: FileHandle, file: string, size: number): Promi
     throw new AppError('FILE_INVALID', `${file} is a pickle, but none that torch.save wrote`);
   }
   if (machine instanceof Map && machine.get('little_endian') === false) {
-    throw new AppError('FILE_INVALID', `${file} was written on a big-endian machine; finch reads little-endian`);
+    throw new AppError(
+      'FILE_INVALID',
+      `${file} was written on a big-endian machine; finch reads little-endian`,
+    );
   }
   let at = end;
   for (const key of Array.isArray(keys) ? keys : []) {
     const storage = storages.get(String(key));
-    if (!storage) throw new AppError('FILE_INVALID', `${file} lists storage ${String(key)}, which no tensor has`);
+    if (!storage)
+      throw new AppError('FILE_INVALID', `${file} lists storage ${String(key)}, which no tensor has`);
     const count = new Uint8Array(8);
     await readExactly(handle, count, at, file);
     at += 8;

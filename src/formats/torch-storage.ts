@@ -65,7 +65,12 @@ export function torchRules(file: string, storages: Map<string, Storage>): Pickle
         new Map((Array.isArray(pairs) ? pairs : []) as [PickleValue, PickleValue][]),
       'torch._utils._rebuild_tensor_v2': ([storage, offset, shape, strides]) => {
         if (!(storage instanceof Storage)) throw invalid('a tensor without a storage');
-        if (!isSizes(shape) || !isSizes(strides) || shape.length !== strides.length || shape.length > MAX_RANK) {
+        if (
+          !isSizes(shape) ||
+          !isSizes(strides) ||
+          shape.length !== strides.length ||
+          shape.length > MAX_RANK
+        ) {
           throw invalid('a tensor with an impossible shape');
         }
         if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0) {
@@ -74,7 +79,9 @@ export function torchRules(file: string, storages: Map<string, Storage>): Pickle
         const count = elementCount(shape);
         const last = shape.reduce((sum, size, axis) => sum + (size - 1) * strides[axis]!, offset);
         if (count > MAX_ELEMENTS || (count > 0 && !(last < storage.count))) {
-          throw invalid(`a tensor ${formatShape(shape)} reaches beyond its storage of ${storage.count} numbers`);
+          throw invalid(
+            `a tensor ${formatShape(shape)} reaches beyond its storage of ${storage.count} numbers`,
+          );
         }
         return new View(storage, offset, shape, strides);
       },
@@ -86,10 +93,12 @@ export function torchRules(file: string, storages: Map<string, Storage>): Pickle
       if (kind !== 'storage' || !dtype || typeof key !== 'string' || !isCount) {
         throw invalid('refers to a storage in a way that torch does not');
       }
-      if (viewed !== undefined && viewed !== null) throw invalid('has views of storages, as only very old torch wrote');
+      if (viewed !== undefined && viewed !== null)
+        throw invalid('has views of storages, as only very old torch wrote');
       const known = storages.get(key);
       if (known) {
-        if (known.dtype !== dtype || known.count !== count) throw invalid(`storage ${key} is described in two ways`);
+        if (known.dtype !== dtype || known.count !== count)
+          throw invalid(`storage ${key} is described in two ways`);
         return known;
       }
       const storage = new Storage(key, dtype, count);
@@ -119,14 +128,16 @@ export function stateDictOf(checkpoint: PickleValue, file: string): TensorMap {
     );
   }
   const views = [...dictionary].filter((entry): entry is [string, View] => entry[1] instanceof View);
-  if (views.length > MAX_TENSORS) throw new AppError('FILE_INVALID', `${file} has more than ${MAX_TENSORS} tensors`);
+  if (views.length > MAX_TENSORS)
+    throw new AppError('FILE_INVALID', `${file} has more than ${MAX_TENSORS} tensors`);
   const prefixed = views.every(([name]) => name.startsWith('module.'));
   return new Map(views.map(([name, view]) => [prefixed ? name.slice(7) : name, materialise(view, file)]));
 }
 
 function findStateDict(value: PickleValue): Map<PickleValue, PickleValue> | undefined {
   if (!(value instanceof Map)) return undefined;
-  const isTensor = ([key, item]: [PickleValue, PickleValue]) => typeof key === 'string' && item instanceof View;
+  const isTensor = ([key, item]: [PickleValue, PickleValue]) =>
+    typeof key === 'string' && item instanceof View;
   if ([...value].some(isTensor)) return value;
   for (const key of NESTED) {
     const inner: PickleValue | undefined = value.get(key);
@@ -142,7 +153,9 @@ function materialise({ storage, offset, shape, strides }: View, file: string): R
   const size = DTYPE_BYTES[dtype];
   const count = elementCount(shape);
   if (count === 0) return { dtype, shape, bytes: new Uint8Array(0) };
-  const isContiguous = shape.every((length, axis) => length === 1 || strides[axis] === elementCount(shape.slice(axis + 1)));
+  const isContiguous = shape.every(
+    (length, axis) => length === 1 || strides[axis] === elementCount(shape.slice(axis + 1)),
+  );
   if (isContiguous) return { dtype, shape, bytes: source.subarray(offset * size, (offset + count) * size) };
   const bytes = new Uint8Array(count * size);
   const index = shape.map(() => 0);

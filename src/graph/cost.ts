@@ -5,7 +5,10 @@ import { weightName, type Graph, type Layer } from './layers.ts';
 import { inferShapes, weightShapes, type Shapes } from './shapes.ts';
 
 /** Every weight of a graph with its shape, in layer order. */
-export function allWeightShapes(graph: Graph, shapes: Shapes = inferShapes(graph)): ReadonlyMap<string, Shape> {
+export function allWeightShapes(
+  graph: Graph,
+  shapes: Shapes = inferShapes(graph),
+): ReadonlyMap<string, Shape> {
   const all = new Map<string, Shape>();
   for (const layer of graph.layers) {
     for (const [role, shape] of weightShapes(layer, inputShapeOf(layer, shapes))) {

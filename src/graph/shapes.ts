@@ -71,7 +71,10 @@ function outputShape(layer: Layer, inputs: readonly Shape[]): Shape {
     case 'concatenate': {
       const leading = formatShape(first.slice(0, -1));
       if (inputs.some((shape) => formatShape(shape.slice(0, -1)) !== leading)) {
-        throw invalid(layer, `joins ${inputs.map(formatShape).join(' and ')}, expected equal height and width`);
+        throw invalid(
+          layer,
+          `joins ${inputs.map(formatShape).join(' and ')}, expected equal height and width`,
+        );
       }
       return [...first.slice(0, -1), inputs.reduce((sum, shape) => sum + shape.at(-1)!, 0)];
     }
@@ -139,7 +142,10 @@ export function samePadding(
 }
 
 /** The weights of a layer by role, with their shapes, in the order in which tf.LayersModel keeps them. */
-export function weightShapes(layer: Layer, input: Shape | undefined): readonly (readonly [WeightRole, Shape])[] {
+export function weightShapes(
+  layer: Layer,
+  input: Shape | undefined,
+): readonly (readonly [WeightRole, Shape])[] {
   const channels = input?.at(-1) ?? 0;
   switch (layer.kind) {
     case 'conv2d':

@@ -89,7 +89,9 @@ export async function encodeThumbnail(
 /** An SVG of ours as PNG. @param scale pixels for each user unit */
 export async function renderSvg(svg: string, scale: number): Promise<Buffer> {
   const sharp = await loadSharp();
-  return sharp(Buffer.from(svg), { density: DRAWING_DPI * scale }).png().toBuffer();
+  return sharp(Buffer.from(svg), { density: DRAWING_DPI * scale })
+    .png()
+    .toBuffer();
 }
 
 type Kind = 'cmyk' | 'svg' | 'other';

@@ -82,10 +82,7 @@ function placed(
   }
   for (let row = 0; row < height; row++) {
     const from = row * width * 3;
-    result.set(
-      data.subarray(from, from + width * 3),
-      ((offset.top + row) * size + offset.left) * 3,
-    );
+    result.set(data.subarray(from, from + width * 3), ((offset.top + row) * size + offset.left) * 3);
   }
   return result;
 }

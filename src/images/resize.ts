@@ -51,7 +51,12 @@ interface Windows {
 }
 
 /** Windows for some of the `outSize` results. */
-function windowsFor(inSize: number, outSize: number, { from: first, count }: Span, { support, weight }: Filter): Windows {
+function windowsFor(
+  inSize: number,
+  outSize: number,
+  { from: first, count }: Span,
+  { support, weight }: Filter,
+): Windows {
   const scale = inSize / outSize;
   const filterScale = Math.max(scale, 1);
   const reach = support * filterScale;

@@ -71,7 +71,8 @@ async function* fromGlob(pattern: string): AsyncGenerator<ImageReference, void, 
 async function* fromList(list: string): AsyncGenerator<ImageReference, void, undefined> {
   try {
     const found = await stat(list);
-    if (found.isDirectory()) throw new AppError('INPUT_NOT_FOUND', 'is a folder, expected a text file of paths');
+    if (found.isDirectory())
+      throw new AppError('INPUT_NOT_FOUND', 'is a folder, expected a text file of paths');
     yield* fromLines(createReadStream(list));
   } catch (error) {
     const problem = systemCode(error) === 'ENOENT' ? 'no such list of paths' : messageOf(error);
@@ -118,7 +119,12 @@ async function collect(first: Buffer, rest: AsyncIterable<Buffer>): Promise<Imag
     chunks.push(chunk);
     length += chunk.length;
     if (length > MAX_STDIN_IMAGE_BYTES) {
-      return { error: new AppError('IMAGE_TOO_LARGE', `the image on stdin has more than ${MAX_STDIN_IMAGE_BYTES} bytes`) };
+      return {
+        error: new AppError(
+          'IMAGE_TOO_LARGE',
+          `the image on stdin has more than ${MAX_STDIN_IMAGE_BYTES} bytes`,
+        ),
+      };
     }
   }
   return { bytes: Buffer.concat(chunks, length) };

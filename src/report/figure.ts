@@ -69,7 +69,11 @@ export async function figureSvg(panels: readonly FigurePanel[], options: FigureO
     file: titleOf(panel.file),
     rows: rowsOf(panel.predictions, options),
   }));
-  const texts = drawn.flatMap(({ file, model, rows }) => [file, model, ...rows.flatMap((row) => [row.first, row.second])]);
+  const texts = drawn.flatMap(({ file, model, rows }) => [
+    file,
+    model,
+    ...rows.flatMap((row) => [row.first, row.second]),
+  ]);
   const pen = await createOutliner([...texts, UNKNOWN, '0123456789.%']);
   let y = 0;
   const parts: string[] = [];
@@ -93,7 +97,11 @@ interface DrawnPanel extends FigurePanel {
   readonly rows: readonly Row[];
 }
 
-function svgPanel(panel: DrawnPanel, top: number, pen: Outliner): { readonly svg: string; readonly height: number } {
+function svgPanel(
+  panel: DrawnPanel,
+  top: number,
+  pen: Outliner,
+): { readonly svg: string; readonly height: number } {
   const { picture, rows } = panel;
   const scale = Math.min(PICTURE_BOX / picture.width, PICTURE_BOX / picture.height);
   const width = picture.width * scale;

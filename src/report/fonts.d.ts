@@ -31,7 +31,13 @@ declare module 'opentype.js' {
       set(axes: Readonly<Record<string, number>>): void;
     };
     getAdvanceWidth(text: string, size: number, options: RenderOptions): number;
-    getPath(text: string, x: number, y: number, size: number, options: RenderOptions): { readonly commands: readonly PathCommand[] };
+    getPath(
+      text: string,
+      x: number,
+      y: number,
+      size: number,
+      options: RenderOptions,
+    ): { readonly commands: readonly PathCommand[] };
   }
   const opentype: { parse(font: ArrayBuffer): Font };
   export default opentype;

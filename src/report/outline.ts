@@ -66,7 +66,9 @@ export async function createOutliner(texts: Iterable<string>): Promise<Outliner>
       let pen = x;
       let d = '';
       for (const character of text) {
-        const glyph = fontOf(character, style.weight).getPath(character, pen, y, style.size, { kerning: false });
+        const glyph = fontOf(character, style.weight).getPath(character, pen, y, style.size, {
+          kerning: false,
+        });
         d += pathData(glyph.commands);
         pen += advance(character, style);
       }

@@ -21,7 +21,8 @@ const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const;
 type Style = Parameters<typeof styleText>[0];
 
 export function tableBlock(result: ClassifyResult, { columns, colour, labels }: TableOptions): string {
-  const paint = (style: Style, text: string) => (colour ? styleText(style, text, { validateStream: false }) : text);
+  const paint = (style: Style, text: string) =>
+    colour ? styleText(style, text, { validateStream: false }) : text;
   const file = printable(result.file);
   if ('error' in result) {
     return `${file}\n  ${paint('red', `error: ${printable(result.error.message)}`)}\n`;

@@ -24,11 +24,13 @@ export function formatTable(
   return rows.map((row) => `${line(row)}\n`).join('');
 }
 
+type RecordValue = string | number | object | null | undefined;
+
 /** `name: value`, one a line; what is undefined is left out, objects are laid out in one line. */
-export function formatRecord(record: Readonly<Record<string, unknown>>): string {
+export function formatRecord(record: Readonly<Record<string, RecordValue>>): string {
   const rows = Object.entries(record)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => [key, typeof value === 'object' ? inline(value) : String(value)]);
+    .filter((entry): entry is [string, string | number | object | null] => entry[1] !== undefined)
+    .map(([key, value]) => [key, typeof value === 'object' ? inline(value) : `${value}`]);
   return formatTable(rows);
 }
 

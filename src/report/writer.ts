@@ -11,7 +11,10 @@ export interface ResultWriter {
   end(): string;
 }
 
-const FORMATS = { table, json, ndjson, csv } as const satisfies Record<string, (options: TableOptions) => ResultWriter>;
+const FORMATS = { table, json, ndjson, csv } as const satisfies Record<
+  string,
+  (options: TableOptions) => ResultWriter
+>;
 
 /** @param options used by the table alone */
 export function createWriter(format: keyof typeof FORMATS, options: TableOptions): ResultWriter {
@@ -51,7 +54,8 @@ function csv(): ResultWriter {
 
 function csvRows(result: ClassifyResult): (string | number)[][] {
   const { file } = result;
-  if ('error' in result) return [[file, '', '', '', '', '', '', `${result.error.code}: ${result.error.message}`]];
+  if ('error' in result)
+    return [[file, '', '', '', '', '', '', `${result.error.code}: ${result.error.message}`]];
   if (result.predictions.length === 0) return [[file, '', '', '', UNKNOWN, '', '', '']];
   return result.predictions.map(({ rank, index, id = '', label, labelZh = '', probability }) => [
     file,

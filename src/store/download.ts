@@ -42,7 +42,10 @@ export async function download(request: DownloadRequest): Promise<void> {
       const hash = await sha256OfFile(partOf(file));
       if (!hash.startsWith(sha256Prefix)) {
         await removePart(file);
-        throw failed(request, `its sha256 is ${hash.slice(0, 12)}…, expected ${sha256Prefix}…; it was removed`);
+        throw failed(
+          request,
+          `its sha256 is ${hash.slice(0, 12)}…, expected ${sha256Prefix}…; it was removed`,
+        );
       }
       await rename(partOf(file), file).catch((error: unknown) => {
         throw writeFailed(file, error);
@@ -84,13 +87,19 @@ async function fetchPart(request: DownloadRequest): Promise<void> {
       return;
     } catch (error) {
       if (request.signal?.aborted) {
-        throw new AppError('INTERRUPTED', 'interrupted; the same command goes on where it stopped', { cause: error });
+        throw new AppError('INTERRUPTED', 'interrupted; the same command goes on where it stopped', {
+          cause: error,
+        });
       }
       if (error instanceof AppError) throw error;
       if (error instanceof Final) throw failed(request, error.message, error);
       fruitless = (await partBytes(request.file)) > before ? 0 : fruitless + 1;
       if (fruitless >= MAX_FRUITLESS) throw failed(request, reasonOf(error), error);
-      await sleep(FIRST_PAUSE_MS * 2 ** fruitless, undefined, request.signal && { signal: request.signal }).catch(() => {});
+      await sleep(
+        FIRST_PAUSE_MS * 2 ** fruitless,
+        undefined,
+        request.signal && { signal: request.signal },
+      ).catch(() => {});
     }
   }
 }
@@ -133,7 +142,8 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
     }
     const length = response.headers.get('content-length');
     const total = length === null ? undefined : start + Number(length);
-    if (total !== undefined && total > maxBytes) throw new Final(`it has ${total} bytes, the limit is ${maxBytes}`);
+    if (total !== undefined && total > maxBytes)
+      throw new Final(`it has ${total} bytes, the limit is ${maxBytes}`);
     if (start === 0) await writeFile(tagOf(file), response.headers.get('etag') ?? '');
 
     const handle = await open(partOf(file), start === 0 ? 'w' : 'r+');
@@ -141,7 +151,8 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
     try {
       for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
         clearTimeout(watchdog);
-        if (received + chunk.length > maxBytes) throw new Final(`it has more than ${maxBytes} bytes, the limit`);
+        if (received + chunk.length > maxBytes)
+          throw new Final(`it has more than ${maxBytes} bytes, the limit`);
         await handle.write(chunk, 0, chunk.length, received).catch((error: unknown) => {
           throw writeFailed(partOf(file), error);
         });
@@ -161,7 +172,8 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
 
 /** fetch hides the reason in `cause`. */
 function reasonOf(error: unknown): string {
-  if (error instanceof DOMException && error.name === 'AbortError') return `nothing came for ${STALL_MS / 1000} s`;
+  if (error instanceof DOMException && error.name === 'AbortError')
+    return `nothing came for ${STALL_MS / 1000} s`;
   return messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
 }
 

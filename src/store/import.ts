@@ -32,7 +32,9 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
   }
   const classes = stateDict.get(`${classifier}.weight`)?.shape[0];
   if (classes === undefined) {
-    const others = ARCHITECTURE_NAMES.filter((other) => stateDict.has(`${findArchitecture(other).classifier}.weight`));
+    const others = ARCHITECTURE_NAMES.filter((other) =>
+      stateDict.has(`${findArchitecture(other).classifier}.weight`),
+    );
     throw new AppError(
       'MODEL_MISMATCH',
       `${file} has no '${classifier}.weight', the classifier of ${architecture}` +

@@ -58,7 +58,10 @@ export async function resolveModel(
     );
   }
   if (/[/\\]/.test(name)) {
-    throw new AppError('MODEL_NOT_FOUND', `--model ${name}: no such folder; expected a model folder or a name`);
+    throw new AppError(
+      'MODEL_NOT_FOUND',
+      `--model ${name}: no such folder; expected a model folder or a name`,
+    );
   }
   const installed = await installedModels();
   const known = [...new Set([...modelNames(), ...installed.map((model) => model.name)])];
@@ -116,8 +119,12 @@ export interface InstalledModel {
 /** The models that are on this machine, by name; the user's own stand for shipped ones of the same name. */
 export async function installedModels(): Promise<readonly InstalledModel[]> {
   const found = new Map<string, InstalledModel>();
-  for (const [place, shipped] of [[SHIPPED_MODELS, true], [modelsFolder(), false]] as const) { // prettier-ignore
-    const names = await readdir(place).catch(() => []);
+  for (const [place, shipped] of [
+    [SHIPPED_MODELS, true],
+    [modelsFolder(), false],
+  ] as const) {
+    // prettier-ignore
+    const names: string[] = await readdir(place).catch(() => []);
     for (const name of names.sort()) {
       const folder = path.join(place, name);
       if (!name.startsWith('.') && (await exists(path.join(folder, 'model.json')))) {

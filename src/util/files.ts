@@ -17,7 +17,10 @@ export async function writeFileAtomic(file: string, content: string | Uint8Array
 }
 
 /** The same for a file that is written in parts: `write` gets a handle to one aside. @throws AppError WRITE_FAILED */
-export async function writeFileAside(file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
+export async function writeFileAside(
+  file: string,
+  write: (handle: FileHandle) => Promise<void>,
+): Promise<void> {
   const aside = asideOf(file);
   try {
     const handle = await open(aside, 'wx');

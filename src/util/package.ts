@@ -9,5 +9,7 @@ export const PACKAGE_ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 export function packageVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(path.join(PACKAGE_ROOT, 'package.json'), 'utf8'));
-  return typeof manifest === 'object' && manifest && 'version' in manifest ? String(manifest.version) : 'unknown';
+  return typeof manifest === 'object' && manifest && 'version' in manifest
+    ? String(manifest.version)
+    : 'unknown';
 }

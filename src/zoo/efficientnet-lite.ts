@@ -29,7 +29,14 @@ function efficientnetLite0(classes: number): Graph {
   const b = graphBuilder('efficientnet_lite0', 224);
   const bn = { epsilon: 1e-3, momentum: 0.99 };
   /** Convolution, batch norm, ReLU6. */
-  const activated = (from: string, conv: string, norm: string, filters: number, kernel: number, stride = 1) => {
+  const activated = (
+    from: string,
+    conv: string,
+    norm: string,
+    filters: number,
+    kernel: number,
+    stride = 1,
+  ) => {
     const x = b.conv2d(from, conv, { filters, kernel, stride, pad: 'same' });
     return b.activation(b.batchNormalization(x, norm, bn), `${norm}.relu6`, 'relu6');
   };
@@ -42,7 +49,8 @@ function efficientnetLite0(classes: number): Graph {
       const block = `_blocks.${index++}`;
       const stride = i === 0 ? firstStride : 1;
       const input = x;
-      if (expansion !== 1) x = activated(x, `${block}._expand_conv`, `${block}._bn0`, channels * expansion, 1);
+      if (expansion !== 1)
+        x = activated(x, `${block}._expand_conv`, `${block}._bn0`, channels * expansion, 1);
       x = b.depthwiseConv2d(x, `${block}._depthwise_conv`, { kernel, stride, pad: 'same' });
       x = b.activation(b.batchNormalization(x, `${block}._bn1`, bn), `${block}._bn1.relu6`, 'relu6');
       x = b.conv2d(x, `${block}._project_conv`, { filters, kernel: 1, pad: 'same' });

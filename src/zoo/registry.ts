@@ -25,7 +25,8 @@ export function findArchitecture(name: string): Architecture {
 /** The record of `resnet50.v1`; `resnet50` alone is its newest version. */
 export function findRecord(name: string): WeightsRecord | undefined {
   return (
-    RECORDS.find((record) => record.name === name) ?? RECORDS.findLast((record) => record.architecture === name)
+    RECORDS.find((record) => record.name === name) ??
+    RECORDS.findLast((record) => record.architecture === name)
   );
 }
 

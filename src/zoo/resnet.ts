@@ -55,7 +55,12 @@ interface Residual {
   readonly channels: number;
 }
 
-function residual(b: GraphBuilder, input: string, name: string, { block, width, stride, channels }: Residual): string {
+function residual(
+  b: GraphBuilder,
+  input: string,
+  name: string,
+  { block, width, stride, channels }: Residual,
+): string {
   const out = width * EXPANSION[block];
   const convolutions =
     block === 'basic'
@@ -72,7 +77,8 @@ function residual(b: GraphBuilder, input: string, name: string, { block, width, 
   convolutions.forEach((convolution, i) => {
     x = b.conv2d(x, `${name}.conv${i + 1}`, convolution);
     x = b.batchNormalization(x, `${name}.bn${i + 1}`);
-    if (i < convolutions.length - 1) x = b.activation(x, i === 0 ? `${name}.relu` : `${name}.relu_${i}`, 'relu');
+    if (i < convolutions.length - 1)
+      x = b.activation(x, i === 0 ? `${name}.relu` : `${name}.relu_${i}`, 'relu');
   });
   let shortcut = input;
   if (stride !== 1 || channels !== out) {

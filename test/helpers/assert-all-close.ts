@@ -15,7 +15,11 @@ export function assertAllClose(
   { rtol = 0, atol = 0 }: Tolerance,
   what = 'values',
 ): void {
-  assert.equal(actual.length, expected.length, `${what}: ${actual.length} values, expected ${expected.length}`);
+  assert.equal(
+    actual.length,
+    expected.length,
+    `${what}: ${actual.length} values, expected ${expected.length}`,
+  );
   let largest = 0;
   let worst = 0;
   let where = -1;

@@ -64,31 +64,47 @@ for (const { width, height, resize, size, interpolation, data } of golden.crops)
 test('a crop computed alone equals the crop of the whole', () => {
   const side = fc.integer({ min: 1, max: 40 });
   fc.assert(
-    fc.property(side, side, side, side, fc.constantFrom('bilinear', 'bicubic'), fc.nat(), fc.nat(), (w, h, toW, toH, interpolation, a, b) => {
-      const source = picture(w, h);
-      const whole = { left: 0, top: 0, width: toW, height: toH };
-      const all = resizeAndCrop(source, whole, whole, interpolation).data;
-      const left = a % toW;
-      const top = b % toH;
-      const crop = { left, top, width: toW - left, height: toH - top };
-      const part = resizeAndCrop(source, whole, crop, interpolation).data;
-      for (let y = 0; y < crop.height; y++) {
-        const from = ((top + y) * toW + left) * 3;
-        const row = part.subarray(y * crop.width * 3, (y + 1) * crop.width * 3);
-        assert.deepEqual(row, all.subarray(from, from + crop.width * 3));
-      }
-    }),
+    fc.property(
+      side,
+      side,
+      side,
+      side,
+      fc.constantFrom('bilinear', 'bicubic'),
+      fc.nat(),
+      fc.nat(),
+      (w, h, toW, toH, interpolation, a, b) => {
+        const source = picture(w, h);
+        const whole = { left: 0, top: 0, width: toW, height: toH };
+        const all = resizeAndCrop(source, whole, whole, interpolation).data;
+        const left = a % toW;
+        const top = b % toH;
+        const crop = { left, top, width: toW - left, height: toH - top };
+        const part = resizeAndCrop(source, whole, crop, interpolation).data;
+        for (let y = 0; y < crop.height; y++) {
+          const from = ((top + y) * toW + left) * 3;
+          const row = part.subarray(y * crop.width * 3, (y + 1) * crop.width * 3);
+          assert.deepEqual(row, all.subarray(from, from + crop.width * 3));
+        }
+      },
+    ),
   );
 });
 
 test('a picture of one colour keeps it, whatever the size', () => {
   const side = fc.integer({ min: 1, max: 60 });
   fc.assert(
-    fc.property(side, side, side, fc.nat({ max: 255 }), fc.constantFrom('crop', 'squash'), (w, h, size, value, mode) => {
-      const source = { data: new Uint8Array(w * h * 3).fill(value), width: w, height: h };
-      const result = preprocess(source, { size, resize: size, mode, interpolation: 'bicubic', mean: [0, 0, 0], std: [1, 1, 1] }); // prettier-ignore
-      assert.ok(result.every((pixel) => pixel === value));
-    }),
+    fc.property(
+      side,
+      side,
+      side,
+      fc.nat({ max: 255 }),
+      fc.constantFrom('crop', 'squash'),
+      (w, h, size, value, mode) => {
+        const source = { data: new Uint8Array(w * h * 3).fill(value), width: w, height: h };
+        const result = preprocess(source, { size, resize: size, mode, interpolation: 'bicubic', mean: [0, 0, 0], std: [1, 1, 1] }); // prettier-ignore
+        assert.ok(result.every((pixel) => pixel === value));
+      },
+    ),
   );
 });
 

@@ -15,7 +15,9 @@ import { madeUpStateDict } from '../helpers/made-up-weights.ts';
 interface Golden {
   readonly torch: string;
   readonly size: number;
-  readonly networks: Readonly<Record<string, { readonly logits: number[]; readonly layers: Record<string, number[]> }>>;
+  readonly networks: Readonly<
+    Record<string, { readonly logits: number[]; readonly layers: Record<string, number[]> }>
+  >;
 }
 
 const file = path.join(PACKAGE_ROOT, 'test', 'golden', 'networks.json');
@@ -44,7 +46,12 @@ describe(`networks against PyTorch ${torch}`, () => {
         { outputs, size: [size, size] },
       );
       const pixels = madeUpPixels('network', size, size);
-      const [logits, ...activations] = await predictor.run({ data: pixels, count: 1, height: size, width: size });
+      const [logits, ...activations] = await predictor.run({
+        data: pixels,
+        count: 1,
+        height: size,
+        width: size,
+      });
       await predictor.dispose();
       const shapes = inferShapes(graph, [size, size, 3]);
       layers.forEach(([layer, expected], i) => {

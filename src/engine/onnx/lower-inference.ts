@@ -177,7 +177,11 @@ class Lowering {
   #lowerBatchNormalization(layer: LayerOf<'batchNormalization'>): Value {
     const input = this.#channelsSecond(layer.inputs[0]);
     const channels = this.#shapes.get(layer.name)!.at(-1)!;
-    const constant = (role: 'gamma' | 'beta' | 'moving_mean' | 'moving_variance', present: boolean, or: number) =>
+    const constant = (
+      role: 'gamma' | 'beta' | 'moving_mean' | 'moving_variance',
+      present: boolean,
+      or: number,
+    ) =>
       this.#floats(
         `${layer.name}/${role}`,
         [channels],
@@ -255,9 +259,7 @@ class Lowering {
   /** Max pooling pads with -infinity where the graph pads with 0: the same only when nothing is below 0. */
   #isNonNegative(name: string): boolean {
     const layer = this.#graph.layers.find((candidate) => candidate.name === name);
-    return (
-      layer?.kind === 'activation' && ['relu', 'relu6', 'sigmoid', 'softmax'].includes(layer.activation)
-    );
+    return layer?.kind === 'activation' && ['relu', 'relu6', 'sigmoid', 'softmax'].includes(layer.activation);
   }
 
   #lowerPooling(op: 'MaxPool' | 'AveragePool', layer: Pooling): Value {
@@ -378,7 +380,10 @@ class Lowering {
   }
 
   /** Several values in one layout: pictures as NCHW when all of them are, else channel-last. */
-  #alike(layers: readonly string[]): { readonly values: readonly string[]; readonly layout: Value['layout'] } {
+  #alike(layers: readonly string[]): {
+    readonly values: readonly string[];
+    readonly layout: Value['layout'];
+  } {
     const layout = layers.every((layer) => this.#value(layer).layout === 'nchw') ? 'nchw' : 'channelsLast';
     const convert = layout === 'nchw' ? this.#nchw.bind(this) : this.#channelsLast.bind(this);
     return { values: layers.map((layer) => convert(layer).tensor), layout };

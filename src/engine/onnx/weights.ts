@@ -44,7 +44,8 @@ export class WeightPacker {
 /** The values of a layer's weight. @throws AppError MODEL_INVALID when the model does not have it */
 export function weightOf(weights: Weights, layer: { readonly name: string }, role: WeightRole): Weight {
   const weight = weights.get(weightName(layer.name, role));
-  if (!weight) throw new AppError('MODEL_INVALID', `the model has no weight '${weightName(layer.name, role)}'`);
+  if (!weight)
+    throw new AppError('MODEL_INVALID', `the model has no weight '${weightName(layer.name, role)}'`);
   return weight;
 }
 
