@@ -91,13 +91,11 @@ export const READERS: Readonly<Record<string, Read>> = {
     kind: 'globalAveragePooling2d',
     name,
     inputs: one(config, inputs),
-    keepDims: config.boolean('keepdims', false),
   }),
   GlobalMaxPooling2D: (config, name, inputs) => ({
     kind: 'globalMaxPooling2d',
     name,
     inputs: one(config, inputs),
-    keepDims: config.boolean('keepdims', false),
   }),
   Dense: (config, name, inputs) => ({
     kind: 'dense',

@@ -123,9 +123,12 @@ class TopologyReader {
     const name = config.string('name', layer.has('name') ? layer.string('name') : '');
     const activation = activationOf(config);
     const own = ['Activation', 'Softmax', 'ReLU', 'LeakyReLU', 'ELU', 'InputLayer'].includes(className);
+    // TensorFlow.js's pooling knows no keepdims; a reshape says the same.
+    const keepsDims = className.startsWith('Global') && config.boolean('keepdims', false);
     const separate = !own && activation !== 'linear';
     // The layer's name belongs to what it puts out, which is after its activation.
-    const result = this.#push(read(config, separate ? `${name}/linear` : name, inputs));
+    const result = this.#push(read(config, separate || keepsDims ? `${name}/linear` : name, inputs));
+    if (keepsDims) return this.#push({ kind: 'reshape', name, inputs: [result], shape: [1, 1, -1] });
     return separate ? this.#push({ kind: 'activation', name, inputs: [result], activation }) : result;
   }
 

@@ -53,9 +53,9 @@ function kerasLayer(layer: Layer): readonly [className: string, config: Config] 
     case 'averagePooling2d':
       return ['AveragePooling2D', pooling(layer)];
     case 'globalAveragePooling2d':
-      return ['GlobalAveragePooling2D', { ...CHANNELS_LAST, ...(layer.keepDims && { keepdims: true }) }];
+      return ['GlobalAveragePooling2D', CHANNELS_LAST];
     case 'globalMaxPooling2d':
-      return ['GlobalMaxPooling2D', { ...CHANNELS_LAST, ...(layer.keepDims && { keepdims: true }) }];
+      return ['GlobalMaxPooling2D', CHANNELS_LAST];
     case 'dense':
       return ['Dense', { units: layer.units, activation: 'linear', use_bias: layer.useBias }];
     case 'add':

@@ -108,8 +108,7 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
         padding,
       });
     },
-    globalAveragePooling2d: (from, name) =>
-      push({ kind: 'globalAveragePooling2d', name, inputs: [from], keepDims: false }),
+    globalAveragePooling2d: (from, name) => push({ kind: 'globalAveragePooling2d', name, inputs: [from] }),
     dense: (from, name, units) => push({ kind: 'dense', name, inputs: [from], units, useBias: true }),
     dropout: (from, name, rate) => push({ kind: 'dropout', name, inputs: [from], rate }),
     add: (name, ...from) => push({ kind: 'add', name, inputs: from }),

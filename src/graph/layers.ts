@@ -78,8 +78,8 @@ export type Layer =
   | (Window & { readonly kind: 'maxPooling2d'; readonly poolSize: Size2d })
   /** With `same` padding the added zeros are not counted, as in TensorFlow. */
   | (Window & { readonly kind: 'averagePooling2d'; readonly poolSize: Size2d })
-  | (Unary & { readonly kind: 'globalAveragePooling2d'; readonly keepDims: boolean })
-  | (Unary & { readonly kind: 'globalMaxPooling2d'; readonly keepDims: boolean })
+  | (Unary & { readonly kind: 'globalAveragePooling2d' })
+  | (Unary & { readonly kind: 'globalMaxPooling2d' })
   | (Unary & { readonly kind: 'dense'; readonly units: number; readonly useBias: boolean })
   | (Nary & { readonly kind: 'add' })
   | (Nary & { readonly kind: 'multiply' })

@@ -57,7 +57,7 @@ function outputShape(layer: Layer, inputs: readonly Shape[]): Shape {
     case 'globalAveragePooling2d':
     case 'globalMaxPooling2d': {
       const [, , channels] = picture(layer, first);
-      return layer.keepDims ? [1, 1, channels] : [channels];
+      return [channels];
     }
     case 'dense':
       return [...first.slice(0, -1), layer.units];

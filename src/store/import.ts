@@ -22,7 +22,8 @@ export interface ImportOptions {
  */
 export async function importCheckpoint(file: string, options: ImportOptions): Promise<Model> {
   const { architecture, name, provenance } = options;
-  const { build, classifier } = findArchitecture(architecture);
+  const { build, classifier, torchName } = findArchitecture(architecture);
+  const classifierWeight = classifierKey(architecture);
   const record = findRecord(architecture);
   if (!record) throw new Error(`no weights record for ${architecture}`);
   const tensors = await readTensors(file);
@@ -30,14 +31,12 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
   for (const [key, tensor] of tensors) {
     stateDict.set(key, { shape: tensor.shape, read: () => float32Values(key, tensor) });
   }
-  const classes = stateDict.get(`${classifier}.weight`)?.shape[0];
+  const classes = stateDict.get(classifierWeight)?.shape[0];
   if (classes === undefined) {
-    const others = ARCHITECTURE_NAMES.filter((other) =>
-      stateDict.has(`${findArchitecture(other).classifier}.weight`),
-    );
+    const others = ARCHITECTURE_NAMES.filter((other) => stateDict.has(classifierKey(other)));
     throw new AppError(
       'MODEL_MISMATCH',
-      `${file} has no '${classifier}.weight', the classifier of ${architecture}` +
+      `${file} has no '${classifierWeight}', the classifier of ${architecture}` +
         (others.length > 0 ? `; by its names it could be ${others.join(', ')}` : ''),
     );
   }
@@ -46,13 +45,19 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
   return {
     name,
     graph,
-    weights: weightsFromTorch(graph, stateDict, file),
+    weights: weightsFromTorch(graph, stateDict, file, torchName),
     preprocessing: record.preprocessing,
     architecture,
     classifier,
     provenance,
     ...(labels && { labels }),
   };
+}
+
+/** Where a state dict keeps the classifier's kernel, `[classes, features]`. */
+function classifierKey(architecture: string): string {
+  const { classifier, torchName } = findArchitecture(architecture);
+  return `${torchName?.(classifier) ?? classifier}.weight`;
 }
 
 /** Any floating-point tensor as float32. */

@@ -1,4 +1,5 @@
-// efficientnet-lite.ts: EfficientNet-Lite0 under the module names of its PyTorch port, so that its weights map by name.
+// efficientnet-lite.ts: EfficientNet-Lite0 under the module names of its PyTorch port, less the underscore before each:
+// TensorFlow.js takes no variable that begins with one.
 // No squeeze-excite, ReLU6 throughout, stem and head not scaled, TensorFlow's `same` padding.
 // Source: Tan and Le, EfficientNet, 2019, table 1; the lite variants of TensorFlow's TPU models, 2020.
 
@@ -41,32 +42,39 @@ function efficientnetLite0(classes: number): Graph {
     return b.activation(b.batchNormalization(x, norm, bn), `${norm}.relu6`, 'relu6');
   };
 
-  let x = activated(b.input, '_conv_stem', '_bn0', 32, 3, 2);
+  let x = activated(b.input, 'conv_stem', 'bn0', 32, 3, 2);
   let channels = 32;
   let index = 0;
   for (const { repeats, kernel, stride: firstStride, expansion, filters } of STAGES) {
     for (let i = 0; i < repeats; i++) {
-      const block = `_blocks.${index++}`;
+      const block = `blocks.${index++}`;
       const stride = i === 0 ? firstStride : 1;
       const input = x;
-      if (expansion !== 1)
-        x = activated(x, `${block}._expand_conv`, `${block}._bn0`, channels * expansion, 1);
-      x = b.depthwiseConv2d(x, `${block}._depthwise_conv`, { kernel, stride, pad: 'same' });
-      x = b.activation(b.batchNormalization(x, `${block}._bn1`, bn), `${block}._bn1.relu6`, 'relu6');
-      x = b.conv2d(x, `${block}._project_conv`, { filters, kernel: 1, pad: 'same' });
-      x = b.batchNormalization(x, `${block}._bn2`, bn);
+      if (expansion !== 1) x = activated(x, `${block}.expand_conv`, `${block}.bn0`, channels * expansion, 1);
+      x = b.depthwiseConv2d(x, `${block}.depthwise_conv`, { kernel, stride, pad: 'same' });
+      x = b.activation(b.batchNormalization(x, `${block}.bn1`, bn), `${block}.bn1.relu6`, 'relu6');
+      x = b.conv2d(x, `${block}.project_conv`, { filters, kernel: 1, pad: 'same' });
+      x = b.batchNormalization(x, `${block}.bn2`, bn);
       if (stride === 1 && channels === filters) x = b.add(`${block}.add`, x, input);
       channels = filters;
     }
   }
-  x = activated(x, '_conv_head', '_bn1', 1280, 1);
-  x = b.globalAveragePooling2d(x, '_avg_pooling');
-  x = b.dropout(x, '_dropout', 0.2);
-  return b.build(b.dense(x, '_fc', classes));
+  x = activated(x, 'conv_head', 'bn1', 1280, 1);
+  x = b.globalAveragePooling2d(x, 'avg_pooling');
+  x = b.dropout(x, 'dropout', 0.2);
+  return b.build(b.dense(x, 'fc', classes));
 }
 
 export const EFFICIENTNET_LITES = {
-  efficientnet_lite0: { build: efficientnetLite0, classifier: '_fc' },
+  efficientnet_lite0: {
+    build: efficientnetLite0,
+    classifier: 'fc',
+    torchName: (layer) =>
+      layer
+        .split('.')
+        .map((part) => (/^\d/.test(part) ? part : `_${part}`))
+        .join('.'),
+  },
 } as const satisfies Record<string, Architecture>;
 
 export const EFFICIENTNET_LITE_RECORDS: readonly WeightsRecord[] = [

@@ -25,6 +25,8 @@ export interface Architecture {
   readonly build: (classes: number) => Graph;
   /** The classifier: the layer that a new head replaces, and whose input is the picture's embedding. */
   readonly classifier: string;
+  /** Torch's name of a layer's module, where it is not the layer's own. */
+  readonly torchName?: (layer: string) => string;
 }
 
 /** Mean and standard deviation of ImageNet's training pixels, the customary ones (torchvision's among many). */

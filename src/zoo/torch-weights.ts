@@ -40,12 +40,14 @@ const IGNORED = /(^|\.)num_batches_tracked$/;
 
 /**
  * @param source what the messages call the checkpoint
+ * @param torchName torch's name of a layer's module
  * @throws AppError MODEL_MISMATCH when a name is missing, left over, or of another shape
  */
 export function weightsFromTorch(
   graph: Graph,
   stateDict: ReadonlyMap<string, TorchTensor>,
   source: string,
+  torchName: (layer: string) => string = (layer) => layer,
 ): Weights {
   const shapes = inferShapes(graph);
   const unused = new Set([...stateDict.keys()].filter((key) => !IGNORED.test(key)));
@@ -57,7 +59,7 @@ export function weightsFromTorch(
     for (const [role, shape] of weightShapes(layer, first === undefined ? undefined : shapes.get(first))) {
       const mapping = MAPPINGS[layer.kind]?.[role];
       if (!mapping) throw new Error(`no torch name for ${role} of ${layer.kind}`);
-      const key = `${layer.name}.${mapping.suffix}`;
+      const key = `${torchName(layer.name)}.${mapping.suffix}`;
       const tensor = stateDict.get(key);
       if (!tensor) {
         missing.push(key);

@@ -7,33 +7,38 @@ import type { TorchTensor } from '../../src/zoo/torch-weights.ts';
 import { fnv1a, uniform } from './lcg.ts';
 
 /** Torch's names and axis order by our roles, written out here so that a test does not ask the code it tests. */
-export function madeUpStateDict(graph: Graph): Map<string, TorchTensor> {
+export function madeUpStateDict(
+  graph: Graph,
+  torchName: (layer: string) => string = (layer) => layer,
+): Map<string, TorchTensor> {
   const shapes = inferShapes(graph);
   const state = new Map<string, TorchTensor>();
-  const add = (name: string, shape: Shape) => state.set(name, { shape, read: () => madeUp(name, shape) });
+  const add = (name: string, shape: Shape): void =>
+    void state.set(name, { shape, read: () => madeUp(name, shape) });
   for (const layer of graph.layers) {
     const [input] = layer.inputs;
+    const module = torchName(layer.name);
     for (const [role, shape] of weightShapes(layer, input === undefined ? undefined : shapes.get(input))) {
       const [a, b, c, d] = shape as readonly [number, number, number, number];
       switch (role) {
         case 'kernel':
-          add(`${layer.name}.weight`, layer.kind === 'dense' ? [b, a] : [d, c, a, b]);
+          add(`${module}.weight`, layer.kind === 'dense' ? [b, a] : [d, c, a, b]);
           break;
         case 'depthwise_kernel':
-          add(`${layer.name}.weight`, [c, d, a, b]);
+          add(`${module}.weight`, [c, d, a, b]);
           break;
         case 'gamma':
-          add(`${layer.name}.weight`, shape);
+          add(`${module}.weight`, shape);
           break;
         case 'beta':
         case 'bias':
-          add(`${layer.name}.bias`, shape);
+          add(`${module}.bias`, shape);
           break;
         case 'moving_mean':
-          add(`${layer.name}.running_mean`, shape);
+          add(`${module}.running_mean`, shape);
           break;
         case 'moving_variance':
-          add(`${layer.name}.running_var`, shape);
+          add(`${module}.running_var`, shape);
           break;
         default:
           throw new Error(role satisfies never);

@@ -30,14 +30,24 @@ const LAST_LAYER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   resnet50: { layer2: 'layer2.3.relu_2' },
   resnet101: { layer2: 'layer2.3.relu_2' },
   resnet152: { layer2: 'layer2.7.relu_2' },
-  efficientnet_lite0: { '_blocks.0': '_blocks.0._bn2', '_blocks.8': '_blocks.8._bn2' },
+  efficientnet_lite0: {
+    '_blocks.0': 'blocks.0.bn2',
+    '_blocks.8': 'blocks.8.bn2',
+    _avg_pooling: 'avg_pooling',
+  },
 };
 
 describe(`networks against PyTorch ${torch}`, () => {
   for (const [name, golden] of Object.entries(networks)) {
     test(name, async () => {
-      const graph = findArchitecture(name).build(1000);
-      const weights = weightsFromTorch(graph, madeUpStateDict(graph), 'made-up weights');
+      const { build, torchName } = findArchitecture(name);
+      const graph = build(1000);
+      const weights = weightsFromTorch(
+        graph,
+        madeUpStateDict(graph, torchName),
+        'made-up weights',
+        torchName,
+      );
       const engine = await createOnnxEngine({ device: 'cpu' });
       const layers = Object.entries(golden.layers);
       const outputs = [graph.output, ...layers.map(([layer]) => LAST_LAYER[name]?.[layer] ?? layer)];

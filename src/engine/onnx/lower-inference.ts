@@ -277,7 +277,6 @@ class Lowering {
     layer: LayerOf<'globalAveragePooling2d'> | LayerOf<'globalMaxPooling2d'>,
   ): Value {
     const input = this.#nchw(layer.inputs[0]);
-    if (layer.keepDims) return { tensor: this.#emit(op, [input.tensor], layer.name), layout: 'nchw' };
     const pooled = this.#emit(op, [input.tensor], `${layer.name}/pooled`);
     return { tensor: this.#emit('Flatten', [pooled], layer.name, { axis: 1 }), layout: 'channelsLast' };
   }
@@ -316,7 +315,13 @@ class Lowering {
 
   #lowerReshape(layer: LayerOf<'reshape'> | LayerOf<'flatten'>): Value {
     const input = this.#channelsLast(layer.inputs[0]);
-    const target = this.#int64s(`${layer.name}/shape`, [-1, ...this.#shapes.get(layer.name)!]);
+    const shape = this.#shapes.get(layer.name)!;
+    const [height, width, channels] = shape;
+    // A vector that becomes a picture of one pixel (squeeze and excite) is NCHW as well as it is channel-last.
+    const onePixel = this.#shapes.get(layer.inputs[0])!.length === 1 && height === 1 && width === 1;
+    const target = this.#int64s(`${layer.name}/shape`, onePixel ? [-1, channels!, 1, 1] : [-1, ...shape]);
+    if (onePixel)
+      return { tensor: this.#emit('Reshape', [input.tensor, target], layer.name), layout: 'nchw' };
     return { tensor: this.#emit('Reshape', [input.tensor, target], layer.name), layout: 'channelsLast' };
   }
 
