@@ -52,21 +52,20 @@ class TopologyReader {
       : model.object('config').objects('layers');
     let current = from;
     for (const layer of list) {
-      const config = layer.object('config');
-      const shape = inputShapeOf(config);
-      if (current === undefined && shape && layer.string('class_name') !== 'InputLayer') {
-        current = this.#push({
-          kind: 'input',
-          name: `${config.string('name', 'model')}_input`,
-          inputs: [],
-          shape,
-        });
-      }
-      const repeatsInput = current !== undefined && layer.string('class_name') === 'InputLayer';
-      if (!repeatsInput) current = this.#readLayer(layer, current === undefined ? [] : [current], depth);
+      const isInput = layer.string('class_name') === 'InputLayer';
+      if (isInput && current !== undefined) continue; // a nested model's input is what it is applied to
+      // The first layer may carry the input's shape; a nested model brings an input of its own.
+      if (!isInput && current === undefined) current = this.#readImplicitInput(layer.object('config'));
+      current = this.#readLayer(layer, current === undefined ? [] : [current], depth);
     }
     if (current === undefined) throw invalid(model, 'has no layers');
     return current;
+  }
+
+  #readImplicitInput(config: FieldReader): string | undefined {
+    const shape = inputShapeOf(config);
+    if (!shape) return undefined;
+    return this.#push({ kind: 'input', name: `${config.string('name', 'model')}_input`, inputs: [], shape });
   }
 
   #readFunctional(model: FieldReader, from: string | undefined, depth: number): string {

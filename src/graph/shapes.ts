@@ -114,7 +114,7 @@ function reshaped(layer: Layer, input: Shape, target: Shape): Shape {
   const total = elementCount(input);
   const known = elementCount(target.filter((size) => size !== -1));
   const shape = target.map((size) => (size === -1 ? total / known : size));
-  if (elementCount(shape) !== total)
+  if (elementCount(shape) !== total || !shape.every(Number.isInteger))
     throw invalid(layer, `cannot turn ${formatShape(input)} into ${formatShape(target)}`);
   return shape;
 }
