@@ -19,22 +19,20 @@ import { hashShards, readShards, writeShards, type StoredDtype } from './shards.
 const MAX_JSON_BYTES = 64 * 1024 * 1024;
 
 /**
- * Weights with fewer numbers stay float32 in a float16 model: batch norm, depthwise and the first kernels. They are 1 % of a
- * network's bytes, and on EfficientNet-Lite0 two thirds of what rounding does to its probabilities (docs/models.md).
+ * Weights with fewer numbers stay float32 in a float16 model: batch norm and the first kernels. They are few of a
+ * network's bytes, and on EfficientNet-Lite0 most of what rounding does to its probabilities (docs/models.md).
  */
 const MIN_HALVED = 10_000;
 
 export interface WriteModelOptions {
   readonly dtype: StoredDtype;
-  /** Adds what belongs to a folder beside the model itself: licences, labels. */
-  readonly extra?: (folder: string) => Promise<void>;
 }
 
 /** Writes or replaces a model folder, whole or not at all. @throws AppError WRITE_FAILED */
 export async function writeModelFolder(
   folder: string,
   model: Model,
-  { dtype, extra }: WriteModelOptions,
+  { dtype }: WriteModelOptions,
 ): Promise<void> {
   const { graph, weights, ...metadata } = model;
   await writeFolderAtomic(folder, async (aside) => {
@@ -52,7 +50,6 @@ export async function writeModelFolder(
       userDefinedMetadata: metadataJson({ ...metadata, shards }),
     };
     await writeFile(path.join(aside, 'model.json'), `${JSON.stringify(json)}\n`, { flush: true });
-    await extra?.(aside);
   });
 }
 

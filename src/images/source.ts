@@ -63,7 +63,7 @@ async function* fromPath(input: string): AsyncGenerator<ImageReference, void, un
 }
 
 async function* fromGlob(pattern: string): AsyncGenerator<ImageReference, void, undefined> {
-  const files = (await glob(pattern, { onlyFiles: true, dot: false })).sort();
+  const files = (await glob(pattern, { absolute: path.isAbsolute(pattern) })).sort();
   const pictures = files.filter(hasImageExtension).map((file) => ({ file, content: { path: file } }));
   yield* orEmpty(pattern, 'no picture matches', pictures);
 }

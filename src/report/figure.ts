@@ -29,10 +29,26 @@ const COLOURS = {
 const WIDTH = 960;
 const MARGIN = 32;
 const PICTURE_BOX = 340;
+const CORNER = 4;
 const GAP = 36;
-const HEADER = 62;
+const LEFT = MARGIN + PICTURE_BOX + GAP;
+const RIGHT = WIDTH - MARGIN;
+const CHART = RIGHT - LEFT;
+const HEADER = 60;
 const ROW = 46;
+const BAR_TOP = 23;
 const BAR = 10;
+const NAME_GAP = 10;
+const SHARE_GAP = 16;
+
+/** Baselines below the top of a panel, so that the title's capitals begin where the picture does. */
+const BASELINE = { title: 16, subtitle: 38, row: 14 } as const;
+
+/** Of the room for names, what a long second one is sure of. */
+const SECOND_SHARE = 0.45;
+
+/** Not an ellipsis: the font has that in the Chinese manner, at half the height of a line. */
+const CUT = '...';
 
 const TITLE: TextStyle = { size: 20, weight: 'bold' };
 const SUBTITLE: TextStyle = { size: 13 };
@@ -42,6 +58,8 @@ const PERCENT: TextStyle = { size: 14 };
 
 interface Row {
   readonly first: string;
+  readonly firstIsZh: boolean;
+  /** Chinese beside English; empty where one language is shown. */
   readonly second: string;
   readonly probability: number;
 }
@@ -51,7 +69,12 @@ function rowsOf(predictions: readonly Prediction[], { labels }: FigureOptions): 
   return predictions.map(({ label, labelZh, probability }) => {
     const zh = labels.includes('zh') ? (labelZh ?? '') : '';
     const en = labels.includes('en') || zh === '' ? label : '';
-    return { first: printable(en || zh), second: en && zh ? printable(zh) : '', probability };
+    return {
+      first: printable(en || zh),
+      firstIsZh: en === '',
+      second: en && zh ? printable(zh) : '',
+      probability,
+    };
   });
 }
 
@@ -62,11 +85,17 @@ function titleOf(file: string): string {
 
 const percent = (probability: number) => `${(probability * 100).toFixed(2)}%`;
 
-/** One drawing, panels below each other. */
+/** A panel with its texts as they are drawn. */
+interface DrawnPanel extends FigurePanel {
+  readonly rows: readonly Row[];
+}
+
+/** One drawing, panels below each other. Text is drawn as outlines: no font is needed to see it. */
 export async function figureSvg(panels: readonly FigurePanel[], options: FigureOptions): Promise<string> {
-  const drawn = panels.map((panel) => ({
+  const drawn = panels.map((panel): DrawnPanel => ({
     ...panel,
     file: titleOf(panel.file),
+    model: printable(panel.model),
     rows: rowsOf(panel.predictions, options),
   }));
   const texts = drawn.flatMap(({ file, model, rows }) => [
@@ -74,14 +103,15 @@ export async function figureSvg(panels: readonly FigurePanel[], options: FigureO
     model,
     ...rows.flatMap((row) => [row.first, row.second]),
   ]);
-  const pen = await createOutliner([...texts, UNKNOWN, '0123456789.%']);
+  const pen = await createOutliner([...texts, UNKNOWN, CUT, '0123456789.%']);
   let y = 0;
   const parts: string[] = [];
   for (const [i, panel] of drawn.entries()) {
-    const { svg, height } = svgPanel(panel, y, pen);
-    if (i > 0) parts.push(`<path d="M${MARGIN} ${y}H${WIDTH - MARGIN}" stroke="${COLOURS.rule}"/>`);
-    parts.push(svg);
-    y += height;
+    if (i > 0) parts.push(`<path d="M${MARGIN} ${y}H${RIGHT}" stroke="${COLOURS.rule}"/>`);
+    const top = y + MARGIN;
+    const pictureHeight = svgPicture(panel, { top, id: `picture-${i}`, parts });
+    const chartHeight = svgChart(panel, { top, id: `bars-${i}`, parts, pen });
+    y = top + Math.max(pictureHeight, chartHeight) + MARGIN;
   }
   const title = escapeXml(drawn.map(({ file, rows }) => `${file}: ${rows[0]?.first ?? UNKNOWN}`).join('; '));
   return [
@@ -93,61 +123,78 @@ export async function figureSvg(panels: readonly FigurePanel[], options: FigureO
   ].join('\n');
 }
 
-interface DrawnPanel extends FigurePanel {
-  readonly rows: readonly Row[];
+interface Place {
+  readonly top: number;
+  /** Of the part's clipping path. */
+  readonly id: string;
+  /** Elements are added here. */
+  readonly parts: string[];
 }
 
-function svgPanel(
-  panel: DrawnPanel,
-  top: number,
-  pen: Outliner,
-): { readonly svg: string; readonly height: number } {
-  const { picture, rows } = panel;
+/** The picture, a narrow one on a mat as wide as the box, so that the edges of all panels are in line. @returns height */
+function svgPicture({ picture }: DrawnPanel, { top, id, parts }: Place): number {
   const scale = Math.min(PICTURE_BOX / picture.width, PICTURE_BOX / picture.height);
-  const width = picture.width * scale;
-  const height = picture.height * scale;
-  const left = MARGIN + PICTURE_BOX + GAP;
-  const right = WIDTH - MARGIN;
-  const chartHeight = HEADER + Math.max(1, rows.length) * ROW;
-  const inner = Math.max(height, chartHeight);
-  // The smaller of the two stands in the middle of the taller; beside a long list the picture stays at its head.
-  const pictureTop = top + MARGIN + (inner > 2 * height ? 0 : (inner - height) / 2);
-  const chartTop = top + MARGIN + (inner - chartHeight) / 2;
+  const height = Math.max(1, Math.round(picture.height * scale));
+  const box = `x="${MARGIN}" y="${top}" width="${PICTURE_BOX}" height="${height}"`;
+  parts.push(
+    `<clipPath id="${id}"><rect ${box} rx="${CORNER}"/></clipPath>`,
+    `<g clip-path="url(#${id})"><rect ${box} fill="${COLOURS.track}"/>`,
+    `<image ${box} href="${escapeXml(picture.dataUri)}"/></g>`,
+  );
+  return height;
+}
 
-  const text = (content: string, x: number, y: number, style: TextStyle, fill: string) =>
-    content === '' ? '' : `<path fill="${fill}" d="${pen.path(content, x, y, style)}"/>`;
-  const parts = [
-    `<image x="${MARGIN + (PICTURE_BOX - width) / 2}" y="${pictureTop}" width="${width}" height="${height}" href="${escapeXml(picture.dataUri)}"/>`,
-    text(fit(panel.file, right - left, TITLE, pen), left, chartTop + 18, TITLE, COLOURS.ink),
-    text(fit(panel.model, right - left, SUBTITLE, pen), left, chartTop + 40, SUBTITLE, COLOURS.faint),
-  ];
-  if (rows.length === 0) parts.push(text(UNKNOWN, left, chartTop + HEADER + 16, LABEL, COLOURS.faint));
+/** Title, model and a bar for each row. @returns height */
+function svgChart(panel: DrawnPanel, { top, id, parts, pen }: Place & { readonly pen: Outliner }): number {
+  const { file, model, rows } = panel;
+  const write = (content: string, x: number, y: number, style: TextStyle, fill: string) => {
+    const { d, transform } = pen.path(content, x, y, style);
+    if (d !== '') parts.push(`<path fill="${fill}" transform="${transform}" d="${d}"/>`);
+  };
+  write(fit(file, CHART, TITLE, pen), LEFT, top + BASELINE.title, TITLE, COLOURS.ink);
+  write(fit(model, CHART, SUBTITLE, pen), LEFT, top + BASELINE.subtitle, SUBTITLE, COLOURS.faint);
+  if (rows.length === 0) write(UNKNOWN, LEFT, top + HEADER + BASELINE.row, LABEL, COLOURS.faint);
+  const tracks: string[] = [];
+  const bars: string[] = [];
   rows.forEach((row, i) => {
-    const y = chartTop + HEADER + i * ROW;
+    const y = top + HEADER + i * ROW;
     const share = percent(row.probability);
     const shareWidth = pen.width(share, PERCENT);
-    const room = right - left - shareWidth - 16;
-    const second = fit(row.second, room * 0.45, SECOND_LABEL, pen);
-    const secondWidth = second === '' ? 0 : pen.width(second, SECOND_LABEL) + 10;
-    const first = fit(row.first, room - secondWidth, LABEL, pen);
-    const bar = Math.max(1, (right - left) * row.probability);
-    parts.push(
-      text(first, left, y + 14, LABEL, COLOURS.ink),
-      text(second, left + pen.width(first, LABEL) + 10, y + 14, SECOND_LABEL, COLOURS.faint),
-      text(share, right - shareWidth, y + 14, PERCENT, COLOURS.faint),
-      `<rect x="${left}" y="${y + 23}" width="${right - left}" height="${BAR}" rx="${BAR / 2}" fill="${COLOURS.track}"/>`,
-      `<rect x="${left}" y="${y + 23}" width="${bar.toFixed(1)}" height="${BAR}" rx="${Math.min(BAR, bar) / 2}" fill="${i === 0 ? COLOURS.bar : COLOURS.other}"/>`,
-    );
+    const room = CHART - shareWidth - SHARE_GAP;
+    const left = room - pen.width(row.first, LABEL) - NAME_GAP;
+    const second = fit(row.second, Math.max(left, room * SECOND_SHARE), SECOND_LABEL, pen);
+    const secondRoom = second === '' ? 0 : pen.width(second, SECOND_LABEL) + NAME_GAP;
+    const first = fit(row.first, room - secondRoom, LABEL, pen);
+    const secondX = LEFT + pen.width(first, LABEL) + NAME_GAP;
+    write(first, LEFT, y + BASELINE.row, LABEL, COLOURS.ink);
+    write(second, secondX, y + BASELINE.row, SECOND_LABEL, COLOURS.faint);
+    write(share, RIGHT - shareWidth, y + BASELINE.row, PERCENT, COLOURS.faint);
+    const bar = Math.max(1, CHART * Math.min(1, row.probability));
+    const place = `y="${y + BAR_TOP}" height="${BAR}" rx="${BAR / 2}"`;
+    tracks.push(`<rect x="${LEFT}" width="${CHART}" ${place}/>`);
+    // Begins before its track, which clips it: so the shortest too has its end round and its beginning in line.
+    const fill = i === 0 ? COLOURS.bar : COLOURS.other;
+    bars.push(`<rect x="${LEFT - BAR}" width="${(BAR + bar).toFixed(1)}" ${place} fill="${fill}"/>`);
   });
-  return { svg: parts.filter(Boolean).join('\n'), height: inner + 2 * MARGIN };
+  parts.push(
+    `<clipPath id="${id}">${tracks.join('')}</clipPath>`,
+    `<g fill="${COLOURS.track}">${tracks.join('')}</g>`,
+    `<g clip-path="url(#${id})">${bars.join('')}</g>`,
+  );
+  return HEADER + Math.max(0, rows.length - 1) * ROW + BAR_TOP + BAR;
 }
 
-/** As much of a text as has room, the cut marked by an ellipsis. */
+/** As much of a text as has room, the cut marked. */
 function fit(text: string, room: number, style: TextStyle, pen: Outliner): string {
   if (pen.width(text, style) <= room) return text;
-  const characters = [...text];
-  while (characters.length > 0 && pen.width(`${characters.join('')}…`, style) > room) characters.pop();
-  return `${characters.join('')}…`;
+  let left = room - pen.width(CUT, style);
+  let shown = '';
+  for (const character of text) {
+    left -= pen.width(character, style);
+    if (left < 0) break;
+    shown += character;
+  }
+  return shown.trimEnd() + CUT;
 }
 
 /** One page that needs nothing else: no scripts, no fonts, no requests. */
@@ -156,7 +203,7 @@ export function figureHtml(panels: readonly FigurePanel[], options: FigureOption
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeXml(title)}</title>
 <style>
@@ -169,17 +216,19 @@ body { margin: 0 auto; max-width: 60rem; padding: 0 1.5rem; background: var(--pa
 section { display: grid; grid-template-columns: minmax(0, 21rem) minmax(0, 1fr); gap: 2.25rem; align-items: start;
   padding: 2rem 0; border-bottom: 1px solid var(--rule); }
 section:last-child { border: 0; }
-img { display: block; max-width: 100%; max-height: 21rem; margin: auto; }
-h2 { margin: 0; font-size: 1.25rem; overflow-wrap: anywhere; }
-p { margin: 0.1rem 0 1rem; font-size: 0.85rem; color: var(--faint); }
+.picture { display: flex; justify-content: center; border-radius: 4px; background: var(--track); overflow: hidden; }
+img { display: block; width: auto; height: auto; max-width: 100%; max-height: 21rem; }
+h2 { margin: -0.3rem 0 0; font-size: 1.25rem; overflow-wrap: anywhere; }
+p { margin: 0.1rem 0 1rem; font-size: 0.85rem; color: var(--faint); overflow-wrap: anywhere; }
 ol { margin: 0; padding: 0; list-style: none; }
-li { margin: 0.7rem 0; }
-.names { display: flex; gap: 0.6rem; align-items: baseline; }
-.names b { overflow-wrap: anywhere; }
-.names span, .share { color: var(--faint); }
-.share { margin-left: auto; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
-.track { height: 10px; margin-top: 0.3rem; border-radius: 5px; background: var(--track); overflow: hidden; }
-.track div { height: 100%; min-width: 1px; border-radius: 5px; background: var(--other); }
+li { display: grid; grid-template-columns: 1fr auto; gap: 0.3rem 1rem; align-items: baseline; margin: 0.8rem 0 0; }
+.names { min-width: 0; overflow-wrap: anywhere; }
+b { font-weight: 600; }
+i { margin-left: 0.4rem; font-style: normal; }
+i, .share { color: var(--faint); }
+.share { font-variant-numeric: tabular-nums; font-size: 0.9rem; }
+.track { grid-column: 1 / -1; height: 10px; border-radius: 5px; background: var(--track); overflow: hidden; }
+.track div { height: 100%; min-width: 1px; border-radius: 0 5px 5px 0; background: var(--other); }
 li:first-child .track div { background: var(--bar); }
 @media (max-width: 40rem) { section { grid-template-columns: 1fr; gap: 1rem; } }
 </style>
@@ -191,24 +240,24 @@ ${panels.map((panel) => htmlPanel(panel, options)).join('\n')}
 }
 
 function htmlPanel({ file, model, picture, predictions }: FigurePanel, options: FigureOptions): string {
-  const rows = rowsOf(predictions, options);
-  const zhFirst = !options.labels.includes('en');
-  const items = rows.map(({ first, second, probability }) => {
-    const lang = zhFirst ? ' lang="zh-Hans"' : '';
-    const other = second === '' ? '' : `<span lang="zh-Hans">${escapeXml(second)}</span>`;
+  const items = rowsOf(predictions, options).map(({ first, firstIsZh, second, probability }) => {
+    const name = `<b${firstIsZh ? ZH : ''}>${escapeXml(first)}</b>`;
+    const other = second === '' ? '' : ` <i${ZH}>${escapeXml(second)}</i>`;
     const share = percent(probability);
-    return `<li><div class="names"><b${lang}>${escapeXml(first)}</b>${other}<span class="share">${share}</span></div><div class="track"><div style="width:${share}"></div></div></li>`;
+    return `<li><div class="names">${name}${other}</div><div class="share">${share}</div><div class="track"><div style="width:${share}"></div></div></li>`;
   });
   const name = escapeXml(titleOf(file));
   return `<section>
-<img src="${escapeXml(picture.dataUri)}" width="${picture.width}" height="${picture.height}" alt="${name}" style="height:auto">
+<div class="picture"><img src="${escapeXml(picture.dataUri)}" width="${picture.width}" height="${picture.height}" alt="${name}"></div>
 <div>
 <h2>${name}</h2>
-<p>${escapeXml(model)}</p>
-${items.length > 0 ? `<ol>${items.join('\n')}</ol>` : `<p>${UNKNOWN}</p>`}
+<p>${escapeXml(printable(model))}</p>
+${items.length > 0 ? `<ol>\n${items.join('\n')}\n</ol>` : `<b>${UNKNOWN}</b>`}
 </div>
 </section>`;
 }
+
+const ZH = ' lang="zh-Hans"';
 
 /** For text and for attributes in double quotes; what XML cannot hold at all is left out. */
 function escapeXml(text: string): string {

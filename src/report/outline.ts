@@ -23,9 +23,23 @@ export interface TextStyle {
 export interface Outliner {
   /** Width of a text in units of the drawing. */
   width(text: string, style: TextStyle): number;
-  /** `d` of a path: the text begins at `x`, its baseline is `y`. */
-  path(text: string, x: number, y: number, style: TextStyle): string;
+  /** `d` and `transform` of a path: the text begins at `x`, its baseline is `y`. Empty `d`: nothing to see. */
+  path(text: string, x: number, y: number, style: TextStyle): TextPath;
 }
+
+export interface TextPath {
+  readonly d: string;
+  readonly transform: string;
+}
+
+/** A character at size `EM`, its origin at (0, 0); `data` has relative commands only, so that it can stand anywhere. */
+interface Glyph {
+  readonly advance: number;
+  readonly data: string;
+}
+
+/** The font's own grid: outlines are integers on it, which keeps paths short. */
+const EM = 1000;
 
 interface Range {
   readonly first: number;
@@ -38,65 +52,80 @@ export async function createOutliner(texts: Iterable<string>): Promise<Outliner>
   const folder = path.dirname(createRequire(import.meta.url).resolve(`${PACKAGE}/package.json`));
   const ranges = await readRanges(path.join(folder, 'unicode.json'));
   const subsetOf = (code: number) => ranges.find(({ first, last }) => code >= first && code <= last)?.subset;
-  const characters = new Set(['?', '…']);
-  for (const text of texts) for (const character of text) characters.add(character);
+  const characters = new Set(['?']);
+  for (const text of texts) for (const character of drawable(text)) characters.add(character);
   const needed = new Set([...characters].flatMap((character) => subsetOf(character.codePointAt(0)!) ?? []));
   const fonts = new Map<string, Readonly<Record<Weight, Font>>>();
   for (const subset of needed) fonts.set(subset, await loadSubset(folder, subset));
   const fallback = fonts.get(subsetOf('?'.codePointAt(0)!)!)!;
-  const fontOf = (character: string, weight: Weight = 'regular') =>
-    (fonts.get(subsetOf(character.codePointAt(0)!) ?? '') ?? fallback)[weight];
 
-  const advances = new Map<string, number>();
-  const advance = (character: string, { size, weight = 'regular' }: TextStyle) => {
+  const glyphs = new Map<string, Glyph>();
+  const glyphOf = (character: string, weight: Weight) => {
     const key = `${weight} ${character}`;
-    let perEm = advances.get(key);
-    if (perEm === undefined) {
-      const font = fontOf(character, weight);
-      // A glyph takes on the font's weight when it is first drawn; before, its advance is the thinnest one's.
-      font.getPath(character, 0, 0, 1, { kerning: false });
-      perEm = font.getAdvanceWidth(character, 1, { kerning: false });
-      advances.set(key, perEm);
+    let glyph = glyphs.get(key);
+    if (glyph === undefined) {
+      const font = (fonts.get(subsetOf(character.codePointAt(0)!) ?? '') ?? fallback)[weight];
+      // Drawn first: a glyph takes on the font's weight then; before, its advance is the thinnest one's.
+      const { commands } = font.getPath(character, 0, 0, EM, { kerning: false });
+      const advance = font.getAdvanceWidth(character, EM, { kerning: false });
+      glyph = { advance, data: relativeData(commands) };
+      glyphs.set(key, glyph);
     }
-    return perEm * size;
+    return glyph;
   };
   return {
-    width: (text, style) => [...text].reduce((sum, character) => sum + advance(character, style), 0),
-    path(text, x, y, style) {
-      let pen = x;
+    width(text, { size, weight = 'regular' }) {
+      let width = 0;
+      for (const character of drawable(text)) width += glyphOf(character, weight).advance;
+      return (width * size) / EM;
+    },
+    path(text, x, y, { size, weight = 'regular' }) {
+      let pen = 0;
       let d = '';
-      for (const character of text) {
-        const glyph = fontOf(character, style.weight).getPath(character, pen, y, style.size, {
-          kerning: false,
-        });
-        d += pathData(glyph.commands);
-        pen += advance(character, style);
+      for (const character of drawable(text)) {
+        const { advance, data } = glyphOf(character, weight);
+        if (data !== '') d += `M${Math.round(pen)} 0${data}`;
+        pen += advance;
       }
-      return d;
+      return { d, transform: `translate(${Number(x.toFixed(2))} ${y}) scale(${size / EM})` };
     },
   };
 }
 
-/** The library's own `toPathData` writes NaN for some coordinates that are nearly 0. */
-function pathData(commands: readonly PathCommand[]): string {
-  const point = (x: number, y: number) => `${x.toFixed(2)} ${y.toFixed(2)}`;
-  return commands
-    .map((command) => {
-      switch (command.type) {
-        case 'M':
-        case 'L':
-          return command.type + point(command.x, command.y);
-        case 'Q':
-          return `Q${point(command.x1, command.y1)} ${point(command.x, command.y)}`;
-        case 'C':
-          return `C${point(command.x1, command.y1)} ${point(command.x2, command.y2)} ${point(command.x, command.y)}`;
-        case 'Z':
-          return 'Z';
-        default:
-          throw new Error(`unknown path command ${JSON.stringify(command satisfies never)}`);
-      }
-    })
-    .join('');
+/** As the font has it: accents composed (macOS takes file names apart), without characters that are never seen. */
+function drawable(text: string): string {
+  return text.normalize('NFC').replace(/\p{Default_Ignorable_Code_Point}/gu, '');
+}
+
+/** Outline commands -> path data, each point on the grid and counted from the one before. */
+function relativeData(commands: readonly PathCommand[]): string {
+  let current = { x: 0, y: 0 };
+  let start = current;
+  const from = (x: number, y: number) => `${Math.round(x) - current.x} ${Math.round(y) - current.y}`;
+  let data = '';
+  for (const command of commands) {
+    switch (command.type) {
+      case 'M':
+      case 'L':
+        data += command.type.toLowerCase() + from(command.x, command.y);
+        break;
+      case 'Q':
+        data += `q${from(command.x1, command.y1)} ${from(command.x, command.y)}`;
+        break;
+      case 'C':
+        data += `c${from(command.x1, command.y1)} ${from(command.x2, command.y2)} ${from(command.x, command.y)}`;
+        break;
+      case 'Z':
+        data += 'z';
+        current = start;
+        continue;
+      default:
+        throw new Error(`unknown path command ${JSON.stringify(command satisfies never)}`);
+    }
+    current = { x: Math.round(command.x), y: Math.round(command.y) };
+    if (command.type === 'M') start = current;
+  }
+  return data;
 }
 
 /** `{"[4]": "U+1f1e9-1f1f5,U+1f232,…", "latin": "…"}` -> ranges, in the order in which CSS would prefer them: latin first. */

@@ -15,23 +15,32 @@ export interface TableOptions {
 const MIN_BAR = 4;
 const MAX_BAR = 24;
 
+/** The bar's part of what a terminal has beyond `NARROW` columns. */
+const BAR_SHARE = 0.3;
+const NARROW = 40;
+
+/** Fewer columns than these (some terminals say 0) are not laid out for: lines wrap. */
+const MIN_COLUMNS = 32;
+
 /** A full cell and its eighths. */
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const;
 
 type Style = Parameters<typeof styleText>[0];
 
-export function tableBlock(result: ClassifyResult, { columns, colour, labels }: TableOptions): string {
+/** The lines of one picture, each at most `columns` wide; a failed one is one line that may wrap, for it is read to its end. */
+export function tableBlock(result: ClassifyResult, { columns: given, colour, labels }: TableOptions): string {
+  const columns = Math.max(MIN_COLUMNS, given);
   const paint = (style: Style, text: string) =>
     colour ? styleText(style, text, { validateStream: false }) : text;
   const file = printable(result.file);
   if ('error' in result) {
-    return `${file}\n  ${paint('red', `error: ${printable(result.error.message)}`)}\n`;
+    return `${paint('bold', file)}: ${paint('red', `error: ${printable(result.error.message)}`)}\n`;
   }
-  const title = paint('bold', shorten(file, columns));
+  const title = paint('bold', shortenStart(file, columns));
   if (result.predictions.length === 0) return `${title}\n  ${paint('dim', UNKNOWN)}\n`;
 
   const rankWidth = String(result.predictions.at(-1)!.rank).length;
-  const bar = Math.max(MIN_BAR, Math.min(MAX_BAR, Math.floor((columns - 40) / 2) + MIN_BAR));
+  const bar = Math.max(MIN_BAR, Math.min(MAX_BAR, MIN_BAR + Math.floor((columns - NARROW) * BAR_SHARE)));
   // Two spaces before the rank and between columns, seven characters of percent.
   const room = Math.max(8, columns - (2 + rankWidth + 2 + bar + 2 + 7 + 2));
   const names = labelColumns(result.predictions, labels, room);
@@ -72,21 +81,40 @@ function barOf(share: number, width: number): string {
   return '█'.repeat(full) + part + ' '.repeat(width - full - (part ? 1 : 0));
 }
 
-/** At most `width` columns, the cut marked by an ellipsis. */
-export function shorten(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text;
-  let shown = '';
-  for (const { segment } of new Intl.Segmenter().segment(text)) {
-    if (stringWidth(shown + segment) > width - 1) break;
-    shown += segment;
-  }
-  return `${shown}…`;
+/** At most `width` columns, the cut at the end marked by an ellipsis. */
+function shorten(text: string, width: number): string {
+  return stringWidth(text) <= width ? text : `${widestPart(graphemes(text), width - 1).join('')}…`;
 }
 
-/** Names come from anywhere: characters that drive a terminal, or turn text around, are shown as their codes. */
+/** The same, cut at the start: of a path, the file's name is what tells. */
+function shortenStart(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text;
+  return `…${widestPart(graphemes(text).reverse(), width - 1)
+    .reverse()
+    .join('')}`;
+}
+
+/** As many from the front as have room. */
+function widestPart(segments: readonly string[], room: number): string[] {
+  let left = room;
+  let count = 0;
+  for (const segment of segments) {
+    left -= stringWidth(segment);
+    if (left < 0) break;
+    count += 1;
+  }
+  return segments.slice(0, count);
+}
+
+const graphemes = (text: string) => Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
+
+/**
+ * Names come from anywhere: characters that drive a terminal, turn text around or cannot be seen are shown as their
+ * codes. The joiners of emoji and of Indic scripts (U+200C, U+200D) stay.
+ */
 export function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
-    (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`,
-  );
+  return text.replace(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
+    const code = character.codePointAt(0)!.toString(16);
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`;
+  });
 }

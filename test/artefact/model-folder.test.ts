@@ -14,6 +14,7 @@ import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { inferShapes } from '../../src/graph/shapes.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
+import type { Preprocessing } from '../../src/util/preprocessing.ts';
 import { findArchitecture } from '../../src/zoo/registry.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
@@ -40,7 +41,12 @@ async function openOfficially(folder: string): Promise<tf.LayersModel> {
   });
 }
 
-function officialLogits(model: tf.LayersModel, pixels: Uint8Array, size: number, { mean, std }: typeof HALF) {
+function officialLogits(
+  model: tf.LayersModel,
+  pixels: Uint8Array,
+  size: number,
+  { mean, std }: Pick<Preprocessing, 'mean' | 'std'>,
+) {
   return tf.tidy(() => {
     const picture = tf.tensor4d(pixels, [1, size, size, 3], 'int32').toFloat().div(255);
     const input = picture.sub(tf.tensor1d([...mean])).div(tf.tensor1d([...std]));
@@ -52,7 +58,7 @@ async function ourOutput(
   model: Model,
   pixels: Uint8Array,
   size: number,
-  { mean, std } = HALF as Pick<NonNullable<Model['preprocessing']>, 'mean' | 'std'>,
+  { mean, std }: Pick<Preprocessing, 'mean' | 'std'> = HALF,
 ) {
   const engine = await createOnnxEngine({ device: 'cpu' });
   const predictor = await engine.load({ ...model, mean, std }, { size: [size, size] });
@@ -115,7 +121,7 @@ describe('folders written here', () => {
     const pixels = madeUpPixels('shipped', 224, 224);
     const { mean, std } = model.preprocessing!;
     const official = await openOfficially(folder);
-    const theirs = officialLogits(official, pixels, 224, { mean, std } as unknown as typeof HALF);
+    const theirs = officialLogits(official, pixels, 224, { mean, std });
     official.dispose();
     assertAllClose(await ourOutput(model, pixels, 224, { mean, std }), theirs, { rtol: 1e-4 });
     assert.deepEqual(await verifyModelFolder(folder), []);
@@ -309,8 +315,8 @@ describe('foreign folders', () => {
     assert.deepEqual(model.labels, { set: 'own', names: ['杯子', 'cup'] });
     assert.equal(model.preprocessing?.size, 16);
     const pixels = madeUpPixels('teachable', 16, 16);
-    const { mean, std } = model.preprocessing!;
-    const theirs = officialLogits(official, pixels, 16, { mean, std } as unknown as typeof HALF);
+    const { mean, std } = model.preprocessing;
+    const theirs = officialLogits(official, pixels, 16, { mean, std });
     assertAllClose(await ourOutput(model, pixels, 16, { mean, std }), theirs, { rtol: 1e-4 });
   });
 
@@ -382,7 +388,7 @@ describe('foreign folders', () => {
     assert.deepEqual(inferShapes(model.graph).get(model.graph.output), [2]);
     const white = new Uint8Array(8 * 8 * 3).fill(255);
     const expected = 1 / (1 + Math.exp(-1.5));
-    assertAllClose(await ourOutput(model, white, 8, model.preprocessing!), [expected, expected], {
+    assertAllClose(await ourOutput(model, white, 8, model.preprocessing), [expected, expected], {
       atol: 1e-6,
     });
   });

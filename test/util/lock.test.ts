@@ -1,0 +1,72 @@
+// Locks: one at a time, in one process and in several, and a dead owner's lock is taken over.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { withFileLock } from '../../src/util/lock.ts';
+
+let scratch = '';
+before(async () => {
+  scratch = await mkdtemp(path.join(tmpdir(), 'finch-lock-'));
+});
+after(() => rm(scratch, { recursive: true, force: true }));
+
+test('one at a time, and the lock goes with the action', async () => {
+  const target = path.join(scratch, 'counter');
+  let inside = 0;
+  let most = 0;
+  await Promise.all(
+    Array.from({ length: 6 }, () =>
+      withFileLock(target, async () => {
+        most = Math.max(most, ++inside);
+        await sleep(5);
+        inside -= 1;
+      }),
+    ),
+  );
+  assert.equal(most, 1);
+  assert.ok(!existsSync(`${target}.lock`));
+});
+
+test('the action fails: its error comes through, the lock goes', async () => {
+  const target = path.join(scratch, 'fails');
+  await assert.rejects(
+    withFileLock(target, () => Promise.reject(new Error('inside'))),
+    /inside/,
+  );
+  assert.ok(!existsSync(`${target}.lock`));
+});
+
+test('the lock of a dead process is taken over, by exactly one', async () => {
+  const target = path.join(scratch, 'dead');
+  const dead = spawnSync(process.execPath, ['-e', '']).pid;
+  await writeFile(`${target}.lock`, `${dead} ${hostname()} x\n`);
+  let inside = 0;
+  await Promise.all(
+    Array.from({ length: 4 }, () =>
+      withFileLock(target, async () => {
+        assert.equal(++inside, 1);
+        await sleep(5);
+        inside -= 1;
+      }),
+    ),
+  );
+});
+
+test("another machine's lock is respected until it has been silent for a minute", async () => {
+  const target = path.join(scratch, 'remote');
+  await writeFile(`${target}.lock`, '1 another-machine x\n');
+  const interrupt = new AbortController();
+  const waiting = withFileLock(target, () => Promise.resolve(), { signal: interrupt.signal });
+  await sleep(150);
+  interrupt.abort();
+  await assert.rejects(waiting, /interrupted while another finch holds/);
+  const old = new Date(Date.now() - 120_000);
+  await utimes(`${target}.lock`, old, old);
+  assert.equal(await withFileLock(target, () => Promise.resolve('ours')), 'ours');
+});
