@@ -12,9 +12,10 @@ const lines = [
   { text: 'SECOND EDITION', x: 144, y: 720, size: 15, fill: '#d8cdb4' },
 ];
 const pen = await createOutliner(lines.map(({ text }) => text));
-const words = lines.map(
-  ({ text, x, y, fill, ...style }) => `<path fill="${fill}" d="${pen.path(text, x, y, style)}"/>`,
-);
+const words = lines.map(({ text, x, y, fill, ...style }) => {
+  const { d, transform } = pen.path(text, x, y, style);
+  return `<path fill="${fill}" transform="${transform}" d="${d}"/>`;
+});
 
 const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="640" height="800" viewBox="0 0 640 800">
   <defs>

@@ -17,7 +17,7 @@ interface NumberRule {
 }
 
 /** @throws AppError USAGE: `--crop must be above 0 and at most 1, received 87 (did you mean 0.87?)` */
-export function parseNumber(text: string, rule: NumberRule): number {
+function parseNumber(text: string, rule: NumberRule): number {
   const { flag, min, max, above = false, whole = false, hint } = rule;
   const value = text.trim() === '' ? NaN : Number(text);
   const inside =
@@ -49,7 +49,7 @@ function parseRgb(text: string, flag: string, rule: Omit<NumberRule, 'flag'>): R
 }
 
 const OUTPUT_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
-export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 const FIGURE_FORMATS = ['png', 'svg', 'html'] as const;
 export type FigureFormat = (typeof FIGURE_FORMATS)[number];
@@ -57,7 +57,7 @@ export type FigureFormat = (typeof FIGURE_FORMATS)[number];
 export type Language = 'en' | 'zh';
 
 /** As commander hands flags over: text, or true for a flag without a value. */
-export interface InferenceFlags {
+interface InferenceFlags {
   readonly model: string;
   readonly device: string;
   readonly engine: string;

@@ -6,7 +6,7 @@ import { AppError, messageOf, systemCode } from './util/errors.ts';
 import { PACKAGE_ROOT } from './util/package.ts';
 
 /** What one class is called. */
-export interface ClassLabel {
+interface ClassLabel {
   readonly label: string;
   readonly labelZh?: string;
   /** WordNet's synset of an ImageNet class, such as n07248320. */

@@ -187,7 +187,7 @@ function resultOf(
 }
 
 /** Indices of the `count` largest values, largest first; of equals, the lower index first. */
-export function topIndices(values: Float64Array, count: number): readonly number[] {
+function topIndices(values: Float64Array, count: number): readonly number[] {
   const indices = Array.from(values.keys());
   return indices.sort((a, b) => values[b]! - values[a]! || a - b).slice(0, count);
 }

@@ -1,37 +1,18 @@
 // doctor.ts: what this machine can run: each engine and device tried with the shipped network on a picture made here,
 // checked against the CPU's answer, and timed.
 
-import { spawn } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { readModelFolder } from '../artefact/model-folder.ts';
-import { DEVICES, type Batch, type Device } from '../engine/engine.ts';
-import { selectEngine } from '../engine/select.ts';
+import { DEVICES, type Device } from '../engine/engine.ts';
 import { finchHome } from '../store/home.ts';
-import { resolveModel } from '../store/models.ts';
 import { ExitCode, messageOf, type ExitCodeValue } from '../util/errors.ts';
-import { PACKAGE_ROOT, packageVersion } from '../util/package.ts';
+import { packageVersion } from '../util/package.ts';
 import { formatRecord, formatTable } from '../report/text-table.ts';
+import type { DeviceReport } from './doctor-probe.ts';
 import { write, type Output } from './output.ts';
-
-const MODEL = 'efficientnet_lite0';
-const REPEATS = 5;
-
-/** A device that computes in float32 stays well below this; one that computes in half precision does not. */
-const AGREEMENT = 1e-2;
 
 /** A driver that hangs is as good as none. */
 const PROBE_TIMEOUT_MS = 60_000;
-
-interface DeviceReport {
-  readonly engine: string;
-  readonly device: string;
-  readonly works: boolean;
-  /** Median time of one picture, in milliseconds. */
-  readonly milliseconds?: number;
-  /** Largest difference to the CPU's logits. */
-  readonly difference?: number;
-  readonly note: string;
-}
 
 export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeValue> {
   const machine = {
@@ -72,23 +53,23 @@ export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeV
 
 /** In a process of its own: a graphics driver that crashes must not take the doctor with it. */
 async function probeAside(device: Device): Promise<DeviceReport> {
-  const script = `import(${JSON.stringify(import.meta.url)}).then(m => m.probe(${JSON.stringify(device)})).then(r => console.log(JSON.stringify(r)))`;
-  const child = spawn(process.execPath, ['-e', script], {
-    cwd: PACKAGE_ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const child = fork(new URL('./doctor-probe.js', import.meta.url), {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  let stdout = '';
+  let report: DeviceReport | undefined;
   let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-2000)));
+  child.on('message', (message) => {
+    report = message as DeviceReport;
+  });
+  child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-2000)));
   const timer = setTimeout(() => child.kill('SIGKILL'), PROBE_TIMEOUT_MS);
   const end = await new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(messageOf(error)));
     child.on('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
+    child.send(device);
   });
   clearTimeout(timer);
-  const line = stdout.trim().split('\n').at(-1) ?? '';
-  if (line.startsWith('{')) return JSON.parse(line) as DeviceReport;
+  if (report) return report;
   const last = stderr.trim().split('\n').at(-1) ?? '';
   return {
     engine: 'onnx',
@@ -96,70 +77,4 @@ async function probeAside(device: Device): Promise<DeviceReport> {
     works: false,
     note: `the driver ended the process (${end}) ${last}`.trim(),
   };
-}
-
-/** Runs the shipped network on a device and on the CPU. Called in the process that `probeAside` starts. */
-export async function probe(device: Device): Promise<DeviceReport> {
-  try {
-    const reference = await timed('cpu');
-    const tried = device === 'cpu' ? reference : await timed(device);
-    const difference = tried.logits.reduce(
-      (most, x, i) => Math.max(most, Math.abs(x - reference.logits[i]!)),
-      0,
-    );
-    const works = difference <= AGREEMENT;
-    return {
-      engine: 'onnx',
-      device,
-      works,
-      milliseconds: tried.milliseconds,
-      difference,
-      note: works ? tried.description : `${tried.description} disagrees with the CPU`,
-    };
-  } catch (error) {
-    return { engine: 'onnx', device, works: false, note: `${messageOf(error)} ${ADVICE[device]}`.trim() };
-  }
-}
-
-/** How to get what is missing. */
-const ADVICE = {
-  cpu: 'Reinstall with: npm ci',
-  webgpu:
-    'WebGPU needs a Vulkan driver on Linux (Mesa: mesa-vulkan-drivers), DirectX 12 on Windows, Metal on macOS.',
-  cuda: 'CUDA needs an NVIDIA card and the CUDA libraries that onnxruntime-node fetches when installed with scripts allowed.',
-  dml: 'DirectML is part of Windows.',
-  coreml: 'Core ML is part of macOS.',
-} as const satisfies Record<Device, string>;
-
-async function timed(device: Device) {
-  const engine = await selectEngine({ engine: 'onnx', device });
-  const { graph, weights, preprocessing } = await readModelFolder(
-    await resolveModel(MODEL, { offline: true }),
-  );
-  const { mean, std, size } = preprocessing!;
-  const predictor = await engine.load({ graph, weights, mean, std });
-  const batch = gradient(size);
-  const times: number[] = [];
-  let logits = new Float32Array();
-  for (let i = 0; i <= REPEATS; i++) {
-    const started = performance.now();
-    const [result] = await predictor.run(batch);
-    logits = new Float32Array(result!.data);
-    // The first run prepares kernels.
-    if (i > 0) times.push(performance.now() - started);
-  }
-  await predictor.dispose();
-  const milliseconds = times.toSorted((a, b) => a - b)[Math.floor(REPEATS / 2)]!;
-  return { logits, milliseconds, description: engine.description };
-}
-
-/** A picture with something of every colour in it. */
-function gradient(size: number): Batch {
-  const data = new Uint8Array(size * size * 3);
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      data.set([(255 * x) / size, (255 * y) / size, (x * y) % 256], (y * size + x) * 3);
-    }
-  }
-  return { data, count: 1, height: size, width: size };
 }

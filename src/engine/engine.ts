@@ -58,8 +58,3 @@ export interface Engine {
   readonly description: string;
   load(model: EngineModel, options?: LoadOptions): Promise<Predictor>;
 }
-
-/** An engine that can be used, or why it cannot: a value until somebody asks for it by name. */
-export type EngineAvailability =
-  | { readonly available: true; readonly engine: Engine }
-  | { readonly available: false; readonly reason: string };

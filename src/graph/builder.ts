@@ -2,7 +2,7 @@
 
 import type { Activation, Graph, Layer, Padding, Size2d } from './layers.ts';
 
-export interface ConvOptions {
+interface ConvOptions {
   readonly filters: number;
   readonly kernel: number;
   readonly stride?: number;

@@ -88,8 +88,7 @@ export type Layer =
   | (Unary & { readonly kind: 'flatten' })
   | (Unary & { readonly kind: 'dropout'; readonly rate: number });
 
-export type LayerKind = Layer['kind'];
-export type LayerOf<K extends LayerKind> = Extract<Layer, { kind: K }>;
+export type LayerOf<K extends Layer['kind']> = Extract<Layer, { kind: K }>;
 
 /** A network: layers in an order in which every layer comes after its inputs, one input and one output. */
 export interface Graph {

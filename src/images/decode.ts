@@ -11,7 +11,7 @@ import type { Pixels } from './resize.ts';
  * Pictures with more pixels are refused unless `--max-pixels` says otherwise: a few kilobytes can unfold into gigabytes.
  * The value is Pillow's: twice what it warns of.
  */
-export const DEFAULT_MAX_PIXELS = 178_956_970;
+const DEFAULT_MAX_PIXELS = 178_956_970;
 
 export interface DecodeOptions {
   /** Ignore EXIF orientation, as torchvision does. */

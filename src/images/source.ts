@@ -16,7 +16,7 @@ export interface ImageReference {
 }
 
 /** Endings that sharp reads; in folders, other files are passed over. A file named by the user is always tried. */
-export const IMAGE_EXTENSIONS = [
+const IMAGE_EXTENSIONS = [
   '.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.avif', '.tif', '.tiff', '.gif', '.svg',
 ] as const; // prettier-ignore
 

@@ -252,7 +252,7 @@ function htmlPanel({ file, model, picture, predictions }: FigurePanel, options: 
 <div>
 <h2>${name}</h2>
 <p>${escapeXml(printable(model))}</p>
-${items.length > 0 ? `<ol>\n${items.join('\n')}\n</ol>` : `<b>${UNKNOWN}</b>`}
+${items.length > 0 ? `<ol>\n${items.join('\n')}\n</ol>` : `<b class="share">${UNKNOWN}</b>`}
 </div>
 </section>`;
 }

@@ -27,15 +27,21 @@ export interface Outliner {
   path(text: string, x: number, y: number, style: TextStyle): TextPath;
 }
 
-export interface TextPath {
+interface TextPath {
   readonly d: string;
   readonly transform: string;
 }
 
-/** A character at size `EM`, its origin at (0, 0); `data` has relative commands only, so that it can stand anywhere. */
-interface Glyph {
-  readonly advance: number;
+/** A character's outline at size `EM`: where it begins, and the rest in relative commands, so that it can stand anywhere. */
+interface Outline {
+  readonly x: number;
+  readonly y: number;
+  /** Empty for what has no outline, as a space. */
   readonly data: string;
+}
+
+interface Glyph extends Outline {
+  readonly advance: number;
 }
 
 /** The font's own grid: outlines are integers on it, which keeps paths short. */
@@ -68,7 +74,7 @@ export async function createOutliner(texts: Iterable<string>): Promise<Outliner>
       // Drawn first: a glyph takes on the font's weight then; before, its advance is the thinnest one's.
       const { commands } = font.getPath(character, 0, 0, EM, { kerning: false });
       const advance = font.getAdvanceWidth(character, EM, { kerning: false });
-      glyph = { advance, data: relativeData(commands) };
+      glyph = { advance, ...outlineOf(commands) };
       glyphs.set(key, glyph);
     }
     return glyph;
@@ -83,8 +89,8 @@ export async function createOutliner(texts: Iterable<string>): Promise<Outliner>
       let pen = 0;
       let d = '';
       for (const character of drawable(text)) {
-        const { advance, data } = glyphOf(character, weight);
-        if (data !== '') d += `M${Math.round(pen)} 0${data}`;
+        const { advance, x: left, y: top, data } = glyphOf(character, weight);
+        if (data !== '') d += `M${Math.round(pen + left)} ${top}${data}`;
         pen += advance;
       }
       return { d, transform: `translate(${Number(x.toFixed(2))} ${y}) scale(${size / EM})` };
@@ -97,10 +103,12 @@ function drawable(text: string): string {
   return text.normalize('NFC').replace(/\p{Default_Ignorable_Code_Point}/gu, '');
 }
 
-/** Outline commands -> path data, each point on the grid and counted from the one before. */
-function relativeData(commands: readonly PathCommand[]): string {
-  let current = { x: 0, y: 0 };
-  let start = current;
+/** Points are rounded to the grid first and counted from the one before then: no error adds up. */
+function outlineOf([first, ...commands]: readonly PathCommand[]): Outline {
+  if (first?.type !== 'M') return { x: 0, y: 0, data: '' };
+  const origin = { x: Math.round(first.x), y: Math.round(first.y) };
+  let start = origin;
+  let current = origin;
   const from = (x: number, y: number) => `${Math.round(x) - current.x} ${Math.round(y) - current.y}`;
   let data = '';
   for (const command of commands) {
@@ -125,7 +133,7 @@ function relativeData(commands: readonly PathCommand[]): string {
     current = { x: Math.round(command.x), y: Math.round(command.y) };
     if (command.type === 'M') start = current;
   }
-  return data;
+  return { ...origin, data };
 }
 
 /** `{"[4]": "U+1f1e9-1f1f5,U+1f232,…", "latin": "…"}` -> ranges, in the order in which CSS would prefer them: latin first. */

@@ -18,7 +18,7 @@ export interface ClassifiedImage {
   readonly predictions: readonly Prediction[];
 }
 
-export interface FailedImage {
+interface FailedImage {
   readonly file: string;
   readonly error: { readonly code: string; readonly message: string };
 }

@@ -5,7 +5,7 @@ export type Interpolation = (typeof INTERPOLATIONS)[number];
 
 /** `crop`: short side to `resize`, centre square kept. `squash`: both sides to `size`. `pad`: long side to `size`, bars added. */
 export const RESIZE_MODES = ['crop', 'squash', 'pad'] as const;
-export type ResizeMode = (typeof RESIZE_MODES)[number];
+type ResizeMode = (typeof RESIZE_MODES)[number];
 
 export type Rgb = readonly [red: number, green: number, blue: number];
 

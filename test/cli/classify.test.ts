@@ -106,7 +106,7 @@ describe('answers', () => {
         .map((line) => JSON.parse(line) as Row),
       inJson.rows,
     );
-    const table = parse(inCsv.stdout, { columns: true }) as Record<string, string>[];
+    const table = parse<Record<string, string>>(inCsv.stdout, { columns: true });
     assert.equal(inCsv.stdout.split('\n')[0], 'file,rank,index,id,label,label_zh,probability,error');
     assert.deepEqual(
       table.map((row) => [row['file'], Number(row['index']), Number(row['probability'])]),
@@ -139,7 +139,7 @@ describe('answers', () => {
       assert.equal(code, 0);
       assert.match(stderr, new RegExp(`figure: .*figure\\.${ending}`));
       const content = await readFile(file);
-      if (ending === 'png') assert.ok((await sharp(content).metadata()).width! > 1000);
+      if (ending === 'png') assert.ok((await sharp(content).metadata()).width > 1000);
       else assert.match(content.toString('utf8'), ending === 'svg' ? /^<svg/ : /^<!doctype html>/);
     }
   });
@@ -198,8 +198,8 @@ describe('pictures that are wrong: their rows say why, the others are answered, 
     const [bad, good] = ended.rows;
     assert.equal(ended.rows.length, 2);
     assert.equal(bad!.error?.code, code, JSON.stringify(bad));
-    assert.match(bad!.error!.message, message);
-    assert.ok(!bad!.error!.message.includes('\n'));
+    assert.match(bad!.error.message, message);
+    assert.ok(!bad!.error.message.includes('\n'));
     assert.equal(good!.predictions.length, 3);
   };
 

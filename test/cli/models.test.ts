@@ -129,7 +129,7 @@ describe('import', () => {
       out,
     );
     assert.equal(copied.code, 0, copied.stderr);
-    const [shard] = (await readdir(out)).filter((name) => name.endsWith('.bin'));
+    const shard = (await readdir(out)).find((name) => name.endsWith('.bin'));
     const bytes = await readFile(path.join(out, shard!));
     bytes[5]! ^= 255;
     await writeFile(path.join(out, shard!), bytes);

@@ -6,7 +6,7 @@ import type { Shape } from '../../util/shape.ts';
 
 /** onnx.TensorProto.DataType */
 const DATA_TYPE = { float32: 1, uint8: 2, int64: 7 } as const;
-export type OnnxType = keyof typeof DATA_TYPE;
+type OnnxType = keyof typeof DATA_TYPE;
 
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 

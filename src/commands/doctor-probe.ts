@@ -1,0 +1,100 @@
+// doctor-probe.ts: the process that doctor.ts starts for a device: runs the shipped network there and on the CPU.
+// Nothing else imports it but for its types.
+
+import { readModelFolder } from '../artefact/model-folder.ts';
+import type { Batch, Device } from '../engine/engine.ts';
+import { selectEngine } from '../engine/select.ts';
+import { resolveModel } from '../store/models.ts';
+import { messageOf } from '../util/errors.ts';
+
+const MODEL = 'efficientnet_lite0';
+const REPEATS = 5;
+
+/** A device that computes in float32 stays well below this; one that computes in half precision does not. */
+const AGREEMENT = 1e-2;
+
+export interface DeviceReport {
+  readonly engine: string;
+  readonly device: string;
+  readonly works: boolean;
+  /** Median time of one picture, in milliseconds. */
+  readonly milliseconds?: number;
+  /** Largest difference to the CPU's logits. */
+  readonly difference?: number;
+  readonly note: string;
+}
+
+process.once('message', (device: Device) => {
+  void probe(device).then((report) => process.send!(report));
+});
+
+async function probe(device: Device): Promise<DeviceReport> {
+  try {
+    const reference = await timed('cpu');
+    const tried = device === 'cpu' ? reference : await timed(device);
+    const difference = tried.logits.reduce(
+      (most, x, i) => Math.max(most, Math.abs(x - reference.logits[i]!)),
+      0,
+    );
+    const works = difference <= AGREEMENT;
+    return {
+      engine: 'onnx',
+      device,
+      works,
+      milliseconds: tried.milliseconds,
+      difference,
+      note: works ? tried.description : `${tried.description} disagrees with the CPU`,
+    };
+  } catch (error) {
+    return { engine: 'onnx', device, works: false, note: `${reasonOf(error)}. ${ADVICE[device]}` };
+  }
+}
+
+/** The heart of a runtime's message, without the places in its source that it comes from. */
+function reasonOf(error: unknown): string {
+  const reason = messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
+  return reason.replace(/^.* was false\. /, '').replace(/(\. See: finch doctor|\.)$/, '');
+}
+
+/** How to get what is missing. */
+const ADVICE = {
+  cpu: 'Reinstall with: npm ci',
+  webgpu:
+    'WebGPU needs a Vulkan driver on Linux (Mesa: mesa-vulkan-drivers), DirectX 12 on Windows, Metal on macOS.',
+  cuda: 'CUDA needs an NVIDIA card and the CUDA libraries that onnxruntime-node fetches when installed with scripts allowed.',
+  dml: 'DirectML is part of Windows.',
+  coreml: 'Core ML is part of macOS.',
+} as const satisfies Record<Device, string>;
+
+async function timed(device: Device) {
+  const engine = await selectEngine({ engine: 'onnx', device });
+  const { graph, weights, preprocessing } = await readModelFolder(
+    await resolveModel(MODEL, { offline: true }),
+  );
+  const { mean, std, size } = preprocessing!;
+  const predictor = await engine.load({ graph, weights, mean, std });
+  const batch = gradient(size);
+  const times: number[] = [];
+  let logits = new Float32Array();
+  for (let i = 0; i <= REPEATS; i++) {
+    const started = performance.now();
+    const [result] = await predictor.run(batch);
+    logits = new Float32Array(result!.data);
+    // The first run prepares kernels.
+    if (i > 0) times.push(performance.now() - started);
+  }
+  await predictor.dispose();
+  const milliseconds = times.toSorted((a, b) => a - b)[Math.floor(REPEATS / 2)]!;
+  return { logits, milliseconds, description: engine.description };
+}
+
+/** A picture with something of every colour in it. */
+function gradient(size: number): Batch {
+  const data = new Uint8Array(size * size * 3);
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      data.set([(255 * x) / size, (255 * y) / size, (x * y) % 256], (y * size + x) * 3);
+    }
+  }
+  return { data, count: 1, height: size, width: size };
+}
