@@ -18,7 +18,7 @@ import { figureCollector } from './figure.ts';
 const DEFAULT_TOPK = 3;
 
 /** Pictures in one run when the user does not say: beyond it the CPU gains nothing. */
-const DEFAULT_BATCH = 4;
+const DEFAULT_BATCH = 8;
 
 /** A picture does not wait longer than this for others to share a run with, in milliseconds. */
 const BATCH_PATIENCE_MS = 30;

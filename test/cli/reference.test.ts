@@ -51,9 +51,10 @@ describe('200 photos of ImageNet against PyTorch', { skip: sample.skip || refere
         const rows = await classify(sample.file, '--model', model);
         assert.equal(rows.length, Object.keys(golden).length);
         const truth = new Map(
-          parse(readFileSync(path.join(sample.file, 'labels.csv')), { fromLine: 2 }).map(
-            ([file, index]) => [file, Number(index)],
-          ),
+          parse(readFileSync(path.join(sample.file, 'labels.csv')), { fromLine: 2 }).map(([file, index]) => [
+            file,
+            Number(index),
+          ]),
         );
         let worst = 0;
         let ours = 0;
