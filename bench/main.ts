@@ -1,0 +1,43 @@
+// main.ts: `npm run bench -- [NAME …] [--json]`: the figures, beside their peers, as a table or as JSON.
+
+import { formatTable } from '../src/report/text-table.ts';
+import { FIGURES, machine, withScratch } from './figures.ts';
+import type { Row } from './measure.ts';
+import { findPeer } from './peer.ts';
+
+type Name = keyof typeof FIGURES;
+
+const known = Object.keys(FIGURES) as Name[];
+const asJson = process.argv.includes('--json');
+const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const wanted = words.length > 0 ? known.filter((name) => words.includes(name)) : known;
+if (wanted.length < words.length) {
+  process.stderr.write(`error: no such benchmark among ${words.join(', ')}; known are ${known.join(', ')}\n`);
+  process.exit(2);
+}
+
+const peer = findPeer();
+process.stderr.write(`${machine()}; ${typeof peer === 'string' ? peer : `peer: ${peer.name}`}\n`);
+const rows: Row[] = [];
+await withScratch(async (scratch) => {
+  for (const name of wanted) {
+    process.stderr.write(`${name} …\n`);
+    rows.push(...(await FIGURES[name]({ peer, scratch })));
+  }
+});
+
+const digits = (value: number | null) => (value === null ? '' : value.toPrecision(3));
+if (asJson) process.stdout.write(`${JSON.stringify(rows, undefined, 2)}\n`);
+else {
+  const cells = rows.map((row) => [
+    row.measure,
+    row.unit,
+    digits(row.finch),
+    digits(row.peer),
+    digits(row.ratio),
+    row.peerName,
+  ]);
+  process.stdout.write(
+    formatTable([['measure', 'unit', 'finch', 'peer', 'ratio', 'peer is'], ...cells], { right: [2, 3, 4] }),
+  );
+}

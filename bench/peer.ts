@@ -1,0 +1,39 @@
+// peer.ts: the Python that runs the peer's side, where there is one.
+
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { PACKAGE_ROOT } from '../src/util/package.ts';
+import { output, seconds } from './measure.ts';
+
+const SCRIPT = path.join(PACKAGE_ROOT, 'bench', 'peer', 'torch_peer.py');
+
+export interface Peer {
+  readonly name: string;
+  /** Whether it can run this model: EfficientNet-Lite0 needs a package of its own. */
+  has(model: string): boolean;
+  seconds(...args: string[]): number;
+  json(...args: string[]): Record<string, number>;
+}
+
+/** `FINCH_PYTHON`, or python3: with torch and torchvision installed. A text says why there is no peer. */
+export function findPeer(): Peer | string {
+  const python = process.env['FINCH_PYTHON'] ?? 'python3';
+  const probe = (code: string) => spawnSync(python, ['-c', code], { encoding: 'utf8' });
+  const version = probe('import torch, torchvision; print(torch.__version__)');
+  if (version.status !== 0) {
+    return `no peer: ${python} has no torch (pip install torch torchvision efficientnet-lite-pytorch; FINCH_PYTHON names another Python)`;
+  }
+  const hasLite = probe('import efficientnet_lite_pytorch').status === 0;
+  return {
+    name: `PyTorch ${version.stdout.trim()}`,
+    has: (model) => model !== 'efficientnet_lite0' || hasLite,
+    seconds: (...args) => seconds(python, [SCRIPT, ...args]),
+    json: (...args) =>
+      JSON.parse(
+        output(python, [SCRIPT, ...args])
+          .trim()
+          .split('\n')
+          .at(-1)!,
+      ) as Record<string, number>,
+  };
+}

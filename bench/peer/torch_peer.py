@@ -1,0 +1,87 @@
+"""The peer of the benchmarks: what a torchvision user's script does, in one process, on two threads unless told otherwise.
+
+    torch_peer.py classify MODEL IMAGE        one picture from a cold start, top 3 printed
+    torch_peer.py folder MODEL FOLDER         every picture of a folder, two loader workers, channels_last, batches of 16
+    torch_peer.py forward MODEL BATCH         milliseconds a picture of the network alone, as JSON
+
+MODEL is a torchvision name, or efficientnet_lite0 (package efficientnet-lite-pytorch). Weights are random: time does not depend
+on them.
+"""
+
+import json
+import os
+import sys
+import time
+
+import torch
+import torchvision
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+torch.set_num_threads(int(os.environ.get("FINCH_BENCH_THREADS", "2")))
+
+
+def build(name):
+    if name == "efficientnet_lite0":
+        from efficientnet_lite_pytorch import EfficientNet
+
+        model = EfficientNet.from_name("efficientnet-lite0")
+        mode = transforms.InterpolationMode.BICUBIC
+    else:
+        model = torchvision.models.get_model(name, weights=None)
+        mode = transforms.InterpolationMode.BILINEAR
+    pipeline = transforms.Compose(
+        [
+            transforms.Resize(256, mode),
+            transforms.CenterCrop(224),
+            transforms.ToTensor(),
+            transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ]
+    )
+    return model.eval().to(memory_format=torch.channels_last), pipeline
+
+
+class Folder(Dataset):
+    def __init__(self, folder, pipeline):
+        self.files = sorted(os.path.join(folder, name) for name in os.listdir(folder))
+        self.pipeline = pipeline
+
+    def __len__(self):
+        return len(self.files)
+
+    def __getitem__(self, index):
+        return self.pipeline(Image.open(self.files[index]).convert("RGB"))
+
+
+@torch.inference_mode()
+def main():
+    job, name, argument = sys.argv[1:4]
+    model, pipeline = build(name)
+
+    def run(batch):
+        return model(batch.to(memory_format=torch.channels_last)).softmax(1).topk(3)
+
+    if job == "classify":
+        print(run(pipeline(Image.open(argument).convert("RGB"))[None]))
+    elif job == "folder":
+        started = time.perf_counter()
+        count = 0
+        for batch in DataLoader(Folder(argument, pipeline), batch_size=16, num_workers=2):
+            run(batch)
+            count += len(batch)
+        print(json.dumps({"count": count, "seconds": time.perf_counter() - started}))
+    elif job == "forward":
+        size = int(argument)
+        batch = torch.rand(size, 3, 224, 224)
+        for _ in range(3):
+            run(batch)
+        times = []
+        for _ in range(max(5, 32 // size)):
+            started = time.perf_counter()
+            run(batch)
+            times.append((time.perf_counter() - started) * 1000 / size)
+        print(json.dumps({"milliseconds": sorted(times)[len(times) // 2]}))
+
+
+main()
