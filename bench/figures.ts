@@ -18,7 +18,7 @@ const BOOK = path.join(PACKAGE_ROOT, 'examples', 'book.png');
 /** Real photos, where a checkout has them beside it; otherwise the example stands in for them. */
 const PHOTOS = path.join(PACKAGE_ROOT, '..', 'shared', 'data', 'imagenet-sample');
 
-export interface BenchContext {
+interface BenchContext {
   readonly peer: Peer | string;
   /** A folder that is removed at the end. */
   readonly scratch: string;
