@@ -11,7 +11,7 @@ export async function launch(prefix) {
   // Only a checkout has the compiler's settings; a published package carries the compiled program alone.
   if (existsSync(new URL('tsconfig.json', root))) {
     const { buildIfStale } = await import('../scripts/build.js');
-    buildIfStale();
+    await buildIfStale();
   }
   const { main } = await import('../dist/src/cli.js');
   await main([...prefix, ...process.argv.slice(2)]);

@@ -1,6 +1,6 @@
 // build.js: TypeScript -> dist/, aside and then renamed, so that no half-written program is ever started.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,20 +14,20 @@ function newestSource(dir) {
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     const full = path.join(dir, entry.name);
     if (entry.isDirectory()) newest = Math.max(newest, newestSource(full));
-    else if (entry.name.endsWith('.ts')) newest = Math.max(newest, statSync(full).mtimeMs);
+    else if (/\.(ts|wat)$/.test(entry.name)) newest = Math.max(newest, statSync(full).mtimeMs);
   }
   return newest;
 }
 
 /** Compiles when `dist/` is missing or older than a source of the program. */
-export function buildIfStale() {
+export async function buildIfStale() {
   const built = path.join(dist, 'src', 'cli.js');
   if (existsSync(built) && statSync(built).mtimeMs >= newestSource(path.join(root, 'src'))) return;
-  build();
+  await build();
 }
 
 /** Compiles everything; throws with the compiler's messages when they are errors. */
-export function build() {
+export async function build() {
   let tsc;
   try {
     const manifest = createRequire(import.meta.url).resolve('typescript/package.json');
@@ -45,6 +45,7 @@ export function build() {
     console.error('error: finch did not compile. The messages above say where.');
     process.exit(3);
   }
+  await assemble(aside);
   rmSync(dist, { recursive: true, force: true });
   try {
     renameSync(aside, dist);
@@ -55,4 +56,12 @@ export function build() {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) build();
+/** WebAssembly text -> the bytes beside the compiled files. */
+async function assemble(target) {
+  const wabt = await (await import('wabt')).default();
+  const source = path.join('src', 'images', 'resize.wat');
+  const module = wabt.parseWat(source, readFileSync(path.join(root, source), 'utf8'), { simd: true });
+  writeFileSync(path.join(target, source.replace(/\.wat$/, '.wasm')), module.toBinary({}).buffer);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

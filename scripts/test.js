@@ -10,7 +10,7 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const slow = process.argv.includes('--slow');
 const wanted = process.argv.slice(2).filter((argument) => argument !== '--slow');
 
-build();
+await build();
 const files = readdirSync(path.join(root, 'dist', 'test'), { recursive: true })
   .map(String)
   .filter((file) => file.endsWith('.test.js') && file.endsWith('.slow.test.js') === slow)

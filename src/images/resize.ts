@@ -1,8 +1,10 @@
 // resize.ts: Pillow's bilinear and bicubic resize, to the last bit. Two passes of a fixed-point convolution whose window
-// widens when shrinking (antialiasing), 8 bits between them. Only the part that a crop keeps is computed.
+// widens when shrinking (antialiasing), 8 bits between them. Only the part that a crop keeps is computed. Which pixels and
+// weights is decided here; the sums are taken by resize.wat.
 // Source: the arithmetic of Pillow's ImagingResample for 8-bit pictures (22 fractional bits); Keys' cubic with a = -0.5.
 
 import type { Interpolation } from '../util/preprocessing.ts';
+import { openArena, tableSize, type Windows } from './resize-kernels.ts';
 
 /** RGB, row by row: `[height, width, 3]` uint8. */
 export interface Pixels {
@@ -18,8 +20,8 @@ export interface Rectangle {
   readonly height: number;
 }
 
+/** Fractional bits of the weights. */
 const PRECISION_BITS = 22;
-const HALF = 1 << (PRECISION_BITS - 1);
 
 interface Filter {
   /** Half the window's width, in pixels of the result (of the source when enlarging). */
@@ -40,15 +42,6 @@ const FILTERS: Readonly<Record<Interpolation, Filter>> = {
     },
   },
 };
-
-/** For each result along one axis: where its window begins in the source, how long it is, and its weights. */
-interface Windows {
-  readonly starts: Int32Array;
-  readonly lengths: Int32Array;
-  /** `taps` weights a result, times 2^22. */
-  readonly weights: Int32Array;
-  readonly taps: number;
-}
 
 /** Windows for some of the `outSize` results. */
 function windowsFor(
@@ -94,6 +87,7 @@ interface Span {
 /**
  * Resizes to `width` x `height` and returns the part inside `crop`, which must lie within the result.
  * Bit for bit what Pillow's `resize` followed by `crop` gives.
+ * @throws AppError IMAGE_TOO_LARGE when the picture does not fit into 4 GiB
  */
 export function resizeAndCrop(
   source: Pixels,
@@ -107,16 +101,36 @@ export function resizeAndCrop(
   // An axis that keeps its size is not touched.
   const across = width === source.width ? undefined : windowsFor(source.width, width, columns, filter);
   const down = height === source.height ? undefined : windowsFor(source.height, height, rows, filter);
+  if (!across && !down) return cut(source, columns, rows);
+
   const sourceColumns = across ? reachOf(across) : columns;
   const sourceRows = down ? reachOf(down) : rows;
+  const stride = source.width * 3;
+  const resultBytes = crop.width * crop.height * 3;
+  const betweenBytes = Math.max(sourceRows.count * crop.width, sourceColumns.count * crop.height) * 3;
+  const tableBytes = [across, down].reduce((sum, table) => sum + (table ? tableSize(table) : 0), 0);
+  const arena = openArena(sourceRows.count * stride + betweenBytes + resultBytes + tableBytes);
+  const pixels = arena.put(
+    source.data.subarray(sourceRows.from * stride, (sourceRows.from + sourceRows.count) * stride),
+  );
+  // The windows count rows and columns of the whole source; `origin` is where its first pixel would lie.
+  const origin = pixels - sourceRows.from * stride;
+
+  let result: number;
   if (down && goesDownFirst(source, width, height)) {
-    const flattened = resizeDown(source, sourceColumns, down, 0);
-    return across ? resizeAcross(flattened, whole(crop.height), across, sourceColumns.from) : flattened;
+    const flat = arena.down(origin + sourceColumns.from * 3, stride, sourceColumns.count, down);
+    const flatStride = sourceColumns.count * 3;
+    result = across ? arena.across(flat - sourceColumns.from * 3, flatStride, crop.height, across) : flat;
+  } else {
+    const narrow = across && arena.across(pixels, stride, sourceRows.count, across);
+    if (!down) result = narrow!;
+    else if (narrow === undefined) result = arena.down(origin + columns.from * 3, stride, crop.width, down);
+    else {
+      const narrowStride = crop.width * 3;
+      result = arena.down(narrow - sourceRows.from * narrowStride, narrowStride, crop.width, down);
+    }
   }
-  const narrowed = across
-    ? resizeAcross(source, sourceRows, across, 0)
-    : cut(source, sourceColumns, sourceRows);
-  return down ? resizeDown(narrowed, whole(crop.width), down, sourceRows.from) : narrowed;
+  return { data: arena.take(result, resultBytes), width: crop.width, height: crop.height };
 }
 
 /**
@@ -127,8 +141,6 @@ export function resizeAndCrop(
 function goesDownFirst(source: Pixels, width: number, height: number): boolean {
   return source.height > height && source.height - height > 2 * (source.width - width);
 }
-
-const whole = (count: number): Span => ({ from: 0, count });
 
 /** What of the source the windows look at. */
 function reachOf({ starts, lengths }: Windows): Span {
@@ -145,71 +157,4 @@ function cut(source: Pixels, columns: Span, rows: Span): Pixels {
     data.set(source.data.subarray(from, from + length), row * length);
   }
   return { data, width: columns.count, height: rows.count };
-}
-
-/** The horizontal pass over some rows; the source's first column is column `offset` to the windows. */
-function resizeAcross(source: Pixels, rows: Span, windows: Windows, offset: number): Pixels {
-  const { data, width } = source;
-  const { starts, lengths, weights, taps } = windows;
-  const count = starts.length;
-  const result = new Uint8Array(rows.count * count * 3);
-  let to = 0;
-  for (let row = 0; row < rows.count; row++) {
-    const line = ((rows.from + row) * width - offset) * 3;
-    for (let x = 0; x < count; x++) {
-      let red = HALF;
-      let green = HALF;
-      let blue = HALF;
-      let from = line + starts[x]! * 3;
-      let at = x * taps;
-      for (const end = at + lengths[x]!; at < end; at++, from += 3) {
-        const weight = weights[at]!;
-        red += Math.imul(data[from]!, weight);
-        green += Math.imul(data[from + 1]!, weight);
-        blue += Math.imul(data[from + 2]!, weight);
-      }
-      result[to] = clip(red);
-      result[to + 1] = clip(green);
-      result[to + 2] = clip(blue);
-      to += 3;
-    }
-  }
-  return { data: result, width: count, height: rows.count };
-}
-
-/** The vertical pass over some columns; the source's first row is row `offset` to the windows. */
-function resizeDown(source: Pixels, columns: Span, windows: Windows, offset: number): Pixels {
-  const { data, width } = source;
-  const { starts, lengths, weights, taps } = windows;
-  const length = columns.count * 3;
-  const result = new Uint8Array(starts.length * length);
-  const sums = new Int32Array(length);
-  for (let y = 0; y < starts.length; y++) {
-    sums.fill(HALF);
-    const stride = width * 3;
-    let line = ((starts[y]! - offset) * width + columns.from) * 3;
-    let at = y * taps;
-    const end = at + lengths[y]!;
-    // Two rows at a time, so that the sums are fetched and stored half as often.
-    for (; at + 1 < end; at += 2, line += 2 * stride) {
-      const first = weights[at]!;
-      const second = weights[at + 1]!;
-      const below = line + stride;
-      for (let i = 0; i < length; i++) {
-        sums[i] = sums[i]! + Math.imul(data[line + i]!, first) + Math.imul(data[below + i]!, second);
-      }
-    }
-    if (at < end) {
-      const weight = weights[at]!;
-      for (let i = 0; i < length; i++) sums[i] = sums[i]! + Math.imul(data[line + i]!, weight);
-    }
-    const to = y * length;
-    for (let i = 0; i < length; i++) result[to + i] = clip(sums[i]!);
-  }
-  return { data: result, width: columns.count, height: starts.length };
-}
-
-function clip(sum: number): number {
-  const value = sum >> PRECISION_BITS;
-  return value < 0 ? 0 : value > 255 ? 255 : value;
 }

@@ -204,8 +204,9 @@ describe('pull', () => {
     } as const;
     const progress: number[] = [];
     const folders = await Promise.all([
+      // Whichever comes first downloads.
       pullModel(published, { onProgress: (received) => progress.push(received) }),
-      pullModel(published),
+      pullModel(published, { onProgress: (received) => progress.push(received) }),
     ]);
     assert.equal(requests, 1);
     assert.equal(progress.at(-1), served.length);
