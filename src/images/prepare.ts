@@ -45,7 +45,8 @@ const READ_PROBLEMS: Readonly<Record<string, string>> = {
   ELOOP: 'a link that leads to itself',
 };
 
-function asImageError(error: unknown): AppError {
+/** What went wrong with a picture, for the user. @throws what is a bug */
+export function asImageError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const code = systemCode(error);
   if (code === undefined) throw error; // a bug, not a bad picture

@@ -59,7 +59,7 @@ async function* fromPath(input: string): AsyncGenerator<ImageReference, void, un
     yield { file: input, content: { path: input } };
     return;
   }
-  yield* orEmpty(input, 'no pictures in this folder', walk(input, new Set()));
+  yield* orEmpty(input, 'no pictures in this folder', walk(input));
 }
 
 async function* fromGlob(pattern: string): AsyncGenerator<ImageReference, void, undefined> {
@@ -140,31 +140,52 @@ function looksLikeImage(head: Buffer): boolean {
   );
 }
 
+/** What stands in a folder, hidden files left out. */
+export interface FolderEntry {
+  readonly name: string;
+  readonly kind: 'folder' | 'picture' | 'other';
+}
+
+/** By name. Links count as what they lead to. @throws what the file system says */
+export async function folderEntries(folder: string): Promise<readonly FolderEntry[]> {
+  const entries: FolderEntry[] = [];
+  for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
+    const { name } = entry;
+    if (name.startsWith('.')) continue;
+    const opens =
+      entry.isDirectory() || (entry.isSymbolicLink() && (await leadsToFolder(path.join(folder, name))));
+    entries.push({ name, kind: opens ? 'folder' : hasImageExtension(name) ? 'picture' : 'other' });
+  }
+  return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+function leadsToFolder(link: string): Promise<boolean> {
+  return stat(link).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
 /** A folder's pictures, by name, folders opened where their name stands; hidden files are passed over. */
-async function* walk(
+export async function* walk(
   folder: string,
-  above: ReadonlySet<string>,
+  above: ReadonlySet<string> = new Set(),
 ): AsyncGenerator<ImageReference, void, undefined> {
   let real: string;
-  const entries: { readonly name: string; readonly isFolder: boolean; readonly isLink: boolean }[] = [];
+  let entries: readonly FolderEntry[];
   try {
     real = await realpath(folder);
     if (above.has(real)) return; // a link back to a folder that contains it
-    for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
-      if (entry.name.startsWith('.')) continue;
-      entries.push({ name: entry.name, isFolder: entry.isDirectory(), isLink: entry.isSymbolicLink() });
-    }
+    entries = await folderEntries(folder);
   } catch (error) {
     yield failed(folder, 'INPUT_NOT_FOUND', `the folder cannot be read: ${messageOf(error)}`);
     return;
   }
-  entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const inside = new Set([...above, real]);
-  for (const { name, isFolder, isLink } of entries) {
+  for (const { name, kind } of entries) {
     const file = path.join(folder, name);
-    const opens = isFolder || (isLink && (await stat(file).then((s) => s.isDirectory(), () => false))); // prettier-ignore
-    if (opens) yield* walk(file, inside);
-    else if (hasImageExtension(name)) yield { file, content: { path: file } };
+    if (kind === 'folder') yield* walk(file, inside);
+    else if (kind === 'picture') yield { file, content: { path: file } };
   }
 }
 
