@@ -13,7 +13,7 @@ export interface LoweredModel {
   readonly model: Uint8Array;
   /** The bytes behind the model's external initializers. */
   readonly weights: Uint8Array;
-  readonly input: string;
+  readonly input: 'pixels' | 'features';
   /** Names in the model, and shapes without the batch. */
   readonly outputs: readonly { readonly name: string; readonly shape: Shape }[];
 }
@@ -66,18 +66,19 @@ class Lowering {
       if (!this.#values.has(layer.name)) this.#values.set(layer.name, this.#lower(layer));
     }
     const outputs = this.#outputs.map((name, i) => this.#emitOutput(name, `output${i}`));
-    const input = this.#shapes.get(this.#graph.input)!;
+    const inputShape = this.#shapes.get(this.#graph.input)!;
+    const input = inputShape.length === 1 ? 'features' : 'pixels';
     const encoded = encodeModel({
       name: this.#graph.name,
       nodes: this.#nodes,
       initializers: [...this.#packer.initializers, ...this.#constants],
-      inputs: [{ name: 'pixels', type: 'uint8', shape: ['N', ...input] }],
+      inputs: [{ name: input, type: input === 'pixels' ? 'uint8' : 'float32', shape: ['N', ...inputShape] }],
       outputs,
     });
     return {
       model: encoded,
       weights: this.#packer.bytes,
-      input: 'pixels',
+      input,
       outputs: outputs.map(({ name }, i) => ({ name, shape: this.#shapes.get(this.#outputs[i]!)! })),
     };
   }
@@ -102,7 +103,9 @@ class Lowering {
   #lower(layer: Layer): Value {
     switch (layer.kind) {
       case 'input':
-        return this.#lowerPixels();
+        return layer.shape.length === 1
+          ? { tensor: 'features', layout: 'channelsLast' }
+          : this.#lowerPixels();
       case 'conv2d':
       case 'depthwiseConv2d':
         return this.#lowerConvolution(layer);

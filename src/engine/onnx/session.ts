@@ -2,7 +2,16 @@
 
 import { availableParallelism } from 'node:os';
 import { AppError, messageOf } from '../../util/errors.ts';
-import type { Batch, Device, Engine, EngineModel, LoadOptions, Predictor, Tensor } from '../engine.ts';
+import type {
+  Batch,
+  Device,
+  Engine,
+  EngineModel,
+  Features,
+  LoadOptions,
+  Predictor,
+  Tensor,
+} from '../engine.ts';
 import { lowerInference } from './lower-inference.ts';
 import { WEIGHTS_LOCATION } from './proto.ts';
 
@@ -69,9 +78,12 @@ export async function createOnnxEngine({
       }
       return {
         outputShapes: lowered.outputs.map((output) => output.shape),
-        async run(batch: Batch): Promise<readonly Tensor[]> {
-          const dims = [batch.count, batch.height, batch.width, 3];
-          const results = await session.run({ [lowered.input]: new OnnxTensor('uint8', batch.data, dims) });
+        async run(batch: Batch | Features): Promise<readonly Tensor[]> {
+          const input =
+            'height' in batch
+              ? new OnnxTensor('uint8', batch.data, [batch.count, batch.height, batch.width, 3])
+              : new OnnxTensor('float32', batch.data, [batch.count, batch.data.length / batch.count]);
+          const results = await session.run({ [lowered.input]: input });
           return lowered.outputs.map(({ name }) => {
             const result = results[name]!;
             return { data: result.data as Float32Array, shape: result.dims };
