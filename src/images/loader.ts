@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { AppError } from '../util/errors.ts';
 import { mapOrdered } from '../util/streams.ts';
 import { WorkerPool } from '../util/worker-pool.ts';
-import { prepareImage, type PreparedImage, type PrepareOptions } from './prepare.ts';
+import type { PreparedImage, PrepareOptions } from './prepare.ts';
 import type { ImageReference } from './source.ts';
 
 /** What a worker answers; errors cross threads as code and message. */
