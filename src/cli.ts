@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { addClassify } from './cli/classify.ts';
 import { addDoctor } from './cli/doctor.ts';
+import { addExtractFeatures } from './cli/extract-features.ts';
 import type { Finish } from './cli/flags.ts';
 import { addModels } from './cli/models.ts';
 import { ReaderGone, type Output } from './commands/output.ts';
@@ -72,6 +73,7 @@ Examples:
     );
 
   addClassify(program, output, finish);
+  addExtractFeatures(program, output, finish);
   addModels(program, output, finish);
   addDoctor(program, output, finish);
   for (const [name, description] of LATER) {
@@ -92,7 +94,6 @@ Examples:
 
 const LATER = [
   ['finetune', 'teach a network your own folders of pictures'],
-  ['extract-features', 'embeddings of pictures as .npy'],
   ['evaluate', 'accuracy of a network on a labelled dataset'],
   ['search', 'the pictures nearest to a picture'],
   ['inspect', 'what is in a dataset before training on it'],

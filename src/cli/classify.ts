@@ -2,19 +2,16 @@
 
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
-import type { ClassifyFlags } from '../config.ts';
-import { addInferenceFlags, type Finish } from './flags.ts';
+import { DEFAULT_MODEL, type ClassifyFlags } from '../config.ts';
+import { addInferenceFlags, INPUT_HELP, type Finish } from './flags.ts';
 
 export function addClassify(program: Command, output: Output, finish: Finish): void {
   const command = program
     .command('classify')
     .description('what is in a picture: its most probable classes, in English and Chinese')
-    .argument(
-      '<input...>',
-      'image file, folder (recursive), glob, @list.txt, or - for stdin (paths or an image)',
-    )
+    .argument('<input...>', INPUT_HELP)
     .option('-k, --topk <k>', 'how many classes (default: 3)')
-    .option('-m, --model <m>', 'a model name (finch models list) or a model folder', 'efficientnet_lite0')
+    .option('-m, --model <m>', 'a model name (finch models list) or a model folder', DEFAULT_MODEL)
     .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')
     .option('--format <f>', 'table, json, ndjson or csv', 'table')
     .option('--figure <file>', 'draw picture and bar chart to .png, .svg or .html')

@@ -6,6 +6,14 @@ import type { ExitCodeValue } from '../util/errors.ts';
 /** Takes the exit code of a command that has run. */
 export type Finish = (code: ExitCodeValue) => void;
 
+export const INPUT_HELP =
+  'image file, folder (recursive), glob, @list.txt, or - for stdin (paths or an image)';
+
+/** For a flag that may be given several times. */
+export function repeated(value: string, former: readonly string[] = []): readonly string[] {
+  return [...former, value];
+}
+
 /** Of every command that runs a network over pictures; `InferenceFlags` in config.ts is what they become. */
 export function addInferenceFlags(command: Command): Command {
   return command

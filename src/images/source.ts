@@ -13,6 +13,8 @@ export interface ImageReference {
   /** As the user knows it. */
   readonly file: string;
   readonly content: { readonly path: string } | { readonly bytes: Buffer } | { readonly error: AppError };
+  /** The input that it was found in: a folder, or the part of a glob without wildcards. Absent for files named one by one. */
+  readonly root?: string;
 }
 
 /** Endings that sharp reads; in folders, other files are passed over. A file named by the user is always tried. */
@@ -59,13 +61,21 @@ async function* fromPath(input: string): AsyncGenerator<ImageReference, void, un
     yield { file: input, content: { path: input } };
     return;
   }
-  yield* orEmpty(input, 'no pictures in this folder', walk(input, new Set()));
+  yield* orEmpty(input, 'no pictures in this folder', walk(input, { root: input, above: new Set() }));
 }
 
 async function* fromGlob(pattern: string): AsyncGenerator<ImageReference, void, undefined> {
   const files = (await glob(pattern, { absolute: path.isAbsolute(pattern) })).sort();
-  const pictures = files.filter(hasImageExtension).map((file) => ({ file, content: { path: file } }));
+  const root = staticPart(pattern);
+  const pictures = files.filter(hasImageExtension).map((file) => ({ file, content: { path: file }, root }));
   yield* orEmpty(pattern, 'no picture matches', pictures);
+}
+
+/** The folders that a glob begins with, before its first wildcard. */
+function staticPart(pattern: string): string {
+  const parts = pattern.split('/');
+  const first = parts.findIndex((part) => isDynamicPattern(part));
+  return parts.slice(0, first).join('/') || (pattern.startsWith('/') ? '/' : '.');
 }
 
 async function* fromList(list: string): AsyncGenerator<ImageReference, void, undefined> {
@@ -143,7 +153,7 @@ function looksLikeImage(head: Buffer): boolean {
 /** A folder's pictures, by name, folders opened where their name stands; hidden files are passed over. */
 async function* walk(
   folder: string,
-  above: ReadonlySet<string>,
+  { root, above }: { readonly root: string; readonly above: ReadonlySet<string> },
 ): AsyncGenerator<ImageReference, void, undefined> {
   let real: string;
   const entries: { readonly name: string; readonly isFolder: boolean; readonly isLink: boolean }[] = [];
@@ -163,8 +173,8 @@ async function* walk(
   for (const { name, isFolder, isLink } of entries) {
     const file = path.join(folder, name);
     const opens = isFolder || (isLink && (await stat(file).then((s) => s.isDirectory(), () => false))); // prettier-ignore
-    if (opens) yield* walk(file, inside);
-    else if (hasImageExtension(name)) yield { file, content: { path: file } };
+    if (opens) yield* walk(file, { root, above: inside });
+    else if (hasImageExtension(name)) yield { file, content: { path: file }, root };
   }
 }
 
