@@ -17,7 +17,7 @@ interface NumberRule {
 }
 
 /** @throws AppError USAGE: `--crop must be above 0 and at most 1, received 87 (did you mean 0.87?)` */
-function parseNumber(text: string, rule: NumberRule): number {
+export function parseNumber(text: string, rule: NumberRule): number {
   const { flag, min, max, above = false, whole = false, hint } = rule;
   const value = text.trim() === '' ? NaN : Number(text);
   const inside =
@@ -56,8 +56,11 @@ export type FigureFormat = (typeof FIGURE_FORMATS)[number];
 
 export type Language = 'en' | 'zh';
 
+/** What `--model` is when it is not given: it ships with finch. */
+export const DEFAULT_MODEL = 'efficientnet_lite0';
+
 /** As commander hands flags over: text, or true for a flag without a value. */
-interface InferenceFlags {
+export interface InferenceFlags {
   readonly model: string;
   readonly device: string;
   readonly engine: string;
@@ -131,7 +134,8 @@ export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags):
   };
 }
 
-function inferenceConfig(inputs: readonly string[], flags: InferenceFlags): InferenceConfig {
+/** The part of a configuration that every command shares which runs a network over pictures. */
+export function inferenceConfig(inputs: readonly string[], flags: InferenceFlags): InferenceConfig {
   const { batchSize, threads, maxPixels } = flags;
   return {
     inputs,

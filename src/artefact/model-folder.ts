@@ -1,5 +1,6 @@
 // model-folder.ts: a model on disk, a tf.LayersModel folder: model.json and its shards, read and written whole.
 
+import { createHash } from 'node:crypto';
 import { open, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { weightName, type Graph, type Weight, type WeightRole, type Weights } from '../graph/layers.ts';
@@ -66,6 +67,7 @@ export interface OpenedModelFolder {
  */
 export async function openModelFolder(folder: string): Promise<OpenedModelFolder> {
   const json = await readModelJson(folder);
+<<<<<<< HEAD
   const description = await describe(folder, json);
   const { graph, rescaling } = graphOf(json.raw('modelTopology'), description.name);
   const { shards: _, ...metadata } = description;
@@ -81,13 +83,25 @@ export async function openModelFolder(folder: string): Promise<OpenedModelFolder
 export async function readModelFolder(folder: string): Promise<Model> {
   const { model, readWeights } = await openModelFolder(folder);
   return { ...model, weights: await readWeights() };
+=======
+  const { shards: _, ...model } = await describeNetwork(folder, json);
+  const stored = await readShards(folder, json.objects('weightsManifest'));
+  return { ...model, weights: assignWeights(model.graph, stored, folder) };
+>>>>>>> issue-4
 }
 
 /** What a folder says of itself, without its weights. */
 export async function readModelMetadata(folder: string): Promise<Metadata & { readonly graph: Graph }> {
+  return describeNetwork(folder, await readModelJson(folder));
+}
+
+/** sha256 of what a network computes: its topology and the bytes of its weights, whatever the folder says of itself. */
+export async function hashModelFolder(folder: string): Promise<string> {
   const json = await readModelJson(folder);
-  const metadata = await describe(folder, json);
-  return { ...metadata, graph: graphOf(json.raw('modelTopology'), metadata.name).graph };
+  const manifest = json.objects('weightsManifest');
+  const shards = await hashShards(folder, manifest.flatMap((group) => group.strings('paths'))); // prettier-ignore
+  const whole = [json.raw('modelTopology'), json.raw('weightsManifest'), shards];
+  return createHash('sha256').update(JSON.stringify(whole)).digest('hex');
 }
 
 /** Compares every shard with the checksum that was recorded when the folder was written; returns what differs. */
@@ -140,6 +154,16 @@ async function readModelJson(folder: string): Promise<FieldReader> {
     );
   }
   return json;
+}
+
+async function describeNetwork(
+  folder: string,
+  json: FieldReader,
+): Promise<Metadata & { readonly graph: Graph }> {
+  const metadata = await describe(folder, json);
+  const { graph, rescaling } = graphOf(json.raw('modelTopology'), metadata.name);
+  const preprocessing = metadata.preprocessing ?? (rescaling && wholePicture(graph, rescaling));
+  return { ...metadata, graph, ...(preprocessing && { preprocessing }) };
 }
 
 async function describe(folder: string, json: FieldReader): Promise<Metadata> {

@@ -10,18 +10,17 @@ import type { ClassifiedImage, ClassifyResult, Prediction } from '../report/pred
 import { createWriter } from '../report/writer.ts';
 import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { statusLine } from '../util/progress.ts';
+<<<<<<< HEAD
 import { batched, startNow } from '../util/streams.ts';
 import { openModel, type LoadedModel } from './loading.ts';
+=======
+import { batched } from '../util/streams.ts';
+import { BATCH_PATIENCE_MS, batchOf, DEFAULT_BATCH, loadModel, type LoadedModel } from './loading.ts';
+>>>>>>> issue-4
 import { note, write, type Output } from './output.ts';
 import { figureCollector } from './figure.ts';
 
 const DEFAULT_TOPK = 3;
-
-/** Pictures in one run when the user does not say: beyond it the CPU gains nothing. */
-const DEFAULT_BATCH = 8;
-
-/** A picture does not wait longer than this for others to share a run with, in milliseconds. */
-const BATCH_PATIENCE_MS = 30;
 
 export async function classify(config: ClassifyConfig, output: Output): Promise<ExitCodeValue> {
   const opened = await openModel(config, output);
@@ -155,10 +154,7 @@ async function runGroup(
 ): Promise<readonly (Float64Array | undefined)[]> {
   const readable = group.filter((image) => 'pixels' in image);
   if (readable.length === 0) return [];
-  const bytes = size * size * 3;
-  const data = new Uint8Array(readable.length * bytes);
-  readable.forEach(({ pixels }, i) => data.set(pixels, i * bytes));
-  const [scores] = await predictor.run({ data, count: readable.length, height: size, width: size });
+  const [scores] = await predictor.run(batchOf(readable, size));
   const classes = scores!.data.length / readable.length;
   const activated = ['softmax', 'sigmoid'].includes(outputActivation(model.graph));
   let next = 0;

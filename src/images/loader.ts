@@ -15,14 +15,16 @@ export type WorkerReply =
 
 /**
  * Reads, decodes and preprocesses pictures ahead of their use. Workers live as long as the iteration.
+ * @param recall what is known of a picture already: it comes in the place of the prepared one, at the same turn
  * @param batchSize how many the engine takes at a time. It keeps this thread busy meanwhile, so that the workers need that
  *   many to go on with, besides the batch that is being gathered and one in each worker's hands.
  */
-export async function* loadImages(
+export async function* loadImages<Known = never>(
   references: AsyncIterable<ImageReference>,
   options: PrepareOptions,
   batchSize: number,
-): AsyncGenerator<PreparedImage, void, undefined> {
+  recall?: (reference: ImageReference) => Promise<Known | undefined>,
+): AsyncGenerator<PreparedImage | Known, void, undefined> {
   const cores = availableParallelism();
   const pool = new WorkerPool<ImageReference, WorkerReply>({
     script: new URL('./worker.js', import.meta.url),
@@ -30,11 +32,26 @@ export async function* loadImages(
     workerData: options,
   });
   try {
+<<<<<<< HEAD
     yield* mapOrdered(references, 2 * (batchSize + cores), async (reference) => {
       if ('error' in reference.content) return { file: reference.file, error: reference.content.error };
       const reply = await pool.ask(reference);
       return 'code' in reply ? { file: reply.file, error: new AppError(reply.code, reply.message) } : reply;
     });
+=======
+    yield* mapOrdered(
+      references,
+      2 * (batchSize + cores),
+      async (reference): Promise<PreparedImage | Known> => {
+        const known = await recall?.(reference);
+        if (known !== undefined) return known;
+        count += 1;
+        if (count <= INLINE_PICTURES || 'error' in reference.content) return prepareImage(reference, options);
+        pool ??= new WorkerPool(cores, options);
+        return pool.prepare(reference);
+      },
+    );
+>>>>>>> issue-4
   } finally {
     await pool.dispose();
   }

@@ -13,6 +13,8 @@ export interface ImageReference {
   /** As the user knows it. */
   readonly file: string;
   readonly content: { readonly path: string } | { readonly bytes: Buffer } | { readonly error: AppError };
+  /** The input that it was found in: a folder, or the part of a glob without wildcards. Absent for files named one by one. */
+  readonly root?: string;
 }
 
 /** Endings that sharp reads; in folders, other files are passed over. A file named by the user is always tried. */
@@ -59,13 +61,25 @@ async function* fromPath(input: string): AsyncGenerator<ImageReference, void, un
     yield { file: input, content: { path: input } };
     return;
   }
+<<<<<<< HEAD
   yield* orEmpty(input, 'no pictures in this folder', walk(input));
+=======
+  yield* orEmpty(input, 'no pictures in this folder', walk(input, { root: input, above: new Set() }));
+>>>>>>> issue-4
 }
 
 async function* fromGlob(pattern: string): AsyncGenerator<ImageReference, void, undefined> {
   const files = (await glob(pattern, { absolute: path.isAbsolute(pattern) })).sort();
-  const pictures = files.filter(hasImageExtension).map((file) => ({ file, content: { path: file } }));
+  const root = staticPart(pattern);
+  const pictures = files.filter(hasImageExtension).map((file) => ({ file, content: { path: file }, root }));
   yield* orEmpty(pattern, 'no picture matches', pictures);
+}
+
+/** The folders that a glob begins with, before its first wildcard. */
+function staticPart(pattern: string): string {
+  const parts = pattern.split('/');
+  const first = parts.findIndex((part) => isDynamicPattern(part));
+  return parts.slice(0, first).join('/') || (pattern.startsWith('/') ? '/' : '.');
 }
 
 async function* fromList(list: string): AsyncGenerator<ImageReference, void, undefined> {
@@ -169,7 +183,11 @@ function leadsToFolder(link: string): Promise<boolean> {
 /** A folder's pictures, by name, folders opened where their name stands; hidden files are passed over. */
 export async function* walk(
   folder: string,
+<<<<<<< HEAD
   above: ReadonlySet<string> = new Set(),
+=======
+  { root, above }: { readonly root: string; readonly above: ReadonlySet<string> },
+>>>>>>> issue-4
 ): AsyncGenerator<ImageReference, void, undefined> {
   let real: string;
   let entries: readonly FolderEntry[];
@@ -184,8 +202,14 @@ export async function* walk(
   const inside = new Set([...above, real]);
   for (const { name, kind } of entries) {
     const file = path.join(folder, name);
+<<<<<<< HEAD
     if (kind === 'folder') yield* walk(file, inside);
     else if (kind === 'picture') yield { file, content: { path: file } };
+=======
+    const opens = isFolder || (isLink && (await stat(file).then((s) => s.isDirectory(), () => false))); // prettier-ignore
+    if (opens) yield* walk(file, { root, above: inside });
+    else if (hasImageExtension(name)) yield { file, content: { path: file }, root };
+>>>>>>> issue-4
   }
 }
 
