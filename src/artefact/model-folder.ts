@@ -67,15 +67,11 @@ export interface OpenedModelFolder {
  */
 export async function openModelFolder(folder: string): Promise<OpenedModelFolder> {
   const json = await readModelJson(folder);
-<<<<<<< HEAD
-  const description = await describe(folder, json);
-  const { graph, rescaling } = graphOf(json.raw('modelTopology'), description.name);
-  const { shards: _, ...metadata } = description;
-  const preprocessing = metadata.preprocessing ?? (rescaling && wholePicture(graph, rescaling));
+  const { shards: _, ...model } = await describeNetwork(folder, json);
   return {
-    model: { ...metadata, graph, ...(preprocessing && { preprocessing }) },
+    model,
     readWeights: async () =>
-      assignWeights(graph, await readShards(folder, json.objects('weightsManifest')), folder),
+      assignWeights(model.graph, await readShards(folder, json.objects('weightsManifest')), folder),
   };
 }
 
@@ -83,11 +79,6 @@ export async function openModelFolder(folder: string): Promise<OpenedModelFolder
 export async function readModelFolder(folder: string): Promise<Model> {
   const { model, readWeights } = await openModelFolder(folder);
   return { ...model, weights: await readWeights() };
-=======
-  const { shards: _, ...model } = await describeNetwork(folder, json);
-  const stored = await readShards(folder, json.objects('weightsManifest'));
-  return { ...model, weights: assignWeights(model.graph, stored, folder) };
->>>>>>> issue-4
 }
 
 /** What a folder says of itself, without its weights. */

@@ -10,13 +10,8 @@ import type { ClassifiedImage, ClassifyResult, Prediction } from '../report/pred
 import { createWriter } from '../report/writer.ts';
 import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { statusLine } from '../util/progress.ts';
-<<<<<<< HEAD
 import { batched, startNow } from '../util/streams.ts';
-import { openModel, type LoadedModel } from './loading.ts';
-=======
-import { batched } from '../util/streams.ts';
-import { BATCH_PATIENCE_MS, batchOf, DEFAULT_BATCH, loadModel, type LoadedModel } from './loading.ts';
->>>>>>> issue-4
+import { BATCH_PATIENCE_MS, batchOf, DEFAULT_BATCH, openModel, type LoadedModel } from './loading.ts';
 import { note, write, type Output } from './output.ts';
 import { figureCollector } from './figure.ts';
 

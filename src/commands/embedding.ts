@@ -23,10 +23,9 @@ import {
   BATCH_PATIENCE_MS,
   batchOf,
   DEFAULT_BATCH,
-  findModel,
-  loadPredictor,
-  type FoundModel,
+  openModel,
   type LoadedModel,
+  type OpenedModel,
 } from './loading.ts';
 import { note, type Output } from './output.ts';
 
@@ -66,20 +65,20 @@ export interface Embedder {
 type Config = InferenceConfig & FeatureChoice;
 
 /** Names and shapes of a model's layers, at the size at which it will be run. */
-export function layerShapes({ model, preprocessing: { size } }: FoundModel): Shapes {
+export function layerShapes({ model, preprocessing: { size } }: OpenedModel): Shapes {
   return inferShapes(model.graph, [size, size, 3]);
 }
 
 /** @throws AppError USAGE when a layer is not there, with the nearest names */
 export async function openEmbedder(config: Config, output: Output): Promise<Embedder> {
-  const found = await findModel(config, output);
+  const found = await openModel(config, output);
   const layers = chosenLayers(found, config);
   const weights = await hashModelFolder(found.folder);
   const device = `${config.engine === 'auto' ? 'onnx' : config.engine} on ${config.device === 'auto' ? 'cpu' : config.device}`;
   const caches = await openCaches({ found, layers, weights, device, config });
-  let loading: ReturnType<typeof loadPredictor> | undefined;
+  let loading: Promise<LoadedModel> | undefined;
   const names = layers.map(({ name }) => name);
-  const network = () => (loading ??= loadPredictor(found, config, names));
+  const network = () => (loading ??= found.load(names));
   return {
     model: found.model.name,
     weights,
@@ -94,7 +93,7 @@ export async function openEmbedder(config: Config, output: Output): Promise<Embe
   };
 }
 
-function chosenLayers(found: FoundModel, { layers, pool }: FeatureChoice): readonly FeatureLayer[] {
+function chosenLayers(found: OpenedModel, { layers, pool }: FeatureChoice): readonly FeatureLayer[] {
   const shapes = layerShapes(found);
   const names = layers.length > 0 ? layers : [embeddingLayer(found.model)];
   return names.map((name) => {
@@ -110,7 +109,7 @@ function chosenLayers(found: FoundModel, { layers, pool }: FeatureChoice): reado
 }
 
 interface CacheQuestion {
-  readonly found: FoundModel;
+  readonly found: OpenedModel;
   readonly layers: readonly FeatureLayer[];
   readonly weights: string;
   readonly device: string;
@@ -142,11 +141,11 @@ async function openCaches(question: CacheQuestion): Promise<readonly FeatureCach
 }
 
 interface Job {
-  readonly found: FoundModel;
+  readonly found: OpenedModel;
   readonly config: Config;
   readonly layers: readonly FeatureLayer[];
   readonly caches: readonly FeatureCache[];
-  readonly network: () => Promise<Pick<LoadedModel, 'engine' | 'predictor'>>;
+  readonly network: () => Promise<LoadedModel>;
   readonly output: Output;
 }
 

@@ -1,10 +1,6 @@
 // loading.ts: what every command does that runs a network: find the model, choose the engine, load the one into the other.
 
-<<<<<<< HEAD
 import { openModelFolder } from '../artefact/model-folder.ts';
-=======
-import { readModelFolder, readModelMetadata } from '../artefact/model-folder.ts';
->>>>>>> issue-4
 import type { Model } from '../artefact/model.ts';
 import { applyOverrides, type InferenceConfig } from '../config.ts';
 import type { Batch, Engine, LoadOptions, Predictor } from '../engine/engine.ts';
@@ -15,25 +11,21 @@ import { formatBytes, statusLine } from '../util/progress.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import type { Output } from './output.ts';
 
-<<<<<<< HEAD
-/** A model that is known but not yet in memory: enough to start on the pictures. */
-export interface OpenedModel {
-=======
 /** Pictures in one run when the user does not say: beyond it the CPU gains nothing. */
 export const DEFAULT_BATCH = 8;
 
 /** A picture does not wait longer than this for others to share a run with, in milliseconds. */
 export const BATCH_PATIENCE_MS = 30;
 
-export interface LoadedModel {
->>>>>>> issue-4
+/** A model that is known but not yet in memory: enough to start on the pictures. */
+export interface OpenedModel {
+  readonly folder: string;
   readonly model: Omit<Model, 'weights'>;
   readonly preprocessing: Preprocessing;
   /** @throws AppError when the weights or the engine are missing or wrong */
   load(outputs?: LoadOptions['outputs']): Promise<LoadedModel>;
 }
 
-<<<<<<< HEAD
 export interface LoadedModel extends Omit<OpenedModel, 'load'> {
   readonly engine: Engine;
   readonly predictor: Predictor;
@@ -41,17 +33,6 @@ export interface LoadedModel extends Omit<OpenedModel, 'load'> {
 
 /** Finds a model, fetching it first where need be, and reads its description. @throws AppError for all that can be missing or wrong */
 export async function openModel(config: InferenceConfig, output: Output): Promise<OpenedModel> {
-=======
-/** A model that is on this machine, read but for its weights. */
-export interface FoundModel {
-  readonly folder: string;
-  readonly model: Omit<Model, 'weights'>;
-  readonly preprocessing: Preprocessing;
-}
-
-/** @throws AppError MODEL_NOT_FOUND, MODEL_INVALID, DOWNLOAD_FAILED, USAGE */
-export async function findModel(config: InferenceConfig, output: Output): Promise<FoundModel> {
->>>>>>> issue-4
   const status = statusLine(output.stderr);
   const folder = await resolveModel(config.model, {
     offline: config.offline,
@@ -61,19 +42,13 @@ export async function findModel(config: InferenceConfig, output: Output): Promis
         `fetching ${config.model}: ${formatBytes(received)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`,
       ),
   }).finally(() => status.clear());
-<<<<<<< HEAD
   const { model, readWeights } = await openModelFolder(folder);
-  const input = model.graph.layers.find((layer) => layer.name === model.graph.input);
-  const own = input?.kind === 'input' ? input.shape[0]! : 224;
-=======
-  const { shards: _, ...model } = await readModelMetadata(folder);
->>>>>>> issue-4
   const preprocessing = applyOverrides(model.preprocessing, config.preprocessing, {
     name: model.name,
     size: inputSize(model.graph),
   });
-<<<<<<< HEAD
   return {
+    folder,
     model,
     preprocessing,
     async load(outputs) {
@@ -83,36 +58,9 @@ export async function findModel(config: InferenceConfig, output: Output): Promis
         { graph: model.graph, weights, mean, std },
         { ...(outputs && { outputs }), size: [size, size] },
       );
-      return { model, engine, predictor, preprocessing };
+      return { folder, model, engine, predictor, preprocessing };
     },
   };
-=======
-  return { folder, model, preprocessing };
-}
-
-/** @throws AppError for everything that can be missing or wrong */
-export async function loadModel(
-  config: InferenceConfig,
-  output: Output,
-  outputs?: LoadOptions['outputs'],
-): Promise<LoadedModel> {
-  const found = await findModel(config, output);
-  return { ...found, ...(await loadPredictor(found, config, outputs)) };
-}
-
-/** Loads the weights of a model into an engine. @throws AppError MODEL_INVALID, ENGINE_UNAVAILABLE */
-export async function loadPredictor(
-  { folder, preprocessing }: FoundModel,
-  config: InferenceConfig,
-  outputs?: LoadOptions['outputs'],
-): Promise<Pick<LoadedModel, 'engine' | 'predictor'>> {
-  const [{ graph, weights }, engine] = await Promise.all([readModelFolder(folder), selectEngine(config)]);
-  const { mean, std, size } = preprocessing;
-  const predictor = await engine.load(
-    { graph, weights, mean, std },
-    { ...(outputs && { outputs }), size: [size, size] },
-  );
-  return { engine, predictor };
 }
 
 /** Side of the pictures that a network was made for, in pixels. */
@@ -127,5 +75,4 @@ export function batchOf(images: readonly { readonly pixels: Uint8Array }[], size
   const data = new Uint8Array(images.length * bytes);
   images.forEach(({ pixels }, i) => data.set(pixels, i * bytes));
   return { data, count: images.length, height: size, width: size };
->>>>>>> issue-4
 }

@@ -32,26 +32,17 @@ export async function* loadImages<Known = never>(
     workerData: options,
   });
   try {
-<<<<<<< HEAD
-    yield* mapOrdered(references, 2 * (batchSize + cores), async (reference) => {
-      if ('error' in reference.content) return { file: reference.file, error: reference.content.error };
-      const reply = await pool.ask(reference);
-      return 'code' in reply ? { file: reply.file, error: new AppError(reply.code, reply.message) } : reply;
-    });
-=======
     yield* mapOrdered(
       references,
       2 * (batchSize + cores),
       async (reference): Promise<PreparedImage | Known> => {
         const known = await recall?.(reference);
         if (known !== undefined) return known;
-        count += 1;
-        if (count <= INLINE_PICTURES || 'error' in reference.content) return prepareImage(reference, options);
-        pool ??= new WorkerPool(cores, options);
-        return pool.prepare(reference);
+        if ('error' in reference.content) return { file: reference.file, error: reference.content.error };
+        const reply = await pool.ask(reference);
+        return 'code' in reply ? { file: reply.file, error: new AppError(reply.code, reply.message) } : reply;
       },
     );
->>>>>>> issue-4
   } finally {
     await pool.dispose();
   }

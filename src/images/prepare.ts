@@ -75,11 +75,7 @@ const READ_PROBLEMS: Readonly<Record<string, string>> = {
   ELOOP: 'a link that leads to itself',
 };
 
-<<<<<<< HEAD
 /** What went wrong with a picture, for the user. @throws what is a bug */
-=======
-/** What a user is to know of a picture that cannot be read; what is no such thing is thrown on. */
->>>>>>> issue-4
 export function asImageError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const code = systemCode(error);

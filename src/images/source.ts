@@ -61,11 +61,7 @@ async function* fromPath(input: string): AsyncGenerator<ImageReference, void, un
     yield { file: input, content: { path: input } };
     return;
   }
-<<<<<<< HEAD
   yield* orEmpty(input, 'no pictures in this folder', walk(input));
-=======
-  yield* orEmpty(input, 'no pictures in this folder', walk(input, { root: input, above: new Set() }));
->>>>>>> issue-4
 }
 
 async function* fromGlob(pattern: string): AsyncGenerator<ImageReference, void, undefined> {
@@ -183,11 +179,10 @@ function leadsToFolder(link: string): Promise<boolean> {
 /** A folder's pictures, by name, folders opened where their name stands; hidden files are passed over. */
 export async function* walk(
   folder: string,
-<<<<<<< HEAD
-  above: ReadonlySet<string> = new Set(),
-=======
-  { root, above }: { readonly root: string; readonly above: ReadonlySet<string> },
->>>>>>> issue-4
+  { root, above }: { readonly root: string; readonly above: ReadonlySet<string> } = {
+    root: folder,
+    above: new Set(),
+  },
 ): AsyncGenerator<ImageReference, void, undefined> {
   let real: string;
   let entries: readonly FolderEntry[];
@@ -202,14 +197,8 @@ export async function* walk(
   const inside = new Set([...above, real]);
   for (const { name, kind } of entries) {
     const file = path.join(folder, name);
-<<<<<<< HEAD
-    if (kind === 'folder') yield* walk(file, inside);
-    else if (kind === 'picture') yield { file, content: { path: file } };
-=======
-    const opens = isFolder || (isLink && (await stat(file).then((s) => s.isDirectory(), () => false))); // prettier-ignore
-    if (opens) yield* walk(file, { root, above: inside });
-    else if (hasImageExtension(name)) yield { file, content: { path: file }, root };
->>>>>>> issue-4
+    if (kind === 'folder') yield* walk(file, { root, above: inside });
+    else if (kind === 'picture') yield { file, content: { path: file }, root };
   }
 }
 
