@@ -6,6 +6,7 @@ import { addDoctor } from './cli/doctor.ts';
 import { addExtractFeatures } from './cli/extract-features.ts';
 import type { Finish } from './cli/flags.ts';
 import { addModels } from './cli/models.ts';
+import { addSearch } from './cli/search.ts';
 import { ReaderGone, type Output } from './commands/output.ts';
 import { AppError, ExitCode, type ExitCodeValue } from './util/errors.ts';
 import { packageVersion } from './util/package.ts';
@@ -74,6 +75,7 @@ Examples:
 
   addClassify(program, output, finish);
   addExtractFeatures(program, output, finish);
+  addSearch(program, output, finish);
   addModels(program, output, finish);
   addDoctor(program, output, finish);
   for (const [name, description] of LATER) {
@@ -95,6 +97,5 @@ Examples:
 const LATER = [
   ['finetune', 'teach a network your own folders of pictures'],
   ['evaluate', 'accuracy of a network on a labelled dataset'],
-  ['search', 'the pictures nearest to a picture'],
   ['inspect', 'what is in a dataset before training on it'],
 ] as const;
