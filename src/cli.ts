@@ -5,7 +5,9 @@ import { addClassify } from './cli/classify.ts';
 import { addDoctor } from './cli/doctor.ts';
 import { addExtractFeatures } from './cli/extract-features.ts';
 import type { Finish } from './cli/flags.ts';
+import { addInspect } from './cli/inspect.ts';
 import { addModels } from './cli/models.ts';
+import { addSearch } from './cli/search.ts';
 import { ReaderGone, type Output } from './commands/output.ts';
 import { AppError, ExitCode, type ExitCodeValue } from './util/errors.ts';
 import { packageVersion } from './util/package.ts';
@@ -68,12 +70,17 @@ function build(output: Output, finish: Finish): Command {
 Examples:
   classify book.png --topk 3            what is in this picture
   classify ./photos --format csv        a folder, one row a prediction
+  extract-features ./photos             a row of numbers for each picture
+  finch search cat.jpg --in photos.npy  the pictures nearest to one
+  finch inspect ./birds                 duplicates, leaks, labels that look wrong
   finch models list                     the networks there are
   finch doctor                          what this machine can run`,
     );
 
   addClassify(program, output, finish);
   addExtractFeatures(program, output, finish);
+  addSearch(program, output, finish);
+  addInspect(program, output, finish);
   addModels(program, output, finish);
   addDoctor(program, output, finish);
   for (const [name, description] of LATER) {
@@ -85,7 +92,7 @@ Examples:
       .action(() => {
         throw new AppError(
           'NOT_YET',
-          `${name} comes with a later version of finch; this one has classify, models and doctor`,
+          `${name} comes with a later version of finch; see finch --help for what this one has`,
         );
       });
   }
@@ -95,6 +102,4 @@ Examples:
 const LATER = [
   ['finetune', 'teach a network your own folders of pictures'],
   ['evaluate', 'accuracy of a network on a labelled dataset'],
-  ['search', 'the pictures nearest to a picture'],
-  ['inspect', 'what is in a dataset before training on it'],
 ] as const;

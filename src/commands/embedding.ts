@@ -119,23 +119,17 @@ interface CacheQuestion {
 /** A set for each layer. Everything that can change a bit of a row is in the key. */
 async function openCaches(question: CacheQuestion): Promise<readonly FeatureCache[]> {
   const { found, layers, weights, device, config } = question;
+  const { pool, ignoreExif, useCache } = config;
+  if (!useCache) return layers.map(() => NO_CACHE);
+  const finch = packageVersion();
+  const { preprocessing } = found;
   return Promise.all(
     layers.map(({ name, rowShape }) =>
-      config.useCache
-        ? openFeatureCache({
-            folder: path.join(finchHome(), 'features'),
-            numbers: elementCount(rowShape),
-            key: {
-              finch: packageVersion(),
-              weights,
-              preprocessing: found.preprocessing,
-              exif: !config.ignoreExif,
-              layer: name,
-              pool: config.pool,
-              device,
-            },
-          })
-        : NO_CACHE,
+      openFeatureCache({
+        folder: path.join(finchHome(), 'features'),
+        numbers: elementCount(rowShape),
+        key: { finch, weights, preprocessing, exif: !ignoreExif, layer: name, pool, device },
+      }),
     ),
   );
 }

@@ -79,7 +79,7 @@ export async function writeParquet(
       if (from !== rows.count) {
         throw new AppError('FILE_INVALID', `${manifest} has ${from} rows, ${work} has ${rows.count}`);
       }
-      parquet.finish();
+      await parquet.finish();
       await flush();
     });
   } finally {

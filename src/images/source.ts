@@ -202,7 +202,8 @@ export async function* walk(
   }
 }
 
-function hasImageExtension(name: string): boolean {
+/** Whether a file is a picture by its name. */
+export function hasImageExtension(name: string): boolean {
   const extension = path.extname(name).toLowerCase();
   return IMAGE_EXTENSIONS.some((known) => known === extension);
 }
