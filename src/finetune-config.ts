@@ -23,6 +23,7 @@ export interface FinetuneFlags extends InferenceFlags {
   readonly headEpochs?: string;
   readonly headLr?: string;
   readonly headViews?: string;
+  readonly headC?: string;
   readonly lr?: string;
   readonly optimizer?: string;
   readonly momentum?: string;
@@ -73,6 +74,8 @@ export interface TrainSettings {
     readonly method: 'converged' | 'adam';
     readonly epochs: number;
     readonly rate: number;
+    /** How much an error weighs against the penalty on the weights of a head that converges: scikit-learn's C. */
+    readonly c: number;
     /** Augmented views of each picture, besides its middle. */
     readonly views: number;
   };
@@ -152,6 +155,7 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
       method: givesHeadRate ? 'adam' : recipe.head.method,
       epochs: numberOr(flags.headEpochs, recipe.head.epochs, { flag: '--head-epochs', min: 0, max: MAX_EPOCHS, whole: true }),
       rate: rateOr(flags.headLr, recipe.head.rate, '--head-lr'),
+      c: numberOr(flags.headC, 1, { flag: '--head-c', min: 0, above: true, max: 1e6 }),
       views: numberOr(flags.headViews, 0, { flag: '--head-views', min: 0, max: 100, whole: true }),
     },
     optimizer: optimizerOf(flags, recipe),
@@ -249,11 +253,16 @@ function augmentSpec(flags: FinetuneFlags, { minCrop }: Recipe): AugmentSpec | u
   };
 }
 
+/** timm's `--color-jitter`: brightness, contrast and saturation alike, the hue stays. */
+function jitterRanges(by: number): NonNullable<AugmentSpec['jitter']> {
+  return { brightness: by, contrast: by, saturation: by, hue: 0 };
+}
+
 function randAugment({ raN, raM }: FinetuneFlags): NonNullable<AugmentSpec['policy']> {
   return {
     name: 'randaugment',
     count: numberOr(raN, 2, { flag: '--ra-n', min: 0, max: 20, whole: true }),
-    magnitude: numberOr(raM, 9, { flag: '--ra-m', min: 0, max: 10 }),
+    magnitude: numberOr(raM, 3, { flag: '--ra-m', min: 0, max: 10 }),
   };
 }
 

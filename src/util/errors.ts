@@ -29,7 +29,6 @@ const EXIT_CODES = {
   MODEL_INVALID: ExitCode.missing,
   MODEL_MISMATCH: ExitCode.missing,
   MODEL_UNSUPPORTED: ExitCode.missing,
-  DATASET_INVALID: ExitCode.missing,
   FILE_INVALID: ExitCode.missing,
   FILE_UNSAFE: ExitCode.missing,
   ENGINE_UNAVAILABLE: ExitCode.missing,
