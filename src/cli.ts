@@ -2,7 +2,7 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { ReaderGone, type Output } from './commands/output.ts';
-import type { ClassifyFlags } from './config.ts';
+import type { ClassifyFlags, EvaluateFlags } from './config.ts';
 import { AppError, ExitCode, type ExitCodeValue } from './util/errors.ts';
 import { packageVersion } from './util/package.ts';
 
@@ -71,6 +71,7 @@ Examples:
     );
 
   addClassify(program, output, finish);
+  addEvaluate(program, output, finish);
   addModels(program, output, finish);
   program
     .command('doctor')
@@ -99,7 +100,6 @@ Examples:
 const LATER = [
   ['finetune', 'teach a network your own folders of pictures'],
   ['extract-features', 'embeddings of pictures as .npy'],
-  ['evaluate', 'accuracy of a network on a labelled dataset'],
   ['search', 'the pictures nearest to a picture'],
   ['inspect', 'what is in a dataset before training on it'],
 ] as const;
@@ -150,6 +150,54 @@ Exit codes: 0 all done, 1 some pictures failed (their rows say why), 2 wrong usa
       const config = classifyConfig(inputs, flags);
       const { classify } = await import('./commands/classify.ts');
       finish(await classify(config, output));
+    });
+}
+
+function addEvaluate(program: Command, output: Output, finish: Run): void {
+  program
+    .command('evaluate')
+    .description('how well a network knows a labelled dataset: accuracy, per class, confusion, calibration')
+    .argument(
+      '<dataset>',
+      'class folders; train/ and val/ or test/ with class folders; a csv; or CUB-200-2011',
+    )
+    .option('-m, --model <m>', 'a model name (finch models list) or a model folder', 'efficientnet_lite0')
+    .option('--split <s>', 'train, val, test or all (default: test, else val, else all there is)')
+    .option(
+      '--manifest <columns>',
+      'a csv of pictures: its file and label columns, such as file,label, or its name',
+    )
+    .option('--format <f>', 'table, json or csv', 'table')
+    .option('--report <file>', 'one HTML page with everything, the worst mistakes with their pictures')
+    .option('--device <d>', 'auto, cpu, webgpu, cuda, dml or coreml', 'auto')
+    .option('--engine <e>', 'auto, onnx or tfjs', 'auto')
+    .option('--batch-size <n>', 'pictures per run (default: chosen for the device)')
+    .option('--threads <n>', 'threads on the CPU (default: one a core)')
+    .option('--min-side <pixels>', "short side after resizing, instead of the model's own")
+    .option('--crop <share>', 'share of the short side that the centre crop keeps, above 0 to 1')
+    .option('--resize-mode <mode>', 'crop, squash or pad')
+    .option('--interpolation <name>', 'bilinear or bicubic')
+    .option('--mean <rgb>', 'mean of pixels scaled to 0…1, one number or three: for models that do not say')
+    .option('--std <rgb>', 'standard deviation, likewise')
+    .option('--no-exif', 'ignore EXIF orientation, as torchvision does')
+    .option('--max-pixels <n>', 'refuse larger pictures (default: 178956970)')
+    .option('--offline', 'never fetch a model')
+    .option('--debug', 'print the stack of an error too')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  finch evaluate ./birds --model runs/birds-efficientnet_lite0-1/best
+  finch evaluate ./birds --model runs/birds-1/best --format json | jq .top1
+  finch evaluate photos.csv --manifest file,wnid --report report.html
+
+Exit codes: 0 all done, 1 some pictures failed (they are listed), 2 wrong usage, 3 something needed is missing.`,
+    )
+    .action(async (dataset: string, flags: EvaluateFlags) => {
+      const { evaluateConfig } = await import('./config.ts');
+      const config = evaluateConfig(dataset, flags);
+      const { evaluate } = await import('./commands/evaluate.ts');
+      finish(await evaluate(config, output));
     });
 }
 
