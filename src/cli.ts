@@ -3,7 +3,9 @@
 import { Command, CommanderError } from 'commander';
 import { addClassify } from './cli/classify.ts';
 import { addDoctor } from './cli/doctor.ts';
+import { addEvaluate } from './cli/evaluate.ts';
 import { addExtractFeatures } from './cli/extract-features.ts';
+import { addFinetune } from './cli/finetune.ts';
 import type { Finish } from './cli/flags.ts';
 import { addInspect } from './cli/inspect.ts';
 import { addModels } from './cli/models.ts';
@@ -78,28 +80,12 @@ Examples:
     );
 
   addClassify(program, output, finish);
+  addFinetune(program, output, finish);
+  addEvaluate(program, output, finish);
   addExtractFeatures(program, output, finish);
   addSearch(program, output, finish);
   addInspect(program, output, finish);
   addModels(program, output, finish);
   addDoctor(program, output, finish);
-  for (const [name, description] of LATER) {
-    program
-      .command(name)
-      .description(`${description} (in a later version)`)
-      .argument('[anything...]')
-      .allowUnknownOption()
-      .action(() => {
-        throw new AppError(
-          'NOT_YET',
-          `${name} comes with a later version of finch; see finch --help for what this one has`,
-        );
-      });
-  }
   return program;
 }
-
-const LATER = [
-  ['finetune', 'teach a network your own folders of pictures'],
-  ['evaluate', 'accuracy of a network on a labelled dataset'],
-] as const;

@@ -86,6 +86,13 @@ export interface ClassifyFlags extends InferenceFlags {
   readonly threshold: string;
 }
 
+export interface EvaluateFlags extends InferenceFlags {
+  readonly format: string;
+  readonly manifest?: string;
+  readonly split?: string;
+  readonly report?: string;
+}
+
 /** What every command that runs a network over pictures needs to know. */
 export interface InferenceConfig {
   readonly inputs: readonly string[];
@@ -107,6 +114,20 @@ export interface ClassifyConfig extends InferenceConfig {
   readonly format: OutputFormat;
   readonly figure?: { readonly file: string; readonly format: FigureFormat };
   readonly threshold: number;
+}
+
+const SPLITS = ['train', 'val', 'test', 'all'] as const;
+const EVALUATE_FORMATS = ['table', 'json', 'csv'] as const;
+
+export interface EvaluateConfig extends InferenceConfig {
+  /** A folder or a csv. */
+  readonly dataset: string;
+  readonly manifest?: string;
+  /** Absent: test, else val, else all there is. */
+  readonly split?: (typeof SPLITS)[number];
+  readonly format: (typeof EVALUATE_FORMATS)[number];
+  /** An html file. */
+  readonly report?: string;
 }
 
 /** Given flags only; `applyOverrides` joins them with the model's own. */
@@ -131,6 +152,21 @@ export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags):
     format: parseChoice(flags.format, '--format', OUTPUT_FORMATS),
     ...(flags.figure !== undefined && { figure: parseFigure(flags.figure) }),
     threshold: parseNumber(flags.threshold, { flag: '--threshold', min: 0, max: 1, hint: asShare }),
+  };
+}
+
+export function evaluateConfig(dataset: string, flags: EvaluateFlags): EvaluateConfig {
+  const { manifest, split, report } = flags;
+  if (report !== undefined && !/\.html?$/i.test(report)) {
+    throw new AppError('USAGE', `--report must end in .html, received ${report}`);
+  }
+  return {
+    ...inferenceConfig([], flags),
+    dataset,
+    format: parseChoice(flags.format, '--format', EVALUATE_FORMATS),
+    ...(manifest !== undefined && { manifest }),
+    ...(split !== undefined && { split: parseChoice(split, '--split', SPLITS) }),
+    ...(report !== undefined && { report }),
   };
 }
 

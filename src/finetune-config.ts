@@ -150,10 +150,20 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
   const settings: TrainSettings = {
     recipe: name,
     epochs: numberOr(flags.epochs, recipe.epochs, { flag: '--epochs', min: 0, max: MAX_EPOCHS, whole: true }),
-    batchSize: numberOr(flags.batchSize, recipe.batchSize, { flag: '--batch-size', min: 1, max: 1024, whole: true }),
+    batchSize: numberOr(flags.batchSize, recipe.batchSize, {
+      flag: '--batch-size',
+      min: 1,
+      max: 1024,
+      whole: true,
+    }),
     head: {
       method: givesHeadRate ? 'adam' : recipe.head.method,
-      epochs: numberOr(flags.headEpochs, recipe.head.epochs, { flag: '--head-epochs', min: 0, max: MAX_EPOCHS, whole: true }),
+      epochs: numberOr(flags.headEpochs, recipe.head.epochs, {
+        flag: '--head-epochs',
+        min: 0,
+        max: MAX_EPOCHS,
+        whole: true,
+      }),
       rate: rateOr(flags.headLr, recipe.head.rate, '--head-lr'),
       c: numberOr(flags.headC, 1, { flag: '--head-c', min: 0, above: true, max: 1e6 }),
       views: numberOr(flags.headViews, 0, { flag: '--head-views', min: 0, max: 100, whole: true }),
@@ -161,23 +171,37 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
     optimizer: optimizerOf(flags, recipe),
     schedule: scheduleOf(flags, recipe),
     ...(loss !== undefined && { loss: parseChoice(loss, '--loss', LOSSES) }),
-    labelSmoothing: numberOr(flags.labelSmoothing, recipe.labelSmoothing, { flag: '--label-smoothing', min: 0, max: 0.999 }),
+    labelSmoothing: numberOr(flags.labelSmoothing, recipe.labelSmoothing, {
+      flag: '--label-smoothing',
+      min: 0,
+      max: 0.999,
+    }),
     classWeights: flags.classWeights ?? false,
     ...(augment && { augment }),
     ...(mix && { mix }),
     sampler: parseChoice(flags.sampler ?? 'shuffle', '--sampler', SAMPLERS),
     batchNorm: parseChoice(flags.batchNorm ?? recipe.batchNorm, '--batch-norm', ['train', 'frozen'] as const),
     ...(trainFrom !== undefined && { trainFrom }),
-    valSplit: numberOr(flags.valSplit, recipe.valSplit, { flag: '--val-split', min: 0, above: true, max: 0.9, hint: asShare }),
+    valSplit: numberOr(flags.valSplit, recipe.valSplit, {
+      flag: '--val-split',
+      min: 0,
+      above: true,
+      max: 0.9,
+      hint: asShare,
+    }),
     seed: numberOr(flags.seed, 0, { flag: '--seed', min: 0, max: MAX_SEED, whole: true }),
-    ...(patience !== undefined && { patience: parseNumber(patience, { flag: '--patience', min: 1, whole: true }) }),
+    ...(patience !== undefined && {
+      patience: parseNumber(patience, { flag: '--patience', min: 1, whole: true }),
+    }),
     ema: numberOr(flags.ema, recipe.ema, { flag: '--ema', min: 0, max: 0.99999 }),
-    ...(clipNorm !== undefined && { clipNorm: parseNumber(clipNorm, { flag: '--clip-norm', min: 0, above: true }) }),
+    ...(clipNorm !== undefined && {
+      clipNorm: parseNumber(clipNorm, { flag: '--clip-norm', min: 0, above: true }),
+    }),
     accumulate: numberOr(flags.accumulate, 1, { flag: '--accumulate', min: 1, max: 1024, whole: true }),
   };
   checkTogether(settings);
   return settings;
-} // prettier-ignore
+}
 
 /** What single flags cannot say. */
 function checkTogether({ loss, labelSmoothing, epochs, head }: TrainSettings): void {
@@ -222,17 +246,28 @@ function scheduleOf(flags: FinetuneFlags, { schedule, optimizer }: Recipe): Sche
     ...own,
     name,
     rate: rateOr(flags.lr, schedule.rate * (isSgd ? 1 : ADAM_SHARE), '--lr'),
-    warmup: numberOr(flags.warmupEpochs, schedule.warmup ?? 0, { flag: '--warmup-epochs', min: 0, max: MAX_EPOCHS }),
+    warmup: numberOr(flags.warmupEpochs, schedule.warmup ?? 0, {
+      flag: '--warmup-epochs',
+      min: 0,
+      max: MAX_EPOCHS,
+    }),
     ...(minLr !== undefined && { minRate: parseNumber(minLr, { flag: '--min-lr', min: 0, max: MAX_RATE }) }),
     ...(stepSize !== undefined && {
       stepSize: parseNumber(stepSize, { flag: '--step-size', min: 1, max: MAX_EPOCHS, whole: true }),
     }),
-    ...(gamma !== undefined && { gamma: parseNumber(gamma, { flag: '--gamma', min: 0, above: true, max: 1 }) }),
+    ...(gamma !== undefined && {
+      gamma: parseNumber(gamma, { flag: '--gamma', min: 0, above: true, max: 1 }),
+    }),
     ...(schedulePatience !== undefined && {
-      patience: parseNumber(schedulePatience, { flag: '--schedule-patience', min: 0, max: MAX_EPOCHS, whole: true }),
+      patience: parseNumber(schedulePatience, {
+        flag: '--schedule-patience',
+        min: 0,
+        max: MAX_EPOCHS,
+        whole: true,
+      }),
     }),
   };
-} // prettier-ignore
+}
 
 const AUGMENTS = ['basic', 'randaugment', 'trivialaugment', 'none'] as const;
 

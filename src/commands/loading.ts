@@ -5,7 +5,7 @@ import type { Model } from '../artefact/model.ts';
 import { applyOverrides, type InferenceConfig } from '../config.ts';
 import type { Batch, Engine, LoadOptions, Predictor } from '../engine/engine.ts';
 import { selectEngine } from '../engine/select.ts';
-import type { Graph } from '../graph/layers.ts';
+import type { Graph, Weights } from '../graph/layers.ts';
 import { resolveModel } from '../store/models.ts';
 import { formatBytes, statusLine } from '../util/progress.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
@@ -22,11 +22,13 @@ export interface OpenedModel {
   readonly folder: string;
   readonly model: Omit<Model, 'weights'>;
   readonly preprocessing: Preprocessing;
+  /** @throws AppError MODEL_INVALID when they are not what the folder promises */
+  readWeights(): Promise<Weights>;
   /** @throws AppError when the weights or the engine are missing or wrong */
   load(outputs?: LoadOptions['outputs']): Promise<LoadedModel>;
 }
 
-export interface LoadedModel extends Omit<OpenedModel, 'load'> {
+export interface LoadedModel extends Omit<OpenedModel, 'load' | 'readWeights'> {
   readonly engine: Engine;
   readonly predictor: Predictor;
 }
@@ -51,6 +53,7 @@ export async function openModel(config: InferenceConfig, output: Output): Promis
     folder,
     model,
     preprocessing,
+    readWeights,
     async load(outputs) {
       const [weights, engine] = await Promise.all([readWeights(), selectEngine(config)]);
       const { mean, std, size } = preprocessing;

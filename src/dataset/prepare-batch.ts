@@ -96,6 +96,6 @@ function targetsOf(
 
 function mixBatch(batch: Parameters<typeof mixup>[0], mix: MixSpec, rng: Rng): void {
   const useCutmix = mix.cutmix !== undefined && (mix.mixup === undefined || rng.chance(0.5));
-  if (useCutmix) cutmix(batch, chooseCutmix(batch.side, mix.cutmix!, rng));
+  if (useCutmix) cutmix(batch, chooseCutmix(batch.side, mix.cutmix, rng));
   else if (mix.mixup !== undefined) mixup(batch, rng.beta(mix.mixup, mix.mixup));
 }

@@ -7,8 +7,8 @@ import type { SmallPictureOptions } from './small-picture.ts';
 
 const options = workerData as SmallPictureOptions;
 
-serve<BatchRequest, BatchReply>(1, async (request) => {
-  const reply = await prepareBatch(request, options);
+serve(1, async (request: BatchRequest) => {
+  const reply: BatchReply = await prepareBatch(request, options);
   const { data, targets } = reply;
   const numbers = 'classes' in targets ? targets.classes : targets.probabilities;
   return { reply, transfer: [data.buffer, numbers.buffer as ArrayBuffer] };

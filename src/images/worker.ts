@@ -11,7 +11,7 @@ const options = workerData as PrepareOptions;
 /** Large pictures are large: this many are decoded at a time, one while the other is being resized. */
 const AT_A_TIME = 2;
 
-serve<ImageReference, WorkerReply>(AT_A_TIME, async (reference) => {
+serve(AT_A_TIME, async (reference: ImageReference) => {
   // Bytes lose their Buffer on the way.
   const { content } = reference;
   const image = await prepareImage(
@@ -20,8 +20,8 @@ serve<ImageReference, WorkerReply>(AT_A_TIME, async (reference) => {
   );
   if ('error' in image) {
     const { code, message } = image.error;
-    return { reply: { file: image.file, code, message } };
+    return { reply: { file: image.file, code, message } satisfies WorkerReply };
   }
   // Pixels are handed over, not copied; sharp's buffers may be parts of a larger one, which cannot be.
-  return { reply: image, transfer: [image.pixels.buffer as ArrayBuffer] };
+  return { reply: image satisfies WorkerReply, transfer: [image.pixels.buffer as ArrayBuffer] };
 });

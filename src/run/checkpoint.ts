@@ -13,6 +13,8 @@ import { writeFailed, writeFileAtomic } from '../util/files.ts';
 export interface Checkpoint {
   readonly progress: RunProgress;
   readonly tensors: RunTensors;
+  /** That the run has taken up to here. */
+  readonly seconds: number;
 }
 
 const RECORD = 'state.json';
@@ -25,7 +27,10 @@ const TRAINER = 'trainer/';
 const AVERAGE = 'average/';
 
 /** @throws AppError WRITE_FAILED; the former checkpoint is whole then */
-export async function saveCheckpoint(folder: string, { progress, tensors }: Checkpoint): Promise<void> {
+export async function saveCheckpoint(
+  folder: string,
+  { progress, tensors, seconds }: Checkpoint,
+): Promise<void> {
   const file = `tensors-${progress.epoch}-${progress.batch}.safetensors`;
   const all = new Map<string, RawTensor>();
   const add = (prefix: string, weights: Weights) =>
@@ -36,7 +41,7 @@ export async function saveCheckpoint(folder: string, { progress, tensors }: Chec
     throw writeFailed(folder, error);
   });
   await writeSafetensors(path.join(folder, file), all);
-  const record = { version: VERSION, step: tensors.trainer.step, tensors: file, progress };
+  const record = { version: VERSION, step: tensors.trainer.step, tensors: file, seconds, progress };
   await writeFileAtomic(path.join(folder, RECORD), `${JSON.stringify(record)}\n`);
   for (const name of await readdir(folder)) {
     const isOurs = name.startsWith('tensors-') || name.startsWith('.');
@@ -55,13 +60,14 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
       readonly version?: unknown;
       readonly step?: unknown;
       readonly tensors?: unknown;
+      readonly seconds?: unknown;
       readonly progress?: RunProgress;
     };
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw invalid(file, messageOf(error), error);
   }
-  const { version, step, tensors: name, progress } = record;
+  const { version, step, tensors: name, seconds, progress } = record;
   if (version !== VERSION) throw invalid(file, `it is of version ${String(version)}, expected ${VERSION}`);
   const isWhole =
     typeof name === 'string' &&
@@ -81,6 +87,7 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
   const average = part(AVERAGE);
   return {
     progress: progress!,
+    seconds: typeof seconds === 'number' ? seconds : 0,
     tensors: {
       trainer: { step: step as number, tensors: part(TRAINER) },
       ...(average.size > 0 && { average }),

@@ -120,6 +120,7 @@ interface Learner {
 async function loop(job: StageTwoJob, events: StageTwoEvents, learner: Learner): Promise<StageTwoResult> {
   if (learner.progress.epoch === 0 && learner.progress.batch === 0) await checkpoint(learner, events);
   while (learner.progress.epoch < job.epochs) {
+    if (hasStalled(learner.progress, job.patience)) return { progress: learner.progress, ended: 'patience' };
     try {
       await learnEpoch(job, events, learner);
     } catch (error) {
@@ -143,8 +144,7 @@ async function loop(job: StageTwoJob, events: StageTwoEvents, learner: Learner):
     if (better) await events.onBest(weights, learner.progress);
     await events.onEpoch(row, weights, learner.progress);
     await checkpoint(learner, events);
-    if (job.signal.aborted) throw interrupted();
-    if (hasStalled(learner.progress, job.patience)) return { progress: learner.progress, ended: 'patience' };
+    if (job.signal.aborted && learner.progress.epoch < job.epochs) throw interrupted();
   }
   return { progress: learner.progress };
 }

@@ -3,17 +3,14 @@
 import { parentPort, type Transferable } from 'node:worker_threads';
 import type { Answered, Asked } from './worker-pool.ts';
 
-interface Answer<Reply> {
-  readonly reply: Reply;
+interface Answer {
+  readonly reply: unknown;
   /** Buffers that are handed over, not copied. */
   readonly transfer?: readonly Transferable[];
 }
 
 /** @param atATime how many requests are worked on at once */
-export function serve<Request, Reply>(
-  atATime: number,
-  answer: (request: Request) => Promise<Answer<Reply>>,
-): void {
+export function serve<Request>(atATime: number, answer: (request: Request) => Promise<Answer>): void {
   const waiting: Asked<Request>[] = [];
   let running = 0;
   const work = async () => {
@@ -21,7 +18,7 @@ export function serve<Request, Reply>(
     running += 1;
     for (let asked = waiting.shift(); asked; asked = waiting.shift()) {
       const { reply, transfer = [] } = await answer(asked.request);
-      parentPort!.postMessage({ id: asked.id, reply } satisfies Answered<Reply>, transfer);
+      parentPort!.postMessage({ id: asked.id, reply } satisfies Answered<unknown>, transfer);
     }
     running -= 1;
   };
