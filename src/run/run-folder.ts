@@ -67,7 +67,8 @@ export async function namedRunFolder(folder: string): Promise<string> {
   );
 }
 
-async function makeFolder(folder: string): Promise<void> {
+/** @throws AppError WRITE_FAILED */
+export async function makeFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true }).catch((error: unknown) => {
     throw writeFailed(folder, error);
   });

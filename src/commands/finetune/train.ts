@@ -10,7 +10,7 @@ import { selectEngine } from '../../engine/select.ts';
 import type { TrainableEngine } from '../../engine/training.ts';
 import type { FinetuneConfig } from '../../finetune-config.ts';
 import type { Checkpoint } from '../../run/checkpoint.ts';
-import { writeJson, type RunPaths } from '../../run/run-folder.ts';
+import { makeFolder, writeJson, type RunPaths } from '../../run/run-folder.ts';
 import { applyHead, type FeatureSet } from '../../train/head-stage.ts';
 import { judge } from '../../train/judge.ts';
 import type { StageTwoJob } from '../../train/stage-two.ts';
@@ -81,7 +81,10 @@ async function runStages(
   const seen = former ? undefined : await allFeatures(parts, tools, output);
   const failed = former?.failed ?? seen!.failed;
   const divided = withoutFailed(parts.divided, new Set(failed), config.dataset);
-  if (!former) await writeJson(paths.dataset, { failed, fingerprint });
+  if (!former) {
+    await makeFolder(paths.checkpoint);
+    await writeJson(paths.dataset, { failed, fingerprint });
+  }
 
   const spec = trainSpec(settings, divided, opened);
   const untrained = untrainedModel(network, await opened.readWeights(), opened);
