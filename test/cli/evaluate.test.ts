@@ -208,7 +208,7 @@ describe('datasets', () => {
 const sample = sharedData('imagenet-sample');
 const reference = sharedData('reference', 'imagenet-sample.json');
 test(
-  "ImageNet photos by WordNet id and by number: PyTorch's accuracy",
+  "ImageNet photos by WordNet id: PyTorch's accuracy",
   { skip: sample.skip || reference.skip },
   async () => {
     const golden = JSON.parse(await readFile(reference.file, 'utf8')) as {
@@ -219,16 +219,14 @@ test(
       const [file, index] = row.split(',');
       return golden.efficientnet_lite0[file!]![0]![0] === Number(index);
     }).length;
-    for (const columns of ['file,wnid', 'file,index']) {
-      const { stdout } = await runCli('finch', [
-        'evaluate',
-        sample.file,
-        '--manifest',
-        columns,
-        '--format',
-        'json',
-      ]);
-      assert.equal((JSON.parse(stdout) as Json).top1, hits / rows.length);
-    }
+    const { stdout } = await runCli('finch', [
+      'evaluate',
+      sample.file,
+      '--manifest',
+      'file,wnid',
+      '--format',
+      'json',
+    ]);
+    assert.equal((JSON.parse(stdout) as Json).top1, hits / rows.length);
   },
 );
