@@ -24,7 +24,7 @@ export interface AugmentPreview {
 }
 
 const PICTURES = 12;
-const VIEWS = 8;
+const VIEWS = 11;
 
 /** @throws AppError WRITE_FAILED */
 export async function writeAugmentPreview(file: string, preview: AugmentPreview): Promise<void> {

@@ -62,7 +62,7 @@ export interface LoadedBatch {
   readonly failed: readonly FailedPicture[];
 }
 
-export interface FailedPicture {
+interface FailedPicture {
   readonly sample: Sample;
   readonly error: AppError;
 }

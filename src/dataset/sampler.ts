@@ -3,8 +3,7 @@
 
 import type { Rng } from '../util/rng.ts';
 
-export const SAMPLERS = ['shuffle', 'weighted'] as const;
-export type SamplerName = (typeof SAMPLERS)[number];
+type SamplerName = 'shuffle' | 'weighted';
 
 interface OrderOptions {
   readonly sampler: SamplerName;

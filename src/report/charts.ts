@@ -21,7 +21,10 @@ interface Axis {
 export function niceAxis(values: readonly number[], count = 5): Axis {
   const finite = values.filter(Number.isFinite);
   let [low, high] = finite.length === 0 ? [0, 1] : [Math.min(...finite), Math.max(...finite)];
-  if (low === high) [low, high] = low === 0 ? [0, 1] : [low - Math.abs(low) / 2, high + Math.abs(high) / 2];
+  // Equal as far as a chart can show.
+  const largest = Math.max(Math.abs(low), Math.abs(high));
+  if (largest < 1e-30) [low, high] = [0, 1];
+  else if (high - low < 1e-6 * largest) [low, high] = [low - largest / 2, high + largest / 2];
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999)!;

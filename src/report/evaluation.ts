@@ -33,7 +33,7 @@ interface Common {
   }[];
 }
 
-export interface SingleLabelReport extends Common {
+interface SingleLabelReport extends Common {
   readonly kind: 'single';
   readonly top1: Share;
   readonly top5: Share;
@@ -55,7 +55,7 @@ export interface SingleLabelReport extends Common {
   }[];
 }
 
-export interface MultiLabelReport extends Common {
+interface MultiLabelReport extends Common {
   readonly kind: 'multi';
   readonly meanAveragePrecision: number;
   readonly microF1: number;
@@ -73,7 +73,7 @@ export function formatEvaluation(format: keyof typeof FORMATS, report: Evaluatio
   return FORMATS[format](report);
 }
 
-export const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
+const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
 
 /** Pairs that a terminal shows; the page has more. */
 const PAIRS = 10;

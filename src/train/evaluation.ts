@@ -13,7 +13,7 @@ import {
   type MultiScored,
 } from './multi-label-metrics.ts';
 
-export interface Share extends Interval {
+interface Share extends Interval {
   readonly value: number;
 }
 

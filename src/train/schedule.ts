@@ -2,7 +2,7 @@
 // is at is what its rate depends on, so that a resumed run needs nothing but the place where it stopped.
 
 export const SCHEDULES = ['constant', 'step', 'exponential', 'cosine', 'onecycle', 'plateau'] as const;
-export type ScheduleName = (typeof SCHEDULES)[number];
+type ScheduleName = (typeof SCHEDULES)[number];
 
 /** Plain data. Rates are per step of the optimizer, times are in epochs. */
 export interface ScheduleSpec {

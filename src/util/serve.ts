@@ -10,8 +10,8 @@ interface Answer {
 }
 
 /** @param atATime how many requests are worked on at once */
-export function serve<Request>(atATime: number, answer: (request: Request) => Promise<Answer>): void {
-  const waiting: Asked<Request>[] = [];
+export function serve(atATime: number, answer: (request: never) => Promise<Answer>): void {
+  const waiting: Asked<never>[] = [];
   let running = 0;
   const work = async () => {
     if (running >= atATime) return;
@@ -22,7 +22,7 @@ export function serve<Request>(atATime: number, answer: (request: Request) => Pr
     }
     running -= 1;
   };
-  parentPort!.on('message', (asked: Asked<Request>) => {
+  parentPort!.on('message', (asked: Asked<never>) => {
     waiting.push(asked);
     void work();
   });
