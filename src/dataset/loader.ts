@@ -62,7 +62,7 @@ export interface LoadedBatch {
   readonly failed: readonly FailedPicture[];
 }
 
-interface FailedPicture {
+export interface FailedPicture {
   readonly sample: Sample;
   readonly error: AppError;
 }

@@ -3,7 +3,8 @@
 
 import type { Rng } from '../util/rng.ts';
 
-type SamplerName = 'shuffle' | 'weighted';
+export const SAMPLERS = ['shuffle', 'weighted'] as const;
+export type SamplerName = (typeof SAMPLERS)[number];
 
 interface OrderOptions {
   readonly sampler: SamplerName;

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { madeUpPixels } from './lcg.ts';
 
 /** A picture of noise around a colour. */
-async function writePicture(
+export async function writePicture(
   file: string,
   size: readonly [width: number, height: number],
   colour = 128,
