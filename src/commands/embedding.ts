@@ -99,11 +99,10 @@ function chosenLayers(found: OpenedModel, { layers, pool }: FeatureChoice): read
   return names.map((name) => {
     const shape = shapes.get(name);
     if (shape) return { name, shape, rowShape: pooledShape(shape, pool) };
-    const near = nearestNames(name, [...shapes.keys()]);
-    const meant = near.length > 0 ? `did you mean ${near.join(', ')}?` : '';
+    const near = nearestNames(name, [...shapes.keys()]).join(', ');
     throw new AppError(
       'USAGE',
-      `--layer ${name}: ${found.model.name} has no such layer; ${meant} List them with --list-layers`,
+      `--layer ${name}: ${found.model.name} has no such layer (did you mean ${near}?). List them with --list-layers`,
     );
   });
 }

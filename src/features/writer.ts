@@ -201,12 +201,14 @@ class Writer implements FeatureWriter {
   async checkpoint({ complete = false } = {}): Promise<void> {
     await this.#write();
     const { paths, start, rowFiles, manifest } = this.#opened;
-    for (const [i, file] of rowFiles.entries()) {
-      await file.sync();
-      // After the rows it counts: whoever opens the file meanwhile finds as many as it says.
-      await file.patch(this.#header(i, this.#rows));
-      await file.sync();
-    }
+    await Promise.all(
+      rowFiles.map(async (file, i) => {
+        await file.sync();
+        // After the rows it counts: whoever opens the file meanwhile finds as many as it says.
+        await file.patch(this.#header(i, this.#rows));
+        await file.sync();
+      }),
+    );
     await manifest.sync();
     await this.#errors?.sync();
     await writeRecord(paths.record, {

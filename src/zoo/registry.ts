@@ -42,17 +42,15 @@ export function didYouMean(name: string, known: readonly string[]): string {
   return distance(name.toLowerCase(), near) <= Math.max(2, name.length / 3) ? ` (did you mean ${near}?)` : '';
 }
 
-/** The names nearest to a mistyped one, nearest first: of few letters' difference, or that contain it or are contained. */
+/** The `count` names nearest to a mistyped one, nearest first; those that contain it, or are contained, before others. */
 export function nearestNames(name: string, known: readonly string[], count = 3): readonly string[] {
   const wanted = name.toLowerCase();
-  const limit = Math.max(2, wanted.length / 3);
   return known
     .map((other) => {
       const text = other.toLowerCase();
       const contains = wanted.length > 2 && (text.includes(wanted) || wanted.includes(text));
-      return { other, far: distance(wanted, text), contains };
+      return { other, far: distance(wanted, text) / (contains ? 2 : 1) };
     })
-    .filter(({ far, contains }) => far <= limit || contains)
     .toSorted((a, b) => a.far - b.far)
     .slice(0, count)
     .map(({ other }) => other);
