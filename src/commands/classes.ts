@@ -74,7 +74,7 @@ export function matchClasses(names: readonly string[], labels: Labels, model: st
   return matched as number[];
 }
 
-/** Class numbers by name; a name may be several classes' (ImageNet has two of `crane` and of `maillot`). */
+/** Class numbers by name; a name may be several classes' (ImageNet has the dog Cardigan and the cardigan). */
 function placesOf(
   labels: Labels,
   namesOf: (label: Labels[number]) => readonly string[],
