@@ -2,7 +2,6 @@
 
 import { Option, type Command } from 'commander';
 import type { Output } from '../commands/output.ts';
-import { AppError } from '../util/errors.ts';
 import type { Finish } from './flags.ts';
 
 export function addModels(program: Command, output: Output, finish: Finish): void {
@@ -16,7 +15,8 @@ Examples:
   finch models list
   finch models info resnet50.v1
   finch models pull resnet101 --mirror https://mirror.example/models
-  finch models import birds.pth --arch resnet18 --labels birds.txt --name birds`,
+  finch models import birds.pth --arch resnet18 --labels birds.txt --name birds
+  finch models export runs/birds/best --format onnx --out birds.onnx`,
     );
   const format = () => new Option('--format <f>', 'how to print').choices(['table', 'json']).default('table');
   const command = () => import('../commands/models.ts');
@@ -69,13 +69,19 @@ Examples:
     });
   models
     .command('export')
-    .description('write a model as onnx, tfjs or safetensors (in a later version)')
-    .argument('[anything...]')
-    .allowUnknownOption()
-    .action(() => {
-      throw new AppError(
-        'NOT_YET',
-        'models export comes with a later version of finch; model folders open in TensorFlow.js as they are',
-      );
+    .description('write a model as onnx, tfjs or safetensors, for other programs')
+    .argument('<model>', 'a name or a model folder')
+    .addOption(
+      new Option('--format <f>', 'what to write')
+        .choices(['onnx', 'tfjs', 'safetensors'])
+        .makeOptionMandatory(),
+    ) // prettier-ignore
+    .requiredOption('--out <path>', 'a file; for tfjs a folder')
+    .option('--dtype <type>', 'tfjs: float32 or float16', 'float32')
+    .option('--force', 'replace what is there')
+    .option('--offline', 'never fetch a model')
+    .action(async (name: string, flags: import('../commands/export.ts').ExportFlags) => {
+      const { exportModel } = await import('../commands/export.ts');
+      finish(await exportModel(name, flags, output));
     });
 }

@@ -53,8 +53,8 @@ const IR_VERSION = 8;
 
 type Write = (writer: BinaryWriter) => void;
 
-/** onnx.ModelProto of a graph. */
-export function encodeModel(graph: OnnxGraph): Uint8Array {
+/** onnx.ModelProto of a graph. @param metadata its metadata_props */
+export function encodeModel(graph: OnnxGraph, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
   const writer = new BinaryWriter();
   int(writer, 1, IR_VERSION);
   string(writer, 2, 'finch');
@@ -64,6 +64,12 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
     message(writer, 8, (w) => {
       string(w, 1, domain);
       int(w, 2, 1);
+    });
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    message(writer, 14, (w) => {
+      string(w, 1, key);
+      string(w, 2, value);
     });
   }
   return writer.finish();
