@@ -63,7 +63,7 @@ export interface FinetuneFlags extends InferenceFlags {
 }
 
 const LOSSES = ['cross-entropy', 'bce', 'bce-logits'] as const;
-export type LossName = (typeof LOSSES)[number];
+type LossName = (typeof LOSSES)[number];
 
 /** Everything that decides what a run computes: plain data, kept in the run folder. */
 export interface TrainSettings {

@@ -77,7 +77,7 @@ const decodeOptions = ({ ignoreExif, maxPixels }: EvaluateConfig) => ({
   ...(maxPixels !== undefined && { maxPixels }),
 });
 
-export interface Answers {
+interface Answers {
   /** Of pictures that could be read. */
   readonly samples: readonly Sample[];
   /** The network's outputs for each of them, `[classes]`. */

@@ -6,7 +6,6 @@ import { fingerprintChanges, fingerprintOf, type Fingerprint } from '../dataset/
 import { datasetName } from '../dataset/scan.ts';
 import { finetuneConfig, type FinetuneConfig, type FinetuneFlags } from '../finetune-config.ts';
 import { readCheckpoint } from '../run/checkpoint.ts';
-import { readRunConfig, writeRunConfig, type RunRequest } from '../run/run-config.ts';
 import {
   exists,
   latestRunFolder,
@@ -18,6 +17,7 @@ import {
 } from '../run/run-folder.ts';
 import { AppError, type ExitCodeValue } from '../util/errors.ts';
 import { divideDataset, type DividedDataset } from './finetune/data.ts';
+import { readRunConfig, writeRunConfig, type RunRequest } from './finetune/run-config.ts';
 import { train, type BegunRun } from './finetune/train.ts';
 import { openModel } from './loading.ts';
 import { note, type Output } from './output.ts';

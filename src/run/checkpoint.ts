@@ -86,7 +86,7 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
   };
   const average = part(AVERAGE);
   return {
-    progress: progress!,
+    progress,
     seconds: typeof seconds === 'number' ? seconds : 0,
     tensors: {
       trainer: { step: step as number, tensors: part(TRAINER) },

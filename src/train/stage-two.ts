@@ -10,7 +10,7 @@ import { isBetter, type Judgement } from './judge.ts';
 import { rateAt, stopsEarly, type ScheduleSpec } from './schedule.ts';
 import { rightAnswers, targetsFor } from './targets.ts';
 
-export interface LabelledBatch extends Batch {
+interface LabelledBatch extends Batch {
   readonly targets: Targets;
 }
 

@@ -3,6 +3,7 @@
 import type { EngineModel } from '../engine/engine.ts';
 import { withHeadWeights, type LinearHead } from '../graph/new-head.ts';
 import {
+  applyHead,
   newHead,
   trainHeadByAdam,
   trainHeadToConvergence,
@@ -20,9 +21,8 @@ import {
   type StageTwoJob,
   type StageTwoResult,
 } from './stage-two.ts';
-import { applyHead } from './head-stage.ts';
 
-export interface HeadSettings {
+interface HeadSettings {
   /** `converged`: the least loss there is. `adam`: epochs of small batches, as torch would do them. */
   readonly method: 'converged' | 'adam';
   readonly epochs: number;
@@ -71,8 +71,10 @@ async function learnHead(
   if (!stage) throw new Error('a run without a checkpoint begins with its head');
   const { settings } = stage;
   const job: HeadJob = { ...stage.job, ...settings };
-  const trained = settings.epochs === 0 ? untrained(job) : await train(job, settings, events);
-  const rows = trained.epochs.map((row): EpochRow => ({ ...row, stage: 'head', rate: rateOf(settings) }));
+  const converges = settings.method === 'converged' && canConverge(all, job);
+  const trained = await trainHead(job, settings, { converges, events });
+  const rate = converges ? 0 : settings.rate;
+  const rows = trained.epochs.map((row): EpochRow => ({ ...row, stage: 'head', rate }));
   return {
     head: trained.head,
     progress: {
@@ -83,18 +85,17 @@ async function learnHead(
       sums: { loss: 0, right: 0, seen: 0 },
     },
   };
+}
 
-  function rateOf({ method, rate }: HeadSettings): number {
-    return method === 'converged' && canConverge(all, job) ? 0 : rate;
-  }
-
-  async function train(job: HeadJob, { method, c }: HeadSettings, { onHeadEpoch }: TwoStageEvents) {
-    if (method === 'adam') return trainHeadByAdam(job, Infinity, onHeadEpoch);
-    if (!canConverge(all, job)) return trainHeadByAdam(job, HEAD_PATIENCE, onHeadEpoch);
-    const trained = trainHeadToConvergence(job, c);
-    trained.epochs.forEach(onHeadEpoch);
-    return trained;
-  }
+function trainHead(
+  job: HeadJob,
+  { epochs, method, c }: HeadSettings,
+  { converges, events }: { readonly converges: boolean; readonly events: TwoStageEvents },
+): TrainedHead | Promise<TrainedHead> {
+  if (epochs === 0) return untrained(job);
+  if (converges) return trainHeadToConvergence(job, c);
+  const patience = method === 'converged' ? HEAD_PATIENCE : Infinity;
+  return trainHeadByAdam(job, patience, (row) => events.onHeadEpoch(row));
 }
 
 /** One label and a plain loss: what has a single least value that can be walked to. */

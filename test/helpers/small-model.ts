@@ -6,10 +6,10 @@ import type { Graph } from '../../src/graph/layers.ts';
 import { HALF, madeUpWeights } from './made-up-model.ts';
 
 /** Side of its pictures, in pixels. */
-export const SMALL_SIDE = 24;
+const SMALL_SIDE = 24;
 
 /** Two convolutions with batch norm, dropout and a dense classifier. */
-export function smallGraph(classes: number): Graph {
+function smallGraph(classes: number): Graph {
   const b = graphBuilder('small', SMALL_SIDE);
   let x = b.conv2d(b.input, 'conv1', { filters: 12, kernel: 3, stride: 2, pad: 1 });
   x = b.activation(b.batchNormalization(x, 'bn1'), 'relu1', 'relu');

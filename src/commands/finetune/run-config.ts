@@ -1,10 +1,10 @@
 // run-config.ts: config.json: what a run was asked to do, as flags that can be read again, and what that came to.
 
 import path from 'node:path';
-import { finetuneConfig, type FinetuneConfig, type FinetuneFlags } from '../finetune-config.ts';
-import { AppError } from '../util/errors.ts';
-import { packageVersion } from '../util/package.ts';
-import { readJson, writeJson } from './run-folder.ts';
+import { finetuneConfig, type FinetuneConfig, type FinetuneFlags } from '../../finetune-config.ts';
+import { AppError } from '../../util/errors.ts';
+import { packageVersion } from '../../util/package.ts';
+import { readJson, writeJson } from '../../run/run-folder.ts';
 
 /** Flags that say where and how fast, not what: they may differ when a run goes on. */
 const FREE = [
@@ -73,7 +73,12 @@ function refuseDifferent(stored: FinetuneFlags, given: FinetuneFlags): void {
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     throw new AppError(
       'USAGE',
-      `--resume goes on with the run's own settings: ${flag} was ${String(known.get(name) ?? 'not given')}, received ${String(value)}; leave it out`,
+      `--resume goes on with the run's own settings: ${flag} was ${shown(known.get(name))}, received ${shown(value)}; leave it out`,
     );
   }
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return 'not given';
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
