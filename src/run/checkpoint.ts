@@ -67,7 +67,7 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
     if (systemCode(error) === 'ENOENT') return undefined;
     throw invalid(file, messageOf(error), error);
   }
-  const { version, step, tensors: name, seconds, progress } = record;
+  const { version, step, tensors: name, seconds, progress } = record ?? {};
   if (version !== VERSION) throw invalid(file, `it is of version ${String(version)}, expected ${VERSION}`);
   const isWhole =
     typeof name === 'string' &&
