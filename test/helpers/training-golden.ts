@@ -21,6 +21,8 @@ export interface GoldenRun {
   readonly frozen?: boolean;
   readonly trainFrom?: string;
   readonly losses: readonly number[];
+  /** How far PyTorch's own float32 losses are off, relative: the golden ones are float64. */
+  readonly float32: number;
   /** Norm, projection on a made-up direction, three values. */
   readonly tensors: Readonly<Record<string, readonly number[]>>;
 }
@@ -113,11 +115,11 @@ export async function trainGolden(
   return { losses, weights: trained };
 }
 
-/** Losses within 1e-4 and every tensor's fingerprint within 1e-3 of PyTorch's, relative. */
+/** Losses within 1e-4 (or thrice what float32 is off by in PyTorch) and every tensor's fingerprint within 1e-3 of PyTorch's, relative. */
 export function assertLikeGolden(
   run: GoldenRun,
   { losses, weights }: { readonly losses: readonly number[]; readonly weights: Weights },
-  { lossTolerance = 1e-4, weightTolerance = 1e-3 } = {},
+  { lossTolerance = Math.max(1e-4, 3 * run.float32), weightTolerance = 1e-3 } = {},
 ): void {
   const { graph, torchName } = goldenNetwork(run.network);
   run.losses.forEach((loss, i) => {

@@ -8,7 +8,7 @@ import type { Shape } from '../../util/shape.ts';
 import type { EngineModel } from '../engine.ts';
 import type { TrainSpec } from '../training.ts';
 import { Emitter } from './emitter.ts';
-import { ruleFor } from './gradients/rules.ts';
+import { ruleFor, TAKES_BLOCKED } from './gradients/rules.ts';
 import { learningLayers, trainedGraph } from './learning.ts';
 import { emitLoss, TARGET_INPUTS } from './losses.ts';
 import { InferenceLowering } from './lower-inference.ts';
@@ -19,6 +19,13 @@ import { variablesOf, type Variable } from './variables.ts';
 
 /** With gradients accumulated, a step either adds to them (`gather`), or adds to them and uses them (`finish`). */
 export type Phase = 'whole' | 'gather' | 'finish';
+
+interface LoweringOptions {
+  readonly batch: number;
+  readonly phase: Phase;
+  /** Channels in a block of the CPU-tuned lowering; 0 for the portable one. */
+  readonly block: number;
+}
 
 export interface LoweredStep {
   readonly model: Uint8Array;
@@ -42,23 +49,23 @@ export const PENDING = 'gradient';
 export function lowerTraining(
   model: EngineModel,
   spec: TrainSpec,
-  { batch, phase }: { readonly batch: number; readonly phase: Phase },
+  { batch, phase, block }: LoweringOptions,
 ): LoweredStep {
   const graph = trainedGraph(model.graph, spec);
   const shapes = inferShapes(graph, spec.size && [...spec.size, 3]);
   const emitter = new Emitter();
-  const step = new Step({ emitter, graph, shapes, batch, batchNorm: spec.batchNorm ?? 'train' });
+  const step = new Step({ emitter, graph, shapes, batch, batchNorm: spec.batchNorm ?? 'train', block });
   const learning = learningLayers(graph, spec.trainFrom);
 
   const { values, packed } = emitFront({ ...model, graph }, learning, spec, emitter, shapes);
   const forward = new Map<string, Lowered>();
   for (const layer of learning) {
-    const inputs = layer.inputs.map((name) => values.get(name)!) as [Value, ...Value[]];
+    const inputs = layer.inputs.map((name) => given(layer, values.get(name)!, step)) as [Value, ...Value[]];
     const lowered = ruleFor(layer)(layer, inputs, step);
     forward.set(layer.name, lowered);
     values.set(layer.name, lowered.output);
   }
-  const output = values.get(graph.output)!;
+  const output = step.plain(values.get(graph.output)!);
   if (output.shape.length !== 1) {
     throw new AppError(
       'MODEL_UNSUPPORTED',
@@ -71,7 +78,7 @@ export function lowerTraining(
   emitter.emit('SequenceEmpty', [], undefined, { name: FINISHED });
   emitBackward(learning, forward, { ...output, tensor: gradient }, step);
 
-  const variables = variablesOf(graph, spec, shapes);
+  const variables = variablesOf(graph, spec, shapes, block);
   const { moved, extra } = emitMoves(variables, spec, phase, step);
   const inputs: readonly ValueInfo[] = [
     inputInfo(shapes.get(graph.input)!, batch),
@@ -99,6 +106,11 @@ export function lowerTraining(
     masks: step.masks,
     moved: moved.names,
   };
+}
+
+/** A value in a layout that the layer's rule takes. */
+function given(layer: Layer, value: Value, step: Step): Value {
+  return TAKES_BLOCKED.has(layer.kind) ? value : step.plain(value);
 }
 
 /** What does not learn, as at inference. Its outputs, by layer, are what the learning layers begin with. */
@@ -137,7 +149,7 @@ function emitBackward(
     if (!ofOutput) continue; // a branch that nobody takes
     gradients.delete(layer.name);
     const wanted = layer.inputs.map((name) => flows.has(name));
-    const ofInputs = forward.get(layer.name)!.backward(ofOutput, wanted);
+    const ofInputs = forward.get(layer.name)!.backward(given(layer, ofOutput, step), wanted);
     layer.inputs.forEach((name, i) => {
       const own = ofInputs[i];
       if (!own || !wanted[i]) return;

@@ -8,7 +8,8 @@ import type { Shape } from '../../util/shape.ts';
 const DATA_TYPE = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
 type OnnxType = keyof typeof DATA_TYPE;
 
-export type Attribute = number | string | readonly number[] | { readonly float: number };
+export type Attribute =
+  number | string | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] };
 
 export interface Node {
   readonly op: string;
@@ -104,6 +105,9 @@ function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): v
   } else if ('float' in value) {
     writer.tag(2, WireType.Bit32).float(value.float);
     int(writer, 20, 1); // FLOAT
+  } else if ('floats' in value) {
+    for (const item of value.floats) writer.tag(7, WireType.Bit32).float(item);
+    int(writer, 20, 6); // FLOATS
   } else {
     for (const item of value) int(writer, 8, item);
     int(writer, 20, 7); // INTS

@@ -26,7 +26,13 @@ export async function createOnnxEngine({
     name: 'onnx',
     device,
     description: `onnxruntime ${version} on ${where}`,
-    trainer: (model, spec) => createTrainer(model, spec, { runtime, device, threads }),
+    trainer: (model, spec) =>
+      createTrainer(model, spec, {
+        runtime,
+        device,
+        threads,
+        block: Number(process.env['FINCH_BLOCK'] ?? 0),
+      }),
     trainingMemory: () => 0,
     async load(model: EngineModel, options?: LoadOptions): Promise<Predictor> {
       const lowered = lowerInference(model, options);

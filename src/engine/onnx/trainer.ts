@@ -30,6 +30,8 @@ interface TrainerOptions {
   readonly runtime: Runtime;
   readonly device: Device;
   readonly threads: number;
+  /** Channels in a block of the CPU-tuned lowering; 0 for the portable one. */
+  readonly block: number;
 }
 
 type OnnxTensor = InstanceType<Runtime['Tensor']>;
@@ -74,11 +76,14 @@ class OnnxTrainer implements Trainer {
     this.#model = model;
     this.#spec = spec;
     this.#options = options;
-    this.description = `portable lowering on ${options.device}`;
+    this.description =
+      options.block > 0
+        ? `CPU-tuned lowering, blocks of ${options.block} channels`
+        : `portable lowering on ${options.device}`;
     const graph = trainedGraph(model.graph, spec);
     const shapes = inferShapes(graph, spec.size && [...spec.size, 3]);
     this.#classes = shapes.get(graph.output)![0]!;
-    for (const variable of variablesOf(graph, spec, shapes)) {
+    for (const variable of variablesOf(graph, spec, shapes, options.block)) {
       const weight = model.weights.get(variable.name);
       if (!weight) throw new AppError('MODEL_INVALID', `the model has no weight '${variable.name}'`);
       this.#add(variable.name, variable, toStored(variable, weight.data));
@@ -102,8 +107,8 @@ class OnnxTrainer implements Trainer {
     const key = `${batch} ${phase}`;
     const known = this.#compiled.get(key);
     if (known) return known;
-    const { runtime, device, threads } = this.#options;
-    const lowered = lowerTraining(this.#model, this.#spec, { batch, phase });
+    const { runtime, device, threads, block } = this.#options;
+    const lowered = lowerTraining(this.#model, this.#spec, { batch, phase, block });
     let session: Session;
     try {
       session = await runtime.InferenceSession.create(

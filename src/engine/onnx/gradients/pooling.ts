@@ -3,6 +3,7 @@
 import type { LayerOf } from '../../../graph/layers.ts';
 import { FLOAT, type Rule, type Step, type Value } from '../step.ts';
 import { windowAttributes, windowOf, type Window } from '../windows.ts';
+import { pictureMeans } from '../blocked.ts';
 import { isPositive } from './activation.ts';
 import { overlapAdd } from './overlap-add.ts';
 
@@ -57,15 +58,23 @@ export const averagePooling: Rule<LayerOf<'averagePooling2d'>> = (layer, [x], st
   };
 };
 
-export const globalAveragePooling: Rule<LayerOf<'globalAveragePooling2d'>> = (_layer, [x], step) => {
+export const globalAveragePooling: Rule<LayerOf<'globalAveragePooling2d'>> = (_layer, [given], step) => {
   const e = step.emitter;
+  const x = step.settled(given);
   const [height, width, channels] = x.shape as readonly [number, number, number];
-  const pooled = e.emit('GlobalAveragePool', [x.tensor]);
+  const pooled = x.blocked
+    ? pictureMeans(step, x.tensor, channels)
+    : e.reshape(e.emit('GlobalAveragePool', [x.tensor]), [step.batch, channels]);
+  // One number a channel: in blocks or not, they lie alike.
+  const block = x.blocked ? step.block : 1;
+  const places = [step.batch, channels / block, height, width, block];
   return {
-    output: { tensor: e.reshape(pooled, [step.batch, channels]), shape: [channels] },
+    output: { tensor: pooled, shape: [channels] },
     backward: (gradient) => {
-      const share = e.reshape(e.scale(gradient.tensor, 1 / (height * width)), [step.batch, channels, 1, 1]);
-      return [{ ...x, tensor: e.emit('Expand', [share, e.int64s(step.tensorShape(x))]) }];
+      const share = e.scale(gradient.tensor, 1 / (height * width));
+      const split = e.reshape(share, [step.batch, channels / block, 1, 1, block]);
+      const spread = e.emit('Expand', [split, e.int64s(places)]);
+      return [{ ...x, tensor: e.reshape(spread, step.tensorShape(x)) }];
     },
   };
 };
