@@ -51,9 +51,10 @@ export async function contentKeys(samples: readonly Sample[]): Promise<readonly 
   const counts = new Map<number, number>();
   for (const size of sizes) counts.set(size, (counts.get(size) ?? 0) + 1);
   const indexed = samples.map((sample, i) => ({ ...sample, size: sizes[i]! }));
-  return inTurns(indexed, async ({ path, size }) => {
-    if (size < 0 || counts.get(size) === 1) return path;
-    return sha256OfFile(path).catch(() => path);
+  // By name inside the dataset: however the way to it is written, the keys are the same, and what is made of them.
+  return inTurns(indexed, async ({ file, path, size }) => {
+    if (size < 0 || counts.get(size) === 1) return file;
+    return sha256OfFile(path).catch(() => file);
   });
 }
 

@@ -14,7 +14,7 @@ import { runCli } from '../helpers/run-cli.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
 
 const KILLS = 20;
-const EPOCHS = 60;
+const EPOCHS = 700;
 
 describe('a run that is ended by force', () => {
   let home: string;
@@ -27,7 +27,7 @@ describe('a run that is ended by force', () => {
 
   const common = () => ({ env: { FINCH_HOME: home }, spawn: { cwd: home } });
   const args = (out: string) => ['data', '--model', 'small', '--epochs', `${EPOCHS}`, '--batch-size', '8',
-    '--threads', '1', '--checkpoint-minutes', '0.002', '--out', out]; // prettier-ignore
+    '--threads', '1', '--lr', '0.0001', '--checkpoint-minutes', '0.002', '--out', out]; // prettier-ignore
   const metrics = (out: string) => readFile(path.join(home, out, 'metrics.csv'), 'utf8');
 
   it(`goes on after each of ${KILLS} kill -9, to the bytes of one that was left alone`, async () => {
@@ -65,7 +65,7 @@ describe('a run that is ended by force', () => {
   it('goes on after a full disk', async (t) => {
     const disk = path.join(home, 'disk');
     await mkdir(disk);
-    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=400k', 'none', disk]).status !== 0) {
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=120k', 'none', disk]).status !== 0) {
       t.skip('needs the right to mount a small disk');
       return;
     }

@@ -67,7 +67,7 @@ describe('finetune', () => {
   });
 
   it('goes on where it was interrupted, to the same bytes', async () => {
-    const args = [data, ...QUICK, '--checkpoint-minutes', '0'];
+    const args = ['data', ...QUICK, '--checkpoint-minutes', '0'];
     const whole = await finetune(...args, '--out', 'a');
     assert.equal(whole.code, 1, whole.stderr);
     const stopped = await interrupted([...args, '--out', 'b'], /epoch 1\/3/);
