@@ -13,7 +13,7 @@ export type EngineName = (typeof ENGINE_NAMES)[number];
 export const DEVICES = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
 export type Device = (typeof DEVICES)[number];
 
-/** What an engine needs of a model: how pixels become numbers, and the network. */
+/** What an engine needs of a model: how pixels become numbers, and the network. A graph that takes a vector uses no mean. */
 export interface EngineModel {
   readonly graph: Graph;
   readonly weights: Weights;
@@ -37,6 +37,12 @@ export interface Batch {
   readonly width: number;
 }
 
+/** Vectors in place of pixels, `[N,D]` float32, for a graph whose input is a vector: a head on cached features. */
+export interface Features {
+  readonly data: Float32Array;
+  readonly count: number;
+}
+
 /** Numbers with the batch as first axis, channel-last: `[N,C]` or `[N,H,W,C]` float32. */
 export interface Tensor {
   readonly data: Float32Array;
@@ -47,7 +53,7 @@ export interface Predictor {
   /** Shapes of the outputs, without the batch. */
   readonly outputShapes: readonly Shape[];
   /** One tensor for each output named at loading. Calls may overlap. */
-  run(batch: Batch): Promise<readonly Tensor[]>;
+  run(batch: Batch | Features): Promise<readonly Tensor[]>;
   dispose(): Promise<void>;
 }
 

@@ -32,8 +32,10 @@ export async function createTfjsEngine(): Promise<Engine> {
       });
       return {
         outputShapes: model.outputs.map((output) => output.shape.slice(1) as number[]),
-        async run({ data, count, height, width }) {
+        async run(batch) {
           const results = tf.tidy(() => {
+            if (!('height' in batch)) throw new Error('this engine takes pixels only');
+            const { data, count, height, width } = batch;
             const pixels = tf.tensor4d(data, [count, height, width, 3], 'int32').toFloat();
             const normalised = pixels
               .div(255)

@@ -5,13 +5,17 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Shape } from '../../util/shape.ts';
 
 /** onnx.TensorProto.DataType */
-const DATA_TYPE = { float32: 1, uint8: 2, int64: 7 } as const;
+const DATA_TYPE = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
 type OnnxType = keyof typeof DATA_TYPE;
 
-export type Attribute = number | string | readonly number[] | { readonly float: number };
+export type Attribute =
+  number | string | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] };
 
 export interface Node {
   readonly op: string;
+  /** Whose operator it is, when it is not ONNX's own. */
+  readonly domain?: string;
+  /** An empty name stands for an optional input that is absent. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes?: Readonly<Record<string, Attribute>>;
@@ -25,11 +29,12 @@ export interface Initializer {
   readonly content: Uint8Array | { readonly offset: number; readonly length: number };
 }
 
+/** An input or output: a tensor, or (without `shape`) a sequence of tensors. */
 export interface ValueInfo {
   readonly name: string;
   readonly type: OnnxType;
   /** A name stands for a size that is known only when the model runs. */
-  readonly shape: readonly (number | string)[];
+  readonly shape?: readonly (number | string)[];
 }
 
 export interface OnnxGraph {
@@ -49,13 +54,25 @@ const IR_VERSION = 8;
 
 type Write = (writer: BinaryWriter) => void;
 
-/** onnx.ModelProto of a graph. */
-export function encodeModel(graph: OnnxGraph): Uint8Array {
+/** onnx.ModelProto of a graph. @param metadata its metadata_props */
+export function encodeModel(graph: OnnxGraph, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
   const writer = new BinaryWriter();
   int(writer, 1, IR_VERSION);
   string(writer, 2, 'finch');
   message(writer, 7, (w) => writeGraph(w, graph));
   message(writer, 8, (w) => int(w, 2, OPSET));
+  for (const domain of new Set(graph.nodes.flatMap((node) => node.domain ?? []))) {
+    message(writer, 8, (w) => {
+      string(w, 1, domain);
+      int(w, 2, 1);
+    });
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    message(writer, 14, (w) => {
+      string(w, 1, key);
+      string(w, 2, value);
+    });
+  }
   return writer.finish();
 }
 
@@ -74,6 +91,7 @@ function writeNode(writer: BinaryWriter, node: Node): void {
   for (const [name, value] of Object.entries(node.attributes ?? {})) {
     message(writer, 5, (w) => writeAttribute(w, name, value));
   }
+  if (node.domain !== undefined) string(writer, 7, node.domain);
 }
 
 function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): void {
@@ -87,6 +105,9 @@ function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): v
   } else if ('float' in value) {
     writer.tag(2, WireType.Bit32).float(value.float);
     int(writer, 20, 1); // FLOAT
+  } else if ('floats' in value) {
+    for (const item of value.floats) writer.tag(7, WireType.Bit32).float(item);
+    int(writer, 20, 6); // FLOATS
   } else {
     for (const item of value) int(writer, 8, item);
     int(writer, 20, 7); // INTS
@@ -113,15 +134,18 @@ function writeInitializer(writer: BinaryWriter, { name, type, shape, content }: 
 
 function writeValueInfo(writer: BinaryWriter, { name, type, shape }: ValueInfo): void {
   string(writer, 1, name);
-  message(writer, 2, (typeProto) =>
+  const writeTensorType: Write = (typeProto) =>
     message(typeProto, 1, (tensor) => {
       int(tensor, 1, DATA_TYPE[type]);
+      if (!shape) return;
       message(tensor, 2, (dims) => {
         for (const size of shape) {
           message(dims, 1, (w) => (typeof size === 'number' ? int(w, 1, size) : string(w, 2, size)));
         }
       });
-    }),
+    });
+  message(writer, 2, (w) =>
+    shape ? writeTensorType(w) : message(w, 4, (sequence) => message(sequence, 1, writeTensorType)),
   );
 }
 

@@ -1,33 +1,12 @@
-// session.ts: runs lowered graphs on onnxruntime-node. The only import of the runtime, and a lazy one: it loads 45 MB.
+// session.ts: the onnx engine: runs lowered graphs on onnxruntime-node.
 
 import { availableParallelism } from 'node:os';
 import { AppError, messageOf } from '../../util/errors.ts';
-import type { Batch, Device, Engine, EngineModel, LoadOptions, Predictor, Tensor } from '../engine.ts';
+import type { Batch, Device, EngineModel, Features, LoadOptions, Predictor, Tensor } from '../engine.ts';
+import type { TrainableEngine } from '../training.ts';
 import { lowerInference } from './lower-inference.ts';
-import { WEIGHTS_LOCATION } from './proto.ts';
-
-type Runtime = typeof import('onnxruntime-node');
-type Session = import('onnxruntime-node').InferenceSession;
-
-let runtime: Promise<Runtime> | undefined;
-
-/** @throws AppError ENGINE_UNAVAILABLE when the package or its binary for this platform cannot be loaded */
-function loadRuntime(): Promise<Runtime> {
-  runtime ??= import('onnxruntime-node').catch((error: unknown) => {
-    throw new AppError(
-      'ENGINE_UNAVAILABLE',
-      `onnxruntime-node does not load on ${process.platform} ${process.arch}: ${messageOf(error)}. Reinstall with: npm ci`,
-      { cause: error },
-    );
-  });
-  return runtime;
-}
-
-/** Devices that the installed runtime has code for; whether the machine has the hardware shows when one is used. */
-export async function bundledDevices(): Promise<readonly string[]> {
-  const { listSupportedBackends } = await loadRuntime();
-  return listSupportedBackends().map((backend) => backend.name);
-}
+import { loadRuntime, sessionOptions, type Session } from './runtime.ts';
+import { createTrainer } from './trainer.ts';
 
 export interface OnnxOptions {
   readonly device: Device;
@@ -38,27 +17,32 @@ export interface OnnxOptions {
 export async function createOnnxEngine({
   device,
   threads = availableParallelism(),
-}: OnnxOptions): Promise<Engine> {
-  const { env, InferenceSession, Tensor: OnnxTensor } = await loadRuntime();
+}: OnnxOptions): Promise<TrainableEngine> {
+  const runtime = await loadRuntime();
+  const { env, InferenceSession, Tensor: OnnxTensor } = runtime;
   const version = env.versions.node ?? env.versions.common;
   const where = device === 'cpu' ? `cpu, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : device;
   return {
     name: 'onnx',
     device,
     description: `onnxruntime ${version} on ${where}`,
+    trainer: (model, spec) =>
+      createTrainer(model, spec, {
+        runtime,
+        device,
+        threads,
+        block: Number(process.env['FINCH_BLOCK'] ?? 0),
+      }),
+    trainingMemory: () => 0,
     async load(model: EngineModel, options?: LoadOptions): Promise<Predictor> {
       const lowered = lowerInference(model, options);
       let session: Session;
       try {
-        session = await InferenceSession.create(lowered.model, {
-          executionProviders: [device],
-          intraOpNumThreads: threads,
-          interOpNumThreads: 1,
-          logSeverityLevel: 3,
-          // Idle threads sleep: pictures are decoded on the same cores meanwhile.
-          extra: { session: { intra_op: { allow_spinning: '0' } } },
-          externalData: [{ path: WEIGHTS_LOCATION, data: lowered.weights }],
-        });
+        session = await InferenceSession.create(
+          lowered.model,
+          // Pictures are decoded on the same cores meanwhile.
+          sessionOptions({ device, threads, constants: lowered.weights, spins: false }),
+        );
       } catch (error) {
         throw new AppError(
           'ENGINE_UNAVAILABLE',
@@ -69,9 +53,12 @@ export async function createOnnxEngine({
       }
       return {
         outputShapes: lowered.outputs.map((output) => output.shape),
-        async run(batch: Batch): Promise<readonly Tensor[]> {
-          const dims = [batch.count, batch.height, batch.width, 3];
-          const results = await session.run({ [lowered.input]: new OnnxTensor('uint8', batch.data, dims) });
+        async run(batch: Batch | Features): Promise<readonly Tensor[]> {
+          const input =
+            'height' in batch
+              ? new OnnxTensor('uint8', batch.data, [batch.count, batch.height, batch.width, 3])
+              : new OnnxTensor('float32', batch.data, [batch.count, batch.data.length / batch.count]);
+          const results = await session.run({ [lowered.input]: input });
           return lowered.outputs.map(({ name }) => {
             const result = results[name]!;
             return { data: result.data as Float32Array, shape: result.dims };

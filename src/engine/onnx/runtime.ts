@@ -1,0 +1,53 @@
+// runtime.ts: the only import of onnxruntime-node, and a lazy one: it loads 45 MB.
+
+import { AppError, messageOf } from '../../util/errors.ts';
+import type { Device } from '../engine.ts';
+import { WEIGHTS_LOCATION } from './proto.ts';
+
+export type Runtime = typeof import('onnxruntime-node');
+export type Session = import('onnxruntime-node').InferenceSession;
+
+let runtime: Promise<Runtime> | undefined;
+
+/** @throws AppError ENGINE_UNAVAILABLE when the package or its binary for this platform cannot be loaded */
+export function loadRuntime(): Promise<Runtime> {
+  runtime ??= import('onnxruntime-node').catch((error: unknown) => {
+    throw new AppError(
+      'ENGINE_UNAVAILABLE',
+      `onnxruntime-node does not load on ${process.platform} ${process.arch}: ${messageOf(error)}. Reinstall with: npm ci`,
+      { cause: error },
+    );
+  });
+  return runtime;
+}
+
+/** Devices that the installed runtime has code for; whether the machine has the hardware shows when one is used. */
+export async function bundledDevices(): Promise<readonly string[]> {
+  const { listSupportedBackends } = await loadRuntime();
+  return listSupportedBackends().map((backend) => backend.name);
+}
+
+interface SessionSettings {
+  readonly device: Device;
+  readonly threads: number;
+  /** The buffer beside the model. */
+  readonly constants: Uint8Array;
+  /** Whether idle threads spin: quicker, when nobody else needs the cores meanwhile. */
+  readonly spins: boolean;
+}
+
+/** Options of a session for a model that finch wrote. */
+export function sessionOptions({ device, threads, constants, spins }: SessionSettings) {
+  return {
+    executionProviders: [device],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+    externalData: [{ path: WEIGHTS_LOCATION, data: constants }],
+    extra: {
+      session: { intra_op: { allow_spinning: spins ? '1' : '0' } },
+      // It makes pooling of padded pictures fail when the padding is as wide as the window.
+      optimization: { disable_specified_optimizers: 'Pad_Fusion' },
+    },
+  } as const;
+}
