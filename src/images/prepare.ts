@@ -76,7 +76,7 @@ const READ_PROBLEMS: Readonly<Record<string, string>> = {
 };
 
 /** What a user is to know of a picture that cannot be read; what is no such thing is thrown on. */
-export function asImageError(error: unknown): AppError {
+function asImageError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const code = systemCode(error);
   if (code === undefined) throw error; // a bug, not a bad picture
