@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createOnnxEngine } from '../src/engine/onnx/session.ts';
@@ -10,6 +10,8 @@ import { writeModelFolder } from '../src/artefact/model-folder.ts';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
 import { findArchitecture, findRecord } from '../src/zoo/registry.ts';
 import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
+import { features, featuresCached, featuresMemory } from './features.ts';
+import { memoryGrowth } from './memory.ts';
 import { measure, median, seconds, type Row } from './measure.ts';
 import type { Peer } from './peer.ts';
 
@@ -18,20 +20,33 @@ const BOOK = path.join(PACKAGE_ROOT, 'examples', 'book.png');
 /** Real photos, where a checkout has them beside it; otherwise the example stands in for them. */
 const PHOTOS = path.join(PACKAGE_ROOT, '..', 'shared', 'data', 'imagenet-sample');
 
-interface BenchContext {
+export interface BenchContext {
   readonly peer: Peer | string;
   /** A folder that is removed at the end. */
   readonly scratch: string;
 }
 
-type Bench = (context: BenchContext) => Promise<readonly Row[]>;
+export type Bench = (context: BenchContext) => Promise<readonly Row[]>;
 
-export const FIGURES = { help, cold, forward, folder, memory } as const satisfies Record<string, Bench>;
+export const FIGURES = {
+  help,
+  cold,
+  forward,
+  folder,
+  memory,
+  features,
+  'features-cached': featuresCached,
+  'features-memory': featuresMemory,
+} as const satisfies Record<string, Bench>;
 
-const nameOf = (peer: Peer | string) => (typeof peer === 'string' ? peer : peer.name);
+export const nameOf = (peer: Peer | string) => (typeof peer === 'string' ? peer : peer.name);
 
 /** The peer's side of a pair, if the peer is there and has the model. */
-function peerSide<T>(peer: Peer | string, model: string, side: (peer: Peer) => T): (() => T) | undefined {
+export function peerSide<T>(
+  peer: Peer | string,
+  model: string,
+  side: (peer: Peer) => T,
+): (() => T) | undefined {
   return typeof peer === 'string' || !peer.has(model) ? undefined : () => side(peer);
 }
 
@@ -50,7 +65,7 @@ async function help(): Promise<readonly Row[]> {
 }
 
 /** A model of the zoo with made-up weights, in a folder. */
-async function modelFolder(scratch: string, architecture: string): Promise<string> {
+export async function modelFolder(scratch: string, architecture: string): Promise<string> {
   const folder = path.join(scratch, architecture);
   if (existsSync(folder)) return folder;
   const { build, classifier } = findArchitecture(architecture);
@@ -128,7 +143,7 @@ async function forward({ peer }: BenchContext): Promise<readonly Row[]> {
 }
 
 /** `count` links to real photos, or to the example. */
-async function photos(scratch: string, count: number): Promise<string> {
+export async function photos(scratch: string, count: number): Promise<string> {
   const target = path.join(scratch, `photos-${count}`);
   if (existsSync(target)) return target;
   await mkdir(target);
@@ -169,45 +184,10 @@ async function memory({ scratch }: BenchContext): Promise<readonly Row[]> {
   const pictures = await photos(scratch, 10_000);
   const child = spawn(process.execPath, [CLASSIFY, pictures, '--format', 'ndjson', '--topk', '1']);
   let lines = 0;
-  let early = 0;
-  let latest = 0;
-  const resident = async () => {
-    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024;
-  };
-  const look = async () => {
-    const now = await resident();
-    if (lines <= 500) early = Math.max(early, now);
-    else latest = Math.max(latest, now);
-  };
-  const timer = setInterval(() => void look(), 50);
   child.stdout.on('data', (chunk: Buffer) => {
     for (const byte of chunk) lines += Number(byte === 10);
   });
-  await new Promise((resolve) => child.on('close', resolve));
-  clearInterval(timer);
-  if (early === 0)
-    return [
-      { measure: 'memory', unit: 'MiB', finch: null, peer: null, ratio: null, peerName: 'needs /proc' },
-    ];
-  return [
-    {
-      measure: 'memory, at most in the first 500 pictures',
-      unit: 'MiB',
-      finch: early,
-      peer: null,
-      ratio: null,
-      peerName: '',
-    },
-    {
-      measure: 'memory, growth from there to 10,000',
-      unit: 'MiB',
-      finch: latest - early,
-      peer: null,
-      ratio: null,
-      peerName: 'bar: 100 MB',
-    },
-  ];
+  return memoryGrowth('memory', child, async () => lines);
 }
 
 export async function withScratch<T>(use: (scratch: string) => Promise<T>): Promise<T> {

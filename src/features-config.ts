@@ -30,7 +30,7 @@ interface FeatureFlags extends InferenceFlags {
 }
 
 const FEATURE_FORMATS = ['npy', 'parquet'] as const;
-export type FeatureFormat = (typeof FEATURE_FORMATS)[number];
+type FeatureFormat = (typeof FEATURE_FORMATS)[number];
 
 export interface ExtractFlags extends FeatureFlags {
   readonly out?: string;

@@ -2,6 +2,7 @@
 
     torch_peer.py classify MODEL IMAGE        one picture from a cold start, top 3 printed
     torch_peer.py folder MODEL FOLDER         every picture of a folder, two loader workers, channels_last, batches of 16
+    torch_peer.py features MODEL FOLDER       the same, the classifier's input kept as one array
     torch_peer.py forward MODEL BATCH         milliseconds a picture of the network alone, as JSON
 
 MODEL is a torchvision name, or efficientnet_lite0 (package efficientnet-lite-pytorch). Weights are random: time does not depend
@@ -71,6 +72,15 @@ def main():
             run(batch)
             count += len(batch)
         print(json.dumps({"count": count, "seconds": time.perf_counter() - started}))
+    elif job == "features":
+        if hasattr(model, "fc"):
+            model.fc = torch.nn.Identity()
+        else:
+            model._fc = torch.nn.Identity()
+        rows = []
+        for batch in DataLoader(Folder(argument, pipeline), batch_size=16, num_workers=2):
+            rows.append(model(batch.to(memory_format=torch.channels_last)))
+        print(json.dumps({"count": len(torch.cat(rows).numpy())}))
     elif job == "forward":
         size = int(argument)
         batch = torch.rand(size, 3, 224, 224)

@@ -14,7 +14,7 @@ export const CLOSE = 0.82;
  * The same picture: pixels that correlate at least so much. Copies that were encoded anew, resized or cropped by 5 % have
  * 0.995 and more; different photos of one bird 0.81 at most (docs/inspect.md).
  */
-const SAME = 0.92;
+const SAME = 0.97;
 
 /** So much alike are only pictures whose pixels are worth comparing one by one. */
 const IDENTICAL = 0.9999;

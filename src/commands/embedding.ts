@@ -29,7 +29,7 @@ import {
 } from './loading.ts';
 import { note, type Output } from './output.ts';
 
-export interface FeatureLayer {
+interface FeatureLayer {
   readonly name: string;
   /** What the network puts out for a picture, and the row that is made of it. */
   readonly shape: Shape;

@@ -67,7 +67,7 @@ export async function openModel(config: InferenceConfig, output: Output): Promis
 }
 
 /** Side of the pictures that a network was made for, in pixels. */
-export function inputSize(graph: Graph): number {
+function inputSize(graph: Graph): number {
   const input = graph.layers.find((layer) => layer.name === graph.input);
   return input?.kind === 'input' ? input.shape[0]! : 224;
 }

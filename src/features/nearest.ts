@@ -41,7 +41,7 @@ export async function nearestRows(
 }
 
 /** Four sums side by side: the additions need not wait for each other. */
-export function dot(a: Float32Array, b: Float32Array): number {
+function dot(a: Float32Array, b: Float32Array): number {
   let [s0, s1, s2, s3] = [0, 0, 0, 0];
   const whole = a.length & ~3;
   for (let i = 0; i < whole; i += 4) {

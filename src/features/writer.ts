@@ -15,7 +15,7 @@ const CHECKPOINT_MS = 2000;
 export const MANIFEST_COLUMNS = ['row', 'file', 'class', 'sha256', 'width', 'height'] as const;
 export const ERROR_COLUMNS = ['file', 'code', 'message'] as const;
 
-export interface FeatureRow {
+interface FeatureRow {
   readonly file: string;
   /** Empty where the picture came from no class folder. */
   readonly className: string;

@@ -15,7 +15,7 @@ const KINDS = {
 export type Kind = keyof typeof KINDS;
 
 /** @param name of what is drawn: the same name gives the same picture */
-export function drawing(kind: Kind, name: string): string {
+function drawing(kind: Kind, name: string): string {
   const seed = fnv1a(name);
   const u = (i: number) => uniform(seed, i);
   const paper = Math.round(200 + 55 * u(0));
