@@ -12,6 +12,7 @@ import { findArchitecture, findRecord } from '../src/zoo/registry.ts';
 import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
 import { measure, median, seconds, type Row } from './measure.ts';
 import type { Peer } from './peer.ts';
+import { trainingRows } from './training.ts';
 
 const CLASSIFY = path.join(PACKAGE_ROOT, 'bin', 'classify.js');
 const BOOK = path.join(PACKAGE_ROOT, 'examples', 'book.png');
@@ -26,13 +27,23 @@ interface BenchContext {
 
 type Bench = (context: BenchContext) => Promise<readonly Row[]>;
 
-export const FIGURES = { help, cold, forward, folder, memory } as const satisfies Record<string, Bench>;
+export const FIGURES = { help, cold, forward, folder, memory, training } as const satisfies Record<
+  string,
+  Bench
+>;
 
 const nameOf = (peer: Peer | string) => (typeof peer === 'string' ? peer : peer.name);
 
 /** The peer's side of a pair, if the peer is there and has the model. */
 function peerSide<T>(peer: Peer | string, model: string, side: (peer: Peer) => T): (() => T) | undefined {
   return typeof peer === 'string' || !peer.has(model) ? undefined : () => side(peer);
+}
+
+/** Training steps; see training.ts. */
+function training({ peer }: BenchContext): Promise<readonly Row[]> {
+  return typeof peer === 'string'
+    ? trainingRows(undefined, () => false)
+    : trainingRows(peer.python, (model) => peer.has(model));
 }
 
 async function help(): Promise<readonly Row[]> {

@@ -6,6 +6,7 @@ import type { Batch, Device, EngineModel, Features, LoadOptions, Predictor, Tens
 import type { TrainableEngine, TrainSpec } from '../training.ts';
 import { adoptedBlock } from './adoption.ts';
 import { lowerInference } from './lower-inference.ts';
+import { checkMemory, trainingMemory } from './memory.ts';
 import { loadRuntime, sessionOptions, type Session } from './runtime.ts';
 import { createTrainer } from './trainer.ts';
 
@@ -31,6 +32,7 @@ export async function createOnnxEngine({
     device,
     description: `onnxruntime ${version} on ${where}`,
     async trainer(model, spec) {
+      if (device === 'cpu') checkMemory(model, spec);
       const make = (
         small: TrainSpec,
         { graph, weights }: Pick<EngineModel, 'graph' | 'weights'>,
@@ -40,7 +42,7 @@ export async function createOnnxEngine({
       const block = device === 'cpu' ? await adoptedBlock(runtime, threads, make) : 0;
       return make(spec, model, block);
     },
-    trainingMemory: () => 0,
+    trainingMemory,
     async load(model: EngineModel, options?: LoadOptions): Promise<Predictor> {
       const lowered = lowerInference(model, options);
       let session: Session;
