@@ -82,8 +82,8 @@ interface GroupedConfig {
   readonly use_bias: boolean;
 }
 
-tf.serialization.registerClass(FinchHardActivation as never);
-tf.serialization.registerClass(FinchGroupedConv2D as never);
+tf.serialization.registerClass(FinchHardActivation);
+tf.serialization.registerClass(FinchGroupedConv2D);
 
 export async function createTfjsEngine(): Promise<Engine> {
   await tf.setBackend('cpu');

@@ -202,7 +202,7 @@ class OnnxTrainer implements Trainer {
     this.#step++;
     return {
       loss: value,
-      logits: { data: logits.data as Float32Array, shape: logits.dims },
+      logits: { data: logits.data, shape: logits.dims },
       ...(hasNorm && { gradNorm: norm.data[0] as number }),
     };
   }
