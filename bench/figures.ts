@@ -14,6 +14,7 @@ import { features, featuresCached, featuresMemory } from './features.ts';
 import { memoryGrowth } from './memory.ts';
 import { measure, median, seconds, type Row } from './measure.ts';
 import type { Peer } from './peer.ts';
+import { trainingRows } from './training.ts';
 
 const CLASSIFY = path.join(PACKAGE_ROOT, 'bin', 'classify.js');
 const BOOK = path.join(PACKAGE_ROOT, 'examples', 'book.png');
@@ -34,6 +35,7 @@ export const FIGURES = {
   forward,
   folder,
   memory,
+  training,
   features,
   'features-cached': featuresCached,
   'features-memory': featuresMemory,
@@ -48,6 +50,13 @@ export function peerSide<T>(
   side: (peer: Peer) => T,
 ): (() => T) | undefined {
   return typeof peer === 'string' || !peer.has(model) ? undefined : () => side(peer);
+}
+
+/** Training steps; see training.ts. */
+function training({ peer }: BenchContext): Promise<readonly Row[]> {
+  return typeof peer === 'string'
+    ? trainingRows(undefined, () => false)
+    : trainingRows(peer.python, (model) => peer.has(model));
 }
 
 async function help(): Promise<readonly Row[]> {

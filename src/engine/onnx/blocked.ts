@@ -5,7 +5,8 @@
 // standard operators (adoption.ts).
 
 import type { Emitter } from './emitter.ts';
-import type { Step, Value } from './step.ts';
+import type { Shape } from '../../util/shape.ts';
+import type { Step } from './step.ts';
 import { windowAttributes, type Window } from './windows.ts';
 
 const DOMAIN = 'com.microsoft.nchwc';
@@ -77,6 +78,10 @@ export function pictureMeans(step: Step, x: string, channels: number): string {
   return step.emitter.reshape(means, [step.batch, channels]);
 }
 
+export function blockedMaximum(e: Emitter, x: string, window: Window): string {
+  return e.emit('MaxPool', [x], windowAttributes(window), { domain: DOMAIN });
+}
+
 export function toBlocked(e: Emitter, x: string): string {
   return e.emit('ReorderInput', [x], { channels_last: 0 }, { domain: DOMAIN });
 }
@@ -85,10 +90,16 @@ export function fromBlocked(e: Emitter, x: string, channels: number): string {
   return e.emit('ReorderOutput', [x], { channels }, { domain: DOMAIN });
 }
 
-/** Blocked `[N,C/B,H,W,B]` -> `[N,H,W,C]`, in whole blocks. */
-export function blockedToChannelsLast(step: Step, x: string, { shape }: Pick<Value, 'shape'>): string {
+/**
+ * The mean of a b over each picture, by channel: `[N,C]`. One pass, and nothing of the picture's size is written: every channel of
+ * every picture is a channel of one wide picture, b is its depthwise kernel, and the kernel fits in one place.
+ */
+export function pictureProducts(step: Step, a: string, b: string, shape: Shape): string {
   const [height, width, channels] = shape as readonly [number, number, number];
   const e = step.emitter;
-  const blocks = e.reshape(x, [step.batch, channels / step.block, height, width, step.block]);
-  return e.reshape(e.transpose(blocks, [0, 2, 3, 1, 4]), [step.batch, height, width, channels]);
+  const wide = step.batch * channels;
+  const x = e.reshape(a, [1, wide, height, width]);
+  const weight = e.reshape(b, [wide, 1, height, width]);
+  const sums = blockedConvolution(e, { ...POINT, kernel: [height, width] }, { x, weight, groups: wide });
+  return e.scale(e.reshape(sums, [step.batch, channels]), 1 / (height * width));
 }

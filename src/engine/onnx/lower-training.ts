@@ -25,6 +25,8 @@ interface LoweringOptions {
   readonly phase: Phase;
   /** Channels in a block of the CPU-tuned lowering; 0 for the portable one. */
   readonly block: number;
+  /** Whether the outputs are only written where the caller says, and not answered: see `runInPlace`. */
+  readonly inPlace: boolean;
 }
 
 export interface LoweredStep {
@@ -36,7 +38,7 @@ export interface LoweredStep {
   readonly moved: readonly string[];
 }
 
-/** Names of the step's outputs. The first is an empty sequence: see `runInPlace`. */
+/** Names of the step's outputs. The first is an empty sequence, when it runs in place: see `runInPlace`. */
 export const FINISHED = 'finished';
 export const LOSS = 'loss';
 export const LOGITS = 'logits';
@@ -49,7 +51,7 @@ export const PENDING = 'gradient';
 export function lowerTraining(
   model: EngineModel,
   spec: TrainSpec,
-  { batch, phase, block }: LoweringOptions,
+  { batch, phase, block, inPlace }: LoweringOptions,
 ): LoweredStep {
   const graph = trainedGraph(model.graph, spec);
   const shapes = inferShapes(graph, spec.size && [...spec.size, 3]);
@@ -75,7 +77,7 @@ export function lowerTraining(
   emitter.emit('Identity', [output.tensor], undefined, { name: LOGITS });
   const { loss, gradient } = emitLoss(emitter, spec.loss.kind, LOGITS);
   emitter.emit('Identity', [loss], undefined, { name: LOSS });
-  emitter.emit('SequenceEmpty', [], undefined, { name: FINISHED });
+  if (inPlace) emitter.emit('SequenceEmpty', [], undefined, { name: FINISHED });
   emitBackward(learning, forward, { ...output, tensor: gradient }, step);
 
   const variables = variablesOf(graph, spec, shapes, block);
@@ -95,7 +97,7 @@ export function lowerTraining(
       initializers: [...packed.initializers, ...emitter.constants],
       inputs: inputs.filter(({ name }) => used.has(name)),
       outputs: [
-        { name: FINISHED, type: 'float32' },
+        ...(inPlace ? [{ name: FINISHED, type: 'float32' } as const] : []),
         float(LOSS, []),
         float(LOGITS, [batch, output.shape[0]!]),
         ...extra,

@@ -32,20 +32,25 @@ interface SessionSettings {
   readonly threads: number;
   /** The buffer beside the model. */
   readonly constants: Uint8Array;
+  /** Whether a session fails that would run an operator on the CPU instead. */
+  readonly onlyOnDevice?: boolean;
   /** Whether idle threads spin: quicker, when nobody else needs the cores meanwhile. */
   readonly spins: boolean;
 }
 
 /** Options of a session for a model that finch wrote. */
-export function sessionOptions({ device, threads, constants, spins }: SessionSettings) {
+export function sessionOptions({ device, threads, constants, spins, onlyOnDevice = false }: SessionSettings) {
   return {
     executionProviders: [device],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
-    externalData: [{ path: WEIGHTS_LOCATION, data: constants }],
+    externalData: constants.length > 0 ? [{ path: WEIGHTS_LOCATION, data: constants }] : [],
     extra: {
-      session: { intra_op: { allow_spinning: spins ? '1' : '0' } },
+      session: {
+        intra_op: { allow_spinning: spins ? '1' : '0' },
+        ...(onlyOnDevice && { disable_cpu_ep_fallback: '1' }),
+      },
       // It makes pooling of padded pictures fail when the padding is as wide as the window.
       optimization: { disable_specified_optimizers: 'Pad_Fusion' },
     },

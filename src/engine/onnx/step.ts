@@ -103,6 +103,15 @@ export class Step {
     return [this.batch, channels, height, width];
   }
 
+  /**
+   * A picture as [N,C/B,H,W,B], in blocks or (B = 1) not: rows and columns are axes 2 and 3 in both.
+   * @param size of the picture, its own by default
+   */
+  places({ shape, blocked }: Value, size: readonly [number, number] = [shape[0]!, shape[1]!]): Shape {
+    const block = blocked ? this.block : 1;
+    return [this.batch, shape[2]! / block, ...size, block];
+  }
+
   /** The axis of channels in the tensor. */
   channelAxis({ shape }: Value): number {
     return shape.length === 3 ? 1 : shape.length;

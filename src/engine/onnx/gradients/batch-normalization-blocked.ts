@@ -2,7 +2,7 @@
 // picture is a depthwise convolution or a mean. What is kept for the gradient is x - mean, in place of x.
 
 import type { LayerOf } from '../../../graph/layers.ts';
-import { pictureMeans, scaleAndShift } from '../blocked.ts';
+import { pictureMeans, pictureProducts, scaleAndShift } from '../blocked.ts';
 import type { Lowered, Step, Value } from '../step.ts';
 import { affine, moveRunningStatistics, runningStatistics } from './batch-normalization.ts';
 
@@ -18,10 +18,12 @@ export function blockedBatchNormalization(
     [channels],
     Array.from({ length: channels }, () => 1),
   );
-  const mean = trains ? meansOf(x.tensor, channels, step) : runningStatistics(layer, step).mean;
+  const mean = trains
+    ? meanOf(pictureMeans(step, x.tensor, channels), step)
+    : runningStatistics(layer, step).mean;
   const centred = scaleAndShift(step, x.tensor, channels, { factor: ones, term: e.emit('Neg', [mean]) });
   const variance = trains
-    ? meansOf(e.mul(centred, centred), channels, step)
+    ? meanOf(pictureProducts(step, centred, centred, x.shape), step)
     : runningStatistics(layer, step).variance;
   if (trains) moveRunningStatistics(layer, { mean, variance }, step.countPerChannel(x), step);
   const { factor, inverse } = affine(layer, variance, step);
@@ -36,8 +38,8 @@ export function blockedBatchNormalization(
     backward: (gradient, [wanted]) => {
       const dy = step.blocked(gradient).tensor;
       const count = step.countPerChannel(x);
-      const meanOfDy = meansOf(dy, channels, step);
-      const meanOfProduct = meansOf(e.mul(dy, centred), channels, step);
+      const meanOfDy = meanOf(pictureMeans(step, dy, channels), step);
+      const meanOfProduct = meanOf(pictureProducts(step, dy, centred, x.shape), step);
       if (layer.center) step.setGradient(layer, 'beta', e.scale(meanOfDy, count));
       if (layer.scale) step.setGradient(layer, 'gamma', e.mul(e.scale(meanOfProduct, count), inverse));
       if (!wanted) return [undefined];
@@ -51,7 +53,7 @@ export function blockedBatchNormalization(
   };
 }
 
-/** Over the batch and all places: `[C]`. */
-function meansOf(tensor: string, channels: number, step: Step): string {
-  return step.emitter.emit('ReduceMean', [pictureMeans(step, tensor, channels)], { axes: [0], keepdims: 0 });
+/** Of what each picture has, by channel: `[C]`. */
+function meanOf(perPicture: string, step: Step): string {
+  return step.emitter.emit('ReduceMean', [perPicture], { axes: [0], keepdims: 0 });
 }

@@ -1,8 +1,9 @@
 // convolution-blocked.ts: the convolutions of the CPU-tuned lowering, on pictures in blocks of channels. The same mathematics as
 // convolution.ts; dx is a convolution too, with the kernel turned around.
 
-import { blockedConvolution, blockedToChannelsLast, pictureMeans } from '../blocked.ts';
+import { blockedConvolution, pictureMeans } from '../blocked.ts';
 import type { Lowered, Step, Value } from '../step.ts';
+import type { Window } from '../windows.ts';
 import { weightGradient, transposedConvolution, type Operands } from './convolution.ts';
 
 interface Blocked extends Operands {
@@ -44,35 +45,62 @@ function kernelGradient(conv: Blocked, x: Value, dy: Value, step: Step): string 
     const split = e.reshape(oihw, [outputs / b, b, inputs, taps]);
     return e.reshape(e.transpose(split, [0, 2, 3, 1]), [outputs, inputs, ...kernel]);
   }
-  const xLast = blockedToChannelsLast(step, x.tensor, x);
-  const dyLast = blockedToChannelsLast(step, dy.tensor, dy);
-  const products = productsOfTaps(xLast, dyLast, conv, step); // [taps,I,O]
-  const split = e.reshape(products, [taps, inputs / b, b, outputs / b, b]);
-  return e.reshape(e.transpose(split, [3, 1, 0, 2, 4]), [outputs, inputs, ...kernel]);
+  return denseKernelGradient(conv, x, dy, step);
 }
 
-/** xᵀ dy for each tap of the kernel. */
-function productsOfTaps(xLast: string, dyLast: string, { sizes }: Blocked, step: Step): string {
+/**
+ * A convolution over the picture seen with its blocks laid flat, [C/B,n,H,W·B], whose kernel is dy: dilated by a block, each step
+ * along the flat axis is one input channel of one tap. A few pictures at a time (fewer than a block: then their number counts as
+ * plain channels), each convolution adding to the one before. No number moves but in rows of whole pictures.
+ */
+function denseKernelGradient({ sizes }: Blocked, x: Value, dy: Value, step: Step): string {
   const e = step.emitter;
-  const { kernel, strides, dilations, pads, inputs, outputs, to } = sizes;
-  const places = step.batch * to[0] * to[1];
-  const [top, left, bottom, right] = pads;
-  const isPadded = pads.some((pad) => pad > 0);
-  const padded = isPadded ? e.emit('Pad', [xLast, e.int64s([0, top, left, 0, 0, bottom, right, 0])]) : xLast;
-  const dyRows = e.reshape(dyLast, [places, outputs]);
-  const isWhole = kernel[0] * kernel[1] === 1 && strides[0] === 1 && strides[1] === 1 && !isPadded;
-  const taps: string[] = [];
-  for (let row = 0; row < kernel[0]; row++) {
-    for (let column = 0; column < kernel[1]; column++) {
-      const start = [row * dilations[0], column * dilations[1]];
-      const end = start.map((from, axis) => from + (to[axis]! - 1) * strides[axis]! + 1);
-      const seen = isWhole
-        ? padded
-        : e.emit('Slice', [padded, e.int64s(start), e.int64s(end), e.int64s([1, 2]), e.int64s(strides)]);
-      taps.push(e.emit('Gemm', [e.reshape(seen, [places, inputs]), dyRows], { transA: 1 }));
-    }
+  const { kernel, strides, dilations, pads, inputs, outputs, from, to } = sizes;
+  const b = step.block;
+  // Columns are padded here and rows by the convolution; both just so far that the last tap reaches the end.
+  const reach = [0, 1].map(
+    (axis) => (kernel[axis]! - 1) * dilations[axis]! + (to[axis]! - 1) * strides[axis]! + 1,
+  );
+  const ends = [0, 1].map((axis) => reach[axis]! - from[axis]! - pads[axis]!);
+  const rows = from[0] + Math.min(0, ends[0]!);
+  const around = [0, 0, 0, pads[1] * b, 0, 0, rows - from[0], ends[1]! * b];
+  const xChunks = swappedChunks(x, from, step).map(({ tensor, count }) => {
+    const flat = e.reshape(tensor, [inputs / b, count, from[0], from[1] * b]);
+    return around.every((n) => n === 0) ? flat : e.emit('Pad', [flat, e.int64s(around)]);
+  });
+  const window: Window = {
+    kernel: to,
+    strides: [dilations[0], 1],
+    dilations: [strides[0], strides[1] * b],
+    pads: [pads[0], 0, Math.max(0, ends[0]!), 0],
+  };
+  let sum: string | undefined;
+  swappedChunks(dy, to, step).forEach(({ tensor, count }, i) => {
+    const weight = e.reshape(tensor, [outputs, count, ...to]);
+    sum = blockedConvolution(e, window, { x: xChunks[i]!, weight, sum, groups: 1 });
+  });
+  // [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are no taps.
+  const columns = (kernel[1] - 1) * dilations[1] + 1;
+  let products = e.reshape(sum!, [inputs / b, outputs / b, kernel[0], columns, b * b]);
+  if (dilations[1] > 1) {
+    products = e.emit('Slice', [products, ...[[0], [columns], [3], [dilations[1]]].map((n) => e.int64s(n))]);
   }
-  return taps.length === 1 ? taps[0]! : e.emit('Concat', taps, { axis: 0 });
+  return e.reshape(e.transpose(products, [1, 0, 2, 3, 4]), [outputs, inputs, ...kernel]);
+}
+
+/** A blocked picture as [C/B,n,H,W,B], in chunks of n pictures. */
+function swappedChunks({ tensor, shape }: Value, size: readonly [number, number], step: Step) {
+  const e = step.emitter;
+  const blocks = shape[2]! / step.block;
+  const row = size[0] * size[1] * step.block;
+  const most = step.block / 2;
+  const split = e.reshape(tensor, [step.batch, blocks, row]);
+  return Array.from({ length: Math.ceil(step.batch / most) }, (_, i) => {
+    const count = Math.min(most, step.batch - i * most);
+    const bounds = [[i * most], [i * most + count], [0]].map((bound) => e.int64s(bound));
+    const chunk = count === step.batch ? split : e.emit('Slice', [split, ...bounds]);
+    return { tensor: e.transpose(chunk, [1, 0, 2]), count };
+  });
 }
 
 /**

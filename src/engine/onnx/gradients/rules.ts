@@ -53,6 +53,7 @@ export const TAKES_BLOCKED: ReadonlySet<Layer['kind']> = new Set<Kind>([
   'batchNormalization',
   'activation',
   'add',
+  'maxPooling2d',
   'globalAveragePooling2d',
   'zeroPadding2d',
 ]);
