@@ -57,6 +57,8 @@ export function sessionOptions({
     extra: {
       session: {
         intra_op: { allow_spinning: trains ? '1' : '0' },
+        // Between steps the cores are somebody else's.
+        force_spinning_stop: '1',
         ...(onlyOnDevice && { disable_cpu_ep_fallback: '1' }),
       },
       // It makes pooling of padded pictures fail when the padding is as wide as the window.
