@@ -1,7 +1,7 @@
 // input-gradient-blocked.ts: dx of a convolution on blocked pictures: a convolution of dy with the kernel turned around. With strides,
 // places of dx of one remainder are a picture of their own, which some of the taps make: a phase. Their convolutions are woven.
 
-import { blockedConvolution } from '../blocked.ts';
+import { blockedConvolution, fromBlocked } from '../blocked.ts';
 import type { Step, Value } from '../step.ts';
 import { transposedConvolution } from './convolution.ts';
 import type { Blocked } from './convolution-blocked.ts';
@@ -18,18 +18,11 @@ export function inputGradient(conv: Blocked, dy: Value, step: Step): Value {
     const oihw = plainKernel(conv, step);
     return { shape: x.shape, tensor: transposedConvolution(step.plain(dy).tensor, oihw, sizes, step) };
   }
-  const kernelView = swappedKernel(conv, step);
   if (isStrided && isPoint(sizes)) {
-    const small = convolvePhase(
-      conv,
-      dy.tensor,
-      kernelView,
-      { rows: POINT_PHASE, columns: POINT_PHASE },
-      step,
-    );
+    const small = convolvePhase(conv, dy.tensor, { rows: POINT_PHASE, columns: POINT_PHASE }, step);
     return { shape: x.shape, blocked: true, tensor: spread(small, inputs, sizes, step) };
   }
-  const phases = plan.rows.map((rows) => plan.columns.map((columns) => convolvePhase(conv, dy.tensor, kernelView, { rows, columns }, step))); // prettier-ignore
+  const phases = plan.rows.map((rows) => plan.columns.map((columns) => convolvePhase(conv, dy.tensor, { rows, columns }, step))); // prettier-ignore
   return { shape: x.shape, blocked: true, tensor: isStrided ? weave(phases, conv, step) : phases[0]![0]! };
 }
 
@@ -79,32 +72,40 @@ function isPoint({ kernel, pads }: Sizes): boolean {
 function convolvePhase(
   conv: Blocked,
   dy: string,
-  kernelView: string,
   { rows, columns }: { readonly rows: Phase; readonly columns: Phase },
   step: Step,
 ): string {
-  const { sizes, blocks } = conv;
+  const { sizes } = conv;
   const e = step.emitter;
   const { kernel, dilations, inputs, outputs, groups } = sizes;
-  const area = kernel[0] * kernel[1];
   const wanted = rows.taps.flatMap((row) => columns.taps.map((column) => row * kernel[1] + column));
   const size = [rows.taps.length, columns.taps.length] as const;
-  const axis = blocks === 'outputs' ? 1 : 2;
-  const picked = area === 1 ? kernelView : e.emit('Gather', [kernelView, e.int64s(wanted)], { axis });
-  const turned = e.reshape(picked, [inputs, outputs / groups, ...size]);
+  const turned = e.reshape(turnedTaps(conv, wanted, step), [inputs, outputs / groups, ...size]);
   const pads = [rows.before, columns.before, rows.after, columns.after] as const;
   return blockedConvolution(e, { kernel: size, strides: [1, 1], dilations, pads }, { x: dy, weight: turned, groups }); // prettier-ignore
 }
 
-/** The kernel with its taps in one axis, and input and output channels swapped: [I/B,O/B,taps,o,i], or [C/B,taps,c] depthwise. */
-function swappedKernel({ sizes, weight, blocks }: Blocked, step: Step): string {
+/**
+ * The wanted taps with input and output channels swapped: [I/B,O/B,taps,o,i] of [O/B,I/B,taps,i,o], or [C/B,taps,c] depthwise.
+ * Blocks are gathered in their new order; that each is then transposed is what reordering B channels of B places does, and fast.
+ */
+function turnedTaps({ sizes, weight, blocks }: Blocked, wanted: readonly number[], step: Step): string {
+  const e = step.emitter;
   const { kernel, inputs, outputs } = sizes;
   const [b, area] = [step.block, kernel[0] * kernel[1]];
-  if (blocks === 'outputs') return step.emitter.reshape(weight, [outputs / b, area, b]);
-  return step.emitter.transpose(
-    step.emitter.reshape(weight, [outputs / b, inputs / b, area, b, b]),
-    [1, 0, 2, 4, 3],
-  );
+  if (blocks === 'outputs') {
+    const view = e.reshape(weight, [outputs / b, area, b]);
+    return area === 1 ? view : e.emit('Gather', [view, e.int64s(wanted)], { axis: 1 });
+  }
+  const order: number[] = [];
+  for (let i = 0; i < inputs / b; i++) {
+    for (let o = 0; o < outputs / b; o++) {
+      for (const tap of wanted) order.push((o * (inputs / b) + i) * area + tap);
+    }
+  }
+  const rows = e.reshape(weight, [(outputs / b) * (inputs / b) * area, b * b]);
+  const gathered = e.emit('Gather', [rows, e.int64s(order)], { axis: 0 });
+  return fromBlocked(e, e.reshape(gathered, [order.length, b, b / 4, 4]), b);
 }
 
 /** Phases by row and column remainder -> the picture: first columns between columns, then rows between rows. */
