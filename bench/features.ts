@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
-import { modelFolder, nameOf, peerSide, photos, type BenchContext } from './figures.ts';
+import { modelFolder, nameOf, peerSide, photos, type BenchContext } from './context.ts';
 import { measure, seconds, type Row } from './measure.ts';
 import { memoryGrowth } from './memory.ts';
 

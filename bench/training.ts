@@ -8,6 +8,7 @@ import { createOnnxEngine } from '../src/engine/onnx/session.ts';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
 import { findArchitecture } from '../src/zoo/registry.ts';
 import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
+import type { BenchContext } from './context.ts';
 import { measure, median, output, type Row } from './measure.ts';
 
 const PEER = path.join(PACKAGE_ROOT, 'bench', 'peer', 'torch_training.py');
@@ -38,11 +39,9 @@ interface Timing {
   readonly first: number;
 }
 
-/** @param python with torch; undefined where there is no peer. `has` tells whether it has a model. */
-export async function trainingRows(
-  python: string | undefined,
-  has: (model: string) => boolean,
-): Promise<readonly Row[]> {
+export async function training({ peer: found }: BenchContext): Promise<readonly Row[]> {
+  const torch = typeof found === 'string' ? undefined : found;
+  const python = torch?.python;
   const rows: Row[] = [];
   for (const { model, batch, variant } of CASES) {
     const name = `training, ${model}, batch ${batch}${variant ? `, ${variant}` : ''}`;
@@ -57,7 +56,7 @@ export async function trainingRows(
         peers.push(jsonOf(python!, [PEER, model, String(batch), layout, ...(variant ? [variant] : [])]) as Timing); // prettier-ignore
         return peers.at(-1)!.milliseconds;
       };
-      const isThere = python !== undefined && has(model);
+      const isThere = torch?.has(model) ?? false;
       const peerName = isThere ? `PyTorch, ${layout}` : 'no peer';
       rows.push(await measure({ measure: name, unit: 'ms/picture', repeats: REPEATS, peerName, finch, peer: isThere ? peer : undefined })); // prettier-ignore
       const [ours, theirs] = [own, peers].map((list) => (list.length > 0 ? median(list.map((t) => t.mebibytes)) : null)); // prettier-ignore

@@ -3,17 +3,7 @@
 import { opendir } from 'node:fs/promises';
 import path from 'node:path';
 import { hasImageExtension } from '../images/source.ts';
-
-/** Folder names that stand for a split, as torchvision, timm and Ultralytics datasets have them. */
-const SPLIT_NAMES: Readonly<Record<string, string>> = {
-  train: 'train',
-  training: 'train',
-  val: 'val',
-  valid: 'val',
-  validation: 'val',
-  test: 'test',
-  testing: 'test',
-};
+import { splitNamed } from './split-names.ts';
 
 export interface Place {
   /** `train`, `val` or `test`; empty where the dataset has no such folders. */
@@ -26,8 +16,7 @@ export interface Place {
 export function placeOf(folder: string, file: string): Place {
   const folders = path.relative(folder, file).split(path.sep).slice(0, -1);
   const [first = ''] = folders;
-  const name = first.toLowerCase();
-  const split = Object.hasOwn(SPLIT_NAMES, name) ? SPLIT_NAMES[name]! : '';
+  const split = splitNamed(first) ?? '';
   return { split, className: (split === '' ? folders : folders.slice(1)).join('/') };
 }
 

@@ -10,8 +10,7 @@ import { folderEntries, walk, type FolderEntry } from '../images/source.ts';
 import { AppError, messageOf } from '../util/errors.ts';
 import { byCodePoint } from '../util/order.ts';
 import { invalid, list, quoted, type Dataset, type Sample } from './dataset.ts';
-
-const VAL_NAMES = ['val', 'valid', 'validation', 'test'] as const;
+import { splitNamed, type SplitName } from './split-names.ts';
 
 /** Folders within folders beyond this are no dataset, but a disk. */
 const MAX_DEPTH = 12;
@@ -30,11 +29,11 @@ interface Found {
 /** @throws AppError DATASET_INVALID */
 export async function scanFolders(root: string): Promise<Dataset> {
   const { base, entries } = await pastWrappers(root);
-  const folder = (name: string) =>
-    entries.find((e) => e.kind === 'folder' && e.name.toLowerCase() === name)?.name;
-  const trainName = folder('train');
-  const others = VAL_NAMES.flatMap((name) => folder(name) ?? []);
-  if (trainName === undefined || entries.filter((e) => e.kind === 'folder').length > others.length + 1) {
+  const folders = entries.filter((entry) => entry.kind === 'folder').map(({ name }) => name);
+  const standingFor = (split: SplitName) => folders.filter((name) => splitNamed(name) === split);
+  const [trainName] = standingFor('train');
+  const others = [...standingFor('val'), ...standingFor('test')];
+  if (trainName === undefined || folders.length > others.length + 1) {
     const found = await classFolders(base);
     const classes = classNames(root, found.folders);
     return {
@@ -91,7 +90,7 @@ async function pastWrappers(root: string): Promise<{ base: string; entries: read
     if (!below.some((entry) => entry.kind === 'folder') || below.some((entry) => entry.kind === 'picture')) {
       return { base, entries };
     }
-    if (only!.name.toLowerCase() === 'train') return { base, entries };
+    if (splitNamed(only!.name) === 'train') return { base, entries };
     base = inside;
   }
 }

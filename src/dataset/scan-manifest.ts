@@ -7,6 +7,7 @@ import { AppError, messageOf } from '../util/errors.ts';
 import { byCodePoint } from '../util/order.ts';
 import { folderEntries } from '../images/source.ts';
 import { invalid, list, type Dataset, type Sample } from './dataset.ts';
+import { splitNamed } from './split-names.ts';
 
 /** A million rows with long paths; more is another kind of file. */
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -15,15 +16,6 @@ const MAX_BYTES = 256 * 1024 * 1024;
 const FILE_COLUMNS = ['file', 'path', 'filename', 'image', 'filepath'] as const;
 const LABEL_COLUMNS = ['label', 'labels', 'class', 'wnid', 'index'] as const;
 const SPLIT_COLUMNS = ['split', 'set', 'subset'] as const;
-
-const SPLITS: Readonly<Record<string, 'train' | 'val' | 'test'>> = {
-  train: 'train',
-  training: 'train',
-  val: 'val',
-  valid: 'val',
-  validation: 'val',
-  test: 'test',
-};
 
 interface ManifestOptions {
   readonly isFolder: boolean;
@@ -51,7 +43,7 @@ export async function scanManifest(root: string, { isFolder, manifest }: Manifes
     const name = row[fileAt] ?? '';
     const names = (row[labelAt] ?? '').split('|').map((label) => label.trim()).filter(Boolean); // prettier-ignore
     if (name === '') throw invalid(file, `has no file in row ${i + 2}`, 'expected a path in each row');
-    const split = splitAt < 0 ? 'train' : SPLITS[(row[splitAt] ?? '').toLowerCase()];
+    const split = splitAt < 0 ? 'train' : splitNamed(row[splitAt] ?? '');
     if (!split) {
       throw invalid(
         file,
