@@ -31,6 +31,9 @@ export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeV
     works: false,
     note: 'comes with a later version of finch (TensorFlow.js, CUDA included)',
   });
+  const bytes = reports.find((report) => report.trainingBytes !== undefined)?.trainingBytes;
+  const training =
+    bytes === undefined ? {} : { training: `about ${(bytes / 2 ** 30).toFixed(1)} GiB at --batch-size 32` };
   if (asJson) {
     await write(output.stdout, `${JSON.stringify({ machine, devices: reports }, undefined, 2)}\n`);
   } else {
@@ -39,13 +42,14 @@ export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeV
       report.device,
       report.works ? 'works' : 'no',
       report.milliseconds === undefined ? '' : `${report.milliseconds.toFixed(1)} ms`,
+      report.stepMilliseconds === undefined ? '' : `${report.stepMilliseconds.toFixed(0)} ms`,
       report.difference === undefined ? '' : report.difference.toExponential(1),
       report.note,
     ]);
-    const header = ['engine', 'device', 'state', 'a picture', 'off by', ''];
+    const header = ['engine', 'device', 'state', 'a picture', 'a step', 'off by', ''];
     await write(
       output.stdout,
-      `${formatRecord(machine)}\n${formatTable([header, ...rows], { right: [3, 4] })}`,
+      `${formatRecord({ ...machine, ...training })}\n${formatTable([header, ...rows], { right: [3, 4, 5] })}`,
     );
   }
   return reports.some((report) => report.device === 'cpu' && report.works) ? ExitCode.ok : ExitCode.missing;

@@ -17,7 +17,7 @@ const skip =
   icd === undefined && 'needs a Vulkan driver: VK_ICD_FILENAMES, or SwiftShader from chromium-common';
 
 const SIZE = 32;
-const COUNT = 4;
+const COUNT = 2;
 const STEPS = 2;
 
 for (const network of ['resnet18', 'efficientnet_lite0']) {

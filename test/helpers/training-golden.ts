@@ -47,7 +47,7 @@ interface Network {
   readonly torchName: (layer: string) => string;
 }
 
-export function goldenNetwork(name: string): Network {
+function goldenNetwork(name: string): Network {
   const own = TRAINING_NETWORKS[name];
   if (own) return { graph: own(), torchName: (layer) => layer };
   const { build, torchName = (layer: string) => layer } = findArchitecture(name);
@@ -57,7 +57,7 @@ export function goldenNetwork(name: string): Network {
 }
 
 /** The pictures that every run sees. */
-export function goldenBatch(size: number, count: number) {
+function goldenBatch(size: number, count: number) {
   const pictures = Array.from({ length: count }, (_, i) => squares(`training ${i}`, size));
   return {
     batch: { data: new Uint8Array(Buffer.concat(pictures)), count, height: size, width: size },
@@ -94,7 +94,7 @@ export async function trainGolden(
 ): Promise<{ readonly losses: readonly number[]; readonly weights: Weights }> {
   const { graph, torchName } = goldenNetwork(run.network);
   const weights = weightsFromTorch(graph, goldenState(graph, torchName), run.network, torchName);
-  const size = TRAINING_GOLDEN.sizes[run.network]!;
+  const [size] = more.size ?? [TRAINING_GOLDEN.sizes[run.network]!];
   const trainer = await engine.trainer(
     { graph, weights, ...HALF },
     {
@@ -107,7 +107,7 @@ export async function trainGolden(
       ...more,
     },
   );
-  const { batch, targets } = goldenBatch(size, TRAINING_GOLDEN.batch);
+  const { batch, targets } = goldenBatch(size, more.batchSize ?? TRAINING_GOLDEN.batch);
   const losses: number[] = [];
   for (const _ of run.losses) losses.push((await trainer.step(batch, targets, [run.rate])).loss);
   const trained = await trainer.weights();

@@ -68,7 +68,7 @@ async function probeBlock(runtime: Runtime, threads: number): Promise<number> {
   });
   const session = await runtime.InferenceSession.create(
     model,
-    sessionOptions({ device: 'cpu', threads, constants: new Uint8Array(), spins: false }),
+    sessionOptions({ device: 'cpu', threads, constants: new Uint8Array(), trains: false }),
   );
   const x = Float32Array.from({ length: channels * 2 }, (_, i) => i);
   const { y } = await session.run({ x: new runtime.Tensor('float32', x, [...info.shape]) });

@@ -21,7 +21,7 @@ const KEPT: ReadonlySet<Layer['kind']> = new Set<Layer['kind']>([
 ]);
 
 /** What a step takes for each byte that it keeps: gradients on their way, temporaries, and the runtime's rounding up. Measured. */
-const OVERHEAD = 2.6;
+const OVERHEAD = 1.5;
 
 /** The runtime with its code, and the process around it. */
 const BASE_BYTES = 150 * 2 ** 20;

@@ -49,8 +49,8 @@ export async function createOnnxEngine({
       try {
         session = await InferenceSession.create(
           lowered.model,
-          // Pictures are decoded on the same cores meanwhile.
-          sessionOptions({ device, threads, constants: lowered.weights, spins: false }),
+          // Threads sleep while they wait: pictures are decoded on the same cores.
+          sessionOptions({ device, threads, constants: lowered.weights, trains: false }),
         );
       } catch (error) {
         throw new AppError(

@@ -122,7 +122,7 @@ class OnnxTrainer implements Trainer {
         sessionOptions({
           ...this.#options,
           constants: lowered.constants,
-          spins: true,
+          trains: true,
         }),
       );
     } catch (error) {

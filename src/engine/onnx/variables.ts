@@ -22,7 +22,7 @@ export interface Variable {
 }
 
 /** How a variable lies in memory, as the step's operators want it. */
-export interface Stored {
+interface Stored {
   readonly shape: Shape;
   /** The graph's numbers seen in this shape, and the order of axes that makes them the stored ones. Absent: they lie alike. */
   readonly seenAs?: Shape;

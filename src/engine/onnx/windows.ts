@@ -9,7 +9,7 @@ export type Convolution = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
 export type Pooling = LayerOf<'maxPooling2d'> | LayerOf<'averagePooling2d'>;
 
 /** onnx's order. */
-export type Pads = readonly [top: number, left: number, bottom: number, right: number];
+type Pads = readonly [top: number, left: number, bottom: number, right: number];
 
 /** What a sliding window does, in onnx's terms. */
 export interface Window {

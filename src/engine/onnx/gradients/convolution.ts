@@ -95,7 +95,7 @@ function outputPadding({ kernel, strides, dilations, pads, from, to }: Sizes): r
 }
 
 /** `[O,I/groups,kh,kw]`: the sum over the batch and all places of dy times the x that each tap of the kernel saw there. */
-export function weightGradient(x: string, dy: string, sizes: Sizes, step: Step): string {
+function weightGradient(x: string, dy: string, sizes: Sizes, step: Step): string {
   // A product of matrices for each tap is what devices are fastest at; with a few channels a group there is no product to speak of.
   const isWide = sizes.groups === 1 && sizes.inputs > 4;
   return isWide ? byMatMul(x, dy, sizes, step) : byConvolution(x, dy, sizes, step);
