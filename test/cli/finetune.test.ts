@@ -2,10 +2,13 @@
 // bad input.
 
 import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
 import { cp, mkdtemp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { writeDataset, writePicture } from '../helpers/made-up-dataset.ts';
 import { runCli, type Ended } from '../helpers/run-cli.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
@@ -31,6 +34,8 @@ describe('finetune', () => {
   const run = (program: string, ...args: readonly string[]): Promise<Ended> =>
     runCli(program, args, { env: { FINCH_HOME: home }, spawn: { cwd: home } });
   const finetune = (...args: readonly string[]) => run('finetune', ...args, '--model', model);
+  const make = (folder: string) =>
+    promisify(execFile)(process.execPath, [path.join(PACKAGE_ROOT, 'examples', 'make-shapes.js'), folder]);
   const text = (...parts: readonly string[]) => readFile(path.join(home, ...parts), 'utf8');
 
   it('leaves a run folder whose network is used at once', async () => {
@@ -125,6 +130,48 @@ describe('finetune', () => {
     assert.ok((JSON.parse(await text('several', 'summary.json')) as { meanAveragePrecision: number }).meanAveragePrecision > 0.5); // prettier-ignore
   });
 
+  it('learns the drawn shapes of the README from the shipped network, head alone', async () => {
+    await make(path.join(home, 'shapes'));
+    const { code, stderr } = await run('finetune', 'shapes', '--epochs', '0', '--out', 'shapes-run');
+    assert.equal(code, 0, stderr);
+    const summary = JSON.parse(await text('shapes-run', 'summary.json')) as { top1: number };
+    assert.ok(summary.top1 > 0.95, `top-1 ${summary.top1}`);
+    const star = await run(
+      'classify',
+      'shapes/val/star/star-00.png',
+      '--model',
+      'shapes-run/best',
+      '--format',
+      'csv',
+    );
+    assert.match(star.stdout, /,1,\d+,,star,/);
+  });
+
+  it('exports what plain onnxruntime, TensorFlow.js and finch itself open', async () => {
+    const whole = (format: string, out: string) =>
+      run('finch', 'models', 'export', 'whole/best', '--format', format, '--out', out);
+    const onnx = await whole('onnx', 'whole.onnx');
+    assert.equal(onnx.code, 0, onnx.stderr);
+    assert.match(onnx.stderr, /checked in onnxruntime/);
+    const { InferenceSession } = await import('onnxruntime-node');
+    const session = await InferenceSession.create(path.join(home, 'whole.onnx'));
+    assert.deepEqual([session.inputNames, session.outputNames], [['pixels'], ['logits']]);
+    await session.release();
+    const bytes = await readFile(path.join(home, 'whole.onnx'), 'latin1');
+    assert.ok(bytes.includes('"interpolation":"bilinear"') && bytes.includes('labels'));
+    assert.equal((await whole('tfjs', 'whole-tfjs')).code, 0);
+    const args = [path.join(data, 'plain', '1.png'), '--format', 'csv', '--model'];
+    const [own, exported] = [
+      await run('classify', ...args, 'whole/best'),
+      await run('classify', ...args, 'whole-tfjs'),
+    ];
+    assert.equal(exported.stdout, own.stdout);
+    assert.equal((await whole('safetensors', 'whole.safetensors')).code, 0);
+    const again = await whole('onnx', 'whole.onnx');
+    assert.equal(again.code, 2);
+    assert.match(again.stderr, /there already/);
+  });
+
   it('looks ahead: rates and augmentation, and leaves no run', async () => {
     const { code, stderr } = await finetune(
       data,
@@ -198,8 +245,6 @@ describe('finetune', () => {
 
   /** Starts a run and sends Ctrl-C when stderr says so. */
   async function interrupted(args: readonly string[], when: RegExp): Promise<Ended> {
-    const { spawn } = await import('node:child_process');
-    const { PACKAGE_ROOT } = await import('../../src/util/package.ts');
     const child = spawn(
       process.execPath,
       [path.join(PACKAGE_ROOT, 'bin', 'finetune.js'), ...args, '--model', model],
