@@ -56,7 +56,7 @@ function samples(weights: Weights): Readonly<Record<string, readonly number[]>> 
   return Object.fromEntries(
     [...weights].map(([name, { data }]) => {
       const stride = Math.ceil(data.length / 200);
-      return [name, [...data.filter((_, i) => i % stride === 0)]];
+      return [name, Array.from(data.filter((_, i) => i % stride === 0))];
     }),
   );
 }
