@@ -18,7 +18,8 @@ const skip =
   icd === undefined && 'needs a Vulkan driver: VK_ICD_FILENAMES, or SwiftShader from chromium-common';
 
 const SIZE = 32;
-const COUNT = 2;
+// With fewer, batch norm over the one place that is left at the end has next to nothing to divide by.
+const COUNT = 4;
 const STEPS = 2;
 
 /** The child runs one network and no tests. */
