@@ -1,5 +1,6 @@
-// main.ts: `npm run bench -- [NAME …] [--json]`: the figures, beside their peers, as a table or as JSON.
+// main.ts: `npm run bench -- [NAME …] [--json | --csv]`: the figures, beside their peers, as a table, as JSON or as csv.
 
+import { stringify } from 'csv-stringify/sync';
 import { formatTable } from '../src/report/text-table.ts';
 import { FIGURES, machine, withScratch } from './figures.ts';
 import type { Row } from './measure.ts';
@@ -8,7 +9,6 @@ import { findPeer } from './peer.ts';
 type Name = keyof typeof FIGURES;
 
 const known = Object.keys(FIGURES) as Name[];
-const asJson = process.argv.includes('--json');
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const wanted = words.length > 0 ? known.filter((name) => words.includes(name)) : known;
 if (wanted.length < words.length) {
@@ -27,7 +27,8 @@ await withScratch(async (scratch) => {
 });
 
 const digits = (value: number | null) => (value === null ? '' : value.toPrecision(3));
-if (asJson) process.stdout.write(`${JSON.stringify(rows, undefined, 2)}\n`);
+if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(rows, undefined, 2)}\n`);
+else if (process.argv.includes('--csv')) process.stdout.write(stringify([...rows], { header: true }));
 else {
   const cells = rows.map((row) => [
     row.measure,

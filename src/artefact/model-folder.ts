@@ -53,19 +53,34 @@ export async function writeModelFolder(
   });
 }
 
+/** A model folder whose description has been read, and whose weights have not yet. */
+export interface OpenedModelFolder {
+  readonly model: Omit<Model, 'weights'>;
+  /** @throws AppError MODEL_INVALID when the shards are not what the manifest promises */
+  readonly readWeights: () => Promise<Weights>;
+}
+
 /**
- * Reads a model folder, finch's own or a foreign tf.LayersModel.
+ * Opens a model folder, finch's own or a foreign tf.LayersModel.
  * @throws AppError MODEL_NOT_FOUND, MODEL_INVALID, MODEL_UNSUPPORTED
  */
-export async function readModelFolder(folder: string): Promise<Model> {
+export async function openModelFolder(folder: string): Promise<OpenedModelFolder> {
   const json = await readModelJson(folder);
   const description = await describe(folder, json);
   const { graph, rescaling } = graphOf(json.raw('modelTopology'), description.name);
   const { shards: _, ...metadata } = description;
-  const stored = await readShards(folder, json.objects('weightsManifest'));
-  const weights = assignWeights(graph, stored, folder);
   const preprocessing = metadata.preprocessing ?? (rescaling && wholePicture(graph, rescaling));
-  return { ...metadata, graph, weights, ...(preprocessing && { preprocessing }) };
+  return {
+    model: { ...metadata, graph, ...(preprocessing && { preprocessing }) },
+    readWeights: async () =>
+      assignWeights(graph, await readShards(folder, json.objects('weightsManifest')), folder),
+  };
+}
+
+/** The whole of a model folder. @throws AppError as `openModelFolder` and `readWeights` do */
+export async function readModelFolder(folder: string): Promise<Model> {
+  const { model, readWeights } = await openModelFolder(folder);
+  return { ...model, weights: await readWeights() };
 }
 
 /** What a folder says of itself, without its weights. */

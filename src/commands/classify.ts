@@ -10,8 +10,8 @@ import type { ClassifiedImage, ClassifyResult, Prediction } from '../report/pred
 import { createWriter } from '../report/writer.ts';
 import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { statusLine } from '../util/progress.ts';
-import { batched } from '../util/streams.ts';
-import { loadModel, type LoadedModel } from './loading.ts';
+import { batched, startNow } from '../util/streams.ts';
+import { openModel, type LoadedModel } from './loading.ts';
 import { note, write, type Output } from './output.ts';
 import { figureCollector } from './figure.ts';
 
@@ -24,8 +24,34 @@ const DEFAULT_BATCH = 8;
 const BATCH_PATIENCE_MS = 30;
 
 export async function classify(config: ClassifyConfig, output: Output): Promise<ExitCodeValue> {
-  const loaded = await loadModel(config, output);
-  const { model, engine, predictor, preprocessing } = loaded;
+  const opened = await openModel(config, output);
+  const { ignoreExif, maxPixels } = config;
+  const prepare = {
+    decode: { ignoreExif, ...(maxPixels !== undefined && { maxPixels }) },
+    preprocessing: opened.preprocessing,
+    keepOriginal: config.figure !== undefined,
+  };
+  const references = imageReferences(config.inputs, output.stdin);
+  // The first pictures are decoded while the network is being loaded.
+  const images = startNow(loadImages(references, prepare, config.batchSize ?? DEFAULT_BATCH));
+  let loaded: LoadedModel | undefined;
+  try {
+    loaded = await opened.load();
+    return await answer(images, loaded, config, output);
+  } finally {
+    await images.return();
+    await loaded?.predictor.dispose();
+  }
+}
+
+/** Runs the pictures through the network and writes what it says of each. */
+async function answer(
+  images: AsyncIterable<PreparedImage>,
+  loaded: LoadedModel,
+  config: ClassifyConfig,
+  output: Output,
+): Promise<ExitCodeValue> {
+  const { model, engine } = loaded;
   const classes = classCount(loaded);
   const topk = checkedTopk(config.topk, classes, model.name);
   const labels = await labelsFor(config, loaded, classes, output);
@@ -39,20 +65,12 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
   });
   const figures = config.figure && figureCollector(config.figure, languages);
   const status = statusLine(output.stderr);
-  const { ignoreExif, maxPixels } = config;
-  const batchSize = config.batchSize ?? DEFAULT_BATCH;
-  const prepare = {
-    decode: { ignoreExif, ...(maxPixels !== undefined && { maxPixels }) },
-    preprocessing,
-    keepOriginal: figures !== undefined,
-  };
-  const images = loadImages(imageReferences(config.inputs, output.stdin), prepare, batchSize);
   const started = performance.now();
   let done = 0;
   let failed = 0;
   try {
     await write(output.stdout, writer.begin());
-    for await (const group of batched(images, batchSize, BATCH_PATIENCE_MS)) {
+    for await (const group of batched(images, config.batchSize ?? DEFAULT_BATCH, BATCH_PATIENCE_MS)) {
       const probabilities = await runGroup(group, loaded);
       for (const [i, image] of group.entries()) {
         const result = resultOf(image, probabilities[i], { model: model.name, labels, topk, config });
@@ -73,7 +91,6 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
     if (drawn !== undefined) note(output, drawn);
   } finally {
     status.clear();
-    await predictor.dispose();
   }
   if (output.signal.aborted) return ExitCode.interrupted;
   if (failed > 0) note(output, `${failed} of ${done} pictures failed; their rows say why`);

@@ -1,5 +1,5 @@
-// loader.ts: pictures prepared ahead of their use, in order and a bounded number at a time: the first few in this thread,
-// which starts at once, the many in workers, which leave this thread to the engine.
+// loader.ts: pictures prepared ahead of their use, in order and a bounded number at a time, in workers, which leave this
+// thread to the engine.
 
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -7,9 +7,6 @@ import { AppError } from '../util/errors.ts';
 import { mapOrdered } from '../util/streams.ts';
 import { prepareImage, type PreparedImage, type PrepareOptions } from './prepare.ts';
 import type { ImageReference } from './source.ts';
-
-/** Up to here starting workers (a tenth of a second) would cost more than they save. */
-const INLINE_PICTURES = 12;
 
 /** What a worker is asked; `content` without its error, which needs no worker. */
 export interface WorkerRequest {
@@ -37,11 +34,9 @@ export async function* loadImages(
 ): AsyncGenerator<PreparedImage, void, undefined> {
   const cores = availableParallelism();
   let pool: WorkerPool | undefined;
-  let count = 0;
   try {
     yield* mapOrdered(references, 2 * (batchSize + cores), (reference) => {
-      count += 1;
-      if (count <= INLINE_PICTURES || 'error' in reference.content) return prepareImage(reference, options);
+      if ('error' in reference.content) return prepareImage(reference, options);
       pool ??= new WorkerPool(cores, options);
       return pool.prepare(reference);
     });
@@ -50,43 +45,60 @@ export async function* loadImages(
   }
 }
 
-/** Workers that prepare pictures; each new one goes to the worker with the fewest. */
+interface PoolWorker {
+  readonly worker: Worker;
+  pending: number;
+}
+
+/** Workers that prepare pictures, started as they are needed; each new picture goes to the worker with the fewest. */
 class WorkerPool {
-  readonly #workers: { readonly worker: Worker; pending: number }[];
+  readonly #workers: PoolWorker[] = [];
   readonly #waiting = new Map<
     number,
     { readonly resolve: (image: PreparedImage) => void; readonly reject: (error: unknown) => void }
   >();
+  readonly #size: number;
+  readonly #options: PrepareOptions;
   #next = 0;
 
   constructor(size: number, options: PrepareOptions) {
-    this.#workers = Array.from({ length: size }, () => {
-      const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: options });
-      const entry = { worker, pending: 0 };
-      worker.on('message', ({ id, result }: WorkerReply) => {
-        entry.pending -= 1;
-        const promise = this.#waiting.get(id);
-        this.#waiting.delete(id);
-        promise?.resolve(
-          'code' in result ? { file: result.file, error: new AppError(result.code, result.message) } : result,
-        );
-      });
-      worker.on('error', (error) => {
-        for (const { reject } of this.#waiting.values()) reject(error);
-        this.#waiting.clear();
-      });
-      return entry;
-    });
+    this.#size = size;
+    this.#options = options;
   }
 
   prepare(reference: ImageReference): Promise<PreparedImage> {
-    const entry = this.#workers.reduce((a, b) => (b.pending < a.pending ? b : a));
+    const entry = this.#leastBusy();
     const id = this.#next++;
     entry.pending += 1;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       entry.worker.postMessage({ id, reference } satisfies WorkerRequest);
     });
+  }
+
+  #leastBusy(): PoolWorker {
+    const [first, ...others] = this.#workers;
+    const least = first && others.reduce((a, b) => (b.pending < a.pending ? b : a), first);
+    return least && (least.pending === 0 || this.#workers.length === this.#size) ? least : this.#start();
+  }
+
+  #start(): PoolWorker {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: this.#options });
+    const entry: PoolWorker = { worker, pending: 0 };
+    worker.on('message', ({ id, result }: WorkerReply) => {
+      entry.pending -= 1;
+      const promise = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      promise?.resolve(
+        'code' in result ? { file: result.file, error: new AppError(result.code, result.message) } : result,
+      );
+    });
+    worker.on('error', (error) => {
+      for (const { reject } of this.#waiting.values()) reject(error);
+      this.#waiting.clear();
+    });
+    this.#workers.push(entry);
+    return entry;
   }
 
   async dispose(): Promise<void> {

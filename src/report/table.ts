@@ -1,7 +1,7 @@
 // table.ts: one picture's classes as a block of lines for a terminal: rank, bar, percent, labels, aligned by display width.
 
 import { styleText } from 'node:util';
-import stringWidth from 'string-width';
+import { displayWidth } from './display-width.ts';
 import { UNKNOWN, type ClassifyResult, type Prediction } from './prediction.ts';
 
 export interface TableOptions {
@@ -65,12 +65,12 @@ function labelColumns(
   const wantsEn = languages.includes('en') || !hasZh;
   const english = predictions.map(({ label }) => (wantsEn ? printable(label) : ''));
   if (!wantsEn || !hasZh) return (wantsEn ? english : chinese).map((text) => shorten(text, room));
-  const widest = (texts: readonly string[]) => Math.max(...texts.map((text) => stringWidth(text)));
+  const widest = (texts: readonly string[]) => Math.max(...texts.map((text) => displayWidth(text)));
   const zhWidth = Math.min(widest(chinese), Math.max(Math.floor(room / 2) - 2, 4));
   const enWidth = Math.min(widest(english), Math.max(room - zhWidth - 2, 4));
   return english.map((text, i) => {
     const shown = shorten(text, enWidth);
-    return `${shown}${' '.repeat(enWidth - stringWidth(shown))}  ${shorten(chinese[i]!, zhWidth)}`;
+    return `${shown}${' '.repeat(enWidth - displayWidth(shown))}  ${shorten(chinese[i]!, zhWidth)}`;
   });
 }
 
@@ -83,12 +83,12 @@ function barOf(share: number, width: number): string {
 
 /** At most `width` columns, the cut at the end marked by an ellipsis. */
 function shorten(text: string, width: number): string {
-  return stringWidth(text) <= width ? text : `${widestPart(graphemes(text), width - 1).join('')}…`;
+  return displayWidth(text) <= width ? text : `${widestPart(graphemes(text), width - 1).join('')}…`;
 }
 
 /** The same, cut at the start: of a path, the file's name is what tells. */
 function shortenStart(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text;
+  if (displayWidth(text) <= width) return text;
   return `…${widestPart(graphemes(text).reverse(), width - 1)
     .reverse()
     .join('')}`;
@@ -99,7 +99,7 @@ function widestPart(segments: readonly string[], room: number): string[] {
   let left = room;
   let count = 0;
   for (const segment of segments) {
-    left -= stringWidth(segment);
+    left -= displayWidth(segment);
     if (left < 0) break;
     count += 1;
   }

@@ -1,6 +1,6 @@
 // text-table.ts: rows and records as aligned text, by display width. Plain: no colour, no borders.
 
-import stringWidth from 'string-width';
+import { displayWidth } from './display-width.ts';
 
 /** Columns two spaces apart. @param right numbers of the columns whose cells end together */
 export function formatTable(
@@ -10,13 +10,13 @@ export function formatTable(
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, stringWidth(cell));
+      widths[i] = Math.max(widths[i] ?? 0, displayWidth(cell));
     });
   }
   const line = (row: readonly string[]) =>
     row
       .map((cell, i) => {
-        const space = ' '.repeat(widths[i]! - stringWidth(cell));
+        const space = ' '.repeat(widths[i]! - displayWidth(cell));
         return right.includes(i) ? space + cell : cell + space;
       })
       .join('  ')

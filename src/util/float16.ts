@@ -3,29 +3,20 @@
 const float32 = new Float32Array(1);
 const bits32 = new Uint32Array(float32.buffer);
 
-let halfToFloat: Float32Array | undefined;
-
-/** The value of each of the 65,536 half-precision bit patterns, made on first use. */
-function halfTable(): Float32Array {
-  if (halfToFloat) return halfToFloat;
-  const table = new Float32Array(65536);
-  for (let half = 0; half < 65536; half++) {
-    const sign = half & 0x8000 ? -1 : 1;
-    const exponent = (half >> 10) & 0x1f;
-    const fraction = half & 0x3ff;
-    if (exponent === 0) table[half] = sign * fraction * 2 ** -24;
-    else if (exponent === 31) table[half] = fraction ? NaN : sign * Infinity;
-    else table[half] = sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  }
-  halfToFloat = table;
-  return table;
-}
-
 /** Half-precision bit patterns -> their exact float32 values. */
 export function float16ToFloat32(halves: Uint16Array): Float32Array {
-  const table = halfTable();
   const values = new Float32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]!]!;
+  const bits = new Uint32Array(values.buffer);
+  for (let i = 0; i < halves.length; i++) {
+    const half = halves[i]!;
+    const exponent = half & 0x7c00;
+    const sign = (half & 0x8000) << 16;
+    // The fraction moves up 13 bits, the exponent's bias from 15 to 127; all ones stay all ones.
+    if (exponent === 0x7c00) bits[i] = sign | 0x7f800000 | ((half & 0x3ff) << 13);
+    else if (exponent !== 0) bits[i] = sign | (((half & 0x7fff) << 13) + 0x38000000);
+    // Zero and subnormals count steps of 2^-24.
+    else values[i] = (sign === 0 ? 1 : -1) * (half & 0x3ff) * 2 ** -24;
+  }
   return values;
 }
 

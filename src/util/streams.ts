@@ -35,6 +35,25 @@ export async function* mapOrdered<T, R>(
   }
 }
 
+/** The same items, the first asked for at once: the work behind it goes on while the caller is busy with something else. */
+export function startNow<T>(source: AsyncGenerator<T, void, undefined>): AsyncIterableIterator<T> & {
+  return(): Promise<unknown>;
+} {
+  let first: Promise<IteratorResult<T>> | undefined = source.next();
+  first.catch(() => {}); // told to whoever asks for the item
+  return {
+    next() {
+      const next = first ?? source.next();
+      first = undefined;
+      return next;
+    },
+    return: () => source.return(),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
 /**
  * Groups items, `size` to a group; a group that has waited `patience` milliseconds for its next item goes as it is,
  * so that a slow source (a pipe) is answered at once.
