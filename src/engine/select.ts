@@ -1,7 +1,8 @@
 // select.ts: which engine and device a command runs on, and why. Engines are imported only when chosen.
 
 import { AppError } from '../util/errors.ts';
-import { DEVICES, type Device, type Engine, type EngineName } from './engine.ts';
+import { DEVICES, type Device, type EngineName } from './engine.ts';
+import type { TrainableEngine } from './training.ts';
 
 export interface EngineChoice {
   readonly engine: EngineName | 'auto';
@@ -13,11 +14,14 @@ export interface EngineChoice {
  * `auto` is onnx on the CPU: it is there on every machine, starts fastest, and for one picture no GPU is faster.
  * @throws AppError ENGINE_UNAVAILABLE with what was tried and what to do
  */
-export async function selectEngine({ engine, device, threads }: EngineChoice): Promise<Engine> {
+export async function selectEngine({ engine, device, threads }: EngineChoice): Promise<TrainableEngine> {
   if (engine === 'tfjs') {
     throw new AppError('NOT_YET', '--engine tfjs comes with a later version of finch; use --engine onnx');
   }
-  const { bundledDevices, createOnnxEngine } = await import('./onnx/session.ts');
+  const [{ createOnnxEngine }, { bundledDevices }] = await Promise.all([
+    import('./onnx/session.ts'),
+    import('./onnx/runtime.ts'),
+  ]);
   if (device !== 'auto') {
     const bundled = await bundledDevices();
     if (!bundled.includes(device)) {

@@ -1,5 +1,6 @@
 // builder.ts: writes a graph down layer by layer. The zoo reads like a torch `forward`, the result is plain data.
 
+import type { Shape } from '../util/shape.ts';
 import type { Activation, Graph, Layer, Padding, Size2d } from './layers.ts';
 
 interface ConvOptions {
@@ -8,13 +9,14 @@ interface ConvOptions {
   readonly stride?: number;
   /** Torch's padding, the same on all four sides; or TensorFlow's `same`. */
   readonly pad?: number | 'same';
+  readonly dilation?: number;
   readonly bias?: boolean;
 }
 
 /** One method a layer kind; each takes names of layers and returns the name of the new one. */
 export interface GraphBuilder {
   readonly input: string;
-  conv2d(from: string, name: string, options: ConvOptions): string;
+  conv2d(from: string, name: string, options: ConvOptions & { readonly groups?: number }): string;
   depthwiseConv2d(from: string, name: string, options: Omit<ConvOptions, 'filters'>): string;
   batchNormalization(from: string, name: string, options?: { epsilon?: number; momentum?: number }): string;
   activation(from: string, name: string, activation: Activation): string;
@@ -23,9 +25,17 @@ export interface GraphBuilder {
     name: string,
     options: { kernel: number; stride: number; pad?: number | 'same' },
   ): string;
+  averagePooling2d(
+    from: string,
+    name: string,
+    options: { kernel: number; stride: number; pad?: 'same' },
+  ): string;
   globalAveragePooling2d(from: string, name: string): string;
   dense(from: string, name: string, units: number): string;
-  dropout(from: string, name: string, rate: number): string;
+  dropout(from: string, name: string, rate: number, options?: { perSample?: boolean }): string;
+  reshape(from: string, name: string, shape: Shape): string;
+  multiply(name: string, ...from: readonly string[]): string;
+  concatenate(name: string, ...from: readonly string[]): string;
   add(name: string, ...from: readonly string[]): string;
   build(output: string): Graph;
 }
@@ -52,7 +62,7 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
   };
   return {
     input: 'input',
-    conv2d(from, name, { filters, kernel, stride = 1, pad, bias = false }) {
+    conv2d(from, name, { filters, kernel, stride = 1, pad, dilation = 1, bias = false, groups = 1 }) {
       const [input, padding] = padded(from, name, pad);
       const strides = square(stride);
       const kernelSize = square(kernel);
@@ -61,14 +71,15 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
         name,
         inputs: [input],
         filters,
+        ...(groups > 1 && { groups }),
         kernelSize,
         strides,
-        dilation: [1, 1],
+        dilation: square(dilation),
         padding,
         useBias: bias,
       });
     },
-    depthwiseConv2d(from, name, { kernel, stride = 1, pad, bias = false }) {
+    depthwiseConv2d(from, name, { kernel, stride = 1, pad, dilation = 1, bias = false }) {
       const [input, padding] = padded(from, name, pad);
       const strides = square(stride);
       const kernelSize = square(kernel);
@@ -79,7 +90,7 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
         depthMultiplier: 1,
         kernelSize,
         strides,
-        dilation: [1, 1],
+        dilation: square(dilation),
         padding,
         useBias: bias,
       });
@@ -108,9 +119,22 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
         padding,
       });
     },
+    averagePooling2d: (from, name, { kernel, stride, pad }) =>
+      push({
+        kind: 'averagePooling2d',
+        name,
+        inputs: [from],
+        poolSize: square(kernel),
+        strides: square(stride),
+        padding: pad ?? 'valid',
+      }),
     globalAveragePooling2d: (from, name) => push({ kind: 'globalAveragePooling2d', name, inputs: [from] }),
     dense: (from, name, units) => push({ kind: 'dense', name, inputs: [from], units, useBias: true }),
-    dropout: (from, name, rate) => push({ kind: 'dropout', name, inputs: [from], rate }),
+    dropout: (from, name, rate, { perSample = false } = {}) =>
+      push({ kind: 'dropout', name, inputs: [from], rate, ...(perSample && { perSample }) }),
+    reshape: (from, name, shape) => push({ kind: 'reshape', name, inputs: [from], shape }),
+    multiply: (name, ...from) => push({ kind: 'multiply', name, inputs: from }),
+    concatenate: (name, ...from) => push({ kind: 'concatenate', name, inputs: from }),
     add: (name, ...from) => push({ kind: 'add', name, inputs: from }),
     build: (output) => ({ name, layers, input: 'input', output }),
   };

@@ -39,7 +39,8 @@ export function countMultiplyAdds(graph: Graph, inputShape?: Shape): number {
     const input = inputShapeOf(layer, shapes);
     switch (layer.kind) {
       case 'conv2d':
-        total += elementCount(output) * elementCount(layer.kernelSize) * input!.at(-1)!;
+        total +=
+          (elementCount(output) * elementCount(layer.kernelSize) * input!.at(-1)!) / (layer.groups ?? 1);
         break;
       case 'depthwiseConv2d':
         total += elementCount(output) * elementCount(layer.kernelSize);

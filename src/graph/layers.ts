@@ -29,6 +29,10 @@ export const ACTIVATIONS = [
   'swish',
   /** Keras's and TensorFlow.js's, clip(0.2 x + 0.5, 0, 1); torch's has another slope. */
   'hardSigmoid',
+  /** Torch's `Hardsigmoid`, clip(x / 6 + 0.5, 0, 1); also TensorFlow's relu6(x + 3) / 6. */
+  'hardSigmoidTorch',
+  /** x times torch's hard sigmoid. */
+  'hardSwish',
   'elu',
   'leakyRelu',
 ] as const;
@@ -54,6 +58,8 @@ export type Layer =
   | (Window & {
       readonly kind: 'conv2d';
       readonly filters: number;
+      /** Filters and input channels in this many groups that do not see each other; 1 where absent. */
+      readonly groups?: number;
       readonly kernelSize: Size2d;
       readonly dilation: Size2d;
       readonly useBias: boolean;
@@ -86,7 +92,12 @@ export type Layer =
   | (Nary & { readonly kind: 'concatenate' })
   | (Unary & { readonly kind: 'reshape'; readonly shape: Shape })
   | (Unary & { readonly kind: 'flatten' })
-  | (Unary & { readonly kind: 'dropout'; readonly rate: number });
+  | (Unary & {
+      readonly kind: 'dropout';
+      readonly rate: number;
+      /** The whole sample is dropped, or nothing of it: stochastic depth, on the branch of a residual block. */
+      readonly perSample?: boolean;
+    });
 
 export type LayerOf<K extends Layer['kind']> = Extract<Layer, { kind: K }>;
 
@@ -98,7 +109,7 @@ export interface Graph {
   readonly output: string;
 }
 
-/** A weight's values, row-major: kernels `[H,W,in,out]`, depthwise `[H,W,in,multiplier]`, dense `[in,out]`, the rest `[C]`. */
+/** A weight's values, row-major: kernels `[H,W,in/groups,out]`, depthwise `[H,W,in,multiplier]`, dense `[in,out]`, the rest `[C]`. */
 export interface Weight {
   readonly shape: Shape;
   readonly data: Float32Array;

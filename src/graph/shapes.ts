@@ -38,8 +38,14 @@ function outputShape(layer: Layer, inputs: readonly Shape[]): Shape {
   if (layer.kind === 'input') return layer.shape;
   if (!first) throw invalid(layer, 'has no input');
   switch (layer.kind) {
-    case 'conv2d':
+    case 'conv2d': {
+      const [, , channels] = picture(layer, first);
+      const groups = layer.groups ?? 1;
+      if (channels % groups !== 0 || layer.filters % groups !== 0) {
+        throw invalid(layer, `has ${groups} groups for ${channels} channels and ${layer.filters} filters`);
+      }
       return [...windowed(layer, first, layer.kernelSize, layer.dilation), layer.filters];
+    }
     case 'depthwiseConv2d': {
       const [, , channels] = picture(layer, first);
       return [...windowed(layer, first, layer.kernelSize, layer.dilation), channels * layer.depthMultiplier];
@@ -150,7 +156,7 @@ export function weightShapes(
   switch (layer.kind) {
     case 'conv2d':
       return [
-        ['kernel', [...layer.kernelSize, channels, layer.filters]],
+        ['kernel', [...layer.kernelSize, channels / (layer.groups ?? 1), layer.filters]],
         ...(layer.useBias ? ([['bias', [layer.filters]]] as const) : []),
       ];
     case 'depthwiseConv2d':

@@ -5,7 +5,7 @@ import type { Graph, Layer, Weight, WeightRole, Weights } from '../graph/layers.
 import { weightName } from '../graph/layers.ts';
 import { inferShapes, weightShapes } from '../graph/shapes.ts';
 import { AppError } from '../util/errors.ts';
-import { elementCount, formatShape, sameShape, type Shape } from '../util/shape.ts';
+import { formatShape, sameShape, transpose, type Shape } from '../util/shape.ts';
 
 /** A tensor as torch keeps it. `read` gives its values, row-major, when they are wanted. */
 export interface TorchTensor {
@@ -98,27 +98,4 @@ export function weightsFromTorch(
 function someOf(items: readonly string[]): string {
   const shown = items.slice(0, 3).join(', ');
   return items.length > 3 ? `${shown} and ${items.length - 3} more` : shown;
-}
-
-/**
- * Reorders axes: axis i of the result is axis `axes[i]` of `values`.
- * @param shape of `values`, at most four axes
- */
-export function transpose(values: Float32Array, shape: Shape, axes: readonly number[]): Float32Array {
-  const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
-  // Missing leading axes count as 1, so that four nested loops serve every rank.
-  const lead = Array.from({ length: 4 - axes.length }, () => 0);
-  const [sizeA, sizeB, sizeC, sizeD] = [...lead.map(() => 1), ...axes.map((axis) => shape[axis]!)];
-  const [stepA, stepB, stepC, stepD] = [...lead, ...axes.map((axis) => strides[axis]!)];
-  const result = new Float32Array(values.length);
-  let at = 0;
-  for (let a = 0; a < sizeA!; a++) {
-    for (let b = 0; b < sizeB!; b++) {
-      for (let c = 0; c < sizeC!; c++) {
-        let from = a * stepA! + b * stepB! + c * stepC!;
-        for (let d = 0; d < sizeD!; d++, from += stepD!) result[at++] = values[from]!;
-      }
-    }
-  }
-  return result;
 }

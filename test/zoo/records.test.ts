@@ -6,7 +6,8 @@ import { countMultiplyAdds, countParameters } from '../../src/graph/cost.ts';
 import { inferShapes } from '../../src/graph/shapes.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { ARCHITECTURE_NAMES, findArchitecture, findRecord, RECORDS } from '../../src/zoo/registry.ts';
-import { transpose, weightsFromTorch } from '../../src/zoo/torch-weights.ts';
+import { transpose } from '../../src/util/shape.ts';
+import { weightsFromTorch } from '../../src/zoo/torch-weights.ts';
 import { madeUpStateDict } from '../helpers/made-up-weights.ts';
 
 describe('records', () => {

@@ -1,13 +1,23 @@
 // lower-inference.ts: a graph -> an ONNX model that computes it. Pixels enter as uint8 [N,H,W,3]; batch norm is folded into
 // the convolution before it, padding into the window after it; pictures are NCHW inside and channel-last outside.
 
-import type { Activation, Graph, Layer, LayerOf, Padding2d } from '../../graph/layers.ts';
-import { inferShapes, samePadding, type Shapes } from '../../graph/shapes.ts';
+import type { Graph, Layer, LayerOf, Padding2d } from '../../graph/layers.ts';
+import { inferShapes, type Shapes } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
 import type { Shape } from '../../util/shape.ts';
 import type { EngineModel, LoadOptions } from '../engine.ts';
-import { encodeModel, type Attribute, type Initializer, type Node, type ValueInfo } from './proto.ts';
+import { emitActivation } from './activations.ts';
+import { Emitter } from './emitter.ts';
+import { encodeModel, type Attribute, type ValueInfo } from './proto.ts';
 import { packConv, WeightPacker, weightOf } from './weights.ts';
+import {
+  consumersOf,
+  isAbsorbed,
+  windowAttributes,
+  windowOf,
+  type Convolution,
+  type Pooling,
+} from './windows.ts';
 
 export interface LoweredModel {
   readonly model: Uint8Array;
@@ -25,53 +35,65 @@ interface Value {
   readonly pad?: Padding2d;
 }
 
-type Convolution = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
-type Pooling = LayerOf<'maxPooling2d'> | LayerOf<'averagePooling2d'>;
-
 /** @throws AppError MODEL_INVALID when the graph is not whole, or an output is no layer of it */
 export function lowerInference(model: EngineModel, options: LoadOptions = {}): LoweredModel {
-  return new Lowering(model, options).run();
+  return new InferenceLowering(model, options).run();
 }
 
-class Lowering {
+/** Also the front of a training step: the layers that do not learn. */
+export class InferenceLowering {
   readonly #model: EngineModel;
   readonly #graph: Graph;
   readonly #outputs: readonly string[];
   readonly #shapes: Shapes;
-  readonly #consumers = new Map<string, Layer[]>();
+  readonly #consumers: ReadonlyMap<string, readonly Layer[]>;
   readonly #values = new Map<string, Value>();
-  readonly #nodes: Node[] = [];
-  readonly #constants: Initializer[] = [];
+  readonly #emitter: Emitter;
   readonly #packer: WeightPacker;
 
-  constructor(model: EngineModel, { outputs = [model.graph.output], size }: LoadOptions) {
+  constructor(
+    model: EngineModel,
+    { outputs = [model.graph.output], size }: LoadOptions,
+    emitter = new Emitter(),
+  ) {
+    this.#emitter = emitter;
     this.#model = model;
     this.#graph = model.graph;
     this.#outputs = outputs;
     this.#shapes = inferShapes(model.graph, size && [...size, 3]);
-    for (const layer of model.graph.layers) {
-      for (const input of layer.inputs) {
-        const consumers = this.#consumers.get(input);
-        if (consumers) consumers.push(layer);
-        else this.#consumers.set(input, [layer]);
-      }
-    }
+    this.#consumers = consumersOf(model.graph);
     let bytes = 0;
     for (const weight of model.weights.values()) bytes += weight.data.byteLength + 64;
     this.#packer = new WeightPacker(bytes);
   }
 
-  run(): LoweredModel {
+  /** Emits everything that the outputs need. */
+  emit(): void {
     for (const layer of this.#needed()) {
       if (!this.#values.has(layer.name)) this.#values.set(layer.name, this.#lower(layer));
     }
+  }
+
+  /** What was emitted for a layer: pictures NCHW, all else as the graph has it. */
+  tensorOf(layer: string): string {
+    const isPicture = this.#shapes.get(layer)!.length === 3;
+    return (isPicture ? this.#nchw(layer) : this.#channelsLast(layer)).tensor;
+  }
+
+  /** The constants in the buffer beside the model, and the buffer. */
+  get packed(): Pick<WeightPacker, 'initializers' | 'bytes'> {
+    return this.#packer;
+  }
+
+  run(): LoweredModel {
+    this.emit();
     const outputs = this.#outputs.map((name, i) => this.#emitOutput(name, `output${i}`));
     const inputShape = this.#shapes.get(this.#graph.input)!;
     const input = inputShape.length === 1 ? 'features' : 'pixels';
     const encoded = encodeModel({
       name: this.#graph.name,
-      nodes: this.#nodes,
-      initializers: [...this.#packer.initializers, ...this.#constants],
+      nodes: this.#emitter.nodes,
+      initializers: [...this.#packer.initializers, ...this.#emitter.constants],
       inputs: [{ name: input, type: input === 'pixels' ? 'uint8' : 'float32', shape: ['N', ...inputShape] }],
       outputs,
     });
@@ -112,7 +134,7 @@ class Lowering {
       case 'batchNormalization':
         return this.#lowerBatchNormalization(layer);
       case 'activation':
-        return this.#lowerActivation(layer, layer.activation);
+        return this.#lowerActivation(layer);
       case 'zeroPadding2d':
         return this.#lowerPadding(layer);
       case 'maxPooling2d':
@@ -146,13 +168,11 @@ class Lowering {
     const { mean, std } = this.#model;
     const transposed = this.#emit('Transpose', ['pixels'], 'pixels/nchw', { perm: [0, 3, 1, 2] });
     const floats = this.#emit('Cast', [transposed], 'pixels/float', { to: 1 });
-    const factor = this.#floats(
-      'pixels/factor',
+    const factor = this.#emitter.floats(
       [1, 3, 1, 1],
       std.map((s) => 1 / (255 * s)),
     );
-    const term = this.#floats(
-      'pixels/term',
+    const term = this.#emitter.floats(
       [1, 3, 1, 1],
       mean.map((m, c) => -m / std[c]!),
     );
@@ -166,11 +186,8 @@ class Lowering {
     const input = this.#nchw(layer.inputs[0], 'keepPad');
     const channels = this.#shapes.get(layer.inputs[0])!.at(-1)!;
     const tensor = this.#emit('Conv', [input.tensor, ...weights], norm?.name ?? layer.name, {
-      kernel_shape: layer.kernelSize,
-      strides: layer.strides,
-      dilations: layer.dilation,
-      pads: this.#pads(layer, layer.kernelSize, layer.dilation, input.pad),
-      group: layer.kind === 'depthwiseConv2d' ? channels : 1,
+      ...windowAttributes(windowOf(layer, this.#shapes.get(layer.inputs[0])!, input.pad)),
+      group: layer.kind === 'depthwiseConv2d' ? channels : (layer.groups ?? 1),
     });
     const value: Value = { tensor, layout: 'nchw' };
     if (norm) this.#values.set(norm.name, value);
@@ -185,8 +202,7 @@ class Lowering {
       present: boolean,
       or: number,
     ) =>
-      this.#floats(
-        `${layer.name}/${role}`,
+      this.#emitter.floats(
         [channels],
         present
           ? weightOf(this.#model.weights, layer, role).data
@@ -207,71 +223,29 @@ class Lowering {
     return { ...input, tensor };
   }
 
-  #lowerActivation(layer: LayerOf<'activation'>, activation: Activation): Value {
+  #lowerActivation(layer: LayerOf<'activation'>): Value {
     const input = this.#value(layer.inputs[0]);
+    const channelAxis = input.layout === 'nchw' ? 1 : -1;
     const { name } = layer;
-    const emit = (op: string, attributes?: Readonly<Record<string, Attribute>>): Value => ({
-      ...input,
-      tensor: this.#emit(op, [input.tensor], name, attributes),
-    });
-    switch (activation) {
-      case 'linear':
-        return input;
-      case 'relu':
-        return emit('Relu');
-      case 'relu6': {
-        const limits = [this.#floats(`${name}/min`, [], [0]), this.#floats(`${name}/max`, [], [6])];
-        return { ...input, tensor: this.#emit('Clip', [input.tensor, ...limits], name) };
-      }
-      case 'sigmoid':
-        return emit('Sigmoid');
-      case 'tanh':
-        return emit('Tanh');
-      case 'elu':
-        return emit('Elu', { alpha: { float: layer.alpha ?? 1 } });
-      case 'leakyRelu':
-        return emit('LeakyRelu', { alpha: { float: layer.alpha ?? 0.3 } });
-      case 'hardSigmoid':
-        return emit('HardSigmoid', { alpha: { float: 0.2 }, beta: { float: 0.5 } });
-      case 'softmax':
-        return emit('Softmax', { axis: input.layout === 'nchw' ? 1 : -1 });
-      case 'swish': {
-        const gate = this.#emit('Sigmoid', [input.tensor], `${name}/sigmoid`);
-        return { ...input, tensor: this.#emit('Mul', [input.tensor, gate], name) };
-      }
-      default:
-        throw new Error(`no operator for ${String(activation satisfies never)}`);
-    }
+    return { ...input, tensor: emitActivation(this.#emitter, layer, input.tensor, { channelAxis, name }) };
   }
 
   /** Left to the windows behind it where they can pad themselves, which costs nothing. */
   #lowerPadding(layer: LayerOf<'zeroPadding2d'>): Value {
     const input = this.#nchw(layer.inputs[0]);
-    const consumers = this.#consumers.get(layer.name) ?? [];
-    const absorbed = consumers.every(
-      (next) =>
-        ((next.kind === 'conv2d' || next.kind === 'depthwiseConv2d') && next.padding === 'valid') ||
-        (next.kind === 'maxPooling2d' && next.padding === 'valid' && this.#isNonNegative(layer.inputs[0])),
-    );
+    const absorbed = isAbsorbed(layer, this.#graph, this.#consumers.get(layer.name) ?? []);
     if (absorbed && !this.#outputs.includes(layer.name)) return { ...input, pad: layer.pad };
     const { top, left, bottom, right } = layer.pad;
-    const pads = this.#int64s(`${layer.name}/pads`, [0, 0, top, left, 0, 0, bottom, right]);
+    const pads = this.#emitter.int64s([0, 0, top, left, 0, 0, bottom, right]);
     return { ...input, tensor: this.#emit('Pad', [input.tensor, pads], layer.name) };
-  }
-
-  /** Max pooling pads with -infinity where the graph pads with 0: the same only when nothing is below 0. */
-  #isNonNegative(name: string): boolean {
-    const layer = this.#graph.layers.find((candidate) => candidate.name === name);
-    return layer?.kind === 'activation' && ['relu', 'relu6', 'sigmoid', 'softmax'].includes(layer.activation);
   }
 
   #lowerPooling(op: 'MaxPool' | 'AveragePool', layer: Pooling): Value {
     const input = this.#nchw(layer.inputs[0], 'keepPad');
-    const tensor = this.#emit(op, [input.tensor], layer.name, {
-      kernel_shape: layer.poolSize,
-      strides: layer.strides,
-      pads: this.#pads(layer, layer.poolSize, [1, 1], input.pad),
-    });
+    const { dilations: _, ...window } = windowAttributes(
+      windowOf(layer, this.#shapes.get(layer.inputs[0])!, input.pad),
+    );
+    const tensor = this.#emit(op, [input.tensor], layer.name, window);
     return { tensor, layout: 'nchw' };
   }
 
@@ -322,7 +296,7 @@ class Lowering {
     const [height, width, channels] = shape;
     // A vector that becomes a picture of one pixel (squeeze and excite) is NCHW as well as it is channel-last.
     const onePixel = this.#shapes.get(layer.inputs[0])!.length === 1 && height === 1 && width === 1;
-    const target = this.#int64s(`${layer.name}/shape`, onePixel ? [-1, channels!, 1, 1] : [-1, ...shape]);
+    const target = this.#emitter.int64s(onePixel ? [-1, channels!, 1, 1] : [-1, ...shape]);
     if (onePixel)
       return { tensor: this.#emit('Reshape', [input.tensor, target], layer.name), layout: 'nchw' };
     return { tensor: this.#emit('Reshape', [input.tensor, target], layer.name), layout: 'channelsLast' };
@@ -338,22 +312,6 @@ class Lowering {
     const [next, ...others] = this.#consumers.get(layer.name) ?? [];
     if (next?.kind !== kind || others.length > 0 || this.#outputs.includes(layer.name)) return undefined;
     return next as LayerOf<K>;
-  }
-
-  /** onnx's order: top, left, bottom, right. */
-  #pads(
-    layer: Convolution | Pooling,
-    window: readonly [number, number],
-    dilation: readonly [number, number],
-    pad: Padding2d | undefined,
-  ): readonly number[] {
-    if (layer.padding === 'valid') {
-      return pad ? [pad.top, pad.left, pad.bottom, pad.right] : [0, 0, 0, 0];
-    }
-    const [height, width] = this.#shapes.get(layer.inputs[0])! as readonly [number, number, number];
-    const [top, bottom] = samePadding(height, window[0], layer.strides[0], dilation[0]);
-    const [left, right] = samePadding(width, window[1], layer.strides[1], dilation[1]);
-    return [top, left, bottom, right];
   }
 
   #value(layer: string): Value {
@@ -381,7 +339,7 @@ class Lowering {
   #transposed(value: Value, layout: Value['layout']): Value {
     const perm = layout === 'nchw' ? [0, 3, 1, 2] : [0, 2, 3, 1];
     const name = `${value.tensor}/${layout}`;
-    if (!this.#nodes.some((node) => node.outputs[0] === name)) {
+    if (!this.#emitter.nodes.some((node) => node.outputs[0] === name)) {
       this.#emit('Transpose', [value.tensor], name, { perm });
     }
     return { tensor: name, layout };
@@ -400,22 +358,9 @@ class Lowering {
   #emit(
     op: string,
     inputs: readonly string[],
-    output: string,
+    name: string,
     attributes?: Readonly<Record<string, Attribute>>,
   ): string {
-    this.#nodes.push({ op, inputs, outputs: [output], ...(attributes && { attributes }) });
-    return output;
-  }
-
-  #floats(name: string, shape: Shape, values: ArrayLike<number>): string {
-    const content = new Uint8Array(Float32Array.from(values).buffer);
-    this.#constants.push({ name, type: 'float32', shape, content });
-    return name;
-  }
-
-  #int64s(name: string, values: readonly number[]): string {
-    const content = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-    this.#constants.push({ name, type: 'int64', shape: [values.length], content });
-    return name;
+    return this.#emitter.emit(op, inputs, attributes, { name });
   }
 }

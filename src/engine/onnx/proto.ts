@@ -5,13 +5,16 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Shape } from '../../util/shape.ts';
 
 /** onnx.TensorProto.DataType */
-const DATA_TYPE = { float32: 1, uint8: 2, int64: 7 } as const;
+const DATA_TYPE = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
 type OnnxType = keyof typeof DATA_TYPE;
 
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 
 export interface Node {
   readonly op: string;
+  /** Whose operator it is, when it is not ONNX's own. */
+  readonly domain?: string;
+  /** An empty name stands for an optional input that is absent. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes?: Readonly<Record<string, Attribute>>;
@@ -25,11 +28,12 @@ export interface Initializer {
   readonly content: Uint8Array | { readonly offset: number; readonly length: number };
 }
 
+/** An input or output: a tensor, or (without `shape`) a sequence of tensors. */
 export interface ValueInfo {
   readonly name: string;
   readonly type: OnnxType;
   /** A name stands for a size that is known only when the model runs. */
-  readonly shape: readonly (number | string)[];
+  readonly shape?: readonly (number | string)[];
 }
 
 export interface OnnxGraph {
@@ -56,6 +60,12 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
   string(writer, 2, 'finch');
   message(writer, 7, (w) => writeGraph(w, graph));
   message(writer, 8, (w) => int(w, 2, OPSET));
+  for (const domain of new Set(graph.nodes.flatMap((node) => node.domain ?? []))) {
+    message(writer, 8, (w) => {
+      string(w, 1, domain);
+      int(w, 2, 1);
+    });
+  }
   return writer.finish();
 }
 
@@ -74,6 +84,7 @@ function writeNode(writer: BinaryWriter, node: Node): void {
   for (const [name, value] of Object.entries(node.attributes ?? {})) {
     message(writer, 5, (w) => writeAttribute(w, name, value));
   }
+  if (node.domain !== undefined) string(writer, 7, node.domain);
 }
 
 function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): void {
@@ -113,15 +124,18 @@ function writeInitializer(writer: BinaryWriter, { name, type, shape, content }: 
 
 function writeValueInfo(writer: BinaryWriter, { name, type, shape }: ValueInfo): void {
   string(writer, 1, name);
-  message(writer, 2, (typeProto) =>
+  const writeTensorType: Write = (typeProto) =>
     message(typeProto, 1, (tensor) => {
       int(tensor, 1, DATA_TYPE[type]);
+      if (!shape) return;
       message(tensor, 2, (dims) => {
         for (const size of shape) {
           message(dims, 1, (w) => (typeof size === 'number' ? int(w, 1, size) : string(w, 2, size)));
         }
       });
-    }),
+    });
+  message(writer, 2, (w) =>
+    shape ? writeTensorType(w) : message(w, 4, (sequence) => message(sequence, 1, writeTensorType)),
   );
 }
 

@@ -1,42 +1,13 @@
-// session.ts: runs lowered graphs on onnxruntime-node. The only import of the runtime, and a lazy one: it loads 45 MB.
+// session.ts: the onnx engine: runs lowered graphs on onnxruntime-node.
 
 import { availableParallelism } from 'node:os';
 import { AppError, messageOf } from '../../util/errors.ts';
-import type {
-  Batch,
-  Device,
-  Engine,
-  EngineModel,
-  Features,
-  LoadOptions,
-  Predictor,
-  Tensor,
-} from '../engine.ts';
+import type { Batch, Device, EngineModel, Features, LoadOptions, Predictor, Tensor } from '../engine.ts';
+import type { TrainableEngine } from '../training.ts';
 import { lowerInference } from './lower-inference.ts';
 import { WEIGHTS_LOCATION } from './proto.ts';
-
-type Runtime = typeof import('onnxruntime-node');
-type Session = import('onnxruntime-node').InferenceSession;
-
-let runtime: Promise<Runtime> | undefined;
-
-/** @throws AppError ENGINE_UNAVAILABLE when the package or its binary for this platform cannot be loaded */
-function loadRuntime(): Promise<Runtime> {
-  runtime ??= import('onnxruntime-node').catch((error: unknown) => {
-    throw new AppError(
-      'ENGINE_UNAVAILABLE',
-      `onnxruntime-node does not load on ${process.platform} ${process.arch}: ${messageOf(error)}. Reinstall with: npm ci`,
-      { cause: error },
-    );
-  });
-  return runtime;
-}
-
-/** Devices that the installed runtime has code for; whether the machine has the hardware shows when one is used. */
-export async function bundledDevices(): Promise<readonly string[]> {
-  const { listSupportedBackends } = await loadRuntime();
-  return listSupportedBackends().map((backend) => backend.name);
-}
+import { loadRuntime, type Session } from './runtime.ts';
+import { createTrainer } from './trainer.ts';
 
 export interface OnnxOptions {
   readonly device: Device;
@@ -47,14 +18,17 @@ export interface OnnxOptions {
 export async function createOnnxEngine({
   device,
   threads = availableParallelism(),
-}: OnnxOptions): Promise<Engine> {
-  const { env, InferenceSession, Tensor: OnnxTensor } = await loadRuntime();
+}: OnnxOptions): Promise<TrainableEngine> {
+  const runtime = await loadRuntime();
+  const { env, InferenceSession, Tensor: OnnxTensor } = runtime;
   const version = env.versions.node ?? env.versions.common;
   const where = device === 'cpu' ? `cpu, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : device;
   return {
     name: 'onnx',
     device,
     description: `onnxruntime ${version} on ${where}`,
+    trainer: (model, spec) => createTrainer(model, spec, { runtime, device, threads }),
+    trainingMemory: () => 0,
     async load(model: EngineModel, options?: LoadOptions): Promise<Predictor> {
       const lowered = lowerInference(model, options);
       let session: Session;

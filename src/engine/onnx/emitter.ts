@@ -1,0 +1,91 @@
+// emitter.ts: collects the nodes and constants of an ONNX graph that is being written. Knows names, no layers.
+
+import { elementCount, type Shape } from '../../util/shape.ts';
+import type { Attribute, Initializer, Node } from './proto.ts';
+
+type Attributes = Readonly<Record<string, Attribute>>;
+
+interface Placement {
+  /** The output's name, when somebody refers to it; else one is made up. */
+  readonly name?: string;
+  /** Whose operator it is, when it is not ONNX's own. */
+  readonly domain?: string;
+}
+
+export class Emitter {
+  readonly nodes: Node[] = [];
+  readonly constants: Initializer[] = [];
+  readonly #constantNames = new Map<string, string>();
+  #count = 0;
+
+  /** Adds a node with one output and returns the output's name. An empty input name is an absent optional input. */
+  emit(op: string, inputs: readonly string[], attributes?: Attributes, { name, domain }: Placement = {}) {
+    const output = name ?? `#${this.#count++}.${op}`;
+    this.nodes.push({
+      op,
+      inputs,
+      outputs: [output],
+      ...(attributes && { attributes }),
+      ...(domain !== undefined && { domain }),
+    });
+    return output;
+  }
+
+  /** A float32 constant. Equal ones are kept once. */
+  floats(shape: Shape, values: ArrayLike<number>): string {
+    return this.#constant('float32', shape, new Uint8Array(Float32Array.from(values).buffer));
+  }
+
+  scalar(value: number): string {
+    return this.floats([], [value]);
+  }
+
+  int64s(values: readonly number[]): string {
+    const content = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    return this.#constant('int64', [values.length], content);
+  }
+
+  reshape(tensor: string, shape: Shape): string {
+    return this.emit('Reshape', [tensor, this.int64s(shape)]);
+  }
+
+  transpose(tensor: string, perm: readonly number[]): string {
+    return this.emit('Transpose', [tensor], { perm });
+  }
+
+  add(a: string, b: string): string {
+    return this.emit('Add', [a, b]);
+  }
+
+  sub(a: string, b: string): string {
+    return this.emit('Sub', [a, b]);
+  }
+
+  mul(a: string, b: string): string {
+    return this.emit('Mul', [a, b]);
+  }
+
+  div(a: string, b: string): string {
+    return this.emit('Div', [a, b]);
+  }
+
+  /** `tensor` times a number. */
+  scale(tensor: string, factor: number): string {
+    return factor === 1 ? tensor : this.mul(tensor, this.scalar(factor));
+  }
+
+  /** Sum over `axes`, which go away unless they are to be kept as 1. */
+  reduceSum(tensor: string, axes: readonly number[], keep = false): string {
+    return this.emit('ReduceSum', [tensor, this.int64s(axes)], { keepdims: keep ? 1 : 0 });
+  }
+
+  #constant(type: Initializer['type'], shape: Shape, content: Uint8Array): string {
+    const key = `${type} ${shape.join()} ${elementCount(shape) <= 64 ? Buffer.from(content).toString('base64') : `#${this.#count++}`}`;
+    const known = this.#constantNames.get(key);
+    if (known !== undefined) return known;
+    const name = `#constant.${this.constants.length}`;
+    this.constants.push({ name, type, shape, content });
+    this.#constantNames.set(key, name);
+    return name;
+  }
+}

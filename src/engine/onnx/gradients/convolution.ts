@@ -1,0 +1,120 @@
+// convolution.ts: convolutions, depthwise and grouped ones too: dx is the transposed convolution of dy, dW correlates x with dy.
+// Source: Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016, chapter 4.
+
+import type { Shape } from '../../../util/shape.ts';
+import type { Rule, Step, Value } from '../step.ts';
+import { windowAttributes, windowOf, type Convolution, type Window } from '../windows.ts';
+
+/** A convolution in numbers. */
+interface Sizes extends Window {
+  readonly groups: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** `[H,W]` before and after. */
+  readonly from: readonly [number, number];
+  readonly to: readonly [number, number];
+}
+
+export const convolution: Rule<Convolution> = (layer, [x], step) => {
+  const e = step.emitter;
+  const sizes = sizesOf(layer, x, step);
+  const role = layer.kind === 'depthwiseConv2d' ? 'depthwise_kernel' : 'kernel';
+  const weight = step.weight(layer, role);
+  const operands = [x.tensor, weight, ...(layer.useBias ? [step.weight(layer, 'bias')] : [])];
+  const attributes = { ...windowAttributes(sizes), group: sizes.groups };
+  const output = { tensor: e.emit('Conv', operands, attributes), shape: step.shapes.get(layer.name)! };
+  return {
+    output,
+    backward: (gradient, [wanted]) => {
+      const dy = gradient.tensor;
+      if (layer.useBias) step.setGradient(layer, 'bias', e.reduceSum(dy, [0, 2, 3]));
+      step.setGradient(layer, role, weightGradient(x.tensor, dy, sizes, step));
+      if (!wanted) return [undefined];
+      const output_padding = outputPadding(sizes);
+      const dx = e.emit('ConvTranspose', [dy, weight], { ...attributes, output_padding });
+      return [{ tensor: dx, shape: x.shape }];
+    },
+  };
+};
+
+function sizesOf(layer: Convolution, x: Value, step: Step): Sizes {
+  const [height, width, inputs] = x.shape as readonly [number, number, number];
+  const [toHeight, toWidth, outputs] = step.shapes.get(layer.name)! as readonly [number, number, number];
+  return {
+    ...windowOf(layer, x.shape, x.pad),
+    groups: layer.kind === 'depthwiseConv2d' ? inputs : (layer.groups ?? 1),
+    inputs,
+    outputs,
+    from: [height, width],
+    to: [toHeight, toWidth],
+  };
+}
+
+/** Rows and columns at the bottom and right that no window reached: dy's transposed convolution would leave them out. */
+function outputPadding({ kernel, strides, dilations, pads, from, to }: Sizes): readonly number[] {
+  return [0, 1].map((axis) => {
+    const reached = (to[axis]! - 1) * strides[axis]! + (kernel[axis]! - 1) * dilations[axis]! + 1;
+    return from[axis]! + pads[axis]! + pads[axis + 2]! - reached;
+  });
+}
+
+/** `[O,I/groups,kh,kw]`: the sum over the batch and all places of dy times the x that each tap of the kernel saw there. */
+function weightGradient(x: string, dy: string, sizes: Sizes, step: Step): string {
+  // A product of matrices for each tap is what devices are fastest at; with a few channels a group there is no product to speak of.
+  const isWide = sizes.groups === 1 && sizes.inputs > 4;
+  return isWide ? byMatMul(x, dy, sizes, step) : byConvolution(x, dy, sizes, step);
+}
+
+function byMatMul(x: string, dy: string, sizes: Sizes, step: Step): string {
+  const e = step.emitter;
+  const { kernel, strides, dilations, pads, inputs, outputs, to } = sizes;
+  const places = step.batch * to[0] * to[1];
+  const isPadded = pads.some((pad) => pad > 0);
+  const [top, left, bottom, right] = pads;
+  const padded = isPadded ? e.emit('Pad', [x, e.int64s([0, 0, top, left, 0, 0, bottom, right])]) : x;
+  const xLast = e.transpose(padded, [0, 2, 3, 1]);
+  const dyFirst = e.reshape(e.transpose(dy, [1, 0, 2, 3]), [outputs, places]);
+  const taps: string[] = [];
+  for (let row = 0; row < kernel[0]; row++) {
+    for (let column = 0; column < kernel[1]; column++) {
+      const start = [row * dilations[0], column * dilations[1]];
+      const end = start.map((from, axis) => from + (to[axis]! - 1) * strides[axis]! + 1);
+      const seen = e.emit('Slice', [
+        xLast,
+        e.int64s(start),
+        e.int64s(end),
+        e.int64s([1, 2]),
+        e.int64s(strides),
+      ]);
+      taps.push(e.emit('MatMul', [dyFirst, e.reshape(seen, [places, inputs])]));
+    }
+  }
+  const stacked = taps.length === 1 ? taps[0]! : e.emit('Concat', taps, { axis: 0 });
+  return e.transpose(e.reshape(stacked, [...kernel, outputs, inputs]), [2, 3, 0, 1]);
+}
+
+/**
+ * A convolution whose kernel is dy and whose input channels are the batch: strides and dilations change places.
+ * x [N,G·I,H,W] -> [I,G·N,H,W], dy [N,O,h,w] -> [O,N,h,w], result [I,O,kh,kw] and a remainder that no tap is for.
+ */
+function byConvolution(x: string, dy: string, sizes: Sizes, step: Step): string {
+  const e = step.emitter;
+  const { kernel, strides, dilations, pads, groups, inputs, from, to } = sizes;
+  const each = inputs / groups;
+  const split: Shape = [step.batch, groups, each, ...from];
+  const xSwapped = e.reshape(e.transpose(e.reshape(x, split), [2, 1, 0, 3, 4]), [
+    each,
+    groups * step.batch,
+    ...from,
+  ]);
+  const dySwapped = e.transpose(dy, [1, 0, 2, 3]);
+  const all = e.emit('Conv', [xSwapped, dySwapped], {
+    kernel_shape: to,
+    strides: dilations,
+    dilations: strides,
+    pads,
+    group: groups,
+  });
+  const taps = e.emit('Slice', [all, e.int64s([0, 0]), e.int64s(kernel), e.int64s([2, 3])]);
+  return e.transpose(taps, [1, 0, 2, 3]);
+}

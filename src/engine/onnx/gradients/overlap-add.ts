@@ -1,0 +1,82 @@
+// overlap-add.ts: what the taps of a sliding window hold goes back to the places that they saw, and adds up there: the transpose of
+// cutting windows out. In phases: with stride s, places of one remainder modulo s are one coarse picture.
+
+import type { Step, Value } from '../step.ts';
+import type { Window } from '../windows.ts';
+
+interface Geometry {
+  readonly window: Window;
+  /** What the windows slid over, and what came out. */
+  readonly from: Value;
+  readonly to: Value;
+}
+
+/**
+ * @param taps by row and column of the window, each `[N,C,h,w]`
+ * @returns `[N,C,H,W]`
+ */
+export function overlapAdd(
+  taps: readonly (readonly string[])[],
+  { window, from, to }: Geometry,
+  step: Step,
+): string {
+  const e = step.emitter;
+  const { strides, kernel, pads } = window;
+  const [batch, channels, height, width] = step.tensorShape(from) as readonly [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const reach = [0, 1].map((axis) => Math.ceil(kernel[axis]! / strides[axis]!) - 1);
+  // A coarse picture holds every place of its phase that a window reaches.
+  const coarse = [to.shape[0]! + reach[0]!, to.shape[1]! + reach[1]!];
+  const phases: string[] = [];
+  for (let row = 0; row < strides[0]; row++) {
+    for (let column = 0; column < strides[1]; column++) {
+      const shifted: string[] = [];
+      for (let i = 0; row + i * strides[0] < kernel[0]; i++) {
+        for (let j = 0; column + j * strides[1] < kernel[1]; j++) {
+          const tap = taps[row + i * strides[0]]![column + j * strides[1]]!;
+          const around = [0, 0, i, j, 0, 0, reach[0]! - i, reach[1]! - j];
+          shifted.push(around.every((n) => n === 0) ? tap : e.emit('Pad', [tap, e.int64s(around)]));
+        }
+      }
+      phases.push(
+        shifted.length > 0
+          ? shifted.reduce((a, b) => e.add(a, b))
+          : e.emit('Expand', [e.scalar(0), e.int64s([batch, channels, ...coarse])]),
+      );
+    }
+  }
+  // [s·s, N, C, h, w] -> [N, C, h, s, w, s] -> the fine picture, with the padding still around it
+  const fine = [coarse[0]! * strides[0], coarse[1]! * strides[1]];
+  let all = phases[0]!;
+  if (phases.length > 1) {
+    const stacked = e.emit('Concat', phases, { axis: 0 });
+    const split = e.reshape(stacked, [strides[0], strides[1], batch, channels, coarse[0]!, coarse[1]!]);
+    all = e.reshape(e.transpose(split, [2, 3, 4, 0, 5, 1]), [batch, channels, ...fine]);
+  }
+  return cut(all, { size: [height, width], fine, top: pads[0], left: pads[1] }, step);
+}
+
+interface Cut {
+  readonly size: readonly [number, number];
+  readonly fine: readonly number[];
+  readonly top: number;
+  readonly left: number;
+}
+
+/** Leaves the padding out, and adds zeros at the bottom and right where no window reached. */
+function cut(all: string, { size, fine, top, left }: Cut, step: Step): string {
+  const e = step.emitter;
+  const missing = [Math.max(0, top + size[0] - fine[0]!), Math.max(0, left + size[1] - fine[1]!)];
+  const whole = missing.some((n) => n > 0)
+    ? e.emit('Pad', [all, e.int64s([0, 0, 0, 0, 0, 0, ...missing])])
+    : all;
+  if (top === 0 && left === 0 && size[0] === fine[0]! + missing[0]! && size[1] === fine[1]! + missing[1]!) {
+    return whole;
+  }
+  const bounds = [[top, left], [top + size[0], left + size[1]], [2, 3]].map((bound) => e.int64s(bound)); // prettier-ignore
+  return e.emit('Slice', [whole, ...bounds]);
+}

@@ -1,0 +1,135 @@
+// pooling.ts: a maximum sends its gradient to the first place that has it, as PyTorch does; a mean shares it out.
+
+import type { LayerOf } from '../../../graph/layers.ts';
+import { FLOAT, type Rule, type Step, type Value } from '../step.ts';
+import { windowAttributes, windowOf, type Window } from '../windows.ts';
+import { isPositive } from './activation.ts';
+import { overlapAdd } from './overlap-add.ts';
+
+/** Below every number that a network makes, and its distance to them still a float. */
+const LOWEST = -1e38;
+
+/**
+ * The gradient falls through the taps of the window in order: where a tap's x is the maximum the tap keeps it, elsewhere it falls on
+ * to the next. No indices are needed, which some devices do not give, and of equal maxima the first one gets everything.
+ */
+export const maxPooling: Rule<LayerOf<'maxPooling2d'>> = (layer, [x], step) => {
+  const e = step.emitter;
+  const window = windowOf(layer, x.shape, x.pad);
+  const { dilations: _, ...attributes } = windowAttributes(window);
+  const output: Value = {
+    tensor: e.emit('MaxPool', [x.tensor], attributes),
+    shape: step.shapes.get(layer.name)!,
+  };
+  return {
+    output,
+    backward: (gradient) => {
+      const padded = padWith(x.tensor, LOWEST, window, step);
+      let falling = gradient.tensor;
+      const taps = eachTap(window, (row, column) => {
+        const below = e.sub(output.tensor, seenBy(padded, [row, column], window, output, step));
+        const onward = e.mul(falling, isPositive(step, below));
+        const kept = e.sub(falling, onward);
+        falling = onward;
+        return kept;
+      });
+      return [{ shape: x.shape, tensor: overlapAdd(taps, { window, from: x, to: output }, step) }];
+    },
+  };
+};
+
+/** Padding is not counted: a window at the border has fewer places to share among. */
+export const averagePooling: Rule<LayerOf<'averagePooling2d'>> = (layer, [x], step) => {
+  const e = step.emitter;
+  const window = windowOf(layer, x.shape, x.pad);
+  const { dilations: _, ...attributes } = windowAttributes(window);
+  const output: Value = {
+    tensor: e.emit('AveragePool', [x.tensor], attributes),
+    shape: step.shapes.get(layer.name)!,
+  };
+  return {
+    output,
+    backward: (gradient) => {
+      const share = e.mul(gradient.tensor, e.floats([1, 1, ...to2d(output)], sharesOf(window, x, output)));
+      const taps = eachTap(window, () => share);
+      return [{ shape: x.shape, tensor: overlapAdd(taps, { window, from: x, to: output }, step) }];
+    },
+  };
+};
+
+export const globalAveragePooling: Rule<LayerOf<'globalAveragePooling2d'>> = (_layer, [x], step) => {
+  const e = step.emitter;
+  const [height, width, channels] = x.shape as readonly [number, number, number];
+  const pooled = e.emit('GlobalAveragePool', [x.tensor]);
+  return {
+    output: { tensor: e.reshape(pooled, [step.batch, channels]), shape: [channels] },
+    backward: (gradient) => {
+      const share = e.reshape(e.scale(gradient.tensor, 1 / (height * width)), [step.batch, channels, 1, 1]);
+      return [{ ...x, tensor: e.emit('Expand', [share, e.int64s(step.tensorShape(x))]) }];
+    },
+  };
+};
+
+export const globalMaxPooling: Rule<LayerOf<'globalMaxPooling2d'>> = (_layer, [x], step) => {
+  const e = step.emitter;
+  const [height, width, channels] = x.shape as readonly [number, number, number];
+  const flat = e.reshape(x.tensor, [step.batch, channels, height * width]);
+  const pooled = e.emit('ReduceMax', [flat], { axes: [2], keepdims: 0 });
+  return {
+    output: { tensor: pooled, shape: [channels] },
+    backward: (gradient) => {
+      const first = e.emit('Cast', [e.emit('ArgMax', [flat], { axis: 2, keepdims: 1 })], { to: FLOAT });
+      const places = e.floats(
+        [1, 1, height * width],
+        Array.from({ length: height * width }, (_, i) => i),
+      );
+      // 1 at the first maximum: one minus the distance in places, cut off at zero
+      const isFirst = e.emit('Relu', [e.sub(e.scalar(1), e.emit('Abs', [e.sub(places, first)]))]);
+      const spread = e.mul(isFirst, e.reshape(gradient.tensor, [step.batch, channels, 1]));
+      return [{ ...x, tensor: e.reshape(spread, step.tensorShape(x)) }];
+    },
+  };
+};
+
+const to2d = ({ shape }: Value) => [shape[0]!, shape[1]!] as const;
+
+/** What `make` gives for each tap of the window, by row and column. */
+function eachTap(
+  { kernel }: Window,
+  make: (row: number, column: number) => string,
+): readonly (readonly string[])[] {
+  return Array.from({ length: kernel[0] }, (_, row) =>
+    Array.from({ length: kernel[1] }, (_, column) => make(row, column)),
+  );
+}
+
+function padWith(x: string, value: number, { pads }: Window, step: Step): string {
+  if (pads.every((pad) => pad === 0)) return x;
+  const [top, left, bottom, right] = pads;
+  const sizes = step.emitter.int64s([0, 0, top, left, 0, 0, bottom, right]);
+  return step.emitter.emit('Pad', [x, sizes, step.emitter.scalar(value)]);
+}
+
+/** The x that one tap of the window sees at every place. */
+function seenBy(
+  padded: string,
+  tap: readonly [number, number],
+  { strides }: Window,
+  output: Value,
+  step: Step,
+): string {
+  const e = step.emitter;
+  const end = tap.map((start, axis) => start + (to2d(output)[axis]! - 1) * strides[axis]! + 1);
+  return e.emit('Slice', [padded, e.int64s(tap), e.int64s(end), e.int64s([2, 3]), e.int64s(strides)]);
+}
+
+/** 1 / count for every place of the output, `[h,w]`. */
+function sharesOf({ kernel, strides, pads }: Window, x: Value, output: Value): readonly number[] {
+  const counts = [0, 1].map((axis) =>
+    Array.from({ length: to2d(output)[axis]! }, (_, place) => {
+      const start = place * strides[axis]! - pads[axis]!;
+      return Math.min(start + kernel[axis]!, to2d(x)[axis]!) - Math.max(start, 0);
+    }),
+  );
+  return counts[0]!.flatMap((rows) => counts[1]!.map((columns) => 1 / (rows * columns)));
+}

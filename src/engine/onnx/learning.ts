@@ -1,0 +1,30 @@
+// learning.ts: which part of a graph a training step is about.
+
+import type { Graph, Layer } from '../../graph/layers.ts';
+import { AppError } from '../../util/errors.ts';
+import type { TrainSpec } from '../training.ts';
+
+/** A graph that ends in a softmax is trained on what that takes: the loss has a softmax of its own. */
+export function trainedGraph(graph: Graph, { loss }: TrainSpec): Graph {
+  const last = graph.layers.find((layer) => layer.name === graph.output);
+  if (loss.kind !== 'cross-entropy' || last?.kind !== 'activation' || last.activation !== 'softmax')
+    return graph;
+  return { ...graph, layers: graph.layers.filter((layer) => layer !== last), output: last.inputs[0] };
+}
+
+/**
+ * The layers that learn: the one named, or the first of the module that is named, and all behind it in the graph's order.
+ * @throws AppError USAGE when there is no such layer
+ */
+export function learningLayers(graph: Graph, trainFrom: string | undefined): readonly Layer[] {
+  if (trainFrom === undefined) return graph.layers.filter((layer) => layer.kind !== 'input');
+  const first = graph.layers.findIndex(({ name }) => name === trainFrom || name.startsWith(`${trainFrom}.`));
+  if (first < 1) {
+    const modules = new Set(graph.layers.slice(1).map(({ name }) => name.split('.')[0]!));
+    throw new AppError(
+      'USAGE',
+      `${graph.name} has no layer or module '${trainFrom}' to train from; it has ${[...modules].join(', ')}`,
+    );
+  }
+  return graph.layers.slice(first);
+}

@@ -1,0 +1,228 @@
+// lower-training.ts: a graph, a loss and an optimizer -> one ONNX model of a whole training step: forward, loss, backward, update.
+// Layers that do not learn run as at inference, in front. Sizes are fixed: a step of another size is another model.
+
+import type { Layer } from '../../graph/layers.ts';
+import { inferShapes, weightShapes, type Shapes } from '../../graph/shapes.ts';
+import { AppError } from '../../util/errors.ts';
+import type { Shape } from '../../util/shape.ts';
+import type { EngineModel } from '../engine.ts';
+import type { TrainSpec } from '../training.ts';
+import { Emitter } from './emitter.ts';
+import { ruleFor } from './gradients/rules.ts';
+import { learningLayers, trainedGraph } from './learning.ts';
+import { emitLoss, TARGET_INPUTS } from './losses.ts';
+import { InferenceLowering } from './lower-inference.ts';
+import { emitClipping, emitUpdate, scalarsFor, slotsOf } from './optimizers.ts';
+import { encodeModel, type ValueInfo } from './proto.ts';
+import { Step, type Lowered, type Value } from './step.ts';
+import { variablesOf, type Variable } from './variables.ts';
+
+/** With gradients accumulated, a step either adds to them (`gather`), or adds to them and uses them (`finish`). */
+export type Phase = 'whole' | 'gather' | 'finish';
+
+export interface LoweredStep {
+  readonly model: Uint8Array;
+  /** The bytes behind the model's external initializers: weights that do not learn. */
+  readonly constants: Uint8Array;
+  readonly masks: Step['masks'];
+  /** Tensors that come in under their name and go out under `newName`, in one shape. */
+  readonly moved: readonly string[];
+}
+
+/** Names of the step's outputs. The first is an empty sequence: see `runInPlace`. */
+export const FINISHED = 'finished';
+export const LOSS = 'loss';
+export const LOGITS = 'logits';
+export const GRADIENT_NORM = 'gradient-norm';
+export const newName = (name: string): string => `${name}/new`;
+export const slotName = (variable: string, slot: string): string => `${variable}:${slot}`;
+export const PENDING = 'gradient';
+
+/** @throws AppError MODEL_UNSUPPORTED for a layer without a gradient */
+export function lowerTraining(
+  model: EngineModel,
+  spec: TrainSpec,
+  { batch, phase }: { readonly batch: number; readonly phase: Phase },
+): LoweredStep {
+  const graph = trainedGraph(model.graph, spec);
+  const shapes = inferShapes(graph, spec.size && [...spec.size, 3]);
+  const emitter = new Emitter();
+  const step = new Step({ emitter, graph, shapes, batch, batchNorm: spec.batchNorm ?? 'train' });
+  const learning = learningLayers(graph, spec.trainFrom);
+
+  const { values, packed } = emitFront({ ...model, graph }, learning, spec, emitter, shapes);
+  const forward = new Map<string, Lowered>();
+  for (const layer of learning) {
+    const inputs = layer.inputs.map((name) => values.get(name)!) as [Value, ...Value[]];
+    const lowered = ruleFor(layer)(layer, inputs, step);
+    forward.set(layer.name, lowered);
+    values.set(layer.name, lowered.output);
+  }
+  const output = values.get(graph.output)!;
+  if (output.shape.length !== 1) {
+    throw new AppError(
+      'MODEL_UNSUPPORTED',
+      `${graph.name} puts out pictures; a classifier puts out a vector`,
+    );
+  }
+  emitter.emit('Identity', [output.tensor], undefined, { name: LOGITS });
+  const { loss, gradient } = emitLoss(emitter, spec.loss.kind, LOGITS);
+  emitter.emit('Identity', [loss], undefined, { name: LOSS });
+  emitter.emit('SequenceEmpty', [], undefined, { name: FINISHED });
+  emitBackward(learning, forward, { ...output, tensor: gradient }, step);
+
+  const variables = variablesOf(graph, spec, shapes);
+  const { moved, extra } = emitMoves(variables, spec, phase, step);
+  const inputs: readonly ValueInfo[] = [
+    inputInfo(shapes.get(graph.input)!, batch),
+    ...TARGET_INPUTS[spec.loss.kind].map((name) => float(name, [batch, output.shape[0]!])),
+    ...(phase === 'gather' ? [] : rateInputs(spec)),
+    ...step.masks.map(({ name, shape }) => float(name, shape)),
+    ...moved.inputs,
+  ];
+  const used = new Set(emitter.nodes.flatMap((node) => node.inputs));
+  return {
+    model: encodeModel({
+      name: graph.name,
+      nodes: emitter.nodes,
+      initializers: [...packed.initializers, ...emitter.constants],
+      inputs: inputs.filter(({ name }) => used.has(name)),
+      outputs: [
+        { name: FINISHED, type: 'float32' },
+        float(LOSS, []),
+        float(LOGITS, [batch, output.shape[0]!]),
+        ...extra,
+        ...moved.outputs,
+      ],
+    }),
+    constants: packed.bytes,
+    masks: step.masks,
+    moved: moved.names,
+  };
+}
+
+/** What does not learn, as at inference. Its outputs, by layer, are what the learning layers begin with. */
+function emitFront(
+  model: EngineModel,
+  learning: readonly Layer[],
+  spec: TrainSpec,
+  emitter: Emitter,
+  shapes: Shapes,
+) {
+  const names = new Set(learning.map((layer) => layer.name));
+  const border = new Set(learning.flatMap((layer) => layer.inputs).filter((name) => !names.has(name)));
+  const front = new InferenceLowering(
+    model,
+    { outputs: [...border], ...(spec.size && { size: spec.size }) },
+    emitter,
+  );
+  front.emit();
+  const values = new Map<string, Value>(
+    [...border].map((name) => [name, { tensor: front.tensorOf(name), shape: shapes.get(name)! }]),
+  );
+  return { values, packed: front.packed };
+}
+
+/** From the output back: each layer's gradient is the sum over the layers that take it. */
+function emitBackward(
+  learning: readonly Layer[],
+  forward: ReadonlyMap<string, Lowered>,
+  gradient: Value,
+  step: Step,
+): void {
+  const gradients = new Map<string, Value>([[step.graph.output, gradient]]);
+  const flows = flowing(learning);
+  for (const layer of learning.toReversed()) {
+    const ofOutput = gradients.get(layer.name);
+    if (!ofOutput) continue; // a branch that nobody takes
+    gradients.delete(layer.name);
+    const wanted = layer.inputs.map((name) => flows.has(name));
+    const ofInputs = forward.get(layer.name)!.backward(ofOutput, wanted);
+    layer.inputs.forEach((name, i) => {
+      const own = ofInputs[i];
+      if (!own || !wanted[i]) return;
+      const known = gradients.get(name);
+      gradients.set(name, known ? step.sum(known, own) : own);
+    });
+  }
+}
+
+/** Layers that a gradient goes to: those with weights, and those behind them. */
+function flowing(learning: readonly Layer[]): ReadonlySet<string> {
+  const flows = new Set<string>();
+  for (const layer of learning) {
+    const hasWeights = weightShapes(layer, [1]).length > 0;
+    if (hasWeights || layer.inputs.some((name) => flows.has(name))) flows.add(layer.name);
+  }
+  return flows;
+}
+
+/** Updates of weights, optimizer state and running statistics, or additions to pending gradients. */
+function emitMoves(variables: readonly Variable[], spec: TrainSpec, phase: Phase, step: Step) {
+  const { emitter: e } = step;
+  const inputs: ValueInfo[] = [];
+  const outputs: ValueInfo[] = [];
+  const names: string[] = [];
+  const extra: ValueInfo[] = [];
+  const move = (name: string, tensor: string, shape: Shape) => {
+    e.emit('Identity', [tensor], undefined, { name: newName(name) });
+    outputs.push(float(newName(name), shape));
+    names.push(name);
+  };
+  let gradients = new Map(step.gradients);
+  for (const { name, kind, stored } of variables) {
+    inputs.push(float(name, stored.shape));
+    if (kind === 'statistic') {
+      const tensor = step.statistics.get(name);
+      if (tensor !== undefined) move(name, tensor, stored.shape);
+      continue;
+    }
+    if (phase === 'whole') continue;
+    const pending = slotName(name, PENDING);
+    inputs.push(float(pending, stored.shape));
+    const total = e.add(pending, gradients.get(name)!);
+    if (phase === 'gather') move(pending, total, stored.shape);
+    else gradients.set(name, total);
+  }
+  if (phase === 'gather') return { moved: { inputs, outputs, names }, extra };
+
+  if (spec.clipNorm !== undefined) {
+    const clipped = emitClipping(e, gradients, spec.clipNorm);
+    e.emit('Identity', [clipped.norm], undefined, { name: GRADIENT_NORM });
+    extra.push(float(GRADIENT_NORM, []));
+    gradients = clipped.gradients;
+  }
+  const slots = slotsOf(spec.optimizer);
+  for (const { name, kind, role, group, stored } of variables) {
+    const gradient = gradients.get(name);
+    if (kind !== 'weight' || gradient === undefined) continue;
+    const slotNames = slots.map((slot) => slotName(name, slot));
+    inputs.push(...slotNames.map((slot) => float(slot, stored.shape)));
+    const decays = spec.optimizer.decays !== 'kernels' || role === 'kernel' || role === 'depthwise_kernel';
+    const updated = emitUpdate(e, spec.optimizer, {
+      weight: name,
+      gradient,
+      slots: slotNames,
+      group,
+      decays,
+    });
+    move(name, updated.weight, stored.shape);
+    slotNames.forEach((slot, i) => move(slot, updated.slots[i]!, stored.shape));
+  }
+  return { moved: { inputs, outputs, names }, extra };
+}
+
+function rateInputs(spec: TrainSpec): readonly ValueInfo[] {
+  const rates = Array.from({ length: 1 + (spec.groups?.length ?? 0) }, () => 0);
+  return [...scalarsFor(spec.optimizer, rates, 1).keys()].map((name) => float(name, []));
+}
+
+function inputInfo(shape: Shape, batch: number): ValueInfo {
+  return shape.length === 1
+    ? float('features', [batch, ...shape])
+    : { name: 'pixels', type: 'uint8', shape: [batch, ...shape] };
+}
+
+function float(name: string, shape: Shape): ValueInfo {
+  return { name, type: 'float32', shape };
+}

@@ -1,0 +1,116 @@
+// optimizers.ts: how a gradient moves a weight, as onnx operators. Rates, and what depends on the number of steps, are inputs.
+// Sources: PyTorch's documentation of SGD, Adam and AdamW; Kingma and Ba, Adam, 2015; Loshchilov and Hutter, AdamW, 2019.
+
+import type { Optimizer } from '../training.ts';
+import type { Emitter } from './emitter.ts';
+
+/** What an optimizer remembers of each weight, from zeros. */
+export const SLOTS = {
+  sgd: ['momentum'],
+  adam: ['mean', 'square'],
+  adamw: ['mean', 'square'],
+} as const satisfies Record<Optimizer['kind'], readonly string[]>;
+
+export function slotsOf(optimizer: Optimizer): readonly string[] {
+  return optimizer.kind === 'sgd' && !optimizer.momentum ? [] : SLOTS[optimizer.kind];
+}
+
+const DEFAULT_BETAS = [0.9, 0.999] as const;
+const DEFAULT_EPSILON = 1e-8;
+
+/** Scalar inputs of a step. */
+export const rateName = (group: number): string => `rate/${group}`;
+const stepSizeName = (group: number): string => `rate/${group}/corrected`;
+const ROOT_CORRECTION = 'rate/root-correction';
+
+/**
+ * The scalars that the optimizer takes at an update: learning rates, and Adam's corrections for moments that began at zero.
+ * @param update counts from 1
+ */
+export function scalarsFor(
+  optimizer: Optimizer,
+  rates: readonly number[],
+  update: number,
+): ReadonlyMap<string, number> {
+  const plain = rates.map((rate, group) => [rateName(group), rate] as const);
+  if (optimizer.kind === 'sgd') return new Map(plain);
+  const [beta1, beta2] = optimizer.betas ?? DEFAULT_BETAS;
+  const corrected = rates.map((rate, group) => [stepSizeName(group), rate / (1 - beta1 ** update)] as const);
+  const decays = optimizer.kind === 'adamw' && optimizer.weightDecay ? plain : [];
+  return new Map([...decays, ...corrected, [ROOT_CORRECTION, 1 / Math.sqrt(1 - beta2 ** update)]]);
+}
+
+interface Update {
+  readonly weight: string;
+  readonly gradient: string;
+  /** In the order of `slotsOf`. */
+  readonly slots: readonly string[];
+  readonly group: number;
+  /** Whether weight decay touches this weight. */
+  readonly decays: boolean;
+}
+
+interface Updated {
+  readonly weight: string;
+  readonly slots: readonly string[];
+}
+
+export function emitUpdate(e: Emitter, optimizer: Optimizer, update: Update): Updated {
+  const decay = update.decays ? (optimizer.weightDecay ?? 0) : 0;
+  return optimizer.kind === 'sgd'
+    ? emitSgd(e, optimizer, update, decay)
+    : emitAdam(e, optimizer, update, decay);
+}
+
+/** v = momentum v + g, w = w - rate v; Nesterov: w = w - rate (g + momentum v). */
+function emitSgd(
+  e: Emitter,
+  { momentum = 0, nesterov = false }: Extract<Optimizer, { kind: 'sgd' }>,
+  { weight, gradient, slots: [velocity], group }: Update,
+  decay: number,
+): Updated {
+  const g = decay ? e.add(gradient, e.scale(weight, decay)) : gradient;
+  const rate = rateName(group);
+  if (velocity === undefined) return { weight: e.sub(weight, e.mul(g, rate)), slots: [] };
+  const moved = e.add(e.scale(velocity, momentum), g);
+  const direction = nesterov ? e.add(g, e.scale(moved, momentum)) : moved;
+  return { weight: e.sub(weight, e.mul(direction, rate)), slots: [moved] };
+}
+
+/** w = w - rate / (1 - β₁ᵗ) m / (√v / √(1 - β₂ᵗ) + ε), m and v being the moving means of g and g². */
+function emitAdam(
+  e: Emitter,
+  { kind, betas = DEFAULT_BETAS, epsilon = DEFAULT_EPSILON }: Extract<Optimizer, { kind: 'adam' | 'adamw' }>,
+  { weight, gradient, slots, group }: Update,
+  decay: number,
+): Updated {
+  const [mean, square] = slots as readonly [string, string];
+  const blend = (old: string, beta: number, fresh: string) =>
+    e.add(e.scale(old, beta), e.scale(fresh, 1 - beta));
+  const g = kind === 'adam' && decay ? e.add(gradient, e.scale(weight, decay)) : gradient;
+  const newMean = blend(mean, betas[0], g);
+  const newSquare = blend(square, betas[1], e.mul(g, g));
+  const root = e.mul(e.emit('Sqrt', [newSquare]), ROOT_CORRECTION);
+  const direction = e.div(newMean, e.add(root, e.scalar(epsilon)));
+  const shrunk =
+    kind === 'adamw' && decay ? e.sub(weight, e.mul(weight, e.scale(rateName(group), decay))) : weight;
+  return {
+    weight: e.sub(shrunk, e.mul(direction, stepSizeName(group))),
+    slots: [newMean, newSquare],
+  };
+}
+
+/**
+ * Scales gradients down to a global L2 norm, as PyTorch's `clip_grad_norm_` does.
+ * @returns the norm before, and the gradients after
+ */
+export function emitClipping(e: Emitter, gradients: ReadonlyMap<string, string>, limit: number) {
+  const squares = [...gradients.values()].map((g) => e.emit('ReduceSumSquare', [g], { keepdims: 0 }));
+  const norm = e.emit('Sqrt', [squares.reduce((a, b) => e.add(a, b))]);
+  const wanted = e.div(e.scalar(limit), e.add(norm, e.scalar(1e-6)));
+  const factor = e.emit('Min', [wanted, e.scalar(1)]);
+  return {
+    norm,
+    gradients: new Map([...gradients].map(([name, g]) => [name, e.mul(g, factor)])),
+  };
+}

@@ -1,0 +1,137 @@
+// step.ts: what a gradient rule sees of the training step that is being written: values with their layout, the weights of its
+// layer, and where gradients and new statistics go. Knows no layer.
+
+import type { Graph, Layer, Padding2d, WeightRole } from '../../graph/layers.ts';
+import { weightName } from '../../graph/layers.ts';
+import type { Shapes } from '../../graph/shapes.ts';
+import { elementCount, type Shape } from '../../util/shape.ts';
+import type { Emitter } from './emitter.ts';
+
+/**
+ * A layer's output, or the gradient of one. Sizes of a step are known, the batch's too.
+ * Pictures are NCHW; blocked ones hold the same numbers as `[N,C/B,H,W,B]` under the same NCHW shape. All else is as in the graph.
+ */
+export interface Value {
+  readonly tensor: string;
+  /** Of the layer, without the batch: `[H,W,C]` of a picture. */
+  readonly shape: Shape;
+  readonly blocked?: boolean;
+  /** Zeros that nobody has added yet: the windows behind do. */
+  readonly pad?: Padding2d;
+}
+
+/** What a layer became: its output, and how the gradient of that becomes the gradients of its inputs. */
+export interface Lowered {
+  readonly output: Value;
+  /**
+   * Also hands the gradients of the layer's weights to the step.
+   * @param wanted which inputs need a gradient
+   */
+  readonly backward: (gradient: Value, wanted: readonly boolean[]) => readonly (Value | undefined)[];
+}
+
+export type Rule<L extends Layer> = (layer: L, inputs: readonly [Value, ...Value[]], step: Step) => Lowered;
+
+/** onnx's type number of float32, as Cast takes it. */
+export const FLOAT = 1;
+
+interface StepOptions {
+  readonly emitter: Emitter;
+  readonly graph: Graph;
+  /** Of every layer, without the batch. */
+  readonly shapes: Shapes;
+  readonly batch: number;
+  readonly batchNorm: 'train' | 'frozen';
+}
+
+export class Step {
+  /** Gradients of weights, and the new values of running statistics, by variable. */
+  readonly gradients = new Map<string, string>();
+  readonly statistics = new Map<string, string>();
+  /** Masks that dropout takes as inputs: factors of this shape, 0 or 1 / (1 - rate). */
+  readonly masks: { readonly name: string; readonly shape: Shape; readonly rate: number }[] = [];
+
+  readonly emitter: Emitter;
+  readonly graph: Graph;
+  readonly shapes: Shapes;
+  readonly batch: number;
+  readonly batchNorm: 'train' | 'frozen';
+
+  constructor({ emitter, graph, shapes, batch, batchNorm }: StepOptions) {
+    this.emitter = emitter;
+    this.graph = graph;
+    this.shapes = shapes;
+    this.batch = batch;
+    this.batchNorm = batchNorm;
+  }
+
+  /** The input that carries a layer's weight. Kernels of convolutions are OIHW, all others as the graph has them. */
+  weight(layer: Layer, role: WeightRole): string {
+    return weightName(layer.name, role);
+  }
+
+  setGradient(layer: Layer, role: WeightRole, tensor: string): void {
+    this.gradients.set(weightName(layer.name, role), tensor);
+  }
+
+  setStatistic(layer: Layer, role: WeightRole, tensor: string): void {
+    this.statistics.set(weightName(layer.name, role), tensor);
+  }
+
+  mask(layer: Layer, shape: Shape, rate: number): string {
+    const name = `${layer.name}/mask`;
+    this.masks.push({ name, shape, rate });
+    return name;
+  }
+
+  /** The tensor's shape, with the batch. */
+  tensorShape({ shape }: Value): Shape {
+    if (shape.length !== 3) return [this.batch, ...shape];
+    const [height, width, channels] = shape as readonly [number, number, number];
+    return [this.batch, channels, height, width];
+  }
+
+  /** The axis of channels in the tensor. */
+  channelAxis({ shape }: Value): number {
+    return shape.length === 3 ? 1 : shape.length;
+  }
+
+  /** All other axes, the batch's among them. */
+  otherAxes(value: Value): readonly number[] {
+    const channelAxis = this.channelAxis(value);
+    return this.tensorShape(value).flatMap((_, axis) => (axis === channelAxis ? [] : [axis]));
+  }
+
+  /** Two gradients of one value, added. */
+  sum(a: Value, b: Value): Value {
+    return { ...a, tensor: this.emitter.add(a.tensor, b.tensor) };
+  }
+
+  /** `[C]` numbers in a shape that broadcasts over the value. */
+  perChannel(tensor: string, value: Value): string {
+    const shape = this.tensorShape(value).map((size, axis) => (axis === this.channelAxis(value) ? size : 1));
+    return this.emitter.reshape(tensor, shape);
+  }
+
+  /** How many numbers of a batch share a channel. */
+  countPerChannel(value: Value): number {
+    return elementCount(this.tensorShape(value)) / value.shape.at(-1)!;
+  }
+
+  /** `[N,H,W,C]` of a picture; all else as it is. */
+  channelsLast(value: Value): string {
+    return value.shape.length === 3 ? this.emitter.transpose(value.tensor, [0, 2, 3, 1]) : value.tensor;
+  }
+
+  /** A value from what the graph would have: `[N,H,W,C]` of a picture. */
+  fromChannelsLast(tensor: string, shape: Shape): Value {
+    return { tensor: shape.length === 3 ? this.emitter.transpose(tensor, [0, 3, 1, 2]) : tensor, shape };
+  }
+
+  /** Sums a gradient over what a smaller input was broadcast along. */
+  sumTo(gradient: string, from: Value, to: Value): string {
+    const [wide, narrow] = [this.tensorShape(from), this.tensorShape(to)];
+    const axes = wide.flatMap((size, axis) => (narrow[axis] === 1 && size > 1 ? [axis] : []));
+    return axes.length === 0 ? gradient : this.emitter.reduceSum(gradient, axes, true);
+  }
+}

@@ -1,0 +1,81 @@
+// windows.ts: where a window (of a convolution or a pooling) meets the border, in onnx's terms, and which windows add the zeros
+// of the padding layer before them themselves. Both lowerings ask here.
+
+import type { Graph, Layer, LayerOf, Padding2d } from '../../graph/layers.ts';
+import { samePadding } from '../../graph/shapes.ts';
+import type { Shape } from '../../util/shape.ts';
+
+export type Convolution = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
+export type Pooling = LayerOf<'maxPooling2d'> | LayerOf<'averagePooling2d'>;
+
+/** onnx's order. */
+export type Pads = readonly [top: number, left: number, bottom: number, right: number];
+
+/** What a sliding window does, in onnx's terms. */
+export interface Window {
+  readonly kernel: readonly [height: number, width: number];
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  readonly pads: Pads;
+}
+
+/**
+ * @param input `[H,W,C]` of the layer's input, without `pad`
+ * @param pad zeros of a padding layer before it, which the window adds itself
+ */
+export function windowOf(
+  layer: Convolution | Pooling,
+  [height, width]: Shape,
+  pad: Padding2d | undefined,
+): Window {
+  const isPooling = layer.kind === 'maxPooling2d' || layer.kind === 'averagePooling2d';
+  const kernel = isPooling ? layer.poolSize : layer.kernelSize;
+  const dilations = isPooling ? ([1, 1] as const) : layer.dilation;
+  const { strides } = layer;
+  if (layer.padding === 'valid') {
+    const pads: Pads = pad ? [pad.top, pad.left, pad.bottom, pad.right] : [0, 0, 0, 0];
+    return { kernel, strides, dilations, pads };
+  }
+  const [top, bottom] = samePadding(height!, kernel[0], strides[0], dilations[0]);
+  const [left, right] = samePadding(width!, kernel[1], strides[1], dilations[1]);
+  return { kernel, strides, dilations, pads: [top, left, bottom, right] };
+}
+
+/** As the attributes of an onnx operator. */
+export function windowAttributes({ kernel, strides, dilations, pads }: Window) {
+  return { kernel_shape: kernel, strides, dilations, pads };
+}
+
+/** Every layer's consumers, by name. */
+export function consumersOf(graph: Graph): ReadonlyMap<string, readonly Layer[]> {
+  const consumers = new Map<string, Layer[]>();
+  for (const layer of graph.layers) {
+    for (const input of layer.inputs) {
+      const known = consumers.get(input);
+      if (known) known.push(layer);
+      else consumers.set(input, [layer]);
+    }
+  }
+  return consumers;
+}
+
+/**
+ * Whether all layers behind this padding can add its zeros themselves, which costs nothing.
+ * Max pooling pads with -infinity where the graph pads with 0: the same only when nothing is below 0.
+ */
+export function isAbsorbed(
+  layer: LayerOf<'zeroPadding2d'>,
+  graph: Graph,
+  consumers: readonly Layer[],
+): boolean {
+  return consumers.every(
+    (next) =>
+      ((next.kind === 'conv2d' || next.kind === 'depthwiseConv2d') && next.padding === 'valid') ||
+      (next.kind === 'maxPooling2d' && next.padding === 'valid' && isNonNegative(graph, layer.inputs[0])),
+  );
+}
+
+function isNonNegative(graph: Graph, name: string): boolean {
+  const layer = graph.layers.find((candidate) => candidate.name === name);
+  return layer?.kind === 'activation' && ['relu', 'relu6', 'sigmoid', 'softmax'].includes(layer.activation);
+}
