@@ -64,6 +64,7 @@ const ADVICE = {
   cuda: 'CUDA needs an NVIDIA card and the CUDA libraries that onnxruntime-node fetches when installed with scripts allowed.',
   dml: 'DirectML is part of Windows.',
   coreml: 'Core ML is part of macOS.',
+  js: '',
 } as const satisfies Record<Device, string>;
 
 async function timed(device: Device) {

@@ -1,4 +1,4 @@
-// tfjs-engine.ts: a second engine, for tests: the official TensorFlow.js on its pure-JavaScript backend runs the same graphs
+// reference-engine.ts: an engine for tests alone: the official TensorFlow.js on its pure-JavaScript backend runs the same graphs
 // through the same interface. It shows that the interface holds, and that what finch writes is what tf.LayersModel means.
 
 import * as tf from '@tensorflow/tfjs';
@@ -6,7 +6,7 @@ import { topologyOf } from '../../src/artefact/keras-write.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Graph, Weights } from '../../src/graph/layers.ts';
 
-export async function createTfjsEngine(): Promise<Engine> {
+export async function createReferenceEngine(): Promise<Engine> {
   await tf.setBackend('cpu');
   return {
     name: 'tfjs',
