@@ -74,6 +74,16 @@ function squares(name: string, size: number): Uint8Array {
   });
 }
 
+/** Made-up weights, the last norm of a residual branch small. */
+function goldenState(graph: Graph, torchName: (layer: string) => string) {
+  const state = madeUpStateDict(graph, torchName);
+  for (const [name, { shape, read }] of state) {
+    if (/(bn3|_bn2)\.weight$/.test(name))
+      state.set(name, { shape, read: () => read().map((x) => x * 0.125) });
+  }
+  return state;
+}
+
 /** Trains as make_training.py does; the losses and the weights after the last step. */
 export async function trainGolden(
   engine: TrainableEngine,
@@ -81,7 +91,7 @@ export async function trainGolden(
   more: Partial<TrainSpec> = {},
 ): Promise<{ readonly losses: readonly number[]; readonly weights: Weights }> {
   const { graph, torchName } = goldenNetwork(run.network);
-  const weights = weightsFromTorch(graph, madeUpStateDict(graph, torchName), run.network, torchName);
+  const weights = weightsFromTorch(graph, goldenState(graph, torchName), run.network, torchName);
   const size = TRAINING_GOLDEN.sizes[run.network]!;
   const trainer = await engine.trainer(
     { graph, weights, ...HALF },

@@ -1,6 +1,8 @@
 // runtime.ts: the only import of onnxruntime-node, and a lazy one: it loads 45 MB.
 
 import { AppError, messageOf } from '../../util/errors.ts';
+import type { Device } from '../engine.ts';
+import { WEIGHTS_LOCATION } from './proto.ts';
 
 export type Runtime = typeof import('onnxruntime-node');
 export type Session = import('onnxruntime-node').InferenceSession;
@@ -23,4 +25,29 @@ export function loadRuntime(): Promise<Runtime> {
 export async function bundledDevices(): Promise<readonly string[]> {
   const { listSupportedBackends } = await loadRuntime();
   return listSupportedBackends().map((backend) => backend.name);
+}
+
+interface SessionSettings {
+  readonly device: Device;
+  readonly threads: number;
+  /** The buffer beside the model. */
+  readonly constants: Uint8Array;
+  /** Whether idle threads spin: quicker, when nobody else needs the cores meanwhile. */
+  readonly spins: boolean;
+}
+
+/** Options of a session for a model that finch wrote. */
+export function sessionOptions({ device, threads, constants, spins }: SessionSettings) {
+  return {
+    executionProviders: [device],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+    externalData: [{ path: WEIGHTS_LOCATION, data: constants }],
+    extra: {
+      session: { intra_op: { allow_spinning: spins ? '1' : '0' } },
+      // It makes pooling of padded pictures fail when the padding is as wide as the window.
+      optimization: { disable_specified_optimizers: 'Pad_Fusion' },
+    },
+  } as const;
 }

@@ -5,8 +5,7 @@ import { AppError, messageOf } from '../../util/errors.ts';
 import type { Batch, Device, EngineModel, Features, LoadOptions, Predictor, Tensor } from '../engine.ts';
 import type { TrainableEngine } from '../training.ts';
 import { lowerInference } from './lower-inference.ts';
-import { WEIGHTS_LOCATION } from './proto.ts';
-import { loadRuntime, type Session } from './runtime.ts';
+import { loadRuntime, sessionOptions, type Session } from './runtime.ts';
 import { createTrainer } from './trainer.ts';
 
 export interface OnnxOptions {
@@ -33,15 +32,11 @@ export async function createOnnxEngine({
       const lowered = lowerInference(model, options);
       let session: Session;
       try {
-        session = await InferenceSession.create(lowered.model, {
-          executionProviders: [device],
-          intraOpNumThreads: threads,
-          interOpNumThreads: 1,
-          logSeverityLevel: 3,
-          // Idle threads sleep: pictures are decoded on the same cores meanwhile.
-          extra: { session: { intra_op: { allow_spinning: '0' } } },
-          externalData: [{ path: WEIGHTS_LOCATION, data: lowered.weights }],
-        });
+        session = await InferenceSession.create(
+          lowered.model,
+          // Pictures are decoded on the same cores meanwhile.
+          sessionOptions({ device, threads, constants: lowered.weights, spins: false }),
+        );
       } catch (error) {
         throw new AppError(
           'ENGINE_UNAVAILABLE',

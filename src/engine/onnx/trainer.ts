@@ -23,8 +23,7 @@ import {
 } from './lower-training.ts';
 import { dropoutMask } from './masks.ts';
 import { scalarsFor, slotsOf } from './optimizers.ts';
-import { WEIGHTS_LOCATION } from './proto.ts';
-import type { Runtime, Session } from './runtime.ts';
+import { sessionOptions, type Runtime, type Session } from './runtime.ts';
 import { fromStored, toStored, variablesOf, type Variable } from './variables.ts';
 
 interface TrainerOptions {
@@ -107,13 +106,10 @@ class OnnxTrainer implements Trainer {
     const lowered = lowerTraining(this.#model, this.#spec, { batch, phase });
     let session: Session;
     try {
-      session = await runtime.InferenceSession.create(lowered.model, {
-        executionProviders: [device],
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        logSeverityLevel: 3,
-        externalData: [{ path: WEIGHTS_LOCATION, data: lowered.constants }],
-      });
+      session = await runtime.InferenceSession.create(
+        lowered.model,
+        sessionOptions({ device, threads, constants: lowered.constants, spins: true }),
+      );
     } catch (error) {
       throw new AppError(
         'ENGINE_UNAVAILABLE',

@@ -1,0 +1,236 @@
+// Every gradient rule against finite differences: weights are nudged through the trainer, and the loss has to move as the gradient says.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
+import type { Loss, TrainSpec } from '../../src/engine/training.ts';
+import { graphBuilder, type GraphBuilder } from '../../src/graph/builder.ts';
+import { ACTIVATIONS, type Graph, type Layer, type Weights } from '../../src/graph/layers.ts';
+import { fnv1a, madeUpPixels, uniform } from '../helpers/lcg.ts';
+import { HALF, madeUpWeights } from '../helpers/made-up-model.ts';
+
+const CLASSES = 3;
+const COUNT = 3;
+
+/** One step at rate 1 without momentum: what the weights lose is the gradient. */
+async function stepOnce(graph: Graph, weights: Weights, size: number, more: Partial<TrainSpec> = {}) {
+  const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
+  const trainer = await engine.trainer(
+    { graph, weights, ...HALF },
+    {
+      size: [size, size],
+      batchSize: COUNT,
+      loss: { kind: 'cross-entropy' },
+      optimizer: { kind: 'sgd' },
+      seed: 5,
+      ...more,
+    },
+  );
+  const pictures = Array.from({ length: COUNT }, (_, i) => madeUpPixels(`gradient ${i}`, size, size));
+  const data = new Uint8Array(Buffer.concat(pictures));
+  const loss = more.loss?.kind ?? 'cross-entropy';
+  const targets =
+    loss === 'cross-entropy'
+      ? { classes: [2, 0, 1] }
+      : { probabilities: Float32Array.from([1, 0, 1, 0, 0.3, 1, 1, 1, 0]) };
+  const result = await trainer.step({ data, count: COUNT, height: size, width: size }, targets, [1]);
+  const after = await trainer.weights();
+  await trainer.dispose();
+  return { loss: result.loss, after };
+}
+
+/**
+ * Nudges all weights of the first layer, and then of all layers, along a made-up direction: the slope of the loss has to be the
+ * gradient's projection on it. A central difference in float32: 1e-3 of slack, and what rounding leaves of it.
+ */
+async function checkGradient(graph: Graph, size: number, more: Partial<TrainSpec> = {}, nudge = 2e-3) {
+  const weights = madeUpWeights(graph);
+  const learned = [...weights.keys()].filter((name) => !name.includes('moving_'));
+  const { after } = await stepOnce(graph, weights, size, more);
+  for (const names of [learned.filter((name) => name.startsWith('first/')), learned]) {
+    const along = (scale: number): Weights =>
+      new Map(
+        [...weights].map(([name, { shape, data }]) => {
+          const seed = fnv1a(`nudge ${name}`);
+          const moved = names.includes(name)
+            ? data.map((value, i) => value + scale * (uniform(seed, i) - 0.5))
+            : data;
+          return [name, { shape, data: moved }];
+        }),
+      );
+    const [above, below] = [
+      await stepOnce(graph, along(nudge), size, more),
+      await stepOnce(graph, along(-nudge), size, more),
+    ];
+    const slope = (above.loss - below.loss) / (2 * nudge);
+    let projection = 0;
+    let magnitude = 0;
+    for (const name of names) {
+      const seed = fnv1a(`nudge ${name}`);
+      weights.get(name)!.data.forEach((value, i) => {
+        const part = (value - after.get(name)!.data[i]!) * (uniform(seed, i) - 0.5);
+        projection += part;
+        magnitude += part * part;
+      });
+    }
+    const allowed = 2e-3 * (Math.abs(projection) + Math.sqrt(magnitude)) + 3e-7 / nudge;
+    assert.ok(
+      Math.abs(slope - projection) <= allowed,
+      `${names[0]} … : the loss moves by ${slope}, the gradient says ${projection}`,
+    );
+  }
+}
+
+/** A convolution to four channels, the layers under test, and a classifier. */
+function around(
+  size: number,
+  middle: (b: GraphBuilder, from: string) => string,
+  extra: readonly Layer[] = [],
+): Graph {
+  const b = graphBuilder('rule', size);
+  const first = b.conv2d(b.input, 'first', { filters: 4, kernel: 3, pad: 1, bias: true });
+  const x = middle(b, first);
+  if (extra.length === 0) return b.build(b.dense(b.globalAveragePooling2d(x, 'mean'), 'fc', CLASSES));
+  const { layers, ...graph } = b.build(x);
+  const last: readonly Layer[] = [
+    { kind: 'flatten', name: 'flat', inputs: [extra.at(-1)!.name] },
+    { kind: 'dense', name: 'fc', inputs: ['flat'], units: CLASSES, useBias: true },
+  ];
+  return { ...graph, layers: [...layers, ...extra, ...last], output: 'fc' };
+}
+
+const SMOOTH = ACTIVATIONS.filter((name) => !['softmax'].includes(name));
+
+describe('gradients are finite differences', () => {
+  for (const activation of SMOOTH) {
+    test(activation, () =>
+      checkGradient(
+        around(5, (b, x) => b.activation(x, 'a', activation)),
+        5,
+      ),
+    );
+  }
+  test('softmax in the middle', () =>
+    checkGradient(
+      around(5, (b, x) => {
+        const y = b.activation(x, 'a', 'softmax');
+        return b.conv2d(y, 'c', { filters: 4, kernel: 1 });
+      }),
+      5,
+    ));
+  test('batch norm, training', () =>
+    checkGradient(
+      around(5, (b, x) => b.batchNormalization(x, 'bn')),
+      5,
+    ));
+  test('batch norm, frozen', () =>
+    checkGradient(
+      around(5, (b, x) => b.batchNormalization(x, 'bn')),
+      5,
+      { batchNorm: 'frozen' },
+    ));
+  test('batch norm of a vector', () => {
+    const b = graphBuilder('vector', 5);
+    const x = b.globalAveragePooling2d(b.conv2d(b.input, 'first', { filters: 4, kernel: 3 }), 'mean');
+    return checkGradient(b.build(b.dense(b.batchNormalization(x, 'bn'), 'fc', CLASSES)), 5);
+  });
+  test('squeeze and excite, sums and joins', () =>
+    checkGradient(
+      around(5, (b, x) => {
+        const gate = b.reshape(b.globalAveragePooling2d(x, 'm'), 'r', [1, 1, 4]);
+        const scaled = b.multiply('scaled', x, b.activation(gate, 's', 'sigmoid'));
+        return b.add(
+          'sum',
+          b.conv2d(b.concatenate('both', x, scaled), 'c', { filters: 4, kernel: 1 }),
+          scaled,
+        );
+      }),
+      5,
+    ));
+  test('flatten, reshape, dense on a picture, padding that nobody absorbs', () =>
+    checkGradient(
+      around(4, (_, x) => x, [
+        {
+          kind: 'zeroPadding2d',
+          name: 'pad',
+          inputs: ['first'],
+          pad: { top: 1, bottom: 0, left: 0, right: 2 },
+        },
+        { kind: 'activation', name: 'a', inputs: ['pad'], activation: 'tanh' },
+        { kind: 'reshape', name: 'r', inputs: ['a'], shape: [6, 5, 4] },
+        { kind: 'dense', name: 'd', inputs: ['r'], units: 2, useBias: true },
+      ]),
+      4,
+    ));
+  test('global max pooling', () => {
+    const b = graphBuilder('max', 5);
+    const x = b.conv2d(b.input, 'first', { filters: 4, kernel: 3 });
+    const { layers, ...graph } = b.build(x);
+    const more: readonly Layer[] = [
+      { kind: 'globalMaxPooling2d', name: 'g', inputs: ['first'] },
+      { kind: 'dense', name: 'fc', inputs: ['g'], units: CLASSES, useBias: true },
+    ];
+    return checkGradient({ ...graph, layers: [...layers, ...more], output: 'fc' }, 5, {}, 1e-4);
+  });
+  test('dropout, of numbers and of samples: the same masks at every look', () =>
+    checkGradient(
+      around(5, (b, x) => b.dropout(b.dropout(x, 'd', 0.4), 'p', 0.3, { perSample: true })),
+      5,
+    ));
+  const losses: readonly Loss[] = [
+    { kind: 'cross-entropy', labelSmoothing: 0.1, classWeights: [1, 2, 0.5] },
+    { kind: 'bce-logits', posWeight: [1, 3, 0.5] },
+  ];
+  for (const loss of losses)
+    test(loss.kind, () =>
+      checkGradient(
+        around(5, (_, x) => x),
+        5,
+        { loss },
+      ),
+    );
+  test('bce', () => {
+    const graph = around(5, (_, x) => x);
+    const sigmoid: Layer = { kind: 'activation', name: 'p', inputs: ['fc'], activation: 'sigmoid' };
+    return checkGradient({ ...graph, layers: [...graph.layers, sigmoid], output: 'p' }, 5, {
+      loss: { kind: 'bce' },
+    });
+  });
+});
+
+test('windows of any size, stride, padding, dilation and groups', async () => {
+  const small = fc.integer({ min: 1, max: 3 });
+  const shape = fc.record({
+    size: fc.integer({ min: 7, max: 10 }),
+    kernel: fc.tuple(small, small),
+    strides: fc.tuple(small, small),
+    dilation: fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 2 })),
+    padding: fc.constantFrom('same', 'valid'),
+    kind: fc.constantFrom('conv2d', 'depthwiseConv2d', 'maxPooling2d', 'averagePooling2d'),
+    groups: fc.constantFrom(1, 2, 4),
+    wide: fc.boolean(),
+    pad: fc.record({ top: fc.nat(2), bottom: fc.nat(2), left: fc.nat(2), right: fc.nat(2) }),
+  });
+  await fc.assert(
+    fc.asyncProperty(shape, async ({ size, kernel, strides, dilation, padding, kind, groups, wide, pad }) => {
+      const window = { name: 'w', inputs: ['r'] as const, strides, padding } as const;
+      const convolution = { kernelSize: kernel, dilation, useBias: true };
+      const channels = wide ? 8 : 4;
+      const layers: Record<typeof kind, Layer> = {
+        conv2d: { kind: 'conv2d', filters: 8, groups, ...window, ...convolution },
+        depthwiseConv2d: { kind: 'depthwiseConv2d', depthMultiplier: 2, ...window, ...convolution },
+        maxPooling2d: { kind: 'maxPooling2d', poolSize: kernel, ...window },
+        averagePooling2d: { kind: 'averagePooling2d', poolSize: kernel, ...window },
+      };
+      const graph = around(size, (b, x) => b.conv2d(x, 'widen', { filters: channels, kernel: 1 }), [
+        { kind: 'zeroPadding2d', name: 'pad', inputs: ['widen'], pad },
+        { kind: 'activation', name: 'r', inputs: ['pad'], activation: 'linear' },
+        layers[kind],
+      ]);
+      // A maximum has kinks: a smaller nudge meets fewer of them.
+      await checkGradient(graph, size, {}, kind === 'maxPooling2d' ? 1e-4 : 2e-3);
+    }),
+    { numRuns: 40, includeErrorInReport: true },
+  );
+});
