@@ -12,13 +12,14 @@ import { findArchitecture, findRecord } from '../src/zoo/registry.ts';
 import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
 import { measure, median, seconds, type Row } from './measure.ts';
 import type { Peer } from './peer.ts';
+import { forwardTfjs, trainingTfjs } from './tfjs.ts';
 
 const CLASSIFY = path.join(PACKAGE_ROOT, 'bin', 'classify.js');
 const BOOK = path.join(PACKAGE_ROOT, 'examples', 'book.png');
 /** Real photos, where a checkout has them beside it; otherwise the example stands in for them. */
 const PHOTOS = path.join(PACKAGE_ROOT, '..', 'shared', 'data', 'imagenet-sample');
 
-interface BenchContext {
+export interface BenchContext {
   readonly peer: Peer | string;
   /** A folder that is removed at the end. */
   readonly scratch: string;
@@ -26,7 +27,15 @@ interface BenchContext {
 
 type Bench = (context: BenchContext) => Promise<readonly Row[]>;
 
-export const FIGURES = { help, cold, forward, folder, memory } as const satisfies Record<string, Bench>;
+export const FIGURES = {
+  help,
+  cold,
+  forward,
+  folder,
+  memory,
+  'forward-tfjs': forwardTfjs,
+  'training-tfjs': trainingTfjs,
+} as const satisfies Record<string, Bench>;
 
 const nameOf = (peer: Peer | string) => (typeof peer === 'string' ? peer : peer.name);
 

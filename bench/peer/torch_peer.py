@@ -3,6 +3,7 @@
     torch_peer.py classify MODEL IMAGE        one picture from a cold start, top 3 printed
     torch_peer.py folder MODEL FOLDER         every picture of a folder, two loader workers, channels_last, batches of 16
     torch_peer.py forward MODEL BATCH         milliseconds a picture of the network alone, as JSON
+    torch_peer.py training MODEL BATCH        milliseconds a picture of a training step (SGD with momentum), as JSON
 
 MODEL is a torchvision name, or efficientnet_lite0 (package efficientnet-lite-pytorch). Weights are random: time does not depend
 on them.
@@ -84,4 +85,20 @@ def main():
         print(json.dumps({"milliseconds": sorted(times)[len(times) // 2]}))
 
 
-main()
+def train():
+    name, size = sys.argv[2], int(sys.argv[3])
+    model = build(name)[0].train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
+    batch = torch.rand(size, 3, 224, 224).to(memory_format=torch.channels_last)
+    labels = torch.arange(size) % 1000
+    times = []
+    for _ in range(6):
+        started = time.perf_counter()
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(batch), labels).backward()
+        optimizer.step()
+        times.append((time.perf_counter() - started) * 1000 / size)
+    print(json.dumps({"milliseconds": sorted(times[1:])[2]}))
+
+
+train() if sys.argv[1] == "training" else main()

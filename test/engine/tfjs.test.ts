@@ -201,6 +201,10 @@ describe('what can be missing is told with the next command', () => {
       whyNoGpu('I cuda_diagnostics: CUDA_ERROR_NO_DEVICE: no CUDA-capable device')!,
       /no NVIDIA card/,
     );
+    assert.match(
+      whyNoGpu('E cuda_platform.cc:51] failed call to cuInit: INTERNAL: CUDA error: UNKNOWN ERROR (303)')!,
+      /driver is not installed or does not answer.*UNKNOWN ERROR \(303\)/,
+    );
     assert.equal(whyNoGpu('all is well'), undefined);
   });
 

@@ -15,6 +15,11 @@ const REASONS: readonly (readonly [RegExp, (match: RegExpExecArray) => string])[
     /CUDA_ERROR_NO_DEVICE|no CUDA-capable device/,
     () => 'the driver sees no NVIDIA card (nvidia-smi, CUDA_VISIBLE_DEVICES)',
   ],
+  [
+    /failed call to cuInit: (.*)/,
+    ([, said]) =>
+      `NVIDIA's driver is not installed or does not answer (nvidia-smi; cuInit: ${said?.slice(0, 80)})`,
+  ],
   [/(CUDA_ERROR_[A-Z_]+)/, ([, code]) => `the driver said ${code}`],
 ];
 
