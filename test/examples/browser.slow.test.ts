@@ -21,7 +21,7 @@ import { runCli } from '../helpers/run-cli.ts';
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const browser = BROWSERS.find((name) => spawnSync(name, ['--version']).status === 0);
 
-const SIZE = 64;
+const SIZE = 224;
 const EXAMPLE = path.join(PACKAGE_ROOT, 'examples', 'browser');
 const TFJS = path.join(
   path.dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs/package.json')),
