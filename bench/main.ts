@@ -2,7 +2,8 @@
 
 import { stringify } from 'csv-stringify/sync';
 import { formatTable } from '../src/report/text-table.ts';
-import { FIGURES, machine, withScratch } from './figures.ts';
+import { machine, withScratch } from './context.ts';
+import { FIGURES } from './figures.ts';
 import type { Row } from './measure.ts';
 import { findPeer } from './peer.ts';
 

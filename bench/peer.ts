@@ -9,6 +9,7 @@ const SCRIPT = path.join(PACKAGE_ROOT, 'bench', 'peer', 'torch_peer.py');
 
 export interface Peer {
   readonly name: string;
+  readonly python: string;
   /** Whether it can run this model: EfficientNet-Lite0 needs a package of its own. */
   has(model: string): boolean;
   seconds(...args: string[]): number;
@@ -26,6 +27,7 @@ export function findPeer(): Peer | string {
   const hasLite = probe('import efficientnet_lite_pytorch').status === 0;
   return {
     name: `PyTorch ${version.stdout.trim()}`,
+    python,
     has: (model) => model !== 'efficientnet_lite0' || hasLite,
     seconds: (...args) => seconds(python, [SCRIPT, ...args]),
     json: (...args) =>

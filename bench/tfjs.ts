@@ -1,6 +1,7 @@
 // tfjs.ts: the tfjs engine on tfjs-node: forward beside the same network written by hand, a training step beside the same step with
 // plain TensorFlow.js operations, beside the onnx engine and beside PyTorch.
 
+import path from 'node:path';
 import { createOnnxEngine } from '../src/engine/onnx/session.ts';
 import { plainKernels } from '../src/engine/tfjs/kernels.ts';
 import { createTfjsEngine } from '../src/engine/tfjs/session.ts';
@@ -9,10 +10,11 @@ import { createTrainer } from '../src/engine/tfjs/trainer.ts';
 import type { Trainer, TrainSpec } from '../src/engine/training.ts';
 import type { Weights } from '../src/graph/layers.ts';
 import { messageOf } from '../src/util/errors.ts';
+import { PACKAGE_ROOT } from '../src/util/package.ts';
 import { findArchitecture } from '../src/zoo/registry.ts';
 import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
-import type { BenchContext } from './figures.ts';
-import { measure, median, type Row } from './measure.ts';
+import { nameOf, peerSide, type BenchContext } from './context.ts';
+import { measure, median, output, type Row } from './measure.ts';
 
 const SIDE = 224;
 const NETWORK = 'resnet18';
@@ -131,6 +133,12 @@ function resnet18ByHand(tf: Tf, weights: Weights): (data: Uint8Array, count: num
   };
 }
 
+function torchStep(python: string, count: number): number {
+  const script = path.join(PACKAGE_ROOT, 'bench', 'peer', 'torch_training.py');
+  const printed = output(python, [script, NETWORK, String(count), 'channels_last']);
+  return (JSON.parse(printed.trim().split('\n').at(-1)!) as { milliseconds: number }).milliseconds;
+}
+
 export async function trainingTfjs({ peer }: BenchContext): Promise<readonly Row[]> {
   const count = 16;
   const name = `training step, tfjs-node, ${NETWORK}, batch ${count}`;
@@ -156,12 +164,7 @@ export async function trainingTfjs({ peer }: BenchContext): Promise<readonly Row
   const peers: readonly (readonly [string, (() => number | Promise<number>) | undefined])[] = [
     ['plain TensorFlow.js operations (bar: 0.8)', stepOf(plain)],
     ['the onnx engine', stepOf(onnx)],
-    [
-      typeof peer === 'string' ? peer : `${peer.name}, channels_last`,
-      typeof peer === 'string'
-        ? undefined
-        : () => peer.json('training', NETWORK, String(count))['milliseconds']!,
-    ],
+    [`${nameOf(peer)}, channels_last`, peerSide(peer, NETWORK, ({ python }) => torchStep(python, count))],
   ];
   const rows: Row[] = [];
   for (const [peerName, other] of peers) {

@@ -17,7 +17,7 @@ interface NumberRule {
 }
 
 /** @throws AppError USAGE: `--crop must be above 0 and at most 1, received 87 (did you mean 0.87?)` */
-function parseNumber(text: string, rule: NumberRule): number {
+export function parseNumber(text: string, rule: NumberRule): number {
   const { flag, min, max, above = false, whole = false, hint } = rule;
   const value = text.trim() === '' ? NaN : Number(text);
   const inside =
@@ -56,8 +56,11 @@ export type FigureFormat = (typeof FIGURE_FORMATS)[number];
 
 export type Language = 'en' | 'zh';
 
+/** What `--model` is when it is not given: it ships with finch. */
+export const DEFAULT_MODEL = 'efficientnet_lite0';
+
 /** As commander hands flags over: text, or true for a flag without a value. */
-interface InferenceFlags {
+export interface InferenceFlags {
   readonly model: string;
   readonly device: string;
   readonly engine: string;
@@ -83,6 +86,13 @@ export interface ClassifyFlags extends InferenceFlags {
   readonly threshold: string;
 }
 
+export interface EvaluateFlags extends InferenceFlags {
+  readonly format: string;
+  readonly manifest?: string;
+  readonly split?: string;
+  readonly report?: string;
+}
+
 /** What every command that runs a network over pictures needs to know. */
 export interface InferenceConfig {
   readonly inputs: readonly string[];
@@ -104,6 +114,20 @@ export interface ClassifyConfig extends InferenceConfig {
   readonly format: OutputFormat;
   readonly figure?: { readonly file: string; readonly format: FigureFormat };
   readonly threshold: number;
+}
+
+const SPLITS = ['train', 'val', 'test', 'all'] as const;
+const EVALUATE_FORMATS = ['table', 'json', 'csv'] as const;
+
+export interface EvaluateConfig extends InferenceConfig {
+  /** A folder or a csv. */
+  readonly dataset: string;
+  readonly manifest?: string;
+  /** Absent: test, else val, else all there is. */
+  readonly split?: (typeof SPLITS)[number];
+  readonly format: (typeof EVALUATE_FORMATS)[number];
+  /** An html file. */
+  readonly report?: string;
 }
 
 /** Given flags only; `applyOverrides` joins them with the model's own. */
@@ -131,7 +155,23 @@ export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags):
   };
 }
 
-function inferenceConfig(inputs: readonly string[], flags: InferenceFlags): InferenceConfig {
+export function evaluateConfig(dataset: string, flags: EvaluateFlags): EvaluateConfig {
+  const { manifest, split, report } = flags;
+  if (report !== undefined && !/\.html?$/i.test(report)) {
+    throw new AppError('USAGE', `--report must end in .html, received ${report}`);
+  }
+  return {
+    ...inferenceConfig([], flags),
+    dataset,
+    format: parseChoice(flags.format, '--format', EVALUATE_FORMATS),
+    ...(manifest !== undefined && { manifest }),
+    ...(split !== undefined && { split: parseChoice(split, '--split', SPLITS) }),
+    ...(report !== undefined && { report }),
+  };
+}
+
+/** The part of a configuration that every command shares which runs a network over pictures. */
+export function inferenceConfig(inputs: readonly string[], flags: InferenceFlags): InferenceConfig {
   const { batchSize, threads, maxPixels } = flags;
   return {
     inputs,

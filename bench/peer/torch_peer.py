@@ -2,8 +2,8 @@
 
     torch_peer.py classify MODEL IMAGE        one picture from a cold start, top 3 printed
     torch_peer.py folder MODEL FOLDER         every picture of a folder, two loader workers, channels_last, batches of 16
+    torch_peer.py features MODEL FOLDER       the same, the classifier's input kept as one array
     torch_peer.py forward MODEL BATCH         milliseconds a picture of the network alone, as JSON
-    torch_peer.py training MODEL BATCH        milliseconds a picture of a training step (SGD with momentum), as JSON
 
 MODEL is a torchvision name, or efficientnet_lite0 (package efficientnet-lite-pytorch). Weights are random: time does not depend
 on them.
@@ -72,6 +72,15 @@ def main():
             run(batch)
             count += len(batch)
         print(json.dumps({"count": count, "seconds": time.perf_counter() - started}))
+    elif job == "features":
+        if hasattr(model, "fc"):
+            model.fc = torch.nn.Identity()
+        else:
+            model._fc = torch.nn.Identity()
+        rows = []
+        for batch in DataLoader(Folder(argument, pipeline), batch_size=16, num_workers=2):
+            rows.append(model(batch.to(memory_format=torch.channels_last)))
+        print(json.dumps({"count": len(torch.cat(rows).numpy())}))
     elif job == "forward":
         size = int(argument)
         batch = torch.rand(size, 3, 224, 224)
@@ -85,20 +94,4 @@ def main():
         print(json.dumps({"milliseconds": sorted(times)[len(times) // 2]}))
 
 
-def train():
-    name, size = sys.argv[2], int(sys.argv[3])
-    model = build(name)[0].train()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
-    batch = torch.rand(size, 3, 224, 224).to(memory_format=torch.channels_last)
-    labels = torch.arange(size) % 1000
-    times = []
-    for _ in range(6):
-        started = time.perf_counter()
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(batch), labels).backward()
-        optimizer.step()
-        times.append((time.perf_counter() - started) * 1000 / size)
-    print(json.dumps({"milliseconds": sorted(times[1:])[2]}))
-
-
-train() if sys.argv[1] == "training" else main()
+main()

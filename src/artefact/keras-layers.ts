@@ -14,16 +14,25 @@ export const READERS: Readonly<Record<string, Read>> = {
     return { kind: 'input', name, inputs: [], shape };
   },
   Conv2D: (config, name, inputs) => {
-    if (config.number('groups', 1) !== 1) {
-      throw new AppError('MODEL_UNSUPPORTED', `${config.where}: grouped convolution`);
-    }
+    const groups = config.number('groups', 1);
+    if (!Number.isSafeInteger(groups) || groups < 1)
+      throw invalid(config, 'groups must be a whole number from 1');
     return {
       kind: 'conv2d',
       name,
       inputs: one(config, inputs),
       filters: config.number('filters'),
+      ...(groups > 1 && { groups }),
       ...conv(config),
     };
+  },
+  // Two of finch's own, as TensorFlow.js has neither: docs/models.md.
+  FinchGroupedConv2D: (config, name, inputs) => READERS['Conv2D']!(config, name, inputs),
+  FinchHardActivation: (config, name, inputs) => {
+    const kind = config.string('activation');
+    if (kind === 'hard_sigmoid') return activationLayer(config, name, inputs, 'hardSigmoidTorch');
+    if (kind === 'hard_swish') return activationLayer(config, name, inputs, 'hardSwish');
+    throw invalid(config, `activation must be hard_sigmoid or hard_swish, received '${kind}'`);
   },
   DepthwiseConv2D: (config, name, inputs) => ({
     kind: 'depthwiseConv2d',
@@ -124,6 +133,8 @@ export const READERS: Readonly<Record<string, Read>> = {
     name,
     inputs: one(config, inputs),
     rate: config.number('rate', 0),
+    // Keras's noise_shape [null, 1, 1, 1]: one draw a sample
+    ...(Array.isArray(config.raw('noise_shape')) && { perSample: true }),
   }),
 };
 

@@ -35,7 +35,9 @@ function kerasLayer(layer: Layer): readonly [className: string, config: Config] 
     case 'input':
       return ['InputLayer', { batch_input_shape: [null, ...layer.shape], dtype: 'float32', sparse: false }];
     case 'conv2d':
-      return ['Conv2D', { filters: layer.filters, ...convolution(layer) }];
+      return layer.groups === undefined
+        ? ['Conv2D', { filters: layer.filters, ...convolution(layer) }]
+        : ['FinchGroupedConv2D', { filters: layer.filters, groups: layer.groups, ...convolution(layer) }];
     case 'depthwiseConv2d':
       return ['DepthwiseConv2D', { depth_multiplier: layer.depthMultiplier, ...convolution(layer) }];
     case 'batchNormalization': {
@@ -69,7 +71,7 @@ function kerasLayer(layer: Layer): readonly [className: string, config: Config] 
     case 'flatten':
       return ['Flatten', {}];
     case 'dropout':
-      return ['Dropout', { rate: layer.rate }];
+      return ['Dropout', { rate: layer.rate, ...(layer.perSample && { noise_shape: [null, 1, 1, 1] }) }];
     default:
       throw new Error(`no tf.LayersModel class for ${(layer satisfies never as Layer).kind}`);
   }
@@ -97,5 +99,7 @@ function activation(name: string, alpha: number | undefined): readonly [string, 
   if (name === 'relu6') return ['ReLU', { max_value: 6 }];
   if (name === 'leakyRelu') return ['LeakyReLU', { alpha: alpha ?? 0.3 }];
   if (name === 'elu') return ['ELU', { alpha: alpha ?? 1 }];
+  if (name === 'hardSigmoidTorch') return ['FinchHardActivation', { activation: 'hard_sigmoid' }];
+  if (name === 'hardSwish') return ['FinchHardActivation', { activation: 'hard_swish' }];
   return ['Activation', { activation: name === 'hardSigmoid' ? 'hard_sigmoid' : name }];
 }

@@ -1,5 +1,6 @@
 // model-folder.ts: a model on disk, a tf.LayersModel folder: model.json and its shards, read and written whole.
 
+import { createHash } from 'node:crypto';
 import { open, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { weightName, type Graph, type Weight, type WeightRole, type Weights } from '../graph/layers.ts';
@@ -66,14 +67,11 @@ export interface OpenedModelFolder {
  */
 export async function openModelFolder(folder: string): Promise<OpenedModelFolder> {
   const json = await readModelJson(folder);
-  const description = await describe(folder, json);
-  const { graph, rescaling } = graphOf(json.raw('modelTopology'), description.name);
-  const { shards: _, ...metadata } = description;
-  const preprocessing = metadata.preprocessing ?? (rescaling && wholePicture(graph, rescaling));
+  const { shards: _, ...model } = await describeNetwork(folder, json);
   return {
-    model: { ...metadata, graph, ...(preprocessing && { preprocessing }) },
+    model,
     readWeights: async () =>
-      assignWeights(graph, await readShards(folder, json.objects('weightsManifest')), folder),
+      assignWeights(model.graph, await readShards(folder, json.objects('weightsManifest')), folder),
   };
 }
 
@@ -85,9 +83,16 @@ export async function readModelFolder(folder: string): Promise<Model> {
 
 /** What a folder says of itself, without its weights. */
 export async function readModelMetadata(folder: string): Promise<Metadata & { readonly graph: Graph }> {
+  return describeNetwork(folder, await readModelJson(folder));
+}
+
+/** sha256 of what a network computes: its topology and the bytes of its weights, whatever the folder says of itself. */
+export async function hashModelFolder(folder: string): Promise<string> {
   const json = await readModelJson(folder);
-  const metadata = await describe(folder, json);
-  return { ...metadata, graph: graphOf(json.raw('modelTopology'), metadata.name).graph };
+  const manifest = json.objects('weightsManifest');
+  const shards = await hashShards(folder, manifest.flatMap((group) => group.strings('paths'))); // prettier-ignore
+  const whole = [json.raw('modelTopology'), json.raw('weightsManifest'), shards];
+  return createHash('sha256').update(JSON.stringify(whole)).digest('hex');
 }
 
 /** Compares every shard with the checksum that was recorded when the folder was written; returns what differs. */
@@ -140,6 +145,16 @@ async function readModelJson(folder: string): Promise<FieldReader> {
     );
   }
   return json;
+}
+
+async function describeNetwork(
+  folder: string,
+  json: FieldReader,
+): Promise<Metadata & { readonly graph: Graph }> {
+  const metadata = await describe(folder, json);
+  const { graph, rescaling } = graphOf(json.raw('modelTopology'), metadata.name);
+  const preprocessing = metadata.preprocessing ?? (rescaling && wholePicture(graph, rescaling));
+  return { ...metadata, graph, ...(preprocessing && { preprocessing }) };
 }
 
 async function describe(folder: string, json: FieldReader): Promise<Metadata> {

@@ -29,6 +29,16 @@ export interface Model {
   readonly provenance?: Provenance;
 }
 
+/**
+ * The layer whose output is the picture's embedding: the classifier's input. A foreign model does not say which its
+ * classifier is: the last layer with weights is taken.
+ */
+export function embeddingLayer({ graph, classifier }: Pick<Model, 'graph' | 'classifier'>): string {
+  const named = graph.layers.find((layer) => layer.name === classifier);
+  const last = named ?? graph.layers.findLast((layer) => layer.kind === 'dense' || layer.kind === 'conv2d');
+  return last?.inputs[0] ?? graph.output;
+}
+
 /** What the network's last layer has already done to its outputs: a second softmax must not follow a first. */
 export function outputActivation(graph: Graph): Activation {
   const last = graph.layers.find((layer) => layer.name === graph.output);

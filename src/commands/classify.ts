@@ -5,23 +5,18 @@ import type { ClassifyConfig } from '../config.ts';
 import { loadImages } from '../images/loader.ts';
 import type { PreparedImage } from '../images/prepare.ts';
 import { imageReferences } from '../images/source.ts';
-import { imagenetLabels, readLabelFile, type Labels } from '../labels.ts';
+import { readLabelFile, type Labels } from '../labels.ts';
 import type { ClassifiedImage, ClassifyResult, Prediction } from '../report/prediction.ts';
 import { createWriter } from '../report/writer.ts';
 import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { statusLine } from '../util/progress.ts';
 import { batched, startNow } from '../util/streams.ts';
-import { openModel, type LoadedModel } from './loading.ts';
+import { classCount, ownLabels } from './classes.ts';
+import { BATCH_PATIENCE_MS, batchOf, DEFAULT_BATCH, openModel, type LoadedModel } from './loading.ts';
 import { note, write, type Output } from './output.ts';
 import { figureCollector } from './figure.ts';
 
 const DEFAULT_TOPK = 3;
-
-/** Pictures in one run when the user does not say: beyond it the CPU gains nothing. */
-const DEFAULT_BATCH = 8;
-
-/** A picture does not wait longer than this for others to share a run with, in milliseconds. */
-const BATCH_PATIENCE_MS = 30;
 
 export async function classify(config: ClassifyConfig, output: Output): Promise<ExitCodeValue> {
   const opened = await openModel(config, output);
@@ -97,16 +92,6 @@ async function answer(
   return failed > 0 ? ExitCode.partial : ExitCode.ok;
 }
 
-/** Length of the network's output vector. */
-function classCount({ model, predictor }: LoadedModel): number {
-  const [shape] = predictor.outputShapes;
-  if (shape?.length === 1) return shape[0]!;
-  throw new AppError(
-    'MODEL_UNSUPPORTED',
-    `${model.name} puts out [${shape?.join(',')}], a classifier puts out one number a class`,
-  );
-}
-
 function checkedTopk(topk: number | undefined, classes: number, name: string): number {
   if (topk !== undefined && topk > classes) {
     throw new AppError(
@@ -132,22 +117,6 @@ async function labelsFor(
   return own.map(({ labelZh: _, ...rest }) => rest);
 }
 
-async function ownLabels(model: LoadedModel['model'], classes: number, output: Output): Promise<Labels> {
-  if (model.labels?.set === 'own') {
-    const { names } = model.labels;
-    if (names.length === classes) return names.map((label) => ({ label }));
-    throw new AppError('MODEL_INVALID', `${model.name} has ${classes} classes and ${names.length} labels`);
-  }
-  if (classes === 1000) {
-    if (!model.labels) note(output, `${model.name} has no labels; its 1000 classes are taken for ImageNet's`);
-    return imagenetLabels();
-  }
-  if (model.labels)
-    throw new AppError('MODEL_INVALID', `${model.name} has ${classes} classes, ImageNet has 1000`);
-  note(output, `${model.name} has no labels; give them with --labels FILE`);
-  return Array.from({ length: classes }, (_, i) => ({ label: `class ${i}` }));
-}
-
 /** Class probabilities of each readable picture of a group; undefined for the others. */
 async function runGroup(
   group: readonly PreparedImage[],
@@ -155,10 +124,7 @@ async function runGroup(
 ): Promise<readonly (Float64Array | undefined)[]> {
   const readable = group.filter((image) => 'pixels' in image);
   if (readable.length === 0) return [];
-  const bytes = size * size * 3;
-  const data = new Uint8Array(readable.length * bytes);
-  readable.forEach(({ pixels }, i) => data.set(pixels, i * bytes));
-  const [scores] = await predictor.run({ data, count: readable.length, height: size, width: size });
+  const [scores] = await predictor.run(batchOf(readable, size));
   const classes = scores!.data.length / readable.length;
   const activated = ['softmax', 'sigmoid'].includes(outputActivation(model.graph));
   let next = 0;

@@ -2,15 +2,18 @@
 // Nothing else imports it but for its types.
 
 import { readModelFolder } from '../artefact/model-folder.ts';
-import type { Batch, Device, EngineName } from '../engine/engine.ts';
+import type { Batch, Device, EngineModel, EngineName } from '../engine/engine.ts';
 import { selectEngine } from '../engine/select.ts';
+import type { TrainableEngine, TrainSpec } from '../engine/training.ts';
 import { resolveModel } from '../store/models.ts';
 import { messageOf } from '../util/errors.ts';
 
 const MODEL = 'efficientnet_lite0';
 const REPEATS = 5;
-
-const REFERENCE: Probe = { engine: 'onnx', device: 'cpu' };
+const TRAINING_SIZE = 64;
+const TRAINING_COUNT = 2;
+/** finetune's. */
+const DEFAULT_BATCH = 32;
 
 /** A device that computes in float32 stays well below this; one that computes in half precision does not. */
 const AGREEMENT = 1e-2;
@@ -20,12 +23,18 @@ export interface Probe {
   readonly device: Exclude<Device, 'js'>;
 }
 
+const REFERENCE: Probe = { engine: 'onnx', device: 'cpu' };
+
 export interface DeviceReport extends Probe {
   readonly works: boolean;
   /** Median time of one picture, in milliseconds. */
   readonly milliseconds?: number;
-  /** Largest difference to the CPU's logits. */
+  /** Largest difference to the CPU's logits, and to its loss after a training step. */
   readonly difference?: number;
+  /** Time of one training step, of a few small pictures, in milliseconds. */
+  readonly stepMilliseconds?: number;
+  /** What a training step of the shipped network takes at the default batch size, about, in bytes. */
+  readonly trainingBytes?: number;
   readonly note: string;
 }
 
@@ -38,8 +47,8 @@ async function probe(wanted: Probe): Promise<DeviceReport> {
     const reference = await timed(REFERENCE);
     const isReference = wanted.engine === REFERENCE.engine && wanted.device === REFERENCE.device;
     const tried = isReference ? reference : await timed(wanted);
-    const difference = tried.logits.reduce(
-      (most, x, i) => Math.max(most, Math.abs(x - reference.logits[i]!)),
+    const difference = tried.numbers.reduce(
+      (most, x, i) => Math.max(most, Math.abs(x - reference.numbers[i]!)),
       0,
     );
     const works = difference <= AGREEMENT;
@@ -48,6 +57,8 @@ async function probe(wanted: Probe): Promise<DeviceReport> {
       works,
       milliseconds: tried.milliseconds,
       difference,
+      stepMilliseconds: tried.stepMilliseconds,
+      trainingBytes: tried.trainingBytes,
       note: works ? tried.description : `${tried.description} disagrees with onnx on the CPU`,
     };
   } catch (error) {
@@ -97,7 +108,41 @@ async function timed(wanted: Probe) {
   }
   await predictor.dispose();
   const milliseconds = times.toSorted((a, b) => a - b)[Math.floor(REPEATS / 2)]!;
-  return { logits, milliseconds, description: engine.description };
+  const trained = await trainingSteps(engine, { graph, weights, mean, std });
+  const { description } = engine;
+  return { ...trained, numbers: [...logits, ...trained.losses], milliseconds, description };
+}
+
+/** Two steps on small pictures: the second loss shows whether the first step went where the CPU's goes. */
+async function trainingSteps(engine: TrainableEngine, model: EngineModel) {
+  const spec: TrainSpec = {
+    size: [TRAINING_SIZE, TRAINING_SIZE],
+    batchSize: TRAINING_COUNT,
+    loss: { kind: 'cross-entropy' },
+    optimizer: { kind: 'sgd', momentum: 0.9 },
+    // A few pictures have no statistics to speak of.
+    batchNorm: 'frozen',
+  };
+  const trainer = await engine.trainer(model, spec);
+  const { data } = gradient(TRAINING_SIZE);
+  const batch = {
+    data: Uint8Array.from({ length: data.length * TRAINING_COUNT }, (_, i) => data[i % data.length]!),
+    count: TRAINING_COUNT,
+    height: TRAINING_SIZE,
+    width: TRAINING_SIZE,
+  };
+  const losses: number[] = [];
+  let stepMilliseconds = 0;
+  for (let i = 0; i < 2; i++) {
+    const started = performance.now();
+    const { loss } = await trainer.step(batch, { classes: [0, 1] }, [1e-3]);
+    stepMilliseconds = performance.now() - started;
+    losses.push(loss);
+  }
+  await trainer.dispose();
+  const { size: _, ...whole } = spec;
+  const trainingBytes = engine.trainingMemory(model, { ...whole, batchSize: DEFAULT_BATCH });
+  return { losses, stepMilliseconds, trainingBytes };
 }
 
 /** A picture with something of every colour in it. */

@@ -13,7 +13,6 @@ import { write, type Output } from './output.ts';
 
 /** A driver that hangs is as good as none. */
 const PROBE_TIMEOUT_MS = 60_000;
-
 /** TensorFlow says in a few lines what it misses. */
 const MAX_LOG_CHARACTERS = 20_000;
 
@@ -34,6 +33,9 @@ export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeV
   reports.push(tfjs);
   // Without its addon there is nothing to say about a GPU that the line above does not say.
   if (tfjs.works) reports.push(await probeAside({ engine: 'tfjs', device: 'cuda' }));
+  const bytes = reports.find((report) => report.trainingBytes !== undefined)?.trainingBytes;
+  const training =
+    bytes === undefined ? {} : { training: `about ${(bytes / 2 ** 30).toFixed(1)} GiB at --batch-size 32` };
   if (asJson) {
     await write(output.stdout, `${JSON.stringify({ machine, devices: reports }, undefined, 2)}\n`);
   } else {
@@ -42,13 +44,14 @@ export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeV
       report.device,
       report.works ? 'works' : 'no',
       report.milliseconds === undefined ? '' : `${report.milliseconds.toFixed(1)} ms`,
+      report.stepMilliseconds === undefined ? '' : `${report.stepMilliseconds.toFixed(0)} ms`,
       report.difference === undefined ? '' : report.difference.toExponential(1),
       report.note,
     ]);
-    const header = ['engine', 'device', 'state', 'a picture', 'off by', ''];
+    const header = ['engine', 'device', 'state', 'a picture', 'a step', 'off by', ''];
     await write(
       output.stdout,
-      `${formatRecord(machine)}\n${formatTable([header, ...rows], { right: [3, 4] })}`,
+      `${formatRecord({ ...machine, ...training })}\n${formatTable([header, ...rows], { right: [3, 4, 5] })}`,
     );
   }
   return reports.some(({ engine, device, works }) => engine === 'onnx' && device === 'cpu' && works)

@@ -3,22 +3,32 @@
 import { openModelFolder } from '../artefact/model-folder.ts';
 import type { Model } from '../artefact/model.ts';
 import { applyOverrides, type InferenceConfig } from '../config.ts';
-import type { Engine, LoadOptions, Predictor } from '../engine/engine.ts';
+import type { Batch, Engine, LoadOptions, Predictor } from '../engine/engine.ts';
 import { selectEngine } from '../engine/select.ts';
+import type { Graph, Weights } from '../graph/layers.ts';
 import { resolveModel } from '../store/models.ts';
 import { formatBytes, statusLine } from '../util/progress.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import type { Output } from './output.ts';
 
+/** Pictures in one run when the user does not say: beyond it the CPU gains nothing. */
+export const DEFAULT_BATCH = 8;
+
+/** A picture does not wait longer than this for others to share a run with, in milliseconds. */
+export const BATCH_PATIENCE_MS = 30;
+
 /** A model that is known but not yet in memory: enough to start on the pictures. */
 export interface OpenedModel {
+  readonly folder: string;
   readonly model: Omit<Model, 'weights'>;
   readonly preprocessing: Preprocessing;
+  /** @throws AppError MODEL_INVALID when they are not what the folder promises */
+  readWeights(): Promise<Weights>;
   /** @throws AppError when the weights or the engine are missing or wrong */
   load(outputs?: LoadOptions['outputs']): Promise<LoadedModel>;
 }
 
-export interface LoadedModel extends Omit<OpenedModel, 'load'> {
+export interface LoadedModel extends Omit<OpenedModel, 'load' | 'readWeights'> {
   readonly engine: Engine;
   readonly predictor: Predictor;
 }
@@ -35,15 +45,15 @@ export async function openModel(config: InferenceConfig, output: Output): Promis
       ),
   }).finally(() => status.clear());
   const { model, readWeights } = await openModelFolder(folder);
-  const input = model.graph.layers.find((layer) => layer.name === model.graph.input);
-  const own = input?.kind === 'input' ? input.shape[0]! : 224;
   const preprocessing = applyOverrides(model.preprocessing, config.preprocessing, {
     name: model.name,
-    size: own,
+    size: inputSize(model.graph),
   });
   return {
+    folder,
     model,
     preprocessing,
+    readWeights,
     async load(outputs) {
       const [weights, engine] = await Promise.all([readWeights(), selectEngine(config)]);
       const { mean, std, size } = preprocessing;
@@ -51,7 +61,21 @@ export async function openModel(config: InferenceConfig, output: Output): Promis
         { graph: model.graph, weights, mean, std },
         { ...(outputs && { outputs }), size: [size, size] },
       );
-      return { model, engine, predictor, preprocessing };
+      return { folder, model, engine, predictor, preprocessing };
     },
   };
+}
+
+/** Side of the pictures that a network was made for, in pixels. */
+function inputSize(graph: Graph): number {
+  const input = graph.layers.find((layer) => layer.name === graph.input);
+  return input?.kind === 'input' ? input.shape[0]! : 224;
+}
+
+/** Prepared pictures as one batch, `[N,size,size,3]`. */
+export function batchOf(images: readonly { readonly pixels: Uint8Array }[], size: number): Batch {
+  const bytes = size * size * 3;
+  const data = new Uint8Array(images.length * bytes);
+  images.forEach(({ pixels }, i) => data.set(pixels, i * bytes));
+  return { data, count: images.length, height: size, width: size };
 }

@@ -1,6 +1,7 @@
 // prepare.ts: one reference -> the pixels that a network expects, or what is wrong with the picture.
 // Runs wherever it is called: in the main thread for a few pictures, in workers for many.
 
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
@@ -14,27 +15,56 @@ export interface PrepareOptions {
   readonly preprocessing: Preprocessing;
   /** Hands over the decoded picture too, for figures. */
   readonly keepOriginal: boolean;
+  /** Hands over the sha256 of the file's content too. */
+  readonly hash?: boolean;
 }
 
 /** A picture that is ready for the network, `[size, size, 3]` uint8, or what is wrong with it. */
 export type PreparedImage =
-  | { readonly file: string; readonly pixels: Uint8Array; readonly original?: Pixels }
+  | {
+      readonly file: string;
+      readonly pixels: Uint8Array;
+      /** Of the picture as it was decoded, in pixels. */
+      readonly width: number;
+      readonly height: number;
+      /** Lower-case hex, where it was asked for. */
+      readonly sha256?: string;
+      readonly original?: Pixels;
+    }
   | { readonly file: string; readonly error: AppError };
 
 /** Never rejects because of a picture; what it throws is a bug. */
 export async function prepareImage(
   { file, content }: ImageReference,
-  { decode, preprocessing, keepOriginal }: PrepareOptions,
+  { decode, preprocessing, keepOriginal, hash = false }: PrepareOptions,
 ): Promise<PreparedImage> {
   try {
-    if ('error' in content) throw content.error;
-    const bytes = 'bytes' in content ? content.bytes : await readFile(content.path);
+    const bytes = await readContent(content);
     const original = await decodeImage(bytes, decode);
     const pixels = preprocess(original, preprocessing);
-    return { file, pixels, ...(keepOriginal && { original }) };
+    const { width, height } = original;
+    return {
+      file,
+      pixels,
+      width,
+      height,
+      ...(hash && { sha256: sha256Of(bytes) }),
+      ...(keepOriginal && { original }),
+    };
   } catch (error) {
     return { file, error: asImageError(error) };
   }
+}
+
+/** The bytes behind a reference. @throws what reading throws, or the reference's own error */
+export async function readContent(content: ImageReference['content']): Promise<Buffer> {
+  if ('error' in content) throw content.error;
+  return 'bytes' in content ? content.bytes : readFile(content.path);
+}
+
+/** Lower-case hex. */
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 const READ_PROBLEMS: Readonly<Record<string, string>> = {
@@ -45,7 +75,8 @@ const READ_PROBLEMS: Readonly<Record<string, string>> = {
   ELOOP: 'a link that leads to itself',
 };
 
-function asImageError(error: unknown): AppError {
+/** What went wrong with a picture, for the user. @throws what is a bug */
+export function asImageError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const code = systemCode(error);
   if (code === undefined) throw error; // a bug, not a bad picture

@@ -2,6 +2,7 @@
 // Normalisation is not done here: the engine does it.
 
 import type { Preprocessing } from '../util/preprocessing.ts';
+import { roundHalfToEven } from '../util/round.ts';
 import { resizeAndCrop, type Pixels } from './resize.ts';
 
 /** @returns `[size, size, 3]` uint8 */
@@ -60,13 +61,6 @@ function span(length: number, size: number): { from: number; to: number; length:
   if (length >= size) return { from: roundHalfToEven((length - size) / 2), to: 0, length: size };
   // CenterCrop pads by (size - length) // 2 before, and crops nothing.
   return { from: 0, to: (size - length) >> 1, length };
-}
-
-/** Python's `round`, which torchvision's crop offsets go through. */
-function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value);
-  if (value - floor !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }
 
 function placed(

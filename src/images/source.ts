@@ -13,6 +13,8 @@ export interface ImageReference {
   /** As the user knows it. */
   readonly file: string;
   readonly content: { readonly path: string } | { readonly bytes: Buffer } | { readonly error: AppError };
+  /** The input that it was found in: a folder, or the part of a glob without wildcards. Absent for files named one by one. */
+  readonly root?: string;
 }
 
 /** Endings that sharp reads; in folders, other files are passed over. A file named by the user is always tried. */
@@ -59,13 +61,21 @@ async function* fromPath(input: string): AsyncGenerator<ImageReference, void, un
     yield { file: input, content: { path: input } };
     return;
   }
-  yield* orEmpty(input, 'no pictures in this folder', walk(input, new Set()));
+  yield* orEmpty(input, 'no pictures in this folder', walk(input));
 }
 
 async function* fromGlob(pattern: string): AsyncGenerator<ImageReference, void, undefined> {
   const files = (await glob(pattern, { absolute: path.isAbsolute(pattern) })).sort();
-  const pictures = files.filter(hasImageExtension).map((file) => ({ file, content: { path: file } }));
+  const root = staticPart(pattern);
+  const pictures = files.filter(hasImageExtension).map((file) => ({ file, content: { path: file }, root }));
   yield* orEmpty(pattern, 'no picture matches', pictures);
+}
+
+/** The folders that a glob begins with, before its first wildcard. */
+function staticPart(pattern: string): string {
+  const parts = pattern.split('/');
+  const first = parts.findIndex((part) => isDynamicPattern(part));
+  return parts.slice(0, first).join('/') || (pattern.startsWith('/') ? '/' : '.');
 }
 
 async function* fromList(list: string): AsyncGenerator<ImageReference, void, undefined> {
@@ -140,35 +150,60 @@ function looksLikeImage(head: Buffer): boolean {
   );
 }
 
+/** What stands in a folder, hidden files left out. */
+export interface FolderEntry {
+  readonly name: string;
+  readonly kind: 'folder' | 'picture' | 'other';
+}
+
+/** By name. Links count as what they lead to. @throws what the file system says */
+export async function folderEntries(folder: string): Promise<readonly FolderEntry[]> {
+  const entries: FolderEntry[] = [];
+  for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
+    const { name } = entry;
+    if (name.startsWith('.')) continue;
+    const opens =
+      entry.isDirectory() || (entry.isSymbolicLink() && (await leadsToFolder(path.join(folder, name))));
+    entries.push({ name, kind: opens ? 'folder' : hasImageExtension(name) ? 'picture' : 'other' });
+  }
+  return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+function leadsToFolder(link: string): Promise<boolean> {
+  return stat(link).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
 /** A folder's pictures, by name, folders opened where their name stands; hidden files are passed over. */
-async function* walk(
+export async function* walk(
   folder: string,
-  above: ReadonlySet<string>,
+  { root, above }: { readonly root: string; readonly above: ReadonlySet<string> } = {
+    root: folder,
+    above: new Set(),
+  },
 ): AsyncGenerator<ImageReference, void, undefined> {
   let real: string;
-  const entries: { readonly name: string; readonly isFolder: boolean; readonly isLink: boolean }[] = [];
+  let entries: readonly FolderEntry[];
   try {
     real = await realpath(folder);
     if (above.has(real)) return; // a link back to a folder that contains it
-    for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
-      if (entry.name.startsWith('.')) continue;
-      entries.push({ name: entry.name, isFolder: entry.isDirectory(), isLink: entry.isSymbolicLink() });
-    }
+    entries = await folderEntries(folder);
   } catch (error) {
     yield failed(folder, 'INPUT_NOT_FOUND', `the folder cannot be read: ${messageOf(error)}`);
     return;
   }
-  entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const inside = new Set([...above, real]);
-  for (const { name, isFolder, isLink } of entries) {
+  for (const { name, kind } of entries) {
     const file = path.join(folder, name);
-    const opens = isFolder || (isLink && (await stat(file).then((s) => s.isDirectory(), () => false))); // prettier-ignore
-    if (opens) yield* walk(file, inside);
-    else if (hasImageExtension(name)) yield { file, content: { path: file } };
+    if (kind === 'folder') yield* walk(file, { root, above: inside });
+    else if (kind === 'picture') yield { file, content: { path: file }, root };
   }
 }
 
-function hasImageExtension(name: string): boolean {
+/** Whether a file is a picture by its name. */
+export function hasImageExtension(name: string): boolean {
   const extension = path.extname(name).toLowerCase();
   return IMAGE_EXTENSIONS.some((known) => known === extension);
 }

@@ -1,30 +1,17 @@
 // worker.ts: the thread that loader.ts starts: prepares the pictures it is sent. Nothing else imports it.
 
-import { parentPort, workerData } from 'node:worker_threads';
-import type { WorkerReply, WorkerRequest } from './loader.ts';
+import { workerData } from 'node:worker_threads';
+import { serve } from '../util/serve.ts';
+import type { WorkerReply } from './loader.ts';
 import { prepareImage, type PrepareOptions } from './prepare.ts';
+import type { ImageReference } from './source.ts';
 
 const options = workerData as PrepareOptions;
 
 /** Large pictures are large: this many are decoded at a time, one while the other is being resized. */
 const AT_A_TIME = 2;
 
-const waiting: WorkerRequest[] = [];
-let running = 0;
-
-parentPort!.on('message', (request: WorkerRequest) => {
-  waiting.push(request);
-  void work();
-});
-
-async function work(): Promise<void> {
-  if (running >= AT_A_TIME) return;
-  running += 1;
-  for (let request = waiting.shift(); request; request = waiting.shift()) await answer(request);
-  running -= 1;
-}
-
-async function answer({ id, reference }: WorkerRequest): Promise<void> {
+serve(AT_A_TIME, async (reference: ImageReference) => {
   // Bytes lose their Buffer on the way.
   const { content } = reference;
   const image = await prepareImage(
@@ -33,10 +20,8 @@ async function answer({ id, reference }: WorkerRequest): Promise<void> {
   );
   if ('error' in image) {
     const { code, message } = image.error;
-    parentPort!.postMessage({ id, result: { file: image.file, code, message } } satisfies WorkerReply);
-    return;
+    return { reply: { file: image.file, code, message } satisfies WorkerReply };
   }
   // Pixels are handed over, not copied; sharp's buffers may be parts of a larger one, which cannot be.
-  const transfer = [image.pixels.buffer as ArrayBuffer];
-  parentPort!.postMessage({ id, result: image } satisfies WorkerReply, transfer);
-}
+  return { reply: image satisfies WorkerReply, transfer: [image.pixels.buffer as ArrayBuffer] };
+});

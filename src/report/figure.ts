@@ -1,6 +1,7 @@
 // figure.ts: the picture beside a bar chart of its classes, as SVG (text drawn as outlines) and as one HTML page.
 
 import { createOutliner, type Outliner, type TextStyle } from './outline.ts';
+import { COLOURS, escapeXml, htmlPage } from './page.ts';
 import { UNKNOWN, type Prediction } from './prediction.ts';
 import { printable } from './table.ts';
 
@@ -14,16 +15,6 @@ export interface FigurePanel {
 export interface FigureOptions {
   readonly labels: readonly ('en' | 'zh')[];
 }
-
-const COLOURS = {
-  paper: '#ffffff',
-  ink: '#1d2433',
-  faint: '#6b7385',
-  rule: '#e3e7ee',
-  track: '#eef1f6',
-  bar: '#2f6fdb',
-  other: '#9db8e8',
-} as const;
 
 // Units of the drawing; one is a pixel at scale 1.
 const WIDTH = 960;
@@ -200,20 +191,10 @@ function fit(text: string, room: number, style: TextStyle, pen: Outliner): strin
 /** One page that needs nothing else: no scripts, no fonts, no requests. */
 export function figureHtml(panels: readonly FigurePanel[], options: FigureOptions): string {
   const title = panels.length === 1 ? titleOf(panels[0]!.file) : `${panels.length} pictures`;
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeXml(title)}</title>
-<style>
-:root { color-scheme: light dark; --paper: ${COLOURS.paper}; --ink: ${COLOURS.ink}; --faint: ${COLOURS.faint};
-  --rule: ${COLOURS.rule}; --track: ${COLOURS.track}; --bar: ${COLOURS.bar}; --other: ${COLOURS.other}; }
-@media (prefers-color-scheme: dark) { :root { --paper: #14181f; --ink: #e8ebf1; --faint: #9aa3b5; --rule: #2a313d;
-  --track: #222935; --bar: #5b93f2; --other: #3d5a8c; } }
-body { margin: 0 auto; max-width: 60rem; padding: 0 1.5rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.4 system-ui, "Noto Sans", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif; }
-section { display: grid; grid-template-columns: minmax(0, 21rem) minmax(0, 1fr); gap: 2.25rem; align-items: start;
+  return htmlPage(title, STYLE, panels.map((panel) => htmlPanel(panel, options)).join('\n'));
+}
+
+const STYLE = `section { display: grid; grid-template-columns: minmax(0, 21rem) minmax(0, 1fr); gap: 2.25rem; align-items: start;
   padding: 2rem 0; border-bottom: 1px solid var(--rule); }
 section:last-child { border: 0; }
 .picture { display: flex; justify-content: center; border-radius: 4px; background: var(--track); overflow: hidden; }
@@ -230,14 +211,7 @@ i, .share { color: var(--faint); }
 .track { grid-column: 1 / -1; height: 10px; border-radius: 5px; background: var(--track); overflow: hidden; }
 .track div { height: 100%; min-width: 1px; border-radius: 0 5px 5px 0; background: var(--other); }
 li:first-child .track div { background: var(--bar); }
-@media (max-width: 40rem) { section { grid-template-columns: 1fr; gap: 1rem; } }
-</style>
-<main>
-${panels.map((panel) => htmlPanel(panel, options)).join('\n')}
-</main>
-</html>
-`;
-}
+@media (max-width: 40rem) { section { grid-template-columns: 1fr; gap: 1rem; } }`;
 
 function htmlPanel({ file, model, picture, predictions }: FigurePanel, options: FigureOptions): string {
   const items = rowsOf(predictions, options).map(({ first, firstIsZh, second, probability }) => {
@@ -258,13 +232,3 @@ ${items.length > 0 ? `<ol>\n${items.join('\n')}\n</ol>` : `<b class="share">${UN
 }
 
 const ZH = ' lang="zh-Hans"';
-
-/** For text and for attributes in double quotes; what XML cannot hold at all is left out. */
-function escapeXml(text: string): string {
-  return text
-    .replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
-}

@@ -23,6 +23,8 @@ const EXIT_CODES = {
   IMAGE_UNREADABLE: ExitCode.partial,
   IMAGE_TOO_LARGE: ExitCode.partial,
   LABELS_INVALID: ExitCode.usage,
+  DATASET_NOT_FOUND: ExitCode.missing,
+  DATASET_INVALID: ExitCode.missing,
   MODEL_NOT_FOUND: ExitCode.missing,
   MODEL_INVALID: ExitCode.missing,
   MODEL_MISMATCH: ExitCode.missing,

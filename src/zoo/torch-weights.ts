@@ -95,6 +95,28 @@ export function weightsFromTorch(
   return weights;
 }
 
+/** The other way: weights under torch's names, in torch's order of axes. Layers in the graph's order. */
+export function weightsToTorch(
+  graph: Graph,
+  weights: Weights,
+  torchName: (layer: string) => string = (layer) => layer,
+): ReadonlyMap<string, Weight> {
+  const result = new Map<string, Weight>();
+  for (const layer of graph.layers) {
+    for (const [role, { suffix, axes }] of Object.entries(MAPPINGS[layer.kind] ?? {})) {
+      const weight = weights.get(weightName(layer.name, role as WeightRole));
+      if (!weight) continue;
+      const { shape, data } = weight;
+      const inverse = axes && shape.map((_, axis) => axes.indexOf(axis));
+      result.set(`${torchName(layer.name)}.${suffix}`, {
+        shape: inverse ? inverse.map((axis) => shape[axis]!) : shape,
+        data: inverse ? transpose(data, shape, inverse) : data,
+      });
+    }
+  }
+  return result;
+}
+
 function someOf(items: readonly string[]): string {
   const shown = items.slice(0, 3).join(', ');
   return items.length > 3 ? `${shown} and ${items.length - 3} more` : shown;

@@ -315,14 +315,6 @@ describe('wrong usage is exit code 2, what is missing 3, each one line', () => {
     assert.match(stderr, /Did you mean --topk\?/);
   });
 
-  test('commands that come later say so in one line', async () => {
-    for (const program of ['finetune', 'extract-features']) {
-      const { code, stderr, stdout } = await runCli(program, ['./photos', '--out', 'x.npy']);
-      assert.deepEqual([code, stdout], [3, '']);
-      assert.match(stderr, new RegExp(`^error: ${program} comes with a later version of finch.*\n$`));
-    }
-  });
-
   test('--debug adds the stack', async () => {
     assert.match((await classify(BOOK, '--topk', '0', '--debug')).stderr, /at parseNumber/);
   });

@@ -93,6 +93,18 @@ const GRAPHS: Readonly<Record<string, Graph>> = {
     { kind: 'activation', name: 's', inputs: one('v'), activation: 'sigmoid' },
     { kind: 'multiply', name: 'm', inputs: ['first', 's'] },
   ),
+  'grouped convolution': chain(7, {
+    kind: 'conv2d',
+    name: 'g',
+    inputs: one('first'),
+    filters: 6,
+    groups: 2,
+    kernelSize: [3, 2],
+    strides: [2, 1],
+    dilation: [1, 1],
+    padding: 'same',
+    useBias: true,
+  }),
   'concatenate, and a sum of three': chain(
     6,
     { kind: 'concatenate', name: 'c', inputs: ['first', 'first'] },

@@ -8,7 +8,7 @@ import type { Shape } from '../../util/shape.ts';
 import type { EngineModel, LoadOptions } from '../engine.ts';
 import { emitActivation } from './activations.ts';
 import { Emitter } from './emitter.ts';
-import { encodeModel, type Attribute, type ValueInfo } from './proto.ts';
+import { encodeModel, type Attribute, type OnnxGraph, type ValueInfo } from './proto.ts';
 import { packConv, WeightPacker, weightOf } from './weights.ts';
 import {
   consumersOf,
@@ -20,6 +20,8 @@ import {
 } from './windows.ts';
 
 export interface LoweredModel {
+  /** What `model` is the encoding of. */
+  readonly graph: OnnxGraph;
   readonly model: Uint8Array;
   /** The bytes behind the model's external initializers. */
   readonly weights: Uint8Array;
@@ -90,15 +92,16 @@ export class InferenceLowering {
     const outputs = this.#outputs.map((name, i) => this.#emitOutput(name, `output${i}`));
     const inputShape = this.#shapes.get(this.#graph.input)!;
     const input = inputShape.length === 1 ? 'features' : 'pixels';
-    const encoded = encodeModel({
+    const graph: OnnxGraph = {
       name: this.#graph.name,
       nodes: this.#emitter.nodes,
       initializers: [...this.#packer.initializers, ...this.#emitter.constants],
       inputs: [{ name: input, type: input === 'pixels' ? 'uint8' : 'float32', shape: ['N', ...inputShape] }],
       outputs,
-    });
+    };
     return {
-      model: encoded,
+      graph,
+      model: encodeModel(graph),
       weights: this.#packer.bytes,
       input,
       outputs: outputs.map(({ name }, i) => ({ name, shape: this.#shapes.get(this.#outputs[i]!)! })),

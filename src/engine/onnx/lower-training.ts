@@ -8,7 +8,7 @@ import type { Shape } from '../../util/shape.ts';
 import type { EngineModel } from '../engine.ts';
 import type { TrainSpec } from '../training.ts';
 import { Emitter } from './emitter.ts';
-import { ruleFor } from './gradients/rules.ts';
+import { ruleFor, TAKES_BLOCKED } from './gradients/rules.ts';
 import { learningLayers, trainedGraph } from './learning.ts';
 import { emitLoss, TARGET_INPUTS } from './losses.ts';
 import { InferenceLowering } from './lower-inference.ts';
@@ -20,6 +20,15 @@ import { variablesOf, type Variable } from './variables.ts';
 /** With gradients accumulated, a step either adds to them (`gather`), or adds to them and uses them (`finish`). */
 export type Phase = 'whole' | 'gather' | 'finish';
 
+interface LoweringOptions {
+  readonly batch: number;
+  readonly phase: Phase;
+  /** Channels in a block of the CPU-tuned lowering; 0 for the portable one. */
+  readonly block: number;
+  /** Whether the outputs are only written where the caller says, and not answered: see `runInPlace`. */
+  readonly inPlace: boolean;
+}
+
 export interface LoweredStep {
   readonly model: Uint8Array;
   /** The bytes behind the model's external initializers: weights that do not learn. */
@@ -29,7 +38,7 @@ export interface LoweredStep {
   readonly moved: readonly string[];
 }
 
-/** Names of the step's outputs. The first is an empty sequence: see `runInPlace`. */
+/** Names of the step's outputs. The first is an empty sequence, when it runs in place: see `runInPlace`. */
 export const FINISHED = 'finished';
 export const LOSS = 'loss';
 export const LOGITS = 'logits';
@@ -42,23 +51,23 @@ export const PENDING = 'gradient';
 export function lowerTraining(
   model: EngineModel,
   spec: TrainSpec,
-  { batch, phase }: { readonly batch: number; readonly phase: Phase },
+  { batch, phase, block, inPlace }: LoweringOptions,
 ): LoweredStep {
   const graph = trainedGraph(model.graph, spec);
   const shapes = inferShapes(graph, spec.size && [...spec.size, 3]);
   const emitter = new Emitter();
-  const step = new Step({ emitter, graph, shapes, batch, batchNorm: spec.batchNorm ?? 'train' });
+  const step = new Step({ emitter, graph, shapes, batch, batchNorm: spec.batchNorm ?? 'train', block });
   const learning = learningLayers(graph, spec.trainFrom);
 
   const { values, packed } = emitFront({ ...model, graph }, learning, spec, emitter, shapes);
   const forward = new Map<string, Lowered>();
   for (const layer of learning) {
-    const inputs = layer.inputs.map((name) => values.get(name)!) as [Value, ...Value[]];
+    const inputs = layer.inputs.map((name) => given(layer, values.get(name)!, step)) as [Value, ...Value[]];
     const lowered = ruleFor(layer)(layer, inputs, step);
     forward.set(layer.name, lowered);
     values.set(layer.name, lowered.output);
   }
-  const output = values.get(graph.output)!;
+  const output = step.plain(values.get(graph.output)!);
   if (output.shape.length !== 1) {
     throw new AppError(
       'MODEL_UNSUPPORTED',
@@ -68,10 +77,10 @@ export function lowerTraining(
   emitter.emit('Identity', [output.tensor], undefined, { name: LOGITS });
   const { loss, gradient } = emitLoss(emitter, spec.loss.kind, LOGITS);
   emitter.emit('Identity', [loss], undefined, { name: LOSS });
-  emitter.emit('SequenceEmpty', [], undefined, { name: FINISHED });
+  if (inPlace) emitter.emit('SequenceEmpty', [], undefined, { name: FINISHED });
   emitBackward(learning, forward, { ...output, tensor: gradient }, step);
 
-  const variables = variablesOf(graph, spec, shapes);
+  const variables = variablesOf(graph, spec, shapes, block);
   const { moved, extra } = emitMoves(variables, spec, phase, step);
   const inputs: readonly ValueInfo[] = [
     inputInfo(shapes.get(graph.input)!, batch),
@@ -88,7 +97,7 @@ export function lowerTraining(
       initializers: [...packed.initializers, ...emitter.constants],
       inputs: inputs.filter(({ name }) => used.has(name)),
       outputs: [
-        { name: FINISHED, type: 'float32' },
+        ...(inPlace ? [{ name: FINISHED, type: 'float32' } as const] : []),
         float(LOSS, []),
         float(LOGITS, [batch, output.shape[0]!]),
         ...extra,
@@ -99,6 +108,11 @@ export function lowerTraining(
     masks: step.masks,
     moved: moved.names,
   };
+}
+
+/** A value in a layout that the layer's rule takes. */
+function given(layer: Layer, value: Value, step: Step): Value {
+  return TAKES_BLOCKED.has(layer.kind) ? value : step.plain(value);
 }
 
 /** What does not learn, as at inference. Its outputs, by layer, are what the learning layers begin with. */
@@ -137,7 +151,7 @@ function emitBackward(
     if (!ofOutput) continue; // a branch that nobody takes
     gradients.delete(layer.name);
     const wanted = layer.inputs.map((name) => flows.has(name));
-    const ofInputs = forward.get(layer.name)!.backward(ofOutput, wanted);
+    const ofInputs = forward.get(layer.name)!.backward(given(layer, ofOutput, step), wanted);
     layer.inputs.forEach((name, i) => {
       const own = ofInputs[i];
       if (!own || !wanted[i]) return;

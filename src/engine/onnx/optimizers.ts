@@ -5,7 +5,7 @@ import type { Optimizer } from '../training.ts';
 import type { Emitter } from './emitter.ts';
 
 /** What an optimizer remembers of each weight, from zeros. */
-export const SLOTS = {
+const SLOTS = {
   sgd: ['momentum'],
   adam: ['mean', 'square'],
   adamw: ['mean', 'square'],
@@ -19,7 +19,7 @@ const DEFAULT_BETAS = [0.9, 0.999] as const;
 const DEFAULT_EPSILON = 1e-8;
 
 /** Scalar inputs of a step. */
-export const rateName = (group: number): string => `rate/${group}`;
+const rateName = (group: number): string => `rate/${group}`;
 const stepSizeName = (group: number): string => `rate/${group}/corrected`;
 const ROOT_CORRECTION = 'rate/root-correction';
 

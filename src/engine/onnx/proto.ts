@@ -8,7 +8,8 @@ import type { Shape } from '../../util/shape.ts';
 const DATA_TYPE = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
 type OnnxType = keyof typeof DATA_TYPE;
 
-export type Attribute = number | string | readonly number[] | { readonly float: number };
+export type Attribute =
+  number | string | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] };
 
 export interface Node {
   readonly op: string;
@@ -53,8 +54,8 @@ const IR_VERSION = 8;
 
 type Write = (writer: BinaryWriter) => void;
 
-/** onnx.ModelProto of a graph. */
-export function encodeModel(graph: OnnxGraph): Uint8Array {
+/** onnx.ModelProto of a graph. @param metadata its metadata_props */
+export function encodeModel(graph: OnnxGraph, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
   const writer = new BinaryWriter();
   int(writer, 1, IR_VERSION);
   string(writer, 2, 'finch');
@@ -64,6 +65,12 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
     message(writer, 8, (w) => {
       string(w, 1, domain);
       int(w, 2, 1);
+    });
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    message(writer, 14, (w) => {
+      string(w, 1, key);
+      string(w, 2, value);
     });
   }
   return writer.finish();
@@ -98,6 +105,9 @@ function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): v
   } else if ('float' in value) {
     writer.tag(2, WireType.Bit32).float(value.float);
     int(writer, 20, 1); // FLOAT
+  } else if ('floats' in value) {
+    for (const item of value.floats) writer.tag(7, WireType.Bit32).float(item);
+    int(writer, 20, 6); // FLOATS
   } else {
     for (const item of value) int(writer, 8, item);
     int(writer, 20, 7); // INTS

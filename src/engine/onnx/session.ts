@@ -3,8 +3,10 @@
 import { availableParallelism } from 'node:os';
 import { AppError, messageOf } from '../../util/errors.ts';
 import type { Batch, Device, EngineModel, Features, LoadOptions, Predictor, Tensor } from '../engine.ts';
-import type { TrainableEngine } from '../training.ts';
+import type { TrainableEngine, TrainSpec } from '../training.ts';
+import { adoptedBlock } from './adoption.ts';
 import { lowerInference } from './lower-inference.ts';
+import { checkMemory, trainingMemory } from './memory.ts';
 import { loadRuntime, sessionOptions, type Session } from './runtime.ts';
 import { createTrainer } from './trainer.ts';
 
@@ -12,11 +14,14 @@ export interface OnnxOptions {
   readonly device: Device;
   /** Threads of one run on the CPU; one a core by default. */
   readonly threads?: number;
+  /** Fails where the device lacks an operator of a training step, instead of running it on the CPU. */
+  readonly onlyOnDevice?: boolean;
 }
 
 export async function createOnnxEngine({
   device,
   threads = availableParallelism(),
+  onlyOnDevice = false,
 }: OnnxOptions): Promise<TrainableEngine> {
   const runtime = await loadRuntime();
   const { env, InferenceSession, Tensor: OnnxTensor } = runtime;
@@ -26,16 +31,26 @@ export async function createOnnxEngine({
     name: 'onnx',
     device,
     description: `onnxruntime ${version} on ${where}`,
-    trainer: (model, spec) => createTrainer(model, spec, { runtime, device, threads }),
-    trainingMemory: () => 0,
+    async trainer(model, spec) {
+      if (device === 'cpu') checkMemory(model, spec);
+      const make = (
+        small: TrainSpec,
+        { graph, weights }: Pick<EngineModel, 'graph' | 'weights'>,
+        block: number,
+      ) =>
+        createTrainer({ ...model, graph, weights }, small, { runtime, device, threads, onlyOnDevice, block });
+      const block = device === 'cpu' ? await adoptedBlock(runtime, threads, make) : 0;
+      return make(spec, model, block);
+    },
+    trainingMemory,
     async load(model: EngineModel, options?: LoadOptions): Promise<Predictor> {
       const lowered = lowerInference(model, options);
       let session: Session;
       try {
         session = await InferenceSession.create(
           lowered.model,
-          // Pictures are decoded on the same cores meanwhile.
-          sessionOptions({ device, threads, constants: lowered.weights, spins: false }),
+          // Threads sleep while they wait: pictures are decoded on the same cores.
+          sessionOptions({ device, threads, constants: lowered.weights, trains: false }),
         );
       } catch (error) {
         throw new AppError(

@@ -5,6 +5,7 @@ import type { Graph, Layer, Padding2d, WeightRole } from '../../graph/layers.ts'
 import { weightName } from '../../graph/layers.ts';
 import type { Shapes } from '../../graph/shapes.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
+import { fromBlocked, scaleAndShift, toBlocked, type Pending } from './blocked.ts';
 import type { Emitter } from './emitter.ts';
 
 /**
@@ -16,6 +17,8 @@ export interface Value {
   /** Of the layer, without the batch: `[H,W,C]` of a picture. */
   readonly shape: Shape;
   readonly blocked?: boolean;
+  /** What has still to be done to the tensor; only blocked pictures. `Step.settled` does it. */
+  readonly pending?: Pending;
   /** Zeros that nobody has added yet: the windows behind do. */
   readonly pad?: Padding2d;
 }
@@ -30,6 +33,9 @@ export interface Lowered {
   readonly backward: (gradient: Value, wanted: readonly boolean[]) => readonly (Value | undefined)[];
 }
 
+/**
+ * Rules get plain inputs and gradients, NCHW, but for those in `TAKES_BLOCKED`, which get values as they are.
+ */
 export type Rule<L extends Layer> = (layer: L, inputs: readonly [Value, ...Value[]], step: Step) => Lowered;
 
 /** onnx's type number of float32, as Cast takes it. */
@@ -42,6 +48,7 @@ interface StepOptions {
   readonly shapes: Shapes;
   readonly batch: number;
   readonly batchNorm: 'train' | 'frozen';
+  readonly block: number;
 }
 
 export class Step {
@@ -56,13 +63,18 @@ export class Step {
   readonly shapes: Shapes;
   readonly batch: number;
   readonly batchNorm: 'train' | 'frozen';
+  /** Channels in a block; 0 in the portable lowering, which has no blocked pictures. */
+  readonly block: number;
+  readonly #settled = new Map<Value, Value>();
+  readonly #plain = new Map<Value, Value>();
 
-  constructor({ emitter, graph, shapes, batch, batchNorm }: StepOptions) {
+  constructor({ emitter, graph, shapes, batch, batchNorm, block }: StepOptions) {
     this.emitter = emitter;
     this.graph = graph;
     this.shapes = shapes;
     this.batch = batch;
     this.batchNorm = batchNorm;
+    this.block = block;
   }
 
   /** The input that carries a layer's weight. Kernels of convolutions are OIHW, all others as the graph has them. */
@@ -91,6 +103,15 @@ export class Step {
     return [this.batch, channels, height, width];
   }
 
+  /**
+   * A picture as [N,C/B,H,W,B], in blocks or (B = 1) not: rows and columns are axes 2 and 3 in both.
+   * @param size of the picture, its own by default
+   */
+  places({ shape, blocked }: Value, size: readonly [number, number] = [shape[0]!, shape[1]!]): Shape {
+    const block = blocked ? this.block : 1;
+    return [this.batch, shape[2]! / block, ...size, block];
+  }
+
   /** The axis of channels in the tensor. */
   channelAxis({ shape }: Value): number {
     return shape.length === 3 ? 1 : shape.length;
@@ -102,9 +123,50 @@ export class Step {
     return this.tensorShape(value).flatMap((_, axis) => (axis === channelAxis ? [] : [axis]));
   }
 
-  /** Two gradients of one value, added. */
+  /** Two gradients of one value, added; blocked when one of them is. */
   sum(a: Value, b: Value): Value {
+    if (a.blocked || b.blocked) {
+      return {
+        ...a,
+        blocked: true,
+        tensor: this.emitter.add(this.blocked(a).tensor, this.blocked(b).tensor),
+      };
+    }
     return { ...a, tensor: this.emitter.add(a.tensor, b.tensor) };
+  }
+
+  /** Whether pictures of so many channels have a blocked form. */
+  isBlockable(channels: number): boolean {
+    return this.block > 0 && channels % this.block === 0;
+  }
+
+  /** The value with nothing pending. */
+  settled(value: Value): Value {
+    const { pending, ...rest } = value;
+    if (!pending) return value;
+    return once(this.#settled, value, () => ({
+      ...rest,
+      tensor: scaleAndShift(this, value.tensor, value.shape.at(-1)!, pending),
+    }));
+  }
+
+  /** The value as NCHW. */
+  plain(value: Value): Value {
+    if (!value.blocked) return value;
+    return once(this.#plain, value, () => {
+      const { blocked: _, ...rest } = this.settled(value);
+      return { ...rest, tensor: fromBlocked(this.emitter, rest.tensor, value.shape.at(-1)!) };
+    });
+  }
+
+  /** The value in blocks, settled. Its channels have to fill them. */
+  blocked(value: Value): Value {
+    if (value.blocked) return this.settled(value);
+    return once(this.#settled, value, () => ({
+      ...value,
+      blocked: true,
+      tensor: toBlocked(this.emitter, value.tensor),
+    }));
   }
 
   /** `[C]` numbers in a shape that broadcasts over the value. */
@@ -134,4 +196,12 @@ export class Step {
     const axes = wide.flatMap((size, axis) => (narrow[axis] === 1 && size > 1 ? [axis] : []));
     return axes.length === 0 ? gradient : this.emitter.reduceSum(gradient, axes, true);
   }
+}
+
+function once(made: Map<Value, Value>, value: Value, make: () => Value): Value {
+  const known = made.get(value);
+  if (known) return known;
+  const result = make();
+  made.set(value, result);
+  return result;
 }

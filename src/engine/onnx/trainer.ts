@@ -30,6 +30,9 @@ interface TrainerOptions {
   readonly runtime: Runtime;
   readonly device: Device;
   readonly threads: number;
+  readonly onlyOnDevice: boolean;
+  /** Channels in a block of the CPU-tuned lowering; 0 for the portable one. */
+  readonly block: number;
 }
 
 type OnnxTensor = InstanceType<Runtime['Tensor']>;
@@ -74,11 +77,14 @@ class OnnxTrainer implements Trainer {
     this.#model = model;
     this.#spec = spec;
     this.#options = options;
-    this.description = `portable lowering on ${options.device}`;
+    this.description =
+      options.block > 0
+        ? `CPU-tuned lowering, blocks of ${options.block} channels`
+        : `portable lowering on ${options.device}`;
     const graph = trainedGraph(model.graph, spec);
     const shapes = inferShapes(graph, spec.size && [...spec.size, 3]);
     this.#classes = shapes.get(graph.output)![0]!;
-    for (const variable of variablesOf(graph, spec, shapes)) {
+    for (const variable of variablesOf(graph, spec, shapes, options.block)) {
       const weight = model.weights.get(variable.name);
       if (!weight) throw new AppError('MODEL_INVALID', `the model has no weight '${variable.name}'`);
       this.#add(variable.name, variable, toStored(variable, weight.data));
@@ -102,13 +108,22 @@ class OnnxTrainer implements Trainer {
     const key = `${batch} ${phase}`;
     const known = this.#compiled.get(key);
     if (known) return known;
-    const { runtime, device, threads } = this.#options;
-    const lowered = lowerTraining(this.#model, this.#spec, { batch, phase });
+    const { runtime, device, block } = this.#options;
+    const lowered = lowerTraining(this.#model, this.#spec, {
+      batch,
+      phase,
+      block,
+      inPlace: device === 'cpu',
+    });
     let session: Session;
     try {
       session = await runtime.InferenceSession.create(
         lowered.model,
-        sessionOptions({ device, threads, constants: lowered.constants, spins: true }),
+        sessionOptions({
+          ...this.#options,
+          constants: lowered.constants,
+          trains: true,
+        }),
       );
     } catch (error) {
       throw new AppError(
@@ -174,7 +189,8 @@ class OnnxTrainer implements Trainer {
     const hasNorm = session.outputNames.includes(GRADIENT_NORM);
     if (hasNorm) fetches[GRADIENT_NORM] = norm;
     for (const name of lowered.moved) fetches[newName(name)] = this.#moving.get(name)!.back;
-    await runInPlace(session, feeds, fetches);
+    if (this.#options.device === 'cpu') await runInPlace(session, feeds, fetches);
+    else await session.run(feeds, fetches);
 
     const value = (loss.data[0] as number) * accumulate;
     if (!Number.isFinite(value)) throw diverged(value, this.#step, rates);
@@ -186,7 +202,7 @@ class OnnxTrainer implements Trainer {
     this.#step++;
     return {
       loss: value,
-      logits: { data: logits.data as Float32Array, shape: logits.dims },
+      logits: { data: logits.data, shape: logits.dims },
       ...(hasNorm && { gradNorm: norm.data[0] as number }),
     };
   }

@@ -1,7 +1,7 @@
 // variables.ts: what a training step moves: the weights and running statistics of the layers that learn, and how each lies in
 // memory between steps.
 
-import type { Graph, WeightRole } from '../../graph/layers.ts';
+import type { Graph, Layer, WeightRole } from '../../graph/layers.ts';
 import { weightName } from '../../graph/layers.ts';
 import { weightShapes, type Shapes } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
@@ -22,7 +22,7 @@ export interface Variable {
 }
 
 /** How a variable lies in memory, as the step's operators want it. */
-export interface Stored {
+interface Stored {
   readonly shape: Shape;
   /** The graph's numbers seen in this shape, and the order of axes that makes them the stored ones. Absent: they lie alike. */
   readonly seenAs?: Shape;
@@ -48,7 +48,12 @@ export function fromStored({ stored }: Variable, data: Float32Array): Float32Arr
  * All variables of a step, in the graph's order. With frozen batch norm its statistics are among them: they come in, and stay.
  * @throws AppError USAGE when a group names no learning layer
  */
-export function variablesOf(graph: Graph, spec: TrainSpec, shapes: Shapes): readonly Variable[] {
+export function variablesOf(
+  graph: Graph,
+  spec: TrainSpec,
+  shapes: Shapes,
+  block: number,
+): readonly Variable[] {
   const learning = learningLayers(graph, spec.trainFrom);
   const groups = new Map<string, number>();
   spec.groups?.forEach((layers, i) => {
@@ -71,18 +76,43 @@ export function variablesOf(graph: Graph, spec: TrainSpec, shapes: Shapes): read
         role === 'moving_mean' || role === 'moving_variance' ? ('statistic' as const) : ('weight' as const),
       group: groups.get(layer.name) ?? 0,
       shape,
-      stored: storedAs(layer, role, shape),
+      stored: storedAs(layer, role, shape, block),
     })),
   );
 }
 
-/** Kernels of convolutions are OIHW; the rest lies as in the graph. */
-function storedAs(layer: { readonly kind: string }, role: WeightRole, shape: Shape): Stored {
-  const isConvolution = role === 'depthwise_kernel' || (role === 'kernel' && layer.kind === 'conv2d');
-  if (!isConvolution) return { shape };
+/** Kernels of convolutions are OIHW, or in blocks where their convolution runs on blocks; the rest lies as in the graph. */
+function storedAs(layer: Layer, role: WeightRole, shape: Shape, block: number): Stored {
+  const isKernel = role === 'depthwise_kernel' || (role === 'kernel' && layer.kind === 'conv2d');
+  if (!isKernel) return { shape };
   const [height, width, inputs, outputs] = shape as readonly [number, number, number, number];
   // Keras's depthwise kernel is [H,W,C,M] and its output channel c·M+m: read as [H,W,1,C·M] it is an ordinary one.
   const seenAs =
     role === 'depthwise_kernel' ? [height, width, 1, inputs * outputs] : [height, width, inputs, outputs];
-  return { shape: [3, 2, 0, 1].map((axis) => seenAs[axis]!), seenAs, axes: [3, 2, 0, 1] };
+  const oihw = [3, 2, 0, 1].map((axis) => seenAs[axis]!);
+  const [taps, o, i] = [height * width, oihw[0]!, oihw[1]!];
+  switch (kernelBlocks(layer, oihw, block)) {
+    case 'none':
+      return { shape: oihw, seenAs, axes: [3, 2, 0, 1] };
+    case 'outputs': // OIHWo
+      return { shape: oihw, seenAs: [taps, i, o / block, block], axes: [2, 1, 0, 3] };
+    case 'both': // OIHWio
+      return { shape: oihw, seenAs: [taps, i / block, block, o / block, block], axes: [3, 1, 0, 2, 4] };
+    default:
+      throw new Error('unreachable');
+  }
+}
+
+/**
+ * Which channels of a convolution's kernel are in blocks. `both`: pictures are blocked before and after. `outputs`: depthwise
+ * ones, and those that take a few channels (a stem takes its pixels as they are).
+ * @param kernel `[O,I/groups,kh,kw]`
+ */
+export function kernelBlocks(layer: Layer, kernel: Shape, block: number): 'none' | 'outputs' | 'both' {
+  const [outputs, inputs] = kernel as readonly [number, number];
+  if (block === 0 || outputs % block !== 0) return 'none';
+  if (layer.kind === 'depthwiseConv2d') return layer.depthMultiplier === 1 ? 'outputs' : 'none';
+  if (layer.kind !== 'conv2d' || (layer.groups ?? 1) > 1) return 'none';
+  if (inputs % block === 0) return 'both';
+  return inputs < 4 ? 'outputs' : 'none';
 }

@@ -1,7 +1,7 @@
 // windows.ts: where a window (of a convolution or a pooling) meets the border, in onnx's terms, and which windows add the zeros
 // of the padding layer before them themselves. Both lowerings ask here.
 
-import type { Graph, Layer, LayerOf, Padding2d } from '../../graph/layers.ts';
+import type { Graph, Layer, LayerOf, Padding2d, Size2d } from '../../graph/layers.ts';
 import { samePadding } from '../../graph/shapes.ts';
 import type { Shape } from '../../util/shape.ts';
 
@@ -9,7 +9,7 @@ export type Convolution = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
 export type Pooling = LayerOf<'maxPooling2d'> | LayerOf<'averagePooling2d'>;
 
 /** onnx's order. */
-export type Pads = readonly [top: number, left: number, bottom: number, right: number];
+type Pads = readonly [top: number, left: number, bottom: number, right: number];
 
 /** What a sliding window does, in onnx's terms. */
 export interface Window {
@@ -71,8 +71,16 @@ export function isAbsorbed(
   return consumers.every(
     (next) =>
       ((next.kind === 'conv2d' || next.kind === 'depthwiseConv2d') && next.padding === 'valid') ||
-      (next.kind === 'maxPooling2d' && next.padding === 'valid' && isNonNegative(graph, layer.inputs[0])),
+      (next.kind === 'maxPooling2d' &&
+        next.padding === 'valid' &&
+        isNarrower(layer.pad, next.poolSize) &&
+        isNonNegative(graph, layer.inputs[0])),
   );
+}
+
+/** A window that can lie wholly within the padding would have no maximum. */
+function isNarrower({ top, bottom, left, right }: Padding2d, [height, width]: Size2d): boolean {
+  return Math.max(top, bottom) < height && Math.max(left, right) < width;
 }
 
 function isNonNegative(graph: Graph, name: string): boolean {

@@ -88,7 +88,7 @@ class TfjsTrainer implements Trainer {
     this.#classes = output[0]!;
     this.#output = graph.output;
     const learning = learningLayers(graph, spec.trainFrom);
-    const variables = variablesOf(graph, spec, shapes);
+    const variables = variablesOf(graph, spec, shapes, 1);
     const names = new Set(learning.map((layer) => layer.name));
     const border = new Set(learning.flatMap((layer) => layer.inputs).filter((name) => !names.has(name)));
     this.#plan = planOf(graph, [graph.output], border);

@@ -2,6 +2,7 @@
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { emitActivation } from '../activations.ts';
+import { scaleAndShift } from '../blocked.ts';
 import type { Rule, Step, Value } from '../step.ts';
 
 /** Larger than what makes any normal float above 1: times this and clipped to 0…1, "above zero" is 1 and the rest 0. */
@@ -12,14 +13,26 @@ export function isPositive(step: Step, x: string): string {
   return step.emitter.emit('HardSigmoid', [x], { alpha: { float: STEEP }, beta: { float: 0 } });
 }
 
-export const activation: Rule<LayerOf<'activation'>> = (layer, [x], step) => {
-  const channelAxis = step.channelAxis(x);
-  const y = emitActivation(step.emitter, layer, x.tensor, { channelAxis });
+export const activation: Rule<LayerOf<'activation'>> = (layer, [given], step) => {
+  const { activation: name } = layer;
+  const isFused = given.pending && (name === 'relu' || name === 'relu6');
+  // What is pending and the activation are one pass over the picture.
+  const x = name === 'softmax' ? step.plain(given) : isFused ? withoutPending(given) : step.settled(given);
+  const y = isFused
+    ? scaleAndShift(step, given.tensor, given.shape.at(-1)!, given.pending, name)
+    : emitActivation(step.emitter, layer, x.tensor, { channelAxis: step.channelAxis(x) });
   return {
     output: { ...x, tensor: y },
-    backward: (gradient) => [{ ...gradient, tensor: derivative(layer, { x, y, dy: gradient.tensor }, step) }],
+    backward: (gradient) => {
+      const { tensor: dy } = x.blocked ? step.blocked(gradient) : step.plain(gradient);
+      return [{ ...x, tensor: derivative(layer, { x, y, dy }, step) }];
+    },
   };
 };
+
+function withoutPending({ pending: _, ...rest }: Value): Value {
+  return rest;
+}
 
 interface Tensors {
   readonly x: Value;

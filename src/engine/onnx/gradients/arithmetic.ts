@@ -1,21 +1,36 @@
 // arithmetic.ts: sums, products and joins of several layers. A gradient is summed over what an input was broadcast along.
 
 import type { LayerOf } from '../../../graph/layers.ts';
-import type { Rule } from '../step.ts';
+import { sameShape } from '../../../util/shape.ts';
+import type { Rule, Step, Value } from '../step.ts';
 
-export const add: Rule<LayerOf<'add'>> = (layer, inputs, step) => {
+export const add: Rule<LayerOf<'add'>> = (layer, given, step) => {
+  if (given.some((value) => value.blocked) && given.every(({ shape }) => sameShape(shape, given[0].shape))) {
+    return { output: blockedSum(given, step), backward: (gradient) => given.map(() => gradient) };
+  }
+  const inputs = given.map((value) => step.plain(value));
   const output = {
     tensor: inputs.map((input) => input.tensor).reduce((a, b) => step.emitter.add(a, b)),
     shape: step.shapes.get(layer.name)!,
   };
   return {
     output,
-    backward: (gradient, wanted) =>
-      inputs.map((input, i) =>
-        wanted[i] ? { ...input, tensor: step.sumTo(gradient.tensor, output, input) } : undefined,
-      ),
+    backward: (gradient, wanted) => {
+      const { tensor } = step.plain(gradient);
+      return inputs.map((input, i) =>
+        wanted[i] ? { ...input, tensor: step.sumTo(tensor, output, input) } : undefined,
+      );
+    },
   };
 };
+
+/** The last sum is left to the pass that what is pending of its first summand takes anyway. */
+function blockedSum(given: readonly [Value, ...Value[]], step: Step): Value {
+  const late = given.find((value) => value.pending && value.pending.sum === undefined);
+  const rest = given.filter((value) => value !== late).map((value) => step.blocked(value));
+  const sum = rest.map((value) => value.tensor).reduce((a, b) => step.emitter.add(a, b));
+  return late ? { ...late, pending: { ...late.pending!, sum } } : { ...rest[0]!, tensor: sum };
+}
 
 export const multiply: Rule<LayerOf<'multiply'>> = (layer, inputs, step) => {
   const e = step.emitter;

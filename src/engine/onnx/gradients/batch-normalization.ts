@@ -3,15 +3,16 @@
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import type { Rule, Step, Value } from '../step.ts';
+import { blockedBatchNormalization } from './batch-normalization-blocked.ts';
 
 export const batchNormalization: Rule<LayerOf<'batchNormalization'>> = (layer, [x], step) => {
+  if (step.block > 0 && x.blocked) return blockedBatchNormalization(layer, step.settled(x), step);
   const e = step.emitter;
   const trains = step.batchNorm === 'train';
   const { mean, variance } = trains ? batchStatistics(x, step) : runningStatistics(layer, step);
   if (trains) moveRunningStatistics(layer, { mean, variance }, step.countPerChannel(x), step);
 
-  const inverse = e.emit('Reciprocal', [e.emit('Sqrt', [e.add(variance, e.scalar(layer.epsilon))])]);
-  const factor = layer.scale ? e.mul(step.weight(layer, 'gamma'), inverse) : inverse;
+  const { factor, inverse } = affine(layer, variance, step);
   const shift = e.mul(mean, factor);
   const term = layer.center ? e.sub(step.weight(layer, 'beta'), shift) : e.emit('Neg', [shift]);
   const output = { ...x, tensor: scaleAndShift(x, factor, term, step) };
@@ -19,7 +20,7 @@ export const batchNormalization: Rule<LayerOf<'batchNormalization'>> = (layer, [
   return {
     output,
     backward: (gradient, [wanted]) => {
-      const dy = gradient.tensor;
+      const dy = step.plain(gradient).tensor;
       const axes = step.otherAxes(x);
       const sum = e.reduceSum(dy, axes);
       // Σ dy (x - mean): the products centred, not the sums, so that no digits cancel
@@ -42,6 +43,13 @@ export const batchNormalization: Rule<LayerOf<'batchNormalization'>> = (layer, [
   };
 };
 
+/** 1 / sqrt(variance + eps), and that times gamma. */
+export function affine(layer: LayerOf<'batchNormalization'>, variance: string, step: Step) {
+  const e = step.emitter;
+  const inverse = e.emit('Reciprocal', [e.emit('Sqrt', [e.add(variance, e.scalar(layer.epsilon))])]);
+  return { inverse, factor: layer.scale ? e.mul(step.weight(layer, 'gamma'), inverse) : inverse };
+}
+
 interface Statistics {
   readonly mean: string;
   /** Biased: the sum of squares over the count. */
@@ -57,12 +65,12 @@ function batchStatistics(x: Value, step: Step): Statistics {
   return { mean, variance };
 }
 
-function runningStatistics(layer: LayerOf<'batchNormalization'>, step: Step): Statistics {
+export function runningStatistics(layer: LayerOf<'batchNormalization'>, step: Step): Statistics {
   return { mean: step.weight(layer, 'moving_mean'), variance: step.weight(layer, 'moving_variance') };
 }
 
 /** new = momentum old + (1 - momentum) batch. As in PyTorch, the running variance is the unbiased one: over count - 1. */
-function moveRunningStatistics(
+export function moveRunningStatistics(
   layer: LayerOf<'batchNormalization'>,
   { mean, variance }: Statistics,
   count: number,

@@ -2,11 +2,13 @@
 // Source: Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016, chapter 4.
 
 import type { Shape } from '../../../util/shape.ts';
-import type { Rule, Step, Value } from '../step.ts';
+import type { Lowered, Rule, Step, Value } from '../step.ts';
+import { kernelBlocks } from '../variables.ts';
 import { windowAttributes, windowOf, type Convolution, type Window } from '../windows.ts';
+import { blockedConvolutionRule } from './convolution-blocked.ts';
 
 /** A convolution in numbers. */
-interface Sizes extends Window {
+export interface Sizes extends Window {
   readonly groups: number;
   readonly inputs: number;
   readonly outputs: number;
@@ -15,27 +17,61 @@ interface Sizes extends Window {
   readonly to: readonly [number, number];
 }
 
+/** What both ways to convolve are given. */
+export interface Operands {
+  readonly x: Value;
+  readonly sizes: Sizes;
+  readonly weight: string;
+  readonly bias: string | undefined;
+  /** Of the output. */
+  readonly shape: Shape;
+  readonly setWeight: (gradient: string) => void;
+  readonly setBias: (gradient: string) => void;
+}
+
 export const convolution: Rule<Convolution> = (layer, [x], step) => {
-  const e = step.emitter;
   const sizes = sizesOf(layer, x, step);
   const role = layer.kind === 'depthwiseConv2d' ? 'depthwise_kernel' : 'kernel';
-  const weight = step.weight(layer, role);
-  const operands = [x.tensor, weight, ...(layer.useBias ? [step.weight(layer, 'bias')] : [])];
-  const attributes = { ...windowAttributes(sizes), group: sizes.groups };
-  const output = { tensor: e.emit('Conv', operands, attributes), shape: step.shapes.get(layer.name)! };
+  const operands: Operands = {
+    x,
+    sizes,
+    weight: step.weight(layer, role),
+    bias: layer.useBias ? step.weight(layer, 'bias') : undefined,
+    shape: step.shapes.get(layer.name)!,
+    setWeight: (gradient) => step.setGradient(layer, role, gradient),
+    setBias: (gradient) => step.setGradient(layer, 'bias', gradient),
+  };
+  const kernel = [sizes.outputs, sizes.inputs / sizes.groups, ...sizes.kernel];
+  const blocks = kernelBlocks(layer, kernel, step.block);
+  if (blocks !== 'none') return blockedConvolutionRule({ ...operands, blocks }, step);
+  return plainConvolution({ ...operands, x: step.plain(x) }, step);
+};
+
+function plainConvolution(
+  { x, sizes, weight, bias, shape, setWeight, setBias }: Operands,
+  step: Step,
+): Lowered {
+  const e = step.emitter;
+  const operands = [x.tensor, weight, ...(bias === undefined ? [] : [bias])];
+  const tensor = e.emit('Conv', operands, { ...windowAttributes(sizes), group: sizes.groups });
   return {
-    output,
+    output: { tensor, shape },
     backward: (gradient, [wanted]) => {
-      const dy = gradient.tensor;
-      if (layer.useBias) step.setGradient(layer, 'bias', e.reduceSum(dy, [0, 2, 3]));
-      step.setGradient(layer, role, weightGradient(x.tensor, dy, sizes, step));
+      const dy = step.plain(gradient).tensor;
+      if (bias !== undefined) setBias(e.reduceSum(dy, [0, 2, 3]));
+      setWeight(weightGradient(x.tensor, dy, sizes, step));
       if (!wanted) return [undefined];
-      const output_padding = outputPadding(sizes);
-      const dx = e.emit('ConvTranspose', [dy, weight], { ...attributes, output_padding });
-      return [{ tensor: dx, shape: x.shape }];
+      return [{ tensor: transposedConvolution(dy, weight, sizes, step), shape: x.shape }];
     },
   };
-};
+}
+
+/** dx from dy and an OIHW kernel. */
+export function transposedConvolution(dy: string, weight: string, sizes: Sizes, step: Step): string {
+  const output_padding = outputPadding(sizes);
+  const attributes = { ...windowAttributes(sizes), group: sizes.groups, output_padding };
+  return step.emitter.emit('ConvTranspose', [dy, weight], attributes);
+}
 
 function sizesOf(layer: Convolution, x: Value, step: Step): Sizes {
   const [height, width, inputs] = x.shape as readonly [number, number, number];

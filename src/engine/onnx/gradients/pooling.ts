@@ -3,6 +3,8 @@
 import type { LayerOf } from '../../../graph/layers.ts';
 import { FLOAT, type Rule, type Step, type Value } from '../step.ts';
 import { windowAttributes, windowOf, type Window } from '../windows.ts';
+import { blockedMaximum, pictureMeans } from '../blocked.ts';
+import type { Emitter } from '../emitter.ts';
 import { isPositive } from './activation.ts';
 import { overlapAdd } from './overlap-add.ts';
 
@@ -13,30 +15,36 @@ const LOWEST = -1e38;
  * The gradient falls through the taps of the window in order: where a tap's x is the maximum the tap keeps it, elsewhere it falls on
  * to the next. No indices are needed, which some devices do not give, and of equal maxima the first one gets everything.
  */
-export const maxPooling: Rule<LayerOf<'maxPooling2d'>> = (layer, [x], step) => {
+export const maxPooling: Rule<LayerOf<'maxPooling2d'>> = (layer, [given], step) => {
   const e = step.emitter;
+  const x = step.settled(given);
   const window = windowOf(layer, x.shape, x.pad);
-  const { dilations: _, ...attributes } = windowAttributes(window);
-  const output: Value = {
-    tensor: e.emit('MaxPool', [x.tensor], attributes),
-    shape: step.shapes.get(layer.name)!,
-  };
+  const { pad: _, ...rest } = x;
+  const pooled = x.blocked ? blockedMaximum(e, x.tensor, window) : maximum(e, x.tensor, window);
+  const output: Value = { ...rest, tensor: pooled, shape: step.shapes.get(layer.name)! };
   return {
     output,
     backward: (gradient) => {
-      const padded = padWith(x.tensor, LOWEST, window, step);
-      let falling = gradient.tensor;
+      const dy = x.blocked ? step.blocked(gradient) : step.plain(gradient);
+      const y = e.reshape(pooled, step.places(output));
+      const padded = padWith(e.reshape(x.tensor, step.places(x)), LOWEST, window, step);
+      let falling = e.reshape(dy.tensor, step.places(output));
       const taps = eachTap(window, (row, column) => {
-        const below = e.sub(output.tensor, seenBy(padded, [row, column], window, output, step));
+        const below = e.sub(y, seenBy(padded, [row, column], window, output, step));
         const onward = e.mul(falling, isPositive(step, below));
         const kept = e.sub(falling, onward);
         falling = onward;
         return kept;
       });
-      return [{ shape: x.shape, tensor: overlapAdd(taps, { window, from: x, to: output }, step) }];
+      return [{ ...rest, tensor: overlapAdd(taps, { window, from: x, to: output }, step) }];
     },
   };
 };
+
+function maximum(e: Emitter, x: string, window: Window): string {
+  const { dilations: _, ...attributes } = windowAttributes(window);
+  return e.emit('MaxPool', [x], attributes);
+}
 
 /** Padding is not counted: a window at the border has fewer places to share among. */
 export const averagePooling: Rule<LayerOf<'averagePooling2d'>> = (layer, [x], step) => {
@@ -50,22 +58,30 @@ export const averagePooling: Rule<LayerOf<'averagePooling2d'>> = (layer, [x], st
   return {
     output,
     backward: (gradient) => {
-      const share = e.mul(gradient.tensor, e.floats([1, 1, ...to2d(output)], sharesOf(window, x, output)));
+      const shares = e.floats([1, 1, ...to2d(output), 1], sharesOf(window, x, output));
+      const share = e.mul(e.reshape(gradient.tensor, step.places(output)), shares);
       const taps = eachTap(window, () => share);
       return [{ shape: x.shape, tensor: overlapAdd(taps, { window, from: x, to: output }, step) }];
     },
   };
 };
 
-export const globalAveragePooling: Rule<LayerOf<'globalAveragePooling2d'>> = (_layer, [x], step) => {
+export const globalAveragePooling: Rule<LayerOf<'globalAveragePooling2d'>> = (_layer, [given], step) => {
   const e = step.emitter;
+  const x = step.settled(given);
   const [height, width, channels] = x.shape as readonly [number, number, number];
-  const pooled = e.emit('GlobalAveragePool', [x.tensor]);
+  const pooled = x.blocked
+    ? pictureMeans(step, x.tensor, channels)
+    : e.reshape(e.emit('GlobalAveragePool', [x.tensor]), [step.batch, channels]);
+  // One number a channel: in blocks or not, they lie alike.
+  const places = step.places(x);
   return {
-    output: { tensor: e.reshape(pooled, [step.batch, channels]), shape: [channels] },
+    output: { tensor: pooled, shape: [channels] },
     backward: (gradient) => {
-      const share = e.reshape(e.scale(gradient.tensor, 1 / (height * width)), [step.batch, channels, 1, 1]);
-      return [{ ...x, tensor: e.emit('Expand', [share, e.int64s(step.tensorShape(x))]) }];
+      const share = e.scale(gradient.tensor, 1 / (height * width));
+      const split = e.reshape(share, step.places(x, [1, 1]));
+      const spread = e.emit('Expand', [split, e.int64s(places)]);
+      return [{ ...x, tensor: e.reshape(spread, step.tensorShape(x)) }];
     },
   };
 };
@@ -106,7 +122,7 @@ function eachTap(
 function padWith(x: string, value: number, { pads }: Window, step: Step): string {
   if (pads.every((pad) => pad === 0)) return x;
   const [top, left, bottom, right] = pads;
-  const sizes = step.emitter.int64s([0, 0, top, left, 0, 0, bottom, right]);
+  const sizes = step.emitter.int64s([0, 0, top, left, 0, 0, 0, bottom, right, 0]);
   return step.emitter.emit('Pad', [x, sizes, step.emitter.scalar(value)]);
 }
 

@@ -45,3 +45,15 @@ export function ruleFor(layer: Layer): Rule<Layer> {
   }
   return rule as Rule<Layer>;
 }
+
+/** Kinds whose rules know blocked pictures. */
+export const TAKES_BLOCKED: ReadonlySet<Layer['kind']> = new Set<Kind>([
+  'conv2d',
+  'depthwiseConv2d',
+  'batchNormalization',
+  'activation',
+  'add',
+  'maxPooling2d',
+  'globalAveragePooling2d',
+  'zeroPadding2d',
+]);

@@ -17,11 +17,12 @@ export const reshape: Rule<LayerOf<'reshape'> | LayerOf<'flatten'>> = (layer, [x
 };
 
 /** Left to the windows behind it where they add zeros themselves: their gradient is then the one of what was not padded. */
-export const zeroPadding: Rule<LayerOf<'zeroPadding2d'>> = (layer, [x], step) => {
+export const zeroPadding: Rule<LayerOf<'zeroPadding2d'>> = (layer, [given], step) => {
   const e = step.emitter;
   if (isAbsorbed(layer, step.graph, consumersOf(step.graph).get(layer.name) ?? [])) {
-    return { output: { ...x, pad: layer.pad }, backward: (gradient) => [gradient] };
+    return { output: { ...step.settled(given), pad: layer.pad }, backward: (gradient) => [gradient] };
   }
+  const x = step.plain(given);
   const { top, left, bottom, right } = layer.pad;
   const [height, width] = x.shape as readonly [number, number, number];
   const pads = e.int64s([0, 0, top, left, 0, 0, bottom, right]);
@@ -29,7 +30,7 @@ export const zeroPadding: Rule<LayerOf<'zeroPadding2d'>> = (layer, [x], step) =>
     output: { tensor: e.emit('Pad', [x.tensor, pads]), shape: step.shapes.get(layer.name)! },
     backward: (gradient) => {
       const bounds = [[top, left], [top + height, left + width], [2, 3]].map((bound) => e.int64s(bound)); // prettier-ignore
-      return [{ ...x, tensor: e.emit('Slice', [gradient.tensor, ...bounds]) }];
+      return [{ ...x, tensor: e.emit('Slice', [step.plain(gradient).tensor, ...bounds]) }];
     },
   };
 };

@@ -1,0 +1,124 @@
+// training.ts: training steps beside PyTorch's: time a picture, peak memory, and what ResNet-101 takes to compile and step once.
+// Each side in a process of its own, in turn; two threads unless FINCH_BENCH_THREADS says otherwise.
+
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { createOnnxEngine } from '../src/engine/onnx/session.ts';
+import { PACKAGE_ROOT } from '../src/util/package.ts';
+import { findArchitecture } from '../src/zoo/registry.ts';
+import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
+import type { BenchContext } from './context.ts';
+import { measure, median, output, type Row } from './measure.ts';
+
+const PEER = path.join(PACKAGE_ROOT, 'bench', 'peer', 'torch_training.py');
+const THREADS = Number(process.env['FINCH_BENCH_THREADS'] ?? 2);
+const STEPS = Number(process.env['FINCH_BENCH_STEPS'] ?? 5);
+/** Runs of each side. */
+const REPEATS = 3;
+
+interface Case {
+  readonly model: string;
+  readonly batch: number;
+  /** `frozen` batch norm, or the module to train from. */
+  readonly variant?: string;
+}
+
+const CASES: readonly Case[] = [
+  { model: 'resnet18', batch: 32 },
+  { model: 'resnet18', batch: 32, variant: 'frozen' },
+  { model: 'resnet18', batch: 32, variant: 'layer4' },
+  { model: 'resnet101', batch: 8 },
+  { model: 'efficientnet_lite0', batch: 32 },
+];
+
+interface Timing {
+  readonly milliseconds: number;
+  readonly mebibytes: number;
+  /** From the model to the end of the first step, in seconds. */
+  readonly first: number;
+}
+
+export async function training({ peer: found }: BenchContext): Promise<readonly Row[]> {
+  const torch = typeof found === 'string' ? undefined : found;
+  const python = torch?.python;
+  const rows: Row[] = [];
+  for (const { model, batch, variant } of CASES) {
+    const name = `training, ${model}, batch ${batch}${variant ? `, ${variant}` : ''}`;
+    const own: Timing[] = [];
+    const finch = () => {
+      own.push(jsonOf(process.execPath, [fileURLToPath(import.meta.url), model, String(batch), ...(variant ? [variant] : [])]) as Timing); // prettier-ignore
+      return own.at(-1)!.milliseconds;
+    };
+    for (const layout of ['nchw', 'channels_last']) {
+      const peers: Timing[] = [];
+      const peer = () => {
+        peers.push(jsonOf(python!, [PEER, model, String(batch), layout, ...(variant ? [variant] : [])]) as Timing); // prettier-ignore
+        return peers.at(-1)!.milliseconds;
+      };
+      const isThere = torch?.has(model) ?? false;
+      const peerName = isThere ? `PyTorch, ${layout}` : 'no peer';
+      rows.push(await measure({ measure: name, unit: 'ms/picture', repeats: REPEATS, peerName, finch, peer: isThere ? peer : undefined })); // prettier-ignore
+      const [ours, theirs] = [own, peers].map((list) => (list.length > 0 ? median(list.map((t) => t.mebibytes)) : null)); // prettier-ignore
+      const ratio = ours && theirs ? ours / theirs : null;
+      rows.push({
+        measure: `${name}: peak memory`,
+        unit: 'MiB',
+        finch: ours!,
+        peer: theirs!,
+        ratio,
+        peerName,
+      });
+    }
+    if (model === 'resnet101') {
+      const first = median(own.map((timing) => timing.first));
+      rows.push({ measure: `${name}: compile and first step`, unit: 's', finch: first, peer: null, ratio: null, peerName: 'bar: 10 s' }); // prettier-ignore
+    }
+  }
+  return rows;
+}
+
+function jsonOf(command: string, args: readonly string[]): unknown {
+  return JSON.parse(output(command, args).trim().split('\n').at(-1)!);
+}
+
+/** One side of one case, in a process of its own. */
+async function run(model: string, batch: number, variant: string | undefined): Promise<void> {
+  const graph = findArchitecture(model).build(1000);
+  const weights = madeUpWeights(graph);
+  const started = performance.now();
+  const engine = await createOnnxEngine({ device: 'cpu', threads: THREADS });
+  const trainer = await engine.trainer(
+    { graph, weights, ...HALF },
+    {
+      batchSize: batch,
+      loss: { kind: 'cross-entropy' },
+      optimizer: { kind: 'sgd', momentum: 0.9 },
+      ...(variant === 'frozen' && { batchNorm: 'frozen' }),
+      ...(variant !== undefined && variant !== 'frozen' && { trainFrom: variant }),
+    },
+  );
+  const side = 224;
+  const data = Uint8Array.from(
+    { length: batch * side * side * 3 },
+    (_, i) => (Math.imul(i, 2654435761) >>> 13) & 255,
+  );
+  const classes = Array.from({ length: batch }, (_, i) => i);
+  const step = async () => {
+    const from = performance.now();
+    await trainer.step({ data, count: batch, height: side, width: side }, { classes }, [1e-3]);
+    return (performance.now() - from) / batch;
+  };
+  await step();
+  const first = (performance.now() - started) / 1000;
+  const times: number[] = [];
+  for (let i = 0; i < STEPS; i++) times.push(await step());
+  await trainer.dispose();
+  const mebibytes = process.resourceUsage().maxRSS / 1024;
+  process.stdout.write(`${JSON.stringify({ milliseconds: median(times), mebibytes, first })}\n`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [model, batch, variant] = process.argv.slice(2);
+  await run(model!, Number(batch), variant);
+}

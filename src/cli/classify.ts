@@ -1,0 +1,39 @@
+// classify.ts: the flags and help of `classify`. Calls the command, nothing more.
+
+import type { Command } from 'commander';
+import type { Output } from '../commands/output.ts';
+import { DEFAULT_MODEL, type ClassifyFlags } from '../config.ts';
+import { addInferenceFlags, INPUT_HELP, type Finish } from './flags.ts';
+
+export function addClassify(program: Command, output: Output, finish: Finish): void {
+  const command = program
+    .command('classify')
+    .description('what is in a picture: its most probable classes, in English and Chinese')
+    .argument('<input...>', INPUT_HELP)
+    .option('-k, --topk <k>', 'how many classes (default: 3)')
+    .option('-m, --model <m>', 'a model name (finch models list) or a model folder', DEFAULT_MODEL)
+    .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')
+    .option('--format <f>', 'table, json, ndjson or csv', 'table')
+    .option('--figure <file>', 'draw picture and bar chart to .png, .svg or .html')
+    .option('--threshold <p>', 'classes less probable are not named; none left: unknown', '0');
+  addInferenceFlags(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  classify book.png --topk 3
+  classify ./photos --format csv > labels.csv
+  classify "trip/**/*.jpg" --format ndjson | jq .predictions[0].label
+  find . -name "*.png" | classify - --threshold 0.5
+  classify dog.jpg --figure dog.png --labels zh
+  classify bird.jpg --model runs/birds/best
+
+Exit codes: 0 all done, 1 some pictures failed (their rows say why), 2 wrong usage, 3 something needed is missing.`,
+    )
+    .action(async (inputs: string[], flags: ClassifyFlags) => {
+      const { classifyConfig } = await import('../config.ts');
+      const config = classifyConfig(inputs, flags);
+      const { classify } = await import('../commands/classify.ts');
+      finish(await classify(config, output));
+    });
+}

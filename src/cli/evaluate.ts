@@ -1,0 +1,35 @@
+// evaluate.ts: the flags and help of `evaluate`. Calls the command, nothing more.
+
+import type { Command } from 'commander';
+import type { Output } from '../commands/output.ts';
+import { DEFAULT_MODEL, type EvaluateFlags } from '../config.ts';
+import { addInferenceFlags, DATASET_HELP, MANIFEST_HELP, type Finish } from './flags.ts';
+
+export function addEvaluate(program: Command, output: Output, finish: Finish): void {
+  const command = program
+    .command('evaluate')
+    .description('how well a network knows a labelled dataset: accuracy, per class, confusion, calibration')
+    .argument('<dataset>', DATASET_HELP)
+    .option('-m, --model <m>', 'a model name (finch models list) or a model folder', DEFAULT_MODEL)
+    .option('--split <s>', 'train, val, test or all (default: test, else val, else all there is)')
+    .option('--manifest <columns>', MANIFEST_HELP)
+    .option('--format <f>', 'table, json or csv', 'table')
+    .option('--report <file>', 'one HTML page with everything, the worst mistakes with their pictures');
+  addInferenceFlags(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  finch evaluate ./birds --model runs/birds-efficientnet_lite0-1/best
+  finch evaluate ./birds --model runs/birds-1/best --format json | jq .top1
+  finch evaluate photos.csv --manifest file,wnid --report report.html
+
+Exit codes: 0 all done, 1 some pictures failed (they are listed), 2 wrong usage, 3 something needed is missing.`,
+    )
+    .action(async (dataset: string, flags: EvaluateFlags) => {
+      const { evaluateConfig } = await import('../config.ts');
+      const config = evaluateConfig(dataset, flags);
+      const { evaluate } = await import('../commands/evaluate.ts');
+      finish(await evaluate(config, output));
+    });
+}

@@ -1,0 +1,60 @@
+// extract-features.ts: the flags and help of `extract-features`. Calls the command, nothing more.
+
+import type { Command } from 'commander';
+import type { Output } from '../commands/output.ts';
+import { DEFAULT_MODEL } from '../config.ts';
+import type { ExtractFlags } from '../features-config.ts';
+import { addInferenceFlags, INPUT_HELP, repeated, type Finish } from './flags.ts';
+
+export function addExtractFeatures(program: Command, output: Output, finish: Finish): void {
+  const command = program
+    .command('extract-features')
+    .description('embeddings of pictures, a row of numbers each, as .npy')
+    .argument('[input...]', INPUT_HELP)
+    .option(
+      '-o, --out <file>',
+      '.npy or .parquet; .csv, .errors.csv and .json come beside it (default: features.npy)',
+    ) // prettier-ignore
+    .option('-m, --model <m>', 'a model name (finch models list) or a model folder', DEFAULT_MODEL)
+    .option(
+      '--layer <name>',
+      "whose output; may be given several times, a file each (default: the classifier's input)",
+      repeated,
+    ) // prettier-ignore
+    .option('--list-layers', 'print the names and shapes of the layers')
+    .option('--pool <how>', 'avg, max or none: of layers that put out pictures', 'avg')
+    .option('--normalize', 'scale every row to length 1')
+    .option('--dtype <type>', 'float32 or float16', 'float32')
+    .option('--format <f>', 'npy or parquet (default: by the ending of --out)')
+    .option('--resume', 'go on where a former run stopped')
+    .option('--force', 'replace what is there')
+    .option('--no-cache', 'compute every row, and keep none');
+  addInferenceFlags(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  extract-features ./photos --out features.npy
+  extract-features ./photos --out features.npy --resume      after Ctrl-C, a crash or a full disk
+  extract-features ./birds --normalize --dtype float16 --out birds.npy
+  extract-features --list-layers --model resnet18
+  extract-features ./photos --model resnet18 --layer layer3.1.relu_1 --layer avgpool --out r18.npy
+  extract-features ./photos --layer conv_head --pool none --out maps.npy
+  find . -name "*.png" | extract-features - --out features.parquet
+
+Exit codes: 0 all done, 1 some pictures failed (.errors.csv says why), 2 wrong usage, 3 something needed is missing,
+130 interrupted (go on with --resume).`,
+    )
+    .action(async (inputs: string[], flags: ExtractFlags) => {
+      if (flags.listLayers) {
+        const { inferenceConfig } = await import('../config.ts');
+        const { listLayers } = await import('../commands/list-layers.ts');
+        finish(await listLayers(inferenceConfig(inputs, flags), output));
+        return;
+      }
+      const { extractConfig } = await import('../features-config.ts');
+      const config = extractConfig(inputs, flags);
+      const { extractFeatures } = await import('../commands/extract-features.ts');
+      finish(await extractFeatures(config, output));
+    });
+}

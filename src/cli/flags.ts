@@ -1,0 +1,42 @@
+// flags.ts: the flags that several commands share, written once, and what a command's definition is given.
+
+import type { Command } from 'commander';
+import type { ExitCodeValue } from '../util/errors.ts';
+
+/** Takes the exit code of a command that has run. */
+export type Finish = (code: ExitCodeValue) => void;
+
+export const INPUT_HELP =
+  'image file, folder (recursive), glob, @list.txt, or - for stdin (paths or an image)';
+
+export const DATASET_HELP =
+  'class folders; train/ and val/ or test/ with class folders; a csv; or CUB-200-2011';
+
+export const MANIFEST_HELP = 'a csv of pictures: its file and label columns, such as file,label, or its name';
+
+/** For a flag that may be given several times. */
+export function repeated(value: string, former: readonly string[] = []): readonly string[] {
+  return [...former, value];
+}
+
+/** Of every command that runs a network over pictures; `InferenceFlags` in config.ts is what they become. */
+export function addInferenceFlags(
+  command: Command,
+  batchSizeHelp = 'pictures per run (default: chosen for the device)',
+): Command {
+  return command
+    .option('--device <d>', 'auto, cpu, webgpu, cuda, dml or coreml', 'auto')
+    .option('--engine <e>', 'auto, onnx or tfjs', 'auto')
+    .option('--batch-size <n>', batchSizeHelp)
+    .option('--threads <n>', 'threads on the CPU (default: one a core)')
+    .option('--min-side <pixels>', "short side after resizing, instead of the model's own")
+    .option('--crop <share>', 'share of the short side that the centre crop keeps, above 0 to 1')
+    .option('--resize-mode <mode>', 'crop, squash or pad')
+    .option('--interpolation <name>', 'bilinear or bicubic')
+    .option('--mean <rgb>', 'mean of pixels scaled to 0…1, one number or three: for models that do not say')
+    .option('--std <rgb>', 'standard deviation, likewise')
+    .option('--no-exif', 'ignore EXIF orientation, as torchvision does')
+    .option('--max-pixels <n>', 'refuse larger pictures (default: 178956970)')
+    .option('--offline', 'never fetch a model')
+    .option('--debug', 'print the stack of an error too');
+}

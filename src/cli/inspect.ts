@@ -1,0 +1,44 @@
+// inspect.ts: the flags and help of `inspect`. Calls the command, nothing more.
+
+import type { Command } from 'commander';
+import type { Output } from '../commands/output.ts';
+import { DEFAULT_MODEL } from '../config.ts';
+import type { InspectFlags } from '../features-config.ts';
+import { addInferenceFlags, repeated, type Finish } from './flags.ts';
+
+export function addInspect(program: Command, output: Output, finish: Finish): void {
+  const command = program
+    .command('inspect')
+    .description(
+      'what is in a dataset before training on it: counts, duplicates, leaks, labels that look wrong',
+    )
+    .argument('<dir>', 'class folders, or train/, val/, test/ with class folders')
+    .option('--format <f>', 'text, json or html (default: by the ending of --out, else text)')
+    .option('-o, --out <file>', 'write there instead of stdout')
+    .option('--list <file>', 'write what to look at as csv: path,problem,detail')
+    .option('--top <n>', 'how many suspected labels are listed at most', '30')
+    .option('-m, --model <m>', 'whose features tell what is alike', DEFAULT_MODEL)
+    .option('--layer <name>', "another layer than the classifier's input", repeated)
+    .option('--pool <how>', 'avg, max or none', 'avg')
+    .option('--no-cache', 'compute every row, and keep none');
+  addInferenceFlags(command)
+    .addHelpText(
+      'after',
+      `
+Nothing is changed or deleted.
+
+Examples:
+  finch inspect ./birds
+  finch inspect ./birds --out birds.html
+  finch inspect ./birds --format json | jq .leaks
+  finch inspect ./birds --list look-at.csv
+
+Exit codes: 0 all done, 1 some pictures cannot be read (they are listed), 2 wrong usage, 3 no such dataset.`,
+    )
+    .action(async (folder: string, flags: InspectFlags) => {
+      const { inspectConfig } = await import('../features-config.ts');
+      const config = inspectConfig(folder, flags);
+      const { inspect } = await import('../commands/inspect.ts');
+      finish(await inspect(config, output));
+    });
+}

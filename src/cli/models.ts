@@ -1,0 +1,87 @@
+// models.ts: the flags and help of `models` and its subcommands. Calls the commands, nothing more.
+
+import { Option, type Command } from 'commander';
+import type { Output } from '../commands/output.ts';
+import type { Finish } from './flags.ts';
+
+export function addModels(program: Command, output: Output, finish: Finish): void {
+  const models = program
+    .command('models')
+    .description('list, describe, fetch, import and check networks')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  finch models list
+  finch models info resnet50.v1
+  finch models pull resnet101 --mirror https://mirror.example/models
+  finch models import birds.pth --arch resnet18 --labels birds.txt --name birds
+  finch models export runs/birds/best --format onnx --out birds.onnx`,
+    );
+  const format = () => new Option('--format <f>', 'how to print').choices(['table', 'json']).default('table');
+  const command = () => import('../commands/models.ts');
+  models
+    .command('list')
+    .description('the networks finch knows, and which are on this machine')
+    .addOption(format())
+    .action(async (flags: { format: string }) => {
+      finish(await (await command()).list(flags.format === 'json', output));
+    });
+  models
+    .command('info')
+    .description('layers, parameters, preprocessing, licence and source of a network')
+    .argument('<model>', 'a name or a model folder')
+    .addOption(format())
+    .action(async (name: string, flags: { format: string }) => {
+      finish(await (await command()).info(name, flags.format === 'json', output));
+    });
+  models
+    .command('pull')
+    .description('fetch published weights, check and convert them')
+    .argument('<model...>', 'names, such as resnet50.v2')
+    .option('--mirror <url>', 'fetch from another place that has the same files')
+    .action(async (names: string[], flags: { mirror?: string }) => {
+      finish(await (await command()).pull(names, flags.mirror, output));
+    });
+  models
+    .command('import')
+    .description(
+      'a checkpoint (.pth, .pt, .safetensors) or a tf.LayersModel folder becomes a model; pickles run no code',
+    )
+    .argument('<file>', 'the checkpoint, or a folder with model.json')
+    .option('--arch <name>', 'the architecture of a checkpoint, such as resnet18')
+    .option('--name <name>', "the model's name (default: the file's)")
+    .option('--labels <file>', 'class names: csv, json, txt')
+    .option('--dtype <type>', 'float32 or float16', 'float32')
+    .option('--out <folder>', "where to write it (default: the user's models)")
+    .option('--source <text>', 'where the weights come from, kept in the model')
+    .option('--licence <text>', 'their licence, kept in the model')
+    .option('--force', 'replace a model of that name')
+    .action(async (file: string, flags: import('../commands/models.ts').ImportFlags) => {
+      finish(await (await command()).importModel(file, flags, output));
+    });
+  models
+    .command('verify')
+    .description('compare the weight files of a model with their recorded checksums')
+    .argument('<model...>', 'names or model folders')
+    .action(async (names: string[]) => {
+      finish(await (await command()).verify(names, output));
+    });
+  models
+    .command('export')
+    .description('write a model as onnx, tfjs or safetensors, for other programs')
+    .argument('<model>', 'a name or a model folder')
+    .addOption(
+      new Option('--format <f>', 'what to write')
+        .choices(['onnx', 'tfjs', 'safetensors'])
+        .makeOptionMandatory(),
+    ) // prettier-ignore
+    .requiredOption('--out <path>', 'a file; for tfjs a folder')
+    .option('--dtype <type>', 'tfjs: float32 or float16', 'float32')
+    .option('--force', 'replace what is there')
+    .option('--offline', 'never fetch a model')
+    .action(async (name: string, flags: import('../commands/export.ts').ExportFlags) => {
+      const { exportModel } = await import('../commands/export.ts');
+      finish(await exportModel(name, flags, output));
+    });
+}

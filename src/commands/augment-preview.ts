@@ -1,0 +1,63 @@
+// augment-preview.ts: `--preview-augment FILE.html`: writes the page of what training will see. Wires dataset and report.
+
+import type { Dataset, Sample } from '../dataset/dataset.ts';
+import { openLoader, type LoaderOptions } from '../dataset/loader.ts';
+import type { MixSpec } from '../dataset/prepare-batch.ts';
+import { previewPictures } from '../dataset/preview.ts';
+import type { AugmentSpec } from '../images/augment/augment.ts';
+import { encodeThumbnail } from '../images/decode.ts';
+import { previewPage, type PreviewRow } from '../report/preview.ts';
+import { writeFileAtomic } from '../util/files.ts';
+import type { Rng } from '../util/rng.ts';
+
+export interface AugmentPreview {
+  readonly dataset: Dataset;
+  /** Those that will be trained on. */
+  readonly samples: readonly Sample[];
+  readonly loader: LoaderOptions;
+  readonly augment?: AugmentSpec;
+  readonly mix?: MixSpec;
+  readonly rng: Rng;
+  /** Heading of the page, and what is done to the pictures in words. */
+  readonly title: string;
+  readonly about: string;
+}
+
+const PICTURES = 12;
+const VIEWS = 11;
+
+/** @throws AppError WRITE_FAILED */
+export async function writeAugmentPreview(file: string, preview: AugmentPreview): Promise<void> {
+  const { dataset, samples, augment, mix, rng, title, about } = preview;
+  const { size } = preview.loader.preprocessing;
+  const loader = await openLoader({ ...preview.loader, workers: 1 });
+  try {
+    const { classes, multiLabel } = dataset;
+    const common = { samples, classes: classes.length, multiLabel, rng, pictures: PICTURES };
+    const plain = await previewPictures(loader, { ...common, views: 1 });
+    const seen = await previewPictures(loader, {
+      ...common,
+      views: VIEWS,
+      ...(augment && { augment }),
+      ...(mix && { mix }),
+    });
+    const tile = async (pixels: Uint8Array, line: string) => {
+      const { jpeg, width, height } = await encodeThumbnail(
+        { data: pixels, width: size, height: size },
+        size,
+      );
+      const dataUri = `data:image/jpeg;base64,${jpeg.toString('base64')}`;
+      return { title: line, picture: { dataUri, width, height }, lines: [line] };
+    };
+    const rows: PreviewRow[] = [];
+    for (const [i, { sample, views }] of seen.entries()) {
+      const first = await tile(plain[i]!.views[0]!, 'as it is');
+      const rest = await Promise.all(views.map((view, epoch) => tile(view, `epoch ${epoch + 1}`)));
+      const names = sample.labels.map((label) => classes[label]!).join(', ');
+      rows.push({ title: `${names}: ${sample.file}`, tiles: [first, ...rest] });
+    }
+    await writeFileAtomic(file, previewPage(title, about, rows));
+  } finally {
+    await loader.dispose();
+  }
+}

@@ -1,0 +1,97 @@
+// duplicates.ts: which pictures of a dataset are the same one: by their bytes, by their pixels, or nearly. Embeddings name the
+// candidates, the pixels decide.
+
+import { readFile } from 'node:fs/promises';
+import { align, ALIGNMENT_SIDE, greyOf } from '../features/alignment.ts';
+import type { ClosePair } from '../features/neighbours.ts';
+import { decodeImage, type DecodeOptions } from '../images/decode.ts';
+import { loadImages } from '../images/loader.ts';
+
+/** Candidates: pictures whose features have at least this cosine. Crops of 5 % keep 0.87 and more (docs/inspect.md). */
+export const CLOSE = 0.82;
+
+/**
+ * The same picture: pixels that correlate at least so much. Copies that were encoded anew, resized or cropped by 5 % have
+ * 0.995 and more; different photos of one bird 0.81 at most (docs/inspect.md).
+ */
+const SAME = 0.97;
+
+/** So much alike are only pictures whose pixels are worth comparing one by one. */
+const IDENTICAL = 0.9999;
+
+/** Pictures are compared in small; more pairs than these are not a dataset's duplicates but its nature. */
+const MAX_CANDIDATES = 50_000;
+
+const BATCH = 16;
+
+export interface Compared extends ClosePair {
+  readonly correlation: number;
+  readonly isMirrored: boolean;
+  /** The same pixels throughout. */
+  readonly isIdentical: boolean;
+}
+
+export interface Candidate {
+  readonly file: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The pairs that show one picture, the most alike first. @param pictures by the pairs' numbers */
+export async function confirmPairs(
+  pairs: readonly ClosePair[],
+  pictures: readonly Candidate[],
+  decode: DecodeOptions,
+): Promise<readonly Compared[]> {
+  const candidates = pairs.toSorted((a, b) => b.similarity - a.similarity).slice(0, MAX_CANDIDATES);
+  const greys = await smallGreys([...new Set(candidates.flatMap(({ a, b }) => [a, b]))], pictures, decode);
+  const confirmed: Compared[] = [];
+  for (const pair of candidates) {
+    const [a, b] = [greys.get(pair.a), greys.get(pair.b)];
+    if (!a || !b) continue;
+    const { correlation, isMirrored } = align(a, b);
+    if (correlation < SAME) continue;
+    const isIdentical =
+      correlation >= IDENTICAL && (await haveSamePixels(pictures[pair.a]!, pictures[pair.b]!, decode));
+    confirmed.push({ ...pair, correlation, isMirrored, isIdentical });
+  }
+  return confirmed;
+}
+
+/** Small grey pictures by number; one that has become unreadable meanwhile has none. */
+async function smallGreys(
+  numbers: readonly number[],
+  pictures: readonly Candidate[],
+  decode: DecodeOptions,
+): Promise<ReadonlyMap<number, Float32Array>> {
+  const side = ALIGNMENT_SIDE;
+  const preprocessing = {
+    size: side,
+    resize: side,
+    mode: 'squash',
+    interpolation: 'bilinear',
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+  } as const;
+  async function* references() {
+    for (const number of numbers) {
+      const { file } = pictures[number]!;
+      yield { file, content: { path: file } };
+    }
+  }
+  const greys = new Map<number, Float32Array>();
+  let next = 0;
+  for await (const image of loadImages(references(), { decode, preprocessing, keepOriginal: false }, BATCH)) {
+    const number = numbers[next++]!;
+    if ('pixels' in image) greys.set(number, greyOf(image.pixels));
+  }
+  return greys;
+}
+
+async function haveSamePixels(a: Candidate, b: Candidate, decode: DecodeOptions): Promise<boolean> {
+  if (a.width !== b.width || a.height !== b.height) return false;
+  const [one, other] = await Promise.all(
+    [a, b].map(async ({ file }) => decodeImage(await readFile(file), decode)),
+  );
+  return Buffer.compare(one!.data, other!.data) === 0;
+}

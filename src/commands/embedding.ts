@@ -1,0 +1,229 @@
+// embedding.ts: pictures in, their features out, in order: from the cache where they are in it, else through the network,
+// which is loaded when the first picture needs it. What extract-features, search and inspect share.
+
+import path from 'node:path';
+import { hashModelFolder } from '../artefact/model-folder.ts';
+import { embeddingLayer } from '../artefact/model.ts';
+import type { InferenceConfig } from '../config.ts';
+import type { FeatureChoice } from '../features-config.ts';
+import { pooled, pooledShape } from '../features/pooling.ts';
+import { inferShapes, type Shapes } from '../graph/shapes.ts';
+import { loadImages } from '../images/loader.ts';
+import { readContent, sha256Of, type PreparedImage } from '../images/prepare.ts';
+import type { ImageReference } from '../images/source.ts';
+import { finchHome } from '../store/home.ts';
+import { NO_CACHE, openFeatureCache, type FeatureCache } from '../train/feature-cache.ts';
+import { AppError } from '../util/errors.ts';
+import { packageVersion } from '../util/package.ts';
+import type { Preprocessing } from '../util/preprocessing.ts';
+import { elementCount, type Shape } from '../util/shape.ts';
+import { batched } from '../util/streams.ts';
+import { nearestNames } from '../zoo/registry.ts';
+import {
+  BATCH_PATIENCE_MS,
+  batchOf,
+  DEFAULT_BATCH,
+  openModel,
+  type LoadedModel,
+  type OpenedModel,
+} from './loading.ts';
+import { note, type Output } from './output.ts';
+
+interface FeatureLayer {
+  readonly name: string;
+  /** What the network puts out for a picture, and the row that is made of it. */
+  readonly shape: Shape;
+  readonly rowShape: Shape;
+}
+
+/** A picture with a row for each layer, or what is wrong with it. */
+export type EmbeddedImage =
+  | {
+      readonly file: string;
+      readonly root: string | undefined;
+      readonly sha256: string;
+      readonly width: number;
+      readonly height: number;
+      readonly rows: readonly Float32Array[];
+      readonly isCached: boolean;
+    }
+  | { readonly file: string; readonly root: string | undefined; readonly error: AppError };
+
+export interface Embedder {
+  /** The model's own name. */
+  readonly model: string;
+  /** sha256 of its topology and weights. */
+  readonly weights: string;
+  readonly preprocessing: Preprocessing;
+  /** `onnx on cpu`: what the last bits of the numbers depend on. */
+  readonly device: string;
+  readonly layers: readonly FeatureLayer[];
+  embed(references: AsyncIterable<ImageReference>): AsyncGenerator<EmbeddedImage, void, undefined>;
+  dispose(): Promise<void>;
+}
+
+type Config = InferenceConfig & FeatureChoice;
+
+/** Names and shapes of a model's layers, at the size at which it will be run. */
+export function layerShapes({ model, preprocessing: { size } }: OpenedModel): Shapes {
+  return inferShapes(model.graph, [size, size, 3]);
+}
+
+/** @throws AppError USAGE when a layer is not there, with the nearest names */
+export async function openEmbedder(config: Config, output: Output): Promise<Embedder> {
+  const found = await openModel(config, output);
+  const layers = chosenLayers(found, config);
+  const weights = await hashModelFolder(found.folder);
+  const device = `${config.engine === 'auto' ? 'onnx' : config.engine} on ${config.device === 'auto' ? 'cpu' : config.device}`;
+  const caches = await openCaches({ found, layers, weights, device, config });
+  let loading: Promise<LoadedModel> | undefined;
+  const names = layers.map(({ name }) => name);
+  const network = () => (loading ??= found.load(names));
+  return {
+    model: found.model.name,
+    weights,
+    preprocessing: found.preprocessing,
+    device,
+    layers,
+    embed: (references) => embed(references, { found, config, layers, caches, network, output }),
+    async dispose() {
+      await Promise.all(caches.map((cache) => cache.close()));
+      await (await loading?.catch(() => undefined))?.predictor.dispose();
+    },
+  };
+}
+
+function chosenLayers(found: OpenedModel, { layers, pool }: FeatureChoice): readonly FeatureLayer[] {
+  const shapes = layerShapes(found);
+  const names = layers.length > 0 ? layers : [embeddingLayer(found.model)];
+  return names.map((name) => {
+    const shape = shapes.get(name);
+    if (shape) return { name, shape, rowShape: pooledShape(shape, pool) };
+    const near = nearestNames(name, [...shapes.keys()]).join(', ');
+    throw new AppError(
+      'USAGE',
+      `--layer ${name}: ${found.model.name} has no such layer (did you mean ${near}?). List them with --list-layers`,
+    );
+  });
+}
+
+interface CacheQuestion {
+  readonly found: OpenedModel;
+  readonly layers: readonly FeatureLayer[];
+  readonly weights: string;
+  readonly device: string;
+  readonly config: Config;
+}
+
+/** A set for each layer. Everything that can change a bit of a row is in the key. */
+async function openCaches(question: CacheQuestion): Promise<readonly FeatureCache[]> {
+  const { found, layers, weights, device, config } = question;
+  const { pool, ignoreExif, useCache } = config;
+  if (!useCache) return layers.map(() => NO_CACHE);
+  const finch = packageVersion();
+  const { preprocessing } = found;
+  return Promise.all(
+    layers.map(({ name, rowShape }) =>
+      openFeatureCache({
+        folder: path.join(finchHome(), 'features'),
+        numbers: elementCount(rowShape),
+        key: { finch, weights, preprocessing, exif: !ignoreExif, layer: name, pool, device },
+      }),
+    ),
+  );
+}
+
+interface Job {
+  readonly found: OpenedModel;
+  readonly config: Config;
+  readonly layers: readonly FeatureLayer[];
+  readonly caches: readonly FeatureCache[];
+  readonly network: () => Promise<LoadedModel>;
+  readonly output: Output;
+}
+
+interface Recalled {
+  readonly file: string;
+  readonly sha256: string;
+  readonly width: number;
+  readonly height: number;
+  readonly rows: readonly Float32Array[];
+}
+
+async function* embed(
+  references: AsyncIterable<ImageReference>,
+  job: Job,
+): AsyncGenerator<EmbeddedImage, void, undefined> {
+  const { found, config, caches, output } = job;
+  const { ignoreExif, maxPixels, batchSize = DEFAULT_BATCH } = config;
+  // Results keep the order of the references: where each was found is handed round the loader, not through it.
+  const roots: (string | undefined)[] = [];
+  async function* noted() {
+    for await (const reference of references) {
+      roots.push(reference.root);
+      yield reference;
+    }
+  }
+  const prepare = {
+    decode: { ignoreExif, ...(maxPixels !== undefined && { maxPixels }) },
+    preprocessing: found.preprocessing,
+    keepOriginal: false,
+    hash: true,
+  };
+  // Into an empty cache nobody looks: the file is hashed where it is read, in a worker.
+  const recall = caches.some((cache) => cache.isEmpty) ? undefined : recaller(caches, maxPixels);
+  const images = loadImages<Recalled>(noted(), prepare, batchSize, recall);
+  let isLoaded = false;
+  for await (const group of batched(images, batchSize, BATCH_PATIENCE_MS)) {
+    const fresh = group.filter((image) => 'pixels' in image);
+    if (fresh.length > 0 && !isLoaded) {
+      isLoaded = true;
+      note(output, `${found.model.name} on ${(await job.network()).engine.description}`);
+    }
+    const rows = fresh.length > 0 ? await runLayers(fresh, job) : [];
+    let next = 0;
+    for (const image of group) {
+      const root = roots.shift();
+      if ('error' in image) yield { ...image, root };
+      else if ('rows' in image) yield { ...image, root, isCached: true };
+      else {
+        const { file, width, height } = image;
+        const own = rows[next++]!;
+        const sha256 = image.sha256!;
+        own.forEach((row, i) => caches[i]!.put(sha256, { width, height, row }));
+        yield { file, root, sha256, width, height, rows: own, isCached: false };
+      }
+    }
+  }
+}
+
+/** Looks a picture up by its content. What cannot be read, or is larger than allowed, is left to the loader to explain. */
+function recaller(caches: readonly FeatureCache[], maxPixels = Infinity) {
+  return async ({ file, content }: ImageReference): Promise<Recalled | undefined> => {
+    const bytes = await readContent(content).catch(() => undefined);
+    if (!bytes) return undefined;
+    const sha256 = sha256Of(bytes);
+    const found = caches.map((cache) => cache.get(sha256));
+    const [first] = found;
+    if (!first || first.width * first.height > maxPixels || !found.every((picture) => picture))
+      return undefined;
+    const { width, height } = first;
+    return { file, sha256, width, height, rows: found.map((picture) => picture!.row) };
+  };
+}
+
+/** Rows of each picture, one a layer. */
+async function runLayers(
+  images: readonly Extract<PreparedImage, { readonly pixels: Uint8Array }>[],
+  { found, layers, config, network }: Job,
+): Promise<readonly (readonly Float32Array[])[]> {
+  const { predictor } = await network();
+  const { size } = found.preprocessing;
+  const tensors = await predictor.run(batchOf(images, size));
+  return images.map((_, i) =>
+    layers.map(({ shape }, layer) => {
+      const numbers = elementCount(shape);
+      return pooled(tensors[layer]!.data.subarray(i * numbers, (i + 1) * numbers), shape, config.pool);
+    }),
+  );
+}

@@ -1,0 +1,51 @@
+// evaluation-page.ts: `--report`: reads the worst mistakes' pictures again, small, and writes the page.
+
+import { readFile } from 'node:fs/promises';
+import type { Sample } from '../dataset/dataset.ts';
+import { decodeImage, encodeThumbnail, type DecodeOptions } from '../images/decode.ts';
+import { evaluationPage } from '../report/evaluation-page.ts';
+import type { EvaluationReport } from '../report/evaluation.ts';
+import type { Tile } from '../report/parts.ts';
+import { writeFileAtomic } from '../util/files.ts';
+
+/** A mistake: the picture, what it is, and what the network said. */
+export interface WorstCase {
+  readonly sample: Sample;
+  readonly truth: string;
+  /** Absent where nobody asked it. */
+  readonly said?: string;
+}
+
+interface PageContent {
+  readonly report: EvaluationReport;
+  readonly worst: readonly WorstCase[];
+  readonly decode: DecodeOptions;
+}
+
+/** Longest side of a thumbnail, in pixels. */
+const SIDE = 240;
+
+export async function writeEvaluationPage(
+  file: string,
+  { report, worst, decode }: PageContent,
+): Promise<void> {
+  await writeFileAtomic(file, evaluationPage(report, await tilesOf(worst, decode)));
+}
+
+/** The pictures of mistakes, small, with what they are and what was said. */
+export async function tilesOf(worst: readonly WorstCase[], decode: DecodeOptions): Promise<readonly Tile[]> {
+  const tiles: Tile[] = [];
+  for (const { sample, truth, said } of worst) {
+    const { jpeg, width, height } = await encodeThumbnail(
+      await decodeImage(await readFile(sample.path), decode),
+      SIDE,
+    );
+    const dataUri = `data:image/jpeg;base64,${jpeg.toString('base64')}`;
+    tiles.push({
+      title: sample.file,
+      picture: { dataUri, width, height },
+      lines: said === undefined ? [truth] : [truth, `said: ${said}`],
+    });
+  }
+  return tiles;
+}

@@ -1,0 +1,118 @@
+// data.ts: a dataset for training: scanned, divided, and turned into batches. Wires dataset/ to what train/ asks for.
+
+import path from 'node:path';
+import { checkTrainable, type Dataset, type Sample } from '../../dataset/dataset.ts';
+import { contentKeys } from '../../dataset/fingerprint.ts';
+import { openLoader, type PictureLoader } from '../../dataset/loader.ts';
+import { epochOrder } from '../../dataset/sampler.ts';
+import { scanDataset } from '../../dataset/scan.ts';
+import { stratifiedSplit } from '../../dataset/split.ts';
+import type { FinetuneConfig, TrainSettings } from '../../finetune-config.ts';
+import { finchHome } from '../../store/home.ts';
+import type { TrainingData } from '../../train/stage-two.ts';
+import { createRng, type Rng } from '../../util/rng.ts';
+import type { Preprocessing } from '../../util/preprocessing.ts';
+import { note, type Output } from '../output.ts';
+
+/** A dataset that is divided into what is learnt and what is judged by. */
+export interface DividedDataset {
+  readonly dataset: Dataset;
+  readonly train: readonly Sample[];
+  readonly val: readonly Sample[];
+  /** How it was divided, for people. */
+  readonly division: string;
+}
+
+/** @throws AppError DATASET_NOT_FOUND, DATASET_INVALID */
+export async function divideDataset(config: FinetuneConfig, output: Output): Promise<DividedDataset> {
+  const dataset = await scanDataset(config.dataset, config);
+  for (const remark of dataset.remarks) note(output, remark);
+  checkTrainable(dataset, config.dataset);
+  const { valSplit, seed } = config.settings;
+  if (dataset.val) {
+    return { dataset, train: dataset.train, val: dataset.val, division: dataset.layout };
+  }
+  const all = dataset.train;
+  const parts = stratifiedSplit({
+    labels: all.map(({ labels }) => labels),
+    keys: await contentKeys(all),
+    share: valSplit,
+    rng: createRng(seed),
+  });
+  return {
+    dataset,
+    train: parts.train.map((i) => all[i]!),
+    val: parts.val.map((i) => all[i]!),
+    division: `${dataset.layout}, ${(valSplit * 100).toFixed(0)} % set aside`,
+  };
+}
+
+/** The same without pictures that cannot be read. @throws AppError DATASET_INVALID when too little is left */
+export function withoutFailed(
+  divided: DividedDataset,
+  failed: ReadonlySet<string>,
+  root: string,
+): DividedDataset {
+  const keep = (samples: readonly Sample[]) => samples.filter(({ file }) => !failed.has(file));
+  const [train, val] = [keep(divided.train), keep(divided.val)];
+  checkTrainable({ ...divided.dataset, train }, root);
+  return { ...divided, train, val };
+}
+
+/** Small pictures that are kept on disk at most, in bytes, where memory does not hold a dataset. */
+const DISK_LIMIT = 16 * 1024 ** 3;
+
+/** Bytes that memory holds; what is more goes to disk. */
+const MEMORY = 1024 ** 3;
+
+export function openPictures(
+  config: FinetuneConfig,
+  preprocessing: Preprocessing,
+  pictures: number,
+): Promise<PictureLoader> {
+  const { ignoreExif, maxPixels } = config;
+  // Two forms of about size x size x 3 bytes each.
+  const isLarge = pictures * preprocessing.size ** 2 * 3 * 2.5 > MEMORY;
+  return openLoader({
+    decode: { ignoreExif, ...(maxPixels !== undefined && { maxPixels }) },
+    preprocessing,
+    memory: MEMORY,
+    ...(isLarge && { disk: { folder: path.join(finchHome(), 'pictures'), limit: DISK_LIMIT } }),
+  });
+}
+
+interface Source {
+  readonly loader: PictureLoader;
+  readonly divided: DividedDataset;
+  readonly settings: TrainSettings;
+  readonly rng: Rng;
+}
+
+/** What stage 2 learns from: every epoch a new order and new views, the same ones whenever it is asked for. */
+export function trainingData({ loader, divided, settings, rng }: Source): TrainingData {
+  const { dataset, train: samples } = divided;
+  const { batchSize, sampler, augment, mix } = settings;
+  const classes = dataset.classes.length;
+  const labels = samples.map((sample) => sample.labels);
+  // A last batch of one picture has no statistics: it waits for another epoch.
+  const isOneLeft = samples.length > batchSize && samples.length % batchSize === 1;
+  const used = samples.length - (isOneLeft ? 1 : 0);
+  return {
+    classes,
+    multiLabel: dataset.multiLabel,
+    stepsPerEpoch: Math.ceil(used / batchSize),
+    epoch: (epoch, skip) =>
+      loader.batches({
+        samples,
+        order: epochOrder({ sampler, labels, classes, epoch, rng }).subarray(0, used),
+        batchSize,
+        skip,
+        classes,
+        multiLabel: dataset.multiLabel,
+        ...(augment && { augment }),
+        ...(mix && { mix }),
+        epoch,
+        rng,
+      }),
+  };
+}

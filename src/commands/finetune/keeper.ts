@@ -1,0 +1,135 @@
+// keeper.ts: writes down what happens in a run as it happens: metrics, models, checkpoints. Says on stderr how far it is.
+
+import { writeModelFolder } from '../../artefact/model-folder.ts';
+import type { Model } from '../../artefact/model.ts';
+import type { Weights } from '../../graph/layers.ts';
+import { saveCheckpoint } from '../../run/checkpoint.ts';
+import { metricsCsv } from '../../run/metrics-file.ts';
+import type { RunPaths } from '../../run/run-folder.ts';
+import type { EpochRow, RunProgress, StepReport } from '../../train/stage-two.ts';
+import type { TwoStageEvents } from '../../train/two-stage.ts';
+import { AppError } from '../../util/errors.ts';
+import { writeFileAtomic } from '../../util/files.ts';
+import { statusLine } from '../../util/progress.ts';
+import { note, type Output } from '../output.ts';
+
+export interface KeeperOptions {
+  readonly paths: RunPaths;
+  /** The model to be, but for its weights. */
+  readonly model: Omit<Model, 'weights'>;
+  readonly multiLabel: boolean;
+  readonly epochs: number;
+  /** Seconds that the run has taken in all, up to now. */
+  readonly seconds: () => number;
+  /** Told when a new best is written, for the report. */
+  readonly onBest: () => void;
+}
+
+export interface Keeper extends TwoStageEvents {
+  /** Takes the status line away. */
+  clear(): void;
+}
+
+export function keeperOf(output: Output, options: KeeperOptions): Keeper {
+  const { paths, model, multiLabel, epochs, seconds, onBest } = options;
+  const status = statusLine(output.stderr);
+  const pace = paceOf(epochs);
+  const keep = async (folder: string, weights: Weights) =>
+    writeModelFolder(folder, { ...model, weights }, { dtype: 'float32' });
+  const writeMetrics = ({ rows }: RunProgress) =>
+    writeFileAtomic(paths.metrics, metricsCsv(rows, multiLabel));
+  return {
+    clear: () => status.clear(),
+    onHeadEpoch: ({ epoch, ...row }) => status.update(`head: epoch ${epoch}, ${judgedText(row)}`),
+    async onHead(_, weights, progress) {
+      status.clear();
+      const { epoch, ...best } = progress.best;
+      note(
+        output,
+        `head: ${judgedText(best)}${epoch > 0 ? `, after ${epoch} passes over the features` : ''}`,
+      );
+      await keep(paths.best, weights);
+      onBest();
+      if (epochs === 0) await keep(paths.last, weights);
+      await writeMetrics(progress);
+    },
+    onStep(step) {
+      status.update(`epoch ${step.epoch}/${epochs}, step ${step.batch}/${step.stepsPerEpoch}, loss ${step.loss.toFixed(3)}${accuracyText(step.accuracy)}, ${pace.after(step)}`); // prettier-ignore
+    },
+    async onBest(weights) {
+      await keep(paths.best, weights);
+      onBest();
+    },
+    async onEpoch(row, weights, progress) {
+      status.clear();
+      const isBest = progress.best.epoch === row.epoch && progress.best.stage === row.stage;
+      note(output, `epoch ${row.epoch}/${epochs}: loss ${row.trainLoss.toFixed(3)}${accuracyText(row.trainAccuracy)}; ${judgedText(row)}${isBest ? ', the best so far' : ''}; ${pace.ofEpoch()}`); // prettier-ignore
+      await keep(paths.last, weights);
+      await writeMetrics(progress);
+    },
+    async onCheckpoint(progress, tensors) {
+      try {
+        await saveCheckpoint(paths.checkpoint, { progress, tensors, seconds: seconds() });
+      } catch (error) {
+        throw resumable(error, paths);
+      }
+    },
+  };
+}
+
+export function judgedText({ loss, top1, score }: Pick<EpochRow, 'loss' | 'top1' | 'score'>): string {
+  const share = `${(score * 100).toFixed(2)} %`;
+  return `validation loss ${loss.toFixed(3)}, ${top1 === undefined ? 'mean average precision' : 'top-1'} ${share}`;
+}
+
+function accuracyText(accuracy: number | undefined): string {
+  return accuracy === undefined ? '' : `, accuracy ${(accuracy * 100).toFixed(1)} %`;
+}
+
+interface Pace {
+  /** `34.1 pictures/s, 1:20 left` */
+  after(step: StepReport): string;
+  ofEpoch(): string;
+}
+
+/** Speed of this epoch, and what is left of all of them at that speed. */
+function paceOf(epochs: number): Pace {
+  let [epoch, started, pictures, steps, rate] = [0, 0, 0, 0, 0];
+  return {
+    after(step) {
+      const now = performance.now();
+      if (step.epoch !== epoch) {
+        // The first step of an epoch waits for workers and kernels: time runs from its end.
+        [epoch, started, pictures, steps] = [step.epoch, now, 0, 0];
+        if (rate === 0) return 'starting';
+      } else {
+        pictures += step.pictures;
+        steps += 1;
+        rate = (pictures / (now - started)) * 1000;
+      }
+      const left = (epochs - step.epoch) * step.stepsPerEpoch + step.stepsPerEpoch - step.batch;
+      const perStep = steps > 0 ? (now - started) / steps : 0;
+      return `${rate.toFixed(1)} pictures/s${perStep > 0 ? `, ${clock((left * perStep) / 1000)} left` : ''}`;
+    },
+    ofEpoch: () => `${rate.toFixed(1)} pictures/s`,
+  };
+}
+
+/** `1:05`, `2:03:07` */
+export function clock(seconds: number): string {
+  const whole = Math.round(seconds);
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const [hours, minutes, rest] = parts as [number, number, number];
+  const tail = `${rest}`.padStart(2, '0');
+  return hours > 0 ? `${hours}:${`${minutes}`.padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
+}
+
+/** A failed write leaves the former checkpoint, and a way to go on. */
+function resumable(error: unknown, { folder }: RunPaths): unknown {
+  if (!(error instanceof AppError) || error.code !== 'WRITE_FAILED') return error;
+  return new AppError(
+    'WRITE_FAILED',
+    `${error.message}; the checkpoint before it is whole, go on with: finetune --resume ${folder}`,
+    { cause: error },
+  );
+}

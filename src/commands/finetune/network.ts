@@ -1,0 +1,129 @@
+// network.ts: the network that is to learn: the chosen one with a head for the dataset's classes, and how it is trained and kept.
+
+import type { Model } from '../../artefact/model.ts';
+import { embeddingLayer } from '../../artefact/model.ts';
+import { classWeights } from '../../dataset/sampler.ts';
+import type { EngineModel } from '../../engine/engine.ts';
+import type { Loss, TrainSpec } from '../../engine/training.ts';
+import type { TrainSettings } from '../../finetune-config.ts';
+import type { Graph, Weights } from '../../graph/layers.ts';
+import { withHeadWeights, withNewHead, withSigmoid } from '../../graph/new-head.ts';
+import { inferShapes } from '../../graph/shapes.ts';
+import { AppError } from '../../util/errors.ts';
+import type { OpenedModel } from '../loading.ts';
+import type { DividedDataset } from './data.ts';
+
+export interface NewNetwork {
+  /** With the new head; its output is logits. */
+  readonly graph: Graph;
+  /** The head's layer, and the one whose output it takes: a vector of so many numbers. */
+  readonly classifier: string;
+  readonly embedding: string;
+  readonly numbers: number;
+  readonly classes: number;
+  readonly multiLabel: boolean;
+}
+
+/** @throws AppError MODEL_UNSUPPORTED when the network has no dense classifier */
+export function newNetwork(
+  { model, preprocessing: { size } }: OpenedModel,
+  { dataset }: DividedDataset,
+): NewNetwork {
+  const embedding = embeddingLayer(model);
+  const classifier = model.graph.layers.findLast(
+    (layer) =>
+      layer.inputs[0] === embedding && (layer.name === model.classifier || model.classifier === undefined),
+  );
+  if (!classifier)
+    throw new AppError('MODEL_UNSUPPORTED', `${model.name} has no classifier that could be replaced`);
+  const classes = dataset.classes.length;
+  const graph = withNewHead(model.graph, classifier.name, classes);
+  const numbers = inferShapes(graph, [size, size, 3]).get(embedding)![0]!;
+  return { graph, classifier: classifier.name, embedding, numbers, classes, multiLabel: dataset.multiLabel };
+}
+
+/** The network as an engine takes it, its head still empty. */
+export function untrainedModel(
+  { graph, classifier, numbers, classes }: NewNetwork,
+  weights: Weights,
+  { preprocessing: { mean, std } }: OpenedModel,
+): EngineModel {
+  const head = { kernel: new Float32Array(numbers * classes), bias: new Float32Array(classes) };
+  return { graph, weights: withHeadWeights(weights, classifier, head), mean, std };
+}
+
+export function trainSpec(
+  settings: TrainSettings,
+  { dataset, train }: DividedDataset,
+  { preprocessing: { size } }: OpenedModel,
+): TrainSpec {
+  const { batchSize, optimizer, batchNorm, clipNorm, accumulate, trainFrom, seed } = settings;
+  return {
+    size: [size, size],
+    batchSize: Math.min(batchSize, train.length),
+    loss: lossOf(settings, dataset.multiLabel, () =>
+      Array.from(
+        classWeights(
+          train.map(({ labels }) => labels),
+          dataset.classes.length,
+        ),
+      ),
+    ),
+    optimizer,
+    batchNorm,
+    accumulate,
+    seed,
+    ...(clipNorm !== undefined && { clipNorm }),
+    ...(trainFrom !== undefined && { trainFrom }),
+  };
+}
+
+function lossOf(
+  { loss, labelSmoothing, classWeights }: TrainSettings,
+  multiLabel: boolean,
+  weights: () => number[],
+): Loss {
+  const kind = loss ?? (multiLabel ? 'bce-logits' : 'cross-entropy');
+  if (kind === 'cross-entropy') {
+    if (multiLabel) {
+      throw new AppError('USAGE', '--loss cross-entropy takes one label a picture, the dataset has several; use bce-logits'); // prettier-ignore
+    }
+    return {
+      kind,
+      ...(labelSmoothing > 0 && { labelSmoothing }),
+      ...(classWeights && { classWeights: weights() }),
+    };
+  }
+  if (classWeights && kind === 'bce') {
+    throw new AppError('USAGE', '--class-weights goes with --loss cross-entropy or bce-logits, received bce');
+  }
+  return kind === 'bce-logits' && classWeights ? { kind, posWeight: weights() } : { kind };
+}
+
+/** The same network where the loss takes probabilities. */
+export function graphFor(loss: Loss['kind'], graph: Graph): Graph {
+  return loss === 'bce' ? withSigmoid(graph) : graph;
+}
+
+/** What is written of it besides its weights. */
+export function savedModel(
+  name: string,
+  { model, preprocessing }: OpenedModel,
+  { graph, classifier, multiLabel }: NewNetwork,
+  { dataset }: DividedDataset,
+): Omit<Model, 'weights'> {
+  const { provenance, architecture } = model;
+  return {
+    name,
+    graph: multiLabel ? withSigmoid(graph) : graph,
+    preprocessing,
+    labels: { set: 'own', names: dataset.classes },
+    classifier,
+    ...(architecture !== undefined && { architecture }),
+    provenance: {
+      source: `${model.name}${provenance ? ` (${provenance.source})` : ''}`,
+      ...(provenance?.licence !== undefined && { licence: provenance.licence }),
+      changes: `fine-tuned with finch: a new classifier of ${dataset.classes.length} classes, then the weights`,
+    },
+  };
+}

@@ -1,0 +1,123 @@
+// results.ts: what a run leaves behind when it ends: summary.json, report.html, and a word on stderr and stdout.
+
+import type { Model } from '../../artefact/model.ts';
+import type { Sample } from '../../dataset/dataset.ts';
+import { datasetName } from '../../dataset/scan.ts';
+import type { FinetuneConfig } from '../../finetune-config.ts';
+import { runPage, type CurvePoint } from '../../report/run-page.ts';
+import { writeJson, type RunPaths } from '../../run/run-folder.ts';
+import type { EpochRow, StageTwoResult } from '../../train/stage-two.ts';
+import { ExitCode, type ExitCodeValue } from '../../util/errors.ts';
+import { writeFileAtomic } from '../../util/files.ts';
+import { judged } from '../evaluate.ts';
+import { tilesOf, type WorstCase } from '../evaluation-page.ts';
+import { note, write, type Output } from '../output.ts';
+import type { DividedDataset } from './data.ts';
+import { clock, judgedText } from './keeper.ts';
+
+export interface RunResults {
+  readonly paths: RunPaths;
+  readonly config: FinetuneConfig;
+  /** Without the pictures that could not be read. */
+  readonly divided: DividedDataset;
+  /** Its graph puts out logits. */
+  readonly model: Pick<Model, 'name' | 'graph' | 'labels'>;
+  readonly result: StageTwoResult;
+  /** Logits `[N, classes]` of the validation pictures by the best weights. */
+  readonly scores: Float32Array;
+  /** Files that could not be read. */
+  readonly failed: readonly string[];
+  readonly seconds: number;
+  readonly device: string;
+}
+
+/** Sample pictures on the page. */
+const SAMPLES = 24;
+
+export async function writeResults(results: RunResults, output: Output): Promise<ExitCodeValue> {
+  const { paths, result, divided, seconds, device, failed } = results;
+  const { best, rows } = result.progress;
+  const bestEpoch = best.stage === 'head' ? 0 : best.epoch;
+  const { dataset, train, val } = divided;
+  await writeJson(paths.summary, {
+    ...(dataset.multiLabel ? { meanAveragePrecision: best.score } : { top1: best.top1, top5: best.top5 }),
+    loss: best.loss,
+    bestEpoch,
+    epochs: rows.filter(({ stage }) => stage === 'all').length,
+    classes: dataset.classes.length,
+    samples: val.length,
+    trainSamples: train.length,
+    device,
+    seconds: Number(seconds.toFixed(1)),
+    ...(failed.length > 0 && { failed }),
+    ...(result.ended && { ended: result.ended === 'patience' ? 'patience' : result.ended.message }),
+  });
+  await writeFileAtomic(paths.report, await reportOf(results, bestEpoch));
+  if (result.ended === 'patience') note(output, 'stopped early: no improvement within --patience epochs');
+  else if (result.ended) note(output, `stopped: ${result.ended.message}; the best weights so far are kept`);
+  note(output, `best: ${bestEpoch === 0 ? 'the head alone' : `epoch ${bestEpoch}`}, ${judgedText(best)}; ${clock(seconds)} in all`); // prettier-ignore
+  note(output, `report: ${paths.report}; use it with: classify PICTURE --model ${paths.best}`);
+  await write(output.stdout, `${paths.best}\n`);
+  const isDiverged = result.ended !== undefined && result.ended !== 'patience';
+  return isDiverged || failed.length > 0 ? ExitCode.partial : ExitCode.ok;
+}
+
+async function reportOf(results: RunResults, bestEpoch: number): Promise<string> {
+  const { config, divided, model, result, scores, device, failed } = results;
+  const { dataset, train, val, division } = divided;
+  const classes = dataset.classes.length;
+  const question = {
+    answers: {
+      samples: val,
+      rows: val.map((_, i) => scores.subarray(i * classes, (i + 1) * classes)),
+      failed: [],
+    },
+    classes,
+    labels: dataset.classes.map((label) => ({ label })),
+    places: dataset.classes.map((_, k) => k),
+    dataset,
+    model,
+  };
+  const name = datasetName(config.dataset);
+  const { report, worst } = judged(question, { model: model.name, dataset: name, part: division, device });
+  const { ignoreExif, maxPixels } = config;
+  const decode = { ignoreExif, ...(maxPixels !== undefined && { maxPixels }) };
+  const { rows } = result.progress;
+  const left = failed.length > 0 ? `, ${failed.length} left out` : '';
+  return runPage({
+    report,
+    points: pointsOf(rows),
+    head: rows.filter(({ stage }) => stage === 'head'),
+    bestEpoch,
+    worst: await tilesOf(worst, decode),
+    samples: await tilesOf(sampleCases(train, dataset.classes), decode),
+    settings: settingsOf(config),
+    about: `${name}: ${train.length} pictures to learn from, ${val.length} to judge by (${division})${left}, ${classes} classes, ${device}`,
+  });
+}
+
+/** The last row of stage 1 is where stage 2 begins. */
+function pointsOf(rows: readonly EpochRow[]): readonly CurvePoint[] {
+  const head = rows.findLast(({ stage }) => stage === 'head');
+  const all = rows.filter(({ stage }) => stage === 'all');
+  return head ? [{ ...head, epoch: 0 }, ...all] : all;
+}
+
+/** Pictures of as many classes as there are places, of each class as many as of any other. */
+function sampleCases(samples: readonly Sample[], classes: readonly string[]): readonly WorstCase[] {
+  const places = Math.max(1, Math.floor(SAMPLES / classes.length));
+  const counts = new Map<number, number>();
+  const chosen = samples.filter(({ labels: [label = -1] }) => {
+    const count = (counts.get(label) ?? 0) + 1;
+    counts.set(label, count);
+    return count <= places;
+  });
+  return chosen
+    .slice(0, SAMPLES)
+    .map((sample) => ({ sample, truth: sample.labels.map((k) => classes[k]!).join(', ') }));
+}
+
+function settingsOf({ model, settings }: FinetuneConfig): readonly (readonly [string, string])[] {
+  const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+  return [['model', model], ...Object.entries(settings).map(([name, value]) => [name, text(value)] as const)];
+}

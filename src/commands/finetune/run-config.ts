@@ -1,0 +1,84 @@
+// run-config.ts: config.json: what a run was asked to do, as flags that can be read again, and what that came to.
+
+import path from 'node:path';
+import { finetuneConfig, type FinetuneConfig, type FinetuneFlags } from '../../finetune-config.ts';
+import { AppError } from '../../util/errors.ts';
+import { packageVersion } from '../../util/package.ts';
+import { readJson, writeJson } from '../../run/run-folder.ts';
+
+/** Flags that say where and how fast, not what: they may differ when a run goes on. */
+const FREE = [
+  'out',
+  'resume',
+  'device',
+  'engine',
+  'threads',
+  'offline',
+  'debug',
+  'checkpointMinutes',
+] as const;
+
+export interface RunRequest {
+  /** Absolute. */
+  readonly dataset: string;
+  readonly flags: FinetuneFlags;
+}
+
+export async function writeRunConfig(
+  file: string,
+  { dataset, flags }: RunRequest,
+  config: FinetuneConfig,
+): Promise<void> {
+  const { settings, model } = config;
+  await writeJson(file, { finch: packageVersion(), dataset: path.resolve(dataset), model, settings, flags });
+}
+
+/**
+ * The configuration of a run that goes on: its own flags, with those of `given` that may differ over them.
+ * @throws AppError CHECKPOINT_INVALID, USAGE when `given` asks for something else than the run was begun with
+ */
+export async function readRunConfig(
+  file: string,
+  given: RunRequest | { readonly flags: FinetuneFlags },
+): Promise<{ readonly config: FinetuneConfig; readonly request: RunRequest }> {
+  const stored = (await readJson(file)) as Partial<Record<'dataset' | 'flags' | 'settings', unknown>> | null;
+  const { dataset, flags, settings } = stored ?? {};
+  if (typeof dataset !== 'string' || typeof flags !== 'object' || flags === null) {
+    throw new AppError('CHECKPOINT_INVALID', `${file} names no dataset and no flags; it is not a run's`);
+  }
+  refuseDifferent(flags as FinetuneFlags, given.flags);
+  if ('dataset' in given && path.resolve(given.dataset) !== dataset) {
+    throw new AppError(
+      'USAGE',
+      `--resume: the run is of ${dataset}, received ${given.dataset}; leave the dataset out`,
+    );
+  }
+  const free = Object.entries(given.flags).filter(([name]) => FREE.some((known) => known === name));
+  const request = { dataset, flags: { ...(flags as FinetuneFlags), ...Object.fromEntries(free) } };
+  const config = finetuneConfig(dataset, request.flags);
+  if (JSON.stringify(config.settings) !== JSON.stringify(settings)) {
+    throw new AppError(
+      'CHECKPOINT_INVALID',
+      `${file}: this finch (${packageVersion()}) understands the run's flags otherwise than the one that began it; go on with that one, or start anew`,
+    );
+  }
+  return { config, request };
+}
+
+function refuseDifferent(stored: FinetuneFlags, given: FinetuneFlags): void {
+  const known = new Map<string, unknown>(Object.entries(stored));
+  for (const [name, value] of Object.entries(given)) {
+    if (FREE.some((free) => free === name) || value === undefined) continue;
+    if (JSON.stringify(known.get(name)) === JSON.stringify(value)) continue;
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new AppError(
+      'USAGE',
+      `--resume goes on with the run's own settings: ${flag} was ${shown(known.get(name))}, received ${shown(value)}; leave it out`,
+    );
+  }
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return 'not given';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,259 @@
+// train.ts: one run: features, the two stages, the results. Wires data, engine and folder to the loop in train/two-stage.
+
+import path from 'node:path';
+import { hashModelFolder, readModelFolder } from '../../artefact/model-folder.ts';
+import type { Fingerprint } from '../../dataset/fingerprint.ts';
+import type { PictureLoader } from '../../dataset/loader.ts';
+import type { Sample } from '../../dataset/dataset.ts';
+import type { EngineModel, Predictor } from '../../engine/engine.ts';
+import { selectEngine } from '../../engine/select.ts';
+import type { TrainableEngine } from '../../engine/training.ts';
+import type { FinetuneConfig } from '../../finetune-config.ts';
+import type { Checkpoint } from '../../run/checkpoint.ts';
+import { makeFolder, writeJson, type RunPaths } from '../../run/run-folder.ts';
+import { applyHead, type FeatureSet } from '../../train/head-stage.ts';
+import { judge } from '../../train/judge.ts';
+import type { StageTwoJob } from '../../train/stage-two.ts';
+import { trainTwoStages, type TwoStageJob } from '../../train/two-stage.ts';
+import type { ExitCodeValue } from '../../util/errors.ts';
+import { statusLine } from '../../util/progress.ts';
+import { createRng } from '../../util/rng.ts';
+import type { OpenedModel } from '../loading.ts';
+import { note, type Output } from '../output.ts';
+import { openPictures, trainingData, withoutFailed, type DividedDataset } from './data.ts';
+import { joined, middleFeatures, viewFeatures, type ComputedFeatures, type FeatureJob } from './features.ts';
+import { keeperOf } from './keeper.ts';
+import { graphFor, newNetwork, savedModel, trainSpec, untrainedModel, type NewNetwork } from './network.ts';
+import { writeResults } from './results.ts';
+
+/** A run whose folder is there. */
+export interface BegunRun {
+  readonly paths: RunPaths;
+  readonly fingerprint: Fingerprint;
+  /** Of a run that goes on: where it stood, and the pictures that it could not read. */
+  readonly former?: { readonly checkpoint: Checkpoint; readonly failed: readonly string[] };
+}
+
+/** What a run is made of. */
+export interface RunParts {
+  readonly config: FinetuneConfig;
+  readonly opened: OpenedModel;
+  readonly divided: DividedDataset;
+}
+
+interface Tools {
+  readonly engine: TrainableEngine;
+  readonly loader: PictureLoader;
+  readonly network: NewNetwork;
+}
+
+/** @throws AppError INTERRUPTED after what can be saved is saved; for everything that can be missing or wrong */
+export async function train(begun: BegunRun, parts: RunParts, output: Output): Promise<ExitCodeValue> {
+  const { config, opened, divided } = parts;
+  const network = newNetwork(opened, divided);
+  const engine = await selectEngine(config);
+  const pictures = divided.train.length + divided.val.length;
+  const loader = await openPictures(config, opened.preprocessing, pictures);
+  note(output, `${opened.model.name} on ${engine.description}; ${divided.train.length} pictures to learn from, ${divided.val.length} to judge by (${divided.division}), ${network.classes} classes`); // prettier-ignore
+  try {
+    return await runStages(begun, parts, { engine, loader, network }, output);
+  } catch (error) {
+    if (output.signal.aborted)
+      note(output, `interrupted; go on with: finetune --resume ${begun.paths.folder}`);
+    throw error;
+  } finally {
+    await loader.dispose();
+  }
+}
+
+async function runStages(
+  { paths, fingerprint, former }: BegunRun,
+  parts: RunParts,
+  tools: Tools,
+  output: Output,
+): Promise<ExitCodeValue> {
+  const { config, opened } = parts;
+  const { engine, loader, network } = tools;
+  const { settings } = config;
+  const started = performance.now();
+  const seconds = () => (former?.checkpoint.seconds ?? 0) + (performance.now() - started) / 1000;
+
+  const seen = former ? undefined : await allFeatures(parts, tools, output);
+  const failed = former?.failed ?? seen!.failed;
+  const divided = withoutFailed(parts.divided, new Set(failed), config.dataset);
+  if (!former) {
+    await makeFolder(paths.checkpoint);
+    await writeJson(paths.dataset, { failed, fingerprint });
+  }
+
+  const spec = trainSpec(settings, divided, opened);
+  const untrained = untrainedModel(network, await opened.readWeights(), opened);
+  const truth = { labels: divided.val.map(({ labels }) => labels), ...network };
+  // Scores of the validation pictures: by the latest weights, and by the best.
+  const scores: { latest?: Float32Array; best?: Float32Array } = {};
+  const score = (model: EngineModel) => validationScores(model, { divided, opened }, tools);
+  const all: StageTwoJob = {
+    engine,
+    model: { ...untrained, graph: graphFor(spec.loss.kind, network.graph) },
+    spec,
+    schedule: settings.schedule,
+    epochs: settings.epochs,
+    ...(settings.ema > 0 && { ema: settings.ema }),
+    ...(settings.patience !== undefined && { patience: settings.patience }),
+    data: trainingData({ loader, divided, settings, rng: createRng(settings.seed) }),
+    judge: async (weights) => judge((scores.latest = await score({ ...untrained, weights })), truth),
+    signal: output.signal,
+    checkpointEvery: config.checkpointMinutes * 60_000,
+  };
+  const model = savedModel(path.basename(path.resolve(paths.folder)), opened, network, divided);
+  const keeper = keeperOf(output, {
+    paths,
+    model,
+    multiLabel: network.multiLabel,
+    epochs: settings.epochs,
+    seconds,
+    onBest: () => (scores.best = scores.latest!),
+  });
+  const head = seen && headStage(seen, parts, { ...tools, loss: spec.loss, signal: output.signal });
+  const result = await trainTwoStages(
+    { classifier: network.classifier, all, ...(head && { head }) },
+    {
+      ...keeper,
+      async onHead(head, weights, progress) {
+        scores.latest = applyHead(head, seen!.val);
+        await keeper.onHead(head, weights, progress);
+      },
+    },
+    former?.checkpoint,
+  ).finally(() => keeper.clear());
+  // A run that went on and found nothing better has not seen its best: it lies in best/.
+  const best =
+    scores.best ?? (await score({ ...untrained, weights: (await readModelFolder(paths.best)).weights }));
+  return writeResults(
+    { paths, config, divided, model: { ...model, graph: network.graph }, result, scores: best, failed, seconds: seconds(), device: engine.description },
+    output,
+  ); // prettier-ignore
+}
+
+interface SeenPictures {
+  readonly train: FeatureSet;
+  readonly val: FeatureSet;
+  /** Files that cannot be read. */
+  readonly failed: readonly string[];
+}
+
+/** What the frozen network makes of all pictures: their middles, and as many augmented views as were asked for. */
+async function allFeatures(
+  { config, opened, divided }: RunParts,
+  tools: Tools,
+  output: Output,
+): Promise<SeenPictures> {
+  const { engine, loader, network } = tools;
+  const { settings } = config;
+  const status = statusLine(output.stderr);
+  const { mean, std, size } = opened.preprocessing;
+  let loading: Promise<Predictor> | undefined;
+  const load = async () =>
+    engine.load(
+      { graph: opened.model.graph, weights: await opened.readWeights(), mean, std },
+      { outputs: [network.embedding], size: [size, size] },
+    );
+  const total = divided.val.length + divided.train.length * (1 + settings.head.views);
+  let before = 0;
+  const job: FeatureJob = {
+    loader,
+    ...network,
+    network: () => (loading ??= load()),
+    key: {
+      weights: await hashModelFolder(opened.folder),
+      layer: network.embedding,
+      preprocessing: opened.preprocessing,
+      exif: !config.ignoreExif,
+      device: `${engine.name} on ${engine.device}`,
+    },
+    signal: output.signal,
+    onProgress: (done) => status.update(`features: ${before + done} of ${total} pictures`),
+  };
+  const counted = (features: ComputedFeatures, samples: readonly Sample[]) => {
+    before += samples.length;
+    return features;
+  };
+  try {
+    const train = counted(await middleFeatures(divided.train, job), divided.train);
+    const val = counted(await middleFeatures(divided.val, job), divided.val);
+    const views = await viewFeatures(divided.train, job, settings);
+    const failed = [...train.failed, ...val.failed];
+    status.clear();
+    for (const { sample, error } of failed) note(output, `left out: ${sample.file}: ${error.message}`);
+    return {
+      train: views.length > 0 ? joined([train, ...views]) : train,
+      val,
+      failed: failed.map(({ sample }) => sample.file),
+    };
+  } finally {
+    status.clear();
+    await (await loading?.catch(() => undefined))?.dispose();
+  }
+}
+
+function headStage(
+  { train, val }: SeenPictures,
+  { config: { settings } }: RunParts,
+  {
+    engine,
+    network,
+    loss,
+    signal,
+  }: Tools & Pick<StageTwoJob['spec'], 'loss'> & { readonly signal: AbortSignal },
+): NonNullable<TwoStageJob['head']> {
+  return {
+    settings: settings.head,
+    job: {
+      engine,
+      train,
+      val,
+      ...network,
+      batchSize: settings.batchSize,
+      // The head alone puts out logits.
+      loss: loss.kind === 'bce' ? { kind: 'bce-logits' } : loss,
+      rng: createRng(settings.seed),
+      signal,
+    },
+  };
+}
+
+/** Pictures in one run of the network that is judged. */
+const JUDGED_AT_A_TIME = 16;
+
+/** Logits `[N, classes]` of the validation pictures. */
+async function validationScores(
+  model: EngineModel,
+  { divided, opened }: Pick<RunParts, 'divided' | 'opened'>,
+  { engine, loader, network }: Tools,
+): Promise<Float32Array> {
+  const { size } = opened.preprocessing;
+  const { val } = divided;
+  const scores = new Float32Array(val.length * network.classes);
+  const predictor = await engine.load(model, { size: [size, size] });
+  try {
+    const batches = loader.batches({
+      samples: val,
+      order: val.map((_, i) => i),
+      batchSize: JUDGED_AT_A_TIME,
+      classes: network.classes,
+      multiLabel: network.multiLabel,
+      epoch: 0,
+      rng: createRng(0),
+    });
+    for await (const batch of batches) {
+      const [output] = await predictor.run(batch);
+      batch.samples.forEach((sample, i) => {
+        const row = output!.data.subarray(i * network.classes, (i + 1) * network.classes);
+        scores.set(row, sample * network.classes);
+      });
+    }
+    return scores;
+  } finally {
+    await predictor.dispose();
+  }
+}

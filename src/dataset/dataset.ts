@@ -1,0 +1,72 @@
+// dataset.ts: a labelled dataset as plain data, and what must hold of one. Reads nothing.
+
+import { AppError } from '../util/errors.ts';
+
+/** One labelled picture. */
+export interface Sample {
+  /** As the user knows it: relative to the dataset's folder, with `/`. */
+  readonly file: string;
+  readonly path: string;
+  /** Class numbers: one, or any number of them in a multi-label dataset. */
+  readonly labels: readonly number[];
+}
+
+export interface Dataset {
+  /** How the labels were found, for people: `train/ and val/`. */
+  readonly layout: string;
+  /** In the order of the network's outputs. */
+  readonly classes: readonly string[];
+  readonly multiLabel: boolean;
+  /** The pictures to learn from; all there are when the dataset is not divided. */
+  readonly train: readonly Sample[];
+  /** Absent when the dataset is not divided. */
+  readonly val?: readonly Sample[];
+  /** Only where there is a val besides. */
+  readonly test?: readonly Sample[];
+  /** What was passed over and is worth a word. */
+  readonly remarks: readonly string[];
+}
+
+/** How many of `samples` each class has. */
+export function classCounts(samples: readonly Sample[], classes: number): number[] {
+  const counts = Array.from({ length: classes }, () => 0);
+  for (const { labels } of samples) for (const label of labels) counts[label]! += 1;
+  return counts;
+}
+
+/**
+ * What training needs of a dataset; checked again without the unreadable pictures once they are known.
+ * @throws AppError DATASET_INVALID
+ */
+export function checkTrainable({ classes, train, multiLabel }: Dataset, root: string): void {
+  if (train.length === 0)
+    throw invalid(root, 'has no pictures', 'expected class folders with pictures in them');
+  if (classes.length < 2 && !multiLabel) {
+    throw invalid(root, `has one class only, ${quoted(classes[0]!)}`, 'expected at least two class folders');
+  }
+  if (train.length < 2) throw invalid(root, 'has one picture to learn from', 'expected at least two');
+  const empty = classCounts(train, classes.length).flatMap((count, i) => (count === 0 ? [classes[i]!] : []));
+  if (empty.length > 0) {
+    const names = list(empty);
+    const many = empty.length > 1;
+    throw invalid(
+      root,
+      `has no pictures to learn from in ${many ? 'classes' : 'class'} ${names}`,
+      `add some, or remove the ${many ? 'classes' : 'class'}`,
+    );
+  }
+}
+
+/** `a`, `b` and 3 more: names in a message. */
+export function list(names: readonly string[], most = 5): string {
+  const shown = names.slice(0, most).map(quoted).join(', ');
+  return names.length > most ? `${shown} and ${names.length - most} more` : shown;
+}
+
+export function quoted(name: string): string {
+  return JSON.stringify(name);
+}
+
+export function invalid(root: string, problem: string, next: string): AppError {
+  return new AppError('DATASET_INVALID', `${root} ${problem}; ${next}`);
+}

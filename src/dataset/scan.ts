@@ -1,0 +1,61 @@
+// scan.ts: a folder or a csv -> the labelled pictures in it, whatever the layout. Opens no picture: an unreadable one is
+// found when it is decoded. Class order is by code point, as torchvision's ImageFolder has it.
+
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { AppError, messageOf, systemCode } from '../util/errors.ts';
+import { isCub, scanCub } from './scan-cub.ts';
+import { scanFolders } from './scan-folders.ts';
+import { scanManifest } from './scan-manifest.ts';
+import { invalid, list, type Dataset } from './dataset.ts';
+
+export interface ScanOptions {
+  /** `file,label`: the columns of a csv; or the csv itself where the dataset is a folder. */
+  readonly manifest?: string;
+}
+
+/** @throws AppError DATASET_NOT_FOUND, DATASET_INVALID */
+export async function scanDataset(root: string, { manifest }: ScanOptions = {}): Promise<Dataset> {
+  let found;
+  try {
+    found = await stat(root);
+  } catch (error) {
+    const problem = systemCode(error) === 'ENOENT' ? 'no such folder' : messageOf(error);
+    throw new AppError('DATASET_NOT_FOUND', `${root}: ${problem}; check the path (from ${process.cwd()})`, {
+      cause: error,
+    });
+  }
+  const dataset = await (async () => {
+    if (manifest !== undefined || !found.isDirectory()) {
+      return scanManifest(root, {
+        isFolder: found.isDirectory(),
+        ...(manifest !== undefined && { manifest }),
+      });
+    }
+    return (await isCub(root)) ? scanCub(root) : scanFolders(root);
+  })();
+  refuseTwins(root, dataset.classes);
+  return dataset;
+}
+
+/** Two classes that differ by case alone would be one folder on Windows and macOS, and are mostly a mistake. */
+function refuseTwins(root: string, classes: readonly string[]): void {
+  const seen = new Map<string, string>();
+  for (const name of classes) {
+    const folded = name.normalize('NFC').toLowerCase();
+    const twin = seen.get(folded);
+    if (twin !== undefined) {
+      throw invalid(
+        root,
+        `has two classes that differ only by case, ${list([twin, name])}`,
+        'rename or merge one',
+      );
+    }
+    seen.set(folded, name);
+  }
+}
+
+/** The dataset's name, for run folders and titles. */
+export function datasetName(root: string): string {
+  return path.parse(path.resolve(root)).name || 'dataset';
+}

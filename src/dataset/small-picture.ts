@@ -1,0 +1,111 @@
+// small-picture.ts: a picture as training keeps it: decoded once, no larger than needed, in memory that threads share;
+// and, where asked for, on disk. Runs in workers.
+
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { decodeImage, type DecodeOptions } from '../images/decode.ts';
+import { preprocess } from '../images/preprocess.ts';
+import { resizeAndCrop, type Pixels } from '../images/resize.ts';
+import type { Preprocessing } from '../util/preprocessing.ts';
+
+/**
+ * `whole`: to be cropped anew each time; the short side at most an eighth more than the network sees, or what its own
+ * resize asks for. `square`: exactly what the network sees when it classifies.
+ */
+export type Form = 'whole' | 'square';
+
+export interface SmallPictureOptions {
+  readonly decode: DecodeOptions;
+  readonly preprocessing: Preprocessing;
+  readonly disk?: {
+    readonly folder: string;
+    /** This worker writes no more than so many bytes. */
+    readonly budget: number;
+  };
+}
+
+/** Short side of a `whole` picture, unless it was smaller to begin with. */
+function sideOf({ size, resize }: Preprocessing): number {
+  return Math.max(resize, Math.ceil((size * 8) / 7));
+}
+
+let written = 0;
+
+/** @throws AppError and system errors, when the picture cannot be read */
+export async function loadSmall(file: string, form: Form, options: SmallPictureOptions): Promise<Pixels> {
+  const { decode, preprocessing, disk } = options;
+  const kept = disk && path.join(disk.folder, await keyOf(file, form, options));
+  const former = kept === undefined ? undefined : await readKept(kept);
+  if (former) return former;
+  const pixels = shrink(await decodeImage(await readFile(file), decode), form, preprocessing);
+  const bytes = pixels.data.length + HEADER_BYTES;
+  if (kept !== undefined && written + bytes <= disk!.budget) {
+    written += bytes;
+    await keep(kept, pixels);
+  }
+  return pixels;
+}
+
+function shrink(pixels: Pixels, form: Form, preprocessing: Preprocessing): Pixels {
+  const { size, interpolation } = preprocessing;
+  if (form === 'square')
+    return shared({ data: preprocess(pixels, preprocessing), width: size, height: size });
+  const scale = sideOf(preprocessing) / Math.min(pixels.width, pixels.height);
+  if (scale >= 1) return shared(pixels);
+  const whole = {
+    left: 0,
+    top: 0,
+    width: Math.max(1, Math.round(pixels.width * scale)),
+    height: Math.max(1, Math.round(pixels.height * scale)),
+  };
+  return shared(resizeAndCrop(pixels, whole, whole, interpolation));
+}
+
+/** A copy that every thread can read without copying. */
+function shared({ data, width, height }: Pixels): Pixels {
+  const copy = new Uint8Array(new SharedArrayBuffer(data.length));
+  copy.set(data);
+  return { data: copy, width, height };
+}
+
+/** By path, time and size of the file, and by how it is shrunk. */
+async function keyOf(
+  file: string,
+  form: Form,
+  { decode, preprocessing }: SmallPictureOptions,
+): Promise<string> {
+  const { size, mtimeMs } = await stat(file);
+  const { mean: _, std: __, ...shape } = preprocessing;
+  const what = JSON.stringify([path.resolve(file), size, mtimeMs, form, shape, decode]);
+  const digest = createHash('sha256').update(what).digest('hex');
+  return path.join(digest.slice(0, 2), digest.slice(2, 34));
+}
+
+/** Magic, width, height, little-endian; then the pixels. */
+const MAGIC = 0x58504e46;
+const HEADER_BYTES = 12;
+
+async function readKept(file: string): Promise<Pixels | undefined> {
+  const bytes = await readFile(file).catch(() => undefined);
+  if (!bytes || bytes.length < HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) return undefined;
+  const [width, height] = [bytes.readUInt32LE(4), bytes.readUInt32LE(8)];
+  if (bytes.length !== HEADER_BYTES + width * height * 3) return undefined;
+  return shared({ data: bytes.subarray(HEADER_BYTES), width, height });
+}
+
+/** A cache that cannot be written (a full disk) is a slower cache, and no error. */
+async function keep(file: string, { data, width, height }: Pixels): Promise<void> {
+  const aside = `${file}.${randomBytes(6).toString('hex')}.tmp`;
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt32LE(MAGIC, 0);
+  header.writeUInt32LE(width, 4);
+  header.writeUInt32LE(height, 8);
+  try {
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(aside, Buffer.concat([header, data]));
+    await rename(aside, file);
+  } catch {
+    await rm(aside, { force: true }).catch(() => {});
+  }
+}

@@ -1,0 +1,105 @@
+// blocked.ts: onnxruntime's operators on pictures in blocks of channels, [N,C/B,H,W,B]: its fastest convolutions, and through
+// depthwise ones of 1x1 also its fastest way to scale, shift, add and clip a picture in one pass.
+//
+// They are internal to onnxruntime's CPU provider: the version is pinned, and they are used only where they have agreed with the
+// standard operators (adoption.ts).
+
+import type { Emitter } from './emitter.ts';
+import type { Shape } from '../../util/shape.ts';
+import type { Step } from './step.ts';
+import { windowAttributes, type Window } from './windows.ts';
+
+const DOMAIN = 'com.microsoft.nchwc';
+
+/** Its fused activations that finch uses, with their parameters. */
+export type FusedActivation = 'relu' | 'relu6';
+
+/** A picture that still has to be scaled, shifted and added to: y = factor x + term + sum. Done by whoever needs the numbers. */
+export interface Pending {
+  /** `[C]` each. */
+  readonly factor: string;
+  readonly term: string;
+  /** A blocked picture of the same shape. */
+  readonly sum?: string;
+}
+
+interface ConvolutionInputs {
+  readonly x: string;
+  /** OIHWiBo, or OIHWo for depthwise convolutions and pictures of few channels. */
+  readonly weight: string;
+  readonly bias?: string | undefined;
+  readonly sum?: string | undefined;
+  readonly activation?: FusedActivation | undefined;
+  readonly groups: number;
+}
+
+const POINT: Window = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] };
+
+export function blockedConvolution(e: Emitter, window: Window, inputs: ConvolutionInputs): string {
+  const { x, weight, bias = '', sum = '', activation, groups } = inputs;
+  const operands = [x, weight, bias, sum];
+  while (operands.at(-1) === '') operands.pop();
+  return e.emit('Conv', operands, { ...windowAttributes(window), group: groups, ...fused(activation) }, { domain: DOMAIN }); // prettier-ignore
+}
+
+function fused(activation: FusedActivation | undefined) {
+  if (activation === undefined) return {};
+  return activation === 'relu'
+    ? { activation: 'Relu' }
+    : { activation: 'Clip', activation_params: { floats: [0, 6] } };
+}
+
+/** factor x + term + sum, clipped, in one pass over the picture. */
+export function scaleAndShift(
+  step: Step,
+  x: string,
+  channels: number,
+  {
+    factor,
+    term,
+    sum,
+  }: { readonly factor: string; readonly term?: string; readonly sum?: string | undefined },
+  activation?: FusedActivation,
+): string {
+  const weight = step.emitter.reshape(factor, [channels, 1, 1, 1]);
+  return blockedConvolution(step.emitter, POINT, {
+    x,
+    weight,
+    bias: term,
+    sum,
+    activation,
+    groups: channels,
+  });
+}
+
+/** The mean over each picture, by channel: `[N,C]`. */
+export function pictureMeans(step: Step, x: string, channels: number): string {
+  const means = step.emitter.emit('GlobalAveragePool', [x], {}, { domain: DOMAIN });
+  return step.emitter.reshape(means, [step.batch, channels]);
+}
+
+export function blockedMaximum(e: Emitter, x: string, window: Window): string {
+  return e.emit('MaxPool', [x], windowAttributes(window), { domain: DOMAIN });
+}
+
+export function toBlocked(e: Emitter, x: string): string {
+  return e.emit('ReorderInput', [x], { channels_last: 0 }, { domain: DOMAIN });
+}
+
+export function fromBlocked(e: Emitter, x: string, channels: number): string {
+  return e.emit('ReorderOutput', [x], { channels }, { domain: DOMAIN });
+}
+
+/**
+ * The mean of a b over each picture, by channel: `[N,C]`. One pass, and nothing of the picture's size is written: every channel of
+ * every picture is a channel of one wide picture, b is its depthwise kernel, and the kernel fits in one place.
+ */
+export function pictureProducts(step: Step, a: string, b: string, shape: Shape): string {
+  const [height, width, channels] = shape as readonly [number, number, number];
+  const e = step.emitter;
+  const wide = step.batch * channels;
+  const x = e.reshape(a, [1, wide, height, width]);
+  const weight = e.reshape(b, [wide, 1, height, width]);
+  const sums = blockedConvolution(e, { ...POINT, kernel: [height, width] }, { x, weight, groups: wide });
+  return e.scale(e.reshape(sums, [step.batch, channels]), 1 / (height * width));
+}

@@ -1,0 +1,55 @@
+// export.ts: a model as one ONNX file that any onnxruntime opens: weights inside, normalisation as its first step. Standard
+// operators only. Pixels go in as uint8 [N,H,W,3], RGB.
+
+import { AppError } from '../../util/errors.ts';
+import type { Batch, EngineModel, LoadOptions } from '../engine.ts';
+import { lowerInference } from './lower-inference.ts';
+import { encodeModel } from './proto.ts';
+import { loadRuntime } from './runtime.ts';
+
+export interface OnnxExport {
+  /** `[H,W]` of the pictures to come. */
+  readonly size: NonNullable<LoadOptions['size']>;
+  /** What the output is called. */
+  readonly output: string;
+  /** The file's metadata_props. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** The bytes of a .onnx file. */
+export function exportOnnx(model: EngineModel, { size, output, metadata }: OnnxExport): Uint8Array {
+  const { graph, weights, outputs } = lowerInference(model, { size });
+  const lowered = outputs[0]!.name;
+  const renamed = (name: string) => (name === lowered ? output : name);
+  return encodeModel(
+    {
+      ...graph,
+      nodes: graph.nodes.map((node) => ({ ...node, outputs: node.outputs.map(renamed) })),
+      outputs: graph.outputs.map((value) => ({ ...value, name: renamed(value.name) })),
+      initializers: graph.initializers.map((constant) => {
+        const { content } = constant;
+        if (content instanceof Uint8Array) return constant;
+        return { ...constant, content: weights.subarray(content.offset, content.offset + content.length) };
+      }),
+    },
+    metadata,
+  );
+}
+
+/** What plain onnxruntime makes of a file for a batch: the numbers of its only output. @throws AppError MODEL_INVALID */
+export async function runOnnxFile(
+  file: string,
+  { data, count, height, width }: Batch,
+): Promise<Float32Array> {
+  const { InferenceSession, Tensor } = await loadRuntime();
+  const session = await InferenceSession.create(file, { logSeverityLevel: 3 });
+  try {
+    const [input, output] = [session.inputNames[0]!, session.outputNames[0]!];
+    const results = await session.run({ [input]: new Tensor('uint8', data, [count, height, width, 3]) });
+    return results[output]!.data as Float32Array;
+  } catch (error) {
+    throw new AppError('MODEL_INVALID', `${file} does not run in onnxruntime`, { cause: error });
+  } finally {
+    await session.release();
+  }
+}

@@ -1,0 +1,140 @@
+// convolution-blocked.ts: the convolutions of the CPU-tuned lowering, on pictures in blocks of channels. The same mathematics as
+// convolution.ts; dx is a convolution too, with the kernel turned around.
+
+import { blockedConvolution, pictureMeans } from '../blocked.ts';
+import type { Lowered, Step, Value } from '../step.ts';
+import type { Window } from '../windows.ts';
+import type { Operands } from './convolution.ts';
+import { inputGradient } from './input-gradient-blocked.ts';
+
+export interface Blocked extends Operands {
+  readonly blocks: 'outputs' | 'both';
+}
+
+export function blockedConvolutionRule(conv: Blocked, step: Step): Lowered {
+  const { x, sizes, weight, bias, blocks } = conv;
+  const e = step.emitter;
+  // A stem takes its few channels as they are.
+  const takesPlain = blocks === 'outputs' && sizes.groups === 1;
+  const seen = takesPlain ? step.plain(x) : step.blocked(x);
+  const tensor = blockedConvolution(e, sizes, { x: seen.tensor, weight, bias, groups: sizes.groups });
+  return {
+    output: { tensor, shape: conv.shape, blocked: true },
+    backward: (gradient, [wanted]) => {
+      const dy = step.blocked(gradient);
+      if (bias !== undefined) conv.setBias(biasGradient(dy, sizes.outputs, step));
+      conv.setWeight(kernelGradient(conv, seen, dy, step));
+      return [wanted ? inputGradient(conv, dy, step) : undefined];
+    },
+  };
+}
+
+function biasGradient(dy: Value, channels: number, step: Step): string {
+  const means = step.emitter.reduceSum(pictureMeans(step, dy.tensor, channels), [0]);
+  return step.emitter.scale(means, dy.shape[0]! * dy.shape[1]!);
+}
+
+/** In the kernel's own layout. */
+function kernelGradient(conv: Blocked, x: Value, dy: Value, step: Step): string {
+  return conv.sizes.groups > 1
+    ? depthwiseKernelGradient(conv, x, dy, step)
+    : denseKernelGradient(conv, x, dy, step);
+}
+
+/**
+ * A convolution over the picture seen with its blocks laid flat, [C/B,n,H,W·B], whose kernel is dy: dilated by a block, each step
+ * along the flat axis is one input channel of one tap. A few pictures at a time (fewer than a block: then their number counts as
+ * plain channels), each convolution adding to the one before. No number moves but in rows of whole pictures. The plain picture
+ * of a stem is one of blocks of one channel.
+ */
+function denseKernelGradient({ sizes }: Blocked, x: Value, dy: Value, step: Step): string {
+  const e = step.emitter;
+  const { kernel, strides, dilations, pads, inputs, outputs, from, to } = sizes;
+  const b = step.block;
+  const xb = x.blocked ? b : 1;
+  // Columns are padded here and rows by the convolution; both just so far that the last tap reaches the end.
+  const reach = [0, 1].map(
+    (axis) => (kernel[axis]! - 1) * dilations[axis]! + (to[axis]! - 1) * strides[axis]! + 1,
+  );
+  const ends = [0, 1].map((axis) => reach[axis]! - from[axis]! - pads[axis]!);
+  const rows = from[0] + Math.min(0, ends[0]!);
+  const around = [0, 0, 0, pads[1] * xb, 0, 0, rows - from[0], ends[1]! * xb];
+  const xChunks = swappedChunks(x, from, step).map(({ tensor, count }) => {
+    const flat = e.reshape(tensor, [inputs / xb, count, from[0], from[1] * xb]);
+    return around.every((n) => n === 0) ? flat : e.emit('Pad', [flat, e.int64s(around)]);
+  });
+  const window: Window = {
+    kernel: to,
+    strides: [dilations[0], x.blocked ? 1 : dilations[1]],
+    dilations: [strides[0], strides[1] * xb],
+    pads: [pads[0], 0, Math.max(0, ends[0]!), 0],
+  };
+  let sum: string | undefined;
+  swappedChunks(dy, to, step).forEach(({ tensor, count }, i) => {
+    const weight = e.reshape(tensor, [outputs, count, ...to]);
+    sum = blockedConvolution(e, window, { x: xChunks[i]!, weight, sum, groups: 1 });
+  });
+  // [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are no taps; strides leave them out of plain pictures.
+  const isSpread = x.blocked === true && dilations[1] > 1;
+  const columns = isSpread ? (kernel[1] - 1) * dilations[1] + 1 : kernel[1];
+  let products = e.reshape(sum!, [inputs / xb, outputs / b, kernel[0], columns, xb * b]);
+  if (isSpread) {
+    products = e.emit('Slice', [products, ...[[0], [columns], [3], [dilations[1]]].map((n) => e.int64s(n))]);
+  }
+  return e.reshape(e.transpose(products, [1, 0, 2, 3, 4]), [outputs, inputs, ...kernel]);
+}
+
+/** A blocked picture as [C/B,n,H,W,B], in chunks of n pictures. */
+function swappedChunks({ tensor, shape, blocked }: Value, size: readonly [number, number], step: Step) {
+  const e = step.emitter;
+  const block = blocked ? step.block : 1;
+  const blocks = shape[2]! / block;
+  const row = size[0] * size[1] * block;
+  const most = step.block / 2;
+  const split = e.reshape(tensor, [step.batch, blocks, row]);
+  return Array.from({ length: Math.ceil(step.batch / most) }, (_, i) => {
+    const count = Math.min(most, step.batch - i * most);
+    const bounds = [[i * most], [i * most + count], [0]].map((bound) => e.int64s(bound));
+    const chunk = count === step.batch ? split : e.emit('Slice', [split, ...bounds]);
+    return { tensor: e.transpose(chunk, [1, 0, 2]), count };
+  });
+}
+
+/**
+ * Every channel of every picture is a channel of one wide picture, and dy is its depthwise kernel: strides and dilations change
+ * places, and what comes out is a kernel for each picture, in the kernel's own layout. No number has to move for it.
+ */
+function depthwiseKernelGradient({ sizes }: Blocked, x: Value, dy: Value, step: Step): string {
+  const e = step.emitter;
+  const { kernel, strides, dilations, pads, inputs: channels, from, to } = sizes;
+  const wide = step.batch * channels;
+  // What lies beyond the last tap's reach would give taps that the kernel does not have.
+  const reach = [0, 1].map(
+    (axis) => (kernel[axis]! - 1) * dilations[axis]! + (to[axis]! - 1) * strides[axis]! + 1,
+  );
+  const excess = [0, 1].map((axis) => from[axis]! + pads[axis]! + pads[axis + 2]! - reach[axis]!);
+  const ends = [0, 1].map((axis) => pads[axis + 2]! - excess[axis]!);
+  const isCut = ends.some((end) => end < 0);
+  const all = blockedConvolution(
+    e,
+    {
+      kernel: to,
+      strides: dilations,
+      dilations: strides,
+      pads: isCut ? pads : [pads[0], pads[1], ends[0]!, ends[1]!],
+    },
+    {
+      x: e.reshape(x.tensor, [1, wide, ...from]),
+      weight: e.reshape(dy.tensor, [wide, 1, ...to]),
+      groups: wide,
+    },
+  );
+  const size = isCut
+    ? [0, 1].map((axis) => Math.floor(excess[axis]! / dilations[axis]!) + kernel[axis]!)
+    : kernel;
+  const perPicture = e.reshape(all, [step.batch, channels / step.block, ...size, step.block]);
+  const taps = isCut
+    ? e.emit('Slice', [perPicture, e.int64s([0, 0]), e.int64s(kernel), e.int64s([2, 3])])
+    : perPicture;
+  return e.reshape(e.reduceSum(taps, [0]), [channels, 1, ...kernel]);
+}

@@ -1,0 +1,162 @@
+// input-gradient-blocked.ts: dx of a convolution on blocked pictures: a convolution of dy with the kernel turned around. With strides,
+// places of dx of one remainder are a picture of their own, which some of the taps make: a phase. Their convolutions are woven.
+
+import { blockedConvolution, fromBlocked } from '../blocked.ts';
+import type { Step, Value } from '../step.ts';
+import { transposedConvolution } from './convolution.ts';
+import type { Blocked } from './convolution-blocked.ts';
+
+type Sizes = Blocked['sizes'];
+
+export function inputGradient(conv: Blocked, dy: Value, step: Step): Value {
+  const { x, sizes, blocks } = conv;
+  const { strides, inputs, groups } = sizes;
+  const isStrided = strides[0] > 1 || strides[1] > 1;
+  const plan = phasesOf(sizes);
+  // A stem's pictures are plain.
+  if (!plan || (blocks === 'outputs' && groups === 1)) {
+    const oihw = plainKernel(conv, step);
+    return { shape: x.shape, tensor: transposedConvolution(step.plain(dy).tensor, oihw, sizes, step) };
+  }
+  if (isStrided && isPoint(sizes)) {
+    const small = convolvePhase(conv, dy.tensor, { rows: POINT_PHASE, columns: POINT_PHASE }, step);
+    return { shape: x.shape, blocked: true, tensor: spread(small, inputs, sizes, step) };
+  }
+  const phases = plan.rows.map((rows) => plan.columns.map((columns) => convolvePhase(conv, dy.tensor, { rows, columns }, step))); // prettier-ignore
+  return { shape: x.shape, blocked: true, tensor: isStrided ? weave(phases, conv, step) : phases[0]![0]! };
+}
+
+/** One remainder of places along one axis: which taps reach them, in reverse, and the padding that their convolution needs. */
+interface Phase {
+  readonly taps: readonly number[];
+  readonly before: number;
+  readonly after: number;
+}
+
+const POINT_PHASE: Phase = { taps: [0], before: 0, after: 0 };
+
+/**
+ * With y = s m + r and tap t = t0 + s j, dx[y] = Σⱼ dy[m + c - j] w[t], where t0 = (r + pad) mod s and c = (r + pad - t0) / s.
+ * Undefined where a convolution cannot do it: it would start inside dy, a phase has no taps, or phases differ in size.
+ */
+function phasesOf(
+  sizes: Sizes,
+): { readonly rows: readonly Phase[]; readonly columns: readonly Phase[] } | undefined {
+  const { kernel, strides, dilations, pads, from, to } = sizes;
+  const [rows, columns] = [0, 1].map((axis) => {
+    const [length, stride, dilation, pad] = [kernel[axis]!, strides[axis]!, dilations[axis]!, pads[axis]!];
+    const size = from[axis]! / stride;
+    if (stride > 1 && (dilation > 1 || !Number.isInteger(size))) return undefined;
+    const phases = Array.from({ length: stride }, (_, r) => {
+      const first = (r + pad) % stride;
+      const offset = (r + pad - first) / stride;
+      const taps = Array.from({ length }, (_, t) => t)
+        .filter((t) => t % stride === first % stride)
+        .reverse();
+      const before = (taps.length - 1) * dilation - offset;
+      return { taps, before, after: size - 1 + offset - (to[axis]! - 1) };
+    });
+    return phases.every(({ taps, before, after }) => taps.length > 0 && before >= 0 && after >= 0)
+      ? phases
+      : undefined;
+  });
+  if (rows && columns) return { rows, columns };
+  return isPoint(sizes) ? { rows: [], columns: [] } : undefined;
+}
+
+/** 1x1 without padding: one phase has its tap, the others are zeros. */
+function isPoint({ kernel, pads }: Sizes): boolean {
+  return kernel[0] * kernel[1] === 1 && pads.every((pad) => pad === 0);
+}
+
+function convolvePhase(
+  conv: Blocked,
+  dy: string,
+  { rows, columns }: { readonly rows: Phase; readonly columns: Phase },
+  step: Step,
+): string {
+  const { sizes } = conv;
+  const e = step.emitter;
+  const { kernel, dilations, inputs, outputs, groups } = sizes;
+  const wanted = rows.taps.flatMap((row) => columns.taps.map((column) => row * kernel[1] + column));
+  const size = [rows.taps.length, columns.taps.length] as const;
+  const turned = e.reshape(turnedTaps(conv, wanted, step), [inputs, outputs / groups, ...size]);
+  const pads = [rows.before, columns.before, rows.after, columns.after] as const;
+  return blockedConvolution(e, { kernel: size, strides: [1, 1], dilations, pads }, { x: dy, weight: turned, groups }); // prettier-ignore
+}
+
+/**
+ * The wanted taps with input and output channels swapped: [I/B,O/B,taps,o,i] of [O/B,I/B,taps,i,o], or [C/B,taps,c] depthwise.
+ * Blocks are gathered in their new order; that each is then transposed is what reordering B channels of B places does, and fast.
+ */
+function turnedTaps({ sizes, weight, blocks }: Blocked, wanted: readonly number[], step: Step): string {
+  const e = step.emitter;
+  const { kernel, inputs, outputs } = sizes;
+  const [b, area] = [step.block, kernel[0] * kernel[1]];
+  if (blocks === 'outputs') {
+    const view = e.reshape(weight, [outputs / b, area, b]);
+    return area === 1 ? view : e.emit('Gather', [view, e.int64s(wanted)], { axis: 1 });
+  }
+  const order: number[] = [];
+  for (let i = 0; i < inputs / b; i++) {
+    for (let o = 0; o < outputs / b; o++) {
+      for (const tap of wanted) order.push((o * (inputs / b) + i) * area + tap);
+    }
+  }
+  const rows = e.reshape(weight, [(outputs / b) * (inputs / b) * area, b * b]);
+  const gathered = e.emit('Gather', [rows, e.int64s(order)], { axis: 0 });
+  return fromBlocked(e, e.reshape(gathered, [order.length, b, b / 4, 4]), b);
+}
+
+/** Phases by row and column remainder -> the picture: first columns between columns, then rows between rows. */
+function weave(phases: readonly (readonly string[])[], { x, sizes }: Blocked, step: Step): string {
+  const e = step.emitter;
+  const [vertical, horizontal] = sizes.strides;
+  const [batch, blocks, height, width, block] = step.places({ ...x, blocked: true }) as readonly [number, number, number, number, number]; // prettier-ignore
+  const [rows, columns] = [height / vertical, width / horizontal];
+  /** Alternates runs of `length` numbers. */
+  const alternate = (tensors: readonly string[], count: number, length: number) =>
+    tensors.length === 1
+      ? tensors[0]!
+      : e.emit('Concat', tensors.map((tensor) => e.reshape(tensor, [count, length])), { axis: 1 }); // prettier-ignore
+  const lines = phases.map((line) => alternate(line, batch * blocks * rows * columns, block));
+  const all = alternate(lines, batch * blocks * rows, width * block);
+  return e.reshape(all, [batch, sizes.inputs, height, width]);
+}
+
+/** OIHW. */
+function plainKernel({ sizes, weight, blocks }: Blocked, step: Step): string {
+  const e = step.emitter;
+  const { kernel, inputs, outputs, groups } = sizes;
+  const b = step.block;
+  const each = inputs / groups;
+  const oihw =
+    blocks === 'both'
+      ? e.transpose(e.reshape(weight, [outputs / b, inputs / b, ...kernel, b, b]), [0, 5, 1, 4, 2, 3])
+      : e.transpose(e.reshape(weight, [outputs / b, each, ...kernel, b]), [0, 4, 1, 2, 3]);
+  return e.reshape(oihw, [outputs, each, ...kernel]);
+}
+
+/** Puts zeros between the places of a blocked picture, as strides have it, up to the size of `from`. */
+function spread(
+  tensor: string,
+  channels: number,
+  { from, to, strides }: Blocked['sizes'],
+  step: Step,
+): string {
+  const e = step.emitter;
+  const split = e.reshape(tensor, [step.batch, channels / step.block, to[0], 1, to[1], 1, step.block]);
+  const between = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, strides[0] - 1, 0, strides[1] - 1, 0];
+  const [height, width] = [to[0] * strides[0], to[1] * strides[1]];
+  const wide = e.reshape(e.emit('Pad', [split, e.int64s(between)]), [
+    step.batch,
+    channels / step.block,
+    height,
+    width,
+    step.block,
+  ]);
+  // Negative padding cuts.
+  const around = [0, 0, 0, 0, 0, 0, 0, from[0] - height, from[1] - width, 0];
+  const fitted = around.every((n) => n === 0) ? wide : e.emit('Pad', [wide, e.int64s(around)]);
+  return e.reshape(fitted, [step.batch, channels, ...from]);
+}

@@ -1,0 +1,63 @@
+// memory.ts: what a training step takes, before it is run: an estimate, good to about a third.
+
+import { freemem } from 'node:os';
+import { inferShapes, weightShapes } from '../../graph/shapes.ts';
+import type { Layer } from '../../graph/layers.ts';
+import { AppError } from '../../util/errors.ts';
+import { elementCount } from '../../util/shape.ts';
+import type { EngineModel } from '../engine.ts';
+import type { TrainSpec } from '../training.ts';
+import { learningLayers, trainedGraph } from './learning.ts';
+import { slotsOf } from './optimizers.ts';
+
+/** Layers whose output the step keeps for its gradient; the others' are passed on, recomputed or fused away. */
+const KEPT: ReadonlySet<Layer['kind']> = new Set<Layer['kind']>([
+  'batchNormalization',
+  'activation',
+  'maxPooling2d',
+  'concatenate',
+  'multiply',
+  'dense',
+]);
+
+/** What a step takes for each byte that it keeps: gradients on their way, temporaries, and the runtime's rounding up. Measured. */
+const OVERHEAD = 1.5;
+
+/** The runtime with its code, and the process around it. */
+const BASE_BYTES = 150 * 2 ** 20;
+
+/** Bytes at the peak, about. */
+export function trainingMemory(model: EngineModel, spec: TrainSpec): number {
+  const graph = trainedGraph(model.graph, spec);
+  const shapes = inferShapes(graph, spec.size && [...spec.size, 3]);
+  const learning = learningLayers(graph, spec.trainFrom);
+  // Each weight and each of its moments twice: one is read while the other is written. And the gradients.
+  const copies = 2 * (1 + slotsOf(spec.optimizer).length) + ((spec.accumulate ?? 1) > 1 ? 3 : 1);
+  let kept = 0;
+  let weights = 0;
+  for (const layer of learning) {
+    if (KEPT.has(layer.kind)) kept += elementCount(shapes.get(layer.name)!);
+    for (const [, shape] of weightShapes(layer, shapes.get(layer.inputs[0]!))) weights += elementCount(shape);
+  }
+  // What does not learn passes through: its largest layers stand beside each other.
+  const passing = graph.layers.reduce((most, { name }) => Math.max(most, elementCount(shapes.get(name)!)), 0);
+  return BASE_BYTES + 4 * (copies * weights + spec.batchSize * (OVERHEAD * kept + 4 * passing));
+}
+
+/** @throws AppError OUT_OF_MEMORY, naming the estimate, when a step would not fit into what is free */
+export function checkMemory(model: EngineModel, spec: TrainSpec, free = freemem()): void {
+  const needed = trainingMemory(model, spec);
+  if (needed <= free) return;
+  const alone = trainingMemory(model, { ...spec, batchSize: 0 });
+  const each = (needed - alone) / spec.batchSize;
+  const fits = Math.floor((free - alone) / each);
+  const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  throw new AppError(
+    'OUT_OF_MEMORY',
+    `a training step of ${model.graph.name} with --batch-size ${spec.batchSize} takes about ${gibibytes(needed)} of memory, ` +
+      `and ${gibibytes(free)} are free. ` +
+      (fits >= 1
+        ? `Use --batch-size ${fits}, smaller pictures, or --train-from LAYER`
+        : 'Use smaller pictures, --train-from LAYER, or another model'),
+  );
+}

@@ -1,0 +1,162 @@
+// features-config.ts: what the user wrote -> the configuration of extract-features, search and inspect. Joins config.ts.
+
+import {
+  DEFAULT_MODEL,
+  inferenceConfig,
+  parseChoice,
+  parseNumber,
+  type InferenceConfig,
+  type InferenceFlags,
+} from './config.ts';
+import { POOLS, type Pool } from './features/pooling.ts';
+import { NPY_DTYPES, type NpyDtype } from './formats/npy.ts';
+import { AppError } from './util/errors.ts';
+
+/** Which numbers of the network are a picture's features. */
+export interface FeatureChoice {
+  /** Empty: the classifier's input. */
+  readonly layers: readonly string[];
+  readonly pool: Pool;
+  /** Whether rows and layers may come from, and go to, the feature cache. */
+  readonly useCache: boolean;
+}
+
+interface FeatureFlags extends InferenceFlags {
+  /** Once for each time the flag was given. */
+  readonly layer?: readonly string[];
+  readonly pool?: string;
+  /** False after `--no-cache`. */
+  readonly cache: boolean;
+}
+
+const FEATURE_FORMATS = ['npy', 'parquet'] as const;
+type FeatureFormat = (typeof FEATURE_FORMATS)[number];
+
+export interface ExtractFlags extends FeatureFlags {
+  readonly out?: string;
+  readonly format?: string;
+  readonly dtype: string;
+  readonly normalize?: boolean;
+  readonly resume?: boolean;
+  readonly force?: boolean;
+  readonly listLayers?: boolean;
+}
+
+export interface ExtractConfig extends InferenceConfig, FeatureChoice {
+  readonly out: string;
+  readonly format: FeatureFormat;
+  readonly dtype: NpyDtype;
+  /** Rows of length 1. */
+  readonly normalize: boolean;
+  /** What to do where the output is there already. */
+  readonly existing: 'refuse' | 'resume' | 'replace';
+}
+
+const DEFAULT_OUT = 'features.npy';
+
+export function extractConfig(inputs: readonly string[], flags: ExtractFlags): ExtractConfig {
+  const { out = DEFAULT_OUT, resume = false, force = false } = flags;
+  if (inputs.length === 0) {
+    throw new AppError('USAGE', 'no INPUT: name an image, a folder, a glob, @list.txt, or - for stdin');
+  }
+  if (resume && force) throw new AppError('USAGE', '--resume goes on, --force starts anew: give one of them');
+  const ending = FEATURE_FORMATS.find((format) => out.toLowerCase().endsWith(`.${format}`));
+  const format = flags.format === undefined ? (ending ?? 'npy') : parseChoice(flags.format, '--format', FEATURE_FORMATS); // prettier-ignore
+  const isDefault = flags.out === undefined;
+  if (!isDefault && ending !== format) {
+    throw new AppError('USAGE', `--out must end in .${format}, received ${out}`);
+  }
+  return {
+    ...inferenceConfig(inputs, flags),
+    ...featureChoice(flags),
+    out: isDefault ? out.replace(/npy$/, format) : out,
+    format,
+    dtype: parseChoice(flags.dtype, '--dtype', NPY_DTYPES),
+    normalize: flags.normalize ?? false,
+    existing: resume ? 'resume' : force ? 'replace' : 'refuse',
+  };
+}
+
+function featureChoice({ layer = [], pool = 'avg', cache }: Omit<FeatureFlags, 'model'>): FeatureChoice {
+  const layers = layer.flatMap((names) => names.split(',')).map((name) => name.trim()).filter(Boolean); // prettier-ignore
+  const twice = layers.find((name, i) => layers.indexOf(name) !== i);
+  if (twice !== undefined) throw new AppError('USAGE', `--layer ${twice} stands twice; each is written once`);
+  return { layers, pool: parseChoice(pool, '--pool', POOLS), useCache: cache };
+}
+
+const SEARCH_FORMATS = ['table', 'json', 'html'] as const;
+
+export interface SearchFlags extends Omit<FeatureFlags, 'model'> {
+  readonly model?: string;
+  readonly in: string;
+  readonly topk: string;
+  readonly format?: string;
+  readonly out?: string;
+}
+
+/** `model`, `layers`, `pool` and preprocessing are those given by flags alone; the features say the rest. */
+export interface SearchConfig extends InferenceConfig, FeatureChoice {
+  readonly features: string;
+  readonly topk: number;
+  readonly format: (typeof SEARCH_FORMATS)[number];
+  /** Absent: stdout. */
+  readonly out?: string;
+  /** Names of what the user gave: the features' own record does not stand in for these. */
+  readonly given: readonly ('model' | 'layer' | 'pool')[];
+}
+
+const MAX_TOPK = 10_000;
+
+export function searchConfig(inputs: readonly string[], flags: SearchFlags): SearchConfig {
+  const { out } = flags;
+  return {
+    ...inferenceConfig(inputs, { ...flags, model: flags.model ?? DEFAULT_MODEL }),
+    ...featureChoice(flags),
+    features: flags.in,
+    topk: parseNumber(flags.topk, { flag: '--topk', min: 1, max: MAX_TOPK, whole: true }),
+    format: reportFormat(flags, SEARCH_FORMATS),
+    ...(out !== undefined && { out }),
+    given: (['model', 'layer', 'pool'] as const).filter((name) => flags[name] !== undefined),
+  };
+}
+
+const INSPECT_FORMATS = ['text', 'json', 'html'] as const;
+
+export interface InspectFlags extends FeatureFlags {
+  readonly format?: string;
+  readonly out?: string;
+  readonly list?: string;
+  readonly top: string;
+}
+
+export interface InspectConfig extends InferenceConfig, FeatureChoice {
+  readonly folder: string;
+  readonly format: (typeof INSPECT_FORMATS)[number];
+  readonly out?: string;
+  readonly list?: string;
+  /** How many suspected labels the report shows at most. */
+  readonly top: number;
+}
+
+export function inspectConfig(folder: string, flags: InspectFlags): InspectConfig {
+  const { out, list } = flags;
+  return {
+    ...inferenceConfig([folder], flags),
+    ...featureChoice(flags),
+    folder,
+    format: reportFormat(flags, INSPECT_FORMATS),
+    ...(out !== undefined && { out }),
+    ...(list !== undefined && { list }),
+    top: parseNumber(flags.top, { flag: '--top', min: 0, whole: true }),
+  };
+}
+
+/** `--out page.html` means html where `--format` is not given; the first format is the default. */
+function reportFormat<T extends string>(
+  { format, out }: { readonly format?: string; readonly out?: string },
+  formats: readonly [T, ...T[]],
+): T {
+  if (format !== undefined) return parseChoice(format, '--format', formats);
+  const ending = formats.find((known) => out?.toLowerCase().endsWith(`.${known}`));
+  return ending ?? formats[0];
+}

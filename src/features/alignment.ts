@@ -1,0 +1,108 @@
+// alignment.ts: whether two small pictures show the same, one perhaps cropped a little or mirrored: the best correlation of one
+// with a window of the other. What embeddings find alike need not be the same picture; this tells.
+
+/** Side of the pictures that are compared: both squashed to a square. */
+export const ALIGNMENT_SIDE = 96;
+
+/** Side of the grid on which they are compared. */
+const GRID = 32;
+
+/** Shares of the side that a crop may have left, and where in the rest it may lie. */
+const SCALES = [1, 0.975, 0.95, 0.925, 0.9] as const;
+const OFFSETS = [0, 0.5, 1] as const;
+
+export interface Alignment {
+  /** Pearson's correlation of the grey values, -1…1. */
+  readonly correlation: number;
+  readonly isMirrored: boolean;
+}
+
+/** @param pixels `[96,96,3]` uint8. @returns `[96,96]` grey, smoothed: a grid of 32 samples it three by three */
+export function greyOf(pixels: Uint8Array): Float32Array {
+  const side = ALIGNMENT_SIDE;
+  const grey = new Float32Array(side * side);
+  // Weights of ITU-R BT.601, as Pillow's convert('L') has them.
+  for (let i = 0; i < grey.length; i++) {
+    grey[i] = 0.299 * pixels[3 * i]! + 0.587 * pixels[3 * i + 1]! + 0.114 * pixels[3 * i + 2]!;
+  }
+  const smooth = new Float32Array(grey.length);
+  const inside = (at: number) => Math.min(side - 1, Math.max(0, at));
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      let sum = 0;
+      for (let dy = -1; dy <= 1; dy++) {
+        for (let dx = -1; dx <= 1; dx++) sum += grey[inside(y + dy) * side + inside(x + dx)]!;
+      }
+      smooth[y * side + x] = sum / 9;
+    }
+  }
+  return smooth;
+}
+
+/** The best that any window of one, straight or mirrored, has with the whole of the other. @param a, b of `greyOf` */
+export function align(a: Float32Array, b: Float32Array): Alignment {
+  const straight = Math.max(bestWindow(a, b), bestWindow(b, a));
+  const turned = mirrored(b);
+  const mirror = Math.max(bestWindow(a, turned), bestWindow(turned, a));
+  return { correlation: Math.max(straight, mirror), isMirrored: mirror > straight };
+}
+
+function bestWindow(whole: Float32Array, part: Float32Array): number {
+  const wanted = standardized(windowOf(part, { left: 0, top: 0, scale: 1 }));
+  let best = -1;
+  for (const scale of SCALES) {
+    for (const x of scale === 1 ? [0] : OFFSETS) {
+      for (const y of scale === 1 ? [0] : OFFSETS) {
+        const window = windowOf(whole, { left: x * (1 - scale), top: y * (1 - scale), scale });
+        const values = standardized(window);
+        let product = 0;
+        for (let i = 0; i < values.length; i++) product += values[i]! * wanted[i]!;
+        best = Math.max(best, product);
+      }
+    }
+  }
+  return best;
+}
+
+interface Window {
+  /** Shares of the side. */
+  readonly left: number;
+  readonly top: number;
+  readonly scale: number;
+}
+
+/** A window on the grid, bilinear. */
+function windowOf(grey: Float32Array, { left, top, scale }: Window): Float32Array {
+  const side = ALIGNMENT_SIDE;
+  const places = (from: number) =>
+    Array.from({ length: GRID }, (_, i) => {
+      const at = Math.min(side - 1, Math.max(0, (from + (scale * (i + 0.5)) / GRID) * side - 0.5));
+      const low = Math.min(side - 2, Math.floor(at));
+      return { low, share: at - low };
+    });
+  const [columns, rows] = [places(left), places(top)];
+  const values = new Float32Array(GRID * GRID);
+  let to = 0;
+  for (const { low: y, share: v } of rows) {
+    for (const { low: x, share: u } of columns) {
+      const at = y * side + x;
+      const above = grey[at]! * (1 - u) + grey[at + 1]! * u;
+      const below = grey[at + side]! * (1 - u) + grey[at + side + 1]! * u;
+      values[to++] = above * (1 - v) + below * v;
+    }
+  }
+  return values;
+}
+
+/** Mean 0 and length 1; all zeros where there is nothing to see. */
+function standardized(values: Float32Array): Float32Array {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  const centred = values.map((value) => value - mean);
+  const length = Math.sqrt(centred.reduce((sum, value) => sum + value * value, 0));
+  return length > 1e-6 ? centred.map((value) => value / length) : centred.fill(0);
+}
+
+function mirrored(grey: Float32Array): Float32Array {
+  const side = ALIGNMENT_SIDE;
+  return grey.map((_, at) => grey[at - (at % side) + (side - 1 - (at % side))]!);
+}

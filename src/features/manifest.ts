@@ -1,0 +1,44 @@
+// manifest.ts: features.csv, read back: which picture a row is of. Read as a stream: it may be of a million lines.
+
+import { createReadStream } from 'node:fs';
+import { parse } from 'csv-parse';
+import { AppError, messageOf, systemCode } from '../util/errors.ts';
+
+export interface ManifestEntry {
+  readonly file: string;
+  /** Empty where the picture came from no class folder. */
+  readonly className: string;
+}
+
+/**
+ * The pictures of some rows.
+ * @throws AppError FILE_INVALID when the manifest is missing, is something else, or lacks one of the rows
+ */
+export async function readManifest(
+  file: string,
+  rows: ReadonlySet<number>,
+): Promise<ReadonlyMap<number, ManifestEntry>> {
+  const entries = new Map<number, ManifestEntry>();
+  const invalid = (problem: string, cause?: unknown) =>
+    new AppError('FILE_INVALID', `${file} ${problem}; it belongs to the features, make both again`, {
+      cause,
+    });
+  const records = createReadStream(file).on('error', (error) => records.destroy(error)).pipe(parse({ columns: true })); // prettier-ignore
+  let count = 0;
+  try {
+    for await (const record of records as AsyncIterable<Readonly<Record<string, string>>>) {
+      const row = count++;
+      if (record['file'] === undefined || record['row'] !== String(row)) {
+        throw invalid(`has no row ${row} in line ${row + 2}`);
+      }
+      if (rows.has(row)) entries.set(row, { file: record['file'], className: record['class'] ?? '' });
+      if (entries.size === rows.size) break;
+    }
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    if (systemCode(error) === 'ENOENT') throw invalid('is not there', error);
+    throw invalid(`is no manifest: ${messageOf(error)}`, error);
+  }
+  if (entries.size < rows.size) throw invalid(`has ${count} rows, fewer than the features`);
+  return entries;
+}

@@ -1,0 +1,87 @@
+// resume.ts: where a former run stopped: passes over the inputs that it finished, after making sure that they are the same
+// ones, in the same order and with the same content.
+
+import { createReadStream } from 'node:fs';
+import { parse } from 'csv-parse';
+import { AppError } from '../util/errors.ts';
+import { mapOrdered } from '../util/streams.ts';
+import type { FeaturePaths } from './paths.ts';
+import type { FeatureRecord } from './record.ts';
+import { ERROR_COLUMNS, MANIFEST_COLUMNS } from './writer.ts';
+
+interface Input {
+  readonly file: string;
+}
+
+/** Files are hashed so many at a time. */
+const AHEAD = 16;
+
+/**
+ * Yields the inputs behind those that have a row or a failure already.
+ * @param sha256 of an input's content; undefined when it cannot be read
+ * @throws AppError USAGE naming the first input that is another one
+ */
+export async function* remaining<T extends Input>(
+  inputs: AsyncIterable<T>,
+  {
+    paths,
+    record,
+    sha256,
+  }: {
+    readonly paths: FeaturePaths;
+    readonly record: FeatureRecord;
+    readonly sha256: (input: T) => Promise<string | undefined>;
+  },
+): AsyncGenerator<T, void, undefined> {
+  const finished = record.rows + record.failed;
+  const rows = csvRows(paths.manifest, record.manifestBytes, MANIFEST_COLUMNS.length);
+  const failures = csvRows(paths.errors, record.errorsBytes, ERROR_COLUMNS.length);
+  let [row, failure] = [await rows.next(), await failures.next()];
+  let count = 0;
+  let started = 0;
+  const hashed = mapOrdered(inputs, AHEAD, async (input) => ({
+    input,
+    hash: started++ < finished ? await sha256(input) : undefined,
+  }));
+  for await (const { input, hash } of hashed) {
+    if (count++ >= finished) {
+      yield input;
+      continue;
+    }
+    if (!row.done && row.value[1] === input.file) {
+      if (hash !== row.value[3]) throw different(`the content of ${input.file} has changed since`);
+      row = await rows.next();
+    } else if (!failure.done && failure.value[0] === input.file) {
+      failure = await failures.next();
+    } else {
+      const former = row.done ? failure.value?.[0] : row.value[1];
+      throw different(`picture ${count} is ${input.file}, it was ${former ?? 'none'}`);
+    }
+  }
+  if (count < finished) throw different(`there are ${count} pictures, ${finished} were done already`);
+}
+
+function different(problem: string): AppError {
+  return new AppError(
+    'USAGE',
+    `--resume: the inputs are others: ${problem}; give the same ones, or start anew with --force`,
+  );
+}
+
+/** Records of the first `bytes` of a csv, without its header. */
+async function* csvRows(
+  file: string,
+  bytes: number,
+  columns: number,
+): AsyncGenerator<readonly string[], void, undefined> {
+  if (bytes === 0) return;
+  const records = createReadStream(file, { end: bytes - 1 }).pipe(
+    parse({ fromLine: 2, relaxColumnCount: true }),
+  );
+  for await (const record of records as AsyncIterable<readonly string[]>) {
+    if (record.length !== columns) {
+      throw new AppError('FILE_INVALID', `${file} is not as it was written; start anew with --force`);
+    }
+    yield record;
+  }
+}

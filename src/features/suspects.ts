@@ -1,0 +1,44 @@
+// suspects.ts: pictures that look mislabelled: their nearest neighbours have other classes. Plain arithmetic on neighbours.
+
+import type { Neighbours } from './neighbours.ts';
+
+export interface Suspect {
+  readonly row: number;
+  /** Class number that the neighbours speak for. */
+  readonly suggested: number;
+  /** What speaks for it less what speaks for the label, shares of all votes: above 0, at most 1. */
+  readonly margin: number;
+}
+
+/**
+ * Each neighbour votes for its class by its cosine; a class's votes are divided by its share of all pictures, so that a large
+ * class does not win by its size. Who has no other class near is no suspect.
+ * @param classes class number of each row. @param twins whether two rows are one picture: copies do not vouch for each other
+ * @returns the most suspicious first
+ */
+export function suspectLabels(
+  { nearest, similarities, k }: Pick<Neighbours, 'nearest' | 'similarities' | 'k'>,
+  classes: readonly number[],
+  twins: (a: number, b: number) => boolean,
+): readonly Suspect[] {
+  const sizes = new Map<number, number>();
+  for (const name of classes) sizes.set(name, (sizes.get(name) ?? 0) + 1);
+  const suspects: Suspect[] = [];
+  for (const [row, label] of classes.entries()) {
+    const votes = new Map<number, number>();
+    let sum = 0;
+    for (let at = row * k; at < (row + 1) * k; at++) {
+      const other = nearest[at]!;
+      if (other < 0 || twins(row, other)) continue;
+      const name = classes[other]!;
+      const vote = (Math.max(0, similarities[at]!) * classes.length) / sizes.get(name)!;
+      votes.set(name, (votes.get(name) ?? 0) + vote);
+      sum += vote;
+    }
+    const own = votes.get(label) ?? 0;
+    votes.delete(label);
+    const [suggested, most] = [...votes].reduce((a, b) => (b[1] > a[1] ? b : a), [-1, 0] as [number, number]);
+    if (most > own) suspects.push({ row, suggested, margin: (most - own) / sum });
+  }
+  return suspects.toSorted((a, b) => b.margin - a.margin || a.row - b.row);
+}

@@ -1,0 +1,333 @@
+// finetune-config.ts: what the user wrote -> the configuration of finetune: flags over the recipe's values. Joins config.ts.
+
+import {
+  inferenceConfig,
+  parseChoice,
+  parseNumber,
+  type InferenceConfig,
+  type InferenceFlags,
+} from './config.ts';
+import type { Optimizer } from './engine/training.ts';
+import type { MixSpec } from './dataset/prepare-batch.ts';
+import { SAMPLERS, type SamplerName } from './dataset/sampler.ts';
+import { ERASE, IMAGENET_CROP, type AugmentSpec } from './images/augment/augment.ts';
+import { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName } from './train/recipe.ts';
+import { SCHEDULES, type ScheduleSpec } from './train/schedule.ts';
+import { AppError } from './util/errors.ts';
+
+/** As commander hands them over; what is absent is the recipe's. */
+export interface FinetuneFlags extends InferenceFlags {
+  readonly manifest?: string;
+  readonly recipe?: string;
+  readonly epochs?: string;
+  readonly headEpochs?: string;
+  readonly headLr?: string;
+  readonly headViews?: string;
+  readonly headC?: string;
+  readonly lr?: string;
+  readonly optimizer?: string;
+  readonly momentum?: string;
+  readonly weightDecay?: string;
+  readonly schedule?: string;
+  readonly stepSize?: string;
+  readonly gamma?: string;
+  readonly minLr?: string;
+  readonly warmupEpochs?: string;
+  readonly schedulePatience?: string;
+  readonly loss?: string;
+  readonly labelSmoothing?: string;
+  readonly classWeights?: boolean;
+  readonly augment?: string;
+  readonly raN?: string;
+  readonly raM?: string;
+  readonly minCrop?: string;
+  readonly colorJitter?: string;
+  readonly randomErasing?: string;
+  readonly mixup?: string;
+  readonly cutmix?: string;
+  readonly sampler?: string;
+  readonly batchNorm?: string;
+  readonly trainFrom?: string;
+  readonly valSplit?: string;
+  readonly seed?: string;
+  readonly patience?: string;
+  readonly ema?: string;
+  readonly clipNorm?: string;
+  readonly accumulate?: string;
+  readonly checkpointMinutes?: string;
+  readonly out?: string;
+  /** True where no folder was named. */
+  readonly resume?: string | true;
+  readonly findLr?: string | true;
+  readonly previewAugment?: string;
+}
+
+const LOSSES = ['cross-entropy', 'bce', 'bce-logits'] as const;
+type LossName = (typeof LOSSES)[number];
+
+/** Everything that decides what a run computes: plain data, kept in the run folder. */
+export interface TrainSettings {
+  readonly recipe: RecipeName;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly head: {
+    readonly method: 'converged' | 'adam';
+    readonly epochs: number;
+    readonly rate: number;
+    /** How much an error weighs against the penalty on the weights of a head that converges: scikit-learn's C. */
+    readonly c: number;
+    /** Augmented views of each picture, besides its middle. */
+    readonly views: number;
+  };
+  readonly optimizer: Optimizer;
+  readonly schedule: ScheduleSpec;
+  /** Absent: by the data, one label or several. */
+  readonly loss?: LossName;
+  readonly labelSmoothing: number;
+  readonly classWeights: boolean;
+  /** Absent: the pictures as they are when classified. */
+  readonly augment?: AugmentSpec;
+  readonly mix?: MixSpec;
+  readonly sampler: SamplerName;
+  readonly batchNorm: 'train' | 'frozen';
+  readonly trainFrom?: string;
+  readonly valSplit: number;
+  readonly seed: number;
+  readonly patience?: number;
+  /** Decay; 0: no averaging. */
+  readonly ema: number;
+  readonly clipNorm?: number;
+  readonly accumulate: number;
+}
+
+export interface FinetuneConfig extends InferenceConfig {
+  /** A folder or a csv. */
+  readonly dataset: string;
+  readonly manifest?: string;
+  readonly settings: TrainSettings;
+  readonly out?: string;
+  readonly checkpointMinutes: number;
+  /** Instead of training: an html file. */
+  readonly findRate?: string;
+  readonly previewAugment?: string;
+}
+
+/** A rate beyond it is a typing error: nothing learns there. */
+const MAX_RATE = 10;
+const MAX_EPOCHS = 100_000;
+const MAX_SEED = 2 ** 32 - 1;
+
+/** @throws AppError USAGE naming the flag, its range and what was received */
+export function finetuneConfig(dataset: string, flags: FinetuneFlags): FinetuneConfig {
+  const { manifest, out, findLr, previewAugment } = flags;
+  const recipe = parseChoice(flags.recipe ?? 'default', '--recipe', RECIPE_NAMES);
+  const settings = trainSettings(recipe, flags);
+  const { batchSize: _, ...inference } = inferenceConfig([], flags);
+  return {
+    ...inference,
+    dataset,
+    settings,
+    checkpointMinutes: numberOr(flags.checkpointMinutes, 5, {
+      flag: '--checkpoint-minutes',
+      min: 0,
+      max: 1e6,
+    }),
+    ...(manifest !== undefined && { manifest }),
+    ...(out !== undefined && { out }),
+    ...(findLr !== undefined && {
+      findRate: htmlFile(findLr === true ? 'find-lr.html' : findLr, '--find-lr'),
+    }),
+    ...(previewAugment !== undefined && { previewAugment: htmlFile(previewAugment, '--preview-augment') }),
+  };
+}
+
+function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
+  const recipe: Recipe = RECIPES[name];
+  const { trainFrom, patience, clipNorm, loss } = flags;
+  const augment = augmentSpec(flags, recipe);
+  const mix = mixSpec(flags);
+  const givesHeadRate = flags.headLr !== undefined;
+  const settings: TrainSettings = {
+    recipe: name,
+    epochs: numberOr(flags.epochs, recipe.epochs, { flag: '--epochs', min: 0, max: MAX_EPOCHS, whole: true }),
+    batchSize: numberOr(flags.batchSize, recipe.batchSize, {
+      flag: '--batch-size',
+      min: 1,
+      max: 1024,
+      whole: true,
+    }),
+    head: {
+      method: givesHeadRate ? 'adam' : recipe.head.method,
+      epochs: numberOr(flags.headEpochs, recipe.head.epochs, {
+        flag: '--head-epochs',
+        min: 0,
+        max: MAX_EPOCHS,
+        whole: true,
+      }),
+      rate: rateOr(flags.headLr, recipe.head.rate, '--head-lr'),
+      c: numberOr(flags.headC, 1, { flag: '--head-c', min: 0, above: true, max: 1e6 }),
+      views: numberOr(flags.headViews, 0, { flag: '--head-views', min: 0, max: 100, whole: true }),
+    },
+    optimizer: optimizerOf(flags, recipe),
+    schedule: scheduleOf(flags, recipe),
+    ...(loss !== undefined && { loss: parseChoice(loss, '--loss', LOSSES) }),
+    labelSmoothing: numberOr(flags.labelSmoothing, recipe.labelSmoothing, {
+      flag: '--label-smoothing',
+      min: 0,
+      max: 0.999,
+    }),
+    classWeights: flags.classWeights ?? false,
+    ...(augment && { augment }),
+    ...(mix && { mix }),
+    sampler: parseChoice(flags.sampler ?? 'shuffle', '--sampler', SAMPLERS),
+    batchNorm: parseChoice(flags.batchNorm ?? recipe.batchNorm, '--batch-norm', ['train', 'frozen'] as const),
+    ...(trainFrom !== undefined && { trainFrom }),
+    valSplit: numberOr(flags.valSplit, recipe.valSplit, {
+      flag: '--val-split',
+      min: 0,
+      above: true,
+      max: 0.9,
+      hint: asShare,
+    }),
+    seed: numberOr(flags.seed, 0, { flag: '--seed', min: 0, max: MAX_SEED, whole: true }),
+    ...(patience !== undefined && {
+      patience: parseNumber(patience, { flag: '--patience', min: 1, whole: true }),
+    }),
+    ema: numberOr(flags.ema, recipe.ema, { flag: '--ema', min: 0, max: 0.99999 }),
+    ...(clipNorm !== undefined && {
+      clipNorm: parseNumber(clipNorm, { flag: '--clip-norm', min: 0, above: true }),
+    }),
+    accumulate: numberOr(flags.accumulate, 1, { flag: '--accumulate', min: 1, max: 1024, whole: true }),
+  };
+  checkTogether(settings);
+  return settings;
+}
+
+/** What single flags cannot say. */
+function checkTogether({ loss, labelSmoothing, epochs, head }: TrainSettings): void {
+  if (loss !== undefined && loss !== 'cross-entropy' && labelSmoothing > 0) {
+    throw new AppError('USAGE', `--label-smoothing belongs to --loss cross-entropy, received --loss ${loss}`);
+  }
+  if (epochs === 0 && head.epochs === 0) {
+    throw new AppError('USAGE', '--epochs 0 and --head-epochs 0 leave nothing to do; raise one of them');
+  }
+}
+
+function optimizerOf(flags: FinetuneFlags, recipe: Recipe): Optimizer {
+  const kind = parseChoice(flags.optimizer ?? recipe.optimizer.kind, '--optimizer', ['sgd', 'adam', 'adamw'] as const); // prettier-ignore
+  const weightDecay = numberOr(flags.weightDecay, recipe.optimizer.weightDecay, {
+    flag: '--weight-decay',
+    min: 0,
+    max: 1,
+  });
+  if (kind === 'sgd') {
+    const momentum = numberOr(flags.momentum, recipe.optimizer.momentum, {
+      flag: '--momentum',
+      min: 0,
+      max: 0.9999,
+    });
+    return { kind, momentum, weightDecay };
+  }
+  if (flags.momentum !== undefined) {
+    throw new AppError('USAGE', `--momentum belongs to --optimizer sgd, received --optimizer ${kind}`);
+  }
+  return { kind, weightDecay };
+}
+
+/** Rates that suit Adam are smaller than SGD's. */
+const ADAM_SHARE = 0.1;
+
+function scheduleOf(flags: FinetuneFlags, { schedule, optimizer }: Recipe): ScheduleSpec {
+  const isSgd = (flags.optimizer ?? optimizer.kind) === 'sgd';
+  const { stepSize, gamma, minLr, schedulePatience } = flags;
+  const name = parseChoice(flags.schedule ?? schedule.name, '--schedule', SCHEDULES);
+  const own = name === schedule.name ? schedule : { warmup: schedule.warmup ?? 0 };
+  return {
+    ...own,
+    name,
+    rate: rateOr(flags.lr, schedule.rate * (isSgd ? 1 : ADAM_SHARE), '--lr'),
+    warmup: numberOr(flags.warmupEpochs, schedule.warmup ?? 0, {
+      flag: '--warmup-epochs',
+      min: 0,
+      max: MAX_EPOCHS,
+    }),
+    ...(minLr !== undefined && { minRate: parseNumber(minLr, { flag: '--min-lr', min: 0, max: MAX_RATE }) }),
+    ...(stepSize !== undefined && {
+      stepSize: parseNumber(stepSize, { flag: '--step-size', min: 1, max: MAX_EPOCHS, whole: true }),
+    }),
+    ...(gamma !== undefined && {
+      gamma: parseNumber(gamma, { flag: '--gamma', min: 0, above: true, max: 1 }),
+    }),
+    ...(schedulePatience !== undefined && {
+      patience: parseNumber(schedulePatience, {
+        flag: '--schedule-patience',
+        min: 0,
+        max: MAX_EPOCHS,
+        whole: true,
+      }),
+    }),
+  };
+}
+
+const AUGMENTS = ['basic', 'randaugment', 'trivialaugment', 'none'] as const;
+
+function augmentSpec(flags: FinetuneFlags, { minCrop }: Recipe): AugmentSpec | undefined {
+  const name = parseChoice(flags.augment ?? 'basic', '--augment', AUGMENTS);
+  if (name === 'none') return undefined;
+  const { colorJitter, randomErasing } = flags;
+  const smallest = numberOr(flags.minCrop, minCrop, { flag: '--min-crop', min: 0, above: true, max: 1, hint: asShare }); // prettier-ignore
+  const jitter = colorJitter === undefined ? undefined : jitterRanges(parseNumber(colorJitter, { flag: '--color-jitter', min: 0, max: 1 })); // prettier-ignore
+  const erasing = randomErasing === undefined ? undefined : parseNumber(randomErasing, { flag: '--random-erasing', min: 0, max: 1, hint: asShare }); // prettier-ignore
+  return {
+    crop: { scale: [smallest, 1], ratio: IMAGENET_CROP.ratio },
+    flip: 0.5,
+    ...(name === 'randaugment' && { policy: randAugment(flags) }),
+    ...(name === 'trivialaugment' && { policy: { name: 'trivial' } }),
+    ...(jitter && { jitter }),
+    ...(erasing !== undefined && { erase: { ...ERASE!, probability: erasing } }),
+  };
+}
+
+/** timm's `--color-jitter`: brightness, contrast and saturation alike, the hue stays. */
+function jitterRanges(by: number): NonNullable<AugmentSpec['jitter']> {
+  return { brightness: by, contrast: by, saturation: by, hue: 0 };
+}
+
+function randAugment({ raN, raM }: FinetuneFlags): NonNullable<AugmentSpec['policy']> {
+  return {
+    name: 'randaugment',
+    count: numberOr(raN, 2, { flag: '--ra-n', min: 0, max: 20, whole: true }),
+    magnitude: numberOr(raM, 3, { flag: '--ra-m', min: 0, max: 10 }),
+  };
+}
+
+function mixSpec({ mixup, cutmix }: FinetuneFlags): MixSpec | undefined {
+  const parameter = (text: string, flag: string) =>
+    parseNumber(text, { flag, min: 0, above: true, max: 100 });
+  if (mixup === undefined && cutmix === undefined) return undefined;
+  return {
+    ...(mixup !== undefined && { mixup: parameter(mixup, '--mixup') }),
+    ...(cutmix !== undefined && { cutmix: parameter(cutmix, '--cutmix') }),
+  };
+}
+
+function numberOr(
+  text: string | undefined,
+  otherwise: number,
+  rule: Parameters<typeof parseNumber>[1],
+): number {
+  return text === undefined ? otherwise : parseNumber(text, rule);
+}
+
+function rateOr(text: string | undefined, otherwise: number, flag: string): number {
+  return numberOr(text, otherwise, { flag, min: 0, above: true, max: MAX_RATE });
+}
+
+function asShare(value: number): string | undefined {
+  return value > 1 && value <= 100 ? `${value / 100}` : undefined;
+}
+
+function htmlFile(file: string, flag: string): string {
+  if (/\.html?$/i.test(file)) return file;
+  throw new AppError('USAGE', `${flag} must end in .html, received ${file}`);
+}

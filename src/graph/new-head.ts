@@ -1,0 +1,62 @@
+// new-head.ts: a network for other classes: the classifier takes as many outputs as there are, everything else stays. Graphs
+// alone; the numbers of the new layer are the trainer's business.
+
+import { AppError } from '../util/errors.ts';
+import { weightName, type Graph, type Layer, type Weight, type Weights } from './layers.ts';
+import { inferShapes } from './shapes.ts';
+
+/** A linear classifier: `kernel` `[features, classes]`, `bias` `[classes]`, row-major. */
+export interface LinearHead {
+  readonly kernel: Float32Array;
+  readonly bias: Float32Array;
+}
+
+/** @throws AppError MODEL_UNSUPPORTED when the classifier is no dense layer on a vector */
+export function withNewHead(graph: Graph, classifier: string, classes: number): Graph {
+  const old = graph.layers.find((layer) => layer.name === classifier);
+  const input = old?.inputs[0];
+  const taken = input === undefined ? undefined : inferShapes(graph).get(input);
+  if (old?.kind !== 'dense' || taken?.length !== 1) {
+    throw new AppError(
+      'MODEL_UNSUPPORTED',
+      `${graph.name} ends in ${old ? `'${classifier}', a ${old.kind}` : 'no layer with weights'}; finetune replaces a dense layer that takes a vector`,
+    );
+  }
+  const head: Layer = { ...old, units: classes, useBias: true };
+  return { ...graph, layers: graph.layers.map((layer) => (layer === old ? head : layer)) };
+}
+
+/** The weights of a network whose classifier is `head`; its former one is let go. */
+export function withHeadWeights(
+  weights: Weights,
+  classifier: string,
+  { kernel, bias }: LinearHead,
+): Map<string, Weight> {
+  const classes = bias.length;
+  const result = new Map(weights);
+  result.set(weightName(classifier, 'kernel'), { shape: [kernel.length / classes, classes], data: kernel });
+  result.set(weightName(classifier, 'bias'), { shape: [classes], data: bias });
+  return result;
+}
+
+/** The head alone, on vectors of features: what learns while the rest is frozen. */
+export function headGraph(features: number, classes: number): Graph {
+  return {
+    name: 'head',
+    layers: [
+      { kind: 'input', name: 'features', inputs: [], shape: [features] },
+      { kind: 'dense', name: 'head', inputs: ['features'], units: classes, useBias: true },
+    ],
+    input: 'features',
+    output: 'head',
+  };
+}
+
+/** A graph of several labels says how likely each of them is: a sigmoid behind its output. */
+export function withSigmoid(graph: Graph): Graph {
+  const last = graph.layers.find(({ name }) => name === graph.output);
+  if (last?.kind === 'activation' && last.activation === 'sigmoid') return graph;
+  const name = 'probabilities';
+  const sigmoid: Layer = { kind: 'activation', name, inputs: [graph.output], activation: 'sigmoid' };
+  return { ...graph, layers: [...graph.layers, sigmoid], output: name };
+}

@@ -1,0 +1,59 @@
+// mix.ts: Mixup and CutMix over a batch of bytes, and the soft targets that go with it. In place, partner of a picture is
+// the one before it, as in torchvision.
+
+import type { Rng } from '../../util/rng.ts';
+import type { Rectangle } from '../resize.ts';
+
+export interface MixedBatch {
+  /** `[N, side, side, 3]` uint8; changed in place. */
+  readonly data: Uint8Array;
+  readonly count: number;
+  readonly side: number;
+  /** `[N, classes]`; changed in place. */
+  readonly targets: Float32Array;
+}
+
+/** Each picture becomes `share` of itself and the rest of the one before it, rounded to whole levels. */
+export function mixup({ data, count, targets }: MixedBatch, share: number): void {
+  const before = data.slice();
+  const size = data.length / count;
+  for (let i = 0; i < count; i++) {
+    const partner = ((i + count - 1) % count) * size;
+    for (let j = 0; j < size; j++) {
+      data[i * size + j] = before[i * size + j]! * share + before[partner + j]! * (1 - share) + 0.5;
+    }
+  }
+  mixTargets(targets, count, share);
+}
+
+/** A part of each picture is taken from the one before it; targets by area. */
+export function cutmix({ data, count, side, targets }: MixedBatch, part: Rectangle): void {
+  const before = data.slice();
+  const size = side * side * 3;
+  for (let i = 0; i < count; i++) {
+    const partner = ((i + count - 1) % count) * size;
+    for (let row = part.top; row < part.top + part.height; row++) {
+      const at = (row * side + part.left) * 3;
+      data.set(before.subarray(partner + at, partner + at + part.width * 3), i * size + at);
+    }
+  }
+  mixTargets(targets, count, 1 - (part.width * part.height) / (side * side));
+}
+
+function mixTargets(targets: Float32Array, count: number, share: number): void {
+  const before = targets.slice();
+  const classes = targets.length / count;
+  for (let i = 0; i < targets.length; i++) {
+    const partner = (i + targets.length - classes) % targets.length;
+    targets[i] = before[i]! * share + before[partner]! * (1 - share);
+  }
+}
+
+/** Box of CutMix for a share drawn from Beta(alpha, alpha): its middle anywhere, what sticks out cut off. */
+export function chooseCutmix(side: number, alpha: number, rng: Rng): Rectangle {
+  const share = rng.beta(alpha, alpha);
+  const [x, y] = [rng.integer(side), rng.integer(side)];
+  const half = Math.trunc(0.5 * Math.sqrt(1 - share) * side);
+  const [left, top] = [Math.max(0, x - half), Math.max(0, y - half)];
+  return { left, top, width: Math.min(side, x + half) - left, height: Math.min(side, y + half) - top };
+}

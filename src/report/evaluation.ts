@@ -1,0 +1,188 @@
+// evaluation.ts: the figures of one evaluation as a table, json or csv. Returns strings, prints nothing.
+
+import { stringify } from 'csv-stringify/sync';
+import { printable } from './table.ts';
+import { formatTable } from './text-table.ts';
+
+interface ClassRow {
+  readonly class: string;
+  readonly samples: number;
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+}
+
+interface Share {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+interface Common {
+  readonly model: string;
+  readonly dataset: string;
+  /** Which part of it: `test/`. */
+  readonly part: string;
+  readonly device: string;
+  readonly samples: number;
+  readonly loss: number;
+  readonly macroF1: number;
+  readonly failed: readonly {
+    readonly file: string;
+    readonly error: { readonly code: string; readonly message: string };
+  }[];
+}
+
+interface SingleLabelReport extends Common {
+  readonly kind: 'single';
+  readonly top1: Share;
+  readonly top5: Share;
+  readonly ece: number;
+  readonly temperature: number;
+  readonly calibratedEce: number;
+  readonly bins: readonly {
+    readonly count: number;
+    readonly confidence: number;
+    readonly accuracy: number;
+  }[];
+  readonly perClass: readonly ClassRow[];
+  /** Rows: truth, columns: prediction; in the order of `perClass`. */
+  readonly confusion: readonly (readonly number[])[];
+  readonly confused: readonly {
+    readonly truth: string;
+    readonly predicted: string;
+    readonly count: number;
+  }[];
+}
+
+interface MultiLabelReport extends Common {
+  readonly kind: 'multi';
+  readonly meanAveragePrecision: number;
+  readonly microF1: number;
+  readonly perClass: readonly (ClassRow & {
+    readonly averagePrecision: number | undefined;
+    readonly threshold: number;
+  })[];
+}
+
+export type EvaluationReport = SingleLabelReport | MultiLabelReport;
+
+const FORMATS = { table, json, csv } as const satisfies Record<string, (report: EvaluationReport) => string>;
+
+export function formatEvaluation(format: keyof typeof FORMATS, report: EvaluationReport): string {
+  return FORMATS[format](report);
+}
+
+const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
+
+/** Pairs that a terminal shows; the page has more. */
+const PAIRS = 10;
+
+/** Headline figures: name, value, and what is to be said of it. */
+export function headline(report: EvaluationReport): readonly (readonly [string, string, string])[] {
+  if (report.kind === 'multi') {
+    return [
+      ['mAP', percent(report.meanAveragePrecision), 'mean average precision'],
+      ['micro F1', percent(report.microF1), 'at a threshold of 0.5'],
+      ['macro F1', percent(report.macroF1), 'at a threshold of 0.5'],
+      ['loss', report.loss.toFixed(4), 'binary cross-entropy'],
+    ];
+  }
+  const range = ({ low, high }: Share) => `95 %: ${(low * 100).toFixed(1)} … ${(high * 100).toFixed(1)} %`;
+  return [
+    ['top-1', percent(report.top1.value), range(report.top1)],
+    ['top-5', percent(report.top5.value), range(report.top5)],
+    ['macro F1', percent(report.macroF1), ''],
+    ['loss', report.loss.toFixed(4), 'cross-entropy'],
+    [
+      'ECE',
+      report.ece.toFixed(4),
+      `${report.calibratedEce.toFixed(4)} at temperature ${report.temperature.toFixed(2)}`,
+    ],
+  ];
+}
+
+/** Headers and cells of the table of classes. */
+export function classTable(report: EvaluationReport): readonly (readonly string[])[] {
+  const share = (value: number) => (value * 100).toFixed(1);
+  if (report.kind === 'single') {
+    return [
+      ['class', 'samples', 'precision', 'recall', 'F1'],
+      ...report.perClass.map((row) => [
+        row.class, `${row.samples}`, share(row.precision), share(row.recall), share(row.f1),
+      ]),
+    ]; // prettier-ignore
+  }
+  return [
+    ['class', 'samples', 'AP', 'threshold', 'precision', 'recall', 'F1'],
+    ...report.perClass.map((row) => [
+      row.class, `${row.samples}`, row.averagePrecision === undefined ? '' : share(row.averagePrecision),
+      row.threshold.toFixed(3), share(row.precision), share(row.recall), share(row.f1),
+    ]),
+  ]; // prettier-ignore
+}
+
+function table(report: EvaluationReport): string {
+  const { model, dataset, part, samples, failed } = report;
+  const left = failed.length > 0 ? `, ${failed.length} unreadable` : '';
+  const blocks = [
+    `${printable(model)} on ${printable(dataset)} (${part}): ${samples} pictures${left}\n`,
+    formatTable(
+      headline(report).map((row) => [...row]),
+      { right: [1] },
+    ),
+    formatTable(
+      classTable(report).map((row) => row.map(printable)),
+      { right: [1, 2, 3, 4, 5, 6] },
+    ),
+  ];
+  if (report.kind === 'single' && report.confused.length > 0) {
+    const pairs = report.confused.slice(0, PAIRS);
+    const rows = pairs.map(({ truth, predicted, count }) => [
+      `${count}`,
+      printable(truth),
+      `taken for ${printable(predicted)}`,
+    ]);
+    blocks.push(`most confused\n${formatTable(rows, { right: [0] })}`);
+  }
+  return blocks.join('\n');
+}
+
+/** Six decimals: what float32 arithmetic can be trusted with. */
+function rounded(_: string, value: unknown): unknown {
+  return typeof value === 'number' ? Math.round(value * 1e6) / 1e6 : value;
+}
+
+function json(report: EvaluationReport): string {
+  const { model, dataset, part, samples, loss, macroF1, perClass, failed } = report;
+  const common = { perClass, failed, model, dataset, part };
+  const record =
+    report.kind === 'single'
+      ? {
+          top1: report.top1.value,
+          top5: report.top5.value,
+          loss,
+          samples,
+          macroF1,
+          ece: report.ece,
+          confusion: report.confusion,
+          ...common,
+          intervals: { top1: [report.top1.low, report.top1.high], top5: [report.top5.low, report.top5.high] },
+          temperature: report.temperature,
+          calibratedEce: report.calibratedEce,
+          confused: report.confused,
+        }
+      : { mAP: report.meanAveragePrecision, loss, samples, macroF1, microF1: report.microF1, ...common };
+  return `${JSON.stringify(record, rounded)}\n`;
+}
+
+function csv(report: EvaluationReport): string {
+  const [first, ...rows] = report.perClass.map((row) =>
+    Object.entries(row).map(([key, value]) => [key, rounded('', value)]),
+  );
+  if (!first) return '';
+  return stringify([
+    first.map(([key]) => key),
+    ...[first, ...rows].map((row) => row.map(([, value]) => value)),
+  ]);
+}

@@ -1,0 +1,189 @@
+// inspection.ts: what `inspect` found in a dataset, as plain data, as text, as JSON, and as a list of what to look at.
+
+import { stringify } from 'csv-stringify/sync';
+import { printable } from './table.ts';
+import { formatTable } from './text-table.ts';
+
+export interface ClassCount {
+  readonly name: string;
+  readonly total: number;
+  /** Pictures by split, where there are splits. */
+  readonly splits: Readonly<Record<string, number>>;
+}
+
+export interface DatasetPicture {
+  readonly file: string;
+  readonly split: string;
+  readonly class: string;
+}
+
+export interface DuplicateGroup {
+  /** `content`: the same bytes. `pixels`: other bytes, the same picture when decoded. */
+  readonly kind: 'content' | 'pixels';
+  readonly pictures: readonly DatasetPicture[];
+}
+
+export interface NearPair {
+  readonly pictures: readonly [DatasetPicture, DatasetPicture];
+  /** Cosine of their features. */
+  readonly similarity: number;
+  /** Correlation of their pixels, one perhaps cropped a little. */
+  readonly correlation: number;
+  readonly mirrored: boolean;
+}
+
+export interface Leak {
+  readonly kind: 'exact' | 'near';
+  readonly pictures: readonly DatasetPicture[];
+}
+
+export interface LabelSuspect extends DatasetPicture {
+  readonly suggested: string;
+  /** How much more the neighbours speak for the suggested class, 0…1. */
+  readonly margin: number;
+  /** The nearest pictures of that class. */
+  readonly neighbours: readonly string[];
+}
+
+export interface Inspection {
+  readonly folder: string;
+  readonly model: string;
+  readonly pictures: number;
+  readonly splits: Readonly<Record<string, number>>;
+  readonly classes: readonly ClassCount[];
+  /** Largest class over smallest. */
+  readonly imbalance: number | null;
+  readonly sizes: { readonly width: Range; readonly height: Range } | null;
+  readonly unreadable: readonly (DatasetPicture & { readonly code: string; readonly message: string })[];
+  /** Files that are no pictures by their names, by ending. */
+  readonly otherFiles: Readonly<Record<string, number>>;
+  readonly exactDuplicates: readonly DuplicateGroup[];
+  readonly nearDuplicates: readonly NearPair[];
+  readonly leaks: readonly Leak[];
+  /** The most suspicious first; `suspectCount` of them were found. */
+  readonly suspectLabels: readonly LabelSuspect[];
+  readonly suspectCount: number;
+}
+
+export interface Range {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+}
+
+export function inspectionJson(inspection: Inspection): string {
+  return `${JSON.stringify(inspection, undefined, 2)}\n`;
+}
+
+/** Classes and problems beyond these are counted, not listed: json and `--list` have all. */
+const MAX_LINES = 30;
+
+export function inspectionText(inspection: Inspection): string {
+  const { folder, pictures, classes, unreadable, exactDuplicates, nearDuplicates, leaks } = inspection;
+  const { suspectLabels, suspectCount } = inspection;
+  const head = `${printable(folder)}: ${pictures} pictures, ${classes.length} ${classes.length === 1 ? 'class' : 'classes'}\n`;
+  const sections = [
+    section(
+      'unreadable',
+      unreadable.map(({ file, message }) => [file, message]),
+    ),
+    section(
+      'the same picture in several splits',
+      leaks.map(({ kind, pictures }) => [...files(pictures), kind]),
+    ),
+    section(
+      'exact duplicates',
+      exactDuplicates.map((group) => [...files(group.pictures), ...conflict(group)]),
+    ),
+    section(
+      'near duplicates',
+      nearDuplicates.map((pair) => [...files(pair.pictures), pair.similarity.toFixed(3), ...nearNotes(pair)]),
+    ),
+    section(
+      'labels that look wrong',
+      suspectLabels.map((suspect) => [
+        suspect.file,
+        `${suspect.class} -> ${suspect.suggested}`,
+        suspect.margin.toFixed(2),
+      ]),
+      suspectCount,
+    ),
+  ];
+  return `${head}${facts(inspection)}\n${classTable(inspection)}${sections.join('')}`;
+}
+
+function facts({ splits, imbalance, sizes, otherFiles }: Inspection): string {
+  const range = ({ min, median, max }: Range) => `${min} … ${max}, median ${median}`;
+  const others = Object.entries(otherFiles).map(([ending, count]) => `${printable(ending)} ${count}`);
+  const parts = Object.entries(splits).map(([name, count]) => `${name} ${count}`);
+  return formatTable(
+    [
+      ['splits', parts.length > 1 || !('' in splits) ? parts.join(', ') : 'none'],
+      ['largest class over smallest', imbalance === null ? '' : imbalance.toFixed(2)],
+      ['width', sizes ? range(sizes.width) : ''],
+      ['height', sizes ? range(sizes.height) : ''],
+      ['files passed over', others.join(', ')],
+    ].filter(([, value]) => value !== ''),
+  );
+}
+
+function classTable({ classes, splits }: Inspection): string {
+  const names = Object.keys(splits).filter((name) => name !== '');
+  const header = ['class', 'pictures', ...names];
+  const rows = classes
+    .slice(0, MAX_LINES)
+    .map(({ name, total, splits: own }) => [
+      className(name),
+      `${total}`,
+      ...names.map((split) => `${own[split] ?? 0}`),
+    ]);
+  const more = classes.length > MAX_LINES ? `… ${classes.length - MAX_LINES} more classes\n` : '';
+  return formatTable([header, ...rows], { right: header.map((_, i) => i).slice(1) }) + more;
+}
+
+export function className(name: string): string {
+  return name === '' ? '(in no class folder)' : printable(name);
+}
+
+function section(title: string, rows: readonly (readonly string[])[], count = rows.length): string {
+  if (rows.length === 0) return `\n${title}: none\n`;
+  const shown = rows.slice(0, MAX_LINES).map((row) => ['', ...row.map(printable)]);
+  const more = count > shown.length ? `  … ${count - shown.length} more\n` : '';
+  return `\n${title}: ${count}\n${formatTable(shown)}${more}`;
+}
+
+const files = (pictures: readonly DatasetPicture[]) => pictures.map(({ file }) => file);
+
+/** One picture under two labels is worse than twice under one. */
+export function conflict({ pictures }: { readonly pictures: readonly DatasetPicture[] }): readonly string[] {
+  const names = [...new Set(pictures.map((picture) => picture.class))];
+  return names.length > 1 ? [`labels differ: ${names.map(className).join(', ')}`] : [];
+}
+
+export function nearNotes(pair: NearPair): readonly string[] {
+  return [...(pair.mirrored ? ['mirrored'] : []), ...conflict(pair)];
+}
+
+/** A csv of what to look at, `path,problem,detail`: a line for each picture of each problem. */
+export function inspectionList(inspection: Inspection): string {
+  const others = (pictures: readonly DatasetPicture[], file: string) =>
+    pictures.filter((picture) => picture.file !== file).map((picture) => picture.file);
+  const each = (
+    problem: string,
+    found: { readonly pictures: readonly DatasetPicture[] },
+    notes: readonly string[],
+  ) =>
+    found.pictures.map(({ file }) => [file, problem, [...others(found.pictures, file), ...notes].join('; ')]);
+  const rows = [
+    ...inspection.unreadable.map(({ file, message }) => [file, 'unreadable', message]),
+    ...inspection.leaks.flatMap((leak) => each('leak', leak, [leak.kind])),
+    ...inspection.exactDuplicates.flatMap((group) => each('exact duplicate', group, conflict(group))),
+    ...inspection.nearDuplicates.flatMap((pair) => each('near duplicate', pair, nearNotes(pair))),
+    ...inspection.suspectLabels.map(({ file, class: own, suggested, margin }) => [
+      file,
+      'label',
+      `${own} -> ${suggested}; margin ${margin.toFixed(3)}`,
+    ]),
+  ];
+  return stringify([['path', 'problem', 'detail'], ...rows]);
+}

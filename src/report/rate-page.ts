@@ -1,0 +1,26 @@
+// rate-page.ts: losses over learning rates as one HTML page. Strings in, HTML out.
+
+import { lineChart } from './charts.ts';
+import { htmlPage } from './page.ts';
+import { heading, largeFigures, PARTS_STYLE, section } from './parts.ts';
+
+export interface TriedRates {
+  readonly points: readonly (readonly [rate: number, loss: number])[];
+  readonly suggested?: number;
+}
+
+export function ratePage(title: string, { points, suggested }: TriedRates): string {
+  const chart = lineChart([{ name: 'loss', points }], {
+    title: 'loss over rate',
+    xName: 'learning rate',
+    logX: true,
+  });
+  const parts = [
+    heading(title, `${points.length} steps at growing rates; the loss is smoothed`),
+    largeFigures([
+      ['suggested rate', suggested === undefined ? 'none' : `${suggested}`, 'where the loss falls fastest'],
+    ]),
+    section('Loss', points.length > 1 ? chart : undefined),
+  ];
+  return htmlPage(title, PARTS_STYLE, parts.join('\n'));
+}

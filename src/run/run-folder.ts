@@ -1,0 +1,138 @@
+// run-folder.ts: the folder of a run: where its files lie, how it is begun, found again and put in order after a crash.
+
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { AppError, messageOf, systemCode } from '../util/errors.ts';
+import { writeFailed, writeFileAtomic } from '../util/files.ts';
+
+export interface RunPaths {
+  readonly folder: string;
+  readonly config: string;
+  readonly metrics: string;
+  readonly summary: string;
+  readonly report: string;
+  readonly best: string;
+  readonly last: string;
+  readonly checkpoint: string;
+  /** What the dataset was when the run began. */
+  readonly dataset: string;
+}
+
+export function runPaths(folder: string): RunPaths {
+  const at = (...parts: readonly string[]) => path.join(folder, ...parts);
+  return {
+    folder,
+    config: at('config.json'),
+    metrics: at('metrics.csv'),
+    summary: at('summary.json'),
+    report: at('report.html'),
+    best: at('best'),
+    last: at('last'),
+    checkpoint: at('checkpoint'),
+    dataset: at('checkpoint', 'dataset.json'),
+  };
+}
+
+/** Where runs go when `--out` does not say. */
+const RUNS = 'runs';
+
+/** Runs of one name; a number beyond it is somebody's mistake. */
+const MAX_RUNS = 100_000;
+
+/** Makes `runs/<name>-<n>` with the first number that is free. @throws AppError WRITE_FAILED */
+export async function newRunFolder(name: string): Promise<string> {
+  await makeFolder(RUNS);
+  for (let n = 1; n < MAX_RUNS; n++) {
+    const folder = path.join(RUNS, `${name}-${n}`);
+    try {
+      await mkdir(folder);
+      return folder;
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw writeFailed(folder, error);
+    }
+  }
+  throw new AppError('WRITE_FAILED', `${RUNS} has ${MAX_RUNS} runs of ${name}; name one with --out`);
+}
+
+/** Makes the folder that `--out` names. @throws AppError USAGE when something is in it already */
+export async function namedRunFolder(folder: string): Promise<string> {
+  await makeFolder(folder);
+  const inside = await readdir(folder).catch((error: unknown) => {
+    throw writeFailed(folder, error);
+  });
+  if (inside.length === 0) return folder;
+  throw new AppError(
+    'USAGE',
+    `${folder} is not empty; go on with the run in it with --resume ${folder}, or choose another --out`,
+  );
+}
+
+/** @throws AppError WRITE_FAILED */
+export async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw writeFailed(folder, error);
+  });
+}
+
+/** The run of the highest number among `runs/<name>-<n>`. @throws AppError USAGE when there is none */
+export async function latestRunFolder(name: string): Promise<string> {
+  const names = await readdir(RUNS).catch((): string[] => []);
+  const numbers = names
+    .filter((entry) => entry.startsWith(`${name}-`))
+    .map((entry) => entry.slice(name.length + 1))
+    .filter((rest) => /^\d+$/.test(rest))
+    .map(Number);
+  if (numbers.length > 0) return path.join(RUNS, `${name}-${Math.max(...numbers)}`);
+  throw new AppError(
+    'USAGE',
+    `--resume: there is no ${path.join(RUNS, `${name}-1`)}; name the run's folder: --resume DIR`,
+  );
+}
+
+/**
+ * Puts a run's folder in order whose process was killed while it replaced a folder in two moves: what stands aside takes the
+ * missing folder's place (both sides of the exchange are whole then), other remains are removed.
+ */
+export async function tidyRunFolder({ folder, best, last }: RunPaths): Promise<void> {
+  const names = await readdir(folder);
+  for (const whole of [best, last]) {
+    const remains = names.filter(
+      (name) => name.startsWith(`.${path.basename(whole)}.`) && name.endsWith('.tmp'),
+    );
+    if (!(await exists(whole))) {
+      for (const name of remains) {
+        if (!(await exists(path.join(folder, name, 'model.json')))) continue;
+        await rename(path.join(folder, name), whole);
+        break;
+      }
+    }
+  }
+  for (const name of names) {
+    if (name.startsWith('.') && name.endsWith('.tmp')) {
+      await rm(path.join(folder, name), { recursive: true, force: true });
+    }
+  }
+}
+
+export async function writeJson(file: string, content: unknown): Promise<void> {
+  await writeFileAtomic(file, `${JSON.stringify(content, undefined, 2)}\n`);
+}
+
+/** @throws AppError CHECKPOINT_INVALID */
+export async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as unknown;
+  } catch (error) {
+    const problem = systemCode(error) === 'ENOENT' ? 'is not there' : `cannot be read: ${messageOf(error)}`;
+    throw new AppError('CHECKPOINT_INVALID', `${file} ${problem}; is this the folder of a run?`, {
+      cause: error,
+    });
+  }
+}
+
+export function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}

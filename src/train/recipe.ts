@@ -1,0 +1,61 @@
+// recipe.ts: what a run does when a flag does not say otherwise. Plain data; every value here is a flag of `finetune`.
+
+import type { ScheduleSpec } from './schedule.ts';
+
+export const RECIPE_NAMES = ['default', 'tutorial'] as const;
+export type RecipeName = (typeof RECIPE_NAMES)[number];
+
+export interface Recipe {
+  /** Of stage 2. */
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly valSplit: number;
+  readonly head: {
+    /** `converged`: the least loss there is. `adam`: epochs of small batches. */
+    readonly method: 'converged' | 'adam';
+    readonly epochs: number;
+    /** Adam's. */
+    readonly rate: number;
+  };
+  readonly optimizer: { readonly kind: 'sgd'; readonly momentum: number; readonly weightDecay: number };
+  readonly schedule: ScheduleSpec;
+  readonly batchNorm: 'train' | 'frozen';
+  readonly labelSmoothing: number;
+  /** Smallest share of a picture's area that a random crop keeps. */
+  readonly minCrop: number;
+  /** Decay of the averaged weights; 0 for none. */
+  readonly ema: number;
+}
+
+/** Iterations of a head that converges: beyond these nothing moves. */
+const CONVERGED = 100;
+
+export const RECIPES = {
+  // Chosen on splits of train/ (bench/results/finetune.md): the head that stage 1 finds is good, so stage 2 moves gently away
+  // from it, keeps ImageNet's batch-norm statistics, which few pictures estimate badly, and averages its weights.
+  default: {
+    epochs: 10,
+    batchSize: 32,
+    valSplit: 0.2,
+    head: { method: 'converged', epochs: CONVERGED, rate: 1e-3 },
+    optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
+    schedule: { name: 'cosine', rate: 0.003, warmup: 1, stepSize: 2, gamma: 0.9 },
+    batchNorm: 'frozen',
+    labelSmoothing: 0,
+    minCrop: 0.35,
+    ema: 0.98,
+  },
+  // The two stages of the tutorial that finch comes from, value by value.
+  tutorial: {
+    epochs: 10,
+    batchSize: 32,
+    valSplit: 0.2,
+    head: { method: 'adam', epochs: 1, rate: 1e-3 },
+    optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
+    schedule: { name: 'step', rate: 0.001, stepSize: 2, gamma: 0.9, minRate: 1e-5, warmup: 0 },
+    batchNorm: 'train',
+    labelSmoothing: 0,
+    minCrop: 0.35,
+    ema: 0,
+  },
+} as const satisfies Record<RecipeName, Recipe>;

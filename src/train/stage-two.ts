@@ -1,0 +1,235 @@
+// stage-two.ts: the training loop: every weight learns, gently enough not to lose what the head has found. It takes batches,
+// judges by a function it is given, and says what happened; it opens no picture and writes no file.
+
+import type { Batch, EngineModel } from '../engine/engine.ts';
+import type { TrainableEngine, Targets, Trainer, TrainerState, TrainSpec } from '../engine/training.ts';
+import type { Weight, Weights } from '../graph/layers.ts';
+import { AppError } from '../util/errors.ts';
+import { copyWeights, decayAt, updateAverage } from './ema.ts';
+import { isBetter, type Judgement } from './judge.ts';
+import { rateAt, stopsEarly, type ScheduleSpec } from './schedule.ts';
+import { rightAnswers, targetsFor } from './targets.ts';
+
+interface LabelledBatch extends Batch {
+  readonly targets: Targets;
+}
+
+/** What stage 2 learns from. The batches of an epoch are the same ones however often they are asked for. */
+export interface TrainingData {
+  readonly classes: number;
+  readonly multiLabel: boolean;
+  readonly stepsPerEpoch: number;
+  /** @param skip batches that an interrupted epoch has had already */
+  epoch(epoch: number, skip: number): AsyncIterable<LabelledBatch>;
+}
+
+/** A row of metrics.csv. */
+export interface EpochRow extends Judgement {
+  readonly stage: 'head' | 'all';
+  readonly epoch: number;
+  /** At the end of the epoch. */
+  readonly rate: number;
+  readonly trainLoss: number;
+  readonly trainAccuracy?: number;
+}
+
+/** Where a run stands: plain data, from which and the dataset alone it goes on. */
+export interface RunProgress {
+  readonly rows: readonly EpochRow[];
+  /** The best so far by validation, and which row it was. */
+  readonly best: Judgement & { readonly stage: EpochRow['stage']; readonly epoch: number };
+  /** Epochs of stage 2 done, batches of the one that runs, and what has been seen in it. */
+  readonly epoch: number;
+  readonly batch: number;
+  readonly sums: { readonly loss: number; readonly right: number; readonly seen: number };
+}
+
+/** The numbers that go with it. */
+export interface RunTensors {
+  readonly trainer: TrainerState;
+  /** The averaged weights. */
+  readonly average?: Weights;
+}
+
+export interface StageTwoJob {
+  readonly engine: TrainableEngine;
+  /** With the head of stage 1 in it. */
+  readonly model: EngineModel;
+  readonly spec: TrainSpec;
+  readonly schedule: ScheduleSpec;
+  readonly epochs: number;
+  /** Decay of the averaged weights, which are what is judged and kept. */
+  readonly ema?: number;
+  readonly patience?: number;
+  readonly data: TrainingData;
+  readonly judge: (weights: Weights) => Promise<Judgement>;
+  readonly signal: AbortSignal;
+  /** Milliseconds between checkpoints within an epoch. */
+  readonly checkpointEvery: number;
+}
+
+/** How the loop tells what happens; all are waited for. */
+export interface StageTwoEvents {
+  onStep(step: StepReport): void;
+  /** Better than all before. */
+  onBest(weights: Weights, progress: RunProgress): Promise<void>;
+  onEpoch(row: EpochRow, weights: Weights, progress: RunProgress): Promise<void>;
+  /** To be kept: the run can go on from here. */
+  onCheckpoint(progress: RunProgress, tensors: RunTensors): Promise<void>;
+}
+
+export interface StepReport {
+  readonly epoch: number;
+  /** Steps done in this epoch, of how many. */
+  readonly batch: number;
+  readonly stepsPerEpoch: number;
+  readonly pictures: number;
+  readonly loss: number;
+  readonly accuracy: number | undefined;
+}
+
+export interface StageTwoResult {
+  readonly progress: RunProgress;
+  /** Why it ended before its last epoch. */
+  readonly ended?: 'patience' | AppError;
+}
+
+/** @throws AppError INTERRUPTED, after a checkpoint, once `signal` is aborted */
+export async function stageTwo(
+  job: StageTwoJob,
+  events: StageTwoEvents,
+  from: RunProgress,
+  tensors?: RunTensors,
+): Promise<StageTwoResult> {
+  const trainer = await job.engine.trainer(job.model, job.spec);
+  try {
+    if (tensors) await trainer.restore(tensors.trainer);
+    const average = job.ema ? copyWeights(tensors?.average ?? job.model.weights) : undefined;
+    return await loop(job, events, { trainer, average, progress: from });
+  } finally {
+    await trainer.dispose();
+  }
+}
+
+interface Learner {
+  readonly trainer: Trainer;
+  readonly average: Map<string, Weight> | undefined;
+  progress: RunProgress;
+}
+
+async function loop(job: StageTwoJob, events: StageTwoEvents, learner: Learner): Promise<StageTwoResult> {
+  if (learner.progress.epoch === 0 && learner.progress.batch === 0) await checkpoint(learner, events);
+  while (learner.progress.epoch < job.epochs) {
+    if (hasStalled(learner.progress, job.patience)) return { progress: learner.progress, ended: 'patience' };
+    try {
+      await learnEpoch(job, events, learner);
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'TRAINING_DIVERGED') {
+        return { progress: learner.progress, ended: error };
+      }
+      throw error;
+    }
+    const weights = learner.average ?? (await learner.trainer.weights());
+    const row = await judgedRow(job, learner.progress, weights);
+    if (!Number.isFinite(row.loss)) return { progress: learner.progress, ended: diverged(row) };
+    const { best, rows, epoch } = learner.progress;
+    const better = isBetter(row, best);
+    learner.progress = {
+      rows: [...rows, row],
+      best: better ? row : best,
+      epoch: epoch + 1,
+      batch: 0,
+      sums: { loss: 0, right: 0, seen: 0 },
+    };
+    if (better) await events.onBest(weights, learner.progress);
+    await events.onEpoch(row, weights, learner.progress);
+    await checkpoint(learner, events);
+    if (job.signal.aborted && learner.progress.epoch < job.epochs) throw interrupted();
+  }
+  return { progress: learner.progress };
+}
+
+/** One pass over the pictures, or the rest of one. Batch norm is as the spec says: frozen statistics, or the batch's own. */
+async function learnEpoch(job: StageTwoJob, events: StageTwoEvents, learner: Learner): Promise<void> {
+  const { data, spec } = job;
+  const { classes, multiLabel, stepsPerEpoch } = data;
+  let saved = performance.now();
+  for await (const batch of data.epoch(learner.progress.epoch, learner.progress.batch)) {
+    const { progress } = learner;
+    const targets = targetsFor(spec.loss.kind, batch.targets, classes);
+    const rate = rateNow(job, progress);
+    const rates = [rate, ...(spec.groups ?? []).map(() => rate)];
+    const { loss, logits } = await learner.trainer.step(batch, targets, rates);
+    const { sums } = progress;
+    const seen = {
+      loss: sums.loss + loss * batch.count,
+      right: sums.right + (multiLabel ? 0 : rightAnswers(logits.data, targets, classes)),
+      seen: sums.seen + batch.count,
+    };
+    learner.progress = { ...progress, batch: progress.batch + 1, sums: seen };
+    if (learner.average) await averageIn(learner, job);
+    events.onStep({
+      epoch: progress.epoch + 1,
+      batch: learner.progress.batch,
+      stepsPerEpoch,
+      pictures: batch.count,
+      loss: seen.loss / seen.seen,
+      accuracy: multiLabel ? undefined : seen.right / seen.seen,
+    });
+    const isLast = learner.progress.batch >= stepsPerEpoch;
+    if (job.signal.aborted && !isLast) {
+      await checkpoint(learner, events);
+      throw interrupted();
+    }
+    if (performance.now() - saved >= job.checkpointEvery && !isLast) {
+      await checkpoint(learner, events);
+      saved = performance.now();
+    }
+  }
+}
+
+async function averageIn(
+  { trainer, average, progress }: Learner,
+  { data, ema = 0 }: StageTwoJob,
+): Promise<void> {
+  const step = progress.epoch * data.stepsPerEpoch + progress.batch;
+  updateAverage(average!, await trainer.weights(), decayAt(step, ema));
+}
+
+function rateNow({ schedule, epochs, data }: StageTwoJob, { epoch, batch, rows }: RunProgress): number {
+  const { stepsPerEpoch } = data;
+  const losses = rows.filter(({ stage }) => stage === 'all').map(({ loss }) => loss);
+  return rateAt(schedule, { epoch: epoch + batch / stepsPerEpoch, epochs, stepsPerEpoch, losses });
+}
+
+async function judgedRow(job: StageTwoJob, progress: RunProgress, weights: Weights): Promise<EpochRow> {
+  const { loss, right, seen } = progress.sums;
+  return {
+    stage: 'all',
+    epoch: progress.epoch + 1,
+    rate: rateNow(job, { ...progress, batch: progress.batch - 1 }),
+    trainLoss: loss / seen,
+    ...(!job.data.multiLabel && { trainAccuracy: right / seen }),
+    ...(await job.judge(weights)),
+  };
+}
+
+function hasStalled({ rows }: RunProgress, patience: number | undefined): boolean {
+  const scores = rows.filter(({ stage }) => stage === 'all').map(({ score }) => score);
+  return patience !== undefined && stopsEarly(scores, patience);
+}
+
+async function checkpoint({ trainer, average, progress }: Learner, events: StageTwoEvents): Promise<void> {
+  await events.onCheckpoint(progress, { trainer: await trainer.state(), ...(average && { average }) });
+}
+
+function diverged({ loss, epoch }: EpochRow): AppError {
+  return new AppError(
+    'TRAINING_DIVERGED',
+    `the validation loss became ${loss} in epoch ${epoch}; try a rate ten times smaller (--lr), --warmup-epochs or --clip-norm`,
+  );
+}
+
+function interrupted(): AppError {
+  return new AppError('INTERRUPTED', 'interrupted; the run is saved');
+}

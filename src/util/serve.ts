@@ -1,0 +1,29 @@
+// serve.ts: the worker's side of worker-pool.ts: answers the requests that come, in order, a few at a time.
+
+import { parentPort, type Transferable } from 'node:worker_threads';
+import type { Answered, Asked } from './worker-pool.ts';
+
+interface Answer {
+  readonly reply: unknown;
+  /** Buffers that are handed over, not copied. */
+  readonly transfer?: readonly Transferable[];
+}
+
+/** @param atATime how many requests are worked on at once */
+export function serve(atATime: number, answer: (request: never) => Promise<Answer>): void {
+  const waiting: Asked<never>[] = [];
+  let running = 0;
+  const work = async () => {
+    if (running >= atATime) return;
+    running += 1;
+    for (let asked = waiting.shift(); asked; asked = waiting.shift()) {
+      const { reply, transfer = [] } = await answer(asked.request);
+      parentPort!.postMessage({ id: asked.id, reply } satisfies Answered<unknown>, transfer);
+    }
+    running -= 1;
+  };
+  parentPort!.on('message', (asked: Asked<never>) => {
+    waiting.push(asked);
+    void work();
+  });
+}

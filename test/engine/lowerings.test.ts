@@ -1,0 +1,109 @@
+// The CPU-tuned lowering against the portable one: the same step, the same weights after it.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import fc from 'fast-check';
+import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
+import { lowerTraining } from '../../src/engine/onnx/lower-training.ts';
+import type { TrainSpec } from '../../src/engine/training.ts';
+import { graphBuilder } from '../../src/graph/builder.ts';
+import type { Graph, Layer } from '../../src/graph/layers.ts';
+import { findArchitecture } from '../../src/zoo/registry.ts';
+import { assertAllClose } from '../helpers/assert-all-close.ts';
+import { madeUpPixels } from '../helpers/lcg.ts';
+import { HALF, madeUpWeights } from '../helpers/made-up-model.ts';
+
+const SPEC = { loss: { kind: 'cross-entropy' }, optimizer: { kind: 'sgd', momentum: 0.9 } } as const;
+
+async function stepWith(lowering: 'portable' | 'tuned', graph: Graph, spec: TrainSpec) {
+  if (lowering === 'portable') process.env['FINCH_LOWERING'] = 'portable';
+  else delete process.env['FINCH_LOWERING'];
+  const engine = await createOnnxEngine({ device: 'cpu', threads: 2 });
+  const trainer = await engine.trainer({ graph, weights: madeUpWeights(graph), ...HALF }, spec);
+  const [size] = (graph.layers[0] as Extract<Layer, { kind: 'input' }>).shape as readonly [number];
+  const count = spec.batchSize;
+  const pictures = Array.from({ length: count }, (_, i) => madeUpPixels(`lowering ${i}`, size, size));
+  const batch = { data: new Uint8Array(Buffer.concat(pictures)), count, height: size, width: size };
+  await trainer.step(batch, { classes: pictures.map((_, i) => i % 3) }, [0.1]);
+  const [weights, { description }] = [await trainer.weights(), trainer];
+  await trainer.dispose();
+  return { weights, description };
+}
+
+describe('tuned and portable', () => {
+  let environment: string | undefined;
+  before(() => (environment = process.env['FINCH_LOWERING']));
+  after(() => {
+    if (environment === undefined) delete process.env['FINCH_LOWERING'];
+    else process.env['FINCH_LOWERING'] = environment;
+  });
+
+  test('agree on convolutions of any stride, padding and dilation, and on pooling', async () => {
+    const small = fc.integer({ min: 1, max: 3 });
+    const shape = fc.record({
+      size: fc.integer({ min: 7, max: 11 }),
+      kernel: fc.tuple(small, small),
+      strides: fc.tuple(small, small),
+      dilation: fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 2 })),
+      padding: fc.constantFrom('same', 'valid'),
+      kind: fc.constantFrom('conv2d', 'depthwiseConv2d', 'maxPooling2d'),
+      filters: fc.constantFrom(16, 24, 32),
+      count: fc.integer({ min: 1, max: 10 }),
+      pad: fc.record({ top: fc.nat(2), bottom: fc.nat(2), left: fc.nat(2), right: fc.nat(2) }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        shape,
+        async ({ size, kernel, strides, dilation, padding, kind, filters, count, pad }) => {
+          const b = graphBuilder('pair', size);
+          const first = b.conv2d(b.input, 'first', { filters: 32, kernel: 3, pad: 1, bias: true });
+          const relu = b.activation(first, 'relu', 'relu');
+          const window = { name: 'w', inputs: ['pad'] as const, strides, padding } as const;
+          const convolution = { kernelSize: kernel, dilation, useBias: true };
+          const layers: Record<typeof kind, Layer> = {
+            conv2d: { kind: 'conv2d', filters, ...window, ...convolution },
+            depthwiseConv2d: { kind: 'depthwiseConv2d', depthMultiplier: 1, ...window, ...convolution },
+            maxPooling2d: { kind: 'maxPooling2d', poolSize: kernel, ...window },
+          };
+          const { layers: front, ...graph } = b.build(relu);
+          const rest: readonly Layer[] = [
+            { kind: 'zeroPadding2d', name: 'pad', inputs: [relu], pad },
+            layers[kind],
+            { kind: 'activation', name: 'tanh', inputs: ['w'], activation: 'tanh' },
+            { kind: 'globalAveragePooling2d', name: 'mean', inputs: ['tanh'] },
+            { kind: 'dense', name: 'fc', inputs: ['mean'], units: 3, useBias: true },
+          ];
+          const whole = { ...graph, layers: [...front, ...rest], output: 'fc' };
+          const spec = { ...SPEC, batchSize: count };
+          const a = await stepWith('tuned', whole, spec);
+          const { weights } = await stepWith('portable', whole, spec);
+          for (const [name, { data }] of weights) {
+            assertAllClose(a.weights.get(name)!.data, data, { rtol: 2e-5 }, name);
+          }
+        },
+      ),
+      { numRuns: 40, includeErrorInReport: true },
+    );
+  });
+
+  test('FINCH_LOWERING=portable is heeded', async () => {
+    const b = graphBuilder('tiny', 8);
+    const x = b.conv2d(b.input, 'c', { filters: 16, kernel: 3 });
+    const graph = b.build(b.dense(b.globalAveragePooling2d(x, 'mean'), 'fc', 3));
+    const { description } = await stepWith('portable', graph, { ...SPEC, batchSize: 1 });
+    assert.match(description, /portable/);
+  });
+});
+
+test('blocks of 8, which this machine may not have, are written without fault', () => {
+  for (const name of ['resnet18', 'efficientnet_lite0']) {
+    const graph = findArchitecture(name).build(10);
+    const model = { graph, weights: madeUpWeights(graph), ...HALF };
+    const lowered = lowerTraining(
+      model,
+      { ...SPEC, batchSize: 5 },
+      { batch: 5, phase: 'whole', block: 8, inPlace: true },
+    );
+    assert.ok(lowered.moved.length > 100);
+  }
+});

@@ -1,0 +1,32 @@
+// Training beside a living PyTorch, at the size that networks are trained at.
+
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { test } from 'node:test';
+import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
+import { PACKAGE_ROOT } from '../../src/util/package.ts';
+import { assertLikeGolden, trainGolden, type GoldenRun } from '../helpers/training-golden.ts';
+
+const PYTHON = process.env['FINCH_PYTHON'] ?? 'python3';
+const SCRIPT = path.join(PACKAGE_ROOT, 'test', 'golden', 'make_training.py');
+const SIZE = 224;
+
+const probe = spawnSync(PYTHON, ['-c', 'import torch, torchvision, efficientnet_lite_pytorch']);
+const skip =
+  probe.status !== 0 &&
+  `${PYTHON} has no torch, torchvision or efficientnet-lite-pytorch (FINCH_PYTHON names another)`;
+
+for (const [network, rate] of [
+  ['resnet18', 1e-4],
+  ['efficientnet_lite0', 1e-5],
+] as const) {
+  test(`${network} at ${SIZE}`, { skip }, async () => {
+    const { stdout, stderr } = spawnSync(PYTHON, [SCRIPT, network, 'sgd', String(rate), String(SIZE)], {
+      encoding: 'utf8',
+    });
+    if (stdout === '') throw new Error(stderr);
+    const run = JSON.parse(stdout) as GoldenRun;
+    const engine = await createOnnxEngine({ device: 'cpu' });
+    assertLikeGolden(run, await trainGolden(engine, run, { size: [SIZE, SIZE] }));
+  });
+}

@@ -1,0 +1,74 @@
+// Pieces of report pages: charts hold what they were given, everything from outside is escaped.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { heatMap, lineChart, niceAxis, reliabilityDiagram } from '../../src/report/charts.ts';
+import { contactSheet, htmlTable, section } from '../../src/report/parts.ts';
+
+test('an axis has round ticks around all values', () => {
+  assert.deepEqual(niceAxis([0.13, 0.87]).ticks, [0, 0.2, 0.4, 0.6, 0.8, 1]);
+  assert.deepEqual(niceAxis([1, 10], 8).ticks, [0, 2, 4, 6, 8, 10]);
+  fc.assert(
+    fc.property(
+      fc.array(fc.double({ min: -1e9, max: 1e9, noNaN: true }), { minLength: 1, maxLength: 9 }),
+      (values) => {
+        const { low, high, ticks } = niceAxis(values);
+        assert.ok(low < high && ticks.length >= 2 && ticks.length < 15);
+        const slack = (high - low) * 1e-6;
+        assert.ok(values.every((value) => value >= low - slack && value <= high + slack));
+      },
+    ),
+  );
+});
+
+test('curves: gaps where a value is not finite, a dot for a single point, logarithms for rates', () => {
+  const curves = [
+    {
+      name: 'train <loss>',
+      points: [
+        [1, 3],
+        [2, NaN],
+        [3, 1],
+        [4, 0.5],
+      ],
+    },
+    { name: 'val', points: [[1, 2]] },
+  ] as const;
+  const svg = lineChart(curves, { title: 'loss', xName: 'epoch' });
+  assert.match(svg, /d="M[\d.]+ [\d.]+M[\d.]+ [\d.]+L[\d.]+ [\d.]+"/);
+  assert.match(svg, /<circle/);
+  assert.match(svg, /train &lt;loss&gt;/);
+  assert.doesNotMatch(svg, /NaN|undefined/);
+  const rates = lineChart([{ name: 'loss', points: [[1e-6, 3], [1e-2, 1], [1, 9]] }], { title: 'rates', xName: 'rate', logX: true }); // prettier-ignore
+  assert.match(rates, /1e-6.*1e-2.*1e0/s);
+  assert.doesNotMatch(lineChart([], { title: 'nothing', xName: 'epoch' }), /NaN/);
+});
+
+test('a confusion matrix has a cell for each count that is not 0', () => {
+  const svg = heatMap([[3, 1], [0, 2]], ['a', '<b>'])!; // prettier-ignore
+  assert.equal(svg.match(/<title>/g)?.length, 3);
+  assert.match(svg, /a taken for &lt;b&gt;: 1 of 4/);
+  const many = Array.from({ length: 121 }, () => Array.from({ length: 121 }, () => 1));
+  assert.equal(heatMap(many, many.map(String)), undefined);
+  assert.ok(heatMap(many.slice(0, 120).map((row) => row.slice(0, 120)), many.map(String))); // prettier-ignore
+  assert.equal(heatMap([], []), undefined);
+});
+
+test('a reliability diagram has a bar for each bin that is not empty', () => {
+  const bins = [{ count: 0, confidence: 0, accuracy: 0 }, { count: 5, confidence: 0.7, accuracy: 0.6 }]; // prettier-ignore
+  assert.equal(reliabilityDiagram(bins).match(/<title>/g)?.length, 1);
+  assert.doesNotMatch(reliabilityDiagram([]), /NaN/);
+});
+
+test('tables and sheets escape what they show; nothing makes nothing', () => {
+  assert.match(htmlTable([['a'], ['<x>']]), /<td>&lt;x&gt;<\/td>/);
+  assert.equal(section('x', htmlTable([['a']])), '');
+  assert.equal(contactSheet([]), '');
+  const tile = {
+    title: '"q"',
+    picture: { dataUri: 'data:image/jpeg;base64,', width: 1, height: 1 },
+    lines: ['<a>', 'b'],
+  };
+  assert.match(contactSheet([tile]), /title="&quot;q&quot;".*&lt;a&gt;<span>b<\/span>/s);
+});
