@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createOnnxEngine } from '../src/engine/onnx/session.ts';
 import { plainKernels } from '../src/engine/tfjs/kernels.ts';
 import { createTfjsEngine } from '../src/engine/tfjs/session.ts';
-import { loadRuntime, type Tf, type TfjsRuntime, type TfTensor } from '../src/engine/tfjs/runtime.ts';
+import { loadRuntime, type Tf, type TfjsRuntime } from '../src/engine/tfjs/runtime.ts';
 import { createTrainer } from '../src/engine/tfjs/trainer.ts';
 import type { Trainer, TrainSpec } from '../src/engine/training.ts';
 import type { Weights } from '../src/graph/layers.ts';
@@ -78,7 +78,7 @@ function resnet18ByHand(tf: Tf, weights: Weights): (data: Uint8Array, count: num
   const tensors = new Map(
     [...weights].map(([name, { data, shape }]) => [name, tf.tensor(data, [...shape], 'float32')]),
   );
-  const get = <T extends TfTensor>(name: string) => tensors.get(name)! as T;
+  const get = (name: string) => tensors.get(name)!;
   const conv = (x: Picture, name: string, norm: string, stride: number, pad: number): Picture => {
     const padded =
       pad === 0
@@ -89,16 +89,9 @@ function resnet18ByHand(tf: Tf, weights: Weights): (data: Uint8Array, count: num
             [pad, pad],
             [0, 0],
           ]);
-    const y = tf.conv2d(padded, get<Picture>(`${name}/kernel`), stride, 'valid');
-    const of = (role: string) => get<import('@tensorflow/tfjs').Tensor1D>(`${norm}/${role}`);
-    return tf.batchNorm(
-      y,
-      of('moving_mean'),
-      of('moving_variance'),
-      of('beta'),
-      of('gamma'),
-      1e-5,
-    ) as Picture;
+    const y = tf.conv2d(padded, get(`${name}/kernel`) as Picture, stride, 'valid');
+    const of = (role: string) => get(`${norm}/${role}`) as import('@tensorflow/tfjs').Tensor1D;
+    return tf.batchNorm(y, of('moving_mean'), of('moving_variance'), of('beta'), of('gamma'), 1e-5);
   };
   const block = (x: Picture, name: string, stride: number): Picture => {
     const y = tf.relu(conv(x, `${name}.conv1`, `${name}.bn1`, stride, 1));

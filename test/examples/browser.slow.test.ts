@@ -59,10 +59,12 @@ test(
     const answered = new Promise<string>((resolve) => (tell = resolve));
     const server = createServer((request, response) => {
       const { pathname } = new URL(request.url!, 'http://localhost');
-      if (pathname === '/answer')
-        return void text(request)
+      if (pathname === '/answer') {
+        void text(request)
           .then(tell)
           .finally(() => response.end());
+        return;
+      }
       void fileFor(pathname, scratch).then(
         ({ content, type }) => response.setHeader('content-type', type).end(content),
         () => response.writeHead(404).end(),
@@ -135,13 +137,15 @@ async function openPage(address: string, profile: string): Promise<string> {
   const child = spawn(
     browser!,
     [
-      ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-      ...[
-        '--disable-background-networking',
-        `--user-data-dir=${profile}`,
-        '--remote-debugging-port=0',
-        address,
-      ],
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      `--user-data-dir=${profile}`,
+      '--remote-debugging-port=0',
+      address,
     ],
     { stdio: 'ignore', detached: true },
   );

@@ -67,9 +67,9 @@ export function applyLayer(
     case 'concatenate':
       return tf.concat([...inputs], -1);
     case 'reshape':
-      return tf.reshape(x, [x.shape[0]!, ...layer.shape]);
+      return tf.reshape(x, [x.shape[0], ...layer.shape]);
     case 'flatten':
-      return tf.reshape(x, [x.shape[0]!, -1]);
+      return tf.reshape(x, [x.shape[0], -1]);
     case 'dropout':
       return scope.drop(layer, x);
     default:

@@ -19,8 +19,8 @@ export function nativeKernels(tf: Tf, backend: NativeBackend): Kernels {
     inputs: readonly TfTensor[],
     outputs: number,
   ) => backend.executeMultipleOutputs(name, attributes, inputs, outputs);
-  const runOne = <T extends TfTensor>(...call: [string, readonly OpAttribute[], readonly TfTensor[]]) =>
-    run(...call, 1)[0] as T;
+  const runOne = (...call: [string, readonly OpAttribute[], readonly TfTensor[]]): TfTensor =>
+    run(...call, 1)[0]!;
 
   const convolution = (operation: 'Conv2D' | 'DepthwiseConv2dNative') => {
     const backprop = operation === 'Conv2D' ? 'Conv2DBackprop' : ('DepthwiseConv2dNativeBackprop' as const);
@@ -34,8 +34,14 @@ export function nativeKernels(tf: Tf, backend: NativeBackend): Kernels {
         ...(explicit
           ? [
               attribute('explicit_paddings', 'TF_ATTR_INT', [
-                ...[0, 0, padding.top, padding.bottom],
-                ...[padding.left, padding.right, 0, 0],
+                0,
+                0,
+                padding.top,
+                padding.bottom,
+                padding.left,
+                padding.right,
+                0,
+                0,
               ]),
             ]
           : []),
@@ -43,16 +49,15 @@ export function nativeKernels(tf: Tf, backend: NativeBackend): Kernels {
       ];
       const sizes = (of: Tensor4D) => tf.tensor1d(of.shape, 'int32');
       const ofInput = (dy: TfTensor, k: Tensor4D) =>
-        runOne<Tensor4D>(`${backprop}Input`, attributes, [sizes(x), k, dy]);
-      const ofKernel = (dy: TfTensor) =>
-        runOne<Tensor4D>(`${backprop}Filter`, attributes, [x, sizes(kernel), dy]);
+        runOne(`${backprop}Input`, attributes, [sizes(x), k, dy]);
+      const ofKernel = (dy: TfTensor) => runOne(`${backprop}Filter`, attributes, [x, sizes(kernel), dy]);
       // A gradient function is asked for all its arguments at once: what needs none is no argument.
       const apply = inputLearns
         ? tf.customGrad((...args) => {
             const [a, k, save] = args as unknown as [Tensor4D, Tensor4D, Save];
             save([a, k]);
             return {
-              value: runOne<Tensor4D>(operation, attributes, [a, k]),
+              value: runOne(operation, attributes, [a, k]) as Tensor4D,
               gradFunc: (dy: Tensor4D) => [ofInput(dy, k), ofKernel(dy)],
             };
           })
@@ -60,7 +65,7 @@ export function nativeKernels(tf: Tf, backend: NativeBackend): Kernels {
             const [k, save] = args as unknown as [Tensor4D, Save];
             save([x]);
             return {
-              value: runOne<Tensor4D>(operation, attributes, [x, k]),
+              value: runOne(operation, attributes, [x, k]) as Tensor4D,
               gradFunc: (dy: Tensor4D) => [ofKernel(dy)],
             };
           });
@@ -109,7 +114,7 @@ export function nativeKernels(tf: Tf, backend: NativeBackend): Kernels {
           run('FusedBatchNormGradV3', attributes, [dy, ...saved], 5).slice(0, 3),
       };
     });
-    const y = apply(x, gamma, beta) as Tensor4D;
+    const y = apply(x, gamma, beta);
     return { y, batch };
   };
 
@@ -120,7 +125,7 @@ export function nativeKernels(tf: Tf, backend: NativeBackend): Kernels {
       const apply = tf.customGrad((...args) => {
         const [a, b] = args as unknown as [T, Tensor1D];
         return {
-          value: runOne<T>('BiasAdd', [float('T'), channelsLast], [a, b]),
+          value: runOne('BiasAdd', [float('T'), channelsLast], [a, b]),
           gradFunc: (dy: TfTensor) => [dy.clone(), runOne('BiasAddGrad', [float('T'), channelsLast], [dy])],
         };
       });

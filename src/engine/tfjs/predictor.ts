@@ -33,7 +33,7 @@ export function createPredictor(
       }
       const tensors = await Promise.all(
         results.map(async (result) => ({
-          data: (await result.data<'float32'>()) as Float32Array,
+          data: await result.data<'float32'>(),
           shape: result.shape,
         })),
       );

@@ -12,7 +12,7 @@ export type Tf = typeof import('@tensorflow/tfjs');
 export type TfTensor = import('@tensorflow/tfjs').Tensor;
 
 /** Devices of this engine. */
-export const TFJS_DEVICES = ['cuda', 'cpu', 'js'] as const;
+const TFJS_DEVICES = ['cuda', 'cpu', 'js'] as const;
 type TfjsDevice = (typeof TFJS_DEVICES)[number];
 
 export interface TfjsRuntime {

@@ -88,7 +88,7 @@ class TfjsTrainer implements Trainer {
     this.#classes = output[0]!;
     this.#output = graph.output;
     const learning = learningLayers(graph, spec.trainFrom);
-    const variables = variablesOf(graph, spec, shapes, 1);
+    const variables = variablesOf(graph, spec, shapes, 0);
     const names = new Set(learning.map((layer) => layer.name));
     const border = new Set(learning.flatMap((layer) => layer.inputs).filter((name) => !names.has(name)));
     this.#plan = planOf(graph, [graph.output], border);
@@ -139,7 +139,7 @@ class TfjsTrainer implements Trainer {
       if (!Number.isFinite(value)) throw diverged(value, this.#step, rates);
       const result = {
         loss: value,
-        logits: { data: logits.dataSync<'float32'>() as Float32Array, shape: logits.shape },
+        logits: { data: logits.dataSync<'float32'>(), shape: logits.shape },
       };
       const gradNorm = this.#move(gradients, rates);
       this.#moveStatistics(statistics);
@@ -332,7 +332,7 @@ class TfjsTrainer implements Trainer {
 }
 
 function read({ variable, tensor }: Moving): Weight {
-  return { shape: variable.shape, data: tensor.dataSync<'float32'>().slice() as Float32Array };
+  return { shape: variable.shape, data: tensor.dataSync<'float32'>().slice() };
 }
 
 /** Layers that a gradient goes to: those with weights, and those behind them. */
