@@ -14,8 +14,6 @@ export interface Window {
   /** Of the kernel's taps; 1 in training, where the kernel is spread instead: gradients take no other. */
   readonly dilation: Size2d;
   readonly padding: 'valid' | 'same' | Padding2d;
-  /** Whether a gradient of the input is wanted. */
-  readonly inputLearns: boolean;
 }
 
 export interface Norm {

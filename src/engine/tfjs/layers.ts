@@ -19,13 +19,8 @@ export interface Scope {
   drop(layer: LayerOf<'dropout'>, x: TfTensor): TfTensor;
 }
 
-/** @param inputs with the batch first, channel-last @param inputLearns whether a gradient goes to them */
-export function applyLayer(
-  planned: PlannedLayer,
-  inputs: readonly TfTensor[],
-  scope: Scope,
-  inputLearns = true,
-): TfTensor {
+/** @param inputs with the batch first, channel-last */
+export function applyLayer(planned: PlannedLayer, inputs: readonly TfTensor[], scope: Scope): TfTensor {
   const { tf } = scope;
   const { layer } = planned;
   const x = inputs[0]!;
@@ -35,7 +30,7 @@ export function applyLayer(
       return x;
     case 'conv2d':
     case 'depthwiseConv2d':
-      return convolve(planned, layer, picture, scope, inputLearns);
+      return convolve(planned, layer, picture, scope);
     case 'batchNormalization':
       return normalise(layer, x, scope);
     case 'activation':
@@ -79,13 +74,7 @@ export function applyLayer(
 
 type Convolution = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
 
-function convolve(
-  { pad }: PlannedLayer,
-  layer: Convolution,
-  x: Tensor4D,
-  scope: Scope,
-  inputLearns: boolean,
-): TfTensor {
+function convolve({ pad }: PlannedLayer, layer: Convolution, x: Tensor4D, scope: Scope): TfTensor {
   const { tf, kernels, learns } = scope;
   let kernel = scope.weight(layer, layer.kind === 'conv2d' ? 'kernel' : 'depthwise_kernel') as Tensor4D;
   let { dilation } = layer;
@@ -99,7 +88,6 @@ function convolve(
     strides: layer.strides,
     dilation,
     padding: pad ?? layer.padding,
-    inputLearns,
   };
   const y =
     layer.kind === 'conv2d' ? grouped(layer, x, kernel, window, scope) : depthwise(x, kernel, window, scope);

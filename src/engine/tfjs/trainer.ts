@@ -2,8 +2,8 @@
 // moments stay on the device between steps. Targets, dropout's masks and the names of a state are the onnx engine's, so that a run
 // begun there can go on here.
 
-import { weightName, type Layer, type LayerOf, type Weight, type Weights } from '../../graph/layers.ts';
-import { inferShapes, weightShapes } from '../../graph/shapes.ts';
+import { weightName, type LayerOf, type Weight, type Weights } from '../../graph/layers.ts';
+import { inferShapes } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
 import { elementCount, formatShape, sameShape, type Shape } from '../../util/shape.ts';
 import type { Batch, EngineModel, Features } from '../engine.ts';
@@ -58,8 +58,6 @@ class TfjsTrainer implements Trainer {
   readonly #classes: number;
   readonly #output: string;
   readonly #plan: readonly PlannedLayer[];
-  /** Layers that a gradient goes to. */
-  readonly #flows: ReadonlySet<string>;
   /** What does not learn, as at inference: what the learning layers begin with. */
   readonly #front: ReturnType<typeof loadNetwork>;
   readonly #moving = new Map<string, Moving>();
@@ -92,7 +90,6 @@ class TfjsTrainer implements Trainer {
     const names = new Set(learning.map((layer) => layer.name));
     const border = new Set(learning.flatMap((layer) => layer.inputs).filter((name) => !names.has(name)));
     this.#plan = planOf(graph, [graph.output], border);
-    this.#flows = flowing(this.#plan);
     const reached = new Set(this.#plan.map(({ layer }) => layer.name));
     this.#learned = variables.filter(({ kind, layer }) => kind === 'weight' && reached.has(layer));
     const drops = learning.filter((layer) => layer.kind === 'dropout' && layer.rate > 0);
@@ -194,8 +191,7 @@ class TfjsTrainer implements Trainer {
     for (const planned of this.#plan) {
       const { layer, inputs } = planned;
       const taken = inputs.map((name) => values.get(name)!);
-      const inputLearns = inputs.some((name) => this.#flows.has(name));
-      values.set(layer.name, applyLayer(planned, taken, scope, inputLearns));
+      values.set(layer.name, applyLayer(planned, taken, scope));
     }
     return values.get(this.#output)!;
   }
@@ -333,19 +329,6 @@ class TfjsTrainer implements Trainer {
 
 function read({ variable, tensor }: Moving): Weight {
   return { shape: variable.shape, data: tensor.dataSync<'float32'>().slice() };
-}
-
-/** Layers that a gradient goes to: those with weights, and those behind them. */
-function flowing(plan: readonly PlannedLayer[]): ReadonlySet<string> {
-  const flows = new Set<string>();
-  for (const { layer, inputs } of plan) {
-    if (hasWeights(layer) || inputs.some((name) => flows.has(name))) flows.add(layer.name);
-  }
-  return flows;
-}
-
-function hasWeights(layer: Layer): boolean {
-  return weightShapes(layer, undefined).length > 0;
 }
 
 function diverged(loss: number, step: number, rates: readonly number[]): AppError {
