@@ -24,7 +24,7 @@ class FinchHardActivation extends tf.layers.Layer {
     return tf.tidy(() => {
       const [x] = [inputs].flat() as [tf.Tensor];
       const gate = x.div(6).add(0.5).clipByValue(0, 1);
-      return this.#activation === 'hard_swish' ? x.mul(gate) : gate;
+      return this.#activation === 'hardSwish' ? x.mul(gate) : gate;
     });
   }
 }
@@ -42,15 +42,15 @@ class FinchGroupedConv2D extends tf.layers.Layer {
   }
 
   override build(shape: tf.Shape): void {
-    const { kernel_size: size, filters, groups, use_bias: hasBias } = this.#config;
+    const { kernelSize: size, filters, groups, useBias } = this.#config;
     const zeros = tf.initializers.zeros();
     this.#kernel = this.addWeight('kernel', [...size, shape.at(-1)! / groups, filters], 'float32', zeros);
-    if (hasBias) this.#bias = this.addWeight('bias', [filters], 'float32', zeros);
+    if (useBias) this.#bias = this.addWeight('bias', [filters], 'float32', zeros);
     this.built = true;
   }
 
   override computeOutputShape([count, ...size]: tf.Shape): tf.Shape {
-    const { kernel_size: kernel, strides, dilation_rate: dilation, padding, filters } = this.#config;
+    const { kernelSize: kernel, strides, dilationRate: dilation, padding, filters } = this.#config;
     const out = [0, 1].map((axis) => {
       const span = padding === 'same' ? 0 : (kernel[axis]! - 1) * dilation[axis]!;
       return Math.ceil((size[axis]! - span) / strides[axis]!);
@@ -61,7 +61,7 @@ class FinchGroupedConv2D extends tf.layers.Layer {
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     return tf.tidy(() => {
       const [x] = [inputs].flat() as [tf.Tensor4D];
-      const { groups, strides, padding, dilation_rate: dilation } = this.#config;
+      const { groups, strides, padding, dilationRate: dilation } = this.#config;
       const kernels = tf.split(this.#kernel!.read(), groups, 3) as tf.Tensor4D[];
       const parts = (tf.split(x, groups, 3) as tf.Tensor4D[]).map((part, i) =>
         tf.conv2d(part, kernels[i]!, strides, padding, 'NHWC', dilation),
@@ -72,14 +72,15 @@ class FinchGroupedConv2D extends tf.layers.Layer {
   }
 }
 
+/** TensorFlow.js turns the keys and words of a file into camel case before it makes a layer. */
 interface GroupedConfig {
   readonly filters: number;
   readonly groups: number;
-  readonly kernel_size: [number, number];
+  readonly kernelSize: [number, number];
   readonly strides: [number, number];
-  readonly dilation_rate: [number, number];
+  readonly dilationRate: [number, number];
   readonly padding: 'same' | 'valid';
-  readonly use_bias: boolean;
+  readonly useBias: boolean;
 }
 
 tf.serialization.registerClass(FinchHardActivation);
