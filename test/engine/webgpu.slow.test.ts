@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
+import type { Weights } from '../../src/graph/layers.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 import { trainGolden, TRAINING_GOLDEN } from '../helpers/training-golden.ts';
 
@@ -17,10 +18,14 @@ const skip =
   icd === undefined && 'needs a Vulkan driver: VK_ICD_FILENAMES, or SwiftShader from chromium-common';
 
 const SIZE = 32;
-const COUNT = 2;
+// With fewer, batch norm over the one place that is left at the end has next to nothing to divide by.
+const COUNT = 4;
 const STEPS = 2;
 
-for (const network of ['resnet18', 'efficientnet_lite0']) {
+/** The child runs one network and no tests. */
+const isChild = process.env['FINCH_TEST_CHILD'] !== undefined;
+
+for (const network of isChild ? [] : ['resnet18', 'efficientnet_lite0']) {
   test(`${network}: steps on WebGPU are the CPU's, and stay on the device`, { skip }, async () => {
     // The driver is chosen when the process starts, and it may take the process with it.
     const { stdout, stderr, status } = spawnSync(
@@ -36,8 +41,8 @@ for (const network of ['resnet18', 'efficientnet_lite0']) {
     const { losses, weights } = JSON.parse(stdout.trim().split('\n').at(-1)!) as Report;
     const expected = await train('cpu', network);
     assertAllClose(losses, expected.losses, { rtol: 1e-3 }, 'losses');
-    for (const [name, { data }] of expected.weights) {
-      assertAllClose(weights[name]!, data, { rtol: 1e-3, atol: 1e-6 }, name);
+    for (const [name, numbers] of Object.entries(samples(expected.weights))) {
+      assertAllClose(weights[name]!, numbers, { rtol: 1e-3, atol: 1e-6 }, name);
     }
   });
 }
@@ -45,6 +50,16 @@ for (const network of ['resnet18', 'efficientnet_lite0']) {
 interface Report {
   readonly losses: readonly number[];
   readonly weights: Readonly<Record<string, readonly number[]>>;
+}
+
+/** Some hundred numbers of each weight: a pipe is no place for millions. */
+function samples(weights: Weights): Readonly<Record<string, readonly number[]>> {
+  return Object.fromEntries(
+    [...weights].map(([name, { data }]) => {
+      const stride = Math.ceil(data.length / 200);
+      return [name, Array.from(data.filter((_, i) => i % stride === 0))];
+    }),
+  );
 }
 
 async function train(device: 'cpu' | 'webgpu', network: string) {
@@ -58,8 +73,7 @@ async function train(device: 'cpu' | 'webgpu', network: string) {
   );
 }
 
-if (process.env['FINCH_TEST_CHILD'] !== undefined) {
+if (isChild) {
   const { losses, weights } = await train('webgpu', process.argv[2]!);
-  const numbers = Object.fromEntries([...weights].map(([name, { data }]) => [name, [...data]]));
-  process.stdout.write(`${JSON.stringify({ losses, weights: numbers })}\n`);
+  process.stdout.write(`${JSON.stringify({ losses, weights: samples(weights) })}\n`);
 }
