@@ -3,6 +3,7 @@
 import { cold, folder, forward, help, memory } from './classify.ts';
 import type { Bench } from './context.ts';
 import { features, featuresCached, featuresMemory } from './features.ts';
+import { forwardTfjs, trainingTfjs } from './tfjs.ts';
 import { training } from './training.ts';
 
 export const FIGURES = {
@@ -15,4 +16,6 @@ export const FIGURES = {
   'features-cached': featuresCached,
   'features-memory': featuresMemory,
   training,
+  'forward-tfjs': forwardTfjs,
+  'training-tfjs': trainingTfjs,
 } as const satisfies Record<string, Bench>;

@@ -25,7 +25,7 @@ export function addInferenceFlags(
   batchSizeHelp = 'pictures per run (default: chosen for the device)',
 ): Command {
   return command
-    .option('--device <d>', 'auto, cpu, webgpu, cuda, dml or coreml', 'auto')
+    .option('--device <d>', 'auto, cpu, webgpu, cuda, dml, coreml or js', 'auto')
     .option('--engine <e>', 'auto, onnx or tfjs', 'auto')
     .option('--batch-size <n>', batchSizeHelp)
     .option('--threads <n>', 'threads on the CPU (default: one a core)')

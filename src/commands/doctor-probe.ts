@@ -2,7 +2,7 @@
 // Nothing else imports it but for its types.
 
 import { readModelFolder } from '../artefact/model-folder.ts';
-import type { Batch, Device, EngineModel } from '../engine/engine.ts';
+import type { Batch, Device, EngineModel, EngineName } from '../engine/engine.ts';
 import { selectEngine } from '../engine/select.ts';
 import type { TrainableEngine, TrainSpec } from '../engine/training.ts';
 import { resolveModel } from '../store/models.ts';
@@ -18,9 +18,14 @@ const DEFAULT_BATCH = 32;
 /** A device that computes in float32 stays well below this; one that computes in half precision does not. */
 const AGREEMENT = 1e-2;
 
-export interface DeviceReport {
-  readonly engine: string;
-  readonly device: string;
+export interface Probe {
+  readonly engine: EngineName;
+  readonly device: Exclude<Device, 'js'>;
+}
+
+const REFERENCE: Probe = { engine: 'onnx', device: 'cpu' };
+
+export interface DeviceReport extends Probe {
   readonly works: boolean;
   /** Median time of one picture, in milliseconds. */
   readonly milliseconds?: number;
@@ -33,32 +38,39 @@ export interface DeviceReport {
   readonly note: string;
 }
 
-process.once('message', (device: Device) => {
-  void probe(device).then((report) => process.send!(report));
+process.once('message', (wanted: Probe) => {
+  void probe(wanted).then((report) => process.send!(report));
 });
 
-async function probe(device: Device): Promise<DeviceReport> {
+async function probe(wanted: Probe): Promise<DeviceReport> {
   try {
-    const reference = await timed('cpu');
-    const tried = device === 'cpu' ? reference : await timed(device);
+    const reference = await timed(REFERENCE);
+    const isReference = wanted.engine === REFERENCE.engine && wanted.device === REFERENCE.device;
+    const tried = isReference ? reference : await timed(wanted);
     const difference = tried.numbers.reduce(
       (most, x, i) => Math.max(most, Math.abs(x - reference.numbers[i]!)),
       0,
     );
     const works = difference <= AGREEMENT;
     return {
-      engine: 'onnx',
-      device,
+      ...wanted,
       works,
       milliseconds: tried.milliseconds,
       difference,
       stepMilliseconds: tried.stepMilliseconds,
       trainingBytes: tried.trainingBytes,
-      note: works ? tried.description : `${tried.description} disagrees with the CPU`,
+      note: works ? tried.description : `${tried.description} disagrees with onnx on the CPU`,
     };
   } catch (error) {
-    return { engine: 'onnx', device, works: false, note: `${reasonOf(error)}. ${ADVICE[device]}` };
+    return { ...wanted, works: false, note: noteOf(wanted, error) };
   }
+}
+
+/** The tfjs engine's messages are for users already; what a runtime says needs advice. */
+function noteOf({ engine, device }: Probe, error: unknown): string {
+  return engine === 'tfjs'
+    ? messageOf(error).replace(/ See: finch doctor\b.*$/, ' See: docs/gpu.md')
+    : `${reasonOf(error)}. ${ADVICE[device]}`;
 }
 
 /** The heart of a runtime's message, without the places in its source that it comes from. */
@@ -75,10 +87,10 @@ const ADVICE = {
   cuda: 'CUDA needs an NVIDIA card and the CUDA libraries that onnxruntime-node fetches when installed with scripts allowed.',
   dml: 'DirectML is part of Windows.',
   coreml: 'Core ML is part of macOS.',
-} as const satisfies Record<Device, string>;
+} as const satisfies Record<Probe['device'], string>;
 
-async function timed(device: Device) {
-  const engine = await selectEngine({ engine: 'onnx', device });
+async function timed(wanted: Probe) {
+  const engine = await selectEngine(wanted);
   const { graph, weights, preprocessing } = await readModelFolder(
     await resolveModel(MODEL, { offline: true }),
   );

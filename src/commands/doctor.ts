@@ -3,16 +3,20 @@
 
 import { fork } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { DEVICES, type Device } from '../engine/engine.ts';
+import { whyNoGpu } from '../engine/tfjs/log.ts';
 import { finchHome } from '../store/home.ts';
 import { ExitCode, messageOf, type ExitCodeValue } from '../util/errors.ts';
 import { packageVersion } from '../util/package.ts';
 import { formatRecord, formatTable } from '../report/text-table.ts';
-import type { DeviceReport } from './doctor-probe.ts';
+import type { DeviceReport, Probe } from './doctor-probe.ts';
 import { write, type Output } from './output.ts';
 
 /** A driver that hangs is as good as none. */
 const PROBE_TIMEOUT_MS = 60_000;
+/** TensorFlow says in a few lines what it misses. */
+const MAX_LOG_CHARACTERS = 20_000;
+
+const ONNX_DEVICES = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
 
 export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeValue> {
   const machine = {
@@ -24,13 +28,11 @@ export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeV
     models: finchHome(),
   };
   const reports: DeviceReport[] = [];
-  for (const device of DEVICES) reports.push(await probeAside(device));
-  reports.push({
-    engine: 'tfjs',
-    device: 'any',
-    works: false,
-    note: 'comes with a later version of finch (TensorFlow.js, CUDA included)',
-  });
+  for (const device of ONNX_DEVICES) reports.push(await probeAside({ engine: 'onnx', device }));
+  const tfjs = await probeAside({ engine: 'tfjs', device: 'cpu' });
+  reports.push(tfjs);
+  // Without its addon there is nothing to say about a GPU that the line above does not say.
+  if (tfjs.works) reports.push(await probeAside({ engine: 'tfjs', device: 'cuda' }));
   const bytes = reports.find((report) => report.trainingBytes !== undefined)?.trainingBytes;
   const training =
     bytes === undefined ? {} : { training: `about ${(bytes / 2 ** 30).toFixed(1)} GiB at --batch-size 32` };
@@ -52,33 +54,45 @@ export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeV
       `${formatRecord({ ...machine, ...training })}\n${formatTable([header, ...rows], { right: [3, 4, 5] })}`,
     );
   }
-  return reports.some((report) => report.device === 'cpu' && report.works) ? ExitCode.ok : ExitCode.missing;
+  return reports.some(({ engine, device, works }) => engine === 'onnx' && device === 'cpu' && works)
+    ? ExitCode.ok
+    : ExitCode.missing;
 }
 
 /** In a process of its own: a graphics driver that crashes must not take the doctor with it. */
-async function probeAside(device: Device): Promise<DeviceReport> {
+async function probeAside(probe: Probe): Promise<DeviceReport> {
   const child = fork(new URL('./doctor-probe.js', import.meta.url), {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '0' },
   });
   let report: DeviceReport | undefined;
   let stderr = '';
   child.on('message', (message) => {
     report = message as DeviceReport;
   });
-  child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-2000)));
+  child.stderr?.on(
+    'data',
+    (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-MAX_LOG_CHARACTERS)),
+  );
   const timer = setTimeout(() => child.kill('SIGKILL'), PROBE_TIMEOUT_MS);
   const end = await new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(messageOf(error)));
     child.on('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
-    child.send(device);
+    child.send(probe);
   });
   clearTimeout(timer);
-  if (report) return report;
+  if (report) return withReason(report, stderr);
   const last = stderr.trim().split('\n').at(-1) ?? '';
   return {
-    engine: 'onnx',
-    device,
+    ...probe,
     works: false,
     note: `the driver ended the process (${end}) ${last}`.trim(),
   };
+}
+
+/** TensorFlow writes only to stderr why it sees no GPU. */
+function withReason(report: DeviceReport, stderr: string): DeviceReport {
+  if (report.engine !== 'tfjs' || report.device !== 'cuda' || report.works) return report;
+  const reason = whyNoGpu(stderr);
+  return reason === undefined ? report : { ...report, note: `${reason}. ${report.note}` };
 }

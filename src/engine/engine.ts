@@ -10,7 +10,8 @@ import type { Shape } from '../util/shape.ts';
 export const ENGINE_NAMES = ['onnx', 'tfjs'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
-export const DEVICES = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
+/** `js` is TensorFlow.js without TensorFlow: slow, everywhere, for checking the others. */
+export const DEVICES = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml', 'js'] as const;
 export type Device = (typeof DEVICES)[number];
 
 /** What an engine needs of a model: how pixels become numbers, and the network. A graph that takes a vector uses no mean. */

@@ -14,26 +14,39 @@ export interface EngineChoice {
  * `auto` is onnx on the CPU: it is there on every machine, starts fastest, and for one picture no GPU is faster.
  * @throws AppError ENGINE_UNAVAILABLE with what was tried and what to do
  */
-export async function selectEngine({ engine, device, threads }: EngineChoice): Promise<TrainableEngine> {
-  if (engine === 'tfjs') {
-    throw new AppError('NOT_YET', '--engine tfjs comes with a later version of finch; use --engine onnx');
-  }
-  const [{ createOnnxEngine }, { bundledDevices }] = await Promise.all([
-    import('./onnx/session.ts'),
-    import('./onnx/runtime.ts'),
-  ]);
-  if (device !== 'auto') {
-    const bundled = await bundledDevices();
-    if (!bundled.includes(device)) {
-      const known = DEVICES.filter((name) => bundled.includes(name)).join(', ');
-      throw new AppError(
-        'ENGINE_UNAVAILABLE',
-        `--device ${device}: this onnxruntime for ${process.platform} ${process.arch} was built without it; it has ${known}. See: finch doctor`,
-      );
-    }
-  }
-  return createOnnxEngine({
-    device: device === 'auto' ? 'cpu' : device,
-    ...(threads !== undefined && { threads }),
-  });
+export async function selectEngine(choice: EngineChoice): Promise<TrainableEngine> {
+  return ENGINES[engineFor(choice)](choice);
 }
+
+/** Pure JavaScript is a device that only TensorFlow.js has. */
+function engineFor({ engine, device }: EngineChoice): EngineName {
+  if (engine !== 'auto') return engine;
+  return device === 'js' ? 'tfjs' : 'onnx';
+}
+
+const ENGINES = {
+  async onnx({ device, threads }: EngineChoice) {
+    const [{ createOnnxEngine }, { bundledDevices }] = await Promise.all([
+      import('./onnx/session.ts'),
+      import('./onnx/runtime.ts'),
+    ]);
+    if (device !== 'auto') {
+      const bundled = await bundledDevices();
+      if (!bundled.includes(device)) {
+        const known = DEVICES.filter((name) => bundled.includes(name)).join(', ');
+        throw new AppError(
+          'ENGINE_UNAVAILABLE',
+          `--device ${device}: this onnxruntime for ${process.platform} ${process.arch} was built without it; it has ${known}. See: finch doctor`,
+        );
+      }
+    }
+    return createOnnxEngine({
+      device: device === 'auto' ? 'cpu' : device,
+      ...(threads !== undefined && { threads }),
+    });
+  },
+  async tfjs({ device, threads }: EngineChoice) {
+    const { createTfjsEngine } = await import('./tfjs/session.ts');
+    return createTfjsEngine({ device, ...(threads !== undefined && { threads }) });
+  },
+} as const satisfies Record<EngineName, (choice: EngineChoice) => Promise<TrainableEngine>>;

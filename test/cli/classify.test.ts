@@ -287,7 +287,8 @@ describe('wrong usage is exit code 2, what is missing 3, each one line', () => {
       /resnet101\.v2 is not on this machine and --offline was given/,
     ],
     [['--model', './no/such'], 3, /no such folder/],
-    [['--engine', 'tfjs'], 3, /comes with a later version/],
+    [['--engine', 'tfjs', '--device', 'webgpu'], 3, /TensorFlow\.js has cuda, cpu, js/],
+    [['--engine', 'onnx', '--device', 'js'], 3, /was built without it/],
     [['--device', 'coreml'], 3, /was built without it; it has cpu/],
   ] as const) {
     test(args.join(' '), async (t) => {

@@ -5,16 +5,15 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Engine } from '../../src/engine/engine.ts';
-import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { graphBuilder } from '../../src/graph/builder.ts';
 import { ACTIVATIONS, type Graph, type Layer, type Padding } from '../../src/graph/layers.ts';
 import { findArchitecture } from '../../src/zoo/registry.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 import { HALF, madeUpWeights } from '../helpers/made-up-model.ts';
-import { createTfjsEngine } from '../helpers/tfjs-engine.ts';
+import { parityEngines } from '../helpers/parity-engines.ts';
 
-const ENGINES = { onnx: () => createOnnxEngine({ device: 'cpu' }), tfjs: createTfjsEngine };
+const ENGINES = parityEngines();
 
 /** A graph of the given layers in a row, behind a 3x3 convolution to `channels`. */
 function chain(size: number, ...layers: readonly Layer[]): Graph {
@@ -136,8 +135,8 @@ describe('engines agree', () => {
     test(name, async () => {
       const names = graph.layers.slice(1).map((layer) => layer.name);
       const [a, b] = await Promise.all([
-        ENGINES.onnx().then((engine) => outputs(engine, graph, sizeOf(graph), names)),
-        ENGINES.tfjs().then((engine) => outputs(engine, graph, sizeOf(graph), names)),
+        ENGINES.tested().then((engine) => outputs(engine, graph, sizeOf(graph), names)),
+        ENGINES.reference().then((engine) => outputs(engine, graph, sizeOf(graph), names)),
       ]);
       a.forEach(({ data, shape }, i) => {
         assert.deepEqual(shape, b[i]!.shape, names[i]);
@@ -153,18 +152,18 @@ describe('engines agree', () => {
         .filter((layer, i) => i % 17 === 5 && layer.name !== graph.output)
         .map((layer) => layer.name);
       const names = [graph.output, ...inside];
-      const a = await outputs(await ENGINES.onnx(), graph, 32, names, 1);
-      const b = await outputs(await ENGINES.tfjs(), graph, 32, names, 1);
+      const a = await outputs(await ENGINES.tested(), graph, 32, names, 1);
+      const b = await outputs(await ENGINES.reference(), graph, 32, names, 1);
       a.forEach(({ data }, i) => assertAllClose(data, b[i]!.data, { rtol: 1e-4 }, names[i]));
       // Naming layers inside must not change the answer, though it keeps them from being fused away.
-      const [alone] = await outputs(await ENGINES.onnx(), graph, 32, [graph.output], 1);
+      const [alone] = await outputs(await ENGINES.tested(), graph, 32, [graph.output], 1);
       assertAllClose(alone!.data, a[0]!.data, { rtol: 1e-5 }, 'logits alone');
     });
   }
 });
 
 test('windows of any size, stride, padding and dilation', async () => {
-  const [onnx, tfjs] = [await ENGINES.onnx(), await ENGINES.tfjs()];
+  const [tested, reference] = [await ENGINES.tested(), await ENGINES.reference()];
   const small = fc.integer({ min: 1, max: 3 });
   const shape = fc.record({
     size: fc.integer({ min: 7, max: 12 }),
@@ -203,8 +202,8 @@ test('windows of any size, stride, padding and dilation', async () => {
           center: true,
           scale: true,
         });
-        const [a] = await outputs(onnx, graph, size, ['bn'], 1);
-        const [b] = await outputs(tfjs, graph, size, ['bn'], 1);
+        const [a] = await outputs(tested, graph, size, ['bn'], 1);
+        const [b] = await outputs(reference, graph, size, ['bn'], 1);
         assertAllClose(a!.data, b!.data, { rtol: 1e-4, atol: 1e-6 });
       },
     ),
@@ -215,7 +214,7 @@ test('windows of any size, stride, padding and dilation', async () => {
 test('the answer for a picture does not depend on the batch it is in', async () => {
   const graph = findArchitecture('resnet18').build(10);
   const predictor = await (
-    await ENGINES.onnx()
+    await ENGINES.tested()
   ).load({ graph, weights: madeUpWeights(graph), ...HALF }, { size: [48, 48] });
   const pictures = Array.from({ length: 5 }, (_, i) => madeUpPixels(`batch ${i}`, 48, 48));
   const run = async (list: readonly Uint8Array[]) => {
@@ -236,7 +235,7 @@ test('the answer for a picture does not depend on the batch it is in', async () 
 
 test('a layer that does not exist is named', async () => {
   const graph = findArchitecture('resnet18').build(10);
-  const engine = await ENGINES.onnx();
+  const engine = await ENGINES.tested();
   await assert.rejects(
     engine.load({ graph, weights: madeUpWeights(graph), ...HALF }, { outputs: ['layer9'] }),
     /resnet18 has no layer 'layer9'/,

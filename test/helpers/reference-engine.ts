@@ -1,4 +1,4 @@
-// tfjs-engine.ts: a second engine, for tests: the official TensorFlow.js on its pure-JavaScript backend runs the same graphs
+// reference-engine.ts: an engine for tests alone: the official TensorFlow.js on its pure-JavaScript backend runs the same graphs
 // through the same interface. It shows that the interface holds, and that what finch writes is what tf.LayersModel means.
 
 import * as tf from '@tensorflow/tfjs';
@@ -86,7 +86,7 @@ interface GroupedConfig {
 tf.serialization.registerClass(FinchHardActivation);
 tf.serialization.registerClass(FinchGroupedConv2D);
 
-export async function createTfjsEngine(): Promise<Engine> {
+export async function createReferenceEngine(): Promise<Engine> {
   await tf.setBackend('cpu');
   return {
     name: 'tfjs',

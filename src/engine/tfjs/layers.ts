@@ -1,0 +1,226 @@
+// layers.ts: what each kind of layer computes, as TensorFlow.js operations. Inference and training ask here; what differs between
+// them (batch norm, dropout) comes from outside. Gradients are TensorFlow.js's own, and those of the kernels.
+
+import type { Layer, LayerOf, Size2d, WeightRole } from '../../graph/layers.ts';
+import { samePadding } from '../../graph/shapes.ts';
+import type { Kernels, Norm, Statistics, Tensor1D, Tensor4D, Window } from './kernels.ts';
+import type { PlannedLayer } from './plan.ts';
+import type { Tf, TfTensor } from './runtime.ts';
+
+/** What a layer is computed with. */
+export interface Scope {
+  readonly tf: Tf;
+  readonly kernels: Kernels;
+  /** Whether gradients will be asked for. */
+  readonly learns: boolean;
+  weight(layer: Layer, role: WeightRole): TfTensor;
+  /** `[N,H,W,C]`; vectors come as pictures of one pixel. */
+  normalise(layer: LayerOf<'batchNormalization'>, x: Tensor4D, norm: Norm): Tensor4D;
+  drop(layer: LayerOf<'dropout'>, x: TfTensor): TfTensor;
+}
+
+/** @param inputs with the batch first, channel-last */
+export function applyLayer(planned: PlannedLayer, inputs: readonly TfTensor[], scope: Scope): TfTensor {
+  const { tf } = scope;
+  const { layer } = planned;
+  const x = inputs[0]!;
+  const picture = x as Tensor4D;
+  switch (layer.kind) {
+    case 'input':
+      return x;
+    case 'conv2d':
+    case 'depthwiseConv2d':
+      return convolve(planned, layer, picture, scope);
+    case 'batchNormalization':
+      return normalise(layer, x, scope);
+    case 'activation':
+      return activate(layer, x, scope);
+    case 'zeroPadding2d': {
+      const { top, bottom, left, right } = layer.pad;
+      const zeros: [number, number][] = [
+        [0, 0],
+        [top, bottom],
+        [left, right],
+        [0, 0],
+      ];
+      return tf.pad(x, zeros);
+    }
+    case 'maxPooling2d':
+      return tf.maxPool(picture, [...layer.poolSize], [...layer.strides], layer.padding);
+    case 'averagePooling2d':
+      return tf.avgPool(picture, [...layer.poolSize], [...layer.strides], layer.padding);
+    case 'globalAveragePooling2d':
+      return tf.mean(x, [1, 2]);
+    case 'globalMaxPooling2d':
+      return tf.max(x, [1, 2]);
+    case 'dense':
+      return dense(layer, x, scope);
+    case 'add':
+      return inputs.reduce((a, b) => tf.add(a, b));
+    case 'multiply':
+      return inputs.reduce((a, b) => tf.mul(a, b));
+    case 'concatenate':
+      return tf.concat([...inputs], -1);
+    case 'reshape':
+      return tf.reshape(x, [x.shape[0], ...layer.shape]);
+    case 'flatten':
+      return tf.reshape(x, [x.shape[0], -1]);
+    case 'dropout':
+      return scope.drop(layer, x);
+    default:
+      throw new Error(`no operation for ${(layer satisfies never as Layer).kind}`);
+  }
+}
+
+type Convolution = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
+
+function convolve({ pad }: PlannedLayer, layer: Convolution, x: Tensor4D, scope: Scope): TfTensor {
+  const { tf, kernels, learns } = scope;
+  let kernel = scope.weight(layer, layer.kind === 'conv2d' ? 'kernel' : 'depthwise_kernel') as Tensor4D;
+  let { dilation } = layer;
+  const isStrided = layer.strides.some((stride) => stride > 1);
+  if (dilation.some((rate) => rate > 1) && (learns || isStrided)) {
+    // Neither gradients nor strides go with dilation in TensorFlow.js: zeros between the taps are the same.
+    kernel = spread(tf, kernel, dilation);
+    dilation = [1, 1];
+  }
+  const window: Window = {
+    strides: layer.strides,
+    dilation,
+    padding: pad ?? layer.padding,
+  };
+  const y =
+    layer.kind === 'conv2d' ? grouped(layer, x, kernel, window, scope) : depthwise(x, kernel, window, scope);
+  return layer.useBias ? kernels.addBias(y, scope.weight(layer, 'bias') as Tensor1D) : y;
+}
+
+/** Zeros between a kernel's taps, `rate - 1` of them. */
+function spread(tf: Tf, kernel: Tensor4D, [down, across]: Size2d): Tensor4D {
+  const [height, width, inputs, outputs] = kernel.shape;
+  const apart = tf.pad(tf.reshape(kernel, [height, 1, width, 1, inputs * outputs]), [
+    [0, 0],
+    [0, down - 1],
+    [0, 0],
+    [0, across - 1],
+    [0, 0],
+  ]);
+  const whole: Tensor4D = tf.reshape(apart, [height * down, width * across, inputs, outputs]);
+  return tf.slice(whole, [0, 0, 0, 0], [(height - 1) * down + 1, (width - 1) * across + 1, inputs, outputs]);
+}
+
+/** TensorFlow.js has no grouped convolution: one for each group. */
+function grouped(
+  { groups = 1 }: LayerOf<'conv2d'>,
+  x: Tensor4D,
+  kernel: Tensor4D,
+  window: Window,
+  { tf, kernels }: Scope,
+): Tensor4D {
+  if (groups === 1) return kernels.conv2d(x, kernel, window);
+  const inputs = tf.split<Tensor4D>(x, groups, 3);
+  const parts = tf.split<Tensor4D>(kernel, groups, 3);
+  return tf.concat(
+    inputs.map((input, i) => kernels.conv2d(input, parts[i]!, window)),
+    3,
+  );
+}
+
+/** TensorFlow's depthwise convolution strides alike in both directions; where these differ, every place is computed and some taken. */
+function depthwise(x: Tensor4D, kernel: Tensor4D, window: Window, { tf, kernels }: Scope): Tensor4D {
+  const [down, across] = window.strides;
+  if (down === across) return kernels.depthwiseConv2d(x, kernel, window);
+  const [top, bottom] = bordersOf(window, 0, x, kernel);
+  const [left, right] = bordersOf(window, 1, x, kernel);
+  const everywhere = kernels.depthwiseConv2d(x, kernel, {
+    ...window,
+    strides: [1, 1],
+    padding: { top, bottom, left, right },
+  });
+  const places = (size: number, stride: number) =>
+    tf.tensor1d(
+      Array.from({ length: Math.ceil(size / stride) }, (_, i) => i * stride),
+      'int32',
+    );
+  const [, height, width] = everywhere.shape;
+  return tf.gather(tf.gather(everywhere, places(height, down), 1), places(width, across), 2);
+}
+
+function bordersOf({ padding, strides, dilation }: Window, axis: 0 | 1, x: Tensor4D, kernel: Tensor4D) {
+  if (padding === 'valid') return [0, 0] as const;
+  if (padding !== 'same') {
+    return axis === 0 ? ([padding.top, padding.bottom] as const) : ([padding.left, padding.right] as const);
+  }
+  return samePadding(x.shape[axis === 0 ? 1 : 2], kernel.shape[axis], strides[axis], dilation[axis]);
+}
+
+function normalise(layer: LayerOf<'batchNormalization'>, x: TfTensor, scope: Scope): TfTensor {
+  const { tf } = scope;
+  const channels = x.shape.at(-1)!;
+  const norm: Norm = {
+    gamma: (layer.scale ? scope.weight(layer, 'gamma') : tf.ones([channels])) as Tensor1D,
+    beta: (layer.center ? scope.weight(layer, 'beta') : tf.zeros([channels])) as Tensor1D,
+    epsilon: layer.epsilon,
+  };
+  if (x.rank === 4) return scope.normalise(layer, x as Tensor4D, norm);
+  const picture: Tensor4D = tf.reshape(x, [-1, 1, 1, channels]);
+  return tf.reshape(scope.normalise(layer, picture, norm), x.shape);
+}
+
+/** The running statistics of a batch norm, as its weights have them. */
+export function runningStatistics(layer: LayerOf<'batchNormalization'>, scope: Scope): Statistics {
+  return {
+    mean: scope.weight(layer, 'moving_mean') as Tensor1D,
+    variance: scope.weight(layer, 'moving_variance') as Tensor1D,
+  };
+}
+
+function activate(
+  { activation, alpha }: LayerOf<'activation'>,
+  x: TfTensor,
+  { tf, kernels }: Scope,
+): TfTensor {
+  switch (activation) {
+    case 'linear':
+      return x.clone();
+    case 'relu':
+      return kernels.relu(x);
+    case 'relu6':
+      return kernels.relu6(x);
+    case 'sigmoid':
+      return tf.sigmoid(x);
+    case 'tanh':
+      return tf.tanh(x);
+    case 'softmax':
+      return tf.softmax(x);
+    case 'swish':
+      return tf.mul(x, tf.sigmoid(x));
+    case 'hardSigmoid':
+      return tf.clipByValue(tf.add(tf.mul(x, 0.2), 0.5), 0, 1);
+    case 'hardSigmoidTorch':
+      return hardSigmoidTorch(tf, x);
+    case 'hardSwish':
+      return tf.mul(x, hardSigmoidTorch(tf, x));
+    case 'elu': {
+      const curve = tf.elu(x);
+      return alpha === undefined || alpha === 1
+        ? curve
+        : tf.add(tf.relu(x), tf.mul(tf.sub(curve, tf.relu(x)), alpha));
+    }
+    case 'leakyRelu':
+      return tf.leakyRelu(x, alpha ?? 0.3);
+    default:
+      throw new Error(`no operation for ${String(activation satisfies never)}`);
+  }
+}
+
+function hardSigmoidTorch(tf: Tf, x: TfTensor): TfTensor {
+  return tf.clipByValue(tf.add(tf.mul(x, 1 / 6), 0.5), 0, 1);
+}
+
+function dense(layer: LayerOf<'dense'>, x: TfTensor, scope: Scope): TfTensor {
+  const { tf } = scope;
+  const kernel = scope.weight(layer, 'kernel') as import('@tensorflow/tfjs').Tensor2D;
+  const rows = tf.matMul(tf.reshape(x, [-1, kernel.shape[0]]), kernel);
+  const y = layer.useBias ? scope.kernels.addBias(rows, scope.weight(layer, 'bias') as Tensor1D) : rows;
+  return tf.reshape(y, [...x.shape.slice(0, -1), layer.units]);
+}

@@ -1,0 +1,119 @@
+// predictor.ts: a network at inference: its weights on the device, batch norm folded in, and nothing left behind by a run.
+
+import { inferShapes, weightShapes } from '../../graph/shapes.ts';
+import { weightName, type Layer, type WeightRole } from '../../graph/layers.ts';
+import { weightOf } from '../onnx/weights.ts';
+import type { Batch, EngineModel, Features, LoadOptions, Predictor } from '../engine.ts';
+import { explainRunning } from './errors.ts';
+import { foldBatchNorm } from './fold.ts';
+import type { Kernels } from './kernels.ts';
+import { applyLayer, runningStatistics, type Scope } from './layers.ts';
+import { planOf, type PlannedLayer } from './plan.ts';
+import type { TfjsRuntime, Tf, TfTensor } from './runtime.ts';
+
+export function createPredictor(
+  { tf, device }: TfjsRuntime,
+  kernels: Kernels,
+  model: EngineModel,
+  { outputs = [model.graph.output], size }: LoadOptions = {},
+): Predictor {
+  const shapes = inferShapes(model.graph, size && [...size, 3]);
+  const network = loadNetwork(tf, kernels, model, outputs);
+  return {
+    outputShapes: outputs.map((name) => shapes.get(name)!),
+    async run(batch) {
+      let results: readonly TfTensor[];
+      try {
+        results = tf.tidy(() => {
+          const values = network.run(inputOf(tf, model, batch));
+          return outputs.map((name) => values.get(name)!.clone());
+        });
+      } catch (error) {
+        throw explainRunning(error, `running ${model.graph.name}`, { device, samples: batch.count });
+      }
+      const tensors = await Promise.all(
+        results.map(async (result) => ({
+          data: await result.data<'float32'>(),
+          shape: result.shape,
+        })),
+      );
+      tf.dispose(results as TfTensor[]);
+      return tensors;
+    },
+    dispose: async () => network.dispose(),
+  };
+}
+
+/** The batch as the network takes it: pixels scaled to 0…1 and normalised; call within a tidy. */
+export function inputOf(tf: Tf, { mean, std }: EngineModel, batch: Batch | Features): TfTensor {
+  if (!('height' in batch)) return tf.tensor2d(batch.data, [batch.count, batch.data.length / batch.count]);
+  // (x / 255 - mean) / std = a x + b, a and b for each channel
+  const factor = tf.tensor1d(std.map((s) => 1 / (255 * s)));
+  const term = tf.tensor1d(mean.map((m, c) => -m / std[c]!));
+  const shape: [number, number, number, number] = [batch.count, batch.height, batch.width, 3];
+  return tf.add(tf.mul(tf.tensor4d(new Float32Array(batch.data), shape), factor), term);
+}
+
+interface LoadedNetwork {
+  /** The outputs by their names; call within a tidy. */
+  run(input: TfTensor): ReadonlyMap<string, TfTensor>;
+  dispose(): void;
+}
+
+/** Puts the weights that the outputs need on the device. @throws AppError MODEL_INVALID when one is missing */
+export function loadNetwork(
+  tf: Tf,
+  kernels: Kernels,
+  model: EngineModel,
+  outputs: readonly string[],
+): LoadedNetwork {
+  // An unknown output is an error of the graph as it was given.
+  planOf(model.graph, outputs);
+  const { graph, weights } = foldBatchNorm(model, outputs);
+  const plan = planOf(graph, outputs);
+  const tensors = new Map<string, TfTensor>();
+  const scope: Scope = {
+    tf,
+    kernels,
+    learns: false,
+    weight(layer: Layer, role: WeightRole): TfTensor {
+      const name = weightName(layer.name, role);
+      const known = tensors.get(name);
+      if (known) return known;
+      const { data, shape } = weightOf(weights, layer, role);
+      const tensor = tf.keep(tf.tensor(data, [...shape], 'float32'));
+      tensors.set(name, tensor);
+      return tensor;
+    },
+    normalise: (layer, x, norm) => kernels.fixedNorm(x, norm, runningStatistics(layer, scope)),
+    drop: (_, x) => x.clone(),
+  };
+  for (const { layer } of plan) {
+    for (const [role] of weightShapes(layer, undefined)) scope.weight(layer, role);
+  }
+  return {
+    run: (input) => runPlan(plan, new Map([[graph.input, input]]), scope),
+    dispose: () => tf.dispose([...tensors.values()]),
+  };
+}
+
+/** Computes a plan; results are let go of as soon as nobody takes them. @param given results that are there already */
+function runPlan(
+  plan: readonly PlannedLayer[],
+  given: ReadonlyMap<string, TfTensor>,
+  scope: Scope,
+): ReadonlyMap<string, TfTensor> {
+  const values = new Map(given);
+  for (const planned of plan) {
+    const { layer, inputs, release } = planned;
+    if (!values.has(layer.name)) {
+      const taken = inputs.map((name) => values.get(name)!);
+      values.set(layer.name, applyLayer(planned, taken, scope));
+    }
+    for (const name of release) {
+      values.get(name)?.dispose();
+      values.delete(name);
+    }
+  }
+  return values;
+}

@@ -1,0 +1,99 @@
+// --engine tfjs as a user meets it: the packages absent, half installed or broken, and pure JavaScript that always works.
+
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { PACKAGE_ROOT } from '../../src/util/package.ts';
+import { runCli } from '../helpers/run-cli.ts';
+
+const BOOK = path.join(PACKAGE_ROOT, 'examples', 'book.png');
+
+let scratch: string;
+before(async () => {
+  scratch = await mkdtemp(path.join(tmpdir(), 'finch-tfjs-'));
+});
+after(() => rm(scratch, { recursive: true, force: true }));
+
+/** A folder whose node_modules has a package of this name with this content. */
+async function withPackage(folder: string, name: string, source: string): Promise<string> {
+  const home = path.join(scratch, folder);
+  const place = path.join(home, 'node_modules', name);
+  await mkdir(place, { recursive: true });
+  await writeFile(
+    path.join(place, 'package.json'),
+    JSON.stringify({ name, version: '4.22.0', main: 'index.js' }),
+  );
+  await writeFile(path.join(place, 'index.js'), source);
+  return home;
+}
+
+const classify = (args: readonly string[], tfjs: string) =>
+  runCli('classify', [BOOK, ...args], { env: { FINCH_TFJS: tfjs } });
+
+describe('a package that is not right is one line and exit code 3', () => {
+  const broken = (message: string) => `throw new Error(${JSON.stringify(message)});`;
+  /** A TensorFlow that loads, on the CPU. */
+  const onCpu = `exports.version_core = '4.22.0'; exports.backend = () => ({ isUsingGpuDevice: false, binding: { TF_Version: '2.20.0' } });`;
+  const cases = [
+    [
+      'absent',
+      '',
+      [],
+      /neither @tensorflow\/tfjs-node-gpu nor @tensorflow\/tfjs-node is installed\. Run: npm install/,
+    ],
+    [
+      'no-addon',
+      broken('The Node.js native addon module (tfjs_binding.node) can not be found'),
+      [],
+      /installed without its addon\. Build it: npm run build:tfjs-node/,
+    ],
+    [
+      'abi',
+      broken('tfjs_binding.node: undefined symbol: TFE_Execute'),
+      [],
+      /built against another TensorFlow/,
+    ],
+    [
+      'cuda',
+      broken('libcublas.so.12: cannot open shared object file: No such file or directory'),
+      [],
+      /CUDA library libcublas\.so\.12 is missing/,
+    ],
+    [
+      'cpu-only',
+      onCpu,
+      ['--device', 'cuda'],
+      /--device cuda: got TensorFlow 2\.20\.0 \(tfjs-node 4\.22\.0\) on cpu\. TensorFlow sees no GPU/,
+    ],
+  ] as const;
+  for (const [folder, source, args, message] of cases) {
+    test(folder, async () => {
+      const home = source
+        ? await withPackage(folder, '@tensorflow/tfjs-node', source)
+        : path.join(scratch, 'nothing');
+      const { code, stdout, stderr } = await classify(['--engine', 'tfjs', ...args], home);
+      assert.equal(code, 3, stderr);
+      assert.equal(stdout, '');
+      assert.match(stderr, message);
+      assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+    });
+  }
+});
+
+test('--device js gives the default engine’s answer, and says what it runs on', async () => {
+  const [slow, fast] = [
+    await runCli('classify', [BOOK, '--device', 'js', '--format', 'json']),
+    await runCli('classify', [BOOK, '--format', 'json']),
+  ];
+  assert.equal(slow.code, 0, slow.stderr);
+  assert.match(slow.stderr, /efficientnet_lite0 on TensorFlow\.js 4\.22\.0 in JavaScript/);
+  const of = (text: string) =>
+    (JSON.parse(text) as [{ predictions: { index: number; probability: number }[] }])[0].predictions;
+  of(fast.stdout).forEach(({ index, probability }, i) => {
+    const other = of(slow.stdout)[i]!;
+    assert.equal(other.index, index);
+    assert.ok(Math.abs(other.probability - probability) < 1e-5);
+  });
+});
