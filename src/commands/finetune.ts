@@ -46,7 +46,8 @@ interface Run {
   readonly folder?: string;
 }
 
-async function chosenRun(dataset: string | undefined, given: FinetuneFlags): Promise<Run> {
+async function chosenRun(dataset: string | undefined, flags: FinetuneFlags): Promise<Run> {
+  const given = await withWholePath(flags);
   const { resume } = given;
   if (resume !== undefined) {
     const folder = resume === true ? await latestRunFolder(runName(requiredDataset(dataset), given)) : resume;
@@ -58,6 +59,13 @@ async function chosenRun(dataset: string | undefined, given: FinetuneFlags): Pro
     flags: { ...given, model: given.model ?? DEFAULT_MODEL },
   };
   return { request, config: finetuneConfig(request.dataset, request.flags) };
+}
+
+/** A model folder is found again from wherever the run goes on. */
+async function withWholePath(flags: FinetuneFlags): Promise<FinetuneFlags> {
+  const { model } = flags;
+  const isFolder = model !== undefined && (await exists(path.join(model, 'model.json')));
+  return isFolder ? { ...flags, model: path.resolve(model) } : flags;
 }
 
 function requiredDataset(dataset: string | undefined): string {

@@ -39,7 +39,7 @@ export const RECIPES = {
     valSplit: 0.2,
     head: { method: 'converged', epochs: CONVERGED, rate: 1e-3 },
     optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
-    schedule: { name: 'cosine', rate: 0.003, warmup: 1, stepSize: 2, gamma: 0.9 },
+    schedule: { name: 'cosine', rate: 0.001, warmup: 1, stepSize: 2, gamma: 0.9 },
     batchNorm: 'frozen',
     labelSmoothing: 0,
     minCrop: 0.35,

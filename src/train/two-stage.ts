@@ -98,8 +98,13 @@ function trainHead(
   return trainHeadByAdam(job, patience, (row) => events.onHeadEpoch(row));
 }
 
-/** One label and a plain loss: what has a single least value that can be walked to. */
-function canConverge({ spec: { loss } }: StageTwoJob, { multiLabel }: HeadJob): boolean {
+/** Products of one pass over the features, beyond which the engine's small batches are sooner there: seconds a pass. */
+const MAX_PRODUCTS = 1e9;
+
+/** One label and a plain loss, which has a single least value, and no more features than can be walked over again and again. */
+function canConverge({ spec: { loss } }: StageTwoJob, job: HeadJob): boolean {
+  const { multiLabel, train, numbers, classes } = job;
+  if (train.labels.length * numbers * classes > MAX_PRODUCTS) return false;
   return !multiLabel && loss.kind === 'cross-entropy' && loss.classWeights === undefined;
 }
 

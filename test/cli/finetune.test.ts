@@ -224,6 +224,13 @@ describe('finetune', () => {
         },
         /"c"/,
       ],
+      [
+        'one-each',
+        async (root) => {
+          await writeDataset(root, ['a', 'b'], 1);
+        },
+        /no picture to judge by/,
+      ],
       ['twins', (root) => writeDataset(root, ['Robin', 'robin'], 3), /differ only by case/],
     ];
     for (const [name, make, message] of cases) {

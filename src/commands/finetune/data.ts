@@ -1,7 +1,7 @@
 // data.ts: a dataset for training: scanned, divided, and turned into batches. Wires dataset/ to what train/ asks for.
 
 import path from 'node:path';
-import { checkTrainable, type Dataset, type Sample } from '../../dataset/dataset.ts';
+import { checkTrainable, invalid, type Dataset, type Sample } from '../../dataset/dataset.ts';
 import { contentKeys } from '../../dataset/fingerprint.ts';
 import { openLoader, type PictureLoader } from '../../dataset/loader.ts';
 import { epochOrder } from '../../dataset/sampler.ts';
@@ -56,6 +56,9 @@ export function withoutFailed(
   const keep = (samples: readonly Sample[]) => samples.filter(({ file }) => !failed.has(file));
   const [train, val] = [keep(divided.train), keep(divided.val)];
   checkTrainable({ ...divided.dataset, train }, root);
+  if (val.length === 0) {
+    throw invalid(root, 'has no picture to judge by', 'expected two or more in some class, or a val/ folder');
+  }
   return { ...divided, train, val };
 }
 
