@@ -15,7 +15,7 @@ const PEER = path.join(PACKAGE_ROOT, 'bench', 'peer', 'torch_training.py');
 const THREADS = Number(process.env['FINCH_BENCH_THREADS'] ?? 2);
 const STEPS = Number(process.env['FINCH_BENCH_STEPS'] ?? 5);
 /** Runs of each side. */
-const REPEATS = 3;
+const REPEATS = Number(process.env['FINCH_BENCH_REPEATS'] ?? 3);
 
 interface Case {
   readonly model: string;
