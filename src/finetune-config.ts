@@ -96,7 +96,8 @@ export interface TrainSettings {
   readonly patience?: number;
   /** Decay; 0: no averaging. */
   readonly ema: number;
-  readonly clipNorm?: number;
+  /** Of the gradients; 0: none. */
+  readonly clipNorm: number;
   readonly accumulate: number;
 }
 
@@ -143,7 +144,7 @@ export function finetuneConfig(dataset: string, flags: FinetuneFlags): FinetuneC
 
 function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
   const recipe: Recipe = RECIPES[name];
-  const { trainFrom, patience, clipNorm, loss } = flags;
+  const { trainFrom, patience, loss } = flags;
   const augment = augmentSpec(flags, recipe);
   const mix = mixSpec(flags);
   const givesHeadRate = flags.headLr !== undefined;
@@ -194,9 +195,7 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
       patience: parseNumber(patience, { flag: '--patience', min: 1, whole: true }),
     }),
     ema: numberOr(flags.ema, recipe.ema, { flag: '--ema', min: 0, max: 0.99999 }),
-    ...(clipNorm !== undefined && {
-      clipNorm: parseNumber(clipNorm, { flag: '--clip-norm', min: 0, above: true }),
-    }),
+    clipNorm: numberOr(flags.clipNorm, recipe.clipNorm, { flag: '--clip-norm', min: 0 }),
     accumulate: numberOr(flags.accumulate, 1, { flag: '--accumulate', min: 1, max: 1024, whole: true }),
   };
   checkTogether(settings);

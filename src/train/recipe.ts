@@ -25,6 +25,8 @@ export interface Recipe {
   readonly minCrop: number;
   /** Decay of the averaged weights; 0 for none. */
   readonly ema: number;
+  /** Largest norm of the gradients; 0 for none. */
+  readonly clipNorm: number;
 }
 
 /** Iterations of a head that converges: beyond these nothing moves. */
@@ -44,6 +46,8 @@ export const RECIPES = {
     labelSmoothing: 0,
     minCrop: 0.35,
     ema: 0.98,
+    // A head that is sure of itself meets views it has never seen: without a bound the first steps can undo the network.
+    clipNorm: 1,
   },
   // The two stages of the tutorial that finch comes from, value by value.
   tutorial: {
@@ -57,5 +61,6 @@ export const RECIPES = {
     labelSmoothing: 0,
     minCrop: 0.35,
     ema: 0,
+    clipNorm: 0,
   },
 } as const satisfies Record<RecipeName, Recipe>;

@@ -73,7 +73,7 @@ export function trainSpec(
     batchNorm,
     accumulate,
     seed,
-    ...(clipNorm !== undefined && { clipNorm }),
+    ...(clipNorm > 0 && { clipNorm }),
     ...(trainFrom !== undefined && { trainFrom }),
   };
 }
