@@ -4,9 +4,10 @@
 import type { Weight, Weights } from '../../graph/layers.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 import { AppError, messageOf } from '../../util/errors.ts';
-import { elementCount, formatShape, sameShape, type Shape } from '../../util/shape.ts';
+import { elementCount, type Shape } from '../../util/shape.ts';
 import type { Batch, Device, EngineModel, Features } from '../engine.ts';
 import type { StepResult, Targets, Trainer, TrainerState, TrainSpec } from '../training.ts';
+import { checkState, diverged } from '../training-errors.ts';
 import { trainedGraph } from './learning.ts';
 import { TARGET_INPUTS, targetsFor } from './losses.ts';
 import {
@@ -237,16 +238,10 @@ class OnnxTrainer implements Trainer {
   }
 
   async restore({ step, tensors }: TrainerState): Promise<void> {
-    for (const [name, { variable }] of this.#moving) {
-      const found = tensors.get(name);
-      if (!found || !sameShape(found.shape, variable.shape)) {
-        throw new AppError(
-          'CHECKPOINT_INVALID',
-          `the checkpoint ${found ? `has '${name}' as ${formatShape(found.shape)}` : `lacks '${name}'`}, ` +
-            `training expects ${formatShape(variable.shape)}. Was it made with another model or optimizer?`,
-        );
-      }
-    }
+    checkState(
+      tensors,
+      [...this.#moving].map(([name, { variable }]) => [name, variable.shape]),
+    );
     for (const [name, { front, variable }] of this.#moving) {
       (front.data as Float32Array).set(toStored(variable, tensors.get(name)!.data));
     }
@@ -277,12 +272,4 @@ async function runInPlace(
   } catch (error) {
     if (!messageOf(error).includes('Non tensor type is temporarily not supported')) throw error;
   }
-}
-
-function diverged(loss: number, step: number, rates: readonly number[]): AppError {
-  return new AppError(
-    'TRAINING_DIVERGED',
-    `the loss became ${loss} in step ${step + 1} at learning rate ${rates.join(' and ')}; the weights are as they were before it. ` +
-      'Try a rate ten times smaller, --warmup-epochs, or gradient clipping',
-  );
 }

@@ -5,7 +5,7 @@
 import { weightName, type LayerOf, type Weight, type Weights } from '../../graph/layers.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
-import { elementCount, formatShape, sameShape, type Shape } from '../../util/shape.ts';
+import { elementCount, type Shape } from '../../util/shape.ts';
 import type { Batch, EngineModel, Features } from '../engine.ts';
 import { learningLayers, trainedGraph } from '../onnx/learning.ts';
 import { targetsFor } from '../onnx/losses.ts';
@@ -13,6 +13,7 @@ import { dropoutMask } from '../onnx/masks.ts';
 import { slotsOf } from '../onnx/optimizers.ts';
 import { variablesOf, type Variable } from '../onnx/variables.ts';
 import type { StepResult, Targets, Trainer, TrainerState, TrainSpec } from '../training.ts';
+import { checkState, diverged } from '../training-errors.ts';
 import { explainRunning } from './errors.ts';
 import type { Kernels, Norm, Statistics, Tensor4D } from './kernels.ts';
 import { applyLayer, runningStatistics, type Scope } from './layers.ts';
@@ -304,16 +305,10 @@ class TfjsTrainer implements Trainer {
   }
 
   async restore({ step, tensors }: TrainerState): Promise<void> {
-    for (const [name, { variable }] of this.#moving) {
-      const found = tensors.get(name);
-      if (!found || !sameShape(found.shape, variable.shape)) {
-        throw new AppError(
-          'CHECKPOINT_INVALID',
-          `the checkpoint ${found ? `has '${name}' as ${formatShape(found.shape)}` : `lacks '${name}'`}, ` +
-            `training expects ${formatShape(variable.shape)}. Was it made with another model or optimizer?`,
-        );
-      }
-    }
+    checkState(
+      tensors,
+      [...this.#moving].map(([name, { variable }]) => [name, variable.shape]),
+    );
     for (const [name, { variable }] of this.#moving) {
       this.#replace(name, this.#tensor(tensors.get(name)!.data, variable.shape));
     }
@@ -329,12 +324,4 @@ class TfjsTrainer implements Trainer {
 
 function read({ variable, tensor }: Moving): Weight {
   return { shape: variable.shape, data: tensor.dataSync<'float32'>().slice() };
-}
-
-function diverged(loss: number, step: number, rates: readonly number[]): AppError {
-  return new AppError(
-    'TRAINING_DIVERGED',
-    `the loss became ${loss} in step ${step + 1} at learning rate ${rates.join(' and ')}; the weights are as they were before it. ` +
-      'Try a rate ten times smaller, --warmup-epochs, or gradient clipping',
-  );
 }

@@ -1,0 +1,31 @@
+// training-errors.ts: what every trainer refuses in the same words.
+
+import type { Weights } from '../graph/layers.ts';
+import { AppError } from '../util/errors.ts';
+import { formatShape, sameShape, type Shape } from '../util/shape.ts';
+
+/** Of a step whose loss is not finite. @param step how many came before it */
+export function diverged(loss: number, step: number, rates: readonly number[]): AppError {
+  return new AppError(
+    'TRAINING_DIVERGED',
+    `the loss became ${loss} in step ${step + 1} at learning rate ${rates.join(' and ')}; the weights are as they were before it. ` +
+      'Try a rate ten times smaller, --warmup-epochs, or gradient clipping',
+  );
+}
+
+/** @throws AppError CHECKPOINT_INVALID where the tensors of a checkpoint are not those that training expects */
+export function checkState(
+  tensors: Weights,
+  expected: Iterable<readonly [name: string, shape: Shape]>,
+): void {
+  for (const [name, shape] of expected) {
+    const found = tensors.get(name);
+    if (!found || !sameShape(found.shape, shape)) {
+      throw new AppError(
+        'CHECKPOINT_INVALID',
+        `the checkpoint ${found ? `has '${name}' as ${formatShape(found.shape)}` : `lacks '${name}'`}, ` +
+          `training expects ${formatShape(shape)}. Was it made with another model or optimizer?`,
+      );
+    }
+  }
+}
