@@ -94,7 +94,7 @@ export interface TrainSettings {
   readonly valSplit: number;
   readonly seed: number;
   readonly patience?: number;
-  /** Decay; 0: no averaging. */
+  /** Decay; 0: no averaging, 1: an average that spans a share of the run. */
   readonly ema: number;
   /** Of the gradients; 0: none. */
   readonly clipNorm: number;
@@ -194,7 +194,7 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
     ...(patience !== undefined && {
       patience: parseNumber(patience, { flag: '--patience', min: 1, whole: true }),
     }),
-    ema: numberOr(flags.ema, recipe.ema, { flag: '--ema', min: 0, max: 0.99999 }),
+    ema: numberOr(flags.ema, recipe.ema, { flag: '--ema', min: 0, max: 1 }),
     clipNorm: numberOr(flags.clipNorm, recipe.clipNorm, { flag: '--clip-norm', min: 0 }),
     accumulate: numberOr(flags.accumulate, 1, { flag: '--accumulate', min: 1, max: 1024, whole: true }),
   };

@@ -58,7 +58,10 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
     )
     .option('--seed <n>', 'of every random choice (default: 0)')
     .option('--patience <n>', 'stop after so many epochs without improvement')
-    .option('--ema <decay>', 'judge and keep averaged weights; 0: the latest')
+    .option(
+      '--ema <decay>',
+      'judge and keep averaged weights; 1: over a share of the run, less: over 1 / (1 - decay) steps, 0: the latest',
+    )
     .option('--clip-norm <n>', 'scale gradients down to this norm; 0: never')
     .option('--accumulate <n>', 'steps whose gradients are averaged before the weights move')
     .option('-o, --out <dir>', 'run folder (default: runs/<dataset>-<model>-<n>)')

@@ -1,4 +1,4 @@
-// ema.ts: an exponential moving average of weights, which is often the better network. Touches no engine.
+// ema.ts: a moving average of weights, which is often the better network. Touches no engine.
 
 import type { Weight, Weights } from '../graph/layers.ts';
 
@@ -15,10 +15,14 @@ export function copyWeights(weights: Weights): Map<string, Weight> {
   return new Map([...weights].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
 }
 
+/** 0 would be the plain mean of all steps; higher forgets the first of them sooner. */
+const POLYNOMIAL = 2;
+
 /**
- * Averages over few steps forget where they started, later ones change slowly: min(decay, (1 + step) / (10 + step)).
- * Source: TensorFlow's ExponentialMovingAverage with `num_updates`, timm's warmup.
+ * How much of the average stays at a step, counted from 1: step / (step + 1 + eta), until `decay` is less. A decay of 1 never is:
+ * the average then spans a share of the run, however long that is, and the weights it began with fade. Source: polynomial-decay
+ * averaging, Shamir and Zhang, Stochastic gradient descent for non-smooth optimization, 2013.
  */
 export function decayAt(step: number, decay: number): number {
-  return Math.min(decay, (1 + step) / (10 + step));
+  return Math.min(decay, step / (step + 1 + POLYNOMIAL));
 }

@@ -23,7 +23,7 @@ export interface Recipe {
   readonly labelSmoothing: number;
   /** Smallest share of a picture's area that a random crop keeps. */
   readonly minCrop: number;
-  /** Decay of the averaged weights; 0 for none. */
+  /** Decay of the averaged weights; 0 for none, 1 for an average over a share of the run. */
   readonly ema: number;
   /** Largest norm of the gradients; 0 for none. */
   readonly clipNorm: number;
@@ -41,11 +41,11 @@ export const RECIPES = {
     valSplit: 0.2,
     head: { method: 'converged', epochs: CONVERGED, rate: 1e-3 },
     optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
-    schedule: { name: 'cosine', rate: 0.001, warmup: 1, stepSize: 2, gamma: 0.9 },
+    schedule: { name: 'cosine', rate: 0.002, warmup: 1, stepSize: 2, gamma: 0.9 },
     batchNorm: 'frozen',
     labelSmoothing: 0,
     minCrop: 0.35,
-    ema: 0.98,
+    ema: 1,
     // A head that is sure of itself meets views it has never seen: without a bound the first steps can undo the network.
     clipNorm: 1,
   },
