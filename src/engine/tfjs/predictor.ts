@@ -2,8 +2,8 @@
 
 import { inferShapes, weightShapes } from '../../graph/shapes.ts';
 import { weightName, type Layer, type WeightRole } from '../../graph/layers.ts';
-import { weightOf } from '../onnx/weights.ts';
 import type { Batch, EngineModel, Features, LoadOptions, Predictor } from '../engine.ts';
+import { weightOf } from '../weights.ts';
 import { explainRunning } from './errors.ts';
 import { foldBatchNorm } from './fold.ts';
 import type { Kernels } from './kernels.ts';

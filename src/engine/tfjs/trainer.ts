@@ -1,19 +1,20 @@
 // trainer.ts: training steps on TensorFlow.js: forward, loss and gradients on its tape, then the optimizer's update. Weights and
-// moments stay on the device between steps. Targets, dropout's masks and the names of a state are the onnx engine's, so that a run
-// begun there can go on here.
+// moments stay on the device between steps. Targets, dropout's masks and the names of a state are every engine's (engine/training/), so
+// that a run begun on another can go on here.
 
 import { weightName, type LayerOf, type Weight, type Weights } from '../../graph/layers.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
 import type { Batch, EngineModel, Features } from '../engine.ts';
-import { learningLayers, trainedGraph } from '../onnx/learning.ts';
-import { targetsFor } from '../onnx/losses.ts';
-import { dropoutMask } from '../onnx/masks.ts';
-import { slotsOf } from '../onnx/optimizers.ts';
-import { variablesOf, type Variable } from '../onnx/variables.ts';
 import type { StepResult, Targets, Trainer, TrainerState, TrainSpec } from '../training.ts';
-import { checkState, diverged } from '../training-errors.ts';
+import { checkRates, checkState, diverged } from '../training/errors.ts';
+import { learningLayers, trainedGraph } from '../training/learning.ts';
+import { dropoutMask } from '../training/masks.ts';
+import { decaysWeight, PENDING, rememberedOf, slotName, slotsOf } from '../training/optimizer-state.ts';
+import { targetsFor } from '../training/targets.ts';
+import { variablesOf, type Variable } from '../training/variables.ts';
+import { weightOf } from '../weights.ts';
 import { explainRunning } from './errors.ts';
 import type { Kernels, Norm, Statistics, Tensor4D } from './kernels.ts';
 import { applyLayer, runningStatistics, type Scope } from './layers.ts';
@@ -22,9 +23,6 @@ import { clipping, updated } from './optimizers.ts';
 import { planOf, type PlannedLayer } from './plan.ts';
 import { inputOf, loadNetwork } from './predictor.ts';
 import type { Tf, TfjsRuntime, TfTensor } from './runtime.ts';
-
-const PENDING = 'gradient';
-const slotName = (variable: string, slot: string): string => `${variable}:${slot}`;
 
 /** Something that a step moves, and the variable that it is or belongs to. */
 interface Moving {
@@ -87,7 +85,7 @@ class TfjsTrainer implements Trainer {
     this.#classes = output[0]!;
     this.#output = graph.output;
     const learning = learningLayers(graph, spec.trainFrom);
-    const variables = variablesOf(graph, spec, shapes, 0);
+    const variables = variablesOf(graph, spec, shapes);
     const names = new Set(learning.map((layer) => layer.name));
     const border = new Set(learning.flatMap((layer) => layer.inputs).filter((name) => !names.has(name)));
     this.#plan = planOf(graph, [graph.output], border);
@@ -100,12 +98,10 @@ class TfjsTrainer implements Trainer {
   }
 
   #addVariable(variable: Variable): void {
-    const { accumulate = 1, optimizer } = this.#spec;
-    const weight = this.#model.weights.get(variable.name);
-    if (!weight) throw new AppError('MODEL_INVALID', `the model has no weight '${variable.name}'`);
-    this.#add(variable.name, variable, weight.data);
+    const { data } = weightOf(this.#model.weights, { name: variable.layer }, variable.role);
+    this.#add(variable.name, variable, data);
     if (variable.kind === 'statistic') return;
-    for (const slot of [...slotsOf(optimizer), ...(accumulate > 1 ? [PENDING] : [])]) {
+    for (const slot of rememberedOf(this.#spec)) {
       this.#add(slotName(variable.name, slot), variable, new Float32Array(elementCount(variable.shape)));
     }
   }
@@ -120,10 +116,8 @@ class TfjsTrainer implements Trainer {
   }
 
   async step(batch: Batch | Features, targets: Targets, rates: readonly number[]): Promise<StepResult> {
-    const { loss: lossSpec, accumulate = 1, groups = [] } = this.#spec;
-    if (rates.length !== groups.length + 1) {
-      throw new AppError('USAGE', `${rates.length} learning rates for ${groups.length + 1} parameter groups`);
-    }
+    const { loss: lossSpec, accumulate = 1 } = this.#spec;
+    checkRates(rates, this.#spec);
     const prepared = targetsFor(lossSpec, targets, { count: batch.count, classes: this.#classes });
     const scaled = prepared.map((numbers) =>
       accumulate === 1 ? numbers : numbers.map((x) => x / accumulate),
@@ -255,7 +249,7 @@ class TfjsTrainer implements Trainer {
             slots: slots.map((slot) => this.#moving.get(slot)!.tensor),
             rate: rates[group]!,
             update,
-            decays: optimizer.decays !== 'kernels' || role === 'kernel' || role === 'depthwise_kernel',
+            decays: decaysWeight(optimizer, role),
           }) as unknown as { weight: TfTensor; slots: TfTensor[] },
       );
       this.#replace(name, moved.weight);
