@@ -55,6 +55,7 @@ export async function train(begun: BegunRun, parts: RunParts, output: Output): P
   const pictures = divided.train.length + divided.val.length;
   const loader = await openPictures(config, opened.preprocessing, pictures);
   note(output, `${opened.model.name} on ${engine.description}; ${divided.train.length} pictures to learn from, ${divided.val.length} to judge by (${divided.division}), ${network.classes} classes`); // prettier-ignore
+  noteOtherEngine(begun, engine, output);
   try {
     return await runStages(begun, parts, { engine, loader, network }, output);
   } catch (error) {
@@ -65,6 +66,15 @@ export async function train(begun: BegunRun, parts: RunParts, output: Output): P
     await loader.dispose();
   }
 }
+
+/** Engines compute the same sums in other orders: who compares a run with another one should know. */
+function noteOtherEngine({ former }: BegunRun, engine: TrainableEngine, output: Output): void {
+  const before = former?.checkpoint.engine;
+  if (before === undefined || before === placeOf(engine)) return;
+  note(output, `the run was on ${before} so far; weights and the optimizer's state go over to ${placeOf(engine)} as they are, last digits will differ from a run that stays`); // prettier-ignore
+}
+
+const placeOf = ({ name, device }: TrainableEngine): string => `${name} on ${device}`;
 
 async function runStages(
   { paths, fingerprint, former }: BegunRun,
@@ -111,6 +121,7 @@ async function runStages(
     model,
     multiLabel: network.multiLabel,
     epochs: settings.epochs,
+    engine: placeOf(engine),
     seconds,
     onBest: () => (scores.best = scores.latest!),
   });
@@ -169,7 +180,7 @@ async function allFeatures(
       layer: network.embedding,
       preprocessing: opened.preprocessing,
       exif: !config.ignoreExif,
-      device: `${engine.name} on ${engine.device}`,
+      device: placeOf(engine),
     },
     signal: output.signal,
     onProgress: (done) => status.update(`features: ${before + done} of ${total} pictures`),

@@ -206,7 +206,7 @@ class TfjsTrainer implements Trainer {
     return y;
   }
 
-  /** The onnx engine's mask, whose pictures are NCHW. */
+  /** Masks are drawn for NCHW pictures, on every engine. */
   #drop(layer: LayerOf<'dropout'>, x: TfTensor): TfTensor {
     const { rate } = layer;
     if (rate === 0) return x.clone();
