@@ -141,7 +141,7 @@ describe('a batch that memory does not hold', () => {
     const [a, b] = [await whole.run(batch), await divided.run(batch)];
     a.forEach(({ data, shape }, i) => {
       assert.deepEqual(b[i]!.shape, shape);
-      assertAllClose(b[i]!.data, data, { rtol: 1e-6, atol: 1e-7 }, outputs[i]!);
+      assertAllClose(b[i]!.data, data, { rtol: 1e-6, atol: 1e-7 }, outputs[i]);
     });
     await divided.run(batch);
     assert.deepEqual(told, [2]);
