@@ -55,9 +55,9 @@ describe('a package that is not right is one line and exit code 3', () => {
     ],
     [
       'abi',
-      broken('tfjs_binding.node: undefined symbol: TFE_Execute'),
+      broken('libtensorflow_cc.so.2: undefined symbol: TFE_Execute, version X'),
       [],
-      /built against another TensorFlow/,
+      /built against another TensorFlow \(undefined symbol TFE_Execute\)/,
     ],
     [
       'cuda',

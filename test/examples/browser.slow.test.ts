@@ -254,7 +254,7 @@ async function openPage(address: string, profile: string): Promise<string> {
   return JSON.stringify({ error: `the browser ended (${String(end)}) before it answered` });
 }
 
-const PAGE_TIMEOUT_MS = 90_000;
+const PAGE_TIMEOUT_MS = 300_000;
 const running = new Set<ChildProcess>();
 
 /** The browser with all its processes. */

@@ -153,7 +153,7 @@ export function explainLoading(name: string, error: unknown): string {
     const which = /^lib(cu|nccl|nv)/.test(library) ? `the CUDA library ${library}` : library;
     return `${which} is missing. Build it again with the libraries it needs: ${build} (docs/gpu.md)`;
   }
-  const symbol = /undefined symbol: (\S+)/.exec(message)?.[1];
+  const symbol = /undefined symbol: ([^\s,]+)/.exec(message)?.[1];
   if (symbol !== undefined) {
     return `its addon was built against another TensorFlow (undefined symbol ${symbol.slice(0, 60)}). Build it again: ${build}`;
   }
