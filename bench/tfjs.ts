@@ -149,7 +149,7 @@ export async function trainingTfjs({ peer }: BenchContext): Promise<readonly Row
     optimizer: { kind: 'sgd', momentum: 0.9 },
   };
   const ours = await (await createTfjsEngine({ device: 'cpu' })).trainer(model, spec);
-  const plain = createTrainer(runtime, plainKernels(runtime.tf), model, spec);
+  const plain = createTrainer({ runtime, kernels: plainKernels(runtime.tf) }, model, spec);
   const onnx = await (await createOnnxEngine({ device: 'cpu' })).trainer(model, spec);
   const targets = { classes: Array.from({ length: count }, (_, i) => i) };
   const batch = pixels(count);

@@ -294,6 +294,8 @@ function compileAndCheck({ addon, compiler, headers, home, gpu }) {
       `-L${tensorflow}`,
       '-l:libtensorflow_cc.so.2',
       '-l:libtensorflow_framework.so.2',
+      // All symbols at loading: another TensorFlow is an error then, where it would end the process later.
+      '-Wl,-z,now',
       '-Wl,--no-as-needed',
       ...cuda,
       ...folders.map((folder) => `-Wl,-rpath,${folder}`),

@@ -62,8 +62,8 @@ export const DEFAULT_MODEL = 'efficientnet_lite0';
 /** As commander hands flags over: text, or true for a flag without a value. */
 export interface InferenceFlags {
   readonly model: string;
-  readonly device: string;
-  readonly engine: string;
+  readonly device?: string;
+  readonly engine?: string;
   readonly batchSize?: string;
   readonly threads?: string;
   readonly minSide?: string;
@@ -176,8 +176,8 @@ export function inferenceConfig(inputs: readonly string[], flags: InferenceFlags
   return {
     inputs,
     model: flags.model,
-    device: parseChoice(flags.device, '--device', ['auto', ...DEVICES] as const),
-    engine: parseChoice(flags.engine, '--engine', ['auto', ...ENGINE_NAMES] as const),
+    device: parseChoice(flags.device ?? 'auto', '--device', ['auto', ...DEVICES] as const),
+    engine: parseChoice(flags.engine ?? 'auto', '--engine', ['auto', ...ENGINE_NAMES] as const),
     ...(batchSize !== undefined && {
       batchSize: parseNumber(batchSize, { flag: '--batch-size', min: 1, max: MAX_BATCH, whole: true }),
     }),

@@ -106,6 +106,8 @@ export interface FinetuneConfig extends InferenceConfig {
   readonly dataset: string;
   readonly manifest?: string;
   readonly settings: TrainSettings;
+  /** Whether a step may be computed in parts where memory does not hold its batch: nobody asked for that size. */
+  readonly mayDivide: boolean;
   readonly out?: string;
   readonly checkpointMinutes: number;
   /** Instead of training: an html file. */
@@ -128,6 +130,7 @@ export function finetuneConfig(dataset: string, flags: FinetuneFlags): FinetuneC
     ...inference,
     dataset,
     settings,
+    mayDivide: flags.batchSize === undefined,
     checkpointMinutes: numberOr(flags.checkpointMinutes, 5, {
       flag: '--checkpoint-minutes',
       min: 0,

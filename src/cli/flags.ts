@@ -25,8 +25,8 @@ export function addInferenceFlags(
   batchSizeHelp = 'pictures per run (default: chosen for the device)',
 ): Command {
   return command
-    .option('--device <d>', 'auto, cpu, webgpu, cuda, dml, coreml or js', 'auto')
-    .option('--engine <e>', 'auto, onnx or tfjs', 'auto')
+    .option('--device <d>', 'auto, cpu, webgpu, cuda, dml, coreml or js (default: auto)')
+    .option('--engine <e>', 'auto, onnx or tfjs (default: auto)')
     .option('--batch-size <n>', batchSizeHelp)
     .option('--threads <n>', 'threads on the CPU (default: one a core)')
     .option('--min-side <pixels>', "short side after resizing, instead of the model's own")

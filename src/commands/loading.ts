@@ -3,13 +3,13 @@
 import { openModelFolder } from '../artefact/model-folder.ts';
 import type { Model } from '../artefact/model.ts';
 import { applyOverrides, type InferenceConfig } from '../config.ts';
-import type { Batch, Engine, LoadOptions, Predictor } from '../engine/engine.ts';
+import type { Batch, Engine, LoadOptions, OnDivided, Predictor } from '../engine/engine.ts';
 import { selectEngine } from '../engine/select.ts';
 import type { Graph, Weights } from '../graph/layers.ts';
 import { resolveModel } from '../store/models.ts';
 import { formatBytes, statusLine } from '../util/progress.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
-import type { Output } from './output.ts';
+import { note, type Output } from './output.ts';
 
 /** Pictures in one run when the user does not say: beyond it the CPU gains nothing. */
 export const DEFAULT_BATCH = 8;
@@ -59,10 +59,25 @@ export async function openModel(config: InferenceConfig, output: Output): Promis
       const { mean, std, size } = preprocessing;
       const predictor = await engine.load(
         { graph: model.graph, weights, mean, std },
-        { ...(outputs && { outputs }), size: [size, size] },
+        {
+          ...(outputs && { outputs }),
+          size: [size, size],
+          // Who asks for a number is told when it is too large.
+          ...(config.batchSize === undefined && { onDivided: dividedNote(output) }),
+        },
       );
       return { folder, model, engine, predictor, preprocessing };
     },
+  };
+}
+
+/** Tells the user that a device does not hold as many pictures as finch would have run at a time; the same number once. */
+export function dividedNote(output: Output): OnDivided {
+  let least = Infinity;
+  return (atOnce) => {
+    if (atOnce >= least) return;
+    least = atOnce;
+    note(output, `the device's memory holds ${atOnce} ${atOnce === 1 ? 'picture' : 'pictures'} at a time: batches are computed in parts, which changes no result`); // prettier-ignore
   };
 }
 

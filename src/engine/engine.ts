@@ -23,11 +23,18 @@ export interface EngineModel {
   readonly std: Rgb;
 }
 
+/**
+ * Given: a batch that the device's memory does not hold is computed in parts, and this is told how many samples fit at once.
+ * Not given: OUT_OF_MEMORY, naming a number that fits. An engine that knows beforehand what fits may refuse either way.
+ */
+export type OnDivided = (atOnce: number) => void;
+
 export interface LoadOptions {
   /** Layers whose outputs `run` returns, in this order; the graph's output by default. */
   readonly outputs?: readonly string[];
   /** `[H,W]` of the pictures to come; the graph's own by default. */
   readonly size?: readonly [height: number, width: number];
+  readonly onDivided?: OnDivided | undefined;
 }
 
 /** Pixels, `[N,H,W,3]` uint8, RGB. */

@@ -4,7 +4,7 @@
 // What depends on the step (rates, targets, dropout's masks) is an input of the compiled step, what does not is compiled in.
 
 import type { Weights } from '../graph/layers.ts';
-import type { Batch, Engine, EngineModel, Features, Tensor } from './engine.ts';
+import type { Batch, Engine, EngineModel, Features, OnDivided, Tensor } from './engine.ts';
 
 /** All are means over the batch, with PyTorch's definitions and defaults. */
 export type Loss =
@@ -106,10 +106,12 @@ export interface Trainer {
 export interface TrainableEngine extends Engine {
   /**
    * Compiles the step. The weights given are not changed.
+   * @param onDivided a step in parts is the same step: gradients are added up before the weights move. Only batch norm's own
+   * statistics are each part's
    * @throws AppError MODEL_UNSUPPORTED for a layer without a gradient; USAGE for a spec that does not fit the graph;
    * OUT_OF_MEMORY, naming the estimate, when a step would not fit
    */
-  trainer(model: EngineModel, spec: TrainSpec): Promise<Trainer>;
+  trainer(model: EngineModel, spec: TrainSpec, onDivided?: OnDivided): Promise<Trainer>;
   /** Bytes that training would take at its peak, about: weights, optimizer state and activations. */
   trainingMemory(model: EngineModel, spec: TrainSpec): number;
 }

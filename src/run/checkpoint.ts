@@ -15,6 +15,8 @@ export interface Checkpoint {
   readonly tensors: RunTensors;
   /** That the run has taken up to here. */
   readonly seconds: number;
+  /** What computed it, for people: `onnx on cpu`. Any other can go on from it. */
+  readonly engine?: string;
 }
 
 const RECORD = 'state.json';
@@ -29,7 +31,7 @@ const AVERAGE = 'average/';
 /** @throws AppError WRITE_FAILED; the former checkpoint is whole then */
 export async function saveCheckpoint(
   folder: string,
-  { progress, tensors, seconds }: Checkpoint,
+  { progress, tensors, seconds, engine }: Checkpoint,
 ): Promise<void> {
   const file = `tensors-${progress.epoch}-${progress.batch}.safetensors`;
   const all = new Map<string, RawTensor>();
@@ -41,7 +43,7 @@ export async function saveCheckpoint(
     throw writeFailed(folder, error);
   });
   await writeSafetensors(path.join(folder, file), all);
-  const record = { version: VERSION, step: tensors.trainer.step, tensors: file, seconds, progress };
+  const record = { version: VERSION, step: tensors.trainer.step, tensors: file, seconds, engine, progress };
   await writeFileAtomic(path.join(folder, RECORD), `${JSON.stringify(record)}\n`);
   for (const name of await readdir(folder)) {
     const isOurs = name.startsWith('tensors-') || name.startsWith('.');
@@ -61,13 +63,14 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
       readonly step?: unknown;
       readonly tensors?: unknown;
       readonly seconds?: unknown;
+      readonly engine?: unknown;
       readonly progress?: RunProgress;
     };
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw invalid(file, messageOf(error), error);
   }
-  const { version, step, tensors: name, seconds, progress } = record ?? {};
+  const { version, step, tensors: name, seconds, engine, progress } = record ?? {};
   if (version !== VERSION) throw invalid(file, `it is of version ${String(version)}, expected ${VERSION}`);
   const isWhole =
     typeof name === 'string' &&
@@ -88,6 +91,7 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
   return {
     progress,
     seconds: typeof seconds === 'number' ? seconds : 0,
+    ...(typeof engine === 'string' && { engine }),
     tensors: {
       trainer: { step: step as number, tensors: part(TRAINER) },
       ...(average.size > 0 && { average }),

@@ -1,7 +1,7 @@
 // find-rate.ts: which learning rate suits: one step after another at rates that grow from far too small to far too large.
 // The weights are its own; nothing of it is kept. Source: Smith, Cyclical Learning Rates (2015), section 3.3.
 
-import type { EngineModel } from '../engine/engine.ts';
+import type { EngineModel, OnDivided } from '../engine/engine.ts';
 import type { TrainableEngine, TrainSpec } from '../engine/training.ts';
 import { AppError } from '../util/errors.ts';
 import type { TrainingData } from './stage-two.ts';
@@ -11,6 +11,7 @@ export interface RateSearch {
   readonly engine: TrainableEngine;
   readonly model: EngineModel;
   readonly spec: TrainSpec;
+  readonly onDivided?: OnDivided;
   readonly data: TrainingData;
   readonly signal: AbortSignal;
   readonly onStep: (step: number, of: number) => void;
@@ -36,11 +37,12 @@ export async function tryRates({
   engine,
   model,
   spec,
+  onDivided,
   data,
   signal,
   onStep,
 }: RateSearch): Promise<FoundRates> {
-  const trainer = await engine.trainer(model, spec);
+  const trainer = await engine.trainer(model, spec, onDivided);
   const points: (readonly [number, number])[] = [];
   let [average, lowest] = [0, Infinity];
   try {

@@ -1,7 +1,7 @@
 // stage-two.ts: the training loop: every weight learns, gently enough not to lose what the head has found. It takes batches,
 // judges by a function it is given, and says what happened; it opens no picture and writes no file.
 
-import type { Batch, EngineModel } from '../engine/engine.ts';
+import type { Batch, EngineModel, OnDivided } from '../engine/engine.ts';
 import type { TrainableEngine, Targets, Trainer, TrainerState, TrainSpec } from '../engine/training.ts';
 import type { Weight, Weights } from '../graph/layers.ts';
 import { AppError } from '../util/errors.ts';
@@ -56,6 +56,7 @@ export interface StageTwoJob {
   /** With the head of stage 1 in it. */
   readonly model: EngineModel;
   readonly spec: TrainSpec;
+  readonly onDivided?: OnDivided;
   readonly schedule: ScheduleSpec;
   readonly epochs: number;
   /** Decay of the averaged weights, which are what is judged and kept. */
@@ -101,7 +102,7 @@ export async function stageTwo(
   from: RunProgress,
   tensors?: RunTensors,
 ): Promise<StageTwoResult> {
-  const trainer = await job.engine.trainer(job.model, job.spec);
+  const trainer = await job.engine.trainer(job.model, job.spec, job.onDivided);
   try {
     if (tensors) await trainer.restore(tensors.trainer);
     const average = job.ema ? copyWeights(tensors?.average ?? job.model.weights) : undefined;

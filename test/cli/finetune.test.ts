@@ -2,7 +2,7 @@
 // bad input.
 
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { cp, mkdtemp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { writeDataset, writePicture } from '../helpers/made-up-dataset.ts';
-import { runCli, type Ended } from '../helpers/run-cli.ts';
+import { runCli, runCliUntil, type Ended } from '../helpers/run-cli.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
 
 const CLASSES = ["Ann's, bird", '红 雀', 'plain'] as const;
@@ -75,7 +75,12 @@ describe('finetune', () => {
     const args = ['data', ...QUICK, '--checkpoint-minutes', '0'];
     const whole = await finetune(...args, '--out', 'a');
     assert.equal(whole.code, 1, whole.stderr);
-    const stopped = await interrupted([...args, '--out', 'b'], /epoch 1\/3/);
+    const stopped = await runCliUntil('finetune', [...args, '--out', 'b', '--model', model], {
+      when: /epoch 1\/3/,
+      signal: 'SIGINT',
+      env: { FINCH_HOME: home },
+      spawn: { cwd: home },
+    });
     assert.equal(stopped.code, 130, stopped.stderr);
     assert.match(stopped.stderr, /go on with: finetune --resume b/);
     const resumed = await finetune('--resume', 'b');
@@ -249,22 +254,4 @@ describe('finetune', () => {
     if (/stopped/.test(stderr)) assert.match(stderr, /--warmup-epochs/);
     assert.ok((await readdir(path.join(home, 'diverged', 'best'))).includes('model.json'));
   });
-
-  /** Starts a run and sends Ctrl-C when stderr says so. */
-  async function interrupted(args: readonly string[], when: RegExp): Promise<Ended> {
-    const child = spawn(
-      process.execPath,
-      [path.join(PACKAGE_ROOT, 'bin', 'finetune.js'), ...args, '--model', model],
-      { cwd: home, env: { ...process.env, FINCH_HOME: home } },
-    );
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr += chunk.toString();
-      // Once: a second Ctrl-C ends the process the usual way.
-      if (when.test(stderr) && !child.killed) child.kill('SIGINT');
-    });
-    const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
-    return { code, stdout, stderr };
-  }
 });

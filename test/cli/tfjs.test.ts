@@ -1,12 +1,16 @@
 // --engine tfjs as a user meets it: the packages absent, half installed or broken, and pure JavaScript that always works.
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
+import { assertAllClose } from '../helpers/assert-all-close.ts';
+import { writeDataset } from '../helpers/made-up-dataset.ts';
 import { runCli } from '../helpers/run-cli.ts';
+import { writeSmallModel } from '../helpers/small-model.ts';
 
 const BOOK = path.join(PACKAGE_ROOT, 'examples', 'book.png');
 
@@ -51,9 +55,9 @@ describe('a package that is not right is one line and exit code 3', () => {
     ],
     [
       'abi',
-      broken('tfjs_binding.node: undefined symbol: TFE_Execute'),
+      broken('libtensorflow_cc.so.2: undefined symbol: TFE_Execute, version X'),
       [],
-      /built against another TensorFlow/,
+      /built against another TensorFlow \(undefined symbol TFE_Execute\)/,
     ],
     [
       'cuda',
@@ -83,17 +87,80 @@ describe('a package that is not right is one line and exit code 3', () => {
 });
 
 test('--device js gives the default engine’s answer, and says what it runs on', async () => {
+  const model = path.join(scratch, 'small');
+  await writeSmallModel(model);
+  const args = [BOOK, '--model', model, '--format', 'json'];
   const [slow, fast] = [
-    await runCli('classify', [BOOK, '--device', 'js', '--format', 'json']),
-    await runCli('classify', [BOOK, '--format', 'json']),
+    await runCli('classify', [...args, '--device', 'js']),
+    await runCli('classify', args),
   ];
   assert.equal(slow.code, 0, slow.stderr);
-  assert.match(slow.stderr, /efficientnet_lite0 on TensorFlow\.js 4\.22\.0 in JavaScript/);
+  assert.match(slow.stderr, /small on TensorFlow\.js 4\.22\.0 in JavaScript/);
   const of = (text: string) =>
     (JSON.parse(text) as [{ predictions: { index: number; probability: number }[] }])[0].predictions;
   of(fast.stdout).forEach(({ index, probability }, i) => {
     const other = of(slow.stdout)[i]!;
     assert.equal(other.index, index);
     assert.ok(Math.abs(other.probability - probability) < 1e-5);
+  });
+});
+
+describe('a device whose memory holds four pictures', () => {
+  let home: string;
+  let small: string;
+  before(async () => {
+    const real = createRequire(import.meta.url).resolve('@tensorflow/tfjs');
+    home = await withPackage(
+      'four-pictures',
+      '@tensorflow/tfjs',
+      `const tf = require(${JSON.stringify(real)});
+      const conv2d = (x, ...rest) => {
+        if (x.shape[0] > 4) throw new Error('Invalid TF_Status: 8 Message: OOM when allocating tensor with shape[' + x.shape + ']');
+        return tf.conv2d(x, ...rest);
+      };
+      module.exports = Object.create(tf, { conv2d: { value: conv2d } });`,
+    );
+    small = path.join(home, 'small');
+    await writeSmallModel(small);
+    await writeDataset(path.join(home, 'data'), ['a', 'b'], 6);
+  });
+
+  const run = (program: string, args: readonly string[], folder?: string) =>
+    runCli(program, [...args, '--model', small, '--device', 'js'], {
+      env: { FINCH_HOME: home, ...(folder !== undefined && { FINCH_TFJS: folder }) },
+      spawn: { cwd: home },
+    });
+  const metrics = (out: string) => readFile(path.join(home, out, 'metrics.csv'), 'utf8');
+
+  test('finetune computes steps in parts and says so; a size that was asked for is refused with one that fits', async () => {
+    const args = ['data', '--epochs', '1', '--lr', '0.00001'];
+    const divided = await run('finetune', [...args, '--out', 'divided'], home);
+    assert.equal(divided.code, 0, divided.stderr);
+    assert.match(divided.stderr, /memory holds (4|3|2) pictures at a time/);
+    const whole = await run('finetune', [...args, '--out', 'whole']);
+    assert.equal(whole.code, 0, whole.stderr);
+    const [a, b] = [await metrics('whole'), await metrics('divided')].map((text) =>
+      text.split(/[,\n]/).map(Number).filter(Number.isFinite),
+    );
+    assertAllClose(b!, a!, { rtol: 1e-5 }, 'metrics');
+    const refused = await run('finetune', [...args, '--batch-size', '8', '--out', 'refused'], home);
+    assert.equal(refused.code, 3, refused.stderr);
+    assert.match(
+      refused.stderr,
+      /training small with 8 pictures at a time takes more memory than js has\. 4 fit: use --batch-size 4/,
+    );
+  });
+
+  test('classify likewise', async () => {
+    const divided = await run('classify', ['data', '--format', 'csv'], home);
+    assert.equal(divided.code, 0, divided.stderr);
+    assert.match(divided.stderr, /memory holds 4 pictures at a time/);
+    assert.equal(divided.stdout, (await run('classify', ['data', '--format', 'csv'])).stdout);
+    const refused = await run('classify', ['data', '--batch-size', '12'], home);
+    assert.equal(refused.code, 3, refused.stderr);
+    assert.match(
+      refused.stderr,
+      /error: running small with 12 pictures at a time .* 3 fit: use --batch-size 3/,
+    );
   });
 });

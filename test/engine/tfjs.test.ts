@@ -8,7 +8,6 @@ import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { selectEngine } from '../../src/engine/select.ts';
 import { whyNoGpu } from '../../src/engine/tfjs/log.ts';
 import { explainLoading, loadRuntime } from '../../src/engine/tfjs/runtime.ts';
-import { explainRunning } from '../../src/engine/tfjs/errors.ts';
 import type { Optimizer, TrainableEngine, Trainer, TrainSpec } from '../../src/engine/training.ts';
 import { graphBuilder } from '../../src/graph/builder.ts';
 import type { Graph } from '../../src/graph/layers.ts';
@@ -206,13 +205,5 @@ describe('what can be missing is told with the next command', () => {
       /driver is not installed or does not answer.*UNKNOWN ERROR \(303\)/,
     );
     assert.equal(whyNoGpu('all is well'), undefined);
-  });
-
-  test('memory that does not suffice names half of the batch', () => {
-    const oom = new Error('ResourceExhausted: OOM when allocating tensor with shape[64,112,112,64]');
-    const told = explainRunning(oom, 'training resnet50', { device: 'cuda', samples: 64 });
-    assert.match((told as Error).message, /64 pictures at a time .* Try --batch-size 32/);
-    const other = new Error('a bug');
-    assert.equal(explainRunning(other, 'training', { device: 'cuda', samples: 64 }), other);
   });
 });

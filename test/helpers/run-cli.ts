@@ -1,6 +1,6 @@
 // run-cli.ts: starts the program as a user does and says how it ended.
 
-import { spawn, type SpawnOptions } from 'node:child_process';
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import path from 'node:path';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 
@@ -22,17 +22,40 @@ export async function runCli(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [path.join(PACKAGE_ROOT, 'bin', `${program}.js`), ...args], {
+  return ended(start(program, args, options), options);
+}
+
+/** Starts a program and sends it a signal, once, when stderr says what `when` matches. */
+export async function runCliUntil(
+  program: string,
+  args: readonly string[],
+  { when, signal, ...options }: RunOptions & { readonly when: RegExp; readonly signal: NodeJS.Signals },
+): Promise<Ended> {
+  const child = start(program, args, options);
+  let seen = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    seen += chunk.toString();
+    // A second Ctrl-C ends the process the usual way.
+    if (when.test(seen) && !child.killed) child.kill(signal);
+  });
+  return ended(child, options);
+}
+
+function start(program: string, args: readonly string[], options: RunOptions): ChildProcess {
+  return spawn(process.execPath, [path.join(PACKAGE_ROOT, 'bin', `${program}.js`), ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
     ...options.spawn,
     env: { ...process.env, ...options.env },
   });
+}
+
+async function ended(child: ChildProcess, { stdin = '' }: RunOptions): Promise<Ended> {
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   child.stdin?.on('error', () => {}); // a program that ends early does not read to the end
-  child.stdin?.end(options.stdin ?? '');
+  child.stdin?.end(stdin);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);

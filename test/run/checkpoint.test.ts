@@ -11,6 +11,7 @@ import { runPaths, tidyRunFolder } from '../../src/run/run-folder.ts';
 
 const at = (epoch: number, batch = 0): Checkpoint => ({
   seconds: 1.5,
+  engine: 'onnx on cpu',
   progress: {
     rows: [],
     best: { loss: 0.1, score: 0.9, top1: 0.9, top5: 1, stage: 'head', epoch: 3 },

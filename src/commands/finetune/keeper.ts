@@ -19,6 +19,8 @@ export interface KeeperOptions {
   readonly model: Omit<Model, 'weights'>;
   readonly multiLabel: boolean;
   readonly epochs: number;
+  /** What computes: `onnx on cpu`. */
+  readonly engine: string;
   /** Seconds that the run has taken in all, up to now. */
   readonly seconds: () => number;
   /** Told when a new best is written, for the report. */
@@ -31,7 +33,7 @@ export interface Keeper extends TwoStageEvents {
 }
 
 export function keeperOf(output: Output, options: KeeperOptions): Keeper {
-  const { paths, model, multiLabel, epochs, seconds, onBest } = options;
+  const { paths, model, multiLabel, epochs, engine, seconds, onBest } = options;
   const status = statusLine(output.stderr);
   const pace = paceOf(epochs);
   const keep = async (folder: string, weights: Weights) =>
@@ -69,7 +71,7 @@ export function keeperOf(output: Output, options: KeeperOptions): Keeper {
     },
     async onCheckpoint(progress, tensors) {
       try {
-        await saveCheckpoint(paths.checkpoint, { progress, tensors, seconds: seconds() });
+        await saveCheckpoint(paths.checkpoint, { progress, tensors, seconds: seconds(), engine });
       } catch (error) {
         throw resumable(error, paths);
       }

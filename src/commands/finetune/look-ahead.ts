@@ -11,6 +11,7 @@ import { writeFileAtomic } from '../../util/files.ts';
 import { statusLine } from '../../util/progress.ts';
 import { createRng } from '../../util/rng.ts';
 import { writeAugmentPreview } from '../augment-preview.ts';
+import { dividedNote } from '../loading.ts';
 import { note, write, type Output } from '../output.ts';
 import { openPictures, trainingData } from './data.ts';
 import { newNetwork, trainSpec, untrainedModel, graphFor } from './network.ts';
@@ -72,6 +73,7 @@ async function findBestRate(
       engine,
       model: { ...model, graph: graphFor(spec.loss.kind, network.graph) },
       spec,
+      ...(config.mayDivide && { onDivided: dividedNote(output) }),
       data: trainingData({ loader, divided, settings, rng: createRng(settings.seed) }),
       signal: output.signal,
       onStep: (step, of) => status.update(`trying rates: step ${step} of ${of}`),

@@ -5,7 +5,7 @@ import { hashModelFolder, readModelFolder } from '../../artefact/model-folder.ts
 import type { Fingerprint } from '../../dataset/fingerprint.ts';
 import type { PictureLoader } from '../../dataset/loader.ts';
 import type { Sample } from '../../dataset/dataset.ts';
-import type { EngineModel, Predictor } from '../../engine/engine.ts';
+import type { EngineModel, OnDivided, Predictor } from '../../engine/engine.ts';
 import { selectEngine } from '../../engine/select.ts';
 import type { TrainableEngine } from '../../engine/training.ts';
 import type { FinetuneConfig } from '../../finetune-config.ts';
@@ -18,7 +18,7 @@ import { trainTwoStages, type TwoStageJob } from '../../train/two-stage.ts';
 import type { ExitCodeValue } from '../../util/errors.ts';
 import { statusLine } from '../../util/progress.ts';
 import { createRng } from '../../util/rng.ts';
-import type { OpenedModel } from '../loading.ts';
+import { dividedNote, type OpenedModel } from '../loading.ts';
 import { note, type Output } from '../output.ts';
 import { openPictures, trainingData, withoutFailed, type DividedDataset } from './data.ts';
 import { joined, middleFeatures, viewFeatures, type ComputedFeatures, type FeatureJob } from './features.ts';
@@ -45,6 +45,7 @@ interface Tools {
   readonly engine: TrainableEngine;
   readonly loader: PictureLoader;
   readonly network: NewNetwork;
+  readonly onDivided: OnDivided;
 }
 
 /** @throws AppError INTERRUPTED after what can be saved is saved; for everything that can be missing or wrong */
@@ -55,8 +56,9 @@ export async function train(begun: BegunRun, parts: RunParts, output: Output): P
   const pictures = divided.train.length + divided.val.length;
   const loader = await openPictures(config, opened.preprocessing, pictures);
   note(output, `${opened.model.name} on ${engine.description}; ${divided.train.length} pictures to learn from, ${divided.val.length} to judge by (${divided.division}), ${network.classes} classes`); // prettier-ignore
+  noteOtherEngine(begun, engine, output);
   try {
-    return await runStages(begun, parts, { engine, loader, network }, output);
+    return await runStages(begun, parts, { engine, loader, network, onDivided: dividedNote(output) }, output);
   } catch (error) {
     if (output.signal.aborted)
       note(output, `interrupted; go on with: finetune --resume ${begun.paths.folder}`);
@@ -65,6 +67,15 @@ export async function train(begun: BegunRun, parts: RunParts, output: Output): P
     await loader.dispose();
   }
 }
+
+/** Engines compute the same sums in other orders: who compares a run with another one should know. */
+function noteOtherEngine({ former }: BegunRun, engine: TrainableEngine, output: Output): void {
+  const before = former?.checkpoint.engine;
+  if (before === undefined || before === placeOf(engine)) return;
+  note(output, `the run was on ${before} so far; weights and the optimizer's state go over to ${placeOf(engine)} as they are, last digits will differ from a run that stays`); // prettier-ignore
+}
+
+const placeOf = ({ name, device }: TrainableEngine): string => `${name} on ${device}`;
 
 async function runStages(
   { paths, fingerprint, former }: BegunRun,
@@ -96,6 +107,7 @@ async function runStages(
     engine,
     model: { ...untrained, graph: graphFor(spec.loss.kind, network.graph) },
     spec,
+    ...(config.mayDivide && { onDivided: tools.onDivided }),
     schedule: settings.schedule,
     epochs: settings.epochs,
     ...(settings.ema > 0 && { ema: settings.ema }),
@@ -111,6 +123,7 @@ async function runStages(
     model,
     multiLabel: network.multiLabel,
     epochs: settings.epochs,
+    engine: placeOf(engine),
     seconds,
     onBest: () => (scores.best = scores.latest!),
   });
@@ -156,7 +169,7 @@ async function allFeatures(
   const load = async () =>
     engine.load(
       { graph: opened.model.graph, weights: await opened.readWeights(), mean, std },
-      { outputs: [network.embedding], size: [size, size] },
+      { outputs: [network.embedding], size: [size, size], onDivided: tools.onDivided },
     );
   const total = divided.val.length + divided.train.length * (1 + settings.head.views);
   let before = 0;
@@ -169,7 +182,7 @@ async function allFeatures(
       layer: network.embedding,
       preprocessing: opened.preprocessing,
       exif: !config.ignoreExif,
-      device: `${engine.name} on ${engine.device}`,
+      device: placeOf(engine),
     },
     signal: output.signal,
     onProgress: (done) => status.update(`features: ${before + done} of ${total} pictures`),
@@ -229,12 +242,12 @@ const JUDGED_AT_A_TIME = 16;
 async function validationScores(
   model: EngineModel,
   { divided, opened }: Pick<RunParts, 'divided' | 'opened'>,
-  { engine, loader, network }: Tools,
+  { engine, loader, network, onDivided }: Tools,
 ): Promise<Float32Array> {
   const { size } = opened.preprocessing;
   const { val } = divided;
   const scores = new Float32Array(val.length * network.classes);
-  const predictor = await engine.load(model, { size: [size, size] });
+  const predictor = await engine.load(model, { size: [size, size], onDivided });
   try {
     const batches = loader.batches({
       samples: val,

@@ -1,10 +1,7 @@
-// losses.ts: a loss as onnx operators, with the gradient of the logits beside it, and what a batch's targets become as its inputs.
-//
-// Smoothing, class weights and the mean over the batch are folded into the targets: the graph only sees how much each class counts
-// in each sample, so that it is the same for all of them.
+// losses.ts: a loss as onnx operators, with the gradient of the logits beside it. It sees how much each class counts in each
+// sample, and knows neither smoothing nor class weights (training/targets.ts).
 
-import { AppError } from '../../util/errors.ts';
-import type { Loss, Targets } from '../training.ts';
+import type { Loss } from '../training.ts';
 import type { Emitter } from './emitter.ts';
 
 interface EmittedLoss {
@@ -14,7 +11,7 @@ interface EmittedLoss {
   readonly gradient: string;
 }
 
-/** Inputs of the step that carry the targets, `[N,K]` each: how much a class counts, and how much its absence does. */
+/** Inputs of the step that carry what `targetsFor` gives, `[N,K]` each. */
 export const TARGET_INPUTS = {
   'cross-entropy': ['targets/present'],
   bce: ['targets/present', 'targets/absent'],
@@ -72,67 +69,4 @@ function binaryCrossEntropy(e: Emitter, probabilities: string): EmittedLoss {
     e.reduceSum(e.add(cost(PRESENT, probabilities), cost(ABSENT, complement)), [0, 1]),
   ]);
   return { loss, gradient: e.sub(slope(ABSENT, complement), slope(PRESENT, probabilities)) };
-}
-
-interface BatchSize {
-  readonly count: number;
-  readonly classes: number;
-}
-
-/**
- * The step's target inputs for a batch.
- * @returns one `[N,K]` array for each of `TARGET_INPUTS`
- * @throws AppError LABELS_INVALID when a target does not fit the classes
- */
-export function targetsFor(loss: Loss, targets: Targets, size: BatchSize): readonly Float32Array[] {
-  const { count, classes } = size;
-  const wanted = probabilitiesOf(targets, size);
-  if (loss.kind === 'cross-entropy') {
-    const { labelSmoothing = 0, classWeights } = loss;
-    // PyTorch: with class targets the mean is over the weights of those classes, with probabilities over the samples.
-    const total =
-      'classes' in targets && classWeights
-        ? Array.from(targets.classes).reduce((sum, c) => sum + classWeights[c]!, 0)
-        : count;
-    const present = wanted.map(
-      (p, i) =>
-        ((classWeights?.[i % classes] ?? 1) * (p * (1 - labelSmoothing) + labelSmoothing / classes)) / total,
-    );
-    return [present];
-  }
-  const posWeight = loss.kind === 'bce-logits' ? loss.posWeight : undefined;
-  const mean = 1 / (count * classes);
-  return [
-    wanted.map((p, i) => p * (posWeight?.[i % classes] ?? 1) * mean),
-    wanted.map((p) => (1 - p) * mean),
-  ];
-}
-
-function probabilitiesOf(targets: Targets, { count, classes }: BatchSize): Float32Array {
-  if ('probabilities' in targets) {
-    const { probabilities } = targets;
-    if (probabilities.length !== count * classes) {
-      throw invalid(`${probabilities.length} numbers`, `${count} x ${classes} probabilities`);
-    }
-    const wrong = probabilities.find((p) => !(p >= 0 && p <= 1));
-    if (wrong !== undefined) throw invalid(`the probability ${wrong}`, 'numbers from 0 to 1');
-    return probabilities;
-  }
-  if (targets.classes.length !== count) throw invalid(`${targets.classes.length} classes`, `${count}`);
-  const oneHot = new Float32Array(count * classes);
-  for (let i = 0; i < count; i++) {
-    const index = targets.classes[i]!;
-    if (!(Number.isInteger(index) && index >= 0 && index < classes)) {
-      throw invalid(`class ${index} for sample ${i}`, `whole numbers from 0 to ${classes - 1}`);
-    }
-    oneHot[i * classes + index] = 1;
-  }
-  return oneHot;
-}
-
-function invalid(received: string, expected: string): AppError {
-  return new AppError(
-    'LABELS_INVALID',
-    `targets of a training step: received ${received}, expected ${expected}. Does the model have as many classes as the data?`,
-  );
 }

@@ -6,10 +6,11 @@ import { inferShapes, type Shapes } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
 import type { Shape } from '../../util/shape.ts';
 import type { EngineModel, LoadOptions } from '../engine.ts';
+import { weightOf } from '../weights.ts';
 import { emitActivation } from './activations.ts';
 import { Emitter } from './emitter.ts';
 import { encodeModel, type Attribute, type OnnxGraph, type ValueInfo } from './proto.ts';
-import { packConv, WeightPacker, weightOf } from './weights.ts';
+import { packConv, WeightPacker } from './weights.ts';
 import {
   consumersOf,
   isAbsorbed,

@@ -7,15 +7,16 @@ import { AppError } from '../../util/errors.ts';
 import type { Shape } from '../../util/shape.ts';
 import type { EngineModel } from '../engine.ts';
 import type { TrainSpec } from '../training.ts';
+import { learningLayers, trainedGraph } from '../training/learning.ts';
+import { decaysWeight, PENDING, slotName, slotsOf } from '../training/optimizer-state.ts';
 import { Emitter } from './emitter.ts';
 import { ruleFor, TAKES_BLOCKED } from './gradients/rules.ts';
-import { learningLayers, trainedGraph } from './learning.ts';
 import { emitLoss, TARGET_INPUTS } from './losses.ts';
 import { InferenceLowering } from './lower-inference.ts';
-import { emitClipping, emitUpdate, scalarsFor, slotsOf } from './optimizers.ts';
+import { emitClipping, emitUpdate, scalarsFor } from './optimizers.ts';
 import { encodeModel, type ValueInfo } from './proto.ts';
 import { Step, type Lowered, type Value } from './step.ts';
-import { variablesOf, type Variable } from './variables.ts';
+import { storedVariables, type StoredVariable } from './variables.ts';
 
 /** With gradients accumulated, a step either adds to them (`gather`), or adds to them and uses them (`finish`). */
 export type Phase = 'whole' | 'gather' | 'finish';
@@ -44,8 +45,6 @@ export const LOSS = 'loss';
 export const LOGITS = 'logits';
 export const GRADIENT_NORM = 'gradient-norm';
 export const newName = (name: string): string => `${name}/new`;
-export const slotName = (variable: string, slot: string): string => `${variable}:${slot}`;
-export const PENDING = 'gradient';
 
 /** @throws AppError MODEL_UNSUPPORTED for a layer without a gradient */
 export function lowerTraining(
@@ -80,7 +79,7 @@ export function lowerTraining(
   if (inPlace) emitter.emit('SequenceEmpty', [], undefined, { name: FINISHED });
   emitBackward(learning, forward, { ...output, tensor: gradient }, step);
 
-  const variables = variablesOf(graph, spec, shapes, block);
+  const variables = storedVariables(graph, spec, shapes, block);
   const { moved, extra } = emitMoves(variables, spec, phase, step);
   const inputs: readonly ValueInfo[] = [
     inputInfo(shapes.get(graph.input)!, batch),
@@ -172,7 +171,7 @@ function flowing(learning: readonly Layer[]): ReadonlySet<string> {
 }
 
 /** Updates of weights, optimizer state and running statistics, or additions to pending gradients. */
-function emitMoves(variables: readonly Variable[], spec: TrainSpec, phase: Phase, step: Step) {
+function emitMoves(variables: readonly StoredVariable[], spec: TrainSpec, phase: Phase, step: Step) {
   const { emitter: e } = step;
   const inputs: ValueInfo[] = [];
   const outputs: ValueInfo[] = [];
@@ -212,13 +211,12 @@ function emitMoves(variables: readonly Variable[], spec: TrainSpec, phase: Phase
     if (kind !== 'weight' || gradient === undefined) continue;
     const slotNames = slots.map((slot) => slotName(name, slot));
     inputs.push(...slotNames.map((slot) => float(slot, stored.shape)));
-    const decays = spec.optimizer.decays !== 'kernels' || role === 'kernel' || role === 'depthwise_kernel';
     const updated = emitUpdate(e, spec.optimizer, {
       weight: name,
       gradient,
       slots: slotNames,
       group,
-      decays,
+      decays: decaysWeight(spec.optimizer, role),
     });
     move(name, updated.weight, stored.shape);
     slotNames.forEach((slot, i) => move(slot, updated.slots[i]!, stored.shape));

@@ -7,8 +7,8 @@ import { AppError } from '../../util/errors.ts';
 import { elementCount } from '../../util/shape.ts';
 import type { EngineModel } from '../engine.ts';
 import type { TrainSpec } from '../training.ts';
-import { learningLayers, trainedGraph } from './learning.ts';
-import { slotsOf } from './optimizers.ts';
+import { learningLayers, trainedGraph } from '../training/learning.ts';
+import { slotsOf } from '../training/optimizer-state.ts';
 
 /** Layers whose output the step keeps for its gradient; the others' are passed on, recomputed or fused away. */
 const KEPT: ReadonlySet<Layer['kind']> = new Set<Layer['kind']>([

@@ -2,21 +2,8 @@
 // Sources: PyTorch's documentation of SGD, Adam and AdamW; Kingma and Ba, Adam, 2015; Loshchilov and Hutter, AdamW, 2019.
 
 import type { Optimizer } from '../training.ts';
+import { DEFAULT_BETAS, DEFAULT_EPSILON } from '../training/optimizer-state.ts';
 import type { Emitter } from './emitter.ts';
-
-/** What an optimizer remembers of each weight, from zeros. */
-const SLOTS = {
-  sgd: ['momentum'],
-  adam: ['mean', 'square'],
-  adamw: ['mean', 'square'],
-} as const satisfies Record<Optimizer['kind'], readonly string[]>;
-
-export function slotsOf(optimizer: Optimizer): readonly string[] {
-  return optimizer.kind === 'sgd' && !optimizer.momentum ? [] : SLOTS[optimizer.kind];
-}
-
-const DEFAULT_BETAS = [0.9, 0.999] as const;
-const DEFAULT_EPSILON = 1e-8;
 
 /** Scalar inputs of a step. */
 const rateName = (group: number): string => `rate/${group}`;

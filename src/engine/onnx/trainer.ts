@@ -7,9 +7,13 @@ import { AppError, messageOf } from '../../util/errors.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
 import type { Batch, Device, EngineModel, Features } from '../engine.ts';
 import type { StepResult, Targets, Trainer, TrainerState, TrainSpec } from '../training.ts';
-import { checkState, diverged } from '../training-errors.ts';
-import { trainedGraph } from './learning.ts';
-import { TARGET_INPUTS, targetsFor } from './losses.ts';
+import { checkRates, checkState, diverged } from '../training/errors.ts';
+import { trainedGraph } from '../training/learning.ts';
+import { dropoutMask } from '../training/masks.ts';
+import { PENDING, rememberedOf, slotName } from '../training/optimizer-state.ts';
+import { targetsFor } from '../training/targets.ts';
+import { weightOf } from '../weights.ts';
+import { TARGET_INPUTS } from './losses.ts';
 import {
   FINISHED,
   GRADIENT_NORM,
@@ -17,15 +21,12 @@ import {
   LOSS,
   lowerTraining,
   newName,
-  PENDING,
-  slotName,
   type LoweredStep,
   type Phase,
 } from './lower-training.ts';
-import { dropoutMask } from './masks.ts';
-import { scalarsFor, slotsOf } from './optimizers.ts';
+import { scalarsFor } from './optimizers.ts';
 import { sessionOptions, type Runtime, type Session } from './runtime.ts';
-import { fromStored, toStored, variablesOf, type Variable } from './variables.ts';
+import { fromStored, toStored, storedVariables, type StoredVariable } from './variables.ts';
 
 interface TrainerOptions {
   readonly runtime: Runtime;
@@ -43,7 +44,7 @@ interface Moving {
   front: OnnxTensor;
   back: OnnxTensor;
   /** What it is, or what it belongs to. */
-  readonly variable: Variable;
+  readonly variable: StoredVariable;
 }
 
 interface CompiledStep {
@@ -85,19 +86,17 @@ class OnnxTrainer implements Trainer {
     const graph = trainedGraph(model.graph, spec);
     const shapes = inferShapes(graph, spec.size && [...spec.size, 3]);
     this.#classes = shapes.get(graph.output)![0]!;
-    for (const variable of variablesOf(graph, spec, shapes, options.block)) {
-      const weight = model.weights.get(variable.name);
-      if (!weight) throw new AppError('MODEL_INVALID', `the model has no weight '${variable.name}'`);
-      this.#add(variable.name, variable, toStored(variable, weight.data));
+    for (const variable of storedVariables(graph, spec, shapes, options.block)) {
+      const { data } = weightOf(model.weights, { name: variable.layer }, variable.role);
+      this.#add(variable.name, variable, toStored(variable, data));
       if (variable.kind === 'statistic') continue;
-      const slots = [...slotsOf(spec.optimizer), ...((spec.accumulate ?? 1) > 1 ? [PENDING] : [])];
-      for (const slot of slots) {
+      for (const slot of rememberedOf(spec)) {
         this.#add(slotName(variable.name, slot), variable, new Float32Array(elementCount(variable.shape)));
       }
     }
   }
 
-  #add(name: string, variable: Variable, data: Float32Array): void {
+  #add(name: string, variable: StoredVariable, data: Float32Array): void {
     const { Tensor } = this.#options.runtime;
     const { shape } = variable.stored;
     const tensor = (values: Float32Array) => new Tensor('float32', values, shape);
@@ -146,10 +145,8 @@ class OnnxTrainer implements Trainer {
 
   async step(batch: Batch | Features, targets: Targets, rates: readonly number[]): Promise<StepResult> {
     const { Tensor } = this.#options.runtime;
-    const { loss: lossSpec, accumulate = 1, groups = [] } = this.#spec;
-    if (rates.length !== groups.length + 1) {
-      throw new AppError('USAGE', `${rates.length} learning rates for ${groups.length + 1} parameter groups`);
-    }
+    const { loss: lossSpec, accumulate = 1 } = this.#spec;
+    checkRates(rates, this.#spec);
     const size = { count: batch.count, classes: this.#classes };
     const prepared = targetsFor(lossSpec, targets, size);
     const phase = this.#phase();

@@ -1,23 +1,12 @@
-// variables.ts: what a training step moves: the weights and running statistics of the layers that learn, and how each lies in
-// memory between steps.
+// variables.ts: how the variables of a training step lie in memory between steps, as onnx operators want them.
 
 import type { Graph, Layer, WeightRole } from '../../graph/layers.ts';
-import { weightName } from '../../graph/layers.ts';
-import { weightShapes, type Shapes } from '../../graph/shapes.ts';
-import { AppError } from '../../util/errors.ts';
+import type { Shapes } from '../../graph/shapes.ts';
 import { transpose, type Shape } from '../../util/shape.ts';
 import type { TrainSpec } from '../training.ts';
-import { learningLayers } from './learning.ts';
+import { variablesOf, type Variable } from '../training/variables.ts';
 
-export interface Variable {
-  readonly name: string;
-  readonly layer: string;
-  readonly role: WeightRole;
-  readonly kind: 'weight' | 'statistic';
-  /** Which of the rates moves it. */
-  readonly group: number;
-  /** As the graph has it. */
-  readonly shape: Shape;
+export interface StoredVariable extends Variable {
   readonly stored: Stored;
 }
 
@@ -29,11 +18,11 @@ interface Stored {
   readonly axes?: readonly number[];
 }
 
-export function toStored({ stored }: Variable, data: Float32Array): Float32Array {
+export function toStored({ stored }: StoredVariable, data: Float32Array): Float32Array {
   return stored.axes ? transpose(data, stored.seenAs!, stored.axes) : data.slice();
 }
 
-export function fromStored({ stored }: Variable, data: Float32Array): Float32Array {
+export function fromStored({ stored }: StoredVariable, data: Float32Array): Float32Array {
   if (!stored.axes) return data.slice();
   const { axes } = stored;
   const shape = axes.map((axis) => stored.seenAs![axis]!);
@@ -45,40 +34,21 @@ export function fromStored({ stored }: Variable, data: Float32Array): Float32Arr
 }
 
 /**
- * All variables of a step, in the graph's order. With frozen batch norm its statistics are among them: they come in, and stay.
- * @throws AppError USAGE when a group names no learning layer
+ * All variables of a step, in the graph's order, and how they lie. With frozen batch norm its statistics are among them: they come
+ * in, and stay.
+ * @param block channels in a block; 0 where nothing is blocked
  */
-export function variablesOf(
+export function storedVariables(
   graph: Graph,
   spec: TrainSpec,
   shapes: Shapes,
   block: number,
-): readonly Variable[] {
-  const learning = learningLayers(graph, spec.trainFrom);
-  const groups = new Map<string, number>();
-  spec.groups?.forEach((layers, i) => {
-    for (const name of layers) {
-      if (!learning.some((layer) => layer.name === name)) {
-        throw new AppError(
-          'USAGE',
-          `parameter group ${i + 1} names '${name}', which is no layer that learns`,
-        );
-      }
-      groups.set(name, i + 1);
-    }
-  });
-  return learning.flatMap((layer) =>
-    weightShapes(layer, shapes.get(layer.inputs[0]!)).map(([role, shape]) => ({
-      name: weightName(layer.name, role),
-      layer: layer.name,
-      role,
-      kind:
-        role === 'moving_mean' || role === 'moving_variance' ? ('statistic' as const) : ('weight' as const),
-      group: groups.get(layer.name) ?? 0,
-      shape,
-      stored: storedAs(layer, role, shape, block),
-    })),
-  );
+): readonly StoredVariable[] {
+  const layers = new Map(graph.layers.map((layer) => [layer.name, layer]));
+  return variablesOf(graph, spec, shapes).map((variable) => ({
+    ...variable,
+    stored: storedAs(layers.get(variable.layer)!, variable.role, variable.shape, block),
+  }));
 }
 
 /** Kernels of convolutions are OIHW, or in blocks where their convolution runs on blocks; the rest lies as in the graph. */

@@ -1,9 +1,8 @@
 // weights.ts: a graph's weights as the onnx operators want them: OIHW, batch norm folded in, packed into one buffer.
 
-import type { LayerOf, Weight, Weights, WeightRole } from '../../graph/layers.ts';
-import { weightName } from '../../graph/layers.ts';
-import { AppError } from '../../util/errors.ts';
+import type { LayerOf, Weights } from '../../graph/layers.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
+import { scaleAndShift, weightOf } from '../weights.ts';
 import type { Initializer } from './proto.ts';
 
 type Conv = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
@@ -39,35 +38,6 @@ export class WeightPacker {
   get bytes(): Uint8Array {
     return this.#buffer.subarray(0, this.#used);
   }
-}
-
-/** The values of a layer's weight. @throws AppError MODEL_INVALID when the model does not have it */
-export function weightOf(weights: Weights, layer: { readonly name: string }, role: WeightRole): Weight {
-  const weight = weights.get(weightName(layer.name, role));
-  if (!weight)
-    throw new AppError('MODEL_INVALID', `the model has no weight '${weightName(layer.name, role)}'`);
-  return weight;
-}
-
-/**
- * Batch norm at inference as a factor and a term for each channel: y = scale x + shift, with
- * scale = gamma / sqrt(variance + epsilon), shift = beta - mean scale.
- */
-export function scaleAndShift(
-  norm: LayerOf<'batchNormalization'>,
-  weights: Weights,
-): { readonly scale: Float64Array; readonly shift: Float64Array } {
-  const mean = weightOf(weights, norm, 'moving_mean').data;
-  const variance = weightOf(weights, norm, 'moving_variance').data;
-  const gamma = norm.scale ? weightOf(weights, norm, 'gamma').data : undefined;
-  const beta = norm.center ? weightOf(weights, norm, 'beta').data : undefined;
-  const scale = new Float64Array(mean.length);
-  const shift = new Float64Array(mean.length);
-  for (let c = 0; c < mean.length; c++) {
-    scale[c] = (gamma?.[c] ?? 1) / Math.sqrt(variance[c]! + norm.epsilon);
-    shift[c] = (beta?.[c] ?? 0) - mean[c]! * scale[c]!;
-  }
-  return { scale, shift };
 }
 
 /** Inputs that are moved together: what they write of a filter lies in a few cache lines, and stays there for all H x W. */

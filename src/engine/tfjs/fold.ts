@@ -2,8 +2,8 @@
 // A graph and weights in, a graph and weights out.
 
 import { weightName, type Graph, type Layer, type LayerOf, type Weight } from '../../graph/layers.ts';
-import { scaleAndShift, weightOf } from '../onnx/weights.ts';
 import type { EngineModel } from '../engine.ts';
+import { scaleAndShift, weightOf } from '../weights.ts';
 
 type Convolution = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
 

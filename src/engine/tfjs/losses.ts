@@ -1,5 +1,5 @@
 // losses.ts: a loss of the graph's output as TensorFlow.js operations. Smoothing, class weights and the mean are in the targets
-// already, as for the onnx engine: how much each class counts in each sample, and how much its absence does.
+// already (training/targets.ts): how much each class counts in each sample, and how much its absence does.
 
 import type { Loss } from '../training.ts';
 import type { Tf, TfTensor } from './runtime.ts';

@@ -4,9 +4,9 @@ import { allWeightShapes } from '../../graph/cost.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 import { elementCount } from '../../util/shape.ts';
 import type { EngineModel } from '../engine.ts';
-import { learningLayers, trainedGraph } from '../onnx/learning.ts';
-import { slotsOf } from '../onnx/optimizers.ts';
 import type { TrainSpec } from '../training.ts';
+import { learningLayers, trainedGraph } from '../training/learning.ts';
+import { rememberedOf } from '../training/optimizer-state.ts';
 
 const FLOAT_BYTES = 4;
 /** An output, what its gradient keeps of it, and the gradient of the widest ones beside it: seen on ResNet-18 to -101. */
@@ -22,6 +22,6 @@ export function trainingMemory(model: EngineModel, spec: TrainSpec): number {
   for (const { name } of learningLayers(graph, spec.trainFrom)) {
     activations += elementCount(shapes.get(name)!);
   }
-  const copies = 3 + slotsOf(spec.optimizer).length + ((spec.accumulate ?? 1) > 1 ? 1 : 0);
+  const copies = 3 + rememberedOf(spec).length;
   return FLOAT_BYTES * (weights * copies + COPIES_OF_ACTIVATIONS * activations * spec.batchSize);
 }

@@ -1,7 +1,8 @@
 // optimizers.ts: how a gradient moves a weight, as TensorFlow.js operations: PyTorch's SGD, Adam and AdamW, which TensorFlow.js does
-// not have (decoupled decay, a rate for each group). State and scalars are the onnx engine's.
+// not have (decoupled decay, a rate for each group). What they remember and their defaults are every engine's.
 
 import type { Optimizer } from '../training.ts';
+import { DEFAULT_BETAS, DEFAULT_EPSILON } from '../training/optimizer-state.ts';
 import type { Tf, TfTensor } from './runtime.ts';
 
 interface Update {
@@ -44,7 +45,7 @@ function sgd(
 /** w = w - rate / (1 - β₁ᵗ) m / (√v / √(1 - β₂ᵗ) + ε), m and v being the moving means of g and g². */
 function adam(
   tf: Tf,
-  { kind, betas = [0.9, 0.999], epsilon = 1e-8 }: Extract<Optimizer, { kind: 'adam' | 'adamw' }>,
+  { kind, betas = DEFAULT_BETAS, epsilon = DEFAULT_EPSILON }: Extract<Optimizer, { kind: 'adam' | 'adamw' }>,
   { weight, gradient, slots, rate, update }: Update,
   decay: number,
 ): Updated {

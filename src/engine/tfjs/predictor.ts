@@ -2,9 +2,9 @@
 
 import { inferShapes, weightShapes } from '../../graph/shapes.ts';
 import { weightName, type Layer, type WeightRole } from '../../graph/layers.ts';
-import { weightOf } from '../onnx/weights.ts';
 import type { Batch, EngineModel, Features, LoadOptions, Predictor } from '../engine.ts';
-import { explainRunning } from './errors.ts';
+import { weightOf } from '../weights.ts';
+import { Division, partsOf } from './division.ts';
 import { foldBatchNorm } from './fold.ts';
 import type { Kernels } from './kernels.ts';
 import { applyLayer, runningStatistics, type Scope } from './layers.ts';
@@ -15,29 +15,32 @@ export function createPredictor(
   { tf, device }: TfjsRuntime,
   kernels: Kernels,
   model: EngineModel,
-  { outputs = [model.graph.output], size }: LoadOptions = {},
+  { outputs = [model.graph.output], size, onDivided }: LoadOptions = {},
 ): Predictor {
   const shapes = inferShapes(model.graph, size && [...size, 3]);
   const network = loadNetwork(tf, kernels, model, outputs);
+  const division = new Division({ doing: `running ${model.graph.name}`, device, onDivided });
+  const outputsOf = (batch: Batch | Features): TfTensor[] => {
+    const values = network.run(inputOf(tf, model, batch));
+    return outputs.map((name) => values.get(name)!.clone());
+  };
   return {
     outputShapes: outputs.map((name) => shapes.get(name)!),
     async run(batch) {
-      let results: readonly TfTensor[];
-      try {
-        results = tf.tidy(() => {
-          const values = network.run(inputOf(tf, model, batch));
-          return outputs.map((name) => values.get(name)!.clone());
+      const compute = (atOnce: number) =>
+        tf.tidy(() => {
+          const parts = partsOf(batch, atOnce).map((part) => outputsOf(part.batch));
+          if (parts.length === 1) return parts[0]!;
+          return outputs.map((_, i) => tf.concat(parts.map((part) => part[i]!)));
         });
-      } catch (error) {
-        throw explainRunning(error, `running ${model.graph.name}`, { device, samples: batch.count });
-      }
+      const results = division.run(batch.count, compute, (unused) => tf.dispose(unused));
       const tensors = await Promise.all(
         results.map(async (result) => ({
           data: await result.data<'float32'>(),
           shape: result.shape,
         })),
       );
-      tf.dispose(results as TfTensor[]);
+      tf.dispose(results);
       return tensors;
     },
     dispose: async () => network.dispose(),

@@ -136,11 +136,11 @@ function packagesBase(): string {
   return folder ? pathToFileURL(path.join(path.resolve(folder), 'package.json')).href : import.meta.url;
 }
 
-/** Node 23 removed these; tfjs-node 4.22 calls them. */
+/** Node 23 removed these, and Node 22 warns of them; tfjs-node 4.22 calls them. */
 function restoreRemovedUtilities(): void {
   const removed = util as { isNullOrUndefined?: unknown; isArray?: unknown };
-  removed.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
-  removed.isArray ??= Array.isArray;
+  removed.isNullOrUndefined = (value: unknown) => value === null || value === undefined;
+  removed.isArray = Array.isArray;
 }
 
 /** What is wrong with a native package, and the command that mends it. */
@@ -153,7 +153,7 @@ export function explainLoading(name: string, error: unknown): string {
     const which = /^lib(cu|nccl|nv)/.test(library) ? `the CUDA library ${library}` : library;
     return `${which} is missing. Build it again with the libraries it needs: ${build} (docs/gpu.md)`;
   }
-  const symbol = /undefined symbol: (\S+)/.exec(message)?.[1];
+  const symbol = /undefined symbol: ([^\s,]+)/.exec(message)?.[1];
   if (symbol !== undefined) {
     return `its addon was built against another TensorFlow (undefined symbol ${symbol.slice(0, 60)}). Build it again: ${build}`;
   }

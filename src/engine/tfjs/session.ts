@@ -18,7 +18,7 @@ export async function createTfjsEngine(options: RuntimeOptions): Promise<Trainab
     device,
     description,
     load: async (model, loading) => createPredictor(runtime, kernels, model, loading),
-    trainer: async (model, spec) => createTrainer(runtime, kernels, model, spec),
+    trainer: async (model, spec, onDivided) => createTrainer({ runtime, kernels, onDivided }, model, spec),
     trainingMemory,
   };
 }

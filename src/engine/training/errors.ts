@@ -1,8 +1,9 @@
-// training-errors.ts: what every trainer refuses in the same words.
+// errors.ts: what every trainer refuses in the same words.
 
-import type { Weights } from '../graph/layers.ts';
-import { AppError } from '../util/errors.ts';
-import { formatShape, sameShape, type Shape } from '../util/shape.ts';
+import type { Weights } from '../../graph/layers.ts';
+import { AppError } from '../../util/errors.ts';
+import { formatShape, sameShape, type Shape } from '../../util/shape.ts';
+import type { TrainSpec } from '../training.ts';
 
 /** Of a step whose loss is not finite. @param step how many came before it */
 export function diverged(loss: number, step: number, rates: readonly number[]): AppError {
@@ -11,6 +12,12 @@ export function diverged(loss: number, step: number, rates: readonly number[]): 
     `the loss became ${loss} in step ${step + 1} at learning rate ${rates.join(' and ')}; the weights are as they were before it. ` +
       'Try a rate ten times smaller, --warmup-epochs, or gradient clipping',
   );
+}
+
+/** @throws AppError USAGE unless there is one rate for each parameter group */
+export function checkRates(rates: readonly number[], { groups = [] }: TrainSpec): void {
+  if (rates.length === groups.length + 1) return;
+  throw new AppError('USAGE', `${rates.length} learning rates for ${groups.length + 1} parameter groups`);
 }
 
 /** @throws AppError CHECKPOINT_INVALID where the tensors of a checkpoint are not those that training expects */

@@ -1,0 +1,50 @@
+// variables.ts: what a training step moves: the weights and running statistics of the layers that learn.
+
+import { weightName, type Graph, type WeightRole } from '../../graph/layers.ts';
+import { weightShapes, type Shapes } from '../../graph/shapes.ts';
+import { AppError } from '../../util/errors.ts';
+import type { Shape } from '../../util/shape.ts';
+import type { TrainSpec } from '../training.ts';
+import { learningLayers } from './learning.ts';
+
+export interface Variable {
+  readonly name: string;
+  readonly layer: string;
+  readonly role: WeightRole;
+  readonly kind: 'weight' | 'statistic';
+  /** Which of the rates moves it. */
+  readonly group: number;
+  /** As the graph has it. */
+  readonly shape: Shape;
+}
+
+/**
+ * All variables of a step, in the graph's order. With frozen batch norm its statistics are among them: they come in, and stay.
+ * @throws AppError USAGE when a group names no learning layer
+ */
+export function variablesOf(graph: Graph, spec: TrainSpec, shapes: Shapes): readonly Variable[] {
+  const learning = learningLayers(graph, spec.trainFrom);
+  const groups = new Map<string, number>();
+  spec.groups?.forEach((layers, i) => {
+    for (const name of layers) {
+      if (!learning.some((layer) => layer.name === name)) {
+        throw new AppError(
+          'USAGE',
+          `parameter group ${i + 1} names '${name}', which is no layer that learns`,
+        );
+      }
+      groups.set(name, i + 1);
+    }
+  });
+  return learning.flatMap((layer) =>
+    weightShapes(layer, shapes.get(layer.inputs[0]!)).map(([role, shape]) => ({
+      name: weightName(layer.name, role),
+      layer: layer.name,
+      role,
+      kind:
+        role === 'moving_mean' || role === 'moving_variance' ? ('statistic' as const) : ('weight' as const),
+      group: groups.get(layer.name) ?? 0,
+      shape,
+    })),
+  );
+}

@@ -1,0 +1,142 @@
+// The same seed, data and recipe on the onnx engine and on tfjs-node: twenty steps, by finch's two recipes.
+//
+// With batch norm by the batch's own statistics training amplifies the last bit: the onnx engine moves away from itself when its
+// weights are rounded otherwise, so that is measured beside it, and is what the other engine may differ by.
+
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { readModelFolder } from '../../src/artefact/model-folder.ts';
+import type { EngineModel } from '../../src/engine/engine.ts';
+import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
+import { createTfjsEngine } from '../../src/engine/tfjs/session.ts';
+import type { TrainableEngine, TrainSpec } from '../../src/engine/training.ts';
+import { allWeightShapes } from '../../src/graph/cost.ts';
+import { withHeadWeights, withNewHead } from '../../src/graph/new-head.ts';
+import { RECIPES, type RecipeName } from '../../src/train/recipe.ts';
+import { PACKAGE_ROOT } from '../../src/util/package.ts';
+import { createRng, type Rng } from '../../src/util/rng.ts';
+import { elementCount } from '../../src/util/shape.ts';
+import { findArchitecture } from '../../src/zoo/registry.ts';
+import { madeUpPixels } from '../helpers/lcg.ts';
+import { HALF } from '../helpers/made-up-model.ts';
+import { tfjsNodeMissing } from '../helpers/tfjs-node.ts';
+
+const CLASSES = 6;
+const SIZE = 64;
+const COUNT = 16;
+const STEPS = 20;
+const TOLERANCE = 1e-3;
+/** Half of float32's last bit in each of some 64 operations on the way, which add up as random steps do: 8 times it. */
+const ROUNDING = 8 * 2 ** -24;
+/** Draws of such noise differ by ten times in single steps; the most of two draws, up to a step, by less. */
+const DRAWS = 2;
+const NOISE_FACTOR = 4;
+
+/** ResNet-18 as PyTorch begins it: He's kernels, norms that do nothing yet. */
+function resnet18(rng: Rng): EngineModel {
+  const graph = findArchitecture('resnet18').build(CLASSES);
+  const weights = new Map(
+    [...allWeightShapes(graph)].map(([name, shape]) => {
+      const deviation = Math.sqrt(2 / elementCount(shape.slice(0, -1)));
+      const isOne = /gamma|variance/.test(name);
+      const value = () => (name.endsWith('kernel') ? deviation * rng.normal() : isOne ? 1 : 0);
+      return [name, { shape, data: Float32Array.from({ length: elementCount(shape) }, value) }] as const;
+    }),
+  );
+  return { graph, weights, ...HALF };
+}
+
+/** The shipped network with a new head. */
+async function lite0(rng: Rng): Promise<EngineModel> {
+  const { graph, weights, preprocessing, classifier } = await readModelFolder(
+    path.join(PACKAGE_ROOT, 'models', 'efficientnet_lite0'),
+  );
+  const [numbers] = weights.get(`${classifier}/kernel`)!.shape as readonly [number, number];
+  const kernel = Float32Array.from({ length: numbers * CLASSES }, () => rng.uniform(-0.03, 0.03));
+  const { mean, std } = preprocessing!;
+  return {
+    graph: withNewHead(graph, classifier!, CLASSES),
+    weights: withHeadWeights(weights, classifier!, { kernel, bias: new Float32Array(CLASSES) }),
+    mean,
+    std,
+  };
+}
+
+const NETWORKS = { resnet18, efficientnet_lite0: lite0 } as const;
+
+/** Noise over a ground whose colour tells the class. */
+function batch(step: number) {
+  const classes = Array.from({ length: COUNT }, (_, i) => (i + step) % CLASSES);
+  const pictures = classes.map((label, i) =>
+    madeUpPixels(`${step} ${i}`, SIZE, SIZE).map((noise, at) =>
+      at % 3 === label % 3 ? 60 + 25 * label + (noise >> 3) : noise,
+    ),
+  );
+  const data = new Uint8Array(Buffer.concat(pictures));
+  return { batch: { data, count: COUNT, height: SIZE, width: SIZE }, targets: { classes } };
+}
+
+async function losses(engine: TrainableEngine, model: EngineModel, recipe: RecipeName) {
+  const { optimizer, batchNorm, clipNorm, schedule } = RECIPES[recipe];
+  const spec: TrainSpec = {
+    size: [SIZE, SIZE],
+    batchSize: COUNT,
+    loss: { kind: 'cross-entropy' },
+    optimizer,
+    batchNorm,
+    seed: 1,
+    ...(clipNorm > 0 && { clipNorm }),
+  };
+  const trainer = await engine.trainer(model, spec);
+  const found: number[] = [];
+  for (let step = 0; step < STEPS; step++) {
+    const { batch: pictures, targets } = batch(step);
+    found.push((await trainer.step(pictures, targets, [schedule.rate])).loss);
+  }
+  await trainer.dispose();
+  return found;
+}
+
+/** The same weights, each up or down by what roundings add up to. */
+function roundedOtherwise(model: EngineModel, rng: Rng): EngineModel {
+  const weights = new Map(
+    [...model.weights].map(([name, { shape, data }]) => [
+      name,
+      { shape, data: data.map((x) => x * (1 + (rng.chance(0.5) ? -1 : 1) * ROUNDING)) },
+    ]),
+  );
+  return { ...model, weights };
+}
+
+/** How far losses are off by relative to others: the most up to each step. */
+function apart(losses: readonly number[], from: readonly number[]): readonly number[] {
+  let most = 0;
+  return losses.map((loss, i) => (most = Math.max(most, Math.abs(loss - from[i]!) / from[i]!)));
+}
+
+describe('twenty steps on both engines', { skip: await tfjsNodeMissing() }, () => {
+  for (const [name, network] of Object.entries(NETWORKS)) {
+    for (const recipe of ['default', 'tutorial'] as const) {
+      test(`${name}, ${recipe} recipe`, async (t) => {
+        const rng = createRng(1);
+        const model = await network(rng);
+        const engine = await createOnnxEngine({ device: 'cpu' });
+        const onnx = await losses(engine, model, recipe);
+        const tfjs = await losses(await createTfjsEngine({ device: 'cpu' }), model, recipe);
+        assert.ok(onnx.at(-1)! < onnx[0]!, `nothing is learnt: ${onnx.join(' ')}`);
+        const off = apart(tfjs, onnx);
+        let noise = onnx.map(() => 0);
+        for (let draw = 0; RECIPES[recipe].batchNorm === 'train' && draw < DRAWS; draw++) {
+          const other = apart(await losses(engine, roundedOtherwise(model, rng), recipe), onnx);
+          noise = noise.map((most, i) => Math.max(most, other[i]!));
+        }
+        t.diagnostic(`losses ${onnx[0]!.toFixed(3)} to ${onnx.at(-1)!.toFixed(3)}, off by ${off.at(-1)!.toExponential(1)} at most, rounding by ${noise.at(-1)!.toExponential(1)}`); // prettier-ignore
+        off.forEach((share, i) => {
+          const allowed = Math.max(TOLERANCE, NOISE_FACTOR * noise[i]!);
+          assert.ok(share <= allowed, `step ${i + 1}: ${tfjs[i]} for ${onnx[i]}, off by ${share}`);
+        });
+      });
+    }
+  }
+});
