@@ -42,53 +42,59 @@ interface Pace {
   readonly waiting: number;
 }
 
-/** Each side in a process of its own. The tutorial's recipe does what the peer does; the default one bounds and averages besides. */
+/** The tutorial's recipe does what the peer does; the default one bounds gradients and averages weights besides. */
+const PACES = [
+  { recipe: 'tutorial', layout: 'nchw' },
+  { recipe: 'tutorial', layout: 'channels_last' },
+  { recipe: 'default', layout: 'nchw' },
+] as const;
+
+/** Each side in a process of its own. */
 export async function stageTwoPace({ peer, scratch }: BenchContext): Promise<readonly Row[]> {
   const model = await modelFolder(scratch, NETWORK);
   const { root } = dataset(scratch);
+  const own: Pace[] = [];
   const rows: Row[] = [];
-  for (const recipe of ['tutorial', 'default']) {
-    const own: Pace[] = [];
-    for (const layout of ['nchw', 'channels_last']) {
-      const isThere = typeof peer !== 'string';
-      const name = `stage 2, ${NETWORK}, batch 32, recipe ${recipe}`;
-      rows.push(
-        await measure({
-          measure: name,
-          unit: 'pictures/s',
-          isRate: true,
-          repeats: REPEATS,
-          peerName: isThere ? `${peer.name}, ${layout}, 2 loader workers` : peer,
-          finch: () => {
-            own.push(jsonOf(process.execPath, [fileURLToPath(import.meta.url), root, model, recipe]) as Pace);
-            return own.at(-1)!.rate;
-          },
-          peer: isThere
-            ? () => (jsonOf(peer.python, [PEER, 'all', path.join(root, 'train'), `${STEPS}`, layout]) as Pace).rate // prettier-ignore
-            : undefined,
-        }),
-      );
-    }
-    const waiting = Math.max(...own.map((pace) => pace.waiting * 100));
-    rows.push({
-      measure: `stage 2, ${NETWORK}, recipe ${recipe}: waits for batches, at most`,
-      unit: '% of a step',
-      finch: waiting,
-      peer: null,
-      ratio: null,
-      peerName: 'bar: 5 %',
-    });
+  for (const { recipe, layout } of PACES) {
+    rows.push(
+      await measure({
+        measure: `stage 2, ${NETWORK}, batch 32, recipe ${recipe}`,
+        unit: 'pictures/s',
+        isRate: true,
+        repeats: REPEATS,
+        peerName: typeof peer === 'string' ? peer : `${peer.name}, ${layout}, 2 loader workers`,
+        finch: () => {
+          own.push(jsonOf(process.execPath, [fileURLToPath(import.meta.url), root, model, recipe]) as Pace);
+          return own.at(-1)!.rate;
+        },
+        peer:
+          typeof peer === 'string'
+            ? undefined
+            : () => {
+                const args = [PEER, 'all', path.join(root, 'train'), `${STEPS}`, layout];
+                return (jsonOf(peer.python, args) as Pick<Pace, 'rate'>).rate;
+              },
+      }),
+    );
   }
+  rows.push({
+    measure: `stage 2, ${NETWORK}, batch 32: waits for its batches, at most`,
+    unit: '% of a step',
+    finch: Math.max(...own.map(({ waiting }) => waiting * 100)),
+    peer: null,
+    ratio: null,
+    peerName: 'bar: 5 %',
+  });
   return rows;
 }
 
-/** The peer's hundred epochs are one, measured, a hundred times. */
+/** The peer's hundred epochs are one, measured once, a hundred times. */
 export async function hundredHeadEpochs({ peer, scratch }: BenchContext): Promise<readonly Row[]> {
   const model = await modelFolder(scratch, NETWORK);
   const { root, val } = dataset(scratch);
   const home = path.join(scratch, 'home');
-  const isThere = typeof peer !== 'string';
-  const run = () => headAlone(root, { model, home, scratch, flags: ['--head-epochs', '100', '--head-lr', '0.001'] }); // prettier-ignore
+  const flags = ['--head-epochs', '100', '--head-lr', '0.001'];
+  let epoch: { readonly train: number; readonly val: number } | undefined;
   const rows: Row[] = [];
   for (const start of ['an empty cache', 'cached features']) {
     rows.push(
@@ -99,14 +105,16 @@ export async function hundredHeadEpochs({ peer, scratch }: BenchContext): Promis
         peerName: `${nameOf(peer)}: 100 x one epoch, frozen network and Adam, train and val`,
         finch: async () => {
           if (start === 'an empty cache') await rm(home, { recursive: true, force: true });
-          return run();
+          return headAlone(root, { model, home, scratch, flags });
         },
-        peer: isThere
-          ? () => {
-              const epoch = jsonOf(peer.python, [PEER, 'head', path.join(root, 'train'), path.join(root, val)]) as { train: number; val: number }; // prettier-ignore
-              return 100 * (epoch.train + epoch.val);
-            }
-          : undefined,
+        peer:
+          typeof peer === 'string'
+            ? undefined
+            : () => {
+                const parts = ['train', val].map((part) => path.join(root, part));
+                epoch ??= jsonOf(peer.python, [PEER, 'head', ...parts]) as NonNullable<typeof epoch>;
+                return 100 * (epoch.train + epoch.val);
+              },
       }),
     );
   }
