@@ -23,6 +23,8 @@ export interface BatchRequest {
     readonly small?: Pixels;
   }[];
   readonly form: Form;
+  /** They will not be asked for again: nothing is kept of them. */
+  readonly once?: boolean;
   /** Absent: the pictures are only loaded. */
   readonly view?: {
     /** Absent: what the network sees when it classifies. */
@@ -49,14 +51,15 @@ export interface BatchReply {
 }
 
 export async function prepareBatch(request: BatchRequest, options: SmallPictureOptions): Promise<BatchReply> {
-  const { pictures, form, view } = request;
+  const { pictures, form, view, once = false } = request;
+  const { disk: _, ...withoutDisk } = options;
   const loaded: BatchReply['loaded'][number][] = [];
   const failed: BatchReply['failed'][number][] = [];
   const readable: { place: number; small: Pixels }[] = [];
   for (const [place, { path, small: held }] of pictures.entries()) {
     try {
-      const small = held ?? (await loadSmall(path, form, options));
-      if (!held) loaded.push({ place, small });
+      const small = held ?? (await loadSmall(path, form, once ? withoutDisk : options));
+      if (!held && !once) loaded.push({ place, small });
       readable.push({ place, small });
     } catch (error) {
       const { code, message } = asImageError(error);

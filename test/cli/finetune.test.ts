@@ -2,9 +2,9 @@
 // bad input.
 
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { cp, mkdtemp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -100,11 +100,32 @@ describe('finetune', () => {
     assert.equal(other.code, 2);
     assert.match(other.stderr, /--lr was not given, received 0\.5/);
     await utimes(path.join(copy, 'plain', '3.png'), new Date(), new Date());
+    assert.equal((await finetune('--resume', 'c')).code, 1, 'touched, not changed');
+    await cp(path.join(copy, 'plain', '2.png'), path.join(copy, 'plain', '3.png'));
     await rm(path.join(copy, 'plain', '4.png'));
     const changed = await finetune('--resume', 'c');
     assert.equal(changed.code, 3);
     assert.match(changed.stderr, /1 removed \("plain\/4\.png"\)/);
     assert.match(changed.stderr, /1 changed \("plain\/3\.png"\)/);
+  });
+
+  it('keeps a second process out of a run, and takes over from one that died', async () => {
+    const args = ['data', ...QUICK, '--epochs', '200', '--out', 'alone'];
+    let second: Promise<readonly Ended[]> | undefined;
+    const first = await interrupted(args, /epoch 1\/200/, async () => {
+      second = Promise.all([finetune('--resume', 'alone'), finetune(data, ...QUICK, '--out', 'alone')]);
+      await second;
+    });
+    assert.equal(first.code, 130, first.stderr);
+    for (const { code, stderr } of await second!) {
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /another finch \(process \d+\) works in alone/);
+    }
+    assert.ok(!(await readdir(path.join(home, 'alone'))).includes('run.lock'));
+    const dead = spawnSync(process.execPath, ['-e', '']).pid;
+    await mkdir(path.join(home, 'left'));
+    await writeFile(path.join(home, 'left', 'run.lock'), `${dead} ${hostname()} x\n`);
+    assert.equal((await finetune(data, '--epochs', '0', '--out', 'left')).code, 1);
   });
 
   it('trains only the head, by the tutorial, with every mixture, and with several labels', async () => {
@@ -250,19 +271,26 @@ describe('finetune', () => {
     assert.ok((await readdir(path.join(home, 'diverged', 'best'))).includes('model.json'));
   });
 
-  /** Starts a run and sends Ctrl-C when stderr says so. */
-  async function interrupted(args: readonly string[], when: RegExp): Promise<Ended> {
+  /** Starts a run and sends Ctrl-C when stderr says so, after `first`. */
+  async function interrupted(
+    args: readonly string[],
+    when: RegExp,
+    first: () => Promise<void> = async () => {},
+  ): Promise<Ended> {
     const child = spawn(
       process.execPath,
       [path.join(PACKAGE_ROOT, 'bin', 'finetune.js'), ...args, '--model', model],
       { cwd: home, env: { ...process.env, FINCH_HOME: home } },
     );
     let [stdout, stderr] = ['', ''];
+    let isSeen = false;
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
       // Once: a second Ctrl-C ends the process the usual way.
-      if (when.test(stderr) && !child.killed) child.kill('SIGINT');
+      if (isSeen || !when.test(stderr)) return;
+      isSeen = true;
+      void first().finally(() => child.kill('SIGINT'));
     });
     const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
     return { code, stdout, stderr };
