@@ -233,6 +233,11 @@ test('files that are as they were are not read again', async () => {
   assert.deepEqual(files.map((file) => file.sha256), [sha256, second!.sha256]); // prettier-ignore
 });
 
+test('a picture is no dataset', async () => {
+  const root = await tree('a/1.jpg');
+  await refused(scanDataset(path.join(root, 'a/1.jpg')), /is a single file; expected a folder of class folders, or a csv/); // prettier-ignore
+});
+
 test('copies of one picture share a key', async () => {
   const root = await tree(
     ['a/1.jpg', 'same'],

@@ -81,8 +81,8 @@ export function withoutFailed(
 /** Small pictures that are kept on disk at most, in bytes, where memory does not hold a dataset. */
 const DISK_LIMIT = 16 * 1024 ** 3;
 
-/** Bytes that memory holds; what is more goes to disk. */
-const MEMORY = 1024 ** 3;
+/** Bytes of pictures that memory holds, beside a training step that takes four times as much; what is more goes to disk. */
+const MEMORY = 512 * 1024 ** 2;
 
 export function openPictures(
   config: FinetuneConfig,
