@@ -2,6 +2,7 @@
 
 import { cold, folder, forward, help, memory } from './classify.ts';
 import type { Bench } from './context.ts';
+import { hundredHeadEpochs, headFromNothing, stageTwoPace } from './finetune.ts';
 import { features, featuresCached, featuresMemory } from './features.ts';
 import { forwardTfjs, trainingTfjs } from './tfjs.ts';
 import { training } from './training.ts';
@@ -16,6 +17,9 @@ export const FIGURES = {
   'features-cached': featuresCached,
   'features-memory': featuresMemory,
   training,
+  'stage-two': stageTwoPace,
+  'head-epochs': hundredHeadEpochs,
+  'head-from-nothing': headFromNothing,
   'forward-tfjs': forwardTfjs,
   'training-tfjs': trainingTfjs,
 } as const satisfies Record<string, Bench>;

@@ -3,7 +3,7 @@
 import type { Dataset, Sample } from '../dataset/dataset.ts';
 import { openLoader, type LoaderOptions } from '../dataset/loader.ts';
 import type { MixSpec } from '../dataset/prepare-batch.ts';
-import { previewPictures } from '../dataset/preview.ts';
+import { previewPictures, type PreviewedPicture } from '../dataset/preview.ts';
 import type { AugmentSpec } from '../images/augment/augment.ts';
 import { encodeThumbnail } from '../images/decode.ts';
 import { previewPage, type PreviewRow } from '../report/preview.ts';
@@ -41,13 +41,17 @@ export async function writeAugmentPreview(file: string, preview: AugmentPreview)
       ...(augment && { augment }),
       ...(mix && { mix }),
     });
-    const tile = async (pixels: Uint8Array, line: string) => {
+    const tile = async ({ pixels, shares }: PreviewedPicture['views'][number], line: string) => {
       const { jpeg, width, height } = await encodeThumbnail(
         { data: pixels, width: size, height: size },
         size,
       );
       const dataUri = `data:image/jpeg;base64,${jpeg.toString('base64')}`;
-      return { title: line, picture: { dataUri, width, height }, lines: [line] };
+      return {
+        title: line,
+        picture: { dataUri, width, height },
+        lines: [line, ...sharesText(shares, classes)],
+      };
     };
     const rows: PreviewRow[] = [];
     for (const [i, { sample, views }] of seen.entries()) {
@@ -60,4 +64,13 @@ export async function writeAugmentPreview(file: string, preview: AugmentPreview)
   } finally {
     await loader.dispose();
   }
+}
+
+/** What a mixed picture is to be taken for, a line a class. */
+function sharesText(shares: Float32Array | undefined, classes: readonly string[]): readonly string[] {
+  if (!shares) return [];
+  return [...shares.keys()]
+    .filter((k) => shares[k]! >= 0.005)
+    .sort((a, b) => shares[b]! - shares[a]!)
+    .map((k) => `${(shares[k]! * 100).toFixed(0)} % ${classes[k]!}`);
 }

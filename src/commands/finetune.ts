@@ -7,15 +7,18 @@ import { datasetName } from '../dataset/scan.ts';
 import { finetuneConfig, type FinetuneConfig, type FinetuneFlags } from '../finetune-config.ts';
 import { readCheckpoint } from '../run/checkpoint.ts';
 import {
+  aloneInRunFolder,
   exists,
   latestRunFolder,
-  namedRunFolder,
+  makeFolder,
   newRunFolder,
   readJson,
+  refuseUsedFolder,
   runPaths,
   tidyRunFolder,
 } from '../run/run-folder.ts';
 import { AppError, type ExitCodeValue } from '../util/errors.ts';
+import { statusLine } from '../util/progress.ts';
 import { divideDataset, type DividedDataset } from './finetune/data.ts';
 import { readRunConfig, writeRunConfig, type RunRequest } from './finetune/run-config.ts';
 import { train, type BegunRun } from './finetune/train.ts';
@@ -29,21 +32,31 @@ export async function finetune(
   output: Output,
 ): Promise<ExitCodeValue> {
   const run = await chosenRun(dataset, flags);
-  const { config } = run;
+  const { config, former } = run;
   const opened = await openModel(config, output);
-  const divided = await divideDataset(config, output);
+  const divided = await divideDataset(config, output, former?.fingerprint);
   if (config.previewAugment !== undefined || config.findRate !== undefined) {
     const { lookAhead } = await import('./finetune/look-ahead.ts');
     return lookAhead({ config, opened, divided }, output);
   }
-  return train(await beginRun(run, divided, output), { config, opened, divided }, output);
+  const folder = run.folder ?? (await newFolder(run));
+  return aloneInRunFolder(folder, async () =>
+    train(await beginRun(run, { folder, divided }, output), { config, opened, divided }, output),
+  );
 }
 
 interface Run {
   readonly request: RunRequest;
   readonly config: FinetuneConfig;
-  /** Of a run that goes on. */
+  /** Of a run that goes on: its folder, and what it found, unless it was stopped before that. */
   readonly folder?: string;
+  readonly former?: FoundBefore;
+}
+
+/** What a run has found out about its pictures. */
+interface FoundBefore {
+  readonly fingerprint: Fingerprint;
+  readonly failed: readonly string[];
 }
 
 async function chosenRun(dataset: string | undefined, flags: FinetuneFlags): Promise<Run> {
@@ -52,7 +65,10 @@ async function chosenRun(dataset: string | undefined, flags: FinetuneFlags): Pro
   if (resume !== undefined) {
     const folder = resume === true ? await latestRunFolder(runName(requiredDataset(dataset), given)) : resume;
     const asked = { flags: given, ...(dataset !== undefined && { dataset }) };
-    return { folder, ...(await readRunConfig(runPaths(folder).config, asked)) };
+    const paths = runPaths(folder);
+    const stored = await readRunConfig(paths.config, asked);
+    if (!(await exists(paths.dataset))) return { folder, ...stored };
+    return { folder, ...stored, former: (await readJson(paths.dataset)) as FoundBefore };
   }
   const request = {
     dataset: requiredDataset(dataset),
@@ -80,40 +96,45 @@ function runName(dataset: string, { model }: Pick<FinetuneFlags, 'model'>): stri
   return `${datasetName(dataset)}-${path.basename(path.resolve(model ?? DEFAULT_MODEL))}`;
 }
 
-/** Makes the run's folder, or finds where it stopped. @throws AppError CHECKPOINT_INVALID when the dataset is another now */
+/** Where a run will be that was never begun. */
+async function newFolder({ request, config: { model, out } }: Run): Promise<string> {
+  if (out === undefined) return newRunFolder(runName(request.dataset, { model }));
+  await makeFolder(out);
+  return out;
+}
+
+interface Beginning {
+  readonly folder: string;
+  readonly divided: DividedDataset;
+}
+
+/** Writes down what a new run is, or finds where one stopped. @throws AppError CHECKPOINT_INVALID when the dataset is another now */
 async function beginRun(
-  { request, config, folder }: Run,
-  { dataset }: DividedDataset,
+  run: Run,
+  { folder, divided: { dataset, contents } }: Beginning,
   output: Output,
 ): Promise<BegunRun> {
-  const fingerprint = await fingerprintOf(dataset);
-  if (folder === undefined) {
-    const made =
-      config.out === undefined
-        ? await newRunFolder(runName(request.dataset, config))
-        : await namedRunFolder(config.out);
-    const paths = runPaths(made);
-    await writeRunConfig(paths.config, request, config);
-    note(output, `run: ${made}`);
-    return { paths, fingerprint };
-  }
+  const { request, config, former } = run;
   const paths = runPaths(folder);
-  await tidyRunFolder(paths);
+  if (run.folder === undefined) {
+    await refuseUsedFolder(folder);
+    await writeRunConfig(paths.config, request, config);
+    note(output, `run: ${folder}`);
+  } else await tidyRunFolder(paths);
+  const status = statusLine(output.stderr);
+  const fingerprint = await fingerprintOf(dataset, contents, (done, of) =>
+    status.update(`reading: ${done} of ${of} pictures`),
+  ).finally(() => status.clear());
   const checkpoint = await readCheckpoint(paths.checkpoint);
-  if (!(await exists(paths.dataset))) return { paths, fingerprint };
-  const before = (await readJson(paths.dataset)) as {
-    readonly fingerprint: Fingerprint;
-    readonly failed: readonly string[];
-  };
-  const changes = fingerprintChanges(before.fingerprint, fingerprint);
+  if (!former || !checkpoint) return { paths, fingerprint };
+  const changes = fingerprintChanges(former.fingerprint, fingerprint);
   if (changes !== undefined) {
     throw new AppError(
       'CHECKPOINT_INVALID',
       `--resume: ${config.dataset} is not what it was when ${folder} was begun: ${changes}; put it back, or start a new run`,
     );
   }
-  if (!checkpoint) return { paths, fingerprint };
   const { epoch, batch } = checkpoint.progress;
   note(output, `going on with ${folder} after epoch ${epoch}${batch > 0 ? ` and ${batch} steps` : ''}`);
-  return { paths, fingerprint, former: { checkpoint, failed: before.failed } };
+  return { paths, fingerprint, former: { checkpoint, failed: former.failed } };
 }

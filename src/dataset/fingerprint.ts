@@ -1,28 +1,43 @@
-// fingerprint.ts: what a dataset was when a run began, and what has changed since. By name, size and time of the files:
-// nothing is read. Also which pictures are copies of each other, for which the few of equal size are.
+// fingerprint.ts: what a dataset was when a run began, and what has changed since: by the content of its files. One that was only
+// touched, or copied, is the same. Also which pictures are copies of each other.
 
-import { stat } from 'node:fs/promises';
-import { sha256OfFile } from '../util/files.ts';
+import type { Contents, KnownFile } from './contents.ts';
 import { list, type Dataset, type Sample } from './dataset.ts';
 
-/** Of each picture by name: size, time of change and labels. Plain data, for the run folder. */
+/** Of each picture by part and name: size, times, sha256 and labels. Plain data, for the run folder. */
 export type Fingerprint = Readonly<Record<string, string>>;
 
-/** Files that are asked for at a time. */
-const AT_A_TIME = 64;
+const PARTS = ['train', 'val', 'test'] as const;
 
-export async function fingerprintOf(dataset: Dataset): Promise<Fingerprint> {
-  const entries: [string, string][] = [];
-  for (const part of ['train', 'val', 'test'] as const) {
-    const samples = dataset[part] ?? [];
-    const found = await inTurns(samples, ({ path }) => stat(path).catch(() => undefined));
-    samples.forEach(({ file, labels }, i) => {
-      const { size, mtimeMs } = found[i] ?? { size: -1, mtimeMs: 0 };
+/** In place of the hash of a file that could not be read. */
+const UNREADABLE = '-';
+
+export async function fingerprintOf(
+  dataset: Dataset,
+  contents: Contents,
+  onProgress?: (done: number, of: number) => void,
+): Promise<Fingerprint> {
+  const all = PARTS.flatMap((part) => (dataset[part] ?? []).map((sample) => ({ ...sample, part })));
+  const files = await contents.files(all, (done) => onProgress?.(done, all.length));
+  return Object.fromEntries(
+    all.map(({ part, file, labels }, i) => {
+      const { size, times, sha256 = UNREADABLE } = files[i]!;
       const names = labels.map((label) => dataset.classes[label]!).join('|');
-      entries.push([`${part}:${file}`, `${size} ${Math.trunc(mtimeMs)} ${names}`]);
-    });
+      return [`${part}:${file}`, `${size} ${times} ${sha256} ${names}`];
+    }),
+  );
+}
+
+/** The files of a fingerprint by path, as far as `dataset` still names them. */
+export function knownFiles(dataset: Dataset, before: Fingerprint): ReadonlyMap<string, KnownFile> {
+  const known = new Map<string, KnownFile>();
+  for (const part of PARTS) {
+    for (const { file, path } of dataset[part] ?? []) {
+      const { size, times, sha256 } = entryOf(before[`${part}:${file}`] ?? '');
+      if (/^[0-9a-f]{64}$/.test(sha256)) known.set(path, { size: Number(size), times, sha256 });
+    }
   }
-  return Object.fromEntries(entries);
+  return known;
 }
 
 /** What is different now, for people; undefined when nothing is. */
@@ -30,38 +45,39 @@ export function fingerprintChanges(before: Fingerprint, now: Fingerprint): strin
   const name = (key: string) => key.slice(key.indexOf(':') + 1);
   const keys = (from: Fingerprint, keep: (key: string) => boolean) =>
     Object.keys(from).filter(keep).map(name);
+  const differs = (key: string) => {
+    const [one, other] = [entryOf(before[key]!), entryOf(now[key]!)];
+    return one.sha256 !== other.sha256 || one.labels !== other.labels;
+  };
   const parts = [
     { what: 'added', files: keys(now, (key) => !Object.hasOwn(before, key)) },
     { what: 'removed', files: keys(before, (key) => !Object.hasOwn(now, key)) },
-    { what: 'changed', files: keys(now, (key) => Object.hasOwn(before, key) && before[key] !== now[key]) },
+    { what: 'changed', files: keys(now, (key) => Object.hasOwn(before, key) && differs(key)) },
   ];
   const told = parts.filter(({ files }) => files.length > 0);
   if (told.length === 0) return undefined;
   return told.map(({ what, files }) => `${files.length} ${what} (${list(files, 3)})`).join(', ');
 }
 
-/** For each sample a key that its copies share: pictures of one content have one key. Unreadable files are their own. */
-export async function contentKeys(samples: readonly Sample[]): Promise<readonly string[]> {
-  const sizes = await inTurns(samples, ({ path }) =>
-    stat(path).then(
-      ({ size }) => size,
-      () => -1,
-    ),
-  );
-  const counts = new Map<number, number>();
-  for (const size of sizes) counts.set(size, (counts.get(size) ?? 0) + 1);
-  const indexed = samples.map((sample, i) => ({ ...sample, size: sizes[i]! }));
-  // By name inside the dataset: however the way to it is written, the keys are the same, and what is made of them.
-  return inTurns(indexed, async ({ file, path, size }) => {
-    if (size < 0 || counts.get(size) === 1) return file;
-    return sha256OfFile(path).catch(() => file);
-  });
+function entryOf(entry: string) {
+  const [size = '', times = '', sha256 = '', ...labels] = entry.split(' ');
+  return { size, times, sha256, labels: labels.join(' ') };
 }
 
-async function inTurns<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let from = 0; from < items.length; from += AT_A_TIME) {
-    results.push(...(await Promise.all(items.slice(from, from + AT_A_TIME).map(ask))));
-  }
-  return results;
+/** For each sample a key that its copies share: pictures of one content have one key. Unreadable files are their own. */
+export async function contentKeys(
+  samples: readonly Sample[],
+  contents: Contents,
+  onProgress?: (done: number, of: number) => void,
+): Promise<readonly string[]> {
+  const sizes = await contents.sizes(samples);
+  const counts = new Map<number, number>();
+  for (const size of sizes) counts.set(size, (counts.get(size) ?? 0) + 1);
+  // Only files of equal size can be copies.
+  const hasTwin = (i: number) => sizes[i]! >= 0 && counts.get(sizes[i]!)! > 1;
+  const twins = samples.filter((_, i) => hasTwin(i));
+  const files = await contents.files(twins, (done) => onProgress?.(done, twins.length));
+  const hashes = new Map(twins.map(({ path }, i) => [path, files[i]!.sha256]));
+  // By name inside the dataset: however the way to it is written, the keys are the same, and what is made of them.
+  return samples.map(({ file, path }) => hashes.get(path) ?? file);
 }

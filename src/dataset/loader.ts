@@ -41,6 +41,8 @@ export interface EpochOptions {
   readonly skip?: number;
   readonly classes: number;
   readonly multiLabel: boolean;
+  /** These pictures are not asked for again in this form: neither memory nor disk keeps them. */
+  readonly once?: boolean;
   /** Absent: the pictures as the network sees them when it classifies. */
   readonly augment?: AugmentSpec;
   readonly mix?: MixSpec;
@@ -124,13 +126,19 @@ export async function openLoader(options: LoaderOptions): Promise<PictureLoader>
       }
       return failed;
     },
-    async *batches({ samples, order, batchSize, skip = 0, classes, multiLabel, augment, mix, epoch, rng }) {
+    async *batches(options) {
+      const { samples, order, batchSize, skip = 0, classes, multiLabel, augment, mix, epoch, rng } = options;
+      const { once = false } = options;
       const stream = rng.fork('augment', epoch).state();
       const view = { classes, multiLabel, stream, ...(augment && { augment }), ...(mix && { mix }) };
       const prepare = async ({ items, position }: { items: readonly number[]; position: number }) => {
         const chosen = items.map((i) => samples[i]!);
         const form = augment ? 'whole' : 'square';
-        const { data, targets, failed, lost } = await ask(chosen, { form, view: { ...view, position } });
+        const { data, targets, failed, lost } = await ask(chosen, {
+          form,
+          once,
+          view: { ...view, position },
+        });
         const kept = items.filter((_, place) => !lost.has(place));
         return { data, count: kept.length, height: size, width: size, targets, samples: kept, failed };
       };

@@ -7,7 +7,7 @@ import { asImageError } from '../images/prepare.ts';
 import type { Pixels } from '../images/resize.ts';
 import type { ErrorCode } from '../util/errors.ts';
 import { restoreRng, type Rng, type RngState } from '../util/rng.ts';
-import { loadSmall, type Form, type SmallPictureOptions } from './small-picture.ts';
+import { loadSmall, type Form, type SmallPicture, type SmallPictureOptions } from './small-picture.ts';
 
 /** Soft mixtures of two pictures: Beta's parameter of each kind; where both are given, one is chosen for each batch. */
 export interface MixSpec {
@@ -23,6 +23,8 @@ export interface BatchRequest {
     readonly small?: Pixels;
   }[];
   readonly form: Form;
+  /** They will not be asked for again: nothing is kept of them. */
+  readonly once?: boolean;
   /** Absent: the pictures are only loaded. */
   readonly view?: {
     /** Absent: what the network sees when it classifies. */
@@ -44,20 +46,24 @@ export interface BatchReply {
   readonly data: Uint8Array<ArrayBuffer>;
   readonly targets: BatchTargets;
   /** What was not in memory, by its place in the request. */
-  readonly loaded: readonly { readonly place: number; readonly small: Pixels }[];
+  readonly loaded: readonly { readonly place: number; readonly small: SmallPicture }[];
   readonly failed: readonly { readonly place: number; readonly code: ErrorCode; readonly message: string }[];
 }
 
 export async function prepareBatch(request: BatchRequest, options: SmallPictureOptions): Promise<BatchReply> {
-  const { pictures, form, view } = request;
+  const { pictures, form, view, once = false } = request;
+  const { disk: _, ...withoutDisk } = options;
   const loaded: BatchReply['loaded'][number][] = [];
   const failed: BatchReply['failed'][number][] = [];
   const readable: { place: number; small: Pixels }[] = [];
   for (const [place, { path, small: held }] of pictures.entries()) {
     try {
-      const small = held ?? (await loadSmall(path, form, options));
-      if (!held) loaded.push({ place, small });
-      readable.push({ place, small });
+      if (held) readable.push({ place, small: held });
+      else {
+        const small = await loadSmall(path, form, once ? withoutDisk : options);
+        if (!once) loaded.push({ place, small });
+        readable.push({ place, small });
+      }
     } catch (error) {
       const { code, message } = asImageError(error);
       failed.push({ place, code, message });

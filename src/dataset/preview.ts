@@ -5,8 +5,15 @@ import type { Sample } from './dataset.ts';
 
 export interface PreviewedPicture {
   readonly sample: Sample;
-  /** `[size, size, 3]` uint8, one an epoch. */
-  readonly views: readonly Uint8Array[];
+  /** One an epoch. */
+  readonly views: readonly PreviewedView[];
+}
+
+interface PreviewedView {
+  /** `[size, size, 3]` uint8 */
+  readonly pixels: Uint8Array;
+  /** What it is to be taken for: shares by class, where pictures are mixed. */
+  readonly shares?: Float32Array;
 }
 
 type PreviewOptions = Omit<EpochOptions, 'order' | 'batchSize' | 'skip' | 'epoch'> & {
@@ -22,12 +29,18 @@ export async function previewPictures(
   const { samples } = options;
   const count = Math.min(pictures, samples.length);
   const order = Array.from({ length: count }, (_, i) => Math.floor((i * samples.length) / count));
-  const seen = new Map<number, Uint8Array[]>();
+  const seen = new Map<number, PreviewedView[]>();
   for (let epoch = 0; epoch < views; epoch++) {
     for await (const batch of loader.batches({ ...options, order, batchSize: count, epoch })) {
       const bytes = batch.data.length / batch.count;
       batch.samples.forEach((i, at) => {
-        seen.set(i, [...(seen.get(i) ?? []), batch.data.slice(at * bytes, (at + 1) * bytes)]);
+        const pixels = batch.data.slice(at * bytes, (at + 1) * bytes);
+        const { targets } = batch;
+        const shares =
+          options.mix && 'probabilities' in targets
+            ? targets.probabilities.slice(at * options.classes, (at + 1) * options.classes)
+            : undefined;
+        seen.set(i, [...(seen.get(i) ?? []), { pixels, ...(shares && { shares }) }]);
       });
     }
   }

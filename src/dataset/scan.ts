@@ -25,6 +25,13 @@ export async function scanDataset(root: string, { manifest }: ScanOptions = {}):
       cause: error,
     });
   }
+  if (!found.isDirectory() && manifest === undefined && !/\.(csv|tsv|txt)$/i.test(root)) {
+    throw invalid(
+      root,
+      'is a single file',
+      'expected a folder of class folders, or a csv of files and labels',
+    );
+  }
   const dataset = await (async () => {
     if (manifest !== undefined || !found.isDirectory()) {
       return scanManifest(root, {

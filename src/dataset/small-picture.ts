@@ -1,5 +1,5 @@
-// small-picture.ts: a picture as training keeps it: decoded once, no larger than needed, in memory that threads share;
-// and, where asked for, on disk. Runs in workers.
+// small-picture.ts: a picture as training keeps it: decoded once, no larger than needed; where asked for, on disk too. Runs in
+// workers.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -14,6 +14,11 @@ import type { Preprocessing } from '../util/preprocessing.ts';
  * resize asks for. `square`: exactly what the network sees when it classifies.
  */
 export type Form = 'whole' | 'square';
+
+/** Its memory is no part of anything else. */
+export interface SmallPicture extends Pixels {
+  readonly data: Uint8Array<ArrayBuffer>;
+}
 
 export interface SmallPictureOptions {
   readonly decode: DecodeOptions;
@@ -33,7 +38,11 @@ function sideOf({ size, resize }: Preprocessing): number {
 let written = 0;
 
 /** @throws AppError and system errors, when the picture cannot be read */
-export async function loadSmall(file: string, form: Form, options: SmallPictureOptions): Promise<Pixels> {
+export async function loadSmall(
+  file: string,
+  form: Form,
+  options: SmallPictureOptions,
+): Promise<SmallPicture> {
   const { decode, preprocessing, disk } = options;
   const kept = disk && path.join(disk.folder, await keyOf(file, form, options));
   const former = kept === undefined ? undefined : await readKept(kept);
@@ -47,26 +56,26 @@ export async function loadSmall(file: string, form: Form, options: SmallPictureO
   return pixels;
 }
 
-function shrink(pixels: Pixels, form: Form, preprocessing: Preprocessing): Pixels {
+function shrink(pixels: Pixels, form: Form, preprocessing: Preprocessing): SmallPicture {
   const { size, interpolation } = preprocessing;
-  if (form === 'square')
-    return shared({ data: preprocess(pixels, preprocessing), width: size, height: size });
+  if (form === 'square') return own({ data: preprocess(pixels, preprocessing), width: size, height: size });
   const scale = sideOf(preprocessing) / Math.min(pixels.width, pixels.height);
-  if (scale >= 1) return shared(pixels);
+  if (scale >= 1) return own(pixels);
   const whole = {
     left: 0,
     top: 0,
     width: Math.max(1, Math.round(pixels.width * scale)),
     height: Math.max(1, Math.round(pixels.height * scale)),
   };
-  return shared(resizeAndCrop(pixels, whole, whole, interpolation));
+  return own(resizeAndCrop(pixels, whole, whole, interpolation));
 }
 
-/** A copy that every thread can read without copying. */
-function shared({ data, width, height }: Pixels): Pixels {
-  const copy = new Uint8Array(new SharedArrayBuffer(data.length));
-  copy.set(data);
-  return { data: copy, width, height };
+/**
+ * A copy in memory of its own, which can be handed to another thread. Memory that threads share would save a copy for each batch,
+ * but no thread's garbage collector counts it, so that what the cache let go stayed for long.
+ */
+function own({ data, width, height }: Pixels): SmallPicture {
+  return { data: new Uint8Array(data), width, height };
 }
 
 /** By path, time and size of the file, and by how it is shrunk. */
@@ -86,12 +95,12 @@ async function keyOf(
 const MAGIC = 0x58504e46;
 const HEADER_BYTES = 12;
 
-async function readKept(file: string): Promise<Pixels | undefined> {
+async function readKept(file: string): Promise<SmallPicture | undefined> {
   const bytes = await readFile(file).catch(() => undefined);
   if (!bytes || bytes.length < HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) return undefined;
   const [width, height] = [bytes.readUInt32LE(4), bytes.readUInt32LE(8)];
   if (bytes.length !== HEADER_BYTES + width * height * 3) return undefined;
-  return shared({ data: bytes.subarray(HEADER_BYTES), width, height });
+  return own({ data: bytes.subarray(HEADER_BYTES), width, height });
 }
 
 /** A cache that cannot be written (a full disk) is a slower cache, and no error. */

@@ -27,16 +27,14 @@ export interface Split {
  */
 export function stratifiedSplit({ labels, keys, share, rng }: SplitOptions): Split {
   const groups = new Map<string, number[]>();
-  keys.forEach((key, i) => groups.set(key, [...(groups.get(key) ?? []), i]));
+  keys.forEach((key, i) => append(groups, key, i));
   const units = [...groups]
     .sort(([a], [b]) => byCodePoint(a, b))
     .map(([, members]) => ({ members, labels: new Set(members.flatMap((i) => labels[i]!)) }));
   const byClass = new Map<number, number[]>();
   // Pictures without any label are a class of their own.
   units.forEach((unit, i) => {
-    for (const label of unit.labels.size > 0 ? unit.labels : [-1]) {
-      byClass.set(label, [...(byClass.get(label) ?? []), i]);
-    }
+    for (const label of unit.labels.size > 0 ? unit.labels : [-1]) append(byClass, label, i);
   });
   const side: ('train' | 'val' | undefined)[] = units.map(() => undefined);
   const classes = [...byClass].sort(([a, ofA], [b, ofB]) => ofA.length - ofB.length || a - b);
@@ -50,4 +48,10 @@ export function stratifiedSplit({ labels, keys, share, rng }: SplitOptions): Spl
   const of = (where: 'train' | 'val') =>
     units.flatMap(({ members }, i) => (side[i] === where ? members : [])).sort((a, b) => a - b);
   return { train: of('train'), val: of('val') };
+}
+
+function append<K>(lists: Map<K, number[]>, key: K, value: number): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
 }

@@ -9,7 +9,8 @@ const options = workerData as SmallPictureOptions;
 
 serve(1, async (request: BatchRequest) => {
   const reply: BatchReply = await prepareBatch(request, options);
-  const { data, targets } = reply;
+  const { data, targets, loaded } = reply;
   const numbers = 'classes' in targets ? targets.classes : targets.probabilities;
-  return { reply, transfer: [data.buffer, numbers.buffer as ArrayBuffer] };
+  const pictures = loaded.map(({ small }) => small.data.buffer);
+  return { reply, transfer: [data.buffer, numbers.buffer as ArrayBuffer, ...pictures] };
 });

@@ -1,6 +1,7 @@
 // charts.ts: numbers as SVG for a page: curves, a confusion matrix, a reliability diagram. Colours are the page's; text is
 // the page's font. Fixed sizes, no scripts.
 
+import { displayWidth } from './display-width.ts';
 import { escapeXml } from './page.ts';
 
 /** Colours of several curves in one chart, readable on light and dark paper. */
@@ -17,15 +18,15 @@ interface Axis {
   readonly ticks: readonly number[];
 }
 
-/** A range of round numbers around the values, with about `count` ticks. */
-export function niceAxis(values: readonly number[], count = 5): Axis {
+/** A range of round numbers around the values, with about `count` ticks, `apart` from each other at least. */
+export function niceAxis(values: readonly number[], { count = 5, apart = 0 } = {}): Axis {
   const finite = values.filter(Number.isFinite);
   let [low, high] = finite.length === 0 ? [0, 1] : [Math.min(...finite), Math.max(...finite)];
   // Equal as far as a chart can show.
   const largest = Math.max(Math.abs(low), Math.abs(high));
   if (largest < 1e-30) [low, high] = [0, 1];
   else if (high - low < 1e-6 * largest) [low, high] = [low - largest / 2, high + largest / 2];
-  const rough = (high - low) / count;
+  const rough = Math.max(apart, (high - low) / count);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999)!;
   const [first, last] = [Math.floor(low / step + 1e-9), Math.ceil(high / step - 1e-9)];
@@ -72,24 +73,29 @@ export interface LineChartOptions {
   readonly format?: (value: number) => string;
   /** A logarithmic x axis, for the rate finder. All x above 0. */
   readonly logX?: boolean;
+  /** An x that is worth a line of its own. */
+  readonly mark?: number;
 }
 
 /** Curves over one x axis, with a legend. */
 export function lineChart(
   curves: readonly Curve[],
-  { title, xName, format = short, logX = false }: LineChartOptions,
+  { title, xName, format = short, logX = false, mark }: LineChartOptions,
 ): string {
   const scale = (x: number) => (logX ? Math.log10(x) : x);
-  const x = niceAxis(
-    curves.flatMap(({ points }) => points.map(([at]) => scale(at))),
-    8,
-  );
+  const all = curves.flatMap(({ points }) => points.map(([at]) => scale(at)));
+  // There is nothing between two epochs.
+  const x = niceAxis(all, { count: 8, apart: all.every(Number.isInteger) ? 1 : 0 });
   const y = niceAxis(curves.flatMap(({ points }) => points.map(([, value]) => value)));
   const parts = grid(logX ? { ...x, ticks: [] } : x, y, format);
   if (logX) {
     for (let power = Math.ceil(x.low); power <= x.high; power++) {
       parts.push(text(placeX(x, power), HEIGHT - PLOT.bottom + 18, `1e${power}`, 'class="mid"'));
     }
+  }
+  if (mark !== undefined) {
+    const at = placeX(x, scale(mark)).toFixed(1);
+    parts.push(`<path class="dash" d="M${at} ${PLOT.top}V${HEIGHT - PLOT.bottom}"/>`);
   }
   parts.push(text(WIDTH - PLOT.right, HEIGHT - 4, xName, 'class="end"'));
   curves.forEach(({ name, points }, i) => {
@@ -130,6 +136,10 @@ function short(value: number): string {
 const MAX_HEAT_CLASSES = 120;
 const NAMED_CLASSES = 40;
 
+/** Columns of a name beside the matrix at most, and the pixels that one takes up. */
+const NAME_COLUMNS = 24;
+const COLUMN = 7.2;
+
 /** Rows: truth, columns: prediction; shaded by the share of the row. Undefined when there are too many classes. */
 export function heatMap(
   matrix: readonly (readonly number[])[],
@@ -138,7 +148,8 @@ export function heatMap(
   const count = matrix.length;
   if (count === 0 || count > MAX_HEAT_CLASSES) return undefined;
   const cell = Math.max(5, Math.min(30, Math.floor(560 / count)));
-  const room = count <= NAMED_CLASSES ? 150 : 8;
+  const columns = Math.max(...names.map((name) => displayWidth(cut(name, NAME_COLUMNS))));
+  const room = count <= NAMED_CLASSES ? Math.ceil(columns * COLUMN) + 14 : 8;
   const [left, top] = [room, 8];
   const side = cell * count;
   const parts: string[] = [
@@ -160,18 +171,20 @@ export function heatMap(
   });
   if (count <= NAMED_CLASSES) {
     names.forEach((name, i) => {
-      const shown = cut(name, 22);
+      const shown = cut(name, NAME_COLUMNS);
       parts.push(text(left - 6, top + i * cell + cell / 2 + 4, shown, 'class="end"'));
       const [x, y] = [left + i * cell + cell / 2, top + side + 8];
       parts.push(text(x, y, shown, `class="end" transform="rotate(-60 ${x} ${y})"`));
     });
   }
-  return frame(left + side + 8, top + side + (count <= NAMED_CLASSES ? 140 : 8), 'confusion matrix', parts);
+  return frame(left + side + 8, top + side + room, 'confusion matrix', parts);
 }
 
 function cut(name: string, most: number): string {
+  if (displayWidth(name) <= most) return name;
   const characters = [...name];
-  return characters.length <= most ? name : `${characters.slice(0, most - 1).join('')}…`;
+  while (displayWidth(characters.join('')) >= most) characters.pop();
+  return `${characters.join('')}…`;
 }
 
 export interface ReliabilityBin {

@@ -8,7 +8,7 @@ export const PARTS_STYLE = `h1 { margin: 2rem 0 0; font-size: 1.5rem; overflow-w
 .about { margin: 0.2rem 0 1.5rem; font-size: 0.85rem; color: var(--faint); overflow-wrap: anywhere; }
 section { padding: 1.2rem 0 1.6rem; border-top: 1px solid var(--rule); }
 h2 { margin: 0 0 0.8rem; font-size: 1.1rem; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1.2rem; margin-bottom: 1.6rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: 1.2rem; margin-bottom: 1.6rem; }
 .figures b { display: block; font-size: 1.6rem; font-variant-numeric: tabular-nums; }
 .figures span { color: var(--faint); font-size: 0.8rem; }
 svg { display: block; max-width: 100%; height: auto; }
@@ -20,8 +20,8 @@ svg .rule { stroke: var(--rule); }
 svg .dash { stroke: var(--faint); stroke-dasharray: 4 4; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.25rem 1.2rem 0.25rem 0; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+th, td { padding: 0.25rem 1.2rem 0.25rem 0; text-align: left; overflow-wrap: anywhere; }
+.number { text-align: right; white-space: nowrap; }
 th { color: var(--faint); font-weight: 400; }
 tr + tr td { border-top: 1px solid var(--rule); }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: 1rem; }
@@ -49,11 +49,15 @@ export function largeFigures(figures: readonly (readonly [string, string, string
   return `<div class="figures">${items.join('\n')}</div>`;
 }
 
+/** Figures, as reports write them; a column of nothing else is set to the right. */
+const FIGURE = /^(-?[\d.]+( %)?|–?)$/;
+
 /** The first row is the header. */
 export function htmlTable([header = [], ...rows]: readonly (readonly string[])[]): string {
   if (rows.length === 0) return '';
+  const isNumber = header.map((_, column) => rows.every((row) => FIGURE.test(row[column] ?? '')));
   const line = (cells: readonly string[], tag: 'th' | 'td') =>
-    `<tr>${cells.map((cell) => `<${tag}>${escapeXml(cell)}</${tag}>`).join('')}</tr>`;
+    `<tr>${cells.map((cell, i) => `<${tag}${isNumber[i] ? ' class="number"' : ''}>${escapeXml(cell)}</${tag}>`).join('')}</tr>`;
   return `<table>\n${[line(header, 'th'), ...rows.map((row) => line(row, 'td'))].join('\n')}\n</table>`;
 }
 
@@ -70,10 +74,15 @@ export function contactSheet(tiles: readonly Tile[]): string {
   if (tiles.length === 0) return '';
   const figures = tiles.map(
     ({ title, picture: { dataUri, width, height }, lines: [first = '', ...rest] }) => {
-      const words = [escapeXml(first), ...rest.map((line) => `<span>${escapeXml(line)}</span>`)].join('');
+      const words = [breakable(first), ...rest.map((line) => `<span>${breakable(line)}</span>`)].join('');
       const name = escapeXml(title);
       return `<figure title="${name}"><img src="${escapeXml(dataUri)}" width="${width}" height="${height}" alt="${name}"><figcaption>${words}</figcaption></figure>`;
     },
   );
   return `<div class="sheet">\n${figures.join('\n')}\n</div>`;
+}
+
+/** Names of classes are often words joined by _: lines may end behind one. */
+function breakable(text: string): string {
+  return escapeXml(text).replaceAll('_', '_<wbr>');
 }

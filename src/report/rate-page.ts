@@ -14,6 +14,7 @@ export function ratePage(title: string, { points, suggested }: TriedRates): stri
     title: 'loss over rate',
     xName: 'learning rate',
     logX: true,
+    ...(suggested !== undefined && { mark: suggested }),
   });
   const parts = [
     heading(title, `${points.length} steps at growing rates; the loss is smoothed`),

@@ -33,10 +33,13 @@ export interface RunPageContent {
 
 export function runPage(content: RunPageContent): string {
   const { report, points, bestEpoch, head, worst, samples, settings, about } = content;
-  const kept = bestEpoch === 0 ? 'the head alone' : `epoch ${bestEpoch}`;
+  const kept = bestEpoch === 0 ? 'the head' : `epoch ${bestEpoch}`;
   const parts = [
     heading(report.model, about),
-    largeFigures([...headline(report), ['kept', kept, 'the best by validation']]),
+    largeFigures([
+      ...headline(report),
+      ['kept', kept, bestEpoch === 0 ? 'alone: the best by validation' : 'the best by validation'],
+    ]),
     ...curves(points, 'epoch of stage 2 (0: the head alone)'),
     ...(head.length > 1 ? [section('Stage 1: loss', lossChart(head, 'epoch of stage 1'))] : []),
     ...evaluationSections(report, worst),

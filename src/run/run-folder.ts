@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { writeFailed, writeFileAtomic } from '../util/files.ts';
+import { withFileLockOrElse } from '../util/lock.ts';
 
 export interface RunPaths {
   readonly folder: string;
@@ -54,13 +55,28 @@ export async function newRunFolder(name: string): Promise<string> {
   throw new AppError('WRITE_FAILED', `${RUNS} has ${MAX_RUNS} runs of ${name}; name one with --out`);
 }
 
-/** Makes the folder that `--out` names. @throws AppError USAGE when something is in it already */
-export async function namedRunFolder(folder: string): Promise<string> {
-  await makeFolder(folder);
+/** In a run's folder while a process works in it. */
+const LOCK = 'run';
+
+/** Runs `action` as the only process in a run's folder. @throws AppError USAGE naming the one that works in it already */
+export function aloneInRunFolder<T>(folder: string, action: () => Promise<T>): Promise<T> {
+  return withFileLockOrElse(
+    path.join(folder, LOCK),
+    action,
+    (owner, file) =>
+      new AppError(
+        'USAGE',
+        `another finch (${owner}) works in ${folder}; wait for it, stop it, or choose another --out (if that is no finch any more, remove ${file})`,
+      ),
+  );
+}
+
+/** @throws AppError USAGE when something is in a folder that a new run is to have for itself */
+export async function refuseUsedFolder(folder: string): Promise<void> {
   const inside = await readdir(folder).catch((error: unknown) => {
     throw writeFailed(folder, error);
   });
-  if (inside.length === 0) return folder;
+  if (inside.every((name) => name.startsWith(`${LOCK}.lock`))) return;
   throw new AppError(
     'USAGE',
     `${folder} is not empty; go on with the run in it with --resume ${folder}, or choose another --out`,

@@ -23,12 +23,50 @@ export async function withFileLock<T>(
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<T> {
   const file = `${path}.lock`;
-  const token = `${process.pid} ${hostname()} ${randomBytes(8).toString('hex')}\n`;
+  const token = newToken();
   while (!(await tryCreate(file, token))) {
     if (signal?.aborted) throw new AppError('INTERRUPTED', `interrupted while another finch holds ${file}`);
     if (await isAbandoned(file)) await takeAway(file);
     else await sleep(POLL_MS);
   }
+  return holding(file, token, action);
+}
+
+/**
+ * The same for what cannot wait: refused at once while a living process holds the lock.
+ * @param refusal says so, given the process that holds `file`
+ */
+export async function withFileLockOrElse<T>(
+  path: string,
+  action: () => Promise<T>,
+  refusal: (owner: string, file: string) => AppError,
+): Promise<T> {
+  const file = `${path}.lock`;
+  const token = newToken();
+  while (!(await tryCreate(file, token))) {
+    if (!(await isAbandoned(file))) {
+      const owner = await ownerOf(file);
+      if (owner !== undefined) throw refusal(owner, file);
+    } else await takeAway(file);
+  }
+  return holding(file, token, action);
+}
+
+function newToken(): string {
+  return `${process.pid} ${hostname()} ${randomBytes(8).toString('hex')}\n`;
+}
+
+/** For people; undefined when the lock has just been released. */
+async function ownerOf(file: string): Promise<string | undefined> {
+  const content = await readFile(file, 'utf8').catch(() => undefined);
+  if (content === undefined) return undefined;
+  const [pid, host] = content.trim().split(' ');
+  // Its owner is about to write its name into it.
+  if (!pid) return 'just started';
+  return host === hostname() ? `process ${pid}` : `process ${pid} on ${host}`;
+}
+
+async function holding<T>(file: string, token: string, action: () => Promise<T>): Promise<T> {
   const refresh = setInterval(() => {
     const now = new Date();
     utimes(file, now, now).catch(() => {});

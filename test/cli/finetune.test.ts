@@ -2,9 +2,9 @@
 // bad input.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { cp, mkdtemp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -34,6 +34,15 @@ describe('finetune', () => {
   const run = (program: string, ...args: readonly string[]): Promise<Ended> =>
     runCli(program, args, { env: { FINCH_HOME: home }, spawn: { cwd: home } });
   const finetune = (...args: readonly string[]) => run('finetune', ...args, '--model', model);
+  /** A run that Ctrl-C ends, once stderr says what `when` matches and `first` is done. */
+  const interrupted = (args: readonly string[], when: RegExp, first?: () => Promise<void>) =>
+    runCliUntil('finetune', [...args, '--model', model], {
+      when,
+      signal: 'SIGINT',
+      ...(first && { first }),
+      env: { FINCH_HOME: home },
+      spawn: { cwd: home },
+    });
   const make = (folder: string) =>
     promisify(execFile)(process.execPath, [path.join(PACKAGE_ROOT, 'examples', 'make-shapes.js'), folder]);
   const text = (...parts: readonly string[]) => readFile(path.join(home, ...parts), 'utf8');
@@ -75,12 +84,7 @@ describe('finetune', () => {
     const args = ['data', ...QUICK, '--checkpoint-minutes', '0'];
     const whole = await finetune(...args, '--out', 'a');
     assert.equal(whole.code, 1, whole.stderr);
-    const stopped = await runCliUntil('finetune', [...args, '--out', 'b', '--model', model], {
-      when: /epoch 1\/3/,
-      signal: 'SIGINT',
-      env: { FINCH_HOME: home },
-      spawn: { cwd: home },
-    });
+    const stopped = await interrupted([...args, '--out', 'b'], /epoch 1\/3/);
     assert.equal(stopped.code, 130, stopped.stderr);
     assert.match(stopped.stderr, /go on with: finetune --resume b/);
     const resumed = await finetune('--resume', 'b');
@@ -105,11 +109,32 @@ describe('finetune', () => {
     assert.equal(other.code, 2);
     assert.match(other.stderr, /--lr was not given, received 0\.5/);
     await utimes(path.join(copy, 'plain', '3.png'), new Date(), new Date());
+    assert.equal((await finetune('--resume', 'c')).code, 1, 'touched, not changed');
+    await cp(path.join(copy, 'plain', '2.png'), path.join(copy, 'plain', '3.png'));
     await rm(path.join(copy, 'plain', '4.png'));
     const changed = await finetune('--resume', 'c');
     assert.equal(changed.code, 3);
     assert.match(changed.stderr, /1 removed \("plain\/4\.png"\)/);
     assert.match(changed.stderr, /1 changed \("plain\/3\.png"\)/);
+  });
+
+  it('keeps a second process out of a run, and takes over from one that died', async () => {
+    const args = ['data', ...QUICK, '--epochs', '200', '--out', 'alone'];
+    let second: Promise<readonly Ended[]> | undefined;
+    const first = await interrupted(args, /epoch 1\/200/, async () => {
+      second = Promise.all([finetune('--resume', 'alone'), finetune(data, ...QUICK, '--out', 'alone')]);
+      await second;
+    });
+    assert.equal(first.code, 130, first.stderr);
+    for (const { code, stderr } of await second!) {
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /another finch \(process \d+\) works in alone/);
+    }
+    assert.ok(!(await readdir(path.join(home, 'alone'))).includes('run.lock'));
+    const dead = spawnSync(process.execPath, ['-e', '']).pid;
+    await mkdir(path.join(home, 'left'));
+    await writeFile(path.join(home, 'left', 'run.lock'), `${dead} ${hostname()} x\n`);
+    assert.equal((await finetune(data, '--epochs', '0', '--out', 'left')).code, 1);
   });
 
   it('trains only the head, by the tutorial, with every mixture, and with several labels', async () => {

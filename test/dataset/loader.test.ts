@@ -117,6 +117,19 @@ test('mixed batches have soft targets that sum to 1', async () => {
   }
 });
 
+test('what is asked for once is kept neither in memory nor on disk', async () => {
+  const folder = path.join(scratch, 'nothing');
+  const loader = await openLoader({ decode: {}, preprocessing, workers: 1, disk: { folder, limit: 10_000_000 } }); // prettier-ignore
+  const order = [...dataset.train.keys()];
+  const common = { samples: dataset.train, order, batchSize: 4, classes: 3, multiLabel: false, epoch: 0, rng: createRng(1) } as const; // prettier-ignore
+  const once = await collect(loader.batches({ ...common, once: true }));
+  assert.equal(loader.held, 0);
+  await assert.rejects(readdir(folder));
+  assert.deepEqual(bytesOf(await collect(loader.batches(common))), bytesOf(once));
+  assert.equal(loader.held, 12 * 32 * 32 * 3);
+  await loader.dispose();
+});
+
 test('a survey names what cannot be read and fills memory; the disk keeps it for the next run', async () => {
   const disk = { folder: path.join(scratch, 'cache'), limit: 10_000_000 };
   const loader = await openLoader({ decode: {}, preprocessing, workers: 2, disk });

@@ -54,7 +54,7 @@ test('a view is the very bytes of the batch that training gets', async () => {
     const seen = await previewPictures(loader, { ...common, pictures: 9, views: 3 });
     assert.deepEqual(seen.map(({ sample, views }) => [sample, views.length]), samples.map((sample) => [sample, 3])); // prettier-ignore
     for await (const { data } of loader.batches({ ...common, order: [0, 1, 2, 3], batchSize: 4, epoch: 1 })) {
-      assert.deepEqual(Buffer.concat(seen.map(({ views }) => views[1]!)), Buffer.from(data));
+      assert.deepEqual(Buffer.concat(seen.map(({ views }) => views[1]!.pixels)), Buffer.from(data));
     }
   } finally {
     await loader.dispose();

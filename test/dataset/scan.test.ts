@@ -1,12 +1,19 @@
 // Every layout that finetune and evaluate accept, and what is refused. No file here is a picture: scanning opens none.
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { checkTrainable, classCounts } from '../../src/dataset/dataset.ts';
-import { contentKeys, fingerprintChanges, fingerprintOf } from '../../src/dataset/fingerprint.ts';
+import { openContents } from '../../src/dataset/contents.ts';
+import {
+  contentKeys,
+  fingerprintChanges,
+  fingerprintOf,
+  knownFiles,
+  type Fingerprint,
+} from '../../src/dataset/fingerprint.ts';
 import { datasetName, scanDataset } from '../../src/dataset/scan.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { byCodePoint } from '../../src/util/order.ts';
@@ -185,15 +192,50 @@ test("CUB-200-2011's own files", async () => {
   await refused(scanDataset(root), /no class for image 2/);
 });
 
+const fingerprint = async (root: string, before: Fingerprint = {}): Promise<Fingerprint> => {
+  const dataset = await scanDataset(root);
+  return fingerprintOf(dataset, openContents(knownFiles(dataset, before)));
+};
+
 test('a fingerprint names what was added, removed and changed', async () => {
-  const root = await tree('a/1.jpg', 'a/2.jpg', 'b/3.jpg');
-  const before = await fingerprintOf(await scanDataset(root));
-  assert.equal(fingerprintChanges(before, await fingerprintOf(await scanDataset(root))), undefined);
+  const root = await tree('a/1.jpg', 'a/2.jpg', ['b/3.jpg', 'one']);
+  const before = await fingerprint(root);
+  assert.equal(fingerprintChanges(before, await fingerprint(root, before)), undefined);
   await rm(path.join(root, 'a/1.jpg'));
   await writeFile(path.join(root, 'b/4.jpg'), 'new');
-  await utimes(path.join(root, 'b/3.jpg'), 1, 1);
-  const changes = fingerprintChanges(before, await fingerprintOf(await scanDataset(root)));
+  const { atime, mtime } = await stat(path.join(root, 'b/3.jpg'));
+  await writeFile(path.join(root, 'b/3.jpg'), 'two');
+  // Of the former length and with the former time: the content tells.
+  await utimes(path.join(root, 'b/3.jpg'), atime, mtime);
+  const changes = fingerprintChanges(before, await fingerprint(root, before));
   assert.equal(changes, '1 added ("b/4.jpg"), 1 removed ("a/1.jpg"), 1 changed ("b/3.jpg")');
+});
+
+test('a dataset that was touched or copied is the same, one whose labels moved is not', async () => {
+  const root = await tree('a/1.jpg', 'b/2.jpg');
+  const before = await fingerprint(root);
+  await utimes(path.join(root, 'a/1.jpg'), 1, 1);
+  assert.equal(fingerprintChanges(before, await fingerprint(root, before)), undefined);
+  const copy = `${root}-copy`;
+  await cp(root, copy, { recursive: true });
+  assert.equal(fingerprintChanges(before, await fingerprint(copy, before)), undefined);
+  const [key, entry] = Object.entries(before)[0]!;
+  assert.match(fingerprintChanges({ ...before, [key]: `${entry}x` }, before)!, /1 changed/);
+});
+
+test('files that are as they were are not read again', async () => {
+  const root = await tree('a/1.jpg', 'b/2.jpg');
+  const dataset = await scanDataset(root);
+  const sha256 = 'f'.repeat(64);
+  const [first, second] = await openContents().files(dataset.train);
+  const known = new Map([[dataset.train[0]!.path, { ...first!, sha256 }]]);
+  const files = await openContents(known).files(dataset.train);
+  assert.deepEqual(files.map((file) => file.sha256), [sha256, second!.sha256]); // prettier-ignore
+});
+
+test('a picture is no dataset', async () => {
+  const root = await tree('a/1.jpg');
+  await refused(scanDataset(path.join(root, 'a/1.jpg')), /is a single file; expected a folder of class folders, or a csv/); // prettier-ignore
 });
 
 test('copies of one picture share a key', async () => {
@@ -203,7 +245,7 @@ test('copies of one picture share a key', async () => {
     ['b/3.jpg', 'diff'],
     ['b/4.jpg', 'longer'],
   );
-  const [one, two, three, four] = await contentKeys((await scanDataset(root)).train);
+  const [one, two, three, four] = await contentKeys((await scanDataset(root)).train, openContents());
   assert.equal(one, two);
   assert.equal(new Set([one, three, four]).size, 3);
 });

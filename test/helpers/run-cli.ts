@@ -25,18 +25,30 @@ export async function runCli(
   return ended(start(program, args, options), options);
 }
 
-/** Starts a program and sends it a signal, once, when stderr says what `when` matches. */
+/** Starts a program and sends it a signal, once and after `first`, when stderr says what `when` matches. */
 export async function runCliUntil(
   program: string,
   args: readonly string[],
-  { when, signal, ...options }: RunOptions & { readonly when: RegExp; readonly signal: NodeJS.Signals },
+  {
+    when,
+    signal,
+    first = async () => {},
+    ...options
+  }: RunOptions & {
+    readonly when: RegExp;
+    readonly signal: NodeJS.Signals;
+    readonly first?: () => Promise<void>;
+  },
 ): Promise<Ended> {
   const child = start(program, args, options);
-  let seen = '';
+  let text = '';
+  let isSeen = false;
   child.stderr?.on('data', (chunk: Buffer) => {
-    seen += chunk.toString();
-    // A second Ctrl-C ends the process the usual way.
-    if (when.test(seen) && !child.killed) child.kill(signal);
+    text += chunk.toString();
+    // Once: a second Ctrl-C ends the process the usual way.
+    if (isSeen || !when.test(text)) return;
+    isSeen = true;
+    void first().finally(() => child.kill(signal));
   });
   return ended(child, options);
 }

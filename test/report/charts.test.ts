@@ -8,7 +8,8 @@ import { contactSheet, htmlTable, section } from '../../src/report/parts.ts';
 
 test('an axis has round ticks around all values', () => {
   assert.deepEqual(niceAxis([0.13, 0.87]).ticks, [0, 0.2, 0.4, 0.6, 0.8, 1]);
-  assert.deepEqual(niceAxis([1, 10], 8).ticks, [0, 2, 4, 6, 8, 10]);
+  assert.deepEqual(niceAxis([1, 10], { count: 8 }).ticks, [0, 2, 4, 6, 8, 10]);
+  assert.deepEqual(niceAxis([0, 2], { count: 8, apart: 1 }).ticks, [0, 1, 2]);
   fc.assert(
     fc.property(
       fc.array(fc.double({ min: -1e9, max: 1e9, noNaN: true }), { minLength: 1, maxLength: 9 }),
@@ -71,4 +72,14 @@ test('tables and sheets escape what they show; nothing makes nothing', () => {
     lines: ['<a>', 'b'],
   };
   assert.match(contactSheet([tile]), /title="&quot;q&quot;".*&lt;a&gt;<span>b<\/span>/s);
+});
+
+test('figures are set to the right, words to the left', () => {
+  const html = htmlTable([
+    ['is', 'taken for', 'times'],
+    ['a', 'b', '3'],
+    ['c', 'd', '12.5 %'],
+  ]);
+  assert.match(html, /<th>taken for<\/th><th class="number">times<\/th>/);
+  assert.match(html, /<td>d<\/td><td class="number">12\.5 %<\/td>/);
 });

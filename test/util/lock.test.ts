@@ -8,7 +8,8 @@ import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withFileLock } from '../../src/util/lock.ts';
+import { AppError } from '../../src/util/errors.ts';
+import { withFileLock, withFileLockOrElse } from '../../src/util/lock.ts';
 
 let scratch = '';
 before(async () => {
@@ -69,4 +70,20 @@ test("another machine's lock is respected until it has been silent for a minute"
   const old = new Date(Date.now() - 120_000);
   await utimes(`${target}.lock`, old, old);
   assert.equal(await withFileLock(target, () => Promise.resolve('ours')), 'ours');
+});
+
+test('what cannot wait is refused, naming the owner, and takes over what a dead one left', async () => {
+  const target = path.join(scratch, 'busy');
+  const refusal = (owner: string, file: string) => new AppError('USAGE', `${owner} holds ${file}`);
+  const attempt = () => withFileLockOrElse(target, () => Promise.resolve('ours'), refusal);
+  await withFileLock(target, async () => {
+    await assert.rejects(attempt(), new RegExp(`process ${process.pid} holds .*busy\\.lock`));
+  });
+  assert.equal(await attempt(), 'ours');
+  await writeFile(`${target}.lock`, '1 another-machine x\n');
+  await assert.rejects(attempt(), /process 1 on another-machine/);
+  const dead = spawnSync(process.execPath, ['-e', '']).pid;
+  await writeFile(`${target}.lock`, `${dead} ${hostname()} x\n`);
+  assert.equal(await attempt(), 'ours');
+  assert.ok(!existsSync(`${target}.lock`));
 });

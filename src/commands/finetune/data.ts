@@ -2,7 +2,8 @@
 
 import path from 'node:path';
 import { checkTrainable, invalid, type Dataset, type Sample } from '../../dataset/dataset.ts';
-import { contentKeys } from '../../dataset/fingerprint.ts';
+import { openContents, type Contents } from '../../dataset/contents.ts';
+import { contentKeys, knownFiles, type Fingerprint } from '../../dataset/fingerprint.ts';
 import { openLoader, type PictureLoader } from '../../dataset/loader.ts';
 import { epochOrder } from '../../dataset/sampler.ts';
 import { scanDataset } from '../../dataset/scan.ts';
@@ -10,6 +11,7 @@ import { stratifiedSplit } from '../../dataset/split.ts';
 import type { FinetuneConfig, TrainSettings } from '../../finetune-config.ts';
 import { finchHome } from '../../store/home.ts';
 import type { TrainingData } from '../../train/stage-two.ts';
+import { statusLine } from '../../util/progress.ts';
 import { createRng, type Rng } from '../../util/rng.ts';
 import type { Preprocessing } from '../../util/preprocessing.ts';
 import { note, type Output } from '../output.ts';
@@ -17,30 +19,44 @@ import { note, type Output } from '../output.ts';
 /** A dataset that is divided into what is learnt and what is judged by. */
 export interface DividedDataset {
   readonly dataset: Dataset;
+  readonly contents: Contents;
   readonly train: readonly Sample[];
   readonly val: readonly Sample[];
   /** How it was divided, for people. */
   readonly division: string;
 }
 
-/** @throws AppError DATASET_NOT_FOUND, DATASET_INVALID */
-export async function divideDataset(config: FinetuneConfig, output: Output): Promise<DividedDataset> {
+/**
+ * @param before of a run that goes on: what has not been touched since is not read again
+ * @throws AppError DATASET_NOT_FOUND, DATASET_INVALID
+ */
+export async function divideDataset(
+  config: FinetuneConfig,
+  output: Output,
+  before: Fingerprint = {},
+): Promise<DividedDataset> {
   const dataset = await scanDataset(config.dataset, config);
   for (const remark of dataset.remarks) note(output, remark);
   checkTrainable(dataset, config.dataset);
+  const contents = openContents(knownFiles(dataset, before));
   const { valSplit, seed } = config.settings;
   if (dataset.val) {
-    return { dataset, train: dataset.train, val: dataset.val, division: dataset.layout };
+    return { dataset, contents, train: dataset.train, val: dataset.val, division: dataset.layout };
   }
   const all = dataset.train;
+  const status = statusLine(output.stderr);
+  const keys = await contentKeys(all, contents, (done, of) =>
+    status.update(`looking for copies: ${done} of ${of} pictures`),
+  ).finally(() => status.clear());
   const parts = stratifiedSplit({
     labels: all.map(({ labels }) => labels),
-    keys: await contentKeys(all),
+    keys,
     share: valSplit,
     rng: createRng(seed),
   });
   return {
     dataset,
+    contents,
     train: parts.train.map((i) => all[i]!),
     val: parts.val.map((i) => all[i]!),
     division: `${dataset.layout}, ${(valSplit * 100).toFixed(0)} % set aside`,
@@ -65,8 +81,8 @@ export function withoutFailed(
 /** Small pictures that are kept on disk at most, in bytes, where memory does not hold a dataset. */
 const DISK_LIMIT = 16 * 1024 ** 3;
 
-/** Bytes that memory holds; what is more goes to disk. */
-const MEMORY = 1024 ** 3;
+/** Bytes of pictures that memory holds, beside a training step that takes four times as much; what is more goes to disk. */
+const MEMORY = 512 * 1024 ** 2;
 
 export function openPictures(
   config: FinetuneConfig,

@@ -2,6 +2,7 @@
 // the engine. Finds the pictures that cannot be read on the way.
 
 import path from 'node:path';
+import type { Contents } from '../../dataset/contents.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import type { FailedPicture, PictureLoader } from '../../dataset/loader.ts';
 import type { Predictor } from '../../engine/engine.ts';
@@ -10,13 +11,12 @@ import { finchHome } from '../../store/home.ts';
 import { openFeatureCache } from '../../train/feature-cache.ts';
 import type { FeatureSet } from '../../train/head-stage.ts';
 import { AppError } from '../../util/errors.ts';
-import { sha256OfFile } from '../../util/files.ts';
 import { packageVersion } from '../../util/package.ts';
 import { createRng, type Rng } from '../../util/rng.ts';
-import { mapOrdered } from '../../util/streams.ts';
 
 export interface FeatureJob {
   readonly loader: PictureLoader;
+  readonly contents: Contents;
   readonly classes: number;
   readonly multiLabel: boolean;
   /** In a row. */
@@ -36,12 +36,16 @@ export interface ComputedFeatures extends FeatureSet {
 /** Pictures in one run of the frozen network. */
 const BATCH = 16;
 
-/** Files that are hashed at a time. */
-const HASHED_AT_A_TIME = 16;
-
-/** Rows of the pictures' middles, in the order of `samples`, those left out that cannot be read. */
-export async function middleFeatures(samples: readonly Sample[], job: FeatureJob): Promise<ComputedFeatures> {
-  return featuresOf(samples, job, {});
+/**
+ * Rows of the pictures' middles, in the order of `samples`, those left out that cannot be read.
+ * @param once whether nobody asks for these middles again
+ */
+export async function middleFeatures(
+  samples: readonly Sample[],
+  job: FeatureJob,
+  { once }: { readonly once: boolean },
+): Promise<ComputedFeatures> {
+  return featuresOf(samples, job, {}, once);
 }
 
 /** Rows of augmented views, all pictures `views` times. */
@@ -64,9 +68,10 @@ async function featuresOf(
   samples: readonly Sample[],
   job: FeatureJob,
   view: View,
+  once = false,
 ): Promise<ComputedFeatures> {
-  const { loader, numbers, signal, onProgress } = job;
-  const hashes = await hashesOf(samples);
+  const { loader, contents, numbers, signal, onProgress } = job;
+  const hashes = (await contents.files(samples)).map(({ sha256 }) => sha256);
   const cache = await openFeatureCache({
     folder: path.join(finchHome(), 'features'),
     numbers,
@@ -84,6 +89,7 @@ async function featuresOf(
       batchSize: BATCH,
       classes: job.classes,
       multiLabel: job.multiLabel,
+      once,
       ...(view.augment && { augment: view.augment }),
       epoch: view.view ?? 0,
       rng,
@@ -114,17 +120,6 @@ async function featuresOf(
   const all = new Float32Array(kept.length * numbers);
   kept.forEach((sample, i) => all.set(rows[sample]!, i * numbers));
   return { rows: all, labels: kept.map((i) => samples[i]!.labels), failed };
-}
-
-/** Undefined for a file that cannot be read. */
-async function hashesOf(samples: readonly Sample[]): Promise<readonly (string | undefined)[]> {
-  const hashes: (string | undefined)[] = [];
-  async function* each() {
-    yield* samples;
-  }
-  const hash = ({ path }: Sample) => sha256OfFile(path).catch(() => undefined);
-  for await (const digest of mapOrdered(each(), HASHED_AT_A_TIME, hash)) hashes.push(digest);
-  return hashes;
 }
 
 /** Several sets as one. */

@@ -118,6 +118,17 @@ function sampleCases(samples: readonly Sample[], classes: readonly string[]): re
 }
 
 function settingsOf({ model, settings }: FinetuneConfig): readonly (readonly [string, string])[] {
-  const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
-  return [['model', model], ...Object.entries(settings).map(([name, value]) => [name, text(value)] as const)];
+  return [['model', model], ...Object.entries(settings).map(([name, value]) => [name, settingText(value)] as const)]; // prettier-ignore
+}
+
+/** `kind sgd, momentum 0.9`: as people read it. */
+function settingText(value: unknown): string {
+  if (typeof value === 'number') return `${Number(value.toPrecision(4))}`;
+  if (Array.isArray(value)) return value.map(settingText).join(' to ');
+  if (typeof value !== 'object' || value === null) return String(value);
+  const parts = Object.entries(value).map(([name, part]) => {
+    const text = settingText(part);
+    return `${name} ${typeof part === 'object' && !Array.isArray(part) ? `(${text})` : text}`;
+  });
+  return parts.join(', ');
 }

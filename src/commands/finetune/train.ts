@@ -175,6 +175,7 @@ async function allFeatures(
   let before = 0;
   const job: FeatureJob = {
     loader,
+    contents: divided.contents,
     ...network,
     network: () => (loading ??= load()),
     key: {
@@ -192,8 +193,10 @@ async function allFeatures(
     return features;
   };
   try {
-    const train = counted(await middleFeatures(divided.train, job), divided.train);
-    const val = counted(await middleFeatures(divided.val, job), divided.val);
+    const train = counted(await middleFeatures(divided.train, job, { once: true }), divided.train);
+    // Each epoch of stage 2 is judged by them.
+    const once = settings.epochs === 0;
+    const val = counted(await middleFeatures(divided.val, job, { once }), divided.val);
     const views = await viewFeatures(divided.train, job, settings);
     const failed = [...train.failed, ...val.failed];
     status.clear();

@@ -1,0 +1,79 @@
+// contents.ts: what is in a dataset's files: size, times and sha256. Asked for once each, and read only where a hash is wanted.
+
+import { stat } from 'node:fs/promises';
+import { sha256OfFile } from '../util/files.ts';
+import { mapOrdered } from '../util/streams.ts';
+import type { Sample } from './dataset.ts';
+
+/** A file as it was when it was hashed. */
+export interface KnownFile {
+  readonly size: number;
+  /** Of its content and of its entry, which nobody can set back: both move when it is written. */
+  readonly times: string;
+  /** Lower-case hex; absent for a file that could not be read. */
+  readonly sha256?: string;
+}
+
+export interface Contents {
+  /** In bytes; -1 for a file that is not there. */
+  sizes(samples: readonly Sample[]): Promise<readonly number[]>;
+  /** Reads every file that is not known yet. */
+  files(samples: readonly Sample[], onProgress?: (done: number) => void): Promise<readonly KnownFile[]>;
+}
+
+/** Files that are asked for, or read, at a time. */
+const AT_A_TIME = 32;
+
+type Found = Omit<KnownFile, 'sha256'>;
+
+/** @param known by path: files of the same size and times are not read again */
+export function openContents(known: ReadonlyMap<string, KnownFile> = new Map()): Contents {
+  const found = new Map<string, Promise<Found>>();
+  const read = new Map<string, Promise<KnownFile>>();
+  const find = ({ path }: Sample) => remembered(found, path, () => findFile(path));
+  const open = async (sample: Sample): Promise<KnownFile> => {
+    const now = await find(sample);
+    const { path } = sample;
+    const before = known.get(path);
+    if (before?.sha256 !== undefined && before.size === now.size && before.times === now.times) return before;
+    const sha256 = await sha256OfFile(path).catch(() => undefined);
+    return { ...now, ...(sha256 !== undefined && { sha256 }) };
+  };
+  return {
+    async sizes(samples) {
+      const all = await eachInOrder(samples, find);
+      return all.map(({ size }) => size);
+    },
+    files: (samples, onProgress) =>
+      eachInOrder(samples, (sample) => remembered(read, sample.path, () => open(sample)), onProgress),
+  };
+}
+
+async function findFile(path: string): Promise<Found> {
+  const found = await stat(path).catch(() => undefined);
+  return { size: found?.size ?? -1, times: `${found?.mtimeMs ?? 0}/${found?.ctimeMs ?? 0}` };
+}
+
+function remembered<T>(made: Map<string, T>, key: string, make: () => T): T {
+  const former = made.get(key);
+  if (former !== undefined) return former;
+  const value = make();
+  made.set(key, value);
+  return value;
+}
+
+async function eachInOrder<R>(
+  samples: readonly Sample[],
+  ask: (sample: Sample) => Promise<R>,
+  onProgress?: (done: number) => void,
+): Promise<R[]> {
+  async function* each() {
+    yield* samples;
+  }
+  const results: R[] = [];
+  for await (const result of mapOrdered(each(), AT_A_TIME, ask)) {
+    results.push(result);
+    onProgress?.(results.length);
+  }
+  return results;
+}
