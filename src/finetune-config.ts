@@ -81,6 +81,8 @@ export interface TrainSettings {
   };
   readonly optimizer: Optimizer;
   readonly schedule: ScheduleSpec;
+  /** What the rate is multiplied by in a network of depthwise convolutions; 1 where a rate was given. */
+  readonly depthwiseShare: number;
   /** Absent: by the data, one label or several. */
   readonly loss?: LossName;
   readonly labelSmoothing: number;
@@ -174,6 +176,7 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
     },
     optimizer: optimizerOf(flags, recipe),
     schedule: scheduleOf(flags, recipe),
+    depthwiseShare: flags.lr === undefined && isSgd(flags, recipe) ? recipe.depthwiseShare : 1,
     ...(loss !== undefined && { loss: parseChoice(loss, '--loss', LOSSES) }),
     labelSmoothing: numberOr(flags.labelSmoothing, recipe.labelSmoothing, {
       flag: '--label-smoothing',
@@ -237,17 +240,21 @@ function optimizerOf(flags: FinetuneFlags, recipe: Recipe): Optimizer {
 }
 
 /** Rates that suit Adam are smaller than SGD's. */
-const ADAM_SHARE = 0.1;
+const ADAM_SHARE = 0.01;
 
-function scheduleOf(flags: FinetuneFlags, { schedule, optimizer }: Recipe): ScheduleSpec {
-  const isSgd = (flags.optimizer ?? optimizer.kind) === 'sgd';
+function isSgd({ optimizer }: FinetuneFlags, recipe: Recipe): boolean {
+  return (optimizer ?? recipe.optimizer.kind) === 'sgd';
+}
+
+function scheduleOf(flags: FinetuneFlags, recipe: Recipe): ScheduleSpec {
+  const { schedule } = recipe;
   const { stepSize, gamma, minLr, schedulePatience } = flags;
   const name = parseChoice(flags.schedule ?? schedule.name, '--schedule', SCHEDULES);
   const own = name === schedule.name ? schedule : { warmup: schedule.warmup ?? 0 };
   return {
     ...own,
     name,
-    rate: rateOr(flags.lr, schedule.rate * (isSgd ? 1 : ADAM_SHARE), '--lr'),
+    rate: rateOr(flags.lr, schedule.rate * (isSgd(flags, recipe) ? 1 : ADAM_SHARE), '--lr'),
     warmup: numberOr(flags.warmupEpochs, schedule.warmup ?? 0, {
       flag: '--warmup-epochs',
       min: 0,

@@ -16,7 +16,7 @@ export function copyWeights(weights: Weights): Map<string, Weight> {
 }
 
 /** 0 would be the plain mean of all steps; higher forgets the first of them sooner. */
-const POLYNOMIAL = 2;
+const POLYNOMIAL = 1;
 
 /**
  * How much of the average stays at a step, counted from 1: step / (step + 1 + eta), until `decay` is less. A decay of 1 never is:

@@ -23,7 +23,15 @@ import { note, type Output } from '../output.ts';
 import { openPictures, trainingData, withoutFailed, type DividedDataset } from './data.ts';
 import { joined, middleFeatures, viewFeatures, type ComputedFeatures, type FeatureJob } from './features.ts';
 import { keeperOf } from './keeper.ts';
-import { graphFor, newNetwork, savedModel, trainSpec, untrainedModel, type NewNetwork } from './network.ts';
+import {
+  graphFor,
+  newNetwork,
+  savedModel,
+  scheduleFor,
+  trainSpec,
+  untrainedModel,
+  type NewNetwork,
+} from './network.ts';
 import { writeResults } from './results.ts';
 
 /** A run whose folder is there. */
@@ -108,7 +116,7 @@ async function runStages(
     model: { ...untrained, graph: graphFor(spec.loss.kind, network.graph) },
     spec,
     ...(config.mayDivide && { onDivided: tools.onDivided }),
-    schedule: settings.schedule,
+    schedule: scheduleFor(settings, network.graph),
     epochs: settings.epochs,
     ...(settings.ema > 0 && { ema: settings.ema }),
     ...(settings.patience !== undefined && { patience: settings.patience }),
