@@ -240,7 +240,7 @@ function optimizerOf(flags: FinetuneFlags, recipe: Recipe): Optimizer {
 }
 
 /** Rates that suit Adam are smaller than SGD's. */
-const ADAM_SHARE = 0.01;
+const ADAM_SHARE = 0.02;
 
 function isSgd({ optimizer }: FinetuneFlags, recipe: Recipe): boolean {
   return (optimizer ?? recipe.optimizer.kind) === 'sgd';

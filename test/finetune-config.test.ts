@@ -15,7 +15,7 @@ function rates(flags: Partial<FinetuneFlags>): readonly number[] {
 }
 
 test('a rate that is not given suits the optimizer and the network, one that is given stays', () => {
-  assert.deepEqual(rates({}), [0.01, 0.001]);
+  assert.deepEqual(rates({}), [0.005, 0.001]);
   assert.deepEqual(rates({ optimizer: 'adamw' }), [1e-4, 1e-4]);
   assert.deepEqual(rates({ lr: '0.5' }), [0.5, 0.5]);
   assert.deepEqual(rates({ recipe: 'tutorial' }), [0.001, 0.001]);

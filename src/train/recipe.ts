@@ -43,9 +43,9 @@ export const RECIPES = {
     valSplit: 0.2,
     head: { method: 'converged', epochs: CONVERGED, rate: 1e-3 },
     optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
-    schedule: { name: 'cosine', rate: 0.01, warmup: 1, stepSize: 2, gamma: 0.9 },
+    schedule: { name: 'cosine', rate: 0.005, warmup: 1, stepSize: 2, gamma: 0.9 },
     // The few weights of a depthwise kernel take the gradient of a whole channel: ResNet's best rate undoes such a network.
-    depthwiseShare: 0.1,
+    depthwiseShare: 0.2,
     batchNorm: 'frozen',
     labelSmoothing: 0,
     minCrop: 0.35,
