@@ -175,7 +175,7 @@ async function run(root: string, model: string, recipe: string): Promise<void> {
   const loader = await openPictures(config, opened.preprocessing, divided.train.length);
   const clock = { steps: 0, started: 0, waited: 0 };
   const data = firstSteps(trainingData({ loader, divided, settings, rng: createRng(0) }), clock);
-  const network = newNetwork(opened, divided);
+  const network = newNetwork(opened, divided, config.settings);
   const judgement = { loss: 0, score: 0 };
   const from: RunProgress = {
     rows: [],

@@ -20,6 +20,7 @@ import {
 import { AppError, type ExitCodeValue } from '../util/errors.ts';
 import { statusLine } from '../util/progress.ts';
 import { divideDataset, type DividedDataset } from './finetune/data.ts';
+import { newNetwork } from './finetune/network.ts';
 import { readRunConfig, writeRunConfig, type RunRequest } from './finetune/run-config.ts';
 import { train, type BegunRun } from './finetune/train.ts';
 import { openModel } from './loading.ts';
@@ -35,13 +36,14 @@ export async function finetune(
   const { config, former } = run;
   const opened = await openModel(config, output);
   const divided = await divideDataset(config, output, former?.fingerprint);
+  const parts = { config, opened, divided, network: newNetwork(opened, divided, config.settings) };
   if (config.previewAugment !== undefined || config.findRate !== undefined) {
     const { lookAhead } = await import('./finetune/look-ahead.ts');
-    return lookAhead({ config, opened, divided }, output);
+    return lookAhead(parts, output);
   }
   const folder = run.folder ?? (await newFolder(run));
   return aloneInRunFolder(folder, async () =>
-    train(await beginRun(run, { folder, divided }, output), { config, opened, divided }, output),
+    train(await beginRun(run, { folder, divided }, output), parts, output),
   );
 }
 

@@ -232,6 +232,7 @@ describe('finetune', () => {
       assert.equal(ended.code, code, ended.stderr);
       assert.match(ended.stderr, message);
     }
+    assert.ok(!(await readdir(home)).includes('nowhere'), 'refused before there is a run');
     const none = await finetune();
     assert.equal(none.code, 2);
     assert.match(none.stderr, /no DATASET/);

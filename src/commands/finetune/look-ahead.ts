@@ -14,7 +14,7 @@ import { writeAugmentPreview } from '../augment-preview.ts';
 import { dividedNote } from '../loading.ts';
 import { note, write, type Output } from '../output.ts';
 import { openPictures, trainingData } from './data.ts';
-import { newNetwork, trainSpec, untrainedModel, graphFor } from './network.ts';
+import { trainSpec, untrainedModel, graphFor } from './network.ts';
 import type { RunParts } from './train.ts';
 
 export async function lookAhead(parts: RunParts, output: Output): Promise<ExitCodeValue> {
@@ -58,12 +58,11 @@ function augmentText({ augment, mix }: TrainSettings): string {
 
 async function findBestRate(
   file: string,
-  { config, opened, divided }: RunParts,
+  { config, opened, divided, network }: RunParts,
   output: Output,
 ): Promise<void> {
   const { settings } = config;
   const engine = await selectEngine(config);
-  const network = newNetwork(opened, divided);
   const loader = await openPictures(config, opened.preprocessing, divided.train.length);
   const status = statusLine(output.stderr);
   try {

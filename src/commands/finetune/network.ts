@@ -5,6 +5,7 @@ import { embeddingLayer } from '../../artefact/model.ts';
 import { classWeights } from '../../dataset/sampler.ts';
 import type { EngineModel } from '../../engine/engine.ts';
 import type { Loss, TrainSpec } from '../../engine/training.ts';
+import { learningLayers } from '../../engine/training/learning.ts';
 import type { TrainSettings } from '../../finetune-config.ts';
 import type { Graph, Weights } from '../../graph/layers.ts';
 import { withHeadWeights, withNewHead, withSigmoid } from '../../graph/new-head.ts';
@@ -25,10 +26,11 @@ export interface NewNetwork {
   readonly multiLabel: boolean;
 }
 
-/** @throws AppError MODEL_UNSUPPORTED when the network has no dense classifier */
+/** @throws AppError MODEL_UNSUPPORTED when the network has no dense classifier; USAGE when it has no layer `trainFrom` */
 export function newNetwork(
   { model, preprocessing: { size } }: OpenedModel,
   { dataset }: DividedDataset,
+  { trainFrom }: Pick<TrainSettings, 'trainFrom'>,
 ): NewNetwork {
   const embedding = embeddingLayer(model);
   const classifier = model.graph.layers.findLast(
@@ -39,6 +41,7 @@ export function newNetwork(
     throw new AppError('MODEL_UNSUPPORTED', `${model.name} has no classifier that could be replaced`);
   const classes = dataset.classes.length;
   const graph = withNewHead(model.graph, classifier.name, classes);
+  learningLayers(graph, trainFrom);
   const numbers = inferShapes(graph, [size, size, 3]).get(embedding)![0]!;
   return { graph, classifier: classifier.name, embedding, numbers, classes, multiLabel: dataset.multiLabel };
 }

@@ -23,15 +23,7 @@ import { note, type Output } from '../output.ts';
 import { openPictures, trainingData, withoutFailed, type DividedDataset } from './data.ts';
 import { joined, middleFeatures, viewFeatures, type ComputedFeatures, type FeatureJob } from './features.ts';
 import { keeperOf } from './keeper.ts';
-import {
-  graphFor,
-  newNetwork,
-  savedModel,
-  scheduleFor,
-  trainSpec,
-  untrainedModel,
-  type NewNetwork,
-} from './network.ts';
+import { graphFor, savedModel, scheduleFor, trainSpec, untrainedModel, type NewNetwork } from './network.ts';
 import { writeResults } from './results.ts';
 
 /** A run whose folder is there. */
@@ -47,6 +39,7 @@ export interface RunParts {
   readonly config: FinetuneConfig;
   readonly opened: OpenedModel;
   readonly divided: DividedDataset;
+  readonly network: NewNetwork;
 }
 
 interface Tools {
@@ -58,8 +51,7 @@ interface Tools {
 
 /** @throws AppError INTERRUPTED after what can be saved is saved; for everything that can be missing or wrong */
 export async function train(begun: BegunRun, parts: RunParts, output: Output): Promise<ExitCodeValue> {
-  const { config, opened, divided } = parts;
-  const network = newNetwork(opened, divided);
+  const { config, opened, divided, network } = parts;
   const engine = await selectEngine(config);
   const pictures = divided.train.length + divided.val.length;
   const loader = await openPictures(config, opened.preprocessing, pictures);
