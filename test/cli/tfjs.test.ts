@@ -45,7 +45,7 @@ describe('a package that is not right is one line and exit code 3', () => {
       'absent',
       '',
       [],
-      /neither @tensorflow\/tfjs-node-gpu nor @tensorflow\/tfjs-node is installed\. Run: npm install/,
+      /neither @tensorflow\/tfjs-node-gpu nor @tensorflow\/tfjs-node is installed in \S+nothing \(FINCH_TFJS\)\. Run: npm install/,
     ],
     [
       'no-addon',

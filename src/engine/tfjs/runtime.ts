@@ -104,9 +104,10 @@ function loadNative(device: Device | 'auto', threads: number | undefined): TfjsR
     const description = `TensorFlow ${native.binding.TF_Version} (${name.replace(/.*\//, '')} ${tf.version_core}) on ${found}`;
     return { tf, device: found, description, native };
   }
+  const folder = process.env['FINCH_TFJS'];
   throw new AppError(
     'ENGINE_UNAVAILABLE',
-    `--engine tfjs: neither ${NATIVE_PACKAGES.join(' nor ')} is installed. ` +
+    `--engine tfjs: neither ${NATIVE_PACKAGES.join(' nor ')} is installed${folder ? ` in ${folder} (FINCH_TFJS)` : ''}. ` +
       `Run: npm install --ignore-scripts ${NATIVE_PACKAGES[1]}@${RELEASE} && npm run build:tfjs-node (docs/gpu.md), or use --engine onnx`,
   );
 }
