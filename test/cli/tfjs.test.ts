@@ -143,6 +143,8 @@ describe('a device whose memory holds four pictures', () => {
       text.split(/[,\n]/).map(Number).filter(Number.isFinite),
     );
     assertAllClose(b!, a!, { rtol: 1e-5 }, 'metrics');
+    const statistics = await run('finetune', [...args, '--batch-norm', 'train', '--out', 'statistics'], home);
+    assert.match(statistics.stderr, /computed in parts, and --batch-norm train uses each part's statistics/);
     const refused = await run('finetune', [...args, '--batch-size', '8', '--out', 'refused'], home);
     assert.equal(refused.code, 3, refused.stderr);
     assert.match(

@@ -58,7 +58,8 @@ export async function train(begun: BegunRun, parts: RunParts, output: Output): P
   note(output, `${opened.model.name} on ${engine.description}; ${divided.train.length} pictures to learn from, ${divided.val.length} to judge by (${divided.division}), ${network.classes} classes`); // prettier-ignore
   noteOtherEngine(begun, engine, output);
   try {
-    return await runStages(begun, parts, { engine, loader, network, onDivided: dividedNote(output) }, output);
+    const onDivided = dividedNote(output, config.settings.batchNorm);
+    return await runStages(begun, parts, { engine, loader, network, onDivided }, output);
   } catch (error) {
     if (output.signal.aborted)
       note(output, `interrupted; go on with: finetune --resume ${begun.paths.folder}`);
