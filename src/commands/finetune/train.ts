@@ -6,7 +6,6 @@ import type { Fingerprint } from '../../dataset/fingerprint.ts';
 import type { PictureLoader } from '../../dataset/loader.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import type { EngineModel, OnDivided, Predictor } from '../../engine/engine.ts';
-import { selectEngine } from '../../engine/select.ts';
 import type { TrainableEngine } from '../../engine/training.ts';
 import type { FinetuneConfig } from '../../finetune-config.ts';
 import type { Checkpoint } from '../../run/checkpoint.ts';
@@ -49,10 +48,13 @@ interface Tools {
 }
 
 /** @throws AppError INTERRUPTED after what can be saved is saved; for everything that can be missing or wrong */
-export async function train(begun: BegunRun, parts: RunParts, output: Output): Promise<ExitCodeValue> {
-  const { config, opened, divided } = parts;
+export async function train(
+  begun: BegunRun,
+  parts: RunParts & { readonly engine: TrainableEngine },
+  output: Output,
+): Promise<ExitCodeValue> {
+  const { config, opened, divided, engine } = parts;
   const network = newNetwork(opened, divided);
-  const engine = await selectEngine(config);
   const pictures = divided.train.length + divided.val.length;
   const loader = await openPictures(config, opened.preprocessing, pictures);
   note(output, `${opened.model.name} on ${engine.description}; ${divided.train.length} pictures to learn from, ${divided.val.length} to judge by (${divided.division}), ${network.classes} classes`); // prettier-ignore
