@@ -94,6 +94,8 @@ test('averaged weights follow, slowly, and leave what they follow alone', () => 
   updateAverage(average, weights, 0.75);
   assert.deepEqual([...average.get('w')!.data], [1.5, 2]);
   assert.deepEqual([...weights.get('w')!.data], [3, 2]);
-  assertAllClose([decayAt(1, 0.99), decayAt(9, 0.99), decayAt(1e6, 0.99)], [0.25, 0.75, 0.99], { rtol: 1e-12 });
+  assertAllClose([decayAt(1, 0.99), decayAt(9, 0.99), decayAt(1e6, 0.99)], [0.25, 0.75, 0.99], {
+    rtol: 1e-12,
+  });
   assert.ok(decayAt(1e6, 1) > 0.99999);
 });
