@@ -4,6 +4,7 @@ import path from 'node:path';
 import { DEFAULT_MODEL } from '../config.ts';
 import { fingerprintChanges, fingerprintOf, type Fingerprint } from '../dataset/fingerprint.ts';
 import { datasetName } from '../dataset/scan.ts';
+import { selectEngine } from '../engine/select.ts';
 import { finetuneConfig, type FinetuneConfig, type FinetuneFlags } from '../finetune-config.ts';
 import { readCheckpoint } from '../run/checkpoint.ts';
 import {
@@ -41,10 +42,13 @@ export async function finetune(
     const { lookAhead } = await import('./finetune/look-ahead.ts');
     return lookAhead(parts, output);
   }
+  // Before its folder is made: an engine or a device that is not there leaves no run behind.
+  const engine = await selectEngine(config);
   const folder = run.folder ?? (await newFolder(run));
-  return aloneInRunFolder(folder, async () =>
-    train(await beginRun(run, { folder, divided }, output), parts, output),
-  );
+  return aloneInRunFolder(folder, async () => {
+    const begun = await beginRun(run, { folder, divided }, output);
+    return train(begun, { ...parts, engine }, output);
+  });
 }
 
 interface Run {

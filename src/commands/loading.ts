@@ -71,13 +71,18 @@ export async function openModel(config: InferenceConfig, output: Output): Promis
   };
 }
 
-/** Tells the user that a device does not hold as many pictures as finch would have run at a time; the same number once. */
-export function dividedNote(output: Output): OnDivided {
+/**
+ * Tells the user that a device does not hold as many pictures as finch would have run at a time; the same number once.
+ * @param batchNorm of the training steps, if there are any: `train` takes statistics from each part
+ */
+export function dividedNote(output: Output, batchNorm: 'train' | 'frozen' = 'frozen'): OnDivided {
+  const effect =
+    batchNorm === 'frozen' ? 'which changes no result' : "and --batch-norm train uses each part's statistics";
   let least = Infinity;
   return (atOnce) => {
     if (atOnce >= least) return;
     least = atOnce;
-    note(output, `the device's memory holds ${atOnce} ${atOnce === 1 ? 'picture' : 'pictures'} at a time: batches are computed in parts, which changes no result`); // prettier-ignore
+    note(output, `the device's memory holds ${atOnce} ${atOnce === 1 ? 'picture' : 'pictures'} at a time: batches are computed in parts, ${effect}`); // prettier-ignore
   };
 }
 

@@ -1,7 +1,7 @@
 // --engine tfjs as a user meets it: the packages absent, half installed or broken, and pure JavaScript that always works.
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -45,7 +45,7 @@ describe('a package that is not right is one line and exit code 3', () => {
       'absent',
       '',
       [],
-      /neither @tensorflow\/tfjs-node-gpu nor @tensorflow\/tfjs-node is installed\. Run: npm install/,
+      /neither @tensorflow\/tfjs-node-gpu nor @tensorflow\/tfjs-node is installed in \S+nothing \(FINCH_TFJS\)\. Run: npm install/,
     ],
     [
       'no-addon',
@@ -143,6 +143,8 @@ describe('a device whose memory holds four pictures', () => {
       text.split(/[,\n]/).map(Number).filter(Number.isFinite),
     );
     assertAllClose(b!, a!, { rtol: 1e-5 }, 'metrics');
+    const statistics = await run('finetune', [...args, '--batch-norm', 'train', '--out', 'statistics'], home);
+    assert.match(statistics.stderr, /computed in parts, and --batch-norm train uses each part's statistics/);
     const refused = await run('finetune', [...args, '--batch-size', '8', '--out', 'refused'], home);
     assert.equal(refused.code, 3, refused.stderr);
     assert.match(
@@ -151,7 +153,17 @@ describe('a device whose memory holds four pictures', () => {
     );
   });
 
-  test('classify likewise', async () => {
+  test('an engine that is not there leaves no run folder behind', async () => {
+    const { code, stderr } = await run('finetune', ['data', '--out', 'none'], path.join(scratch, 'nothing'));
+    assert.equal(code, 3, stderr);
+    assert.match(
+      stderr,
+      /@tensorflow\/tfjs is not installed in \S+nothing \(FINCH_TFJS\)\. Run: npm install/,
+    );
+    assert.ok(!(await readdir(home)).includes('none'));
+  });
+
+  test('classify computes in parts likewise', async () => {
     const divided = await run('classify', ['data', '--format', 'csv'], home);
     assert.equal(divided.code, 0, divided.stderr);
     assert.match(divided.stderr, /memory holds 4 pictures at a time/);

@@ -72,7 +72,7 @@ async function findBestRate(
       engine,
       model: { ...model, graph: graphFor(spec.loss.kind, network.graph) },
       spec,
-      ...(config.mayDivide && { onDivided: dividedNote(output) }),
+      ...(config.mayDivide && { onDivided: dividedNote(output, settings.batchNorm) }),
       data: trainingData({ loader, divided, settings, rng: createRng(settings.seed) }),
       signal: output.signal,
       onStep: (step, of) => status.update(`trying rates: step ${step} of ${of}`),

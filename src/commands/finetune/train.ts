@@ -6,7 +6,6 @@ import type { Fingerprint } from '../../dataset/fingerprint.ts';
 import type { PictureLoader } from '../../dataset/loader.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import type { EngineModel, OnDivided, Predictor } from '../../engine/engine.ts';
-import { selectEngine } from '../../engine/select.ts';
 import type { TrainableEngine } from '../../engine/training.ts';
 import type { FinetuneConfig } from '../../finetune-config.ts';
 import type { Checkpoint } from '../../run/checkpoint.ts';
@@ -50,15 +49,19 @@ interface Tools {
 }
 
 /** @throws AppError INTERRUPTED after what can be saved is saved; for everything that can be missing or wrong */
-export async function train(begun: BegunRun, parts: RunParts, output: Output): Promise<ExitCodeValue> {
-  const { config, opened, divided, network } = parts;
-  const engine = await selectEngine(config);
+export async function train(
+  begun: BegunRun,
+  parts: RunParts & { readonly engine: TrainableEngine },
+  output: Output,
+): Promise<ExitCodeValue> {
+  const { config, opened, divided, network, engine } = parts;
   const pictures = divided.train.length + divided.val.length;
   const loader = await openPictures(config, opened.preprocessing, pictures);
   note(output, `${opened.model.name} on ${engine.description}; ${divided.train.length} pictures to learn from, ${divided.val.length} to judge by (${divided.division}), ${network.classes} classes`); // prettier-ignore
   noteOtherEngine(begun, engine, output);
   try {
-    return await runStages(begun, parts, { engine, loader, network, onDivided: dividedNote(output) }, output);
+    const onDivided = dividedNote(output, config.settings.batchNorm);
+    return await runStages(begun, parts, { engine, loader, network, onDivided }, output);
   } catch (error) {
     if (output.signal.aborted)
       note(output, `interrupted; go on with: finetune --resume ${begun.paths.folder}`);

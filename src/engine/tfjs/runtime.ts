@@ -81,7 +81,7 @@ function loadPure(): TfjsRuntime {
   if (!tf) {
     throw new AppError(
       'ENGINE_UNAVAILABLE',
-      `--device js: ${PURE_PACKAGE} is not installed. Run: npm install ${PURE_PACKAGE}@${RELEASE}`,
+      `--device js: ${PURE_PACKAGE} is not installed${whereLooked()}. Run: npm install ${PURE_PACKAGE}@${RELEASE}`,
     );
   }
   // Its advice to install tfjs-node is no use to who asked for JavaScript.
@@ -106,7 +106,7 @@ function loadNative(device: Device | 'auto', threads: number | undefined): TfjsR
   }
   throw new AppError(
     'ENGINE_UNAVAILABLE',
-    `--engine tfjs: neither ${NATIVE_PACKAGES.join(' nor ')} is installed. ` +
+    `--engine tfjs: neither ${NATIVE_PACKAGES.join(' nor ')} is installed${whereLooked()}. ` +
       `Run: npm install --ignore-scripts ${NATIVE_PACKAGES[1]}@${RELEASE} && npm run build:tfjs-node (docs/gpu.md), or use --engine onnx`,
   );
 }
@@ -134,6 +134,12 @@ function requirePackage(name: PackageName): Tf | undefined {
 function packagesBase(): string {
   const folder = process.env['FINCH_TFJS'];
   return folder ? pathToFileURL(path.join(path.resolve(folder), 'package.json')).href : import.meta.url;
+}
+
+/** For people: ` in /x (FINCH_TFJS)`. */
+function whereLooked(): string {
+  const folder = process.env['FINCH_TFJS'];
+  return folder ? ` in ${folder} (FINCH_TFJS)` : '';
 }
 
 /** Node 23 removed these, and Node 22 warns of them; tfjs-node 4.22 calls them. */
