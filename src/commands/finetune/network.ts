@@ -83,7 +83,10 @@ export function trainSpec(
 }
 
 /** Stage 2's rates for this network. */
-export function scheduleFor({ schedule, depthwiseShare }: TrainSettings, { layers }: Graph): ScheduleSpec {
+export function scheduleFor(
+  { schedule, depthwiseShare }: Pick<TrainSettings, 'schedule' | 'depthwiseShare'>,
+  { layers }: Graph,
+): ScheduleSpec {
   const isDepthwise = layers.some(({ kind }) => kind === 'depthwiseConv2d');
   return isDepthwise ? { ...schedule, rate: schedule.rate * depthwiseShare } : schedule;
 }
