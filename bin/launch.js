@@ -8,11 +8,14 @@ const root = new URL('../', import.meta.url);
 /** @param {readonly string[]} prefix words put before the user's arguments: the command a short name stands for */
 export async function launch(prefix) {
   module.enableCompileCache?.();
-  // Only a checkout has the compiler's settings; a published package carries the compiled program alone.
-  if (existsSync(new URL('tsconfig.json', root))) {
-    const { buildIfStale } = await import('../scripts/build.js');
-    await buildIfStale();
-  }
+  await compile();
   const { main } = await import('../dist/src/cli.js');
   await main([...prefix, ...process.argv.slice(2)]);
+}
+
+/** Only a checkout has the compiler's settings; a published package carries the compiled program alone. */
+export async function compile() {
+  if (!existsSync(new URL('tsconfig.json', root))) return;
+  const { buildIfStale } = await import('../scripts/build.js');
+  await buildIfStale();
 }

@@ -1,9 +1,12 @@
 // make-shapes.js: draws a small dataset, six kinds of shapes in train/ and val/, out of nothing but this file and a seed.
-// Run after `npm run build`: node examples/make-shapes.js [FOLDER] [SEED]   (default: shapes 0; 360 pictures, about 3 s)
+// Run: node examples/make-shapes.js [FOLDER] [SEED]   (default: shapes 0; 360 pictures, about 3 s)
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { renderSvg } from '../dist/src/images/decode.js';
-import { createRng } from '../dist/src/util/rng.js';
+import { compile } from '../bin/launch.js';
+
+await compile();
+const { renderSvg } = await import('../dist/src/images/decode.js');
+const { createRng } = await import('../dist/src/util/rng.js');
 
 const SIDE = 96;
 const PICTURES = { train: 45, val: 15 };
