@@ -1,7 +1,7 @@
 // lock.ts: one process at a time does a thing. A lock is a file that only one can create; one whose owner died is taken over.
 
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, systemCode } from './errors.ts';
@@ -117,17 +117,19 @@ function isAlive(pid: number): boolean {
 }
 
 /**
- * Two processes may find the same lock abandoned: each renames what it finds to a name of its own and looks again; one that
- * took a living lock by accident puts it back.
+ * Several may find the same lock abandoned, and one of them may hold it already when another comes to remove it: whoever removes
+ * holds a second lock, and looks again.
  */
 async function takeAway(file: string): Promise<void> {
-  const mine = `${file}.${randomBytes(6).toString('hex')}`;
-  try {
-    await rename(file, mine);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return;
-    throw writeFailed(file, error);
+  const guard = `${file}.takeover`;
+  if (!(await tryCreate(guard, newToken()))) {
+    if (await isAbandoned(guard)) await rm(guard, { force: true });
+    else await sleep(POLL_MS / 10);
+    return;
   }
-  if (await isAbandoned(mine)) await rm(mine, { force: true });
-  else await rename(mine, file);
+  try {
+    if (await isAbandoned(file)) await rm(file, { force: true });
+  } finally {
+    await rm(guard, { force: true });
+  }
 }
