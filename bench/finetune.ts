@@ -42,7 +42,7 @@ interface Pace {
   readonly waiting: number;
 }
 
-/** The tutorial's recipe does what the peer does; the default one bounds gradients and averages weights besides. */
+/** The tutorial's recipe does what the peer does; the default one moves by AdamW, bounds gradients and averages weights. */
 const PACES = [
   { recipe: 'tutorial', layout: 'nchw' },
   { recipe: 'tutorial', layout: 'channels_last' },

@@ -81,8 +81,6 @@ export interface TrainSettings {
   };
   readonly optimizer: Optimizer;
   readonly schedule: ScheduleSpec;
-  /** What the rate is multiplied by in a network of depthwise convolutions; 1 where a rate was given. */
-  readonly depthwiseShare: number;
   /** Absent: by the data, one label or several. */
   readonly loss?: LossName;
   readonly labelSmoothing: number;
@@ -152,6 +150,7 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
   const { trainFrom, patience, loss } = flags;
   const augment = augmentSpec(flags, recipe);
   const mix = mixSpec(flags);
+  const optimizer = optimizerOf(flags, recipe);
   const givesHeadRate = flags.headLr !== undefined;
   const settings: TrainSettings = {
     recipe: name,
@@ -174,9 +173,8 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
       c: numberOr(flags.headC, 1, { flag: '--head-c', min: 0, above: true, max: 1e6 }),
       views: numberOr(flags.headViews, 0, { flag: '--head-views', min: 0, max: 100, whole: true }),
     },
-    optimizer: optimizerOf(flags, recipe),
-    schedule: scheduleOf(flags, recipe),
-    depthwiseShare: flags.lr === undefined && isSgd(flags, recipe) ? recipe.depthwiseShare : 1,
+    optimizer,
+    schedule: scheduleOf(flags, recipe, usualRate(optimizer.kind, recipe)),
     ...(loss !== undefined && { loss: parseChoice(loss, '--loss', LOSSES) }),
     labelSmoothing: numberOr(flags.labelSmoothing, recipe.labelSmoothing, {
       flag: '--label-smoothing',
@@ -218,19 +216,19 @@ function checkTogether({ loss, labelSmoothing, epochs, head }: TrainSettings): v
   }
 }
 
+const MOMENTUM = 0.9;
+
+/** Momentum is SGD's: who gives it asks for SGD. */
 function optimizerOf(flags: FinetuneFlags, recipe: Recipe): Optimizer {
-  const kind = parseChoice(flags.optimizer ?? recipe.optimizer.kind, '--optimizer', ['sgd', 'adam', 'adamw'] as const); // prettier-ignore
-  const weightDecay = numberOr(flags.weightDecay, recipe.optimizer.weightDecay, {
+  const usual = flags.momentum === undefined ? recipe.optimizer.kind : 'sgd';
+  const kind = parseChoice(flags.optimizer ?? usual, '--optimizer', ['sgd', 'adam', 'adamw'] as const);
+  const weightDecay = numberOr(flags.weightDecay, recipe.optimizer.weightDecay ?? 0, {
     flag: '--weight-decay',
     min: 0,
     max: 1,
   });
   if (kind === 'sgd') {
-    const momentum = numberOr(flags.momentum, recipe.optimizer.momentum, {
-      flag: '--momentum',
-      min: 0,
-      max: 0.9999,
-    });
+    const momentum = numberOr(flags.momentum, MOMENTUM, { flag: '--momentum', min: 0, max: 0.9999 });
     return { kind, momentum, weightDecay };
   }
   if (flags.momentum !== undefined) {
@@ -242,19 +240,20 @@ function optimizerOf(flags: FinetuneFlags, recipe: Recipe): Optimizer {
 /** Rates that suit Adam are smaller than SGD's. */
 const ADAM_SHARE = 0.02;
 
-function isSgd({ optimizer }: FinetuneFlags, recipe: Recipe): boolean {
-  return (optimizer ?? recipe.optimizer.kind) === 'sgd';
+/** The recipe's, for its own optimizer or what suits another. */
+function usualRate(kind: Optimizer['kind'], { optimizer, schedule }: Recipe): number {
+  if ((kind === 'sgd') === (optimizer.kind === 'sgd')) return schedule.rate;
+  return kind === 'sgd' ? schedule.rate / ADAM_SHARE : schedule.rate * ADAM_SHARE;
 }
 
-function scheduleOf(flags: FinetuneFlags, recipe: Recipe): ScheduleSpec {
-  const { schedule } = recipe;
+function scheduleOf(flags: FinetuneFlags, { schedule }: Recipe, usual: number): ScheduleSpec {
   const { stepSize, gamma, minLr, schedulePatience } = flags;
   const name = parseChoice(flags.schedule ?? schedule.name, '--schedule', SCHEDULES);
   const own = name === schedule.name ? schedule : { warmup: schedule.warmup ?? 0 };
   return {
     ...own,
     name,
-    rate: rateOr(flags.lr, schedule.rate * (isSgd(flags, recipe) ? 1 : ADAM_SHARE), '--lr'),
+    rate: rateOr(flags.lr, usual, '--lr'),
     warmup: numberOr(flags.warmupEpochs, schedule.warmup ?? 0, {
       flag: '--warmup-epochs',
       min: 0,

@@ -1,5 +1,6 @@
 // recipe.ts: what a run does when a flag does not say otherwise. Plain data; every value here is a flag of `finetune`.
 
+import type { Optimizer } from '../engine/training.ts';
 import type { ScheduleSpec } from './schedule.ts';
 
 export const RECIPE_NAMES = ['default', 'tutorial'] as const;
@@ -17,10 +18,8 @@ export interface Recipe {
     /** Adam's. */
     readonly rate: number;
   };
-  readonly optimizer: { readonly kind: 'sgd'; readonly momentum: number; readonly weightDecay: number };
+  readonly optimizer: Optimizer;
   readonly schedule: ScheduleSpec;
-  /** What SGD's rate is multiplied by in a network of depthwise convolutions. */
-  readonly depthwiseShare: number;
   readonly batchNorm: 'train' | 'frozen';
   readonly labelSmoothing: number;
   /** Smallest share of a picture's area that a random crop keeps. */
@@ -42,10 +41,10 @@ export const RECIPES = {
     batchSize: 32,
     valSplit: 0.2,
     head: { method: 'converged', epochs: CONVERGED, rate: 1e-3 },
-    optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
-    schedule: { name: 'cosine', rate: 0.005, warmup: 1, stepSize: 2, gamma: 0.9 },
-    // The few weights of a depthwise kernel take the gradient of a whole channel: ResNet's best rate undoes such a network.
-    depthwiseShare: 0.2,
+    // SGD moves a weight as far as its gradient is large: its best rate for ResNet undoes a network of depthwise kernels, whose
+    // few weights take the gradient of a whole channel. Adam's steps are as long everywhere, and one rate suits both.
+    optimizer: { kind: 'adamw', weightDecay: 0 },
+    schedule: { name: 'cosine', rate: 1e-4, warmup: 1, stepSize: 2, gamma: 0.9 },
     batchNorm: 'frozen',
     labelSmoothing: 0,
     minCrop: 0.35,
@@ -61,7 +60,6 @@ export const RECIPES = {
     head: { method: 'adam', epochs: 1, rate: 1e-3 },
     optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
     schedule: { name: 'step', rate: 0.001, stepSize: 2, gamma: 0.9, minRate: 1e-5, warmup: 0 },
-    depthwiseShare: 1,
     batchNorm: 'train',
     labelSmoothing: 0,
     minCrop: 0.35,

@@ -8,7 +8,6 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import { readModelFolder } from '../../src/artefact/model-folder.ts';
 import type { EngineModel } from '../../src/engine/engine.ts';
-import { scheduleFor } from '../../src/commands/finetune/network.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { createTfjsEngine } from '../../src/engine/tfjs/session.ts';
 import type { TrainableEngine, TrainSpec } from '../../src/engine/training.ts';
@@ -84,8 +83,7 @@ function batch(step: number) {
 
 /** Of the recipe's first epoch: these steps are all of it. */
 async function losses(engine: TrainableEngine, model: EngineModel, recipe: RecipeName) {
-  const { optimizer, batchNorm, clipNorm, epochs } = RECIPES[recipe];
-  const schedule = scheduleFor(RECIPES[recipe], model.graph);
+  const { optimizer, schedule, batchNorm, clipNorm, epochs } = RECIPES[recipe];
   const spec: TrainSpec = {
     size: [SIZE, SIZE],
     batchSize: COUNT,

@@ -10,7 +10,6 @@ import type { TrainSettings } from '../../finetune-config.ts';
 import type { Graph, Weights } from '../../graph/layers.ts';
 import { withHeadWeights, withNewHead, withSigmoid } from '../../graph/new-head.ts';
 import { inferShapes } from '../../graph/shapes.ts';
-import type { ScheduleSpec } from '../../train/schedule.ts';
 import { AppError } from '../../util/errors.ts';
 import type { OpenedModel } from '../loading.ts';
 import type { DividedDataset } from './data.ts';
@@ -80,15 +79,6 @@ export function trainSpec(
     ...(clipNorm > 0 && { clipNorm }),
     ...(trainFrom !== undefined && { trainFrom }),
   };
-}
-
-/** Stage 2's rates for this network. */
-export function scheduleFor(
-  { schedule, depthwiseShare }: Pick<TrainSettings, 'schedule' | 'depthwiseShare'>,
-  { layers }: Graph,
-): ScheduleSpec {
-  const isDepthwise = layers.some(({ kind }) => kind === 'depthwiseConv2d');
-  return isDepthwise ? { ...schedule, rate: schedule.rate * depthwiseShare } : schedule;
 }
 
 function lossOf(

@@ -22,7 +22,7 @@ import { note, type Output } from '../output.ts';
 import { openPictures, trainingData, withoutFailed, type DividedDataset } from './data.ts';
 import { joined, middleFeatures, viewFeatures, type ComputedFeatures, type FeatureJob } from './features.ts';
 import { keeperOf } from './keeper.ts';
-import { graphFor, savedModel, scheduleFor, trainSpec, untrainedModel, type NewNetwork } from './network.ts';
+import { graphFor, savedModel, trainSpec, untrainedModel, type NewNetwork } from './network.ts';
 import { writeResults } from './results.ts';
 
 /** A run whose folder is there. */
@@ -111,7 +111,7 @@ async function runStages(
     model: { ...untrained, graph: graphFor(spec.loss.kind, network.graph) },
     spec,
     ...(config.mayDivide && { onDivided: tools.onDivided }),
-    schedule: scheduleFor(settings, network.graph),
+    schedule: settings.schedule,
     epochs: settings.epochs,
     ...(settings.ema > 0 && { ema: settings.ema }),
     ...(settings.patience !== undefined && { patience: settings.patience }),
