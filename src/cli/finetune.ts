@@ -85,7 +85,7 @@ Examples:
   finetune ./birds
   finetune ./birds --epochs 0                        a new head only: seconds
   finetune ./birds --epochs 100 --patience 10 --augment randaugment
-  finetune ./birds --model resnet50 --lr 0.002 --out runs/birds
+  finetune ./birds --model resnet50 --lr 0.00005 --out runs/birds
   finetune --resume runs/birds                       after Ctrl-C, a crash or a full disk
   finetune photos.csv --manifest file,label          several labels: a|b
   finetune ./birds --preview-augment augment.html
