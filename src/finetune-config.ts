@@ -216,6 +216,7 @@ function checkTogether({ loss, labelSmoothing, epochs, head }: TrainSettings): v
   }
 }
 
+/** Where the recipe has another optimizer. */
 const MOMENTUM = 0.9;
 
 /** Momentum is SGD's: who gives it asks for SGD. */
@@ -228,7 +229,8 @@ function optimizerOf(flags: FinetuneFlags, recipe: Recipe): Optimizer {
     max: 1,
   });
   if (kind === 'sgd') {
-    const momentum = numberOr(flags.momentum, MOMENTUM, { flag: '--momentum', min: 0, max: 0.9999 });
+    const own = recipe.optimizer.kind === 'sgd' ? recipe.optimizer.momentum : undefined;
+    const momentum = numberOr(flags.momentum, own ?? MOMENTUM, { flag: '--momentum', min: 0, max: 0.9999 });
     return { kind, momentum, weightDecay };
   }
   if (flags.momentum !== undefined) {
