@@ -10,7 +10,7 @@ import { divideDataset, openPictures, trainingData } from '../src/commands/finet
 import { newNetwork, trainSpec, untrainedModel } from '../src/commands/finetune/network.ts';
 import { openModel } from '../src/commands/loading.ts';
 import { selectEngine } from '../src/engine/select.ts';
-import { finetuneConfig } from '../src/finetune-config.ts';
+import { finetuneConfig } from '../src/config/finetune.ts';
 import { stageTwo, type RunProgress, type TrainingData } from '../src/train/stage-two.ts';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
 import { createRng } from '../src/util/rng.ts';

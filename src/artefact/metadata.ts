@@ -1,15 +1,18 @@
 // metadata.ts: what finch keeps in a model's `userDefinedMetadata`, written and read back with every field checked.
 
 import { AppError } from '../util/errors.ts';
-import { INTERPOLATIONS, RESIZE_MODES, type Preprocessing, type Rgb } from '../util/preprocessing.ts';
+import {
+  INTERPOLATIONS,
+  MAX_SIDE,
+  RESIZE_MODES,
+  type Preprocessing,
+  type Rgb,
+} from '../util/preprocessing.ts';
 import type { FieldReader } from './json.ts';
 import type { LabelSource, Model, Provenance } from './model.ts';
 
 /** Counts up when a reader of the former shape would misread the new one. */
 const VERSION = 1;
-
-/** Sides of pictures beyond this are a mistake, not a network. */
-const MAX_SIDE = 4096;
 
 /** Everything of a model but its graph and weights. */
 export type Metadata = Omit<Model, 'graph' | 'weights'> & {

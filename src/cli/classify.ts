@@ -2,7 +2,8 @@
 
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
-import { DEFAULT_MODEL, type ClassifyFlags } from '../config.ts';
+import type { ClassifyFlags } from '../config/classify.ts';
+import { DEFAULT_MODEL } from '../config/inference.ts';
 import { addInferenceFlags, INPUT_HELP, type Finish } from './flags.ts';
 
 export function addClassify(program: Command, output: Output, finish: Finish): void {
@@ -31,7 +32,7 @@ Examples:
 Exit codes: 0 all done, 1 some pictures failed (their rows say why), 2 wrong usage, 3 something needed is missing.`,
     )
     .action(async (inputs: string[], flags: ClassifyFlags) => {
-      const { classifyConfig } = await import('../config.ts');
+      const { classifyConfig } = await import('../config/classify.ts');
       const config = classifyConfig(inputs, flags);
       const { classify } = await import('../commands/classify.ts');
       finish(await classify(config, output));

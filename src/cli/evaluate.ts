@@ -2,7 +2,8 @@
 
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
-import { DEFAULT_MODEL, type EvaluateFlags } from '../config.ts';
+import type { EvaluateFlags } from '../config/evaluate.ts';
+import { DEFAULT_MODEL } from '../config/inference.ts';
 import { addInferenceFlags, DATASET_HELP, MANIFEST_HELP, type Finish } from './flags.ts';
 
 export function addEvaluate(program: Command, output: Output, finish: Finish): void {
@@ -27,7 +28,7 @@ Examples:
 Exit codes: 0 all done, 1 some pictures failed (they are listed), 2 wrong usage, 3 something needed is missing.`,
     )
     .action(async (dataset: string, flags: EvaluateFlags) => {
-      const { evaluateConfig } = await import('../config.ts');
+      const { evaluateConfig } = await import('../config/evaluate.ts');
       const config = evaluateConfig(dataset, flags);
       const { evaluate } = await import('../commands/evaluate.ts');
       finish(await evaluate(config, output));

@@ -2,8 +2,8 @@
 
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
-import { DEFAULT_MODEL } from '../config.ts';
-import type { ExtractFlags } from '../features-config.ts';
+import { DEFAULT_MODEL } from '../config/inference.ts';
+import type { ExtractFlags } from '../config/features.ts';
 import { addInferenceFlags, INPUT_HELP, repeated, type Finish } from './flags.ts';
 
 export function addExtractFeatures(program: Command, output: Output, finish: Finish): void {
@@ -47,12 +47,12 @@ Exit codes: 0 all done, 1 some pictures failed (.errors.csv says why), 2 wrong u
     )
     .action(async (inputs: string[], flags: ExtractFlags) => {
       if (flags.listLayers) {
-        const { inferenceConfig } = await import('../config.ts');
+        const { inferenceConfig } = await import('../config/inference.ts');
         const { listLayers } = await import('../commands/list-layers.ts');
         finish(await listLayers(inferenceConfig(inputs, flags), output));
         return;
       }
-      const { extractConfig } = await import('../features-config.ts');
+      const { extractConfig } = await import('../config/features.ts');
       const config = extractConfig(inputs, flags);
       const { extractFeatures } = await import('../commands/extract-features.ts');
       finish(await extractFeatures(config, output));

@@ -2,8 +2,8 @@
 
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
-import { DEFAULT_MODEL } from '../config.ts';
-import type { FinetuneFlags } from '../finetune-config.ts';
+import { DEFAULT_MODEL } from '../config/inference.ts';
+import type { FinetuneFlags } from '../config/finetune.ts';
 import { addInferenceFlags, DATASET_HELP, MANIFEST_HELP, type Finish } from './flags.ts';
 
 export function addFinetune(program: Command, output: Output, finish: Finish): void {

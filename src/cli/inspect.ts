@@ -2,8 +2,8 @@
 
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
-import { DEFAULT_MODEL } from '../config.ts';
-import type { InspectFlags } from '../features-config.ts';
+import { DEFAULT_MODEL } from '../config/inference.ts';
+import type { InspectFlags } from '../config/features.ts';
 import { addInferenceFlags, repeated, type Finish } from './flags.ts';
 
 export function addInspect(program: Command, output: Output, finish: Finish): void {
@@ -36,7 +36,7 @@ Examples:
 Exit codes: 0 all done, 1 some pictures cannot be read (they are listed), 2 wrong usage, 3 no such dataset.`,
     )
     .action(async (folder: string, flags: InspectFlags) => {
-      const { inspectConfig } = await import('../features-config.ts');
+      const { inspectConfig } = await import('../config/features.ts');
       const config = inspectConfig(folder, flags);
       const { inspect } = await import('../commands/inspect.ts');
       finish(await inspect(config, output));

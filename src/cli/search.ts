@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
-import type { SearchFlags } from '../features-config.ts';
+import type { SearchFlags } from '../config/features.ts';
 import { addInferenceFlags, INPUT_HELP, repeated, type Finish } from './flags.ts';
 
 export function addSearch(program: Command, output: Output, finish: Finish): void {
@@ -31,7 +31,7 @@ Examples:
 Exit codes: 0 all done, 1 some queries failed (their rows say why), 2 wrong usage, 3 something needed is missing.`,
     )
     .action(async (inputs: string[], flags: SearchFlags) => {
-      const { searchConfig } = await import('../features-config.ts');
+      const { searchConfig } = await import('../config/features.ts');
       const config = searchConfig(inputs, flags);
       const { search } = await import('../commands/search.ts');
       finish(await search(config, output));

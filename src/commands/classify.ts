@@ -1,7 +1,7 @@
 // classify.ts: pictures in, their classes out. Wires the stages; no arithmetic but the softmax.
 
 import { outputActivation } from '../artefact/model.ts';
-import type { ClassifyConfig } from '../config.ts';
+import type { ClassifyConfig } from '../config/classify.ts';
 import { loadImages } from '../images/loader.ts';
 import type { PreparedImage } from '../images/prepare.ts';
 import { imageReferences } from '../images/source.ts';
@@ -20,9 +20,8 @@ const DEFAULT_TOPK = 3;
 
 export async function classify(config: ClassifyConfig, output: Output): Promise<ExitCodeValue> {
   const opened = await openModel(config, output);
-  const { ignoreExif, maxPixels } = config;
   const prepare = {
-    decode: { ignoreExif, ...(maxPixels !== undefined && { maxPixels }) },
+    decode: config.decode,
     preprocessing: opened.preprocessing,
     keepOriginal: config.figure !== undefined,
   };

@@ -4,21 +4,21 @@
 import path from 'node:path';
 import { hashModelFolder } from '../artefact/model-folder.ts';
 import { embeddingLayer } from '../artefact/model.ts';
-import type { InferenceConfig } from '../config.ts';
-import type { FeatureChoice } from '../features-config.ts';
+import type { InferenceConfig } from '../config/inference.ts';
+import type { FeatureChoice } from '../config/features.ts';
 import { pooled, pooledShape } from '../features/pooling.ts';
 import { inferShapes, type Shapes } from '../graph/shapes.ts';
 import { loadImages } from '../images/loader.ts';
 import { readContent, sha256Of, type PreparedImage } from '../images/prepare.ts';
 import type { ImageReference } from '../images/source.ts';
 import { finchHome } from '../store/home.ts';
-import { NO_CACHE, openFeatureCache, type FeatureCache } from '../train/feature-cache.ts';
+import { NO_CACHE, openFeatureCache, type FeatureCache } from '../features/cache/feature-cache.ts';
 import { AppError } from '../util/errors.ts';
 import { packageVersion } from '../util/package.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { elementCount, type Shape } from '../util/shape.ts';
 import { batched } from '../util/streams.ts';
-import { nearestNames } from '../zoo/registry.ts';
+import { nearestNames } from '../util/names.ts';
 import {
   BATCH_PATIENCE_MS,
   batchOf,
@@ -118,7 +118,7 @@ interface CacheQuestion {
 /** A set for each layer. Everything that can change a bit of a row is in the key. */
 async function openCaches(question: CacheQuestion): Promise<readonly FeatureCache[]> {
   const { found, layers, weights, device, config } = question;
-  const { pool, ignoreExif, useCache } = config;
+  const { pool, decode, useCache } = config;
   if (!useCache) return layers.map(() => NO_CACHE);
   const finch = packageVersion();
   const { preprocessing } = found;
@@ -127,7 +127,7 @@ async function openCaches(question: CacheQuestion): Promise<readonly FeatureCach
       openFeatureCache({
         folder: path.join(finchHome(), 'features'),
         numbers: elementCount(rowShape),
-        key: { finch, weights, preprocessing, exif: !ignoreExif, layer: name, pool, device },
+        key: { finch, weights, preprocessing, exif: !decode.ignoreExif, layer: name, pool, device },
       }),
     ),
   );
@@ -155,7 +155,7 @@ async function* embed(
   job: Job,
 ): AsyncGenerator<EmbeddedImage, void, undefined> {
   const { found, config, caches, output } = job;
-  const { ignoreExif, maxPixels, batchSize = DEFAULT_BATCH } = config;
+  const { decode, batchSize = DEFAULT_BATCH } = config;
   // Results keep the order of the references: where each was found is handed round the loader, not through it.
   const roots: (string | undefined)[] = [];
   async function* noted() {
@@ -165,13 +165,13 @@ async function* embed(
     }
   }
   const prepare = {
-    decode: { ignoreExif, ...(maxPixels !== undefined && { maxPixels }) },
+    decode,
     preprocessing: found.preprocessing,
     keepOriginal: false,
     hash: true,
   };
   // Into an empty cache nobody looks: the file is hashed where it is read, in a worker.
-  const recall = caches.some((cache) => cache.isEmpty) ? undefined : recaller(caches, maxPixels);
+  const recall = caches.some((cache) => cache.isEmpty) ? undefined : recaller(caches, decode.maxPixels);
   const images = loadImages<Recalled>(noted(), prepare, batchSize, recall);
   let isLoaded = false;
   for await (const group of batched(images, batchSize, BATCH_PATIENCE_MS)) {

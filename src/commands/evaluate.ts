@@ -1,14 +1,14 @@
 // evaluate.ts: a labelled dataset in, how well a network knows it out. Wires the stages; the figures are train/evaluation's.
 
 import { outputActivation } from '../artefact/model.ts';
-import type { EvaluateConfig } from '../config.ts';
+import type { EvaluateConfig } from '../config/evaluate.ts';
 import { invalid, type Dataset, type Sample } from '../dataset/dataset.ts';
 import { datasetName, scanDataset } from '../dataset/scan.ts';
 import { loadImages } from '../images/loader.ts';
 import type { ImageReference } from '../images/source.ts';
 import type { Labels } from '../labels.ts';
 import { formatEvaluation, type EvaluationReport } from '../report/evaluation.ts';
-import { multiLabelFigures, singleLabelFigures } from '../train/evaluation.ts';
+import { multiLabelFigures, singleLabelFigures } from '../evaluation/figures.ts';
 import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { statusLine } from '../util/progress.ts';
 import { batched } from '../util/streams.ts';
@@ -52,7 +52,7 @@ export async function evaluate(config: EvaluateConfig, output: Output): Promise<
     const { report, worst } = judged(question, about);
     await write(output.stdout, formatEvaluation(config.format, report));
     if (config.report !== undefined) {
-      await writeEvaluationPage(config.report, { report, worst, decode: decodeOptions(config) });
+      await writeEvaluationPage(config.report, { report, worst, decode: config.decode });
       note(output, `report: ${config.report}`);
     }
     for (const { file, error } of answers.failed) note(output, `${file}: ${error.message}`);
@@ -72,11 +72,6 @@ function chosenPart({ train, val, test }: Dataset, { split, dataset }: EvaluateC
   return { part, samples };
 }
 
-const decodeOptions = ({ ignoreExif, maxPixels }: EvaluateConfig) => ({
-  ignoreExif,
-  ...(maxPixels !== undefined && { maxPixels }),
-});
-
 interface Answers {
   /** Of pictures that could be read. */
   readonly samples: readonly Sample[];
@@ -93,7 +88,7 @@ async function answersOf(
 ): Promise<Answers> {
   const { batchSize = DEFAULT_BATCH } = config;
   const { size } = preprocessing;
-  const prepare = { decode: decodeOptions(config), preprocessing, keepOriginal: false };
+  const prepare = { decode: config.decode, preprocessing, keepOriginal: false };
   const status = statusLine(output.stderr);
   const answers = {
     samples: [] as Sample[],

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { rename, rm, stat } from 'node:fs/promises';
 import { readModelFolder, writeModelFolder } from '../artefact/model-folder.ts';
 import { outputActivation, type Model } from '../artefact/model.ts';
-import { parseChoice } from '../config.ts';
+import { parseChoice } from '../config/parse.ts';
 import type { Batch, EngineModel } from '../engine/engine.ts';
 import { selectEngine } from '../engine/select.ts';
 import { writeSafetensors } from '../formats/safetensors.ts';

@@ -2,7 +2,7 @@
 
 import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { ExtractConfig } from '../features-config.ts';
+import type { ExtractConfig } from '../config/features.ts';
 import { featurePaths, type FeaturePaths } from '../features/paths.ts';
 import { normalized } from '../features/pooling.ts';
 import { readRecord, settingsDifference, type FeatureRecord } from '../features/record.ts';
@@ -123,8 +123,8 @@ async function startingPoint(
     dtype,
     format,
     preprocessing,
-    exif: !config.ignoreExif,
-    maxPixels: config.maxPixels ?? null,
+    exif: !config.decode.ignoreExif,
+    maxPixels: config.decode.maxPixels ?? null,
     device,
     inputs,
   };

@@ -1,6 +1,6 @@
 // figure.ts: gathers what `--figure` shows while pictures are classified, and writes the file at the end.
 
-import type { FigureFormat, Language } from '../config.ts';
+import type { FigureFormat, Language } from '../config/classify.ts';
 import { encodeThumbnail, renderSvg } from '../images/decode.ts';
 import type { Pixels } from '../images/resize.ts';
 import type { FigurePanel } from '../report/figure.ts';

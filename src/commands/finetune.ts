@@ -1,11 +1,11 @@
 // finetune.ts: from a folder of pictures to a network that knows them: which run it is, and where it begins.
 
 import path from 'node:path';
-import { DEFAULT_MODEL } from '../config.ts';
+import { DEFAULT_MODEL } from '../config/inference.ts';
 import { fingerprintChanges, fingerprintOf, type Fingerprint } from '../dataset/fingerprint.ts';
 import { datasetName } from '../dataset/scan.ts';
 import { selectEngine } from '../engine/select.ts';
-import { finetuneConfig, type FinetuneConfig, type FinetuneFlags } from '../finetune-config.ts';
+import { finetuneConfig, type FinetuneConfig, type FinetuneFlags } from '../config/finetune.ts';
 import { readCheckpoint } from '../run/checkpoint.ts';
 import {
   aloneInRunFolder,

@@ -2,7 +2,7 @@
 
 import { stat } from 'node:fs/promises';
 import { otherFiles, placeOf } from '../dataset/layout.ts';
-import type { InspectConfig } from '../features-config.ts';
+import type { InspectConfig } from '../config/features.ts';
 import { findNeighbours, type Neighbours } from '../features/neighbours.ts';
 import { normalized } from '../features/pooling.ts';
 import { suspectLabels } from '../features/suspects.ts';
@@ -136,12 +136,10 @@ async function look(
   ).finally(() => status.clear());
   if (output.signal.aborted) return undefined;
   const exact = sameContent(pictures);
-  const { ignoreExif, maxPixels } = config;
-  const decode = { ignoreExif, ...(maxPixels !== undefined && { maxPixels }) };
   // Copies of one content are one picture here: the first stands for all.
   const firsts = new Set(exact.values());
   const pairs = neighbours.pairs.filter(({ a, b }) => firsts.has(a) && firsts.has(b));
-  const same = await confirmPairs(pairs, pictures, decode);
+  const same = await confirmPairs(pairs, pictures, config.decode);
   const suspects = suspectsOf(dataset, neighbours);
   const exactDuplicates = [
     ...groupsOf(pictures, exact).map((group): DuplicateGroup => ({ kind: 'content', pictures: group })),

@@ -1,7 +1,7 @@
 // list-layers.ts: `extract-features --list-layers`: names and shapes of a model's layers. Runs nothing.
 
 import { embeddingLayer } from '../artefact/model.ts';
-import type { InferenceConfig } from '../config.ts';
+import type { InferenceConfig } from '../config/inference.ts';
 import { formatTable } from '../report/text-table.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { formatShape } from '../util/shape.ts';

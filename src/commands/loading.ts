@@ -2,7 +2,8 @@
 
 import { openModelFolder } from '../artefact/model-folder.ts';
 import type { Model } from '../artefact/model.ts';
-import { applyOverrides, type InferenceConfig } from '../config.ts';
+import type { InferenceConfig } from '../config/inference.ts';
+import { applyOverrides } from '../config/preprocessing.ts';
 import type { Batch, Engine, LoadOptions, OnDivided, Predictor } from '../engine/engine.ts';
 import { selectEngine } from '../engine/select.ts';
 import type { Graph, Weights } from '../graph/layers.ts';

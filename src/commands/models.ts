@@ -10,7 +10,7 @@ import {
 } from '../artefact/model-folder.ts';
 import type { Model } from '../artefact/model.ts';
 import type { StoredDtype } from '../artefact/shards.ts';
-import { parseChoice } from '../config.ts';
+import { parseChoice } from '../config/parse.ts';
 import { allWeightShapes, countMultiplyAdds, countParameters } from '../graph/cost.ts';
 import { inferShapes } from '../graph/shapes.ts';
 import { readLabelFile } from '../labels.ts';
@@ -22,7 +22,8 @@ import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { sha256OfFile } from '../util/files.ts';
 import { formatBytes, statusLine } from '../util/progress.ts';
 import { formatShape } from '../util/shape.ts';
-import { didYouMean, findArchitecture, findRecord, modelNames, RECORDS } from '../zoo/registry.ts';
+import { findArchitecture, findRecord, modelNames, RECORDS } from '../zoo/registry.ts';
+import { didYouMean } from '../util/names.ts';
 import { note, write, type Output } from './output.ts';
 
 export async function list(asJson: boolean, output: Output): Promise<ExitCodeValue> {

@@ -1,8 +1,8 @@
 // search.ts: the pictures nearest to a picture, among those whose features are in a file. Wires the stages.
 
 import path from 'node:path';
-import type { PreprocessingOverrides } from '../config.ts';
-import type { SearchConfig } from '../features-config.ts';
+import type { PreprocessingOverrides } from '../config/preprocessing.ts';
+import type { SearchConfig } from '../config/features.ts';
 import { readManifest } from '../features/manifest.ts';
 import { nearestRows } from '../features/nearest.ts';
 import { recordCandidates } from '../features/paths.ts';
@@ -157,7 +157,7 @@ function asRecorded(config: SearchConfig, { settings, files }: FeatureRecord): S
     model: own ? config.model : settings.modelSource,
     layers: given.includes('layer') || own ? config.layers : [layer],
     pool: given.includes('pool') ? config.pool : (settings.pool as SearchConfig['pool']),
-    ignoreExif: config.ignoreExif || !settings.exif,
+    decode: { ...config.decode, ignoreExif: config.decode.ignoreExif === true || !settings.exif },
     preprocessing: own
       ? config.preprocessing
       : { ...overridesOf(settings.preprocessing), ...config.preprocessing },

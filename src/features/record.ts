@@ -5,7 +5,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
-import { INTERPOLATIONS, RESIZE_MODES, type Preprocessing } from '../util/preprocessing.ts';
+import { INTERPOLATIONS, MAX_SIDE, RESIZE_MODES, type Preprocessing } from '../util/preprocessing.ts';
 import type { Shape } from '../util/shape.ts';
 
 /** Counts up when a reader of the former shape would misread the new one. */
@@ -106,9 +106,6 @@ function isSettings(value: unknown): boolean {
     isPreprocessing(value['preprocessing'])
   );
 }
-
-/** Sides beyond this are no network's. */
-const MAX_SIDE = 4096;
 
 function isPreprocessing(value: unknown): boolean {
   if (!isObject(value)) return false;

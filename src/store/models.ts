@@ -3,11 +3,12 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { writeModelFolder } from '../artefact/model-folder.ts';
+import { didYouMean } from '../util/names.ts';
 import { AppError } from '../util/errors.ts';
 import { writeFailed } from '../util/files.ts';
 import { withFileLock } from '../util/lock.ts';
 import type { WeightsRecord } from '../zoo/record.ts';
-import { didYouMean, findRecord, modelNames } from '../zoo/registry.ts';
+import { findRecord, modelNames } from '../zoo/registry.ts';
 import { download } from './download.ts';
 import { finchHome, modelsFolder, SHIPPED_MODELS } from './home.ts';
 import { importCheckpoint } from './import.ts';

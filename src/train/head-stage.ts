@@ -7,7 +7,7 @@ import { headGraph, withHeadWeights, type LinearHead } from '../graph/new-head.t
 import { AppError } from '../util/errors.ts';
 import type { Rng } from '../util/rng.ts';
 import { trainLinearHead } from './linear-head.ts';
-import { isBetter, judge, type Judgement, type Truth } from './judge.ts';
+import { isBetter, judge, type Judgement, type Truth } from '../evaluation/judgement.ts';
 import { rightAnswers, targetsFor, targetsOf } from './targets.ts';
 
 /** Features of labelled pictures. */

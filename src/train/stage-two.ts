@@ -6,7 +6,7 @@ import type { TrainableEngine, Targets, Trainer, TrainerState, TrainSpec } from 
 import type { Weight, Weights } from '../graph/layers.ts';
 import { AppError } from '../util/errors.ts';
 import { copyWeights, decayAt, updateAverage } from './ema.ts';
-import { isBetter, type Judgement } from './judge.ts';
+import { isBetter, type Judgement } from '../evaluation/judgement.ts';
 import { rateAt, stopsEarly, type ScheduleSpec } from './schedule.ts';
 import { rightAnswers, targetsFor } from './targets.ts';
 

@@ -1,7 +1,7 @@
 // targets.ts: what pictures should be, as the loss wants it, and how many answers of a batch were right. Pure functions.
 
 import type { Loss, Targets } from '../engine/training.ts';
-import { predictions } from './metrics.ts';
+import { predictions } from '../evaluation/metrics.ts';
 
 /** Class numbers become zeros and ones where the loss asks about each class by itself. */
 export function targetsFor(loss: Loss['kind'], targets: Targets, classes: number): Targets {

@@ -11,7 +11,7 @@ import {
   type HeadJob,
   type TrainedHead,
 } from './head-stage.ts';
-import { judge } from './judge.ts';
+import { judge } from '../evaluation/judgement.ts';
 import {
   stageTwo,
   type EpochRow,

@@ -7,6 +7,9 @@ export type Interpolation = (typeof INTERPOLATIONS)[number];
 export const RESIZE_MODES = ['crop', 'squash', 'pad'] as const;
 type ResizeMode = (typeof RESIZE_MODES)[number];
 
+/** Largest side of what a network sees, in pixels. */
+export const MAX_SIDE = 4096;
+
 export type Rgb = readonly [red: number, green: number, blue: number];
 
 export interface Preprocessing {

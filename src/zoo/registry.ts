@@ -1,7 +1,7 @@
-// registry.ts: every architecture and every set of weights by name, and the nearest name to a mistyped one.
+// registry.ts: every architecture and every set of weights by name.
 
-import { closest, distance } from 'fastest-levenshtein';
 import { AppError } from '../util/errors.ts';
+import { didYouMean } from '../util/names.ts';
 import { EFFICIENTNET_LITE_RECORDS, EFFICIENTNET_LITES } from './efficientnet-lite.ts';
 import type { Architecture, WeightsRecord } from './record.ts';
 import { RESNET_RECORDS, RESNETS } from './resnet.ts';
@@ -33,25 +33,4 @@ export function findRecord(name: string): WeightsRecord | undefined {
 /** Everything that `--model` takes as a name. */
 export function modelNames(): readonly string[] {
   return [...new Set(RECORDS.flatMap((record) => [record.architecture, record.name]))];
-}
-
-/** ` (did you mean resnet18?)`, or nothing when no name is near. */
-export function didYouMean(name: string, known: readonly string[]): string {
-  if (known.length === 0) return '';
-  const near = closest(name.toLowerCase(), known);
-  return distance(name.toLowerCase(), near) <= Math.max(2, name.length / 3) ? ` (did you mean ${near}?)` : '';
-}
-
-/** The `count` names nearest to a mistyped one, nearest first; those that contain it, or are contained, before others. */
-export function nearestNames(name: string, known: readonly string[], count = 3): readonly string[] {
-  const wanted = name.toLowerCase();
-  return known
-    .map((other) => {
-      const text = other.toLowerCase();
-      const contains = wanted.length > 2 && (text.includes(wanted) || wanted.includes(text));
-      return { other, far: distance(wanted, text) / (contains ? 2 : 1) };
-    })
-    .toSorted((a, b) => a.far - b.far)
-    .slice(0, count)
-    .map(({ other }) => other);
 }

@@ -8,7 +8,7 @@ import { openLoader, type PictureLoader } from '../../dataset/loader.ts';
 import { epochOrder } from '../../dataset/sampler.ts';
 import { scanDataset } from '../../dataset/scan.ts';
 import { stratifiedSplit } from '../../dataset/split.ts';
-import type { FinetuneConfig, TrainSettings } from '../../finetune-config.ts';
+import type { FinetuneConfig, TrainSettings } from '../../config/finetune.ts';
 import { finchHome } from '../../store/home.ts';
 import type { TrainingData } from '../../train/stage-two.ts';
 import { statusLine } from '../../util/progress.ts';
@@ -89,11 +89,10 @@ export function openPictures(
   preprocessing: Preprocessing,
   pictures: number,
 ): Promise<PictureLoader> {
-  const { ignoreExif, maxPixels } = config;
   // Two forms of about size x size x 3 bytes each.
   const isLarge = pictures * preprocessing.size ** 2 * 3 * 2.5 > MEMORY;
   return openLoader({
-    decode: { ignoreExif, ...(maxPixels !== undefined && { maxPixels }) },
+    decode: config.decode,
     preprocessing,
     memory: MEMORY,
     ...(isLarge && { disk: { folder: path.join(finchHome(), 'pictures'), limit: DISK_LIMIT } }),

@@ -3,7 +3,7 @@
 
 import { datasetName } from '../../dataset/scan.ts';
 import { selectEngine } from '../../engine/select.ts';
-import type { TrainSettings } from '../../finetune-config.ts';
+import type { TrainSettings } from '../../config/finetune.ts';
 import { ratePage } from '../../report/rate-page.ts';
 import { tryRates } from '../../train/find-rate.ts';
 import { ExitCode, type ExitCodeValue } from '../../util/errors.ts';
@@ -26,12 +26,11 @@ export async function lookAhead(parts: RunParts, output: Output): Promise<ExitCo
 
 async function preview(file: string, { config, opened, divided }: RunParts, output: Output): Promise<void> {
   const { augment, mix, seed } = config.settings;
-  const { ignoreExif, maxPixels } = config;
   await writeAugmentPreview(file, {
     dataset: divided.dataset,
     samples: divided.train,
     loader: {
-      decode: { ignoreExif, ...(maxPixels !== undefined && { maxPixels }) },
+      decode: config.decode,
       preprocessing: opened.preprocessing,
     },
     ...(augment && { augment }),

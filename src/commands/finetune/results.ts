@@ -3,7 +3,7 @@
 import type { Model } from '../../artefact/model.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import { datasetName } from '../../dataset/scan.ts';
-import type { FinetuneConfig } from '../../finetune-config.ts';
+import type { FinetuneConfig } from '../../config/finetune.ts';
 import { runPage, type CurvePoint } from '../../report/run-page.ts';
 import { writeJson, type RunPaths } from '../../run/run-folder.ts';
 import type { EpochRow, StageTwoResult } from '../../train/stage-two.ts';
@@ -80,8 +80,6 @@ async function reportOf(results: RunResults, bestEpoch: number): Promise<string>
   };
   const name = datasetName(config.dataset);
   const { report, worst } = judged(question, { model: model.name, dataset: name, part: division, device });
-  const { ignoreExif, maxPixels } = config;
-  const decode = { ignoreExif, ...(maxPixels !== undefined && { maxPixels }) };
   const { rows } = result.progress;
   const left = failed.length > 0 ? `, ${failed.length} left out` : '';
   return runPage({
@@ -89,8 +87,8 @@ async function reportOf(results: RunResults, bestEpoch: number): Promise<string>
     points: pointsOf(rows),
     head: rows.filter(({ stage }) => stage === 'head'),
     bestEpoch,
-    worst: await tilesOf(worst, decode),
-    samples: await tilesOf(sampleCases(train, dataset.classes), decode),
+    worst: await tilesOf(worst, config.decode),
+    samples: await tilesOf(sampleCases(train, dataset.classes), config.decode),
     settings: settingsOf(config),
     about: `${name}: ${train.length} pictures to learn from, ${val.length} to judge by (${division})${left}, ${classes} classes, ${device}`,
   });

@@ -1,7 +1,7 @@
 // run-config.ts: config.json: what a run was asked to do, as flags that can be read again, and what that came to.
 
 import path from 'node:path';
-import { finetuneConfig, type FinetuneConfig, type FinetuneFlags } from '../../finetune-config.ts';
+import { finetuneConfig, type FinetuneConfig, type FinetuneFlags } from '../../config/finetune.ts';
 import { AppError } from '../../util/errors.ts';
 import { packageVersion } from '../../util/package.ts';
 import { readJson, writeJson } from '../../run/run-folder.ts';

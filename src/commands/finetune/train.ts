@@ -7,11 +7,11 @@ import type { PictureLoader } from '../../dataset/loader.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import type { EngineModel, OnDivided, Predictor } from '../../engine/engine.ts';
 import type { TrainableEngine } from '../../engine/training.ts';
-import type { FinetuneConfig } from '../../finetune-config.ts';
+import type { FinetuneConfig } from '../../config/finetune.ts';
 import type { Checkpoint } from '../../run/checkpoint.ts';
 import { makeFolder, writeJson, type RunPaths } from '../../run/run-folder.ts';
 import { applyHead, type FeatureSet } from '../../train/head-stage.ts';
-import { judge } from '../../train/judge.ts';
+import { judge } from '../../evaluation/judgement.ts';
 import type { StageTwoJob } from '../../train/stage-two.ts';
 import { trainTwoStages, type TwoStageJob } from '../../train/two-stage.ts';
 import type { ExitCodeValue } from '../../util/errors.ts';
@@ -185,7 +185,7 @@ async function allFeatures(
       weights: await hashModelFolder(opened.folder),
       layer: network.embedding,
       preprocessing: opened.preprocessing,
-      exif: !config.ignoreExif,
+      exif: !config.decode.ignoreExif,
       device: placeOf(engine),
     },
     signal: output.signal,

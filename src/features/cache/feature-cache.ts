@@ -8,7 +8,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
-import { withFileLock } from '../util/lock.ts';
+import { withFileLock } from '../../util/lock.ts';
 import {
   CacheSegment,
   decodeRecord,

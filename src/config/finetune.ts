@@ -1,19 +1,14 @@
-// finetune-config.ts: what the user wrote -> the configuration of finetune: flags over the recipe's values. Joins config.ts.
+// finetune.ts: what the user wrote -> the configuration of finetune: flags over the recipe's values.
 
-import {
-  inferenceConfig,
-  parseChoice,
-  parseNumber,
-  type InferenceConfig,
-  type InferenceFlags,
-} from './config.ts';
-import type { Optimizer } from './engine/training.ts';
-import type { MixSpec } from './dataset/prepare-batch.ts';
-import { SAMPLERS, type SamplerName } from './dataset/sampler.ts';
-import { ERASE, IMAGENET_CROP, type AugmentSpec } from './images/augment/augment.ts';
-import { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName } from './train/recipe.ts';
-import { SCHEDULES, type ScheduleSpec } from './train/schedule.ts';
-import { AppError } from './util/errors.ts';
+import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
+import { asShare, htmlFile, MAX_BATCH, numberOr, parseChoice, parseNumber } from './parse.ts';
+import type { Optimizer } from '../engine/training.ts';
+import type { MixSpec } from '../dataset/prepare-batch.ts';
+import { SAMPLERS, type SamplerName } from '../dataset/sampler.ts';
+import { ERASE, IMAGENET_CROP, type AugmentSpec } from '../images/augment/augment.ts';
+import { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName } from '../train/recipe.ts';
+import { SCHEDULES, type ScheduleSpec } from '../train/schedule.ts';
+import { AppError } from '../util/errors.ts';
 
 /** As commander hands them over; what is absent is the recipe's. */
 export interface FinetuneFlags extends InferenceFlags {
@@ -158,7 +153,7 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
     batchSize: numberOr(flags.batchSize, recipe.batchSize, {
       flag: '--batch-size',
       min: 1,
-      max: 1024,
+      max: MAX_BATCH,
       whole: true,
     }),
     head: {
@@ -321,23 +316,6 @@ function mixSpec({ mixup, cutmix }: FinetuneFlags): MixSpec | undefined {
   };
 }
 
-function numberOr(
-  text: string | undefined,
-  otherwise: number,
-  rule: Parameters<typeof parseNumber>[1],
-): number {
-  return text === undefined ? otherwise : parseNumber(text, rule);
-}
-
 function rateOr(text: string | undefined, otherwise: number, flag: string): number {
   return numberOr(text, otherwise, { flag, min: 0, above: true, max: MAX_RATE });
-}
-
-function asShare(value: number): string | undefined {
-  return value > 1 && value <= 100 ? `${value / 100}` : undefined;
-}
-
-function htmlFile(file: string, flag: string): string {
-  if (/\.html?$/i.test(file)) return file;
-  throw new AppError('USAGE', `${flag} must end in .html, received ${file}`);
 }

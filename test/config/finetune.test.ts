@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { finetuneConfig, type FinetuneFlags } from '../src/finetune-config.ts';
+import { finetuneConfig, type FinetuneFlags } from '../../src/config/finetune.ts';
 
 function settings(flags: Partial<FinetuneFlags>) {
   return finetuneConfig('birds', { model: 'resnet18', exif: true, ...flags }).settings;

@@ -8,13 +8,13 @@ import fc from 'fast-check';
 import {
   bestTemperature, calibrationBins, calibrationError, classFigures, confusionOf, crossEntropy, macroF1, mostConfused,
   predictions, rowLosses, topHits, wilson, type Scored,
-} from '../../src/train/metrics.ts'; // prettier-ignore
+} from '../../src/evaluation/metrics.ts'; // prettier-ignore
 import {
   averagePrecision,
   bestThresholds,
   meanAveragePrecision,
   multiFigures,
-} from '../../src/train/multi-label-metrics.ts';
+} from '../../src/evaluation/multi-label-metrics.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 import { fnv1a, uniform } from '../helpers/lcg.ts';

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { AppError } from '../util/errors.ts';
+import { AppError } from '../../util/errors.ts';
 
 /** A picture's own facts, which travel with its features. */
 export interface CachedPicture {

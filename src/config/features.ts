@@ -1,16 +1,10 @@
-// features-config.ts: what the user wrote -> the configuration of extract-features, search and inspect. Joins config.ts.
+// features.ts: what the user wrote -> the configuration of extract-features, search and inspect.
 
-import {
-  DEFAULT_MODEL,
-  inferenceConfig,
-  parseChoice,
-  parseNumber,
-  type InferenceConfig,
-  type InferenceFlags,
-} from './config.ts';
-import { POOLS, type Pool } from './features/pooling.ts';
-import { NPY_DTYPES, type NpyDtype } from './formats/npy.ts';
-import { AppError } from './util/errors.ts';
+import { DEFAULT_MODEL, inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
+import { parseChoice, parseNumber } from './parse.ts';
+import { POOLS, type Pool } from '../features/pooling.ts';
+import { NPY_DTYPES, type NpyDtype } from '../formats/npy.ts';
+import { AppError } from '../util/errors.ts';
 
 /** Which numbers of the network are a picture's features. */
 export interface FeatureChoice {

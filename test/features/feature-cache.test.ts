@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { openFeatureCache, type FeatureCacheOptions } from '../../src/train/feature-cache.ts';
-import { HashIndex } from '../../src/train/hash-index.ts';
+import { openFeatureCache, type FeatureCacheOptions } from '../../src/features/cache/feature-cache.ts';
+import { HashIndex } from '../../src/features/cache/hash-index.ts';
 
 let folder = '';
 beforeEach(async () => {

@@ -1,0 +1,119 @@
+// oxlint.config.js: the linter's rules. ROOMS is the one table of who may import whom; docs/architecture.md explains it.
+
+import { readdirSync } from 'node:fs';
+
+/** The rooms that each room may import, besides itself and util/. A room that is not named here is closed: the linter stops. */
+const ROOMS = {
+  util: [],
+  graph: [],
+  formats: [],
+  images: [],
+  report: [],
+  evaluation: [],
+  zoo: ['graph'],
+  engine: ['graph'],
+  artefact: ['graph', 'formats'],
+  store: ['graph', 'formats', 'zoo', 'artefact'],
+  dataset: ['images'],
+  features: ['formats'],
+  train: ['graph', 'engine', 'evaluation'],
+  run: ['graph', 'formats', 'engine', 'train'],
+  config: ['formats', 'images', 'engine', 'dataset', 'features', 'train'],
+  commands: [
+    'graph', 'formats', 'images', 'report', 'evaluation', 'zoo', 'engine', 'artefact', 'store', 'dataset', 'features', 'train',
+    'run', 'config', 'labels.ts',
+  ],
+  cli: ['config', 'commands'],
+  'labels.ts': [],
+  'cli.ts': ['commands', 'cli'],
+}; // prettier-ignore
+
+/** Parts of a room that know nothing of each other. */
+const APART = { engine: ['onnx', 'tfjs'] };
+
+const PRESENT = readdirSync(new URL('src', import.meta.url));
+for (const room of PRESENT) {
+  if (!Object.hasOwn(ROOMS, room)) {
+    throw new Error(
+      `src/${room} is not in the table of rooms in oxlint.config.js; say there what it may import`,
+    );
+  }
+}
+
+const isFolder = (room) => !room.endsWith('.ts');
+
+/** Forbids all rooms but the allowed ones, and the `closed` folders. */
+function onlyFrom(room, files, closed = []) {
+  const allowed = new Set([room, 'util', ...ROOMS[room]]);
+  const forbidden = Object.keys(ROOMS).filter((other) => !allowed.has(other));
+  const group = [...forbidden, ...closed].map((other) =>
+    isFolder(other) ? `**/${other}/**` : `**/${other}`,
+  );
+  if (group.length === 0) return [];
+  const message = `${room} may import only ${[...allowed].join(', ')}: imports point down (docs/architecture.md).`;
+  return [{ files, rules: { 'no-restricted-imports': ['error', { patterns: [{ group, message }] }] } }];
+}
+
+const rooms = Object.keys(ROOMS).flatMap((room) =>
+  onlyFrom(room, [isFolder(room) ? `src/${room}/**` : `src/${room}`]),
+);
+
+const apart = Object.entries(APART).flatMap(([room, parts]) => [
+  ...parts.flatMap((part) => onlyFrom(room, [`src/${room}/${part}/**`], parts.filter((other) => other !== part))),
+  ...onlyFrom(room, [`src/${room}/training/**`], parts),
+]); // prettier-ignore
+
+export default {
+  plugins: ['typescript', 'unicorn', 'import', 'node', 'promise', 'oxc'],
+  categories: { correctness: 'error', suspicious: 'error', perf: 'error' },
+  ignorePatterns: ['dist', 'dist-*', 'node_modules'],
+  rules: {
+    'no-restricted-globals': ['error'],
+    'no-await-in-loop': 'off',
+    'no-shadow': 'off',
+    'oxc/no-map-spread': 'off',
+    'import/no-named-as-default-member': 'off',
+    'import/default': 'off',
+    'unicorn/require-post-message-target-origin': 'off',
+    'promise/no-promise-in-callback': 'off',
+    'promise/no-callback-in-promise': 'off',
+    'unicorn/consistent-function-scoping': 'off',
+    'typescript/no-misused-spread': 'off',
+    'no-control-regex': 'off',
+    'typescript/require-array-sort-compare': [
+      'error',
+      {
+        ignoreStringArrays: true,
+      },
+    ],
+    'no-unused-vars': [
+      'error',
+      {
+        ignoreRestSiblings: true,
+        argsIgnorePattern: '^_',
+        varsIgnorePattern: '^_',
+      },
+    ],
+    'typescript/no-unsafe-type-assertion': 'off',
+    'unicorn/no-array-sort': 'off',
+    'unicorn/no-array-reverse': 'off',
+    'unicorn/prefer-add-event-listener': 'off',
+    'no-restricted-properties': [
+      'error',
+      {
+        object: 'Math',
+        property: 'random',
+        message: 'Every random choice takes an Rng (style rule 11).',
+      },
+    ],
+  },
+  overrides: [
+    ...rooms,
+    ...apart,
+    { files: ['test/**'], rules: { 'typescript/no-floating-promises': 'off' } },
+    {
+      files: ['**/*.d.ts'],
+      rules: { 'typescript/no-extraneous-class': 'off', 'typescript/no-unnecessary-type-parameters': 'off' },
+    },
+  ],
+};

@@ -1,0 +1,55 @@
+// classify.ts: what the user wrote -> the configuration of classify.
+
+import { AppError } from '../util/errors.ts';
+import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
+import { asShare, parseChoice, parseNumber } from './parse.ts';
+
+const OUTPUT_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
+type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+
+const FIGURE_FORMATS = ['png', 'svg', 'html'] as const;
+export type FigureFormat = (typeof FIGURE_FORMATS)[number];
+
+export type Language = 'en' | 'zh';
+
+export interface ClassifyFlags extends InferenceFlags {
+  readonly topk?: string;
+  readonly labels?: string;
+  readonly format: string;
+  readonly figure?: string;
+  readonly threshold: string;
+}
+
+export interface ClassifyConfig extends InferenceConfig {
+  /** Absent: 3, or as many classes as there are. */
+  readonly topk?: number;
+  readonly labels: { readonly languages: readonly Language[] } | { readonly file: string };
+  readonly format: OutputFormat;
+  readonly figure?: { readonly file: string; readonly format: FigureFormat };
+  readonly threshold: number;
+}
+
+export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags): ClassifyConfig {
+  return {
+    ...inferenceConfig(inputs, flags),
+    ...(flags.topk !== undefined && {
+      topk: parseNumber(flags.topk, { flag: '--topk', min: 1, whole: true }),
+    }),
+    labels: parseLabels(flags.labels ?? 'en,zh'),
+    format: parseChoice(flags.format, '--format', OUTPUT_FORMATS),
+    ...(flags.figure !== undefined && { figure: parseFigure(flags.figure) }),
+    threshold: parseNumber(flags.threshold, { flag: '--threshold', min: 0, max: 1, hint: asShare }),
+  };
+}
+
+function parseLabels(text: string): ClassifyConfig['labels'] {
+  const parts = text.split(',').map((part) => part.trim());
+  if (parts.every((part) => part === 'en' || part === 'zh')) return { languages: parts };
+  return { file: text };
+}
+
+function parseFigure(file: string): NonNullable<ClassifyConfig['figure']> {
+  const format = FIGURE_FORMATS.find((ending) => file.toLowerCase().endsWith(`.${ending}`));
+  if (format) return { file, format };
+  throw new AppError('USAGE', `--figure must end in .png, .svg or .html, received ${file}`);
+}

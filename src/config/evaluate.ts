@@ -1,0 +1,37 @@
+// evaluate.ts: what the user wrote -> the configuration of evaluate.
+
+import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
+import { htmlFile, parseChoice } from './parse.ts';
+
+export interface EvaluateFlags extends InferenceFlags {
+  readonly format: string;
+  readonly manifest?: string;
+  readonly split?: string;
+  readonly report?: string;
+}
+
+const SPLITS = ['train', 'val', 'test', 'all'] as const;
+const EVALUATE_FORMATS = ['table', 'json', 'csv'] as const;
+
+export interface EvaluateConfig extends InferenceConfig {
+  /** A folder or a csv. */
+  readonly dataset: string;
+  readonly manifest?: string;
+  /** Absent: test, else val, else all there is. */
+  readonly split?: (typeof SPLITS)[number];
+  readonly format: (typeof EVALUATE_FORMATS)[number];
+  /** An html file. */
+  readonly report?: string;
+}
+
+export function evaluateConfig(dataset: string, flags: EvaluateFlags): EvaluateConfig {
+  const { manifest, split, report } = flags;
+  return {
+    ...inferenceConfig([], flags),
+    dataset,
+    format: parseChoice(flags.format, '--format', EVALUATE_FORMATS),
+    ...(manifest !== undefined && { manifest }),
+    ...(split !== undefined && { split: parseChoice(split, '--split', SPLITS) }),
+    ...(report !== undefined && { report: htmlFile(report, '--report') }),
+  };
+}

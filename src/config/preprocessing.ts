@@ -1,0 +1,75 @@
+// preprocessing.ts: the flags that change how pixels are prepared, and a model's own preparation with them over it.
+
+import { AppError } from '../util/errors.ts';
+import { INTERPOLATIONS, MAX_SIDE, RESIZE_MODES, type Preprocessing } from '../util/preprocessing.ts';
+import { asShare, parseChoice, parseNumber, parseRgb } from './parse.ts';
+
+/** Given flags only; `applyOverrides` joins them with the model's own. */
+export interface PreprocessingOverrides extends Partial<Omit<Preprocessing, 'size' | 'resize'>> {
+  /** Short side after resizing, in pixels. */
+  readonly minSide?: number;
+  /** Share of the short side that the centre crop keeps, 0…1. */
+  readonly crop?: number;
+}
+
+/** As commander hands them over. */
+export interface PreprocessingFlags {
+  readonly minSide?: string;
+  readonly crop?: string;
+  readonly resizeMode?: string;
+  readonly interpolation?: string;
+  readonly mean?: string;
+  readonly std?: string;
+}
+
+/** @throws AppError USAGE naming the flag */
+export function preprocessingOverrides(flags: PreprocessingFlags): PreprocessingOverrides {
+  const { minSide, crop, resizeMode, interpolation, mean, std } = flags;
+  return {
+    ...(minSide !== undefined && {
+      minSide: parseNumber(minSide, { flag: '--min-side', min: 1, max: MAX_SIDE, whole: true }),
+    }),
+    ...(crop !== undefined && {
+      crop: parseNumber(crop, { flag: '--crop', min: 0, above: true, max: 1, hint: asShare }),
+    }),
+    ...(resizeMode !== undefined && { mode: parseChoice(resizeMode, '--resize-mode', RESIZE_MODES) }),
+    ...(interpolation !== undefined && {
+      interpolation: parseChoice(interpolation, '--interpolation', INTERPOLATIONS),
+    }),
+    ...(mean !== undefined && { mean: parseRgb(mean, '--mean', { min: 0, max: 1 }) }),
+    ...(std !== undefined && { std: parseRgb(std, '--std', { min: 0, above: true, max: 1 }) }),
+  };
+}
+
+/**
+ * The model's preprocessing with the user's flags over it.
+ *
+ * `--min-side` alone is torchvision's Resize before the model's own crop; `--crop` alone is timm's crop share: the network
+ * sees its own size, the picture is resized so that this share of it is seen; both together fix what is seen, and so the
+ * size that the network gets.
+ * @throws AppError USAGE when a foreign model does not say how its pixels are to be prepared and the flags do not either
+ */
+export function applyOverrides(
+  own: Preprocessing | undefined,
+  { minSide, crop, ...rest }: PreprocessingOverrides,
+  model: { readonly name: string; readonly size: number },
+): Preprocessing {
+  if (!own && (!rest.mean || !rest.std)) {
+    throw new AppError(
+      'USAGE',
+      `${model.name} does not say how its pixels are prepared; add --mean and --std of pixels scaled to 0…1 (Keras MobileNet: --mean 0.5 --std 0.5)`,
+    );
+  }
+  const base: Preprocessing = own ?? {
+    size: model.size,
+    resize: model.size,
+    mode: 'crop',
+    interpolation: 'bilinear',
+    mean: rest.mean!,
+    std: rest.std!,
+  };
+  const size =
+    minSide !== undefined && crop !== undefined ? Math.max(1, Math.round(minSide * crop)) : base.size;
+  const resize = minSide ?? (crop === undefined ? base.resize : Math.floor(size / crop));
+  return { ...base, ...rest, size, resize };
+}
