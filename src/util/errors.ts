@@ -1,5 +1,7 @@
 // errors.ts: the one kind of error a user is meant to read. Anything else that is thrown is a bug.
 
+import { printable } from './quoted.ts';
+
 /** How a process ends; cli.md promises these numbers to scripts. */
 export const ExitCode = {
   ok: 0,
@@ -46,13 +48,14 @@ export type ErrorCode = keyof typeof EXIT_CODES;
 /**
  * An error whose message is one line for the user: what, received, expected, next step.
  * It is printed without a stack unless `--debug` is given; `cause` keeps what was underneath.
+ * Control characters are escaped here; how much is quoted from outside, `quoted` bounds where the message is made.
  */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly exitCode: ExitCodeValue;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(printable(message), options);
     this.name = 'AppError';
     this.code = code;
     this.exitCode = EXIT_CODES[code];
@@ -62,7 +65,7 @@ export class AppError extends Error {
 /** The message of anything that can be thrown, on one line. */
 export function messageOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return text.replace(/\s*\n\s*/g, ' ').trim();
+  return printable(text.replace(/\s*\n\s*/g, ' ').trim());
 }
 
 /** The `code` of a Node system error (`ENOENT`, `ENOSPC` …), if it is one. */
