@@ -1,8 +1,9 @@
 // labels.ts: names for class numbers: ImageNet's in English and Chinese, a model's own, or a file's.
 
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError, messageOf, systemCode } from './util/errors.ts';
+import { readRegularFile } from './util/files.ts';
 import { PACKAGE_ROOT } from './util/package.ts';
 
 /** What one class is called. */
@@ -47,14 +48,8 @@ export async function readLabelFile(file: string, classes: number): Promise<Labe
 
 async function readBytes(file: string): Promise<Buffer> {
   try {
-    const { size } = await stat(file);
-    if (size > MAX_LABEL_BYTES) {
-      throw new AppError(
-        'LABELS_INVALID',
-        `--labels ${file} is ${size} bytes, too large for a list of labels`,
-      );
-    }
-    return await readFile(file);
+    const reading = { what: `--labels ${file}`, code: 'LABELS_INVALID' } as const;
+    return await readRegularFile(file, { limit: MAX_LABEL_BYTES, ...reading });
   } catch (error) {
     if (error instanceof AppError) throw error;
     const problem = systemCode(error) === 'ENOENT' ? 'is no file' : `cannot be read: ${messageOf(error)}`;

@@ -1,8 +1,8 @@
 // foreign.ts: what can be known of a tf.LayersModel that finch did not write: its name, and where its maker left a
 // description beside it (Teachable Machine), its labels and preprocessing.
 
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { readRegularFile } from '../util/files.ts';
 import { fieldReader } from './json.ts';
 import type { Metadata } from './metadata.ts';
 
@@ -12,8 +12,8 @@ const MAX_DESCRIPTION_BYTES = 1024 * 1024;
 /** @param folder the model's; its last part names the model */
 export async function foreignDescription(folder: string): Promise<Metadata> {
   const name = path.basename(path.resolve(folder));
-  const text = await readFile(path.join(folder, 'metadata.json'), 'utf8').catch(() => '');
-  if (text.length > MAX_DESCRIPTION_BYTES) return { name };
+  const file = path.join(folder, 'metadata.json');
+  const text = await readRegularFile(file, { limit: MAX_DESCRIPTION_BYTES }).then(String, () => '');
   try {
     const field = fieldReader(JSON.parse(text), 'metadata.json');
     if (field.string('packageName') !== '@teachablemachine/image') return { name };

@@ -1,11 +1,12 @@
 // model-folder.ts: a model on disk, a tf.LayersModel folder: model.json and its shards, read and written whole.
 
 import { createHash } from 'node:crypto';
-import { open, stat, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { weightName, type Graph, type Weight, type WeightRole, type Weights } from '../graph/layers.ts';
 import { inferShapes, weightShapes } from '../graph/shapes.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
+import { readRegularFile } from '../util/files.ts';
 import { writeFolderAtomic } from '../util/files.ts';
 import { formatShape, sameShape } from '../util/shape.ts';
 import { foreignDescription } from './foreign.ts';
@@ -117,12 +118,7 @@ async function readModelJson(folder: string): Promise<FieldReader> {
   const file = path.join(folder, 'model.json');
   let text: string;
   try {
-    const { size } = await stat(file);
-    if (size > MAX_JSON_BYTES) {
-      throw new AppError('MODEL_INVALID', `${file} is ${size} bytes, more than ${MAX_JSON_BYTES}`);
-    }
-    const handle = await open(file);
-    text = await handle.readFile('utf8').finally(() => handle.close());
+    text = String(await readRegularFile(file, { limit: MAX_JSON_BYTES, code: 'MODEL_INVALID' }));
   } catch (error) {
     if (error instanceof AppError) throw error;
     const problem =

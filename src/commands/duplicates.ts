@@ -1,10 +1,10 @@
 // duplicates.ts: which pictures of a dataset are the same one: by their bytes, by their pixels, or nearly. Embeddings name the
 // candidates, the pixels decide.
 
-import { readFile } from 'node:fs/promises';
 import { align, ALIGNMENT_SIDE, greyOf } from '../features/alignment.ts';
 import type { ClosePair } from '../features/neighbours.ts';
 import { decodeImage, type DecodeOptions } from '../images/decode.ts';
+import { readPicture } from '../images/prepare.ts';
 import { loadImages } from '../images/loader.ts';
 
 /** Candidates: pictures whose features have at least this cosine. Crops of 5 % keep 0.87 and more (docs/inspect.md). */
@@ -91,7 +91,7 @@ async function smallGreys(
 async function haveSamePixels(a: Candidate, b: Candidate, decode: DecodeOptions): Promise<boolean> {
   if (a.width !== b.width || a.height !== b.height) return false;
   const [one, other] = await Promise.all(
-    [a, b].map(async ({ file }) => decodeImage(await readFile(file), decode)),
+    [a, b].map(async ({ file }) => decodeImage(await readPicture(file), decode)),
   );
   return Buffer.compare(one!.data, other!.data) === 0;
 }

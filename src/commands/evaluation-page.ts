@@ -1,8 +1,8 @@
 // evaluation-page.ts: `--report`: reads the worst mistakes' pictures again, small, and writes the page.
 
-import { readFile } from 'node:fs/promises';
 import type { Sample } from '../dataset/dataset.ts';
 import { decodeImage, encodeThumbnail, type DecodeOptions } from '../images/decode.ts';
+import { readPicture } from '../images/prepare.ts';
 import { evaluationPage } from '../report/evaluation-page.ts';
 import type { EvaluationReport } from '../report/evaluation.ts';
 import type { Tile } from '../report/parts.ts';
@@ -37,7 +37,7 @@ export async function tilesOf(worst: readonly WorstCase[], decode: DecodeOptions
   const tiles: Tile[] = [];
   for (const { sample, truth, said } of worst) {
     const { jpeg, width, height } = await encodeThumbnail(
-      await decodeImage(await readFile(sample.path), decode),
+      await decodeImage(await readPicture(sample.path), decode),
       SIDE,
     );
     const dataUri = `data:image/jpeg;base64,${jpeg.toString('base64')}`;

@@ -1,8 +1,8 @@
 // thumbnails.ts: small pictures for HTML pages, as data URIs.
 
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { decodeImage, encodeThumbnail } from '../images/decode.ts';
+import { readPicture } from '../images/prepare.ts';
 
 /** Longest side, in pixels: sharp at twice the size it is drawn at. */
 const SIDE = 320;
@@ -14,7 +14,7 @@ const SIDE = 320;
 export async function thumbnailOf(file: string, besides?: string): Promise<string | undefined> {
   for (const candidate of besides === undefined ? [file] : [file, path.join(besides, file)]) {
     try {
-      const { jpeg } = await encodeThumbnail(await decodeImage(await readFile(candidate)), SIDE);
+      const { jpeg } = await encodeThumbnail(await decodeImage(await readPicture(candidate)), SIDE);
       return `data:image/jpeg;base64,${jpeg.toString('base64')}`;
     } catch {
       // The place says that it is missing.

@@ -1,7 +1,8 @@
 // scan-cub.ts: CUB-200-2011's own layout: images.txt, image_class_labels.txt, train_test_split.txt, classes.txt.
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { readRegularFile } from '../util/files.ts';
 import { byCodePoint } from '../util/order.ts';
 import { invalid, type Dataset, type Sample } from './dataset.ts';
 
@@ -57,10 +58,9 @@ export async function scanCub(root: string): Promise<Dataset> {
 async function readTable(root: string, name: string): Promise<ReadonlyMap<string, string> | undefined> {
   const file = path.join(root, name);
   if (!(await isFile(file))) return undefined;
-  const { size } = await stat(file);
-  if (size > MAX_BYTES) throw invalid(file, `is ${size} bytes`, `expected at most ${MAX_BYTES}`);
+  const bytes = await readRegularFile(file, { limit: MAX_BYTES, code: 'DATASET_INVALID' });
   const table = new Map<string, string>();
-  for (const [i, line] of (await readFile(file, 'utf8')).split(/\r?\n/).entries()) {
+  for (const [i, line] of bytes.toString('utf8').split(/\r?\n/).entries()) {
     if (line.trim() === '') continue;
     const [, id, value] = /^\s*(\S+)\s+(.*\S)\s*$/.exec(line) ?? [];
     if (id === undefined || value === undefined) {

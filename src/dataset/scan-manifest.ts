@@ -1,9 +1,10 @@
 // scan-manifest.ts: a csv of files and labels -> a dataset. Several labels in a cell, separated by |, make it multi-label.
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { AppError, messageOf } from '../util/errors.ts';
+import { readRegularFile } from '../util/files.ts';
 import { byCodePoint } from '../util/order.ts';
 import { folderEntries } from '../images/source.ts';
 import { invalid, list, type Dataset, type Sample } from './dataset.ts';
@@ -99,10 +100,9 @@ async function csvIn(root: string, named: string | undefined): Promise<string> {
 }
 
 async function readRows(file: string): Promise<string[][]> {
-  const { size } = await stat(file);
-  if (size > MAX_BYTES) throw invalid(file, `is ${size} bytes`, `expected a csv of at most ${MAX_BYTES}`);
+  const text = await readRegularFile(file, { limit: MAX_BYTES, code: 'DATASET_INVALID' });
   try {
-    return parse(await readFile(file, 'utf8'), {
+    return parse(text, {
       bom: true,
       trim: true,
       skipEmptyLines: true,

@@ -1,8 +1,8 @@
 // manifest.ts: features.csv, read back: which picture a row is of. Read as a stream: it may be of a million lines.
 
-import { createReadStream } from 'node:fs';
 import { parse } from 'csv-parse';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
+import { openRegularFile } from '../util/files.ts';
 
 export interface ManifestEntry {
   readonly file: string;
@@ -23,9 +23,11 @@ export async function readManifest(
     new AppError('FILE_INVALID', `${file} ${problem}; it belongs to the features, make both again`, {
       cause,
     });
-  const records = createReadStream(file).on('error', (error) => records.destroy(error)).pipe(parse({ columns: true })); // prettier-ignore
   let count = 0;
   try {
+    const { handle } = await openRegularFile(file);
+    const rest = handle.createReadStream().on('error', (error) => records.destroy(error));
+    const records = rest.pipe(parse({ columns: true }));
     for await (const record of records as AsyncIterable<Readonly<Record<string, string>>>) {
       const row = count++;
       if (record['file'] === undefined || record['row'] !== String(row)) {

@@ -1,10 +1,9 @@
 // record.ts: features.json, the record beside the features: how they were made, and how far writing them has come.
 // It is what a resume goes by and what search reads; it holds no times, so that the same run writes the same bytes.
 
-import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
-import { writeFileAtomic } from '../util/files.ts';
+import { readRegularFile, writeFileAtomic } from '../util/files.ts';
 import { INTERPOLATIONS, MAX_SIDE, RESIZE_MODES, type Preprocessing } from '../util/preprocessing.ts';
 import type { Shape } from '../util/shape.ts';
 
@@ -55,9 +54,7 @@ export async function readRecord(file: string): Promise<FeatureRecord | undefine
   const invalid = (problem: string) => new AppError('FILE_INVALID', `${file} ${problem}`);
   let parsed: unknown;
   try {
-    const { size } = await stat(file);
-    if (size > MAX_RECORD_BYTES) throw invalid(`has ${size} bytes, too many for a record of features`);
-    parsed = JSON.parse(await readFile(file, 'utf8'));
+    parsed = JSON.parse(String(await readRegularFile(file, { limit: MAX_RECORD_BYTES })));
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     if (error instanceof AppError) throw error;

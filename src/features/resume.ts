@@ -1,9 +1,9 @@
 // resume.ts: where a former run stopped: passes over the inputs that it finished, after making sure that they are the same
 // ones, in the same order and with the same content.
 
-import { createReadStream } from 'node:fs';
 import { parse } from 'csv-parse';
 import { AppError } from '../util/errors.ts';
+import { openRegularFile } from '../util/files.ts';
 import { mapOrdered } from '../util/streams.ts';
 import type { FeaturePaths } from './paths.ts';
 import type { FeatureRecord } from './record.ts';
@@ -75,9 +75,10 @@ async function* csvRows(
   columns: number,
 ): AsyncGenerator<readonly string[], void, undefined> {
   if (bytes === 0) return;
-  const records = createReadStream(file, { end: bytes - 1 }).pipe(
-    parse({ fromLine: 2, relaxColumnCount: true }),
-  );
+  const { handle } = await openRegularFile(file);
+  const records = handle
+    .createReadStream({ end: bytes - 1 })
+    .pipe(parse({ fromLine: 2, relaxColumnCount: true }));
   for await (const record of records as AsyncIterable<readonly string[]>) {
     if (record.length !== columns) {
       throw new AppError('FILE_INVALID', `${file} is not as it was written; start anew with --force`);

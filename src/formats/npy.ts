@@ -2,8 +2,9 @@
 // Little-endian float32 and float16 in C order, which is what numpy.save writes on every customary machine.
 // Source: numpy.lib.format, "A Simple File Format for NumPy Arrays".
 
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { AppError } from '../util/errors.ts';
+import { openRegularFile } from '../util/files.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../util/float16.ts';
 import { elementCount, formatShape, type Shape } from '../util/shape.ts';
 import { readExactly } from './read-exactly.ts';
@@ -69,8 +70,9 @@ export interface NpyRows {
 export async function openNpy(file: string): Promise<NpyRows> {
   let handle: FileHandle;
   try {
-    handle = await open(file);
+    ({ handle } = await openRegularFile(file));
   } catch (error) {
+    if (error instanceof AppError) throw error;
     throw new AppError('FILE_INVALID', `cannot open ${file}: no such file, or reading it is not permitted`, {
       cause: error,
     });
@@ -86,7 +88,6 @@ export async function openNpy(file: string): Promise<NpyRows> {
 async function rowsOf(handle: FileHandle, file: string): Promise<NpyRows> {
   const invalid = (problem: string) => new AppError('FILE_INVALID', `${file} ${problem}`);
   const found = await handle.stat();
-  if (found.isDirectory()) throw invalid('is a folder, expected a .npy file');
   const start = Buffer.alloc(12);
   const { bytesRead } = await handle.read(start, 0, 12, 0);
   if (bytesRead < 10 || start.toString('latin1', 0, 6) !== MAGIC) {

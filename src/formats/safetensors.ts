@@ -1,8 +1,9 @@
 // safetensors.ts: the safetensors container, read and written. The header is untrusted: every offset is checked before use.
 // Source: the format description of huggingface/safetensors.
 
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { AppError, messageOf } from '../util/errors.ts';
+import { openRegularFile } from '../util/files.ts';
 import { writeFileAside } from '../util/files.ts';
 import { elementCount, formatShape } from '../util/shape.ts';
 import { readExactly } from './read-exactly.ts';
@@ -43,9 +44,8 @@ interface Entry {
 
 /** @throws AppError FILE_INVALID when the header lies or the file is cut short */
 export async function readSafetensors(file: string): Promise<SafetensorsFile> {
-  const handle = await open(file);
+  const { handle, size } = await openRegularFile(file);
   try {
-    const { size } = await handle.stat();
     const { entries, metadata, dataStart } = await readHeader(handle, file, size);
     checkCoverage(entries, size - dataStart, file);
     const tensors = new Map<string, RawTensor>();

@@ -1,10 +1,11 @@
 // torch-checkpoint.ts: reads what torch.save wrote, in its zip and its legacy container. Never calls a global.
 // Source: torch/serialization.py of PyTorch, its comments on both layouts.
 
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Entry, ZipFile } from 'yauzl';
 import { AppError, messageOf } from '../util/errors.ts';
+import { openRegularFile } from '../util/files.ts';
 import { PickleEnds, unpickle, type PickleValue } from './pickle.ts';
 import { readExactly } from './read-exactly.ts';
 import type { TensorMap } from './tensor-file.ts';
@@ -24,9 +25,8 @@ const LEGACY_PROTOCOL = 1001;
  * @throws AppError FILE_INVALID, FILE_UNSAFE
  */
 export async function readTorchCheckpoint(file: string): Promise<TensorMap> {
-  const handle = await open(file);
+  const { handle, size } = await openRegularFile(file);
   try {
-    const { size } = await handle.stat();
     const head = new Uint8Array(Math.min(size, 512));
     await readExactly(handle, head, 0, file);
     if (head[0] === 0x50 && head[1] === 0x4b) return await readZip(handle, file, size);

@@ -2,8 +2,8 @@
 // Runs wherever it is called: in the main thread for a few pictures, in workers for many.
 
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
+import { readRegularFile } from '../util/files.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { decodeImage, type DecodeOptions } from './decode.ts';
 import { preprocess } from './preprocess.ts';
@@ -56,10 +56,18 @@ export async function prepareImage(
   }
 }
 
+/** A picture is held whole while it is decoded; what is larger is no picture. */
+export const MAX_PICTURE_BYTES = 1024 ** 3;
+
+/** A picture file's bytes. @throws AppError IMAGE_UNREADABLE when it is no regular file or too large, and system errors */
+export function readPicture(file: string): Promise<Buffer> {
+  return readRegularFile(file, { limit: MAX_PICTURE_BYTES, what: 'the picture', code: 'IMAGE_UNREADABLE' });
+}
+
 /** The bytes behind a reference. @throws what reading throws, or the reference's own error */
 export async function readContent(content: ImageReference['content']): Promise<Buffer> {
   if ('error' in content) throw content.error;
-  return 'bytes' in content ? content.bytes : readFile(content.path);
+  return 'bytes' in content ? content.bytes : readPicture(content.path);
 }
 
 /** Lower-case hex. */

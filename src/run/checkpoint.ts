@@ -1,14 +1,14 @@
 // checkpoint.ts: where a run stands, on disk. Two files that are never changed in place: the tensors under a name of their own, and
 // a small record that names them, which is replaced in one move. A process that dies leaves the former pair or the new one.
 
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
 import type { RawTensor } from '../formats/tensor-file.ts';
 import type { Weight, Weights } from '../graph/layers.ts';
 import type { RunProgress, RunTensors } from '../train/stage-two.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
-import { writeFailed, writeFileAtomic } from '../util/files.ts';
+import { readRegularFile, writeFailed, writeFileAtomic } from '../util/files.ts';
 
 export interface Checkpoint {
   readonly progress: RunProgress;
@@ -56,8 +56,7 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
   const file = path.join(folder, RECORD);
   let record;
   try {
-    const text = await readFile(file, 'utf8');
-    if (text.length > MAX_RECORD_BYTES) throw new Error(`${text.length} characters`);
+    const text = String(await readRegularFile(file, { limit: MAX_RECORD_BYTES, what: 'it' }));
     record = JSON.parse(text) as {
       readonly version?: unknown;
       readonly step?: unknown;

@@ -1,10 +1,84 @@
-// files.ts: writing to disk so that nobody ever sees half a file: aside, then renamed.
+// files.ts: reading regular files alone, bounded; writing so that nobody ever sees half a file: aside, then renamed.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { constants, type PathLike, type Stats } from 'node:fs';
 import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { AppError, messageOf, systemCode } from './errors.ts';
+import { AppError, messageOf, systemCode, type ErrorCode } from './errors.ts';
+
+/** How a file is spoken of when it is refused. */
+interface Reading {
+  /** Begins the message, such as `--labels names.txt`. By default the path. */
+  readonly what?: string;
+  /** Of the AppError. By default FILE_INVALID. */
+  readonly code?: ErrorCode;
+}
+
+/** Waits for no writer of a named pipe, and takes no terminal as the process's own. Windows has neither. */
+const READ_AT_ONCE = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
+
+/** Larger files are read in so many pieces; what has no size of its own (/proc) in pieces of PIECE_BYTES. */
+const MAX_READ_BYTES = 2 ** 30;
+const PIECE_BYTES = 2 ** 16;
+
+/**
+ * Opens a file whose content ends: a named pipe may never be written to, and a device such as /dev/zero never ends.
+ * @throws AppError with the code asked for when it is no regular file; the system's errors as they are
+ */
+export async function openRegularFile(
+  file: PathLike,
+  { what = String(file), code = 'FILE_INVALID' }: Reading = {},
+): Promise<{ readonly handle: FileHandle; readonly size: number }> {
+  const refuse = (kind: string) => new AppError(code, `${what} is ${kind}, expected a regular file`);
+  const handle = await open(file, READ_AT_ONCE).catch((error: unknown) => {
+    throw systemCode(error) === 'ENXIO' ? refuse('a socket or a device') : error;
+  });
+  try {
+    const found = await handle.stat();
+    if (!found.isFile()) throw refuse(kindOf(found));
+    return { handle, size: found.size };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+function kindOf(found: Stats): string {
+  if (found.isDirectory()) return 'a folder';
+  return found.isFIFO() ? 'a named pipe' : found.isSocket() ? 'a socket' : 'a device';
+}
+
+/**
+ * The whole content of a regular file.
+ * @param limit bytes; more are refused before any memory is taken for them
+ * @throws AppError with the code asked for when it is no regular file or too large; the system's errors as they are
+ */
+export async function readRegularFile(
+  file: PathLike,
+  { limit, ...reading }: Reading & { readonly limit: number },
+): Promise<Buffer> {
+  const { what = String(file), code = 'FILE_INVALID' } = reading;
+  const { handle, size } = await openRegularFile(file, reading);
+  try {
+    const refuse = (has: string) => new AppError(code, `${what} has ${has} bytes, expected at most ${limit}`);
+    if (size > limit) throw refuse(String(size));
+    const pieces: Buffer[] = [];
+    let length = 0;
+    for (;;) {
+      const wanted = size > length ? size - length : PIECE_BYTES;
+      const piece = Buffer.allocUnsafe(Math.min(wanted, MAX_READ_BYTES));
+      const { bytesRead } = await handle.read(piece, 0, piece.length, length);
+      if (bytesRead === 0) break;
+      pieces.push(piece.subarray(0, bytesRead));
+      length += bytesRead;
+      if (length > limit) throw refuse(`more than ${limit}`);
+      if (size > 0 && length >= size) break;
+    }
+    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length);
+  } finally {
+    await handle.close();
+  }
+}
 
 /** A name beside `target` that no other process uses. */
 function asideOf(target: string): string {
@@ -70,10 +144,11 @@ export async function writeFolderAtomic(
   }
 }
 
-/** sha256 of a file's content, lower-case hex, read in pieces. */
-export async function sha256OfFile(file: string): Promise<string> {
+/** sha256 of a regular file's content, lower-case hex, read in pieces. */
+export async function sha256OfFile(file: PathLike): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  const { handle } = await openRegularFile(file);
+  for await (const chunk of handle.createReadStream()) hash.update(chunk as Buffer);
   return hash.digest('hex');
 }
 
