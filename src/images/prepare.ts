@@ -57,7 +57,7 @@ export async function prepareImage(
 }
 
 /** A picture is held whole while it is decoded; what is larger is no picture. */
-export const MAX_PICTURE_BYTES = 1024 ** 3;
+const MAX_PICTURE_BYTES = 1024 ** 3;
 
 /** A picture file's bytes. @throws AppError IMAGE_UNREADABLE when it is no regular file or too large, and system errors */
 export function readPicture(file: string): Promise<Buffer> {
