@@ -1,6 +1,6 @@
 // model.ts: a model as finch holds it: a network, its weights, and all that is needed to use it and to trust it.
 
-import type { Activation, Graph, Weights } from '../graph/layers.ts';
+import type { Graph, Weights } from '../graph/layers.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 
 /** Class names: a set known by name, or the model's own in the order of its outputs. */
@@ -37,14 +37,4 @@ export function embeddingLayer({ graph, classifier }: Pick<Model, 'graph' | 'cla
   const named = graph.layers.find((layer) => layer.name === classifier);
   const last = named ?? graph.layers.findLast((layer) => layer.kind === 'dense' || layer.kind === 'conv2d');
   return last?.inputs[0] ?? graph.output;
-}
-
-/** What the network's last layer has already done to its outputs: a second softmax must not follow a first. */
-export function outputActivation(graph: Graph): Activation {
-  const last = graph.layers.find((layer) => layer.name === graph.output);
-  if (last?.kind === 'activation') return last.activation;
-  if (last?.kind === 'reshape' || last?.kind === 'flatten' || last?.kind === 'dropout') {
-    return outputActivation({ ...graph, output: last.inputs[0] });
-  }
-  return 'linear';
 }

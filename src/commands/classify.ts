@@ -1,7 +1,7 @@
-// classify.ts: pictures in, their classes out. Wires the stages; no arithmetic but the softmax.
+// classify.ts: pictures in, their classes out. Wires the stages; no arithmetic.
 
-import { outputActivation } from '../artefact/model.ts';
 import type { ClassifyConfig } from '../config/classify.ts';
+import { classProbabilities, outputOf } from '../graph/output.ts';
 import { loadImages } from '../images/loader.ts';
 import type { PreparedImage } from '../images/prepare.ts';
 import { imageReferences } from '../images/source.ts';
@@ -125,21 +125,13 @@ async function runGroup(
   if (readable.length === 0) return [];
   const [scores] = await predictor.run(batchOf(readable, size));
   const classes = scores!.data.length / readable.length;
-  const activated = ['softmax', 'sigmoid'].includes(outputActivation(model.graph));
+  const output = outputOf(model.graph);
   let next = 0;
   return group.map((image) => {
     if (!('pixels' in image)) return undefined;
     const row = scores!.data.subarray(next * classes, ++next * classes);
-    return activated ? Float64Array.from(row) : softmax(row);
+    return classProbabilities(output, row);
   });
-}
-
-/** exp(x) / sum exp(x), shifted by the largest so that nothing overflows. */
-function softmax(logits: Float32Array): Float64Array {
-  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
-  const result = Float64Array.from(logits, (x) => Math.exp(x - largest));
-  const sum = result.reduce((a, b) => a + b, 0);
-  return result.map((x) => x / sum);
 }
 
 interface Naming {

@@ -1,9 +1,9 @@
 // evaluate.ts: a labelled dataset in, how well a network knows it out. Wires the stages; the figures are train/evaluation's.
 
-import { outputActivation } from '../artefact/model.ts';
 import type { EvaluateConfig } from '../config/evaluate.ts';
 import { invalid, type Dataset, type Sample } from '../dataset/dataset.ts';
 import { datasetName, scanDataset } from '../dataset/scan.ts';
+import { labelProbabilities, logitsOf, outputOf } from '../graph/output.ts';
 import { loadImages } from '../images/loader.ts';
 import type { ImageReference } from '../images/source.ts';
 import type { Labels } from '../labels.ts';
@@ -150,9 +150,8 @@ interface Judged {
 
 function singleLabel({ answers, classes, labels, places, model }: Question, about: About): Judged {
   const logits = new Float32Array(answers.rows.length * classes);
-  // A network that ends in probabilities: their logarithms are logits as good as any.
-  const isActivated = ['softmax', 'sigmoid'].includes(outputActivation(model.graph));
-  answers.rows.forEach((row, i) => logits.set(isActivated ? row.map(safeLog) : row, i * classes));
+  const output = outputOf(model.graph);
+  answers.rows.forEach((row, i) => logits.set(logitsOf(output, row), i * classes));
   const truth = answers.samples.map((sample) => places[sample.labels[0]!]!);
   const shown = model.labels?.set === 'own' ? 'all' : 'occurring';
   const {
@@ -188,20 +187,16 @@ function singleLabel({ answers, classes, labels, places, model }: Question, abou
   return { report, worst };
 }
 
-/** Of zero, of the smallest number that float32 can hold in full. */
-const safeLog = (probability: number) => Math.log(Math.max(probability, 1.2e-38));
-
 function multiLabel({ answers, classes, labels, places, dataset, model }: Question, about: About): Judged {
   const count = dataset.classes.length;
   const scores = new Float32Array(answers.rows.length * count);
   const truth = new Uint8Array(scores.length);
-  const isActivated = outputActivation(model.graph) === 'sigmoid';
+  const output = outputOf(model.graph);
   if (classes < count)
     throw new AppError('DATASET_INVALID', `${model.name} has ${classes} classes, the dataset ${count}`);
   answers.rows.forEach((row, i) => {
-    places.forEach(
-      (place, k) => (scores[i * count + k] = isActivated ? row[place]! : 1 / (1 + Math.exp(-row[place]!))),
-    );
+    const probabilities = labelProbabilities(output, row);
+    places.forEach((place, k) => (scores[i * count + k] = probabilities[place]!));
     for (const label of answers.samples[i]!.labels) truth[i * count + label] = 1;
   });
   const { rows, perClass, ...figures } = multiLabelFigures({ scores, classes: count, truth });

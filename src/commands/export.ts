@@ -3,12 +3,13 @@
 import path from 'node:path';
 import { rename, rm, stat } from 'node:fs/promises';
 import { readModelFolder, writeModelFolder } from '../artefact/model-folder.ts';
-import { outputActivation, type Model } from '../artefact/model.ts';
+import type { Model } from '../artefact/model.ts';
 import { parseChoice } from '../config/parse.ts';
 import type { Batch, EngineModel } from '../engine/engine.ts';
 import { selectEngine } from '../engine/select.ts';
 import { writeSafetensors } from '../formats/safetensors.ts';
 import type { RawTensor } from '../formats/tensor-file.ts';
+import { outputOf } from '../graph/output.ts';
 import { imagenetLabels } from '../labels.ts';
 import { resolveModel } from '../store/models.ts';
 import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
@@ -51,10 +52,9 @@ async function toOnnx(model: Model, { out }: ExportFlags): Promise<string> {
   const preprocessing = requiredPreprocessing(model);
   const { mean, std, size } = preprocessing;
   const network: EngineModel = { graph: model.graph, weights: model.weights, mean, std };
-  const isActivated = outputActivation(model.graph) !== 'linear';
   const bytes = exportOnnx(network, {
     size: [size, size],
-    output: isActivated ? 'probabilities' : 'logits',
+    output: outputOf(model.graph).activation === 'none' ? 'logits' : 'probabilities',
     metadata: await metadataOf(model, preprocessing),
   });
   // Checked under another name first: what does not compute the same never gets its own.

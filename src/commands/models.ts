@@ -22,7 +22,7 @@ import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { sha256OfFile } from '../util/files.ts';
 import { formatBytes, statusLine } from '../util/progress.ts';
 import { formatShape } from '../util/shape.ts';
-import { findArchitecture, findRecord, modelNames, RECORDS } from '../zoo/registry.ts';
+import { findArchitecture, findRecord, firstRecord, modelNames, RECORDS } from '../zoo/registry.ts';
 import { didYouMean } from '../util/names.ts';
 import { note, write, type Output } from './output.ts';
 
@@ -156,6 +156,7 @@ export async function importModel(file: string, flags: ImportFlags, output: Outp
   const model = await readSource(file, name, flags, dtype);
   await writeModelFolder(folder, model, { dtype });
   await write(output.stdout, `${name}\t${folder}\n`);
+  noteAssumed(model, output);
   note(
     output,
     `${countParameters(model.graph)} parameters, ${dtype}; use it with: classify PICTURE --model ${flags.out ?? name}`,
@@ -175,7 +176,7 @@ async function readSource(
   const model = found.isDirectory()
     ? { ...(await readModelFolder(file)), name }
     : await importCheckpoint(file, {
-        architecture: requiredArchitecture(flags.arch, file),
+        record: firstRecord(requiredArchitecture(flags.arch, file)),
         name,
         provenance: {
           source: flags.source ?? path.basename(file),
@@ -196,6 +197,14 @@ function requiredArchitecture(architecture: string | undefined, file: string): s
     'USAGE',
     `a checkpoint holds numbers, not a network: say which with --arch, such as --arch resnet18 (${file})`,
   );
+}
+
+/** What a checkpoint of an architecture with several published versions does not say: how its pictures are prepared. */
+function noteAssumed({ architecture, preprocessing }: Model, output: Output): void {
+  const [first, second] = RECORDS.filter((record) => record.architecture === architecture);
+  if (!first || !second || preprocessing !== first.preprocessing) return;
+  const { resize, size } = preprocessing;
+  note(output, `assumed: pictures are prepared as for ${first.name}, the short side ${resize} pixels, of which the middle ${size} are seen; --min-side and --crop of classify override it`); // prettier-ignore
 }
 
 export async function verify(names: readonly string[], output: Output): Promise<ExitCodeValue> {

@@ -3,6 +3,7 @@
 
 import { AppError } from '../util/errors.ts';
 import { weightName, type Graph, type Layer, type Weight, type Weights } from './layers.ts';
+import { withoutActivation } from './output.ts';
 import { inferShapes } from './shapes.ts';
 
 /** A linear classifier: `kernel` `[features, classes]`, `bias` `[classes]`, row-major. */
@@ -11,7 +12,10 @@ export interface LinearHead {
   readonly bias: Float32Array;
 }
 
-/** @throws AppError MODEL_UNSUPPORTED when the classifier is no dense layer on a vector */
+/**
+ * The graph with a classifier of so many classes. It puts out logits: a final softmax or sigmoid of the old one is left out.
+ * @throws AppError MODEL_UNSUPPORTED when the classifier is no dense layer on a vector
+ */
 export function withNewHead(graph: Graph, classifier: string, classes: number): Graph {
   const old = graph.layers.find((layer) => layer.name === classifier);
   const input = old?.inputs[0];
@@ -23,7 +27,7 @@ export function withNewHead(graph: Graph, classifier: string, classes: number): 
     );
   }
   const head: Layer = { ...old, units: classes, useBias: true };
-  return { ...graph, layers: graph.layers.map((layer) => (layer === old ? head : layer)) };
+  return withoutActivation({ ...graph, layers: graph.layers.map((layer) => (layer === old ? head : layer)) });
 }
 
 /** The weights of a network whose classifier is `head`; its former one is let go. */
@@ -50,13 +54,4 @@ export function headGraph(features: number, classes: number): Graph {
     input: 'features',
     output: 'head',
   };
-}
-
-/** A graph of several labels says how likely each of them is: a sigmoid behind its output. */
-export function withSigmoid(graph: Graph): Graph {
-  const last = graph.layers.find(({ name }) => name === graph.output);
-  if (last?.kind === 'activation' && last.activation === 'sigmoid') return graph;
-  const name = 'probabilities';
-  const sigmoid: Layer = { kind: 'activation', name, inputs: [graph.output], activation: 'sigmoid' };
-  return { ...graph, layers: [...graph.layers, sigmoid], output: name };
 }

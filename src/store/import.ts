@@ -6,11 +6,13 @@ import type { RawTensor } from '../formats/tensor-file.ts';
 import { AppError } from '../util/errors.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from '../util/float16.ts';
 import { elementCount } from '../util/shape.ts';
-import { ARCHITECTURE_NAMES, findArchitecture, findRecord } from '../zoo/registry.ts';
+import type { WeightsRecord } from '../zoo/record.ts';
+import { ARCHITECTURE_NAMES, findArchitecture } from '../zoo/registry.ts';
 import { weightsFromTorch, type TorchTensor } from '../zoo/torch-weights.ts';
 
 export interface ImportOptions {
-  readonly architecture: string;
+  /** Whose architecture the checkpoint has, and for whose preprocessing its weights were made. */
+  readonly record: WeightsRecord;
   readonly name: string;
   readonly provenance: Provenance;
   readonly labels?: LabelSource;
@@ -21,11 +23,10 @@ export interface ImportOptions {
  * @throws AppError MODEL_NOT_FOUND, MODEL_MISMATCH, FILE_INVALID, FILE_UNSAFE
  */
 export async function importCheckpoint(file: string, options: ImportOptions): Promise<Model> {
-  const { architecture, name, provenance } = options;
+  const { name, provenance } = options;
+  const { architecture, preprocessing } = options.record;
   const { build, classifier, torchName } = findArchitecture(architecture);
   const classifierWeight = classifierKey(architecture);
-  const record = findRecord(architecture);
-  if (!record) throw new Error(`no weights record for ${architecture}`);
   const tensors = await readTensors(file);
   const stateDict = new Map<string, TorchTensor>();
   for (const [key, tensor] of tensors) {
@@ -46,7 +47,7 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
     name,
     graph,
     weights: weightsFromTorch(graph, stateDict, file, torchName),
-    preprocessing: record.preprocessing,
+    preprocessing,
     architecture,
     classifier,
     provenance,

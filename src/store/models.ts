@@ -77,7 +77,7 @@ export async function resolveModel(
  * Two processes at once share one download. @throws AppError DOWNLOAD_FAILED, WRITE_FAILED
  */
 export async function pullModel(record: WeightsRecord, options: PullOptions = {}): Promise<string> {
-  const { origin, name, architecture } = record;
+  const { origin, name } = record;
   const folder = path.join(modelsFolder(), name);
   if (origin.kind !== 'download') return path.join(SHIPPED_MODELS, name);
   const { mirror, ...rest } = options;
@@ -102,7 +102,7 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
         licence: record.licence,
         changes: 'converted from a torch checkpoint to a tf.LayersModel; values unchanged',
       };
-      const model = await importCheckpoint(file, { architecture, name, provenance });
+      const model = await importCheckpoint(file, { record, name, provenance });
       await writeModelFolder(folder, model, { dtype: 'float32' });
       await rm(file, { force: true });
       return folder;

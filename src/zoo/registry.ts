@@ -30,6 +30,16 @@ export function findRecord(name: string): WeightsRecord | undefined {
   );
 }
 
+/**
+ * The record of an architecture's first published weights. Later versions are trained and resized by recipes of their own, which a
+ * checkpoint from elsewhere rarely follows.
+ * @throws AppError MODEL_NOT_FOUND, naming the nearest architecture
+ */
+export function firstRecord(architecture: string): WeightsRecord {
+  findArchitecture(architecture);
+  return RECORDS.find((record) => record.architecture === architecture)!;
+}
+
 /** Everything that `--model` takes as a name. */
 export function modelNames(): readonly string[] {
   return [...new Set(RECORDS.flatMap((record) => [record.architecture, record.name]))];

@@ -9,8 +9,9 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { readModelFolder, verifyModelFolder, writeModelFolder } from '../../src/artefact/model-folder.ts';
-import { outputActivation, type Model } from '../../src/artefact/model.ts';
+import type { Model } from '../../src/artefact/model.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
+import { outputOf } from '../../src/graph/output.ts';
 import { inferShapes } from '../../src/graph/shapes.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
@@ -285,7 +286,7 @@ describe('foreign folders', () => {
     const folder = path.join(scratch, 'mobilenet');
     await saveOfficially(official, folder);
     const model = await readModelFolder(folder);
-    assert.equal(outputActivation(model.graph), 'softmax');
+    assert.equal(outputOf(model.graph).activation, 'softmax');
     assert.equal(model.preprocessing, undefined);
     const pixels = madeUpPixels('foreign', 32, 32);
     assertAllClose(await ourOutput(model, pixels, 32), officialLogits(official, pixels, 32, HALF), {
@@ -382,7 +383,7 @@ describe('foreign folders', () => {
     await writeFile(path.join(folder, 'model.json'), JSON.stringify({ modelTopology, weightsManifest }));
     await writeFile(path.join(folder, 'w.bin'), Buffer.from(Float32Array.of(1, 0, 0, 1, 0.5, 0.5).buffer));
     const model = await readModelFolder(folder);
-    assert.equal(outputActivation(model.graph), 'sigmoid');
+    assert.equal(outputOf(model.graph).activation, 'sigmoid');
     assertAllClose(model.preprocessing!.mean, [0.5, 0.5, 0.5], { atol: 1e-12 });
     assertAllClose(model.preprocessing!.std, [0.5, 0.5, 0.5], { atol: 1e-12 });
     assert.deepEqual(inferShapes(model.graph).get(model.graph.output), [2]);

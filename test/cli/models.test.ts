@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { readModelFolder } from '../../src/artefact/model-folder.ts';
 import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import type { RawTensor } from '../../src/formats/tensor-file.ts';
 import { pullModel } from '../../src/store/models.ts';
@@ -200,6 +201,7 @@ describe('pull', () => {
     const sha256Prefix = createHash('sha256').update(served).digest('hex').slice(0, 8);
     const published = {
       ...record,
+      preprocessing: { ...record.preprocessing, resize: 300 },
       origin: { kind: 'download', url: `${mirror}resnet18.pth`, sha256Prefix },
     } as const;
     const progress: number[] = [];
@@ -211,6 +213,8 @@ describe('pull', () => {
     assert.equal(requests, 1);
     assert.equal(progress.at(-1), served.length);
     assert.equal(folders[0], folders[1]);
+    const { preprocessing } = await readModelFolder(folders[0]);
+    assert.equal(preprocessing?.resize, 300, 'the record that is pulled says how pictures are prepared');
     assert.deepEqual(await readdir(path.join(process.env['FINCH_HOME']!, 'downloads')), []);
     const answer = await runCli('classify', [BOOK, '--model', 'resnet18', '--format', 'json', '--offline']);
     assert.equal(answer.code, 0, answer.stderr);

@@ -5,7 +5,13 @@ import { describe, test } from 'node:test';
 import { countMultiplyAdds, countParameters } from '../../src/graph/cost.ts';
 import { inferShapes } from '../../src/graph/shapes.ts';
 import { AppError } from '../../src/util/errors.ts';
-import { ARCHITECTURE_NAMES, findArchitecture, findRecord, RECORDS } from '../../src/zoo/registry.ts';
+import {
+  ARCHITECTURE_NAMES,
+  findArchitecture,
+  findRecord,
+  firstRecord,
+  RECORDS,
+} from '../../src/zoo/registry.ts';
 import { transpose } from '../../src/util/shape.ts';
 import { weightsFromTorch } from '../../src/zoo/torch-weights.ts';
 import { madeUpStateDict } from '../helpers/made-up-weights.ts';
@@ -33,6 +39,8 @@ describe('records', () => {
     assert.equal(findRecord('resnet18')?.name, 'resnet18.v1');
     assert.equal(findRecord('resnet50.v1')?.top1, 76.13);
     assert.equal(findRecord('constructor'), undefined);
+    assert.equal(firstRecord('resnet50').name, 'resnet50.v1');
+    assert.throws(() => firstRecord('constructor'), AppError);
   });
 
   test('an unknown architecture is met with the nearest one', () => {

@@ -1,15 +1,14 @@
 // learning.ts: which part of a graph a training step is about.
 
 import type { Graph, Layer } from '../../graph/layers.ts';
+import { outputOf, withoutActivation } from '../../graph/output.ts';
 import { AppError } from '../../util/errors.ts';
 import type { TrainSpec } from '../training.ts';
 
 /** A graph that ends in a softmax is trained on what that takes: the loss has a softmax of its own. */
 export function trainedGraph(graph: Graph, { loss }: TrainSpec): Graph {
-  const last = graph.layers.find((layer) => layer.name === graph.output);
-  if (loss.kind !== 'cross-entropy' || last?.kind !== 'activation' || last.activation !== 'softmax')
-    return graph;
-  return { ...graph, layers: graph.layers.filter((layer) => layer !== last), output: last.inputs[0] };
+  const takesLogits = loss.kind === 'cross-entropy' && outputOf(graph).activation === 'softmax';
+  return takesLogits ? withoutActivation(graph) : graph;
 }
 
 /**

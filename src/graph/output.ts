@@ -1,0 +1,112 @@
+// output.ts: what a network puts out: logits or activated numbers, from which layer, of how many classes; and how a row of it
+// becomes probabilities or logits. Commands and engines ask here; nothing else decides it.
+
+import { elementCount } from '../util/shape.ts';
+import type { Graph, Layer } from './layers.ts';
+import { inferShapes, type Shapes } from './shapes.ts';
+
+export interface NetworkOutput {
+  /** The layer whose output is the network's. */
+  readonly layer: string;
+  /** What the final softmax or sigmoid takes; `layer` itself where there is neither. */
+  readonly logits: string;
+  readonly activation: 'none' | 'softmax' | 'sigmoid';
+}
+
+/** The output of a graph. A final activation counts through layers that leave its numbers as they are. */
+export function outputOf(graph: Graph): NetworkOutput {
+  const { output: layer } = graph;
+  const final = finalActivation(graph);
+  if (!final) return { layer, logits: layer, activation: 'none' };
+  return { layer, logits: final.inputs[0], activation: final.activation };
+}
+
+/** The same network without its final softmax or sigmoid: it puts out logits. */
+export function withoutActivation(graph: Graph): Graph {
+  const final = finalActivation(graph);
+  if (!final) return graph;
+  const [source] = final.inputs;
+  const renamed = (name: string) => (name === final.name ? source : name);
+  const layers = graph.layers
+    .filter((layer) => layer !== final)
+    .map((layer) =>
+      layer.inputs.some((name) => name === final.name)
+        ? ({ ...layer, inputs: layer.inputs.map(renamed) } as unknown as Layer)
+        : layer,
+    );
+  return { ...graph, layers, output: renamed(graph.output) };
+}
+
+/** A network of several labels says how likely each of them is: a sigmoid behind its logits. */
+export function withSigmoid(graph: Graph): Graph {
+  if (outputOf(graph).activation === 'sigmoid') return graph;
+  const logits = withoutActivation(graph);
+  const name = freeName('probabilities', logits);
+  const sigmoid: Layer = { kind: 'activation', name, inputs: [logits.output], activation: 'sigmoid' };
+  return { ...logits, layers: [...logits.layers, sigmoid], output: name };
+}
+
+/** How likely each class is, one of them being right: softmax where the network has not computed it. @param row `[classes]` */
+export function classProbabilities({ activation }: NetworkOutput, row: Float32Array): Float64Array {
+  return activation === 'none' ? softmax(row) : Float64Array.from(row);
+}
+
+/** How likely each label is, by itself: sigmoid where the network puts out logits. @param row `[labels]` */
+export function labelProbabilities({ activation }: NetworkOutput, row: Float32Array): Float64Array {
+  return activation === 'none'
+    ? Float64Array.from(row, (x) => 1 / (1 + Math.exp(-x)))
+    : Float64Array.from(row);
+}
+
+/** Logits of a row: of probabilities their logarithms, whose softmax gives the same probabilities. @param row `[classes]` */
+export function logitsOf({ activation }: NetworkOutput, row: Float32Array): Float32Array {
+  return activation === 'none' ? row : row.map((p) => Math.log(Math.max(p, SMALLEST)));
+}
+
+/** The smallest number that float32 holds in full: a probability of zero counts as this. */
+const SMALLEST = 1.2e-38;
+
+type Final = Extract<Layer, { kind: 'activation' }> & { readonly activation: 'softmax' | 'sigmoid' };
+
+/** The softmax or sigmoid that the network ends in, if it does. */
+function finalActivation(graph: Graph): Final | undefined {
+  const layers = new Map(graph.layers.map((layer) => [layer.name, layer]));
+  let layer = layers.get(graph.output);
+  let shapes: Shapes | undefined;
+  while (layer) {
+    if (isFinal(layer)) return layer;
+    const passes =
+      layer.kind === 'dropout' ||
+      (layer.kind === 'activation' && layer.activation === 'linear') ||
+      // A reshape that joins several softmaxes into one row is not the same row of probabilities.
+      ((layer.kind === 'reshape' || layer.kind === 'flatten') &&
+        isVector(layer.inputs[0], (shapes ??= inferShapes(graph))));
+    layer = passes ? layers.get(layer.inputs[0]!) : undefined;
+  }
+  return undefined;
+}
+
+function isFinal(layer: Layer): layer is Final {
+  return layer.kind === 'activation' && (layer.activation === 'softmax' || layer.activation === 'sigmoid');
+}
+
+/** `[C]`, or `[1,1,C]`: a single row of channels. */
+function isVector(name: string, shapes: Shapes): boolean {
+  const shape = shapes.get(name);
+  return shape !== undefined && elementCount(shape) === shape.at(-1);
+}
+
+function freeName(wanted: string, { layers }: Graph): string {
+  const taken = new Set(layers.map(({ name }) => name));
+  let name = wanted;
+  for (let i = 1; taken.has(name); i++) name = `${wanted}_${i}`;
+  return name;
+}
+
+/** exp(x) / sum exp(x), shifted by the largest so that nothing overflows. */
+function softmax(logits: Float32Array): Float64Array {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const result = Float64Array.from(logits, (x) => Math.exp(x - largest));
+  const sum = result.reduce((a, b) => a + b, 0);
+  return result.map((x) => x / sum);
+}

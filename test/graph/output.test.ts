@@ -1,0 +1,107 @@
+// What a network puts out: which activation ends it, through which layers, and what its rows mean.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { graphBuilder } from '../../src/graph/builder.ts';
+import { withNewHead } from '../../src/graph/new-head.ts';
+import type { Activation, Graph } from '../../src/graph/layers.ts';
+import {
+  classProbabilities,
+  labelProbabilities,
+  logitsOf,
+  outputOf,
+  withoutActivation,
+  withSigmoid,
+} from '../../src/graph/output.ts';
+import { assertAllClose } from '../helpers/assert-all-close.ts';
+
+/** A dense classifier of four classes with these activations behind it. */
+function classifier(...activations: readonly Activation[]): Graph {
+  const b = graphBuilder('small', 8);
+  let x = b.dense(b.globalAveragePooling2d(b.input, 'pool'), 'fc', 4);
+  activations.forEach((activation, i) => (x = b.activation(x, `after${i}`, activation)));
+  return b.build(x);
+}
+
+const namesOf = (graph: Graph) => graph.layers.map(({ name }) => name);
+
+describe('the final activation', () => {
+  for (const [activations, expected] of [
+    [[], { layer: 'fc', logits: 'fc', activation: 'none' }],
+    [['softmax'], { layer: 'after0', logits: 'fc', activation: 'softmax' }],
+    [['sigmoid'], { layer: 'after0', logits: 'fc', activation: 'sigmoid' }],
+    [['softmax', 'linear'], { layer: 'after1', logits: 'fc', activation: 'softmax' }],
+    [['relu'], { layer: 'after0', logits: 'after0', activation: 'none' }],
+  ] as const satisfies readonly (readonly [readonly Activation[], object])[]) {
+    test(activations.join(', then ') || 'none', () =>
+      assert.deepEqual(outputOf(classifier(...activations)), expected),
+    );
+  }
+
+  test('counts through a reshape of one row, not through one that joins several rows', () => {
+    const b = graphBuilder('rows', 8);
+    const vector = b.globalAveragePooling2d(b.input, 'pool');
+    const row = b.activation(b.dense(vector, 'fc', 4), 'p', 'softmax');
+    assert.equal(outputOf(b.build(b.reshape(row, 'out', [4, 1]))).activation, 'softmax');
+    const places = b.activation(b.conv2d(b.input, 'conv', { filters: 4, kernel: 1 }), 'each', 'softmax');
+    assert.equal(outputOf(b.build(b.reshape(places, 'joined', [256]))).activation, 'none');
+  });
+
+  test('taken away, layers behind it take what it took', () => {
+    const graph = withoutActivation(classifier('softmax', 'linear'));
+    assert.deepEqual(namesOf(graph), ['input', 'pool', 'fc', 'after1']);
+    assert.deepEqual(graph.layers.at(-1)!.inputs, ['fc']);
+    assert.equal(outputOf(graph).activation, 'none');
+    const plain = classifier();
+    assert.equal(withoutActivation(plain), plain);
+  });
+
+  test('a sigmoid takes the place of a softmax, under a name that is free', () => {
+    const b = graphBuilder('taken', 8);
+    const fc = b.dense(b.globalAveragePooling2d(b.input, 'probabilities'), 'fc', 4);
+    const graph = withSigmoid(b.build(b.activation(fc, 'softmax', 'softmax')));
+    assert.deepEqual(namesOf(graph), ['input', 'probabilities', 'fc', 'probabilities_1']);
+    assert.deepEqual(outputOf(graph), { layer: 'probabilities_1', logits: 'fc', activation: 'sigmoid' });
+    assert.equal(withSigmoid(graph), graph);
+  });
+});
+
+test('a network with a new head puts out logits, whatever the old one ended in', () => {
+  for (const activation of ['softmax', 'sigmoid', 'linear'] as const) {
+    const graph = withNewHead(classifier(activation), 'fc', 7);
+    assert.equal(outputOf(graph).activation, 'none');
+  }
+});
+
+describe('rows', () => {
+  const row = Float32Array.of(1, -2, 0.5, 3);
+  const [logits, softmax, sigmoid] = [[], ['softmax'], ['sigmoid']].map((activations) =>
+    outputOf(classifier(...(activations as Activation[]))),
+  ) as [ReturnType<typeof outputOf>, ReturnType<typeof outputOf>, ReturnType<typeof outputOf>];
+
+  test('logits become probabilities; probabilities stay', () => {
+    const exponentials = [...row].map(Math.exp);
+    const sum = exponentials.reduce((a, b) => a + b);
+    assertAllClose(
+      classProbabilities(logits, row),
+      exponentials.map((e) => e / sum),
+      { rtol: 1e-12, atol: 0 },
+    );
+    assertAllClose(
+      labelProbabilities(logits, row),
+      [...row].map((x) => 1 / (1 + Math.exp(-x))),
+      { rtol: 1e-12, atol: 0 },
+    );
+    const probabilities = Float32Array.of(0.1, 0.2, 0.3, 0.4);
+    for (const output of [softmax, sigmoid]) {
+      assert.deepEqual([...classProbabilities(output, probabilities)], [...probabilities]);
+      assert.deepEqual([...labelProbabilities(output, probabilities)], [...probabilities]);
+    }
+  });
+
+  test('the logits of probabilities are their logarithms, finite at zero', () => {
+    assert.equal(logitsOf(logits, row), row);
+    const found = logitsOf(softmax, Float32Array.of(0, 0.5, 1, 0.25));
+    assertAllClose(found, [Math.log(1.2e-38), Math.log(0.5), 0, Math.log(0.25)], { rtol: 1e-6, atol: 0 });
+  });
+});
