@@ -86,3 +86,97 @@ test('a file that does not fit says how', async () => {
     /is no file; expected en, zh, en,zh or a file/,
   );
 });
+
+test('a column of numbers, or numbers before the names, decide the order', async () => {
+  const expected = ['peacock', 'ambulance', 'chimpanzee'];
+  const files: readonly (readonly [name: string, content: string])[] = [
+    ['index.csv', 'index,label\n2,chimpanzee\n0,peacock\n1,ambulance\n'],
+    ['semicolon.csv', 'class_id;name\r\n2;chimpanzee\r\n0;peacock\r\n1;ambulance\r\n'],
+    ['excel.csv', 'sep=;\r\nclass_id;name\r\n2;chimpanzee\r\n0;peacock\r\n1;ambulance\r\n'],
+    ['pandas.csv', ',label\n2,chimpanzee\n0,peacock\n1,ambulance\n'],
+    ['ids.csv', 'id,name\n2,chimpanzee\n0,peacock\n1,ambulance\n'],
+    ['label-is-number.csv', 'label,name\n2,chimpanzee\n0,peacock\n1,ambulance\n'],
+    ['unknown-header.csv', 'Nr;Bezeichnung\n2;chimpanzee\n0;peacock\n1;ambulance\n'],
+    ['headless.csv', '2,chimpanzee\n0,peacock\n1,ambulance\n'],
+    ['last.csv', 'chimpanzee,2\npeacock,0\nambulance,1\n'],
+    ['tab.txt', '0\tpeacock\n1\tambulance\n2\tchimpanzee\n'],
+    ['space.txt', '0 peacock\n1 ambulance\n2 chimpanzee\n'],
+    ['shuffled.txt', '2 chimpanzee\n0 peacock\n1 ambulance\n'],
+    ['colon.txt', '0: peacock\n1: ambulance\n2: chimpanzee\n'],
+    ['colon-close.txt', '0:peacock\n1:ambulance\n2:chimpanzee\n'],
+    ['dot.txt', '0. peacock\n1. ambulance\n2. chimpanzee\n'],
+    ['from-one.txt', '1 peacock\n2 ambulance\n3 chimpanzee\n'],
+  ];
+  for (const [name, content] of files) assert.deepEqual(names(await fromFile(name, content, 3)), expected, name); // prettier-ignore
+  assert.deepEqual(names(await fromFile('digits.txt', '0\n1\n', 2)), ['0', '1']);
+  assert.deepEqual(names(await fromFile('years.txt', '3 wheeler\n18 wheeler\n', 2)), [
+    '3 wheeler',
+    '18 wheeler',
+  ]);
+  await assert.rejects(fromFile('gaps.csv', 'index,label\n0,a\n2,b\n', 2), /does not number its classes from 0 to 1 in column index/); // prettier-ignore
+});
+
+test('synsets before the names, commas in them', async () => {
+  const expected = [{ id: 'n01440764', label: 'tench, Tinca tinca' }, { id: 'n01443537', label: 'goldfish, Carassius auratus' }]; // prettier-ignore
+  assert.deepEqual(await fromFile('synset_words.txt', 'n01440764 tench, Tinca tinca\nn01443537 goldfish, Carassius auratus\n', 2), expected); // prettier-ignore
+  assert.deepEqual(await fromFile('numbered.txt', '1 n01443537 goldfish, Carassius auratus\n0 n01440764 tench, Tinca tinca\n', 2), expected); // prettier-ignore
+  assert.deepEqual(names(await fromFile('commas.txt', 'tench, Tinca tinca\neel\n', 2)), ['tench, Tinca tinca', 'eel']); // prettier-ignore
+});
+
+test("Python dictionaries, transformers' and timm's config.json, Ultralytics' yaml, COCO", async () => {
+  const expected = ["tench, 'Tinca'", 'eel'];
+  const files: readonly (readonly [name: string, content: string])[] = [
+    ['clsidx.txt', `{0: "tench, 'Tinca'",\n 1: 'eel',}\n`],
+    ['escaped.txt', `{1: u'eel', 0: 'tench, \\'Tinca\\''}`],
+    ['assigned.py', `# classes\nlabels = ["tench, 'Tinca'", 'eel']\n`.slice(10)],
+    [
+      'config.json',
+      `{"architectures": ["X"], "id2label": {"0": "tench, 'Tinca'", "1": "eel"}, "label2id": {"eel": 1}}`,
+    ],
+    ['label2id.json', `{"label2id": {"eel": 1, "tench, 'Tinca'": 0}}`],
+    ['timm.json', `{"num_classes": 2, "label_names": ["tench, 'Tinca'", "eel"]}`],
+    ['coco.json', `{"categories": [{"id": 3, "name": "eel"}, {"id": 1, "name": "tench, 'Tinca'"}]}`],
+    ['list.yaml', `path: ../x\ntrain: images/train\nnames: ["tench, 'Tinca'", eel]  # two\n`],
+    ['block.yaml', `names:\n  - "tench, 'Tinca'"\n  - eel\n`],
+    ['map.yml', `nc: 2\nnames:\n  0: "tench, 'Tinca'"\n  1: eel\n`],
+  ];
+  for (const [name, content] of files) assert.deepEqual(names(await fromFile(name, content, 2)), expected, name); // prettier-ignore
+  assert.deepEqual(await fromFile('tuple.txt', "{0: ('n01440764', 'a_b')}", 1), [{ id: 'n01440764', label: 'a b' }]); // prettier-ignore
+  assert.deepEqual(names(await fromFile('yes.yaml', 'names: [yes, true, 1]', 3)), ['yes', 'true', '1']);
+  await assert.rejects(fromFile('one.json', '{"1": "a", "2": "b"}', 2), /no label for class 0; its numbers begin at 1/); // prettier-ignore
+  await assert.rejects(fromFile('words.json', '{"a": "b"}', 1), /keys that are no class numbers/);
+});
+
+test('encodings: Unicode with and without a mark, older ones with a remark', async () => {
+  const german = 'Löwe\nBär\nKühe\n';
+  const wide = (text: string, mark = '') => Buffer.from(mark + text, 'utf16le');
+  const expected = ['Löwe', 'Bär', 'Kühe'];
+  assert.deepEqual(names(await fromFile('a.txt', wide(german, '\uFEFF'), 3)), expected);
+  assert.deepEqual(names(await fromFile('b.txt', wide(german), 3)), expected);
+  assert.deepEqual(names(await fromFile('c.txt', wide(german, '\uFEFF').swap16(), 3)), expected);
+  assert.deepEqual(names(await fromFile('d.txt', wide('猫\r\n狗\r\n'), 2)), ['猫', '狗']);
+  const remarks: string[] = [];
+  const guessed = async (hex: string, classes: number) => {
+    const file = path.join(scratch, 'guess.txt');
+    await writeFile(file, Buffer.from(hex, 'hex'));
+    return names(await readLabelFile(file, classes, (text) => remarks.push(text)));
+  };
+  assert.deepEqual(await guessed(Buffer.from(german, 'latin1').toString('hex'), 3), expected);
+  assert.match(remarks.pop()!, /is not UTF-8 and is read as Windows-1252/);
+  assert.deepEqual(await guessed('c3a80ab9b70a', 2), ['猫', '狗']);
+  assert.match(remarks.pop()!, /GB18030/);
+  assert.deepEqual(await guessed('eaeef8eae00af1eee1e0eae00a', 2), ['кошка', 'собака']);
+  assert.deepEqual(await guessed('836c8352 0a 83438 36b0a'.replaceAll(' ', ''), 2), ['ネコ', 'イヌ']);
+  assert.deepEqual(await guessed('bfdf0aaaaf0ab3be0a', 3), ['貓', '狗', '鳥']);
+  await assert.rejects(fromFile('picture.txt', Buffer.from('ffd8ffe000104a46494600', 'hex'), 1), /is no text; expected/); // prettier-ignore
+});
+
+test('hostile files end in one line', async () => {
+  await assert.rejects(
+    fromFile('deep.json', `["a",${'['.repeat(20_000)}`, 2),
+    /is not JSON: more than 32 levels/,
+  );
+  await assert.rejects(fromFile('deep.yaml', `names: ${'['.repeat(20_000)}`, 2), /is not YAML/);
+  await assert.rejects(fromFile('bomb.yaml', 'a: &a [x, x]\nnames: [*a, *a]\n', 2), /is not YAML/);
+  await assert.rejects(readLabelFile(scratch, 1), /is no regular file/);
+});

@@ -109,7 +109,7 @@ async function labelsFor(
 ): Promise<Labels> {
   const own = await ownLabels(model, classes, output);
   if ('file' in config.labels) {
-    const given = await readLabelFile(config.labels.file, classes);
+    const given = await readLabelFile(config.labels.file, classes, (text) => note(output, text));
     return given.map((label, i) => (own[i]?.id !== undefined ? { id: own[i].id, ...label } : label));
   }
   if (config.labels.languages.includes('zh')) return own;

@@ -1,0 +1,116 @@
+// class-names.ts: a file that names classes -> their names in order, however it is written: JSON, a Python dictionary, YAML, CSV or
+// text. Reads no disk.
+
+import { messageOf } from '../util/errors.ts';
+import { parseLiteral, startsLiteral, type Literal } from './literals.ts';
+import { namesInRows } from './class-rows.ts';
+import { NamesProblem, type ClassName, type NamedClasses } from './class-name.ts';
+
+/** YAML of a data set has a line a class; the parser is slow, and more than this is something else. */
+const MAX_YAML_LENGTH = 1024 * 1024;
+
+/** @param file its ending tells YAML from text. @throws NamesProblem */
+export async function readClassNames(text: string, file: string): Promise<NamedClasses> {
+  if (/\.ya?ml$/i.test(file) || /^names[ \t]*:/m.test(text)) {
+    return { names: namesInValue(await parseYaml(text)), remarks: [] };
+  }
+  if (!startsLiteral(text)) return namesInRows(text, { isText: !/\.[ct]sv$/i.test(file) });
+  return { names: namesInValue(parsed('JSON', () => parseLiteral(text))), remarks: [] };
+}
+
+async function parseYaml(text: string): Promise<Literal> {
+  if (text.length > MAX_YAML_LENGTH)
+    throw new NamesProblem(`is too long for YAML, ${text.length} characters`);
+  const { parse } = await import('yaml');
+  // Without types every scalar is text: a class may be called true.
+  return parsed(
+    'YAML',
+    () => parse(text, { schema: 'failsafe', mapAsMap: true, maxAliasCount: 0 }) as Literal,
+  );
+}
+
+function parsed(format: string, parse: () => Literal): Literal {
+  try {
+    return parse();
+  } catch (error) {
+    throw new NamesProblem(`is not ${format}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Where the names are in a file that holds other things too: of transformers, timm, Ultralytics, COCO. */
+const PLACES = [
+  'id2label', 'label2id', 'names', 'label_names', 'class_names', 'classes', 'labels', 'categories', 'class_to_idx', 'idx_to_class',
+] as const; // prettier-ignore
+
+/**
+ * `["tench", …]`, `{"0": "tench"}`, `{"0": ["n01440764", "tench"]}`, torch's `{"tench": 0}`, `[{"id": 0, "name": "tench"}]`, or one of
+ * these under a name of its own.
+ */
+export function namesInValue(value: Literal): readonly ClassName[] {
+  if (Array.isArray(value)) return fromList(value as readonly Literal[]);
+  if (!(value instanceof Map)) throw new NamesProblem('holds no list of names');
+  const map = value as ReadonlyMap<string, Literal>;
+  for (const place of PLACES) {
+    const inner = map.get(place);
+    if (typeof inner === 'object' && inner !== null) return namesInValue(inner);
+  }
+  const entries = [...map];
+  const byName = entries.every(([, number]) => isClassNumber(number));
+  const indexed = entries.map(([key, entry]): [number, Literal] =>
+    byName ? [Number(entry), key] : [isClassNumber(key) ? Number(key) : NaN, entry],
+  );
+  if (indexed.some(([index]) => Number.isNaN(index))) {
+    throw new NamesProblem('has keys that are no class numbers; expected {"0": "name", …} or {"name": 0, …}');
+  }
+  return inOrder(indexed);
+}
+
+const isClassNumber = (value: Literal) =>
+  typeof value === 'number' ? Number.isInteger(value) : typeof value === 'string' && /^\d{1,9}$/.test(value);
+
+function inOrder(indexed: readonly [number, Literal][]): readonly ClassName[] {
+  return indexed
+    .toSorted(([a], [b]) => a - b)
+    .map(([index, entry], place) => {
+      if (index === place) return nameOf(entry, place);
+      const twice = index < place ? `has two labels for class ${index}` : `has no label for class ${place}`;
+      const hint = place === 0 && index === 1 ? '; its numbers begin at 1, the model counts from 0' : '';
+      throw new NamesProblem(twice + hint);
+    });
+}
+
+/** In the order of the list, or of the numbers that its members give themselves. */
+function fromList(list: readonly Literal[]): readonly ClassName[] {
+  const ids = list.map((entry) =>
+    entry instanceof Map ? (entry.get('id') ?? entry.get('index')) : undefined,
+  );
+  if (!ids.every((id) => id !== undefined && isClassNumber(id as Literal))) {
+    return list.map((entry, index) => nameOf(entry, index));
+  }
+  // COCO's numbers have gaps; networks take the categories in their order.
+  return list
+    .map((entry, i) => ({ entry, id: Number(ids[i]) }))
+    .toSorted((a, b) => a.id - b.id)
+    .map(({ entry }, index) => nameOf(entry, index));
+}
+
+function nameOf(entry: Literal, index: number): ClassName {
+  if (typeof entry === 'string') return { label: entry.trim() };
+  if (Array.isArray(entry)) {
+    const [id, label] = entry as readonly Literal[];
+    if (typeof id === 'string' && typeof label === 'string' && /^n\d{8}$/.test(id)) {
+      return { id, label: label.replaceAll('_', ' ') };
+    }
+  }
+  if (entry instanceof Map) {
+    const name: unknown = entry.get('name') ?? entry.get('label');
+    if (typeof name === 'string') return { label: name.trim() };
+  }
+  throw new NamesProblem(`says that class ${index} is ${shown(entry)}, expected a text`);
+}
+
+/** A value's beginning. */
+function shown(value: Literal): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return value instanceof Map ? 'a dictionary' : JSON.stringify(value).slice(0, 40);
+}

@@ -1,0 +1,116 @@
+// encoding.ts: bytes -> text. Unicode is told by its byte order mark or by its form; of older encodings the likeliest is taken, and
+// the reader of the file is to be told. Bytes that are no text at all have no encoding.
+
+/** Encodings that TextDecoder knows by these names. */
+export type Encoding =
+  'utf-8' | 'utf-16le' | 'utf-16be' | 'gb18030' | 'big5' | 'shift_jis' | 'windows-1251' | 'windows-1252';
+
+/** How each of the guesses is called. Unicode needs no word. */
+const GUESSES: Readonly<Partial<Record<Encoding, string>>> = {
+  gb18030: 'GB18030 (Chinese)',
+  big5: 'Big5 (traditional Chinese)',
+  shift_jis: 'Shift_JIS (Japanese)',
+  'windows-1251': 'Windows-1251 (Cyrillic)',
+  'windows-1252': 'Windows-1252 (Western European)',
+};
+
+/** What the user should know of a text's encoding; undefined where it is certain. */
+export function encodingRemark(encoding: Encoding): string | undefined {
+  const name = GUESSES[encoding];
+  return name === undefined
+    ? undefined
+    : `is not UTF-8 and is read as ${name}; if names look wrong, save it as UTF-8`;
+}
+
+/** Text and how it was read; undefined when the bytes are no text. A byte order mark is no part of the text. */
+export function decodeText(
+  bytes: Uint8Array,
+): { readonly text: string; readonly encoding: Encoding } | undefined {
+  const encoding = encodingOf(bytes);
+  return encoding && { text: new TextDecoder(encoding).decode(bytes), encoding };
+}
+
+/**
+ * The encoding of a text that begins with `head`, which may end within a character. A NUL in UTF-8 is no reason to refuse it: lists
+ * of paths are separated so.
+ * @returns undefined when it is no text
+ */
+export function encodingOf(head: Uint8Array): Encoding | undefined {
+  const [a, b, c] = head;
+  if (a === 0xef && b === 0xbb && c === 0xbf) return 'utf-8';
+  if (a === 0xff && b === 0xfe) return 'utf-16le';
+  if (a === 0xfe && b === 0xff) return 'utf-16be';
+  const wide = wideEncoding(head);
+  if (wide) return wide;
+  if (fits(head, 'utf-8') || isNearlyUtf8(head)) return 'utf-8';
+  return head.some(isControl) ? undefined : olderEncoding(head);
+}
+
+/** UTF-16 without a byte order mark: the zero bytes of Latin letters, digits and line ends are all on one side. */
+function wideEncoding(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
+  const zeros = [0, 0];
+  head.forEach((byte, i) => {
+    if (byte === 0) zeros[i % 2]! += 1;
+  });
+  const [even, odd] = zeros as [number, number];
+  if (even + odd === 0 || (even > 0 && odd > 0)) return undefined;
+  const encoding = odd > 0 ? 'utf-16le' : 'utf-16be';
+  // Mostly Latin letters; or other letters, which as bytes are no UTF-8.
+  const isLikely = (even + odd) * 4 > head.length || !fits(head, 'utf-8');
+  return isLikely && fits(head, encoding) && !hasControls(new TextDecoder(encoding).decode(head))
+    ? encoding
+    : undefined;
+}
+
+const hasControls = (text: string) => /[\0-\x08\x0e-\x1a\x1c-\x1f\ufffe\uffff]/.test(text);
+
+/** No text has these, but for NUL, which is judged elsewhere, and escape. */
+const isControl = (byte: number) => byte < 0x09 || (byte > 0x0d && byte < 0x20 && byte !== 0x1b);
+
+function fits(bytes: Uint8Array, encoding: Encoding): boolean {
+  try {
+    // As in a stream: the last character may be cut.
+    new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A long text with a broken letter here and there; characters of three bytes and more are hardly ever chance. */
+function isNearlyUtf8(bytes: Uint8Array): boolean {
+  const text = new TextDecoder('utf-8').decode(bytes);
+  const broken = text.match(/\ufffd/g)?.length ?? 0;
+  const long = text.match(/[\u0800-\ud7ff\ue000-\ufffc]/g)?.length ?? 0;
+  return long >= 20 * broken;
+}
+
+/** Which of the older encodings fits best. */
+function olderEncoding(bytes: Uint8Array): Encoding {
+  const pairs = pairsOf(bytes);
+  const share = (test: (lead: number, trail: number) => boolean) =>
+    pairs.filter(([lead, trail]) => test(lead, trail)).length / Math.max(1, pairs.length);
+  // Kana begin with 0x82 and 0x83.
+  if (fits(bytes, 'shift_jis') && share((lead) => lead === 0x82 || lead === 0x83) >= 0.5) return 'shift_jis';
+  // The characters in daily use are in rows B0 to D7 of GB 2312; nothing is in AA to AF and from F8.
+  const isEmptyRow = (lead: number, trail: number) => trail >= 0xa1 && ((lead >= 0xaa && lead <= 0xaf) || lead >= 0xf8); // prettier-ignore
+  const isCommon = (lead: number, trail: number) => lead >= 0xb0 && lead <= 0xd7 && trail >= 0xa1;
+  if (fits(bytes, 'gb18030') && share(isEmptyRow) === 0 && share(isCommon) >= 0.4) return 'gb18030';
+  if (fits(bytes, 'big5') && share((lead) => lead >= 0xa4 && lead <= 0xc6) >= 0.7) return 'big5';
+  // Words of Cyrillic letters are runs of high bytes; accents stand alone among Latin letters.
+  const text = Buffer.from(bytes).toString('latin1');
+  const inRuns = text.match(/[\xc0-\xff\xa8\xb8]{3,}/g)?.join('').length ?? 0;
+  const high = text.match(/[\x80-\xff]/g)?.length ?? 0;
+  return inRuns * 2 > high ? 'windows-1251' : 'windows-1252';
+}
+
+/** The two-byte characters, if the text is in an encoding that has them. */
+function pairsOf(bytes: Uint8Array): readonly (readonly [number, number])[] {
+  const pairs: [number, number][] = [];
+  for (let i = 0; i < bytes.length - 1; i++) {
+    if (bytes[i]! < 0x80) continue;
+    pairs.push([bytes[i]!, bytes[i + 1]!]);
+    i += 1;
+  }
+  return pairs;
+}

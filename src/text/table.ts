@@ -1,0 +1,58 @@
+// table.ts: text in lines and columns -> rows of cells. The separator is found: comma, semicolon or tab.
+
+import { parse } from 'csv-parse/sync';
+
+const DELIMITERS = ['\t', ';', ','] as const;
+
+/** Lines that the separator is found by. */
+const SAMPLE_LINES = 500;
+
+interface TableOptions {
+  /** Every row must have as many cells as the first, and quotes must be where they belong. */
+  readonly strict: boolean;
+  /** Where it is known. */
+  readonly delimiter?: string;
+}
+
+/** Rows without the blank ones; cells without blanks around them. @throws what csv-parse says */
+export function parseTable(text: string, { strict, delimiter }: TableOptions): string[][] {
+  // Excel's own way to say what separates.
+  const [said = '', named] = /^sep=(.)\r?\n/i.exec(text) ?? [];
+  const body = text.slice(said.length);
+  return parse(body, {
+    trim: true,
+    skipEmptyLines: true,
+    delimiter: delimiter ?? named ?? delimiterOf(body),
+    relaxColumnCount: !strict,
+    relaxQuotes: !strict,
+  });
+}
+
+/** The one that most lines have equally often. */
+export function delimiterOf(text: string): string {
+  const lines = text.split(/\r\n|\n|\r/, SAMPLE_LINES).filter((line) => line.trim() !== '');
+  let best = { delimiter: ',', lines: 0 };
+  for (const delimiter of DELIMITERS) {
+    const times = new Map<number, number>();
+    for (const line of lines) {
+      const count = line.replace(/"(?:[^"]|"")*"/g, '').split(delimiter).length - 1;
+      if (count > 0) times.set(count, (times.get(count) ?? 0) + 1);
+    }
+    const agreeing = Math.max(0, ...times.values());
+    if (agreeing > best.lines) best = { delimiter, lines: agreeing };
+  }
+  return best.delimiter;
+}
+
+/** Numbers in a column that give each row its place: every one from 0, or from 1, once. Undefined where they do not. */
+export function placesOf(
+  cells: readonly (string | undefined)[],
+): { readonly from: 0 | 1; readonly places: readonly number[] } | undefined {
+  if (cells.length === 0 || !cells.every((cell) => cell !== undefined && /^\d{1,9}$/.test(cell)))
+    return undefined;
+  const numbers = cells.map(Number);
+  const from = numbers.includes(0) ? 0 : 1;
+  const places = numbers.map((number) => number - from);
+  const isWhole = new Set(places).size === places.length && places.every((place) => place < places.length);
+  return isWhole ? { from, places } : undefined;
+}
