@@ -178,5 +178,5 @@ test('hostile files end in one line', async () => {
   );
   await assert.rejects(fromFile('deep.yaml', `names: ${'['.repeat(20_000)}`, 2), /is not YAML/);
   await assert.rejects(fromFile('bomb.yaml', 'a: &a [x, x]\nnames: [*a, *a]\n', 2), /is not YAML/);
-  await assert.rejects(readLabelFile(scratch, 1), /is no regular file/);
+  await assert.rejects(readLabelFile(scratch, 1), /is a folder, expected a regular file/);
 });

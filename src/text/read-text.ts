@@ -1,7 +1,7 @@
 // read-text.ts: a text file -> its text, whatever it is encoded in. The one way in for labels, lists and tables.
 
-import { stat, readFile } from 'node:fs/promises';
 import { AppError, messageOf, systemCode, type ErrorCode } from '../util/errors.ts';
+import { readRegularFile } from '../util/files.ts';
 import { decodeText, encodingRemark } from './encoding.ts';
 
 interface ReadTextOptions {
@@ -27,12 +27,7 @@ export async function readText(
 ): Promise<TextFile> {
   let bytes: Buffer;
   try {
-    const found = await stat(file);
-    if (!found.isFile()) throw new AppError(code, `${what} is no regular file; expected ${expected}`);
-    if (found.size > limit) {
-      throw new AppError(code, `${what} has ${found.size} bytes, expected at most ${limit}: ${expected}`);
-    }
-    bytes = await readFile(file);
+    bytes = await readRegularFile(file, { limit, code, what });
   } catch (error) {
     if (error instanceof AppError) throw error;
     const problem = systemCode(error) === 'ENOENT' ? 'is no file' : `cannot be read: ${messageOf(error)}`;
