@@ -46,7 +46,7 @@ const PLACES = [
  * `["tench", …]`, `{"0": "tench"}`, `{"0": ["n01440764", "tench"]}`, torch's `{"tench": 0}`, `[{"id": 0, "name": "tench"}]`, or one of
  * these under a name of its own.
  */
-export function namesInValue(value: Literal): readonly ClassName[] {
+function namesInValue(value: Literal): readonly ClassName[] {
   if (Array.isArray(value)) return fromList(value as readonly Literal[]);
   if (!(value instanceof Map)) throw new NamesProblem('holds no list of names');
   const map = value as ReadonlyMap<string, Literal>;

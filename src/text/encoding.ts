@@ -35,7 +35,7 @@ export function decodeText(
  * of paths are separated so.
  * @returns undefined when it is no text
  */
-export function encodingOf(head: Uint8Array): Encoding | undefined {
+function encodingOf(head: Uint8Array): Encoding | undefined {
   const [a, b, c] = head;
   if (a === 0xef && b === 0xbb && c === 0xbf) return 'utf-8';
   if (a === 0xff && b === 0xfe) return 'utf-16le';

@@ -29,7 +29,7 @@ export function parseTable(text: string, { strict, delimiter }: TableOptions): s
 }
 
 /** The one that most lines have equally often. */
-export function delimiterOf(text: string): string {
+function delimiterOf(text: string): string {
   const lines = text.split(/\r\n|\n|\r/, SAMPLE_LINES).filter((line) => line.trim() !== '');
   let best = { delimiter: ',', lines: 0 };
   for (const delimiter of DELIMITERS) {
