@@ -23,7 +23,7 @@ import { note, write, type Output } from './output.ts';
 const WORST_CASES = 24;
 
 export async function evaluate(config: EvaluateConfig, output: Output): Promise<ExitCodeValue> {
-  const dataset = await scanDataset(config.dataset, config);
+  const dataset = await scanDataset(config.dataset, { ...config, signal: output.signal });
   for (const remark of dataset.remarks) note(output, remark);
   const { part, samples } = chosenPart(dataset, config);
   const loaded = await (await openModel(config, output)).load();
@@ -63,7 +63,9 @@ export async function evaluate(config: EvaluateConfig, output: Output): Promise<
 }
 
 /** Test pictures, else those of val, else all, unless the user says which. */
-function chosenPart({ train, val, test }: Dataset, { split, dataset }: EvaluateConfig) {
+function chosenPart(whole: Dataset, { split, dataset }: EvaluateConfig) {
+  const { train, val: judges, test: more } = whole;
+  const [val, test] = whole.judge === 'test' ? [undefined, judges] : [judges, more];
   const parts = { train, val, test, all: [...train, ...(val ?? []), ...(test ?? [])] };
   const part = split ?? (test ? 'test' : val ? 'val' : 'all');
   const samples = parts[part];

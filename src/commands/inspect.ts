@@ -1,12 +1,12 @@
 // inspect.ts: what is in a dataset before training on it. Changes nothing in it. Wires the stages.
 
 import { stat } from 'node:fs/promises';
-import { otherFiles, placeOf } from '../dataset/layout.ts';
+import { placesIn, type Places } from '../dataset/places.ts';
 import type { InspectConfig } from '../config/features.ts';
 import { findNeighbours, type Neighbours } from '../features/neighbours.ts';
 import { normalized } from '../features/pooling.ts';
 import { suspectLabels } from '../features/suspects.ts';
-import { imageReferences } from '../images/source.ts';
+import type { ImageReference } from '../images/source.ts';
 import {
   inspectionJson,
   inspectionList,
@@ -38,9 +38,13 @@ const SHOWN_NEIGHBOURS = 3;
 
 export async function inspect(config: InspectConfig, output: Output): Promise<ExitCodeValue> {
   await checkFolder(config.folder);
-  const dataset = await readDataset(config, output);
+  const places = await placesIn(config.folder, output.signal);
+  if (places.pictures.size === 0)
+    throw new AppError('DATASET_INVALID', `${config.folder}: no pictures in this folder`);
+  for (const remark of places.remarks) note(output, remark);
+  const dataset = await readDataset(config, places, output);
   if (output.signal.aborted) return ExitCode.interrupted;
-  const inspection = await look(dataset, config, output);
+  const inspection = await look({ ...dataset, others: places.others }, config, output);
   if (!inspection) return ExitCode.interrupted;
   if (config.list !== undefined) {
     await writeFileAtomic(config.list, inspectionList(inspection));
@@ -78,9 +82,15 @@ interface Dataset {
   /** Rows of length 1 of each picture, `[N,D]`. */
   readonly data: Float32Array;
   readonly numbers: number;
+  /** Files that are no pictures, by ending. */
+  readonly others: Places['others'];
 }
 
-async function readDataset(config: InspectConfig, output: Output): Promise<Dataset> {
+async function readDataset(
+  config: InspectConfig,
+  places: Places,
+  output: Output,
+): Promise<Omit<Dataset, 'others'>> {
   const embedder = await openEmbedder(config, output);
   const numbers = elementCount(embedder.layers[0]!.rowShape);
   const status = statusLine(output.stderr);
@@ -88,11 +98,10 @@ async function readDataset(config: InspectConfig, output: Output): Promise<Datas
   const unreadable: Inspection['unreadable'][number][] = [];
   let data = new Float32Array(1024 * numbers);
   try {
-    for await (const image of embedder.embed(imageReferences([config.folder], output.stdin))) {
-      const { split, className } = placeOf(config.folder, image.file);
+    for await (const image of embedder.embed(references(places))) {
+      const { split, className } = places.pictures.get(image.file)!;
       const known = { file: image.file, split, class: className };
       if ('error' in image) {
-        if (image.error.code === 'INPUT_EMPTY') throw new AppError('DATASET_INVALID', `${config.folder}: ${image.error.message}`); // prettier-ignore
         unreadable.push({ ...known, code: image.error.code, message: image.error.message });
       } else {
         const at = pictures.length * numbers;
@@ -115,13 +124,17 @@ async function readDataset(config: InspectConfig, output: Output): Promise<Datas
   return { model: embedder.model, pictures, unreadable, data, numbers };
 }
 
+async function* references({ pictures }: Places): AsyncGenerator<ImageReference, void, undefined> {
+  for (const file of pictures.keys()) yield { file, content: { path: file } };
+}
+
 /** Undefined after Ctrl-C. */
 async function look(
   dataset: Dataset,
   config: InspectConfig,
   output: Output,
 ): Promise<Inspection | undefined> {
-  const { model, pictures, unreadable, data, numbers } = dataset;
+  const { model, pictures, unreadable, data, numbers, others } = dataset;
   const status = statusLine(output.stderr);
   const neighbours = await findNeighbours(
     { count: pictures.length, numbers, data },
@@ -155,7 +168,7 @@ async function look(
     sizes:
       pictures.length > 0 ? { width: rangeOf(pictures, 'width'), height: rangeOf(pictures, 'height') } : null,
     unreadable,
-    otherFiles: Object.fromEntries(await otherFiles(config.folder)),
+    otherFiles: Object.fromEntries(others),
     exactDuplicates,
     nearDuplicates: near.map((pair): NearPair => nearPair(pair, pictures)),
     leaks: leaksOf(

@@ -1,6 +1,7 @@
 // dataset.ts: a labelled dataset as plain data, and what must hold of one. Reads nothing.
 
 import { AppError } from '../util/errors.ts';
+import { printable } from '../util/quoted.ts';
 
 /** One labelled picture. */
 export interface Sample {
@@ -19,8 +20,10 @@ export interface Dataset {
   readonly multiLabel: boolean;
   /** The pictures to learn from; all there are when the dataset is not divided. */
   readonly train: readonly Sample[];
-  /** Absent when the dataset is not divided. */
+  /** The pictures to judge by: those of val, else those of test. Absent when the dataset is not divided. */
   readonly val?: readonly Sample[];
+  /** Which part `val` is, by its own name; absent: val. */
+  readonly judge?: 'val' | 'test';
   /** Only where there is a val besides. */
   readonly test?: readonly Sample[];
   /** What was passed over and is worth a word. */
@@ -38,7 +41,10 @@ export function classCounts(samples: readonly Sample[], classes: number): number
  * What training needs of a dataset; checked again without the unreadable pictures once they are known.
  * @throws AppError DATASET_INVALID
  */
-export function checkTrainable({ classes, train, multiLabel }: Dataset, root: string): void {
+export function checkTrainable({ classes, train, val, multiLabel }: Dataset, root: string): void {
+  if (train.length === 0 && val) {
+    throw invalid(root, 'has no part to learn from', 'expected train/ beside the others, or name the folder to learn from'); // prettier-ignore
+  }
   if (train.length === 0)
     throw invalid(root, 'has no pictures', 'expected class folders with pictures in them');
   if (classes.length < 2 && !multiLabel) {
@@ -64,8 +70,11 @@ export function list(names: readonly string[], most = 5): string {
 }
 
 export function quoted(name: string): string {
-  return JSON.stringify(name);
+  return printable(JSON.stringify(name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name));
 }
+
+/** Of a name that is shown among others, in characters. */
+const MAX_NAME = 60;
 
 export function invalid(root: string, problem: string, next: string): AppError {
   return new AppError('DATASET_INVALID', `${root} ${problem}; ${next}`);

@@ -1,39 +1,189 @@
-// layout.ts: what a path inside a dataset's folder says: the split it belongs to and its class. Opens no picture.
+// layout.ts: which folders of a dataset are its parts, and which are its classes. The one place where that is decided: scan-folders
+// makes samples of it, inspect counts by it. Knows names alone.
+//
+// A folder that stands for a part (train/, val_set/) wins over its siblings, which are left out by name. Where there is none: if a
+// folder of the first level has pictures of its own, the folders of that level are the classes, and whatever lies below belongs to
+// them (torchvision's ImageFolder); if none has, the folders that do are the classes, and those of one name are one class.
 
-import { opendir } from 'node:fs/promises';
 import path from 'node:path';
-import { hasImageExtension } from '../images/source.ts';
-import { splitNamed } from './split-names.ts';
+import {
+  BOXES,
+  classFolders,
+  leftOut,
+  partsBelow,
+  withoutClasses,
+  withoutOutputs,
+  type ClassFolder,
+  type ClassFolders,
+  type Refusal,
+} from './class-folders.ts';
+import { list } from './dataset.ts';
+import { isTrainval, splitNamed, type SplitName } from './split-names.ts';
+import type { Folder } from './tree.ts';
 
-export interface Place {
-  /** `train`, `val` or `test`; empty where the dataset has no such folders. */
-  readonly split: string;
-  /** Folders below the split; empty for a picture that lies in none. */
-  readonly className: string;
+export interface Part {
+  /** Undefined in a dataset that is not divided. */
+  readonly split: SplitName | undefined;
+  /** The folder's name; empty in a dataset that is not divided. */
+  readonly name: string;
+  readonly classes: readonly ClassFolder[];
 }
 
-/** @param folder the dataset's. @param file a path inside it */
-export function placeOf(folder: string, file: string): Place {
-  const folders = path.relative(folder, file).split(path.sep).slice(0, -1);
-  const [first = ''] = folders;
-  const split = splitNamed(first) ?? '';
-  return { split, className: (split === '' ? folders : folders.slice(1)).join('/') };
+export interface Layout {
+  /** The folder that file names are relative to. */
+  readonly base: string;
+  /** Train first, then val and test, as far as they are there. */
+  readonly parts: readonly Part[];
+  /** What was left out, and other things worth a word. */
+  readonly remarks: readonly string[];
 }
 
-/** How many files are no pictures by their names, by ending; hidden files are passed over, links are not followed. */
-export async function otherFiles(folder: string): Promise<ReadonlyMap<string, number>> {
-  const counts = new Map<string, number>();
-  const walk = async (at: string): Promise<void> => {
-    for await (const entry of await opendir(at)) {
-      if (entry.name.startsWith('.')) continue;
-      if (entry.isDirectory()) await walk(path.join(at, entry.name));
-      else if (entry.isFile() && !hasImageExtension(entry.name)) {
-        const ending = path.extname(entry.name).toLowerCase() || 'no ending';
-        counts.set(ending, (counts.get(ending) ?? 0) + 1);
-      }
-    }
+/** What the folders mean, or why that cannot be said. */
+export function layoutOf(root: Folder): Layout | Refusal {
+  const system = systemFolders(root);
+  const folders = `${system.length} ${system.length === 1 ? 'folder' : 'folders'}`;
+  return decide(root, system.length > 0 ? [`left out: ${folders} that a system keeps for itself, ${list([...new Set(system)])}`] : []); // prettier-ignore
+}
+
+function systemFolders({ system, folders }: Folder): readonly string[] {
+  return [...system, ...folders.flatMap(systemFolders)];
+}
+
+/** @param remarks of the folders that were passed on the way here */
+function decide(base: Folder, remarks: readonly string[]): Layout | Refusal {
+  const splits = base.folders.filter(({ name, count }) => splitNamed(name) !== undefined && count > 0);
+  // A part that holds parts itself is a dataset's folder, whatever its name.
+  const divided = splits.filter((folder) => isDivided(folder) && foldersWithParts(folder).length === 0);
+  if (divided.length > 0) return dividedLayout(base, divided, remarks);
+  const plain = withoutOutputs(base.folders).filter(({ count }) => count > 0);
+  const flat = flatSplits(
+    base,
+    splits.filter((folder) => !isDivided(folder)),
+    plain,
+  );
+  if (flat) return flat;
+  const holders = plain.flatMap(foldersWithParts);
+  const [holder] = holders;
+  if (holder && plain.length > 1 && (holders.length > 1 || !holder.folders.some(isDivided))) {
+    return holdersRefused(base, holders);
+  }
+  const only = holders.length === 1 ? holder : plain.length === 1 && hasClassFolders(plain[0]!) ? plain[0] : undefined; // prettier-ignore
+  if (only) {
+    const isBeside = (folder: Folder) => folder !== only && !only.path.startsWith(folder.path + path.sep);
+    return decide(only, [...remarks, ...leftOut(base, base.folders.filter(isBeside))]);
+  }
+  const found = classFolders(base);
+  if ('problem' in found) return found;
+  return {
+    base: base.path,
+    parts: [{ split: undefined, name: '', classes: found.classes }],
+    remarks: [
+      ...remarks,
+      ...found.remarks,
+      ...(splits.length > 0 ? [`${list(splits.map(({ name }) => name))} is taken for a class`] : []),
+    ],
   };
-  // A folder that cannot be read is told of where its pictures are looked for.
-  await walk(folder).catch(() => {});
-  return counts;
+}
+
+/** Whether there are folders with pictures in a folder, and not pictures of its own. */
+function hasClassFolders({ pictures, folders }: Folder): boolean {
+  return folders.some(({ count }) => count > 0) && pictures.length === 0;
+}
+
+/** Whether a folder that is called so is a part; pictures that lie loose beside its class folders are left out. */
+function isDivided({ name, pictures, folders }: Folder): boolean {
+  const classes = folders.filter(({ count }) => count > 0).length;
+  return splitNamed(name) !== undefined && classes > (pictures.length > 0 ? 1 : 0);
+}
+
+function dividedLayout(
+  base: Folder,
+  divided: readonly Folder[],
+  before: readonly string[],
+): Layout | Refusal {
+  const standing = (split: SplitName) => divided.filter(({ name }) => splitNamed(name) === split);
+  const trains = standing('train');
+  const train = trains.length > 1 ? trains.filter(({ name }) => !isTrainval(name)) : trains;
+  const remarks = [...before];
+  const parts: Part[] = [];
+  for (const [split, folders] of [
+    ['train', train],
+    ['val', standing('val')],
+    ['test', standing('test')],
+  ] as const) {
+    if (folders.length > 1) {
+      const names = list(folders.map(({ name }) => name));
+      return { folder: base.path, problem: `has ${names}, which all stand for ${split}`, next: 'leave one of them, and move the others away' }; // prettier-ignore
+    }
+    const [folder] = folders;
+    if (!folder) continue;
+    const found = classFolders(unwrapped(folder));
+    if ('problem' in found && split === 'train') return found;
+    if ('problem' in found || (split === 'test' && isUnlabelled(found, parts))) continue;
+    remarks.push(...found.remarks);
+    parts.push({ split, name: folder.name, classes: found.classes });
+  }
+  const taken = new Set(parts.map(({ name }) => name));
+  const others = base.folders.filter(({ name }) => !taken.has(name));
+  const besides = others.filter(({ pictures }) => pictures.length > 0).map(({ name }) => name);
+  const flat = others.find(({ name, count }) => splitNamed(name) === 'train' && count > 0);
+  if (train.length === 0 && flat) return withoutClasses(flat);
+  if (train.length === 0 && besides.length > 0) {
+    const names = list(divided.map(({ name }) => name));
+    return { folder: base.path, problem: `has ${names} beside ${list(besides)}, and no train/`, next: 'move the folders to learn from into train/' }; // prettier-ignore
+  }
+  remarks.push(...leftOut(base, others));
+  return { base: base.path, parts, remarks };
+}
+
+/** Pictures to be classified, not to be judged by, are often in one folder that is none of the classes. */
+function isUnlabelled({ classes }: ClassFolders, [train]: readonly Part[]): boolean {
+  const names = new Set(classes.map(({ name }) => name));
+  return train?.split === 'train' && names.size === 1 && !train.classes.some(({ name }) => names.has(name));
+}
+
+/** Folders named as parts with pictures and no classes in them: parts without labels, or classes that happen to be called so. */
+function flatSplits(base: Folder, splits: readonly Folder[], plain: readonly Folder[]): Refusal | undefined {
+  const [first] = splits;
+  if (!first) return undefined;
+  const kinds = new Set(splits.map(({ name }) => splitNamed(name)));
+  const others = plain.filter((folder) => !splits.includes(folder));
+  // Vehicles: bus/, car/ and train/.
+  const isClass =
+    kinds.size === 1 && kinds.has('train') && others.every(({ pictures }) => pictures.length > 0);
+  if (others.length > 0 && isClass) return undefined;
+  if (others.length > 0 && kinds.size === 1 && !kinds.has('train')) {
+    return {
+      folder: base.path,
+      problem: `has "${first.name}" without classes beside ${list(others.map(({ name }) => name))}`,
+      next: 'move the class folders into train/, or rename it if it is a class',
+    };
+  }
+  const hint = path.basename(base.path) === 'images' ? BOXES : '';
+  const wanted = splits.find(({ name }) => splitNamed(name) === 'train') ?? first;
+  return withoutClasses(wanted, hint);
+}
+
+/** The outermost folders, this one or below it, that hold parts of a dataset of their own. */
+function foldersWithParts(folder: Folder): readonly Folder[] {
+  const splits = folder.folders.filter(({ name, count }) => splitNamed(name) !== undefined && count > 0);
+  const kinds = new Set(splits.map(({ name }) => splitNamed(name)));
+  // Archives often hold train/train/.
+  const isAgain = splitNamed(folder.name) !== undefined;
+  if (kinds.size > 1 || (!isAgain && kinds.has('train') && splits.some(isDivided))) return [folder];
+  return folder.folders.flatMap(foldersWithParts);
+}
+
+function holdersRefused(base: Folder, holders: readonly Folder[]): Refusal {
+  const names = list(holders.map((holder) => path.relative(path.dirname(base.path), holder.path).replaceAll(path.sep, '/'))); // prettier-ignore
+  if (holders.some(({ folders }) => folders.some(isDivided))) {
+    return { folder: base.path, problem: `has several datasets with parts of their own, ${names}`, next: `name one of them, such as ${holders[0]!.path}` }; // prettier-ignore
+  }
+  return partsBelow(base, names);
+}
+
+/** Goes down while a folder holds one folder with class folders and no picture: archives often unpack so. */
+function unwrapped(folder: Folder): Folder {
+  const [only, ...more] = folder.folders.filter(({ count }) => count > 0);
+  return only && more.length === 0 && folder.pictures.length === 0 && hasClassFolders(only) ? unwrapped(only) : folder; // prettier-ignore
 }

@@ -1,158 +1,60 @@
-// scan-folders.ts: class folders, train/ and val/ with class folders, and folders of class folders.
-//
-// Where at least one folder of the first level has pictures of its own, the folders of that level are the classes, and
-// whatever lies below belongs to them (torchvision's ImageFolder). Where none has, the folders that do are the classes,
-// and those of one name are one class.
+// scan-folders.ts: a folder of class folders, or of parts with class folders -> the labelled pictures in it. What the folders mean is
+// layout.ts's.
 
-import { realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { folderEntries, walk, type FolderEntry } from '../images/source.ts';
-import { AppError, messageOf } from '../util/errors.ts';
 import { byCodePoint } from '../util/order.ts';
 import { invalid, list, quoted, type Dataset, type Sample } from './dataset.ts';
-import { splitNamed, type SplitName } from './split-names.ts';
+import type { ClassFolder } from './class-folders.ts';
+import { layoutOf, type Part } from './layout.ts';
+import { readTree } from './tree.ts';
 
-/** Folders within folders beyond this are no dataset, but a disk. */
-const MAX_DEPTH = 12;
-
-/** A class folder's pictures, before classes have numbers. */
-interface ClassFolder {
-  readonly name: string;
-  readonly files: readonly string[];
-}
-
-interface Found {
-  readonly folders: readonly ClassFolder[];
-  readonly remarks: readonly string[];
-}
-
-/** @throws AppError DATASET_INVALID */
-export async function scanFolders(root: string): Promise<Dataset> {
-  const { base, entries } = await pastWrappers(root);
-  const folders = entries.filter((entry) => entry.kind === 'folder').map(({ name }) => name);
-  const standingFor = (split: SplitName) => folders.filter((name) => splitNamed(name) === split);
-  const [trainName] = standingFor('train');
-  const others = [...standingFor('val'), ...standingFor('test')];
-  if (trainName === undefined || folders.length > others.length + 1) {
-    const found = await classFolders(base);
-    const classes = classNames(root, found.folders);
-    return {
-      layout: 'class folders',
-      classes,
-      multiLabel: false,
-      train: samplesOf(base, found.folders, classes),
-      remarks: found.remarks,
-    };
+/** @throws AppError DATASET_INVALID, DATASET_NOT_FOUND, INTERRUPTED */
+export async function scanFolders(root: string, signal?: AbortSignal): Promise<Dataset> {
+  const problems: string[] = [];
+  const layout = layoutOf(await readTree(root, problems, signal));
+  if ('problem' in layout) throw invalid(layout.folder, layout.problem, layout.next);
+  const { base, parts } = layout;
+  const remarks = [...problems, ...layout.remarks];
+  const [first, ...others] = parts as readonly [Part, ...Part[]];
+  if (first.split === undefined) {
+    const classes = classNames(root, first.classes);
+    return { layout: 'class folders', classes, multiLabel: false, train: samplesOf(base, first.classes, classes), remarks }; // prettier-ignore
   }
-  const train = await classFolders(path.join(base, trainName));
-  const classes = classNames(root, train.folders);
-  const remarks = [...train.remarks];
-  const parts: Sample[][] = [];
-  for (const name of others) {
-    const part = await classFolders(path.join(base, name));
-    const unknown = part.folders.map((f) => f.name).filter((name) => !classes.includes(name));
-    if (unknown.length > 0) {
-      throw invalid(
-        root,
-        `has classes in ${name}/ that ${trainName}/ has not: ${list(unknown)}`,
-        'add them there, or remove them',
-      );
-    }
-    const missing = classes.filter((c) => !part.folders.some((f) => f.name === c && f.files.length > 0));
-    if (missing.length > 0) remarks.push(`${name}/ has no pictures of ${list(missing)}`);
-    remarks.push(...part.remarks);
-    parts.push(samplesOf(base, part.folders, classes));
-  }
+  const train = first.split === 'train' ? first : undefined;
+  const classes = classNames(root, train?.classes ?? parts.flatMap((part) => part.classes));
+  const judges = train ? others : parts;
+  for (const part of judges) checkPart(part, { root, train, classes, remarks });
+  const [judge, test] = judges;
   return {
-    layout: [trainName, ...others].map((name) => `${name}/`).join(' and '),
+    layout: [train, ...judges].flatMap((part) => (part ? [`${part.name}/`] : [])).join(' and '),
     classes,
     multiLabel: false,
-    train: samplesOf(base, train.folders, classes),
-    ...(parts[0] && { val: parts[0] }),
-    ...(parts[1] && { test: parts[1] }),
+    train: train ? samplesOf(base, train.classes, classes) : [],
+    ...(judge && { val: samplesOf(base, judge.classes, classes), judge: judge.split === 'test' ? 'test' : 'val' }), // prettier-ignore
+    ...(test && { test: samplesOf(base, test.classes, classes) }),
     remarks,
   };
 }
 
-/** Goes down while a folder holds one folder and no picture: archives often unpack so. */
-async function pastWrappers(root: string): Promise<{ base: string; entries: readonly FolderEntry[] }> {
-  let base = root;
-  for (let depth = 0; ; depth++) {
-    const entries = await readEntries(base);
-    const folders = entries.filter((entry) => entry.kind === 'folder');
-    const only = folders[0];
-    if (folders.length !== 1 || entries.some((entry) => entry.kind === 'picture') || depth >= MAX_DEPTH) {
-      return { base, entries };
-    }
-    const inside = path.join(base, only!.name);
-    const below = await readEntries(inside);
-    // A class folder, not a wrapper.
-    if (!below.some((entry) => entry.kind === 'folder') || below.some((entry) => entry.kind === 'picture')) {
-      return { base, entries };
-    }
-    if (splitNamed(only!.name) === 'train') return { base, entries };
-    base = inside;
-  }
+interface Whole {
+  readonly root: string;
+  readonly train: Part | undefined;
+  readonly classes: readonly string[];
+  readonly remarks: string[];
 }
 
-async function readEntries(folder: string): Promise<readonly FolderEntry[]> {
-  try {
-    return await folderEntries(folder);
-  } catch (error) {
-    throw new AppError('DATASET_NOT_FOUND', `${folder} cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
+/** @throws AppError DATASET_INVALID when a part has classes that cannot be learnt */
+function checkPart({ name, classes: own }: Part, { root, train, classes, remarks }: Whole): void {
+  const unknown = [...new Set(own.map((folder) => folder.name))].filter((name) => !classes.includes(name));
+  if (unknown.length > 0) {
+    throw invalid(
+      root,
+      `has classes in ${name}/ that ${train?.name}/ has not: ${list(unknown)}`,
+      'add them there, or remove them',
+    );
   }
-}
-
-async function classFolders(base: string): Promise<Found> {
-  const entries = await readEntries(base);
-  const names = entries.filter((entry) => entry.kind === 'folder').map((entry) => entry.name);
-  const loose = entries.filter((entry) => entry.kind === 'picture').length;
-  if (names.length === 0) {
-    const has = loose === 0 ? 'has no pictures' : `has ${loose} pictures and no class folders`;
-    throw invalid(base, has, 'expected a folder for each class, with its pictures in it');
-  }
-  const remarks = loose > 0 ? [`${loose} pictures beside the class folders are left out`] : [];
-  const direct = await Promise.all(names.map((name) => hasPictures(path.join(base, name))));
-  if (!direct.includes(true)) {
-    const leaves: ClassFolder[] = [];
-    for (const name of names) await collectLeaves(path.join(base, name), leaves, new Set());
-    if (leaves.some((leaf) => leaf.files.length > 0)) return { folders: leaves, remarks };
-    throw invalid(base, 'has no pictures', 'expected a folder for each class, with its pictures in it');
-  }
-  const folders: ClassFolder[] = [];
-  for (const name of names) {
-    const files: string[] = [];
-    for await (const { file, content } of walk(path.join(base, name))) {
-      if ('error' in content) remarks.push(`${file}: ${content.error.message}`);
-      else files.push(file);
-    }
-    folders.push({ name, files });
-  }
-  return { folders, remarks };
-}
-
-async function hasPictures(folder: string): Promise<boolean> {
-  return (await readEntries(folder)).some((entry) => entry.kind === 'picture');
-}
-
-/** Folders with pictures of their own, and folders with nothing, which are classes without pictures. */
-async function collectLeaves(
-  folder: string,
-  leaves: ClassFolder[],
-  above: ReadonlySet<string>,
-): Promise<void> {
-  const real = await realpath(folder);
-  if (above.has(real) || above.size > MAX_DEPTH) return; // a link back to a folder that contains it
-  const entries = await readEntries(folder);
-  const files = entries
-    .filter((entry) => entry.kind === 'picture')
-    .map((entry) => path.join(folder, entry.name));
-  const folders = entries.filter((entry) => entry.kind === 'folder');
-  if (files.length > 0 || folders.length === 0) leaves.push({ name: path.basename(folder), files });
-  for (const { name } of folders)
-    await collectLeaves(path.join(folder, name), leaves, new Set([...above, real]));
+  const missing = classes.filter((c) => !own.some((f) => f.name === c && f.files.length > 0));
+  if (missing.length > 0) remarks.push(`${name}/ has no pictures of ${list(missing)}`);
 }
 
 /** @throws AppError DATASET_INVALID for a class without pictures */

@@ -12,10 +12,12 @@ import { invalid, list, type Dataset } from './dataset.ts';
 export interface ScanOptions {
   /** `file,label`: the columns of a csv; or the csv itself where the dataset is a folder. */
   readonly manifest?: string;
+  /** Ends the scan. */
+  readonly signal?: AbortSignal;
 }
 
 /** @throws AppError DATASET_NOT_FOUND, DATASET_INVALID */
-export async function scanDataset(root: string, { manifest }: ScanOptions = {}): Promise<Dataset> {
+export async function scanDataset(root: string, { manifest, signal }: ScanOptions = {}): Promise<Dataset> {
   let found;
   try {
     found = await stat(root);
@@ -39,7 +41,7 @@ export async function scanDataset(root: string, { manifest }: ScanOptions = {}):
         ...(manifest !== undefined && { manifest }),
       });
     }
-    return (await isCub(root)) ? scanCub(root) : scanFolders(root);
+    return (await isCub(root)) ? scanCub(root) : scanFolders(root, signal);
   })();
   refuseTwins(root, dataset.classes);
   return dataset;

@@ -2,18 +2,48 @@
 
 export type SplitName = 'train' | 'val' | 'test';
 
-/** As torchvision's, timm's and Ultralytics' datasets have them. */
-const SPLITS: ReadonlyMap<string, SplitName> = new Map([
-  ['train', 'train'],
-  ['training', 'train'],
-  ['val', 'val'],
-  ['valid', 'val'],
-  ['validation', 'val'],
-  ['test', 'test'],
-  ['testing', 'test'],
-]);
+/** As the published datasets have them, without what may stand beside them. */
+const SPLITS: Readonly<Record<SplitName, readonly string[]>> = {
+  train: ['train', 'training', 'trn', 'trainval', 'training and validation', '训练'],
+  val: ['val', 'valid', 'validate', 'validation', 'validating', 'dev', 'devel', 'development', '验证'],
+  test: [
+    'test',
+    'testing',
+    'tst',
+    'eval',
+    'evaluation',
+    'holdout',
+    'hold out',
+    'heldout',
+    'held out',
+    '测试',
+  ],
+};
+
+const BY_WORD: ReadonlyMap<string, SplitName> = new Map(
+  (Object.keys(SPLITS) as SplitName[]).flatMap((split) =>
+    SPLITS[split].map((word) => [word, split] as const),
+  ),
+);
+
+/** What stands beside such a word and says nothing: `test_set`, `seg_train`, `train-images`, `val2017`, `训练集`. */
+const BESIDE = new Set([
+  'set', 'data', 'dataset', 'seg', 'split', 'folder', 'dir', 'images', 'image', 'imgs', 'img', 'pictures', 'pics', 'photos', 'files',
+]); // prettier-ignore
 
 /** The part that `name` stands for in any case of letters; undefined when it is another word. */
 export function splitNamed(name: string): SplitName | undefined {
-  return SPLITS.get(name.toLowerCase());
+  const words = name
+    .normalize('NFC')
+    .replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2')
+    .toLowerCase()
+    .split(/[^\p{L}]+/u)
+    .map((word) => word.replace(/(?<=.)(sets?|data|集)$/u, ''))
+    .filter((word) => word !== '' && !BESIDE.has(word));
+  return BY_WORD.get(words.join(' '));
+}
+
+/** Whether a name stands for train and val together: where there is a train besides, it holds the same pictures again. */
+export function isTrainval(name: string): boolean {
+  return /^train[\W_]*val/i.test(name) || /training.*validation/i.test(name);
 }

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
+import { isSystemFolder } from './system-folders.ts';
 
 /** One picture to come: a path, bytes that are here already, or what is wrong with the input that should have led to one. */
 export interface ImageReference {
@@ -153,7 +154,9 @@ function looksLikeImage(head: Buffer): boolean {
 /** What stands in a folder, hidden files left out. */
 export interface FolderEntry {
   readonly name: string;
-  readonly kind: 'folder' | 'picture' | 'other';
+  /** `system`: a folder that is not the user's, and is not to be looked into. */
+  readonly kind: 'folder' | 'picture' | 'other' | 'system';
+  readonly isLink: boolean;
 }
 
 /** By name. Links count as what they lead to. @throws what the file system says */
@@ -162,9 +165,10 @@ export async function folderEntries(folder: string): Promise<readonly FolderEntr
   for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
     const { name } = entry;
     if (name.startsWith('.')) continue;
-    const opens =
-      entry.isDirectory() || (entry.isSymbolicLink() && (await leadsToFolder(path.join(folder, name))));
-    entries.push({ name, kind: opens ? 'folder' : hasImageExtension(name) ? 'picture' : 'other' });
+    const isLink = entry.isSymbolicLink();
+    const opens = entry.isDirectory() || (isLink && (await leadsToFolder(path.join(folder, name))));
+    const kind = opens ? (isSystemFolder(name) ? 'system' : 'folder') : hasImageExtension(name) ? 'picture' : 'other'; // prettier-ignore
+    entries.push({ name, kind, isLink });
   }
   return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }

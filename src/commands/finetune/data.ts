@@ -35,7 +35,7 @@ export async function divideDataset(
   output: Output,
   before: Fingerprint = {},
 ): Promise<DividedDataset> {
-  const dataset = await scanDataset(config.dataset, config);
+  const dataset = await scanDataset(config.dataset, { ...config, signal: output.signal });
   for (const remark of dataset.remarks) note(output, remark);
   checkTrainable(dataset, config.dataset);
   const contents = openContents(knownFiles(dataset, before));

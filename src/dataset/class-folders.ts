@@ -1,0 +1,115 @@
+// class-folders.ts: which folders of one level are classes, and what is passed over beside them. Knows names alone.
+
+import path from 'node:path';
+import { list } from './dataset.ts';
+import { splitNamed } from './split-names.ts';
+import { picturesIn, type Folder } from './tree.ts';
+
+/** A class's pictures in one folder, before classes have numbers. Folders of one name are one class. */
+export interface ClassFolder {
+  /** In Unicode's composed form: a name unpacked on a Mac is the same name. */
+  readonly name: string;
+  /** Paths. */
+  readonly files: readonly string[];
+}
+
+/** Why a folder cannot be taken for a labelled dataset, and what to do. */
+export interface Refusal {
+  readonly folder: string;
+  readonly problem: string;
+  readonly next: string;
+}
+
+const EXPECTED = 'expected a folder for each class, with its pictures in it';
+
+/** YOLO's layout. */
+export const BOXES = ' (labels/ with boxes are not read)';
+
+export function withoutClasses({ path, count }: Folder, hint = ''): Refusal {
+  const has = count === 0 ? 'has no pictures' : `has ${counted(count)} and no class folders`;
+  return { folder: path, problem: has, next: `${EXPECTED}, or a csv of files and labels${hint}` };
+}
+
+/** Train, val and test inside the classes, or under a folder beside others. */
+export function partsBelow({ path: folder }: Folder, names: string): Refusal {
+  return { folder, problem: `has train, val or test below its folders ${names}`, next: 'put the parts outside and the classes in them: train/CLASS/…' }; // prettier-ignore
+}
+
+export interface ClassFolders {
+  readonly classes: readonly ClassFolder[];
+  readonly remarks: readonly string[];
+}
+
+export function classFolders(base: Folder): ClassFolders | Refusal {
+  const folders = withoutOutputs(base.folders);
+  if (base.count === base.pictures.length) return withoutClasses(base);
+  const isDirect = folders.some(({ pictures }) => pictures.length > 0);
+  const kept = isDirect ? folders.filter((folder) => folder.count > 0 || !hasOtherFiles(folder)) : folders.filter(({ count }) => count > 0); // prettier-ignore
+  const classes = isDirect
+    ? kept.map((folder) => classFolder(folder, picturesIn(folder)))
+    : kept.flatMap(leaves);
+  const [only, ...more] = new Set(classes.map(({ name }) => name));
+  const unsorted =
+    only === 'images' && more.length === 0 ? folders.find(({ name }) => name === only) : undefined;
+  if (unsorted) return withoutClasses(unsorted, BOXES);
+  if (new Set(classes.flatMap(({ name }) => splitNamed(name) ?? [])).size > 1)
+    return partsBelow(base, list([base.name]));
+  const remarks = leftOut(base, base.folders.filter((folder) => !kept.includes(folder))); // prettier-ignore
+  return { classes, remarks: [...remarks, ...spellings(kept)] };
+}
+
+/** Folders with pictures of their own, and folders with nothing, which are classes without pictures. */
+function leaves(folder: Folder): readonly ClassFolder[] {
+  const { pictures, folders } = folder;
+  const own = pictures.map((name) => path.join(folder.path, name));
+  const isLeaf = own.length > 0 || (folders.length === 0 && !hasOtherFiles(folder));
+  return [...(isLeaf ? [classFolder(folder, own)] : []), ...folders.flatMap(leaves)];
+}
+
+const classFolder = ({ name }: Folder, files: readonly string[]): ClassFolder => ({
+  name: name.normalize('NFC'),
+  files,
+});
+
+/** Endings of files that stand beside pictures. A folder with others may be a class whose pictures finch does not read. */
+const OTHER_FILES =
+  /\.(txt|md|csv|tsv|json|jsonl|ya?ml|toml|xml|html?|pdf|py|ipynb|js|ts|sh|log|npy|npz|parquet|pth?|ckpt|onnx|h5|keras|tflite|pb|bin|safetensors|pkl|zip|tar|gz|tgz)$/i;
+
+/** Whether a folder without pictures is no class that has lost them: what is in it was never a picture. */
+function hasOtherFiles({ others, folders }: Folder): boolean {
+  if (others.length === 0 && folders.length === 0) return false;
+  return others.every((name) => OTHER_FILES.test(name)) && folders.every(hasOtherFiles);
+}
+
+/** Files by which a folder that finch itself wrote is known: a model's, a run's. */
+const OUTPUT_FILES = ['model.json', 'metrics.csv', 'summary.json'] as const;
+
+export function withoutOutputs(folders: readonly Folder[]): readonly Folder[] {
+  return folders.filter((folder) => !isOutput(folder));
+}
+
+function isOutput({ others, folders, pictures }: Folder): boolean {
+  if (others.some((name) => OUTPUT_FILES.some((known) => known === name))) return true;
+  return pictures.length === 0 && folders.length > 0 && folders.every(isOutput);
+}
+
+/** What is passed over beside the classes or the parts, by name. */
+export function leftOut(base: Folder, folders: readonly Folder[]): readonly string[] {
+  const names = folders.map(({ name, count }) => (count > 0 ? `${name} (${counted(count)})` : name));
+  const { length } = base.pictures;
+  return [
+    ...(names.length > 0 ? [`left out in ${base.path}: ${list(names)}`] : []),
+    ...(length > 0
+      ? [`${counted(length)} beside the class folders ${length === 1 ? 'is' : 'are'} left out`]
+      : []),
+  ];
+}
+
+/** Class folders whose names look alike: a copy from a Mac beside one from elsewhere. */
+function spellings(folders: readonly Folder[]): readonly string[] {
+  const names = folders.map(({ name }) => name.normalize('NFC'));
+  const twice = [...new Set(names.filter((name, i) => names.indexOf(name) < i))];
+  return twice.length > 0 ? [`${list(twice)}: two spellings of one name in Unicode are one class`] : [];
+}
+
+const counted = (count: number) => `${count} picture${count === 1 ? '' : 's'}`;

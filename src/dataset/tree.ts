@@ -1,0 +1,94 @@
+// tree.ts: a folder and all below it, by names alone: what the layout of a dataset is decided on. Opens no picture.
+
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { folderEntries } from '../images/source.ts';
+import { AppError, messageOf } from '../util/errors.ts';
+
+/** Folders within folders beyond this are no dataset, but a disk. */
+const MAX_DEPTH = 64;
+
+export interface Folder {
+  readonly name: string;
+  readonly path: string;
+  /** Names of its own pictures, in order. */
+  readonly pictures: readonly string[];
+  readonly folders: readonly Folder[];
+  /** Names of its files that are no pictures. */
+  readonly others: readonly string[];
+  /** Names of folders in it that a system keeps for itself: they are not looked into. */
+  readonly system: readonly string[];
+  /** Pictures in it and in all below it. */
+  readonly count: number;
+}
+
+interface Walk {
+  readonly signal: AbortSignal | undefined;
+  /** Folders that links led to. */
+  readonly linked: Set<string>;
+  readonly problems: string[];
+}
+
+interface At {
+  readonly folder: string;
+  readonly real: string;
+  readonly above: ReadonlySet<string>;
+  /** Whether a link led here: links from here are followed to each folder once, or two links each would double the work. */
+  readonly isLinked: boolean;
+}
+
+/**
+ * @param problems folders that cannot be read are told there; the first one is an error
+ * @throws AppError DATASET_NOT_FOUND, INTERRUPTED
+ */
+export async function readTree(root: string, problems: string[], signal?: AbortSignal): Promise<Folder> {
+  try {
+    const real = await realpath(root);
+    return await readFolder({ folder: root, real, above: new Set(), isLinked: false }, { signal, linked: new Set(), problems }); // prettier-ignore
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw new AppError('DATASET_NOT_FOUND', `${root} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function readFolder({ folder, real, above, isLinked }: At, walk: Walk): Promise<Folder> {
+  const { signal, linked, problems } = walk;
+  if (signal?.aborted) throw new AppError('INTERRUPTED', 'interrupted while the dataset was looked through');
+  const entries = await folderEntries(folder);
+  const names = (wanted: string) => entries.filter(({ kind }) => kind === wanted).map(({ name }) => name);
+  const inside = new Set([...above, real]);
+  const folders: Folder[] = [];
+  for (const { name, kind, isLink } of entries) {
+    if (kind !== 'folder') continue;
+    const child = path.join(folder, name);
+    try {
+      const target = isLink ? await realpath(child) : path.join(real, name);
+      if (isLink && (inside.has(target) || (isLinked && linked.has(target)))) continue;
+      if (inside.size > MAX_DEPTH) throw new Error(`more than ${MAX_DEPTH} folders within folders`);
+      if (isLink) linked.add(target);
+      folders.push(await readFolder({ folder: child, real: target, above: inside, isLinked: isLinked || isLink }, walk)); // prettier-ignore
+    } catch (error) {
+      if (error instanceof AppError) throw error;
+      problems.push(`${child}: the folder cannot be read: ${messageOf(error)}`);
+    }
+  }
+  const pictures = names('picture');
+  return {
+    name: path.basename(folder),
+    path: folder,
+    pictures,
+    folders,
+    others: names('other'),
+    system: names('system'),
+    count: folders.reduce((sum, { count }) => sum + count, pictures.length),
+  };
+}
+
+/** Paths of all pictures in a folder and below it, by name, folders opened where their name stands. */
+export function picturesIn(folder: Folder): readonly string[] {
+  const entries = [
+    ...folder.pictures.map((name) => ({ name, files: [path.join(folder.path, name)] as readonly string[] })),
+    ...folder.folders.map((inner) => ({ name: inner.name, files: picturesIn(inner) })),
+  ];
+  return entries.sort((a, b) => (a.name < b.name ? -1 : 1)).flatMap(({ files }) => files);
+}
