@@ -6,7 +6,7 @@ import { layoutOf } from './layout.ts';
 import { splitNamed } from './split-names.ts';
 import { picturesIn, readTree, type Folder } from './tree.ts';
 
-export interface Place {
+interface Place {
   /** `train`, `val` or `test`; empty where the dataset is not divided. */
   readonly split: string;
   /** Empty for a picture without a class. */

@@ -181,7 +181,7 @@ function leadsToFolder(link: string): Promise<boolean> {
 }
 
 /** A folder's pictures, by name, folders opened where their name stands; hidden files are passed over. */
-export async function* walk(
+async function* walk(
   folder: string,
   { root, above }: { readonly root: string; readonly above: ReadonlySet<string> } = {
     root: folder,
@@ -207,7 +207,7 @@ export async function* walk(
 }
 
 /** Whether a file is a picture by its name. */
-export function hasImageExtension(name: string): boolean {
+function hasImageExtension(name: string): boolean {
   const extension = path.extname(name).toLowerCase();
   return IMAGE_EXTENSIONS.some((known) => known === extension);
 }
