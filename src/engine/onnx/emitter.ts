@@ -16,11 +16,22 @@ export class Emitter {
   readonly nodes: Node[] = [];
   readonly constants: Initializer[] = [];
   readonly #constantNames = new Map<string, string>();
+  readonly #names = new Set<string>();
   #count = 0;
+
+  /**
+   * Takes a name for an input or a weight, which are no nodes. Two tensors of one name would be one tensor to onnxruntime.
+   * @throws Error when something has it already
+   */
+  declare(name: string): string {
+    if (this.#names.has(name)) throw new Error(`two tensors of the onnx graph are called '${name}'`);
+    this.#names.add(name);
+    return name;
+  }
 
   /** Adds a node with one output and returns the output's name. An empty input name is an absent optional input. */
   emit(op: string, inputs: readonly string[], attributes?: Attributes, { name, domain }: Placement = {}) {
-    const output = name ?? `#${this.#count++}.${op}`;
+    const output = this.declare(name ?? `#${this.#count++}.${op}`);
     this.nodes.push({
       op,
       inputs,
@@ -83,7 +94,7 @@ export class Emitter {
     const key = `${type} ${shape.join()} ${elementCount(shape) <= 64 ? Buffer.from(content).toString('base64') : `#${this.#count++}`}`;
     const known = this.#constantNames.get(key);
     if (known !== undefined) return known;
-    const name = `#constant.${this.constants.length}`;
+    const name = this.declare(`#constant.${this.constants.length}`);
     this.constants.push({ name, type, shape, content });
     this.#constantNames.set(key, name);
     return name;

@@ -18,14 +18,10 @@ export interface OnnxExport {
 
 /** The bytes of a .onnx file. */
 export function exportOnnx(model: EngineModel, { size, output, metadata }: OnnxExport): Uint8Array {
-  const { graph, weights, outputs } = lowerInference(model, { size });
-  const lowered = outputs[0]!.name;
-  const renamed = (name: string) => (name === lowered ? output : name);
+  const { graph, weights } = lowerInference(model, { size }, [output]);
   return encodeModel(
     {
       ...graph,
-      nodes: graph.nodes.map((node) => ({ ...node, outputs: node.outputs.map(renamed) })),
-      outputs: graph.outputs.map((value) => ({ ...value, name: renamed(value.name) })),
       initializers: graph.initializers.map((constant) => {
         const { content } = constant;
         if (content instanceof Uint8Array) return constant;

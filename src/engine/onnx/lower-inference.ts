@@ -9,6 +9,7 @@ import type { EngineModel, LoadOptions } from '../engine.ts';
 import { weightOf } from '../weights.ts';
 import { emitActivation } from './activations.ts';
 import { Emitter } from './emitter.ts';
+import { constantWeight, inLayout, layerTensor } from './names.ts';
 import { encodeModel, type Attribute, type OnnxGraph, type ValueInfo } from './proto.ts';
 import { packConv, WeightPacker } from './weights.ts';
 import {
@@ -38,9 +39,16 @@ interface Value {
   readonly pad?: Padding2d;
 }
 
-/** @throws AppError MODEL_INVALID when the graph is not whole, or an output is no layer of it */
-export function lowerInference(model: EngineModel, options: LoadOptions = {}): LoweredModel {
-  return new InferenceLowering(model, options).run();
+/**
+ * @param names what the outputs are called in the model
+ * @throws AppError MODEL_INVALID when the graph is not whole, or an output is no layer of it
+ */
+export function lowerInference(
+  model: EngineModel,
+  options: LoadOptions = {},
+  names?: readonly string[],
+): LoweredModel {
+  return new InferenceLowering(model, options).run(names);
 }
 
 /** Also the front of a training step: the layers that do not learn. */
@@ -67,7 +75,7 @@ export class InferenceLowering {
     this.#consumers = consumersOf(model.graph);
     let bytes = 0;
     for (const weight of model.weights.values()) bytes += weight.data.byteLength + 64;
-    this.#packer = new WeightPacker(bytes);
+    this.#packer = new WeightPacker(bytes, emitter);
   }
 
   /** Emits everything that the outputs need. */
@@ -88,11 +96,12 @@ export class InferenceLowering {
     return this.#packer;
   }
 
-  run(): LoweredModel {
-    this.emit();
-    const outputs = this.#outputs.map((name, i) => this.#emitOutput(name, `output${i}`));
+  run(names: readonly string[] = this.#outputs.map((_, i) => `output${i}`)): LoweredModel {
     const inputShape = this.#shapes.get(this.#graph.input)!;
     const input = inputShape.length === 1 ? 'features' : 'pixels';
+    this.#emitter.declare(input);
+    this.emit();
+    const outputs = this.#outputs.map((layer, i) => this.#emitOutput(layer, names[i]!));
     const graph: OnnxGraph = {
       name: this.#graph.name,
       nodes: this.#emitter.nodes,
@@ -170,8 +179,8 @@ export class InferenceLowering {
   /** uint8 NHWC -> normalised NCHW: (x / 255 - mean) / std = a x + b, a and b for each channel. */
   #lowerPixels(): Value {
     const { mean, std } = this.#model;
-    const transposed = this.#emit('Transpose', ['pixels'], 'pixels/nchw', { perm: [0, 3, 1, 2] });
-    const floats = this.#emit('Cast', [transposed], 'pixels/float', { to: 1 });
+    const transposed = this.#emit('Transpose', ['pixels'], undefined, { perm: [0, 3, 1, 2] });
+    const floats = this.#emit('Cast', [transposed], undefined, { to: 1 });
     const factor = this.#emitter.floats(
       [1, 3, 1, 1],
       std.map((s) => 1 / (255 * s)),
@@ -180,8 +189,8 @@ export class InferenceLowering {
       [1, 3, 1, 1],
       mean.map((m, c) => -m / std[c]!),
     );
-    const scaled = this.#emit('Mul', [floats, factor], 'pixels/scaled');
-    return { tensor: this.#emit('Add', [scaled, term], this.#graph.input), layout: 'nchw' };
+    const scaled = this.#emit('Mul', [floats, factor]);
+    return { tensor: this.#emit('Add', [scaled, term], layerTensor(this.#graph.input)), layout: 'nchw' };
   }
 
   #lowerConvolution(layer: Convolution): Value {
@@ -189,7 +198,7 @@ export class InferenceLowering {
     const weights = packConv(layer, norm, this.#model.weights, this.#packer);
     const input = this.#nchw(layer.inputs[0], 'keepPad');
     const channels = this.#shapes.get(layer.inputs[0])!.at(-1)!;
-    const tensor = this.#emit('Conv', [input.tensor, ...weights], norm?.name ?? layer.name, {
+    const tensor = this.#emit('Conv', [input.tensor, ...weights], layerTensor(norm?.name ?? layer.name), {
       ...windowAttributes(windowOf(layer, this.#shapes.get(layer.inputs[0])!, input.pad)),
       group: layer.kind === 'depthwiseConv2d' ? channels : (layer.groups ?? 1),
     });
@@ -221,7 +230,7 @@ export class InferenceLowering {
         constant('moving_mean', true, 0),
         constant('moving_variance', true, 1),
       ],
-      layer.name,
+      layerTensor(layer.name),
       { epsilon: { float: layer.epsilon } },
     );
     return { ...input, tensor };
@@ -230,7 +239,7 @@ export class InferenceLowering {
   #lowerActivation(layer: LayerOf<'activation'>): Value {
     const input = this.#value(layer.inputs[0]);
     const channelAxis = input.layout === 'nchw' ? 1 : -1;
-    const { name } = layer;
+    const name = layerTensor(layer.name);
     return { ...input, tensor: emitActivation(this.#emitter, layer, input.tensor, { channelAxis, name }) };
   }
 
@@ -241,7 +250,7 @@ export class InferenceLowering {
     if (absorbed && !this.#outputs.includes(layer.name)) return { ...input, pad: layer.pad };
     const { top, left, bottom, right } = layer.pad;
     const pads = this.#emitter.int64s([0, 0, top, left, 0, 0, bottom, right]);
-    return { ...input, tensor: this.#emit('Pad', [input.tensor, pads], layer.name) };
+    return { ...input, tensor: this.#emit('Pad', [input.tensor, pads], layerTensor(layer.name)) };
   }
 
   #lowerPooling(op: 'MaxPool' | 'AveragePool', layer: Pooling): Value {
@@ -249,7 +258,7 @@ export class InferenceLowering {
     const { dilations: _, ...window } = windowAttributes(
       windowOf(layer, this.#shapes.get(layer.inputs[0])!, input.pad),
     );
-    const tensor = this.#emit(op, [input.tensor], layer.name, window);
+    const tensor = this.#emit(op, [input.tensor], layerTensor(layer.name), window);
     return { tensor, layout: 'nchw' };
   }
 
@@ -258,23 +267,29 @@ export class InferenceLowering {
     layer: LayerOf<'globalAveragePooling2d'> | LayerOf<'globalMaxPooling2d'>,
   ): Value {
     const input = this.#nchw(layer.inputs[0]);
-    const pooled = this.#emit(op, [input.tensor], `${layer.name}/pooled`);
-    return { tensor: this.#emit('Flatten', [pooled], layer.name, { axis: 1 }), layout: 'channelsLast' };
+    const pooled = this.#emit(op, [input.tensor]);
+    const tensor = this.#emit('Flatten', [pooled], layerTensor(layer.name), { axis: 1 });
+    return { tensor, layout: 'channelsLast' };
   }
 
   #lowerDense(layer: LayerOf<'dense'>): Value {
     const input = this.#channelsLast(layer.inputs[0]);
     const kernel = weightOf(this.#model.weights, layer, 'kernel');
-    this.#packer.add(`${layer.name}/W`, kernel.shape).set(kernel.data);
-    const operands = [input.tensor, `${layer.name}/W`];
+    const [name, kernelName, biasName] = [
+      layerTensor(layer.name),
+      constantWeight(layer.name, 'kernel'),
+      constantWeight(layer.name, 'bias'),
+    ];
+    this.#packer.add(kernelName, kernel.shape).set(kernel.data);
+    const operands = [input.tensor, kernelName];
     const bias = layer.useBias ? weightOf(this.#model.weights, layer, 'bias') : undefined;
-    if (bias) this.#packer.add(`${layer.name}/B`, bias.shape).set(bias.data);
+    if (bias) this.#packer.add(biasName, bias.shape).set(bias.data);
     if (this.#shapes.get(layer.inputs[0])!.length === 1) {
-      const all = bias ? [...operands, `${layer.name}/B`] : operands;
-      return { tensor: this.#emit('Gemm', all, layer.name), layout: 'channelsLast' };
+      const all = bias ? [...operands, biasName] : operands;
+      return { tensor: this.#emit('Gemm', all, name), layout: 'channelsLast' };
     }
-    const product = this.#emit('MatMul', operands, bias ? `${layer.name}/product` : layer.name);
-    const tensor = bias ? this.#emit('Add', [product, `${layer.name}/B`], layer.name) : product;
+    const product = this.#emit('MatMul', operands, bias ? undefined : name);
+    const tensor = bias ? this.#emit('Add', [product, biasName], name) : product;
     return { tensor, layout: 'channelsLast' };
   }
 
@@ -283,7 +298,7 @@ export class InferenceLowering {
     let tensor = values[0]!;
     values.slice(1).forEach((value, i) => {
       const last = i === values.length - 2;
-      tensor = this.#emit(op, [tensor, value], last ? layer.name : `${layer.name}/${i}`);
+      tensor = this.#emit(op, [tensor, value], last ? layerTensor(layer.name) : undefined);
     });
     return { tensor, layout };
   }
@@ -291,7 +306,7 @@ export class InferenceLowering {
   #lowerConcatenate(layer: LayerOf<'concatenate'>): Value {
     const { values, layout } = this.#alike(layer.inputs);
     const axis = layout === 'nchw' ? 1 : -1;
-    return { tensor: this.#emit('Concat', values, layer.name, { axis }), layout };
+    return { tensor: this.#emit('Concat', values, layerTensor(layer.name), { axis }), layout };
   }
 
   #lowerReshape(layer: LayerOf<'reshape'> | LayerOf<'flatten'>): Value {
@@ -301,9 +316,8 @@ export class InferenceLowering {
     // A vector that becomes a picture of one pixel (squeeze and excite) is NCHW as well as it is channel-last.
     const onePixel = this.#shapes.get(layer.inputs[0])!.length === 1 && height === 1 && width === 1;
     const target = this.#emitter.int64s(onePixel ? [-1, channels!, 1, 1] : [-1, ...shape]);
-    if (onePixel)
-      return { tensor: this.#emit('Reshape', [input.tensor, target], layer.name), layout: 'nchw' };
-    return { tensor: this.#emit('Reshape', [input.tensor, target], layer.name), layout: 'channelsLast' };
+    const tensor = this.#emit('Reshape', [input.tensor, target], layerTensor(layer.name));
+    return { tensor, layout: onePixel ? 'nchw' : 'channelsLast' };
   }
 
   #emitOutput(layer: string, name: string): ValueInfo {
@@ -342,7 +356,7 @@ export class InferenceLowering {
 
   #transposed(value: Value, layout: Value['layout']): Value {
     const perm = layout === 'nchw' ? [0, 3, 1, 2] : [0, 2, 3, 1];
-    const name = `${value.tensor}/${layout}`;
+    const name = inLayout(value.tensor, layout);
     if (!this.#emitter.nodes.some((node) => node.outputs[0] === name)) {
       this.#emit('Transpose', [value.tensor], name, { perm });
     }
@@ -362,9 +376,9 @@ export class InferenceLowering {
   #emit(
     op: string,
     inputs: readonly string[],
-    name: string,
+    name?: string,
     attributes?: Readonly<Record<string, Attribute>>,
   ): string {
-    return this.#emitter.emit(op, inputs, attributes, { name });
+    return this.#emitter.emit(op, inputs, attributes, name === undefined ? {} : { name });
   }
 }

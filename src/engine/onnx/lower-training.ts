@@ -88,6 +88,7 @@ export function lowerTraining(
     ...step.masks.map(({ name, shape }) => float(name, shape)),
     ...moved.inputs,
   ];
+  for (const { name } of inputs) emitter.declare(name);
   const used = new Set(emitter.nodes.flatMap((node) => node.inputs));
   return {
     model: encodeModel({

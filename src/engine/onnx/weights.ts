@@ -3,6 +3,8 @@
 import type { LayerOf, Weights } from '../../graph/layers.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
 import { scaleAndShift, weightOf } from '../weights.ts';
+import type { Emitter } from './emitter.ts';
+import { constantWeight } from './names.ts';
 import type { Initializer } from './proto.ts';
 
 type Conv = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
@@ -16,9 +18,15 @@ export class WeightPacker {
   #buffer: Uint8Array;
   #used = 0;
 
-  /** @param bytes how much room to begin with */
-  constructor(bytes: number) {
+  readonly #emitter: Emitter;
+
+  /**
+   * @param bytes how much room to begin with
+   * @param emitter of the graph whose constants they are
+   */
+  constructor(bytes: number, emitter: Emitter) {
     this.#buffer = new Uint8Array(bytes);
+    this.#emitter = emitter;
   }
 
   /** Room for a float32 constant; fill what is returned before adding the next. */
@@ -31,7 +39,12 @@ export class WeightPacker {
       this.#buffer = grown;
     }
     this.#used = offset + length;
-    this.initializers.push({ name, type: 'float32', shape, content: { offset, length } });
+    this.initializers.push({
+      name: this.#emitter.declare(name),
+      type: 'float32',
+      shape,
+      content: { offset, length },
+    });
     return new Float32Array(this.#buffer.buffer, offset, elementCount(shape));
   }
 
@@ -82,12 +95,13 @@ export function packConv(
   const folded = norm && scaleAndShift(norm, weights);
   const scale = folded?.scale ?? new Float64Array(outputs).fill(1);
 
-  const w = packer.add(`${conv.name}/W`, [outputs, depth, height, width]);
+  const [kernelName, biasName] = [constantWeight(conv.name, 'kernel'), constantWeight(conv.name, 'bias')];
+  const w = packer.add(kernelName, [outputs, depth, height, width]);
   toOihw(kernel.data, w, { area: height * width, depth, scale });
-  if (!folded && !bias) return [`${conv.name}/W`];
-  const b = packer.add(`${conv.name}/B`, [outputs]);
+  if (!folded && !bias) return [kernelName];
+  const b = packer.add(biasName, [outputs]);
   for (let o = 0; o < outputs; o++) {
     b[o] = (bias?.[o] ?? 0) * scale[o]! + (folded?.shift[o] ?? 0);
   }
-  return [`${conv.name}/W`, `${conv.name}/B`];
+  return [kernelName, biasName];
 }
