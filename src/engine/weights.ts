@@ -15,7 +15,7 @@ export function weightOf(weights: Weights, layer: { readonly name: string }, rol
  * Batch norm at inference as a factor and a term for each channel: y = scale x + shift, with
  * scale = gamma / sqrt(variance + epsilon), shift = beta - mean scale.
  */
-export function scaleAndShift(
+export function normScaleAndShift(
   norm: LayerOf<'batchNormalization'>,
   weights: Weights,
 ): { readonly scale: Float64Array; readonly shift: Float64Array } {

@@ -84,7 +84,7 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
   });
   const part = (prefix: string) => {
     const own = [...tensors].filter(([key]) => key.startsWith(prefix));
-    return new Map(own.map(([key, tensor]) => [key.slice(prefix.length), weightOf(tensor)]));
+    return new Map(own.map(([key, tensor]) => [key.slice(prefix.length), asWeight(tensor)]));
   };
   const average = part(AVERAGE);
   return {
@@ -102,7 +102,7 @@ function rawTensor({ shape, data }: Weight): RawTensor {
   return { dtype: 'float32', shape, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
 }
 
-function weightOf({ shape, bytes }: RawTensor): Weight {
+function asWeight({ shape, bytes }: RawTensor): Weight {
   return { shape, data: new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4) };
 }
 

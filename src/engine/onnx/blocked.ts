@@ -6,7 +6,6 @@
 
 import type { Emitter } from './emitter.ts';
 import type { Shape } from '../../util/shape.ts';
-import type { Step } from './step.ts';
 import { windowAttributes, type Window } from './windows.ts';
 
 const DOMAIN = 'com.microsoft.nchwc';
@@ -50,8 +49,8 @@ function fused(activation: FusedActivation | undefined) {
 }
 
 /** factor x + term + sum, clipped, in one pass over the picture. */
-export function scaleAndShift(
-  step: Step,
+export function scaledAndShifted(
+  e: Emitter,
   x: string,
   channels: number,
   {
@@ -61,8 +60,8 @@ export function scaleAndShift(
   }: { readonly factor: string; readonly term?: string; readonly sum?: string | undefined },
   activation?: FusedActivation,
 ): string {
-  const weight = step.emitter.reshape(factor, [channels, 1, 1, 1]);
-  return blockedConvolution(step.emitter, POINT, {
+  const weight = e.reshape(factor, [channels, 1, 1, 1]);
+  return blockedConvolution(e, POINT, {
     x,
     weight,
     bias: term,
@@ -72,10 +71,9 @@ export function scaleAndShift(
   });
 }
 
-/** The mean over each picture, by channel: `[N,C]`. */
-export function pictureMeans(step: Step, x: string, channels: number): string {
-  const means = step.emitter.emit('GlobalAveragePool', [x], {}, { domain: DOMAIN });
-  return step.emitter.reshape(means, [step.batch, channels]);
+/** The mean over each picture, by channel: `[N,C]`. @param size `[N,C]` */
+export function pictureMeans(e: Emitter, x: string, size: readonly [number, number]): string {
+  return e.reshape(e.emit('GlobalAveragePool', [x], {}, { domain: DOMAIN }), size);
 }
 
 export function blockedMaximum(e: Emitter, x: string, window: Window): string {
@@ -93,13 +91,17 @@ export function fromBlocked(e: Emitter, x: string, channels: number): string {
 /**
  * The mean of a b over each picture, by channel: `[N,C]`. One pass, and nothing of the picture's size is written: every channel of
  * every picture is a channel of one wide picture, b is its depthwise kernel, and the kernel fits in one place.
+ * @param shape `[H,W,C]` of each of the `batch` pictures
  */
-export function pictureProducts(step: Step, a: string, b: string, shape: Shape): string {
+export function pictureProducts(
+  e: Emitter,
+  [a, b]: readonly [string, string],
+  { batch, shape }: { readonly batch: number; readonly shape: Shape },
+): string {
   const [height, width, channels] = shape as readonly [number, number, number];
-  const e = step.emitter;
-  const wide = step.batch * channels;
+  const wide = batch * channels;
   const x = e.reshape(a, [1, wide, height, width]);
   const weight = e.reshape(b, [wide, 1, height, width]);
   const sums = blockedConvolution(e, { ...POINT, kernel: [height, width] }, { x, weight, groups: wide });
-  return e.scale(e.reshape(sums, [step.batch, channels]), 1 / (height * width));
+  return e.scale(e.reshape(sums, [batch, channels]), 1 / (height * width));
 }

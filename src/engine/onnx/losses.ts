@@ -11,7 +11,7 @@ interface EmittedLoss {
   readonly gradient: string;
 }
 
-/** Inputs of the step that carry what `targetsFor` gives, `[N,K]` each. */
+/** Inputs of the step that carry what `stepTargets` gives, `[N,K]` each. */
 export const TARGET_INPUTS = {
   'cross-entropy': ['targets/present'],
   bce: ['targets/present', 'targets/absent'],

@@ -5,7 +5,7 @@ import type { Graph, Layer, Padding2d, WeightRole } from '../../graph/layers.ts'
 import { weightName } from '../../graph/layers.ts';
 import type { Shapes } from '../../graph/shapes.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
-import { fromBlocked, scaleAndShift, toBlocked, type Pending } from './blocked.ts';
+import { fromBlocked, scaledAndShifted, toBlocked, type Pending } from './blocked.ts';
 import type { Emitter } from './emitter.ts';
 
 /**
@@ -146,7 +146,7 @@ export class Step {
     if (!pending) return value;
     return once(this.#settled, value, () => ({
       ...rest,
-      tensor: scaleAndShift(this, value.tensor, value.shape.at(-1)!, pending),
+      tensor: scaledAndShifted(this.emitter, value.tensor, value.shape.at(-1)!, pending),
     }));
   }
 

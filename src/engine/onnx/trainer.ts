@@ -11,7 +11,7 @@ import { checkRates, checkState, diverged } from '../training/errors.ts';
 import { trainedGraph } from '../training/learning.ts';
 import { dropoutMask } from '../training/masks.ts';
 import { PENDING, rememberedOf, slotName } from '../training/optimizer-state.ts';
-import { targetsFor } from '../training/targets.ts';
+import { stepTargets } from '../training/targets.ts';
 import { weightOf } from '../weights.ts';
 import { TARGET_INPUTS } from './losses.ts';
 import {
@@ -148,7 +148,7 @@ class OnnxTrainer implements Trainer {
     const { loss: lossSpec, accumulate = 1 } = this.#spec;
     checkRates(rates, this.#spec);
     const size = { count: batch.count, classes: this.#classes };
-    const prepared = targetsFor(lossSpec, targets, size);
+    const prepared = stepTargets(lossSpec, targets, size);
     const phase = this.#phase();
     const { session, lowered } = await this.compile(batch.count, phase);
 

@@ -2,7 +2,7 @@
 
 import type { LayerOf, Weights } from '../../graph/layers.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
-import { scaleAndShift, weightOf } from '../weights.ts';
+import { normScaleAndShift, weightOf } from '../weights.ts';
 import type { Emitter } from './emitter.ts';
 import { constantWeight } from './names.ts';
 import type { Initializer } from './proto.ts';
@@ -92,7 +92,7 @@ export function packConv(
   // Keras's depthwise kernel is [H,W,C,M] and its output channel c·M+m: read as [H,W,1,C·M] it is an ordinary one.
   const outputs = depthwise ? inputs * filters : filters;
   const depth = depthwise ? 1 : inputs;
-  const folded = norm && scaleAndShift(norm, weights);
+  const folded = norm && normScaleAndShift(norm, weights);
   const scale = folded?.scale ?? new Float64Array(outputs).fill(1);
 
   const [kernelName, biasName] = [constantWeight(conv.name, 'kernel'), constantWeight(conv.name, 'bias')];

@@ -3,7 +3,7 @@
 
 import { weightName, type Graph, type Layer, type LayerOf, type Weight } from '../../graph/layers.ts';
 import type { EngineModel } from '../engine.ts';
-import { scaleAndShift, weightOf } from '../weights.ts';
+import { normScaleAndShift, weightOf } from '../weights.ts';
 
 type Convolution = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
 
@@ -41,7 +41,7 @@ function isConvolution(layer: Layer | undefined): layer is Convolution {
 }
 
 function foldedWeights(conv: Convolution, norm: LayerOf<'batchNormalization'>, { weights }: EngineModel) {
-  const { scale, shift } = scaleAndShift(norm, weights);
+  const { scale, shift } = normScaleAndShift(norm, weights);
   const kernel = weightOf(weights, conv, conv.kind === 'conv2d' ? 'kernel' : 'depthwise_kernel');
   const bias = conv.useBias ? weightOf(weights, conv, 'bias').data : undefined;
   // The last axes of either kernel, [in,out] or [in,multiplier], end in the output's channels, row-major.

@@ -30,7 +30,7 @@ export interface Computed {
 /** One step. */
 export interface StepInput {
   readonly batch: Batch | Features;
-  /** Those of `targetsFor`. */
+  /** Those of `stepTargets`. */
   readonly targets: readonly Float32Array[];
   /** How many came before it: masks of dropout depend on it. */
   readonly step: number;

@@ -4,7 +4,7 @@
 import type { Loss } from '../training.ts';
 import type { Tf, TfTensor } from './runtime.ts';
 
-/** @param output `[N,K]`: logits, or probabilities for `bce` @param targets those of `targetsFor` @returns a scalar */
+/** @param output `[N,K]`: logits, or probabilities for `bce` @param targets those of `stepTargets` @returns a scalar */
 export function lossOf(tf: Tf, kind: Loss['kind'], output: TfTensor, targets: readonly TfTensor[]): TfTensor {
   const [present, absent] = targets as readonly [TfTensor, TfTensor];
   switch (kind) {

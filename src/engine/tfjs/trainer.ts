@@ -7,7 +7,7 @@ import type { Batch, EngineModel, Features, OnDivided } from '../engine.ts';
 import type { StepResult, Targets, Trainer, TrainerState, TrainSpec } from '../training.ts';
 import { checkRates, checkState, diverged } from '../training/errors.ts';
 import { decaysWeight, PENDING, rememberedOf, slotName, slotsOf } from '../training/optimizer-state.ts';
-import { targetsFor } from '../training/targets.ts';
+import { stepTargets } from '../training/targets.ts';
 import type { Variable } from '../training/variables.ts';
 import { weightOf } from '../weights.ts';
 import { Division } from './division.ts';
@@ -75,7 +75,7 @@ class TfjsTrainer implements Trainer {
   async step(batch: Batch | Features, targets: Targets, rates: readonly number[]): Promise<StepResult> {
     const { loss: lossSpec, accumulate = 1 } = this.#spec;
     checkRates(rates, this.#spec);
-    const prepared = targetsFor(lossSpec, targets, { count: batch.count, classes: this.#network.classes });
+    const prepared = stepTargets(lossSpec, targets, { count: batch.count, classes: this.#network.classes });
     const scaled = prepared.map((numbers) =>
       accumulate === 1 ? numbers : numbers.map((x) => x / accumulate),
     );

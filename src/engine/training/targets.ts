@@ -16,7 +16,7 @@ interface BatchSize {
  * @returns `[N,K]` arrays: how much a class counts in a sample, and but for cross-entropy, how much its absence does
  * @throws AppError LABELS_INVALID when a target does not fit the classes
  */
-export function targetsFor(loss: Loss, targets: Targets, size: BatchSize): readonly Float32Array[] {
+export function stepTargets(loss: Loss, targets: Targets, size: BatchSize): readonly Float32Array[] {
   const { count, classes } = size;
   const wanted = probabilitiesOf(targets, size);
   if (loss.kind === 'cross-entropy') {

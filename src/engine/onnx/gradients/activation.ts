@@ -2,7 +2,7 @@
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { emitActivation } from '../activations.ts';
-import { scaleAndShift } from '../blocked.ts';
+import { scaledAndShifted } from '../blocked.ts';
 import type { Rule, Step, Value } from '../step.ts';
 
 /** Larger than what makes any normal float above 1: times this and clipped to 0…1, "above zero" is 1 and the rest 0. */
@@ -19,7 +19,7 @@ export const activation: Rule<LayerOf<'activation'>> = (layer, [given], step) =>
   // What is pending and the activation are one pass over the picture.
   const x = name === 'softmax' ? step.plain(given) : isFused ? withoutPending(given) : step.settled(given);
   const y = isFused
-    ? scaleAndShift(step, given.tensor, given.shape.at(-1)!, given.pending, name)
+    ? scaledAndShifted(step.emitter, given.tensor, given.shape.at(-1)!, given.pending, name)
     : emitActivation(step.emitter, layer, x.tensor, { channelAxis: step.channelAxis(x) });
   return {
     output: { ...x, tensor: y },

@@ -2,9 +2,9 @@
 // picture is a depthwise convolution or a mean. What is kept for the gradient is x - mean, in place of x.
 
 import type { LayerOf } from '../../../graph/layers.ts';
-import { pictureMeans, pictureProducts, scaleAndShift } from '../blocked.ts';
+import { pictureMeans, pictureProducts, scaledAndShifted } from '../blocked.ts';
 import type { Lowered, Step, Value } from '../step.ts';
-import { affine, moveRunningStatistics, runningStatistics } from './batch-normalization.ts';
+import { factorOf, moveRunningStatistics, runningStatistics } from './batch-normalization-statistics.ts';
 
 export function blockedBatchNormalization(
   layer: LayerOf<'batchNormalization'>,
@@ -13,20 +13,21 @@ export function blockedBatchNormalization(
 ): Lowered {
   const e = step.emitter;
   const channels = x.shape.at(-1)!;
+  const pictures = { batch: step.batch, shape: x.shape };
   const trains = step.batchNorm === 'train';
   const ones = e.floats(
     [channels],
     Array.from({ length: channels }, () => 1),
   );
   const mean = trains
-    ? meanOf(pictureMeans(step, x.tensor, channels), step)
+    ? meanOf(pictureMeans(e, x.tensor, [step.batch, channels]), step)
     : runningStatistics(layer, step).mean;
-  const centred = scaleAndShift(step, x.tensor, channels, { factor: ones, term: e.emit('Neg', [mean]) });
+  const centred = scaledAndShifted(e, x.tensor, channels, { factor: ones, term: e.emit('Neg', [mean]) });
   const variance = trains
-    ? meanOf(pictureProducts(step, centred, centred, x.shape), step)
+    ? meanOf(pictureProducts(e, [centred, centred], pictures), step)
     : runningStatistics(layer, step).variance;
   if (trains) moveRunningStatistics(layer, { mean, variance }, step.countPerChannel(x), step);
-  const { factor, inverse } = affine(layer, variance, step);
+  const { factor, inverse } = factorOf(layer, variance, step);
   const term = layer.center
     ? step.weight(layer, 'beta')
     : e.floats(
@@ -38,17 +39,17 @@ export function blockedBatchNormalization(
     backward: (gradient, [wanted]) => {
       const dy = step.blocked(gradient).tensor;
       const count = step.countPerChannel(x);
-      const meanOfDy = meanOf(pictureMeans(step, dy, channels), step);
-      const meanOfProduct = meanOf(pictureProducts(step, dy, centred, x.shape), step);
+      const meanOfDy = meanOf(pictureMeans(e, dy, [step.batch, channels]), step);
+      const meanOfProduct = meanOf(pictureProducts(e, [dy, centred], pictures), step);
       if (layer.center) step.setGradient(layer, 'beta', e.scale(meanOfDy, count));
       if (layer.scale) step.setGradient(layer, 'gamma', e.mul(e.scale(meanOfProduct, count), inverse));
       if (!wanted) return [undefined];
-      if (!trains) return [{ ...x, tensor: scaleAndShift(step, dy, channels, { factor }) }];
+      if (!trains) return [{ ...x, tensor: scaledAndShifted(e, dy, channels, { factor }) }];
       // dx = factor (dy - mean(dy) - (x - mean) inverse² mean(dy (x - mean)))
       const minus = e.emit('Neg', [factor]);
       const slope = e.mul(minus, e.mul(meanOfProduct, e.mul(inverse, inverse)));
-      const sum = scaleAndShift(step, centred, channels, { factor: slope, term: e.mul(minus, meanOfDy) });
-      return [{ ...x, tensor: scaleAndShift(step, dy, channels, { factor, sum }) }];
+      const sum = scaledAndShifted(e, centred, channels, { factor: slope, term: e.mul(minus, meanOfDy) });
+      return [{ ...x, tensor: scaledAndShifted(e, dy, channels, { factor, sum }) }];
     },
   };
 }

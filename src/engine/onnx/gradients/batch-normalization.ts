@@ -4,6 +4,12 @@
 import type { LayerOf } from '../../../graph/layers.ts';
 import type { Rule, Step, Value } from '../step.ts';
 import { blockedBatchNormalization } from './batch-normalization-blocked.ts';
+import {
+  factorOf,
+  moveRunningStatistics,
+  runningStatistics,
+  type Statistics,
+} from './batch-normalization-statistics.ts';
 
 export const batchNormalization: Rule<LayerOf<'batchNormalization'>> = (layer, [x], step) => {
   if (step.block > 0 && x.blocked) return blockedBatchNormalization(layer, step.settled(x), step);
@@ -12,10 +18,10 @@ export const batchNormalization: Rule<LayerOf<'batchNormalization'>> = (layer, [
   const { mean, variance } = trains ? batchStatistics(x, step) : runningStatistics(layer, step);
   if (trains) moveRunningStatistics(layer, { mean, variance }, step.countPerChannel(x), step);
 
-  const { factor, inverse } = affine(layer, variance, step);
+  const { factor, inverse } = factorOf(layer, variance, step);
   const shift = e.mul(mean, factor);
   const term = layer.center ? e.sub(step.weight(layer, 'beta'), shift) : e.emit('Neg', [shift]);
-  const output = { ...x, tensor: scaleAndShift(x, factor, term, step) };
+  const output = { ...x, tensor: perChannelAffine(x, factor, term, step) };
 
   return {
     output,
@@ -43,19 +49,6 @@ export const batchNormalization: Rule<LayerOf<'batchNormalization'>> = (layer, [
   };
 };
 
-/** 1 / sqrt(variance + eps), and that times gamma. */
-export function affine(layer: LayerOf<'batchNormalization'>, variance: string, step: Step) {
-  const e = step.emitter;
-  const inverse = e.emit('Reciprocal', [e.emit('Sqrt', [e.add(variance, e.scalar(layer.epsilon))])]);
-  return { inverse, factor: layer.scale ? e.mul(step.weight(layer, 'gamma'), inverse) : inverse };
-}
-
-interface Statistics {
-  readonly mean: string;
-  /** Biased: the sum of squares over the count. */
-  readonly variance: string;
-}
-
 function batchStatistics(x: Value, step: Step): Statistics {
   const e = step.emitter;
   const axes = step.otherAxes(x);
@@ -65,27 +58,8 @@ function batchStatistics(x: Value, step: Step): Statistics {
   return { mean, variance };
 }
 
-export function runningStatistics(layer: LayerOf<'batchNormalization'>, step: Step): Statistics {
-  return { mean: step.weight(layer, 'moving_mean'), variance: step.weight(layer, 'moving_variance') };
-}
-
-/** new = momentum old + (1 - momentum) batch. As in PyTorch, the running variance is the unbiased one: over count - 1. */
-export function moveRunningStatistics(
-  layer: LayerOf<'batchNormalization'>,
-  { mean, variance }: Statistics,
-  count: number,
-  step: Step,
-): void {
-  const e = step.emitter;
-  const share = 1 - layer.momentum;
-  const unbiased = count > 1 ? count / (count - 1) : 1;
-  const moved = (role: 'moving_mean' | 'moving_variance', batch: string, factor: number) =>
-    e.add(e.scale(step.weight(layer, role), layer.momentum), e.scale(batch, factor));
-  step.setStatistic(layer, 'moving_mean', moved('moving_mean', mean, share));
-  step.setStatistic(layer, 'moving_variance', moved('moving_variance', variance, share * unbiased));
-}
-
-function scaleAndShift(x: Value, factor: string, term: string, step: Step): string {
+/** factor x + term, by channel. */
+function perChannelAffine(x: Value, factor: string, term: string, step: Step): string {
   const e = step.emitter;
   return e.add(e.mul(x.tensor, step.perChannel(factor, x)), step.perChannel(term, x));
 }

@@ -4,14 +4,10 @@
 import { blockedConvolution, pictureMeans } from '../blocked.ts';
 import type { Lowered, Step, Value } from '../step.ts';
 import type { Window } from '../windows.ts';
-import type { Operands } from './convolution.ts';
+import type { BlockedOperands } from './convolution-operands.ts';
 import { inputGradient } from './input-gradient-blocked.ts';
 
-export interface Blocked extends Operands {
-  readonly blocks: 'outputs' | 'both';
-}
-
-export function blockedConvolutionRule(conv: Blocked, step: Step): Lowered {
+export function blockedConvolutionRule(conv: BlockedOperands, step: Step): Lowered {
   const { x, sizes, weight, bias, blocks } = conv;
   const e = step.emitter;
   // A stem takes its few channels as they are.
@@ -30,12 +26,13 @@ export function blockedConvolutionRule(conv: Blocked, step: Step): Lowered {
 }
 
 function biasGradient(dy: Value, channels: number, step: Step): string {
-  const means = step.emitter.reduceSum(pictureMeans(step, dy.tensor, channels), [0]);
-  return step.emitter.scale(means, dy.shape[0]! * dy.shape[1]!);
+  const e = step.emitter;
+  const means = e.reduceSum(pictureMeans(e, dy.tensor, [step.batch, channels]), [0]);
+  return e.scale(means, dy.shape[0]! * dy.shape[1]!);
 }
 
 /** In the kernel's own layout. */
-function kernelGradient(conv: Blocked, x: Value, dy: Value, step: Step): string {
+function kernelGradient(conv: BlockedOperands, x: Value, dy: Value, step: Step): string {
   return conv.sizes.groups > 1
     ? depthwiseKernelGradient(conv, x, dy, step)
     : denseKernelGradient(conv, x, dy, step);
@@ -47,7 +44,7 @@ function kernelGradient(conv: Blocked, x: Value, dy: Value, step: Step): string 
  * plain channels), each convolution adding to the one before. No number moves but in rows of whole pictures. The plain picture
  * of a stem is one of blocks of one channel.
  */
-function denseKernelGradient({ sizes }: Blocked, x: Value, dy: Value, step: Step): string {
+function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, step: Step): string {
   const e = step.emitter;
   const { kernel, strides, dilations, pads, inputs, outputs, from, to } = sizes;
   const b = step.block;
@@ -104,7 +101,7 @@ function swappedChunks({ tensor, shape, blocked }: Value, size: readonly [number
  * Every channel of every picture is a channel of one wide picture, and dy is its depthwise kernel: strides and dilations change
  * places, and what comes out is a kernel for each picture, in the kernel's own layout. No number has to move for it.
  */
-function depthwiseKernelGradient({ sizes }: Blocked, x: Value, dy: Value, step: Step): string {
+function depthwiseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, step: Step): string {
   const e = step.emitter;
   const { kernel, strides, dilations, pads, inputs: channels, from, to } = sizes;
   const wide = step.batch * channels;

@@ -2,32 +2,11 @@
 // Source: Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016, chapter 4.
 
 import type { Shape } from '../../../util/shape.ts';
-import type { Lowered, Rule, Step, Value } from '../step.ts';
+import type { Lowered, Rule, Step } from '../step.ts';
 import { kernelBlocks } from '../variables.ts';
-import { windowAttributes, windowOf, type Convolution, type Window } from '../windows.ts';
+import { windowAttributes, type Convolution } from '../windows.ts';
 import { blockedConvolutionRule } from './convolution-blocked.ts';
-
-/** A convolution in numbers. */
-export interface Sizes extends Window {
-  readonly groups: number;
-  readonly inputs: number;
-  readonly outputs: number;
-  /** `[H,W]` before and after. */
-  readonly from: readonly [number, number];
-  readonly to: readonly [number, number];
-}
-
-/** What both ways to convolve are given. */
-export interface Operands {
-  readonly x: Value;
-  readonly sizes: Sizes;
-  readonly weight: string;
-  readonly bias: string | undefined;
-  /** Of the output. */
-  readonly shape: Shape;
-  readonly setWeight: (gradient: string) => void;
-  readonly setBias: (gradient: string) => void;
-}
+import { sizesOf, transposedConvolution, type Operands, type Sizes } from './convolution-operands.ts';
 
 export const convolution: Rule<Convolution> = (layer, [x], step) => {
   const sizes = sizesOf(layer, x, step);
@@ -64,34 +43,6 @@ function plainConvolution(
       return [{ tensor: transposedConvolution(dy, weight, sizes, step), shape: x.shape }];
     },
   };
-}
-
-/** dx from dy and an OIHW kernel. */
-export function transposedConvolution(dy: string, weight: string, sizes: Sizes, step: Step): string {
-  const output_padding = outputPadding(sizes);
-  const attributes = { ...windowAttributes(sizes), group: sizes.groups, output_padding };
-  return step.emitter.emit('ConvTranspose', [dy, weight], attributes);
-}
-
-function sizesOf(layer: Convolution, x: Value, step: Step): Sizes {
-  const [height, width, inputs] = x.shape as readonly [number, number, number];
-  const [toHeight, toWidth, outputs] = step.shapes.get(layer.name)! as readonly [number, number, number];
-  return {
-    ...windowOf(layer, x.shape, x.pad),
-    groups: layer.kind === 'depthwiseConv2d' ? inputs : (layer.groups ?? 1),
-    inputs,
-    outputs,
-    from: [height, width],
-    to: [toHeight, toWidth],
-  };
-}
-
-/** Rows and columns at the bottom and right that no window reached: dy's transposed convolution would leave them out. */
-function outputPadding({ kernel, strides, dilations, pads, from, to }: Sizes): readonly number[] {
-  return [0, 1].map((axis) => {
-    const reached = (to[axis]! - 1) * strides[axis]! + (kernel[axis]! - 1) * dilations[axis]! + 1;
-    return from[axis]! + pads[axis]! + pads[axis + 2]! - reached;
-  });
 }
 
 /** `[O,I/groups,kh,kw]`: the sum over the batch and all places of dy times the x that each tap of the kernel saw there. */

@@ -3,12 +3,9 @@
 
 import { blockedConvolution, fromBlocked } from '../blocked.ts';
 import type { Step, Value } from '../step.ts';
-import { transposedConvolution } from './convolution.ts';
-import type { Blocked } from './convolution-blocked.ts';
+import { transposedConvolution, type BlockedOperands, type Sizes } from './convolution-operands.ts';
 
-type Sizes = Blocked['sizes'];
-
-export function inputGradient(conv: Blocked, dy: Value, step: Step): Value {
+export function inputGradient(conv: BlockedOperands, dy: Value, step: Step): Value {
   const { x, sizes, blocks } = conv;
   const { strides, inputs, groups } = sizes;
   const isStrided = strides[0] > 1 || strides[1] > 1;
@@ -70,7 +67,7 @@ function isPoint({ kernel, pads }: Sizes): boolean {
 }
 
 function convolvePhase(
-  conv: Blocked,
+  conv: BlockedOperands,
   dy: string,
   { rows, columns }: { readonly rows: Phase; readonly columns: Phase },
   step: Step,
@@ -89,7 +86,11 @@ function convolvePhase(
  * The wanted taps with input and output channels swapped: [I/B,O/B,taps,o,i] of [O/B,I/B,taps,i,o], or [C/B,taps,c] depthwise.
  * Blocks are gathered in their new order; that each is then transposed is what reordering B channels of B places does, and fast.
  */
-function turnedTaps({ sizes, weight, blocks }: Blocked, wanted: readonly number[], step: Step): string {
+function turnedTaps(
+  { sizes, weight, blocks }: BlockedOperands,
+  wanted: readonly number[],
+  step: Step,
+): string {
   const e = step.emitter;
   const { kernel, inputs, outputs } = sizes;
   const [b, area] = [step.block, kernel[0] * kernel[1]];
@@ -109,7 +110,7 @@ function turnedTaps({ sizes, weight, blocks }: Blocked, wanted: readonly number[
 }
 
 /** Phases by row and column remainder -> the picture: first columns between columns, then rows between rows. */
-function weave(phases: readonly (readonly string[])[], { x, sizes }: Blocked, step: Step): string {
+function weave(phases: readonly (readonly string[])[], { x, sizes }: BlockedOperands, step: Step): string {
   const e = step.emitter;
   const [vertical, horizontal] = sizes.strides;
   const [batch, blocks, height, width, block] = step.places({ ...x, blocked: true }) as readonly [number, number, number, number, number]; // prettier-ignore
@@ -125,7 +126,7 @@ function weave(phases: readonly (readonly string[])[], { x, sizes }: Blocked, st
 }
 
 /** OIHW. */
-function plainKernel({ sizes, weight, blocks }: Blocked, step: Step): string {
+function plainKernel({ sizes, weight, blocks }: BlockedOperands, step: Step): string {
   const e = step.emitter;
   const { kernel, inputs, outputs, groups } = sizes;
   const b = step.block;
@@ -141,7 +142,7 @@ function plainKernel({ sizes, weight, blocks }: Blocked, step: Step): string {
 function spread(
   tensor: string,
   channels: number,
-  { from, to, strides }: Blocked['sizes'],
+  { from, to, strides }: BlockedOperands['sizes'],
   step: Step,
 ): string {
   const e = step.emitter;

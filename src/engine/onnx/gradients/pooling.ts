@@ -71,7 +71,7 @@ export const globalAveragePooling: Rule<LayerOf<'globalAveragePooling2d'>> = (_l
   const x = step.settled(given);
   const [height, width, channels] = x.shape as readonly [number, number, number];
   const pooled = x.blocked
-    ? pictureMeans(step, x.tensor, channels)
+    ? pictureMeans(e, x.tensor, [step.batch, channels])
     : e.reshape(e.emit('GlobalAveragePool', [x.tensor]), [step.batch, channels]);
   // One number a channel: in blocks or not, they lie alike.
   const places = step.places(x);

@@ -1,0 +1,38 @@
+// batch-normalization-statistics.ts: what both lowerings of batch norm do with statistics: the factor that they give, where they lie,
+// and how a step moves them.
+
+import type { LayerOf } from '../../../graph/layers.ts';
+import type { Step } from '../step.ts';
+
+export interface Statistics {
+  readonly mean: string;
+  /** Biased: the sum of squares over the count. */
+  readonly variance: string;
+}
+
+/** 1 / sqrt(variance + eps), and that times gamma. */
+export function factorOf(layer: LayerOf<'batchNormalization'>, variance: string, step: Step) {
+  const e = step.emitter;
+  const inverse = e.emit('Reciprocal', [e.emit('Sqrt', [e.add(variance, e.scalar(layer.epsilon))])]);
+  return { inverse, factor: layer.scale ? e.mul(step.weight(layer, 'gamma'), inverse) : inverse };
+}
+
+export function runningStatistics(layer: LayerOf<'batchNormalization'>, step: Step): Statistics {
+  return { mean: step.weight(layer, 'moving_mean'), variance: step.weight(layer, 'moving_variance') };
+}
+
+/** new = momentum old + (1 - momentum) batch. As in PyTorch, the running variance is the unbiased one: over count - 1. */
+export function moveRunningStatistics(
+  layer: LayerOf<'batchNormalization'>,
+  { mean, variance }: Statistics,
+  count: number,
+  step: Step,
+): void {
+  const e = step.emitter;
+  const share = 1 - layer.momentum;
+  const unbiased = count > 1 ? count / (count - 1) : 1;
+  const moved = (role: 'moving_mean' | 'moving_variance', batch: string, factor: number) =>
+    e.add(e.scale(step.weight(layer, role), layer.momentum), e.scale(batch, factor));
+  step.setStatistic(layer, 'moving_mean', moved('moving_mean', mean, share));
+  step.setStatistic(layer, 'moving_variance', moved('moving_variance', variance, share * unbiased));
+}

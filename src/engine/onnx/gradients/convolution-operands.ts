@@ -1,0 +1,61 @@
+// convolution-operands.ts: a convolution in numbers, and the gradient of its input as onnx's own operator: what the portable and the
+// CPU-tuned lowering of a convolution share.
+
+import type { Shape } from '../../../util/shape.ts';
+import type { Step, Value } from '../step.ts';
+import { windowAttributes, windowOf, type Convolution, type Window } from '../windows.ts';
+
+/** A convolution in numbers. */
+export interface Sizes extends Window {
+  readonly groups: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** `[H,W]` before and after. */
+  readonly from: readonly [number, number];
+  readonly to: readonly [number, number];
+}
+
+/** What both lowerings of a convolution are given. */
+export interface Operands {
+  readonly x: Value;
+  readonly sizes: Sizes;
+  readonly weight: string;
+  readonly bias: string | undefined;
+  /** Of the output. */
+  readonly shape: Shape;
+  readonly setWeight: (gradient: string) => void;
+  readonly setBias: (gradient: string) => void;
+}
+
+/** Those of a convolution on blocked pictures, and which channels of its kernel are in blocks: see `kernelBlocks`. */
+export interface BlockedOperands extends Operands {
+  readonly blocks: 'outputs' | 'both';
+}
+
+export function sizesOf(layer: Convolution, x: Value, step: Step): Sizes {
+  const [height, width, inputs] = x.shape as readonly [number, number, number];
+  const [toHeight, toWidth, outputs] = step.shapes.get(layer.name)! as readonly [number, number, number];
+  return {
+    ...windowOf(layer, x.shape, x.pad),
+    groups: layer.kind === 'depthwiseConv2d' ? inputs : (layer.groups ?? 1),
+    inputs,
+    outputs,
+    from: [height, width],
+    to: [toHeight, toWidth],
+  };
+}
+
+/** dx from dy and an OIHW kernel. */
+export function transposedConvolution(dy: string, weight: string, sizes: Sizes, step: Step): string {
+  const output_padding = outputPadding(sizes);
+  const attributes = { ...windowAttributes(sizes), group: sizes.groups, output_padding };
+  return step.emitter.emit('ConvTranspose', [dy, weight], attributes);
+}
+
+/** Rows and columns at the bottom and right that no window reached: dy's transposed convolution would leave them out. */
+function outputPadding({ kernel, strides, dilations, pads, from, to }: Sizes): readonly number[] {
+  return [0, 1].map((axis) => {
+    const reached = (to[axis]! - 1) * strides[axis]! + (kernel[axis]! - 1) * dilations[axis]! + 1;
+    return from[axis]! + pads[axis]! + pads[axis + 2]! - reached;
+  });
+}
