@@ -1,11 +1,14 @@
 // keras-read.ts: the topology of a tf.LayersModel -> a graph. Keras 2 and 3, functional and sequential, models within
 // models. A layer's own activation becomes a layer of its own; what finch cannot compute exactly is refused by name.
 
+import { activationOf } from '../graph/kinds/activation.ts';
+import { invalidConfig as invalid } from '../graph/kinds/keras-config.ts';
+import { KERAS_CLASSES } from '../graph/kinds/kinds.ts';
+import { kerasInputShape } from '../graph/kinds/shape.ts';
 import type { Graph, Layer } from '../graph/layers.ts';
 import { AppError } from '../util/errors.ts';
 import type { Rgb } from '../util/preprocessing.ts';
 import { fieldReader, isObject, type FieldReader } from './json.ts';
-import { activationOf, inputShapeOf, invalid, READERS } from './keras-layers.ts';
 
 /** A network deeper than this is no classifier; the bound keeps hostile files from building endless graphs. */
 const MAX_LAYERS = 20_000;
@@ -63,7 +66,7 @@ class TopologyReader {
   }
 
   #readImplicitInput(config: FieldReader): string | undefined {
-    const shape = inputShapeOf(config);
+    const shape = kerasInputShape(config);
     if (!shape) return undefined;
     return this.#push({ kind: 'input', name: `${config.string('name', 'model')}_input`, inputs: [], shape });
   }
@@ -109,26 +112,28 @@ class TopologyReader {
     }
     const config = layer.object('config');
     if (className === 'Rescaling') return this.#readRescaling(config, inputs);
-    const read = Object.hasOwn(READERS, className) ? READERS[className] : undefined;
+    const read = KERAS_CLASSES.get(className);
     if (!read) {
       throw new AppError(
         'MODEL_UNSUPPORTED',
-        `${layer.where}: finch does not know layers of class '${className}'. Known: ${Object.keys(READERS).join(', ')}.`,
+        `${layer.where}: finch does not know layers of class '${className}'. Known: ${[...KERAS_CLASSES.keys()].join(', ')}.`,
       );
     }
     if (config.string('data_format', 'channels_last') !== 'channels_last') {
       throw new AppError('MODEL_UNSUPPORTED', `${layer.where}: data_format must be channels_last`);
     }
     const name = config.string('name', layer.has('name') ? layer.string('name') : '');
-    const activation = activationOf(config);
+    const carried = activationOf(config);
     const own = ['Activation', 'Softmax', 'ReLU', 'LeakyReLU', 'ELU', 'InputLayer'].includes(className);
     // TensorFlow.js's pooling knows no keepdims; a reshape says the same.
     const keepsDims = className.startsWith('Global') && config.boolean('keepdims', false);
-    const separate = !own && activation !== 'linear';
+    const separate = !own && carried.activation !== 'linear';
     // The layer's name belongs to what it puts out, which is after its activation.
-    const result = this.#push(read(config, separate || keepsDims ? `${name}/linear` : name, inputs));
+    const result = this.#push(
+      read(config, { name: separate || keepsDims ? `${name}/linear` : name, inputs, version: 2 }),
+    );
     if (keepsDims) return this.#push({ kind: 'reshape', name, inputs: [result], shape: [1, 1, -1] });
-    return separate ? this.#push({ kind: 'activation', name, inputs: [result], activation }) : result;
+    return separate ? this.#push({ kind: 'activation', name, inputs: [result], ...carried }) : result;
   }
 
   /** Rescaling(scale, offset) right behind the input is a preprocessing: scale p + offset = (p / 255 - mean) / std. */

@@ -1,7 +1,7 @@
 // builder.ts: writes a graph down layer by layer. The zoo reads like a torch `forward`, the result is plain data.
 
 import type { Shape } from '../util/shape.ts';
-import type { Activation, Graph, Layer, Padding, Size2d } from './layers.ts';
+import type { ActivationName, Graph, Layer, Padding, Size2d } from './layers.ts';
 
 interface ConvOptions {
   readonly filters: number;
@@ -19,7 +19,7 @@ export interface GraphBuilder {
   conv2d(from: string, name: string, options: ConvOptions & { readonly groups?: number }): string;
   depthwiseConv2d(from: string, name: string, options: Omit<ConvOptions, 'filters'>): string;
   batchNormalization(from: string, name: string, options?: { epsilon?: number; momentum?: number }): string;
-  activation(from: string, name: string, activation: Activation): string;
+  activation(from: string, name: string, activation: ActivationName): string;
   maxPooling2d(
     from: string,
     name: string,

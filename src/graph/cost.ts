@@ -1,6 +1,7 @@
 // cost.ts: what a network costs: parameters to store, multiply-adds to run. Counts, not timings.
 
 import { elementCount, type Shape } from '../util/shape.ts';
+import { kindOf } from './kinds/kinds.ts';
 import { weightName, type Graph, type Layer } from './layers.ts';
 import { inferShapes, weightShapes, type Shapes } from './shapes.ts';
 
@@ -35,21 +36,8 @@ export function countMultiplyAdds(graph: Graph, inputShape?: Shape): number {
   const shapes = inferShapes(graph, inputShape);
   let total = 0;
   for (const layer of graph.layers) {
-    const output = shapes.get(layer.name)!;
-    const input = inputShapeOf(layer, shapes);
-    switch (layer.kind) {
-      case 'conv2d':
-        total +=
-          (elementCount(output) * elementCount(layer.kernelSize) * input!.at(-1)!) / (layer.groups ?? 1);
-        break;
-      case 'depthwiseConv2d':
-        total += elementCount(output) * elementCount(layer.kernelSize);
-        break;
-      case 'dense':
-        total += elementCount(output) * input!.at(-1)!;
-        break;
-      default:
-    }
+    const { multiplyAdds } = kindOf(layer);
+    total += multiplyAdds?.(layer, inputShapeOf(layer, shapes)!, shapes.get(layer.name)!) ?? 0;
   }
   return total;
 }

@@ -1,7 +1,8 @@
 // torch-weights.ts: a torch state dict -> the weights of a graph. Every name used once, every shape checked, every
-// transpose listed. The only place beside the onnx lowering that knows OIHW.
+// transpose listed (graph/kinds/: `torch`).
 
-import type { Graph, Layer, Weight, WeightRole, Weights } from '../graph/layers.ts';
+import { kindOf } from '../graph/kinds/kinds.ts';
+import type { Graph, Weight, WeightRole, Weights } from '../graph/layers.ts';
 import { weightName } from '../graph/layers.ts';
 import { inferShapes, weightShapes } from '../graph/shapes.ts';
 import { AppError } from '../util/errors.ts';
@@ -12,28 +13,6 @@ export interface TorchTensor {
   readonly shape: Shape;
   readonly read: () => Float32Array;
 }
-
-interface Mapping {
-  readonly suffix: string;
-  /** Axis i of ours is axis `axes[i]` of torch's; absent where the two agree. */
-  readonly axes?: readonly number[];
-}
-
-/** Torch's name and axis order of each weight, by layer kind. */
-const MAPPINGS: Readonly<Partial<Record<Layer['kind'], Readonly<Partial<Record<WeightRole, Mapping>>>>>> = {
-  // OIHW -> HWIO
-  conv2d: { kernel: { suffix: 'weight', axes: [2, 3, 1, 0] }, bias: { suffix: 'bias' } },
-  // O1HW -> HWO1, O being the channels
-  depthwiseConv2d: { depthwise_kernel: { suffix: 'weight', axes: [2, 3, 0, 1] }, bias: { suffix: 'bias' } },
-  // [out,in] -> [in,out]
-  dense: { kernel: { suffix: 'weight', axes: [1, 0] }, bias: { suffix: 'bias' } },
-  batchNormalization: {
-    gamma: { suffix: 'weight' },
-    beta: { suffix: 'bias' },
-    moving_mean: { suffix: 'running_mean' },
-    moving_variance: { suffix: 'running_var' },
-  },
-};
 
 /** Names in a state dict that carry nothing for inference. */
 const IGNORED = /(^|\.)num_batches_tracked$/;
@@ -57,7 +36,7 @@ export function weightsFromTorch(
   for (const layer of graph.layers) {
     const [first] = layer.inputs;
     for (const [role, shape] of weightShapes(layer, first === undefined ? undefined : shapes.get(first))) {
-      const mapping = MAPPINGS[layer.kind]?.[role];
+      const mapping = kindOf(layer).torch?.[role];
       if (!mapping) throw new Error(`no torch name for ${role} of ${layer.kind}`);
       const key = `${torchName(layer.name)}.${mapping.suffix}`;
       const tensor = stateDict.get(key);
@@ -103,7 +82,7 @@ export function weightsToTorch(
 ): ReadonlyMap<string, Weight> {
   const result = new Map<string, Weight>();
   for (const layer of graph.layers) {
-    for (const [role, { suffix, axes }] of Object.entries(MAPPINGS[layer.kind] ?? {})) {
+    for (const [role, { suffix, axes }] of Object.entries(kindOf(layer).torch ?? {})) {
       const weight = weights.get(weightName(layer.name, role as WeightRole));
       if (!weight) continue;
       const { shape, data } = weight;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { graphBuilder } from '../../src/graph/builder.ts';
 import { withNewHead } from '../../src/graph/new-head.ts';
-import type { Activation, Graph } from '../../src/graph/layers.ts';
+import type { ActivationName, Graph } from '../../src/graph/layers.ts';
 import {
   classProbabilities,
   labelProbabilities,
@@ -16,7 +16,7 @@ import {
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 
 /** A dense classifier of four classes with these activations behind it. */
-function classifier(...activations: readonly Activation[]): Graph {
+function classifier(...activations: readonly ActivationName[]): Graph {
   const b = graphBuilder('small', 8);
   let x = b.dense(b.globalAveragePooling2d(b.input, 'pool'), 'fc', 4);
   activations.forEach((activation, i) => (x = b.activation(x, `after${i}`, activation)));
@@ -32,7 +32,7 @@ describe('the final activation', () => {
     [['sigmoid'], { layer: 'after0', logits: 'fc', activation: 'sigmoid' }],
     [['softmax', 'linear'], { layer: 'after1', logits: 'fc', activation: 'softmax' }],
     [['relu'], { layer: 'after0', logits: 'after0', activation: 'none' }],
-  ] as const satisfies readonly (readonly [readonly Activation[], object])[]) {
+  ] as const satisfies readonly (readonly [readonly ActivationName[], object])[]) {
     test(activations.join(', then ') || 'none', () =>
       assert.deepEqual(outputOf(classifier(...activations)), expected),
     );
@@ -76,7 +76,7 @@ test('a network with a new head puts out logits, whatever the old one ended in',
 describe('rows', () => {
   const row = Float32Array.of(1, -2, 0.5, 3);
   const [logits, softmax, sigmoid] = [[], ['softmax'], ['sigmoid']].map((activations) =>
-    outputOf(classifier(...(activations as Activation[]))),
+    outputOf(classifier(...(activations as ActivationName[]))),
   ) as [ReturnType<typeof outputOf>, ReturnType<typeof outputOf>, ReturnType<typeof outputOf>];
 
   test('logits become probabilities; probabilities stay', () => {

@@ -1,24 +1,14 @@
 // memory.ts: what a training step takes, before it is run: an estimate, good to about a third.
 
 import { freemem } from 'node:os';
+import { kindOf } from '../../graph/kinds/kinds.ts';
 import { inferShapes, weightShapes } from '../../graph/shapes.ts';
-import type { Layer } from '../../graph/layers.ts';
 import { AppError } from '../../util/errors.ts';
 import { elementCount } from '../../util/shape.ts';
 import type { EngineModel } from '../engine.ts';
 import type { TrainSpec } from '../training.ts';
 import { learningLayers, trainedGraph } from '../training/learning.ts';
 import { slotsOf } from '../training/optimizer-state.ts';
-
-/** Layers whose output the step keeps for its gradient; the others' are passed on, recomputed or fused away. */
-const KEPT: ReadonlySet<Layer['kind']> = new Set<Layer['kind']>([
-  'batchNormalization',
-  'activation',
-  'maxPooling2d',
-  'concatenate',
-  'multiply',
-  'dense',
-]);
 
 /** What a step takes for each byte that it keeps: gradients on their way, temporaries, and the runtime's rounding up. Measured. */
 const OVERHEAD = 1.5;
@@ -36,7 +26,7 @@ export function trainingMemory(model: EngineModel, spec: TrainSpec): number {
   let kept = 0;
   let weights = 0;
   for (const layer of learning) {
-    if (KEPT.has(layer.kind)) kept += elementCount(shapes.get(layer.name)!);
+    if (kindOf(layer).isKept) kept += elementCount(shapes.get(layer.name)!);
     for (const [, shape] of weightShapes(layer, shapes.get(layer.inputs[0]!))) weights += elementCount(shape);
   }
   // What does not learn passes through: its largest layers stand beside each other.

@@ -1,0 +1,111 @@
+// activation.ts: functions of each number by itself, and softmax over the channels.
+
+import type { Unary } from './base.ts';
+import { invalidConfig, oneInput, unsupportedConfig, type KerasConfig } from './keras-config.ts';
+import type { KerasLayer, KerasPlace, KerasRead, Kind } from './kind.ts';
+
+export const ACTIVATIONS = [
+  'linear',
+  'relu',
+  'relu6',
+  'sigmoid',
+  'softmax',
+  'tanh',
+  'swish',
+  /** Keras 2's and TensorFlow.js's, clip(0.2 x + 0.5, 0, 1); torch's has another slope. */
+  'hardSigmoid',
+  /** Torch's `Hardsigmoid`, clip(x / 6 + 0.5, 0, 1); also Keras 3's, and TensorFlow's relu6(x + 3) / 6. */
+  'hardSigmoidTorch',
+  /** x times torch's hard sigmoid. */
+  'hardSwish',
+  'elu',
+  'leakyRelu',
+] as const;
+export type ActivationName = (typeof ACTIVATIONS)[number];
+
+export interface Activation extends Unary {
+  readonly kind: 'activation';
+  readonly activation: ActivationName;
+  /** Of `elu` (1 where absent) and `leakyRelu` (0.3). */
+  readonly alpha?: number;
+}
+
+/** An activation by its name, and its slope where that is not the usual one. */
+type Named = Pick<Activation, 'activation' | 'alpha'>;
+
+export const activation: Kind<Activation> = {
+  outputShape: (_layer, [input]) => input!,
+  isKept: true,
+  keras: {
+    write: ({ activation: name, alpha }) => WRITTEN[name]?.(alpha) ?? ['Activation', { activation: name }],
+    read: {
+      Activation: (config, place) => layerOf(config, place, activationOf(config)),
+      Softmax: (config, place) => layerOf(config, place, { activation: 'softmax' }),
+      ReLU: (config, place) => layerOf(config, place, { activation: readRelu(config) }),
+      LeakyReLU: (config, place) =>
+        layerOf(config, place, {
+          activation: 'leakyRelu',
+          alpha: config.number(config.has('negative_slope') ? 'negative_slope' : 'alpha', 0.3),
+        }),
+      ELU: (config, place) => layerOf(config, place, { activation: 'elu', alpha: config.number('alpha', 1) }),
+      FinchHardActivation: readHardActivation,
+    },
+  },
+};
+
+/** Activations that are no `Activation` layer of their own name. Torch's hard ones are finch's own class: docs/models.md. */
+const WRITTEN: Readonly<Partial<Record<ActivationName, (alpha: number | undefined) => KerasLayer>>> = {
+  relu6: () => ['ReLU', { max_value: 6 }],
+  leakyRelu: (alpha = 0.3) => ['LeakyReLU', { alpha }],
+  elu: (alpha = 1) => ['ELU', { alpha }],
+  hardSigmoid: () => ['Activation', { activation: 'hard_sigmoid' }],
+  hardSigmoidTorch: () => ['FinchHardActivation', { activation: 'hard_sigmoid' }],
+  hardSwish: () => ['FinchHardActivation', { activation: 'hard_swish' }],
+};
+
+function layerOf(config: KerasConfig, { name, inputs }: KerasPlace, named: Named): Activation {
+  return { kind: 'activation', name, inputs: oneInput(config, inputs), ...named };
+}
+
+function readRelu(config: KerasConfig): ActivationName {
+  const max = config.has('max_value') ? config.number('max_value') : undefined;
+  const slope = config.number('negative_slope', 0);
+  if (config.number('threshold', 0) === 0 && slope === 0 && (max === undefined || max === 6)) {
+    return max === 6 ? 'relu6' : 'relu';
+  }
+  throw unsupportedConfig(config, 'ReLU with a slope, a threshold or a maximum other than 6');
+}
+
+const HARD: Readonly<Record<string, ActivationName>> = {
+  hard_sigmoid: 'hardSigmoidTorch',
+  hard_swish: 'hardSwish',
+};
+
+function readHardActivation(...[config, place]: Parameters<KerasRead<Activation>>): Activation {
+  const kind = config.string('activation');
+  const found = Object.hasOwn(HARD, kind) ? HARD[kind] : undefined;
+  if (found) return layerOf(config, place, { activation: found });
+  throw invalidConfig(config, `activation must be hard_sigmoid or hard_swish, received '${kind}'`);
+}
+
+/** Keras's names for what finch calls otherwise. */
+const KERAS_NAMES: Readonly<Record<string, ActivationName>> = {
+  hard_sigmoid: 'hardSigmoid',
+  silu: 'swish',
+  leaky_relu: 'leakyRelu',
+};
+
+/** The activation that a layer carries within it; `linear` where it has none. @throws AppError MODEL_UNSUPPORTED */
+export function activationOf(config: KerasConfig): Named {
+  const raw = config.raw('activation');
+  const name = isObject(raw) ? raw['class_name'] : (raw ?? 'linear');
+  const known = ACTIVATIONS.find((candidate) => candidate === name);
+  const alias = typeof name === 'string' && Object.hasOwn(KERAS_NAMES, name) ? KERAS_NAMES[name] : undefined;
+  const found = known ?? alias;
+  if (!found) throw unsupportedConfig(config, `finch does not know the activation '${JSON.stringify(raw)}'`);
+  return { activation: found };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

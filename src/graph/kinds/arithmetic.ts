@@ -1,0 +1,66 @@
+// arithmetic.ts: sums, products and joins of several layers.
+
+import { formatShape, type Shape } from '../../util/shape.ts';
+import type { AnyLayer, Nary } from './base.ts';
+import { unsupportedConfig } from './keras-config.ts';
+import { invalidLayer, type Kind } from './kind.ts';
+
+export interface Add extends Nary {
+  readonly kind: 'add';
+}
+
+export interface Multiply extends Nary {
+  readonly kind: 'multiply';
+}
+
+export interface Concatenate extends Nary {
+  readonly kind: 'concatenate';
+}
+
+export const add: Kind<Add> = {
+  outputShape: (layer, inputs) => inputs.reduce((a, b) => broadcast(layer, a, b)),
+  keras: {
+    write: () => ['Add', {}],
+    read: { Add: (_config, { name, inputs }) => ({ kind: 'add', name, inputs }) },
+  },
+};
+
+export const multiply: Kind<Multiply> = {
+  outputShape: (layer, inputs) => inputs.reduce((a, b) => broadcast(layer, a, b)),
+  isKept: true,
+  keras: {
+    write: () => ['Multiply', {}],
+    read: { Multiply: (_config, { name, inputs }) => ({ kind: 'multiply', name, inputs }) },
+  },
+};
+
+export const concatenate: Kind<Concatenate> = {
+  outputShape(layer, inputs) {
+    const leading = inputs[0]!.slice(0, -1);
+    if (inputs.some((shape) => formatShape(shape.slice(0, -1)) !== formatShape(leading))) {
+      throw invalidLayer(
+        layer,
+        `joins ${inputs.map(formatShape).join(' and ')}, expected equal height and width`,
+      );
+    }
+    return [...leading, inputs.reduce((sum, shape) => sum + shape.at(-1)!, 0)];
+  },
+  isKept: true,
+  keras: {
+    write: () => ['Concatenate', { axis: -1 }],
+    read: {
+      Concatenate: (config, { name, inputs }) => {
+        if (![-1, 3].includes(config.number('axis', -1))) {
+          throw unsupportedConfig(config, 'axis must be the last one');
+        }
+        return { kind: 'concatenate', name, inputs };
+      },
+    },
+  },
+};
+
+function broadcast(layer: AnyLayer, a: Shape, b: Shape): Shape {
+  const fits = a.length === b.length && a.every((size, i) => size === b[i] || size === 1 || b[i] === 1);
+  if (!fits) throw invalidLayer(layer, `cannot combine ${formatShape(a)} with ${formatShape(b)}`);
+  return a.map((size, i) => Math.max(size, b[i]!));
+}

@@ -1,0 +1,63 @@
+// kind.ts: what a kind of layer is to everything that computes nothing: its shapes, weights and cost, its names in torch and in
+// Keras. One entry of the table in kinds.ts; what computes it has a rule for it in each engine.
+
+import { AppError } from '../../util/errors.ts';
+import { formatShape, type Shape } from '../../util/shape.ts';
+import type { AnyLayer, WeightRole, WeightShapes } from './base.ts';
+import type { KerasConfig } from './keras-config.ts';
+
+export interface Kind<L extends AnyLayer> {
+  /**
+   * The shape that the layer puts out, without the batch. There is at least one input, but for the kind `input`.
+   * @throws AppError MODEL_INVALID when it cannot take its inputs
+   */
+  outputShape(layer: L, inputs: readonly Shape[]): Shape;
+  /** @param input shape of the first input; `[]` where only the roles are asked for */
+  weights?(layer: L, input: Shape): WeightShapes;
+  /** Multiply-adds for one picture. */
+  multiplyAdds?(layer: L, input: Shape, output: Shape): number;
+  /** A training step keeps the layer's output for its gradient; the outputs of others are passed on, recomputed or fused away. */
+  readonly isKept?: true;
+  readonly torch?: Readonly<Partial<Record<WeightRole, TorchWeight>>>;
+  readonly keras: KerasKind<L>;
+}
+
+/** A weight in a torch state dict: what follows the module's name, and the order of its axes. */
+export interface TorchWeight {
+  readonly suffix: string;
+  /** Axis i of ours is axis `axes[i]` of torch's; absent where the two agree. */
+  readonly axes?: readonly number[];
+}
+
+/** A class of layer as a tf.LayersModel has it. */
+export type KerasLayer = readonly [className: string, config: Readonly<Record<string, unknown>>];
+
+export interface KerasKind<L> {
+  write(layer: L): KerasLayer;
+  /** The classes that are read as this kind. */
+  readonly read: Readonly<Record<string, KerasRead<L>>>;
+}
+
+/** Where a Keras layer stands. */
+export interface KerasPlace {
+  readonly name: string;
+  readonly inputs: readonly string[];
+  /** The major version of the Keras that wrote the file; 2 for TensorFlow.js. */
+  readonly version: number;
+}
+
+/** @throws AppError MODEL_INVALID, MODEL_UNSUPPORTED */
+export type KerasRead<L> = (config: KerasConfig, place: KerasPlace) => L;
+
+/** `[H,W,C]`. @throws AppError MODEL_INVALID when it is another shape */
+export function picture(layer: AnyLayer, shape: Shape): readonly [number, number, number] {
+  const [height, width, channels] = shape;
+  if (shape.length !== 3 || height === undefined || width === undefined || channels === undefined) {
+    throw invalidLayer(layer, `takes a picture [H,W,C], received ${formatShape(shape)}`);
+  }
+  return [height, width, channels];
+}
+
+export function invalidLayer(layer: AnyLayer, problem: string): AppError {
+  return new AppError('MODEL_INVALID', `layer '${layer.name}' (${layer.kind}) ${problem}`);
+}

@@ -1,0 +1,42 @@
+// kinds.ts: the table of all kinds of layer. A kind that is missing in it, or in the table of an engine, does not compile.
+
+import type { Layer, LayerKind, LayerOf } from '../layers.ts';
+import { activation } from './activation.ts';
+import { add, concatenate, multiply } from './arithmetic.ts';
+import { conv2d, depthwiseConv2d } from './convolution.ts';
+import { dense } from './dense.ts';
+import { dropout } from './dropout.ts';
+import type { KerasRead, Kind } from './kind.ts';
+import { batchNormalization } from './normalization.ts';
+import { averagePooling2d, globalAveragePooling2d, globalMaxPooling2d, maxPooling2d } from './pooling.ts';
+import { flatten, input, reshape, zeroPadding2d } from './shape.ts';
+
+const KINDS = {
+  input,
+  conv2d,
+  depthwiseConv2d,
+  batchNormalization,
+  activation,
+  zeroPadding2d,
+  maxPooling2d,
+  averagePooling2d,
+  globalAveragePooling2d,
+  globalMaxPooling2d,
+  dense,
+  add,
+  multiply,
+  concatenate,
+  reshape,
+  flatten,
+  dropout,
+} as const satisfies { readonly [K in LayerKind]: Kind<LayerOf<K>> };
+
+/** What is known of a layer's kind. */
+export function kindOf(layer: Layer): Kind<Layer> {
+  return KINDS[layer.kind] as unknown as Kind<Layer>;
+}
+
+/** How each Keras class of layer is read. */
+export const KERAS_CLASSES: ReadonlyMap<string, KerasRead<Layer>> = new Map(
+  Object.values(KINDS).flatMap(({ keras }) => Object.entries<KerasRead<Layer>>(keras.read)),
+);

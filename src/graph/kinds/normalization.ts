@@ -1,0 +1,61 @@
+// normalization.ts: batch norm.
+
+import type { Shape } from '../../util/shape.ts';
+import type { Unary, WeightRole } from './base.ts';
+import { invalidConfig, oneInput } from './keras-config.ts';
+import type { Kind } from './kind.ts';
+
+export interface BatchNormalization extends Unary {
+  readonly kind: 'batchNormalization';
+  readonly epsilon: number;
+  /** Keras's: the share of the old running statistics that a training step keeps (torch's momentum is 1 minus it). */
+  readonly momentum: number;
+  readonly center: boolean;
+  readonly scale: boolean;
+}
+
+export const batchNormalization: Kind<BatchNormalization> = {
+  outputShape: (_layer, [input]) => input!,
+  weights: ({ scale, center }, input) => {
+    const channels: Shape = [input.at(-1) ?? 0];
+    const roles: readonly WeightRole[] = [
+      ...(scale ? (['gamma'] as const) : []),
+      ...(center ? (['beta'] as const) : []),
+      'moving_mean',
+      'moving_variance',
+    ];
+    return roles.map((role) => [role, channels]);
+  },
+  isKept: true,
+  torch: {
+    gamma: { suffix: 'weight' },
+    beta: { suffix: 'bias' },
+    moving_mean: { suffix: 'running_mean' },
+    moving_variance: { suffix: 'running_var' },
+  },
+  keras: {
+    write: ({ epsilon, momentum, center, scale }) => [
+      'BatchNormalization',
+      { axis: -1, epsilon, momentum, center, scale },
+    ],
+    read: {
+      BatchNormalization: (config, { name, inputs }) => {
+        // 3 is the last axis of a picture, 1 of a vector; taken for a picture's rows, it fails on the weights' shapes.
+        const axis = Array.isArray(config.raw('axis'))
+          ? config.numbers('axis', 1)[0]!
+          : config.number('axis', -1);
+        if (![-1, 1, 3].includes(axis))
+          throw invalidConfig(config, `axis must be the last one, received ${axis}`);
+        return {
+          kind: 'batchNormalization',
+          name,
+          inputs: oneInput(config, inputs),
+          epsilon: config.number('epsilon', 1e-3),
+          momentum: config.number('momentum', 0.99),
+          center: config.boolean('center', true),
+          scale: config.boolean('scale', true),
+        };
+      },
+    },
+  },
+};

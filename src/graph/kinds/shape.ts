@@ -1,0 +1,144 @@
+// shape.ts: kinds that only say or change a shape: the input, zero padding, reshape, flatten.
+
+import { elementCount, formatShape, type Shape } from '../../util/shape.ts';
+import type { AnyLayer, Named, Padding2d, Unary } from './base.ts';
+import {
+  CHANNELS_LAST,
+  invalidConfig,
+  oneInput,
+  unsupportedConfig,
+  type KerasConfig,
+} from './keras-config.ts';
+import { invalidLayer, picture, type Kind } from './kind.ts';
+
+export interface Input extends Named {
+  readonly kind: 'input';
+  readonly inputs: readonly [];
+  readonly shape: Shape;
+}
+
+export interface ZeroPadding2d extends Unary {
+  readonly kind: 'zeroPadding2d';
+  readonly pad: Padding2d;
+}
+
+export interface Reshape extends Unary {
+  readonly kind: 'reshape';
+  /** Without the batch; one size may be -1, which is what is left. */
+  readonly shape: Shape;
+}
+
+export interface Flatten extends Unary {
+  readonly kind: 'flatten';
+}
+
+export const input: Kind<Input> = {
+  outputShape: ({ shape }) => shape,
+  keras: {
+    write: ({ shape }) => [
+      'InputLayer',
+      { batch_input_shape: [null, ...shape], dtype: 'float32', sparse: false },
+    ],
+    read: {
+      InputLayer: (config, { name }) => {
+        const shape = kerasInputShape(config);
+        if (!shape) throw invalidConfig(config, 'the input has no shape');
+        return { kind: 'input', name, inputs: [], shape };
+      },
+    },
+  },
+};
+
+export const zeroPadding2d: Kind<ZeroPadding2d> = {
+  outputShape(layer, [shape]) {
+    const [height, width, channels] = picture(layer, shape!);
+    const { top, bottom, left, right } = layer.pad;
+    return [height + top + bottom, width + left + right, channels];
+  },
+  keras: {
+    write: ({ pad: { top, bottom, left, right } }) => [
+      'ZeroPadding2D',
+      {
+        padding: [
+          [top, bottom],
+          [left, right],
+        ],
+        ...CHANNELS_LAST,
+      },
+    ],
+    read: {
+      ZeroPadding2D: (config, { name, inputs }) => ({
+        kind: 'zeroPadding2d',
+        name,
+        inputs: oneInput(config, inputs),
+        pad: readPadding(config),
+      }),
+    },
+  },
+};
+
+export const reshape: Kind<Reshape> = {
+  outputShape(layer, [shape]) {
+    const total = elementCount(shape!);
+    const known = elementCount(layer.shape.filter((size) => size !== -1));
+    const target = layer.shape.map((size) => (size === -1 ? total / known : size));
+    if (elementCount(target) !== total || !target.every(Number.isInteger))
+      throw invalidLayer(layer, `cannot turn ${formatShape(shape!)} into ${formatShape(layer.shape)}`);
+    return target;
+  },
+  keras: {
+    write: ({ shape }) => ['Reshape', { target_shape: shape }],
+    read: {
+      Reshape: (config, { name, inputs }) => ({
+        kind: 'reshape',
+        name,
+        inputs: oneInput(config, inputs),
+        shape: config.numbers('target_shape'),
+      }),
+    },
+  },
+};
+
+export const flatten: Kind<Flatten> = {
+  outputShape: (_layer: AnyLayer, [shape]) => [elementCount(shape!)],
+  keras: {
+    write: () => ['Flatten', {}],
+    read: {
+      Flatten: (config, { name, inputs }) => ({ kind: 'flatten', name, inputs: oneInput(config, inputs) }),
+    },
+  },
+};
+
+/** The shape without the batch, from `batch_input_shape` (Keras 2) or `batch_shape` (Keras 3). */
+export function kerasInputShape(config: KerasConfig): Shape | undefined {
+  const key = ['batch_input_shape', 'batch_shape'].find((candidate) => config.has(candidate));
+  if (key === undefined) return undefined;
+  const raw = config.raw(key);
+  const shape = Array.isArray(raw) ? (raw as readonly unknown[]).slice(1) : [];
+  if (shape.length !== 3 || shape[2] !== 3) {
+    throw unsupportedConfig(
+      config,
+      `takes ${JSON.stringify(raw)}; a picture classifier takes [null, height, width, 3]`,
+    );
+  }
+  // A network of any size says null; 224 is what such networks are published for.
+  return shape.map((size) => (typeof size === 'number' ? size : 224));
+}
+
+/** `1`, `[1, 1]` or `[[top, bottom], [left, right]]`. */
+function readPadding(config: KerasConfig): Padding2d {
+  const raw = config.raw('padding');
+  const pairs = Array.isArray(raw) ? (raw as readonly unknown[]) : [raw, raw];
+  const [[top, bottom], [left, right]] = [0, 1].map((axis) => {
+    const pair = pairs[axis];
+    const list = Array.isArray(pair) ? (pair as readonly unknown[]) : [pair, pair];
+    return [0, 1].map((side) => {
+      const size = list[side];
+      if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
+        throw invalidConfig(config, 'padding must be whole numbers from 0');
+      }
+      return size;
+    });
+  }) as [[number, number], [number, number]];
+  return { top, bottom, left, right };
+}
