@@ -36,8 +36,8 @@ export function countMultiplyAdds(graph: Graph, inputShape?: Shape): number {
   const shapes = inferShapes(graph, inputShape);
   let total = 0;
   for (const layer of graph.layers) {
-    const { multiplyAdds } = kindOf(layer);
-    total += multiplyAdds?.(layer, inputShapeOf(layer, shapes)!, shapes.get(layer.name)!) ?? 0;
+    const kind = kindOf(layer);
+    total += kind.multiplyAdds?.(layer, inputShapeOf(layer, shapes)!, shapes.get(layer.name)!) ?? 0;
   }
   return total;
 }

@@ -23,7 +23,7 @@ export interface Kind<L extends AnyLayer> {
 }
 
 /** A weight in a torch state dict: what follows the module's name, and the order of its axes. */
-export interface TorchWeight {
+interface TorchWeight {
   readonly suffix: string;
   /** Axis i of ours is axis `axes[i]` of torch's; absent where the two agree. */
   readonly axes?: readonly number[];
@@ -32,7 +32,7 @@ export interface TorchWeight {
 /** A class of layer as a tf.LayersModel has it. */
 export type KerasLayer = readonly [className: string, config: Readonly<Record<string, unknown>>];
 
-export interface KerasKind<L> {
+interface KerasKind<L> {
   write(layer: L): KerasLayer;
   /** The classes that are read as this kind. */
   readonly read: Readonly<Record<string, KerasRead<L>>>;

@@ -33,7 +33,7 @@ const KINDS = {
 
 /** What is known of a layer's kind. */
 export function kindOf(layer: Layer): Kind<Layer> {
-  return KINDS[layer.kind] as unknown as Kind<Layer>;
+  return KINDS[layer.kind];
 }
 
 /** How each Keras class of layer is read. */
