@@ -4,7 +4,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { decodeImage, type DecodeOptions } from '../images/decode.ts';
+import { withDecoded, type DecodeOptions } from '../images/decode.ts';
 import { readPicture } from '../images/prepare.ts';
 import { preprocess } from '../images/preprocess.ts';
 import { resizeAndCrop, type Pixels } from '../images/resize.ts';
@@ -48,7 +48,9 @@ export async function loadSmall(
   const kept = disk && path.join(disk.folder, await keyOf(file, form, options));
   const former = kept === undefined ? undefined : await readKept(kept);
   if (former) return former;
-  const pixels = shrink(await decodeImage(await readPicture(file), decode), form, preprocessing);
+  const pixels = await withDecoded(await readPicture(file), decode, (whole) =>
+    shrink(whole, form, preprocessing),
+  );
   const bytes = pixels.data.length + HEADER_BYTES;
   if (kept !== undefined && written + bytes <= disk!.budget) {
     written += bytes;

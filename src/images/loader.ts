@@ -39,8 +39,16 @@ export async function* loadImages<Known = never>(
         const known = await recall?.(reference);
         if (known !== undefined) return known;
         if ('error' in reference.content) return { file: reference.file, error: reference.content.error };
-        const reply = await pool.ask(reference);
-        return 'code' in reply ? { file: reply.file, error: new AppError(reply.code, reply.message) } : reply;
+        try {
+          const reply = await pool.ask(reference);
+          return 'code' in reply
+            ? { file: reply.file, error: new AppError(reply.code, reply.message) }
+            : reply;
+        } catch (error) {
+          // A picture that a worker died of is a row as any other that cannot be read.
+          if (error instanceof AppError) return { file: reference.file, error };
+          throw error;
+        }
       },
     );
   } finally {

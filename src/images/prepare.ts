@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readRegularFile } from '../util/files.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
-import { decodeImage, type DecodeOptions } from './decode.ts';
+import { withDecoded, type DecodeOptions } from './decode.ts';
 import { preprocess } from './preprocess.ts';
 import type { Pixels } from './resize.ts';
 import type { ImageReference } from './source.ts';
@@ -30,6 +30,8 @@ export type PreparedImage =
       /** Lower-case hex, where it was asked for. */
       readonly sha256?: string;
       readonly original?: Pixels;
+      /** What the user may want to know of it. */
+      readonly remark?: string;
     }
   | { readonly file: string; readonly error: AppError };
 
@@ -40,17 +42,19 @@ export async function prepareImage(
 ): Promise<PreparedImage> {
   try {
     const bytes = await readContent(content);
-    const original = await decodeImage(bytes, decode);
-    const pixels = preprocess(original, preprocessing);
-    const { width, height } = original;
-    return {
-      file,
-      pixels,
-      width,
-      height,
-      ...(hash && { sha256: sha256Of(bytes) }),
-      ...(keepOriginal && { original }),
-    };
+    return await withDecoded(bytes, decode, ({ remark, ...original }): PreparedImage => {
+      const pixels = preprocess(original, preprocessing);
+      const { width, height } = original;
+      return {
+        file,
+        pixels,
+        width,
+        height,
+        ...(hash && { sha256: sha256Of(bytes) }),
+        ...(keepOriginal && { original }),
+        ...(remark !== undefined && { remark }),
+      };
+    });
   } catch (error) {
     return { file, error: asImageError(error) };
   }

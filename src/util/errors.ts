@@ -24,6 +24,7 @@ const EXIT_CODES = {
   INPUT_EMPTY: ExitCode.partial,
   IMAGE_UNREADABLE: ExitCode.partial,
   IMAGE_TOO_LARGE: ExitCode.partial,
+  IMAGE_TOO_SLOW: ExitCode.partial,
   LABELS_INVALID: ExitCode.usage,
   DATASET_NOT_FOUND: ExitCode.missing,
   DATASET_INVALID: ExitCode.missing,

@@ -17,8 +17,15 @@ export function serve(atATime: number, answer: (request: never) => Promise<Answe
     if (running >= atATime) return;
     running += 1;
     for (let asked = waiting.shift(); asked; asked = waiting.shift()) {
-      const { reply, transfer = [] } = await answer(asked.request);
-      parentPort!.postMessage({ id: asked.id, reply } satisfies Answered<unknown>, transfer);
+      const { id, request } = asked;
+      try {
+        const { reply, transfer = [] } = await answer(request);
+        parentPort!.postMessage({ id, reply } satisfies Answered<unknown>, transfer);
+      } catch (thrown) {
+        // A bug in one request is that request's: the others go on.
+        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+        parentPort!.postMessage({ id, error } satisfies Answered<unknown>);
+      }
     }
     running -= 1;
   };

@@ -3,7 +3,7 @@
 /**
  * Applies `map` to items as they come, at most `ahead` of them at a time, and yields the results in the items' order.
  * A result is yielded as soon as it and all before it are done, even while the source is slow to give the next item.
- * `map` must not reject.
+ * When `map` rejects, so does the iteration, at that item's turn.
  */
 export async function* mapOrdered<T, R>(
   source: AsyncIterable<T>,
@@ -22,7 +22,9 @@ export async function* mapOrdered<T, R>(
           const item: IteratorResult<T> = await next;
           next = undefined;
           if (!item.done) {
-            running.push(map(item.value));
+            const result = map(item.value);
+            result.catch(() => {}); // told at its turn, which may be much later
+            running.push(result);
             next = iterator.next();
           }
           continue;

@@ -1,6 +1,8 @@
 // worker-pool.ts: threads that answer requests: here the side that asks, `serve` in serve.ts the side that answers.
 
-import { Worker, type Transferable } from 'node:worker_threads';
+import { Worker, type ResourceLimits } from 'node:worker_threads';
+import { AppError, systemCode } from './errors.ts';
+import { releaseMemoryOf } from './memory-budget.ts';
 
 /** What crosses to a worker and back. */
 export interface Asked<Request> {
@@ -8,76 +10,116 @@ export interface Asked<Request> {
   readonly request: Request;
 }
 
-export interface Answered<Reply> {
-  readonly id: number;
-  readonly reply: Reply;
-}
+export type Answered<Reply> =
+  { readonly id: number; readonly reply: Reply } | { readonly id: number; readonly error: Error };
 
 interface PoolOptions {
   /** The compiled file that serves. */
   readonly script: URL;
   readonly size: number;
   readonly workerData?: unknown;
+  readonly resourceLimits?: ResourceLimits;
 }
 
-interface Waiting<Reply> {
+interface Waiting<Request, Reply> {
+  readonly request: Request;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: unknown) => void;
+  /** It was with a worker that died: it is asked again with nothing beside it, so that only the culprit fails. */
+  readonly isAlone: boolean;
 }
 
-interface PoolWorker {
+interface PoolWorker<Request, Reply> {
   readonly worker: Worker;
-  pending: number;
+  readonly waiting: Map<number, Waiting<Request, Reply>>;
 }
 
-/** Workers that start as they are needed and live until `dispose`; each new request goes to the worker with the fewest. */
+/**
+ * Workers that start as they are needed and live until `dispose`; each new request goes to the worker with the fewest. One that dies
+ * is replaced.
+ */
 export class WorkerPool<Request, Reply> {
   readonly #options: PoolOptions;
-  readonly #workers: PoolWorker[] = [];
-  readonly #waiting = new Map<number, Waiting<Reply>>();
+  readonly #workers = new Set<PoolWorker<Request, Reply>>();
+  /** Ends when all that were with dead workers have been asked again. */
+  #again: Promise<void> = Promise.resolve();
   #next = 0;
+  #isDisposed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
   }
 
-  /** Rejects only when a worker dies, which is a bug. */
-  ask(request: Request, transfer: readonly Transferable[] = []): Promise<Reply> {
-    const entry = this.#leastBusy();
+  /** @throws AppError OUT_OF_MEMORY when the request killed its worker; what the worker threw, which is a bug */
+  ask(request: Request): Promise<Reply> {
+    return new Promise((resolve, reject) =>
+      this.#send(this.#leastBusy(), { request, resolve, reject, isAlone: false }),
+    );
+  }
+
+  #send({ worker, waiting }: PoolWorker<Request, Reply>, asked: Waiting<Request, Reply>): void {
     const id = this.#next++;
-    entry.pending += 1;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      entry.worker.postMessage({ id, request } satisfies Asked<Request>, transfer);
-    });
+    waiting.set(id, asked);
+    worker.postMessage({ id, request: asked.request } satisfies Asked<Request>);
   }
 
-  #leastBusy(): PoolWorker {
+  #leastBusy(): PoolWorker<Request, Reply> {
     const [first, ...others] = this.#workers;
-    const least = first && others.reduce((a, b) => (b.pending < a.pending ? b : a), first);
-    const isFull = this.#workers.length === this.#options.size;
-    return least && (least.pending === 0 || isFull) ? least : this.#start();
+    const least = first && others.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a), first);
+    const isFull = this.#workers.size >= this.#options.size;
+    return least && (least.waiting.size === 0 || isFull) ? least : this.#start();
   }
 
-  #start(): PoolWorker {
-    const { script, workerData } = this.#options;
-    const worker = new Worker(script, { workerData });
-    const entry = { worker, pending: 0 };
-    worker.on('message', ({ id, reply }: Answered<Reply>) => {
-      entry.pending -= 1;
-      const waiting = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      waiting?.resolve(reply);
+  #start(): PoolWorker<Request, Reply> {
+    const { script, ...rest } = this.#options;
+    const worker = new Worker(script, rest);
+    const thread = worker.threadId;
+    const entry: PoolWorker<Request, Reply> = { worker, waiting: new Map() };
+    worker.on('message', (answered: Answered<Reply>) => {
+      const asked = entry.waiting.get(answered.id);
+      entry.waiting.delete(answered.id);
+      if ('error' in answered) asked?.reject(answered.error);
+      else asked?.resolve(answered.reply);
     });
-    worker.on('error', (error) => {
-      for (const { reject } of this.#waiting.values()) reject(error);
-      this.#waiting.clear();
+    let cause: unknown;
+    worker.on('error', (error) => (cause = error));
+    worker.on('exit', () => {
+      this.#workers.delete(entry);
+      releaseMemoryOf(thread);
+      for (const asked of entry.waiting.values()) this.#retry(asked, cause);
     });
-    this.#workers.push(entry);
+    this.#workers.add(entry);
     return entry;
   }
 
-  async dispose(): Promise<void> {
-    await Promise.all(this.#workers.map(({ worker }) => worker.terminate()));
+  #retry(asked: Waiting<Request, Reply>, cause: unknown): void {
+    if (asked.isAlone) {
+      asked.reject(causeOfDeath(cause));
+      return;
+    }
+    this.#again = this.#again.then(
+      () =>
+        new Promise<void>((done) => {
+          if (this.#isDisposed) return;
+          this.#send(this.#start(), {
+            request: asked.request,
+            resolve: (reply) => (done(), asked.resolve(reply)),
+            reject: (error) => (done(), asked.reject(error)),
+            isAlone: true,
+          });
+        }),
+    );
   }
+
+  async dispose(): Promise<void> {
+    this.#isDisposed = true;
+    const workers = [...this.#workers];
+    for (const { waiting } of workers) waiting.clear();
+    await Promise.all(workers.map(({ worker }) => worker.terminate()));
+  }
+}
+
+function causeOfDeath(cause: unknown): unknown {
+  if (systemCode(cause) !== 'ERR_WORKER_OUT_OF_MEMORY') return cause ?? new Error('a worker ended by itself');
+  return new AppError('OUT_OF_MEMORY', 'it needs more memory than there is', { cause });
 }

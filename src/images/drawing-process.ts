@@ -1,0 +1,25 @@
+// drawing-process.ts: the process that drawing.ts starts: renders the drawings that it is sent. Nothing else imports it.
+
+import { rasterize } from './decode.ts';
+import { explain } from './files/explain.ts';
+import type { DrawingReply, DrawingRequest } from './drawing.ts';
+
+/** A drawing of 64 megapixels, and as much again for what is in it. */
+const MAX_BYTES = 1024 ** 3;
+const POLL_MS = 25;
+
+/** Not process.exit(), which would wait for the renderer. */
+const end = () => process.kill(process.pid, 'SIGKILL');
+
+process.on('disconnect', end);
+setInterval(() => process.memoryUsage.rss() > MAX_BYTES && end(), POLL_MS);
+
+process.on('message', ({ bytes, maxPixels }: DrawingRequest) => {
+  const drawing = Buffer.from(bytes);
+  void rasterize(drawing, maxPixels)
+    .catch((error: unknown): DrawingReply => {
+      const { code, message } = explain(error, drawing, 'svg', maxPixels);
+      return { code, message };
+    })
+    .then((reply) => process.send!(reply));
+});

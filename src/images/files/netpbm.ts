@@ -1,0 +1,106 @@
+// netpbm.ts: PBM, PGM and PPM, as text and as bytes, to RGB. Source: netpbm.sourceforge.net/doc, ppm.html, pgm.html and pbm.html.
+
+import { AppError } from '../../util/errors.ts';
+import { roundHalfToEven } from '../../util/round.ts';
+import type { Pixels } from '../resize.ts';
+
+export interface NetpbmHeader {
+  readonly width: number;
+  readonly height: number;
+  /** 1 for bits, where 1 is black; otherwise the value of white. */
+  readonly white: number;
+  readonly channels: 1 | 3;
+  readonly isText: boolean;
+  readonly isBits: boolean;
+  /** Where the samples begin. */
+  readonly begin: number;
+}
+
+const damaged = (problem: string) => new AppError('IMAGE_UNREADABLE', `the image is damaged: ${problem}`);
+
+/** @throws AppError IMAGE_UNREADABLE */
+export function readNetpbm(bytes: Buffer): NetpbmHeader {
+  const type = bytes[1]! - 0x30;
+  const isBits = type === 1 || type === 4;
+  const numbers: number[] = [];
+  const reader = { at: 2 };
+  while (numbers.length < (isBits ? 2 : 3)) numbers.push(nextNumber(bytes, reader));
+  const [width, height, white = 1] = numbers as [number, number, number?];
+  if (width === 0 || height === 0) throw damaged(`its header says ${width}x${height}`);
+  if (white < 1 || white > 65_535) throw damaged(`its header says that white is ${white}`);
+  return {
+    width,
+    height,
+    white,
+    channels: type % 3 === 0 ? 3 : 1,
+    isText: type < 4,
+    isBits,
+    begin: reader.at + 1,
+  };
+}
+
+/** The next number in the text; comments run from # to the end of a line. */
+function nextNumber(bytes: Buffer, reader: { at: number }): number {
+  let value: number | undefined;
+  for (; reader.at < bytes.length; reader.at++) {
+    const byte = bytes[reader.at]!;
+    const digit = byte - 0x30;
+    if (digit >= 0 && digit <= 9) {
+      value = (value ?? 0) * 10 + digit;
+      if (value > 2 ** 31) break;
+    } else if (value !== undefined) return value;
+    else if (byte === 0x23) {
+      while (reader.at < bytes.length && bytes[reader.at] !== 0x0a && bytes[reader.at] !== 0x0d) reader.at++;
+    } else if (byte > 0x20) break;
+  }
+  if (value !== undefined && reader.at === bytes.length) return value;
+  throw damaged('a number is missing in its header or its samples');
+}
+
+/** @throws AppError IMAGE_UNREADABLE */
+export function decodeNetpbm(bytes: Buffer, header: NetpbmHeader): Pixels {
+  const { width, height, channels } = header;
+  const samples = samplesOf(bytes, header);
+  if (channels === 3) return { data: samples, width, height };
+  const data = new Uint8Array(samples.length * 3);
+  for (let i = 0; i < data.length; i++) data[i] = samples[Math.floor(i / 3)]!;
+  return { data, width, height };
+}
+
+/** `[height, width, channels]` uint8 */
+function samplesOf(
+  bytes: Buffer,
+  { width, height, white, channels, isText, isBits, begin }: NetpbmHeader,
+): Uint8Array {
+  const stride = isBits ? Math.ceil(width / 8) : width * channels * (white > 255 ? 2 : 1);
+  // As text, a sample takes a digit, and a space where it is no bit.
+  const least = isText ? width * height * channels * (isBits ? 1 : 2) - 1 : stride * height;
+  if (bytes.length - begin < least) throw damaged('it ends before its last row');
+  const samples = new Uint8Array(width * height * channels);
+  // Pillow's order of operations and its rounding.
+  const scaled = (value: number) => roundHalfToEven((Math.min(value, white) / white) * 255);
+  if (isText) {
+    const reader = { at: begin - 1 };
+    const next = isBits ? nextBit : nextNumber;
+    for (let i = 0; i < samples.length; i++) samples[i] = scaled(next(bytes, reader));
+  } else {
+    for (let i = 0; i < samples.length; i++) {
+      if (isBits)
+        samples[i] = (bytes[begin + Math.floor(i / width) * stride + ((i % width) >> 3)]! >> (7 - ((i % width) & 7))) & 1 ? 255 : 0; // prettier-ignore
+      else samples[i] = white > 255 ? scaled(bytes.readUInt16BE(begin + 2 * i)) : scaled(bytes[begin + i]!);
+    }
+  }
+  if (isBits) for (let i = 0; i < samples.length; i++) samples[i] = 255 - samples[i]!;
+  return samples;
+}
+
+/** Bits as text need no space between them. */
+function nextBit(bytes: Buffer, reader: { at: number }): number {
+  for (; reader.at < bytes.length; reader.at++) {
+    const byte = bytes[reader.at]!;
+    if (byte === 0x30 || byte === 0x31) return bytes[reader.at++]! - 0x30;
+    if (byte === 0x23) while (reader.at < bytes.length && bytes[reader.at] !== 0x0a) reader.at++;
+    else if (byte > 0x20) break;
+  }
+  throw damaged('a number is missing in its samples');
+}

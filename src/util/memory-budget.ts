@@ -1,0 +1,55 @@
+// memory-budget.ts: memory that the threads of this process share by agreement: whoever needs much waits for its turn. What
+// needs little never waits. Knows nothing of what the memory is for.
+
+import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { getEnvironmentData, isMainThread, setEnvironmentData, threadId } from 'node:worker_threads';
+
+/** A photo of 24 megapixels takes a fifth of a gigabyte while it is decoded: one for each core, and a few more. */
+const BUDGET_BYTES = Math.max(1024 ** 3, availableParallelism() * 256 * 1024 ** 2);
+
+/** Amounts are counted in units, so that 32 bits suffice. */
+const UNIT_BYTES = 4096;
+const BUDGET = Math.ceil(BUDGET_BYTES / UNIT_BYTES);
+
+/** How often a waiting thread looks again, in milliseconds. */
+const POLL_MS = 5;
+
+/** The first number is what all hold; one for each thread follows, so that a dead one's share can be given back. */
+const THREADS = 1024;
+const KEY = 'finch: memory budget';
+
+if (isMainThread) setEnvironmentData(KEY, new SharedArrayBuffer(4 * (THREADS + 1)));
+const shared = getEnvironmentData(KEY) as SharedArrayBuffer | undefined;
+const held = new Int32Array(shared ?? new SharedArrayBuffer(4 * (THREADS + 1)));
+const slotOf = (thread: number) => 1 + (thread % THREADS);
+
+/**
+ * Runs `action` once `bytes` fit into what is left; more than there is at all waits until nobody holds anything.
+ * Do not nest: two that wait for each other's share would wait for ever.
+ */
+export async function withMemory<T>(bytes: number, action: () => Promise<T>): Promise<T> {
+  const amount = Math.min(BUDGET, Math.ceil(bytes / UNIT_BYTES));
+  while (!tryTake(amount)) await sleep(POLL_MS);
+  const slot = slotOf(threadId);
+  Atomics.add(held, slot, amount);
+  try {
+    return await action();
+  } finally {
+    Atomics.sub(held, slot, amount);
+    Atomics.sub(held, 0, amount);
+  }
+}
+
+function tryTake(amount: number): boolean {
+  for (;;) {
+    const used = Atomics.load(held, 0);
+    if (used + amount > BUDGET) return false;
+    if (Atomics.compareExchange(held, 0, used, used + amount) === used) return true;
+  }
+}
+
+/** Gives back what a thread held when it died. */
+export function releaseMemoryOf(thread: number): void {
+  Atomics.sub(held, 0, Atomics.exchange(held, slotOf(thread), 0));
+}
