@@ -153,7 +153,7 @@ export async function importModel(file: string, flags: ImportFlags, output: Outp
     // prettier-ignore
     throw new AppError('USAGE', `${folder} is there already; choose another --name or --out, or replace it with --force`);
   }
-  const model = await readSource(file, name, flags, dtype);
+  const model = await readSource(file, name, flags, dtype, output);
   await writeModelFolder(folder, model, { dtype });
   await write(output.stdout, `${name}\t${folder}\n`);
   noteAssumed(model, output);
@@ -169,6 +169,7 @@ async function readSource(
   name: string,
   flags: ImportFlags,
   dtype: StoredDtype,
+  output: Output,
 ): Promise<Model> {
   const found = await stat(file).catch((cause: unknown) => {
     throw new AppError('MODEL_NOT_FOUND', `no such file or folder: ${file}`, { cause });
@@ -176,6 +177,7 @@ async function readSource(
   const model = found.isDirectory()
     ? { ...(await readModelFolder(file)), name }
     : await importCheckpoint(file, {
+        onNote: (text) => note(output, text),
         record: firstRecord(requiredArchitecture(flags.arch, file)),
         name,
         provenance: {

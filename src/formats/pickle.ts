@@ -3,6 +3,9 @@
 // Source: Python's pickletools, which documents every opcode.
 
 import { AppError } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
+import type { Budget } from './budget.ts';
+import { STEPS } from './pickle-opcodes.ts';
 
 /** A name that the pickle asks for, `torch._utils._rebuild_tensor_v2`. It is looked up nowhere. */
 export class Global {
@@ -11,6 +14,9 @@ export class Global {
     this.name = name;
   }
 }
+
+/** Stands for an object that nothing needs: what is put into it is forgotten. */
+export class Inert {}
 
 export type PickleValue =
   | null
@@ -31,21 +37,38 @@ export class PickleEnds extends AppError {
   }
 }
 
+/** Stands for calling a global. */
+export type Call = (args: readonly PickleValue[]) => PickleValue;
+
 export interface PickleRules {
   /** What the messages call the file. */
   readonly file: string;
-  /** Stands for calling a global; anything that is not here is refused. */
-  readonly calls: Readonly<Record<string, (args: readonly PickleValue[]) => PickleValue>>;
-  /** Globals that may be named without being called. */
-  readonly names: ReadonlySet<string>;
+  /** Of the whole file, however many pickles are in it. */
+  readonly budget: Budget;
+  /** What a global makes when it is called; undefined where that is refused. */
+  readonly call: (name: string) => Call | undefined;
+  /** Whether a global may be named without being called. */
+  readonly mayName: (name: string) => boolean;
   /** What a persistent id stands for. */
   readonly persistent?: (id: PickleValue) => PickleValue;
 }
 
-/** A state dict of a thousand layers takes a hundred thousand opcodes; more than this is an attack on time. */
-const MAX_OPCODES = 20_000_000;
-/** Values on the stack, or remembered, at a time: an attack on memory. */
-const MAX_VALUES = 5_000_000;
+/** Estimated bytes of values in memory. Copies of a reference cost nothing but the step. */
+export const COST = {
+  list: 64,
+  dictionary: 200,
+  item: 16,
+  entry: 56,
+  memo: 48,
+  text: 32,
+  object: 96,
+} as const;
+
+/** Python's own generators keep no longer numbers in a state. */
+const MAX_NUMBER_BYTES = 64;
+
+/** Looking a name up takes as long as some other opcodes. */
+const NAME_STEPS = 5;
 
 const MARK = Symbol('mark');
 type Slot = PickleValue | typeof MARK;
@@ -64,13 +87,14 @@ export function unpickle(
   return { value: machine.run(), end: machine.position };
 }
 
-class Machine {
+export class Machine {
   position: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #rules: PickleRules;
   readonly #stack: Slot[] = [];
   readonly #memo = new Map<number, PickleValue>();
+  readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
   constructor(bytes: Uint8Array, start: number, rules: PickleRules) {
     this.#bytes = bytes;
@@ -80,29 +104,31 @@ class Machine {
   }
 
   run(): PickleValue {
-    for (let count = 0; count < MAX_OPCODES; count++) {
-      const opcode = String.fromCharCode(this.#view.getUint8(this.#take(1)));
-      if (opcode === '.') return this.#pop();
+    for (;;) {
+      this.#rules.budget.steps(1);
+      const opcode = this.unsigned(1);
+      if (opcode === STOP) return this.pop();
       const step = STEPS[opcode];
-      if (!step) throw this.#invalid(`has the unknown opcode ${JSON.stringify(opcode)}`);
+      if (!step) throw this.#invalid(`has the unknown opcode 0x${opcode.toString(16).padStart(2, '0')}`);
       step(this);
-      if (this.#stack.length > MAX_VALUES || this.#memo.size > MAX_VALUES) {
-        throw this.#invalid(`holds more than ${MAX_VALUES} values at a time`);
-      }
     }
-    throw this.#invalid(`has more than ${MAX_OPCODES} opcodes`);
   }
 
-  // What the opcodes below are made of.
+  // What the opcodes are made of.
 
   push(value: Slot): void {
     this.#stack.push(value);
   }
+  mark(): void {
+    this.#stack.push(MARK);
+  }
   pop(): PickleValue {
-    return this.#pop();
+    const value = this.#stack.pop();
+    if (value === undefined || value === MARK) throw this.#invalid('takes from an empty stack');
+    return value;
   }
   popText(): string {
-    const value = this.#pop();
+    const value = this.pop();
     if (typeof value !== 'string') throw this.#invalid('names a global by what is no text');
     return value;
   }
@@ -119,7 +145,9 @@ class Machine {
   popToMark(): PickleValue[] {
     const at = this.#stack.lastIndexOf(MARK);
     if (at < 0) throw this.#invalid('closes a group that was never opened');
-    const values = this.#stack.splice(at).slice(1);
+    const values = this.#stack.splice(at);
+    values.shift();
+    this.#rules.budget.bytes(COST.list + values.length * COST.item);
     return values as PickleValue[];
   }
   unsigned(size: 1 | 2 | 4): number {
@@ -137,12 +165,19 @@ class Machine {
   float64(): number {
     return this.#view.getFloat64(this.#take(8), false);
   }
+  skip(length: number): void {
+    this.#take(length);
+  }
   raw(length: number): Uint8Array {
     const at = this.#take(length);
+    this.#rules.budget.bytes(COST.object);
     return this.#bytes.subarray(at, at + length);
   }
   text(length: number): string {
-    return new TextDecoder().decode(this.raw(length));
+    if (length === 0) return '';
+    const at = this.#take(length);
+    this.#rules.budget.bytes(COST.text + 2 * length);
+    return this.#utf8.decode(this.#bytes.subarray(at, at + length));
   }
   line(): string {
     const end = this.#bytes.indexOf(0x0a, this.position);
@@ -154,19 +189,36 @@ class Machine {
   /** A little-endian two's complement number of any length. */
   long(length: number): number | bigint {
     let value = 0n;
+    if (length > MAX_NUMBER_BYTES) throw this.#invalid(`has a number of ${length} bytes`);
     const raw = this.raw(length);
-    if (length > 64) throw this.#invalid(`has a number of ${length} bytes`);
     for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(raw[i]!);
     const signed = length === 0 ? 0n : BigInt.asIntN(length * 8, value);
     return signed >= BigInt(Number.MIN_SAFE_INTEGER) && signed <= BigInt(Number.MAX_SAFE_INTEGER)
       ? Number(signed)
       : signed;
   }
+  list(values: PickleValue[] = []): void {
+    this.#rules.budget.bytes(COST.list + values.length * COST.item);
+    this.push(values);
+  }
+  dictionary(values: readonly PickleValue[] = []): void {
+    this.#rules.budget.bytes(COST.dictionary);
+    const dictionary = new Map<PickleValue, PickleValue>();
+    this.pairs(dictionary, values);
+    this.push(dictionary);
+  }
+  inert(): void {
+    this.#rules.budget.bytes(COST.object);
+    this.push(new Inert());
+  }
   remember(key: number): void {
+    if (!Number.isSafeInteger(key)) throw this.#invalid('remembers a value under no number');
+    this.#rules.budget.steps(1);
+    this.#rules.budget.bytes(COST.memo);
     this.#memo.set(key, this.top());
   }
   rememberNext(): void {
-    this.#memo.set(this.#memo.size, this.top());
+    this.remember(this.#memo.size);
   }
   recall(key: number): void {
     const value = this.#memo.get(key);
@@ -174,39 +226,39 @@ class Machine {
     this.push(value);
   }
   pairs(target: PickleValue, values: readonly PickleValue[]): void {
+    if (target instanceof Inert) return;
     if (!(target instanceof Map) || values.length % 2 !== 0)
       throw this.#invalid('sets items of what is no dictionary');
+    this.#rules.budget.bytes((values.length / 2) * COST.entry);
     for (let i = 0; i < values.length; i += 2) target.set(values[i]!, values[i + 1]!);
   }
   append(target: PickleValue, values: readonly PickleValue[]): void {
+    if (target instanceof Inert) return;
     if (!Array.isArray(target)) throw this.#invalid('appends to what is no list');
+    this.#rules.budget.bytes(values.length * COST.item);
     for (const value of values) target.push(value);
   }
   global(name: string): void {
-    const { calls, names } = this.#rules;
-    if (!Object.hasOwn(calls, name) && !names.has(name)) throw this.#unsafe(name);
+    const { call, mayName, budget } = this.#rules;
+    if (!call(name) && !mayName(name)) throw this.#unsafe(name);
+    budget.steps(NAME_STEPS);
+    budget.bytes(COST.object);
     this.push(new Global(name));
   }
-  reduce(): void {
-    const args = this.pop();
-    const callee = this.pop();
+  reduce(callee: PickleValue, args: PickleValue): void {
     if (!(callee instanceof Global)) throw this.#invalid('calls what is no function');
-    const call = Object.hasOwn(this.#rules.calls, callee.name) ? this.#rules.calls[callee.name] : undefined;
+    const call = this.#rules.call(callee.name);
     if (!call) throw this.#unsafe(callee.name);
-    if (!Array.isArray(args)) throw this.#invalid(`calls ${callee.name} without arguments`);
+    if (!Array.isArray(args)) throw this.#invalid(`calls ${quoted(callee.name)} without arguments`);
+    this.#rules.budget.bytes(COST.object);
     this.push(call(args));
   }
-  persistent(): void {
+  persistent(id: PickleValue): void {
     const { persistent } = this.#rules;
     if (!persistent) throw this.#invalid('refers to storage where there can be none');
-    this.push(persistent(this.pop()));
+    this.push(persistent(id));
   }
 
-  #pop(): PickleValue {
-    const value = this.#stack.pop();
-    if (value === undefined || value === MARK) throw this.#invalid('takes from an empty stack');
-    return value;
-  }
   #take(count: number): number {
     const at = this.position;
     if (!(at + count <= this.#bytes.length)) throw new PickleEnds(this.#rules.file);
@@ -219,97 +271,10 @@ class Machine {
   #unsafe(name: string): AppError {
     return new AppError(
       'FILE_UNSAFE',
-      `${this.#rules.file} asks to call ${name}; finch reads checkpoints without running code. ` +
+      `${this.#rules.file} asks to call ${quoted(name)}; finch reads checkpoints without running code. ` +
         'Load it in PyTorch where you trust it, and save model.state_dict() instead.',
     );
   }
 }
 
-type Step = (m: Machine) => void;
-
-/** Every opcode that torch.save has written, by its character. */
-const STEPS: Readonly<Record<string, Step>> = {
-  '\x80': (m) => void m.raw(1), // PROTO
-  '\x95': (m) => void m.raw(8), // FRAME
-  '(': (m) => m.push(MARK),
-  '0': (m) => m.drop(), // POP
-  '1': (m) => void m.popToMark(), // POP_MARK
-  '2': (m) => m.push(m.top()), // DUP
-  N: (m) => m.push(null),
-  '\x88': (m) => m.push(true),
-  '\x89': (m) => m.push(false),
-  K: (m) => m.push(m.unsigned(1)), // BININT1
-  M: (m) => m.push(m.unsigned(2)), // BININT2
-  J: (m) => m.push(m.int32()), // BININT
-  '\x8a': (m) => m.push(m.long(m.unsigned(1))), // LONG1
-  '\x8b': (m) => m.push(m.long(m.unsigned(4))), // LONG4
-  I: (m) => m.push(textNumber(m.line())), // INT
-  L: (m) => m.push(textNumber(m.line().replace(/L$/, ''))), // LONG
-  G: (m) => m.push(m.float64()), // BINFLOAT
-  F: (m) => m.push(Number(m.line())), // FLOAT
-  X: (m) => m.push(m.text(m.unsigned(4))), // BINUNICODE
-  '\x8c': (m) => m.push(m.text(m.unsigned(1))), // SHORT_BINUNICODE
-  '\x8d': (m) => m.push(m.text(m.length64())), // BINUNICODE8
-  V: (m) => m.push(m.line()), // UNICODE
-  T: (m) => m.push(m.text(m.unsigned(4))), // BINSTRING
-  U: (m) => m.push(m.text(m.unsigned(1))), // SHORT_BINSTRING
-  B: (m) => m.push(m.raw(m.unsigned(4))), // BINBYTES
-  C: (m) => m.push(m.raw(m.unsigned(1))), // SHORT_BINBYTES
-  '\x8e': (m) => m.push(m.raw(m.length64())), // BINBYTES8
-  ']': (m) => m.push([]), // EMPTY_LIST
-  l: (m) => m.push(m.popToMark()), // LIST
-  a: (m) => {
-    const value = m.pop();
-    m.append(m.top(), [value]); // APPEND
-  },
-  e: (m) => {
-    const values = m.popToMark();
-    m.append(m.top(), values); // APPENDS
-  },
-  '}': (m) => m.push(new Map()), // EMPTY_DICT
-  d: (m) => {
-    const dictionary = new Map<PickleValue, PickleValue>();
-    m.pairs(dictionary, m.popToMark()); // DICT
-    m.push(dictionary);
-  },
-  s: (m) => {
-    const value = m.pop();
-    const key = m.pop();
-    m.pairs(m.top(), [key, value]); // SETITEM
-  },
-  u: (m) => {
-    const values = m.popToMark();
-    m.pairs(m.top(), values); // SETITEMS
-  },
-  // Tuples are lists here: nothing that is read depends on the difference.
-  ')': (m) => m.push([]), // EMPTY_TUPLE
-  t: (m) => m.push(m.popToMark()), // TUPLE
-  '\x85': (m) => m.push([m.pop()]), // TUPLE1
-  '\x86': (m) => m.push([m.pop(), m.pop()].reverse()), // TUPLE2
-  '\x87': (m) => m.push([m.pop(), m.pop(), m.pop()].reverse()), // TUPLE3
-  q: (m) => m.remember(m.unsigned(1)), // BINPUT
-  r: (m) => m.remember(m.unsigned(4)), // LONG_BINPUT
-  p: (m) => m.remember(Number(m.line())), // PUT
-  '\x94': (m) => m.rememberNext(), // MEMOIZE
-  h: (m) => m.recall(m.unsigned(1)), // BINGET
-  j: (m) => m.recall(m.unsigned(4)), // LONG_BINGET
-  g: (m) => m.recall(Number(m.line())), // GET
-  c: (m) => m.global(`${m.line()}.${m.line()}`), // GLOBAL
-  '\x93': (m) => {
-    const name = m.popText();
-    m.global(`${m.popText()}.${name}`); // STACK_GLOBAL
-  },
-  R: (m) => m.reduce(), // REDUCE
-  '\x81': (m) => m.reduce(), // NEWOBJ
-  // BUILD gives an object attributes; the state dicts that torch writes carry only `_metadata`, which nothing needs.
-  b: (m) => void m.pop(),
-  Q: (m) => m.persistent(), // BINPERSID
-};
-
-/** Protocol 0 writes booleans as 00 and 01. */
-function textNumber(text: string): PickleValue {
-  if (text === '00') return false;
-  if (text === '01') return true;
-  const value = Number(text);
-  return Number.isSafeInteger(value) ? value : text;
-}
+const STOP = 0x2e;

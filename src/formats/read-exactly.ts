@@ -26,3 +26,22 @@ export async function readExactly(
     done += bytesRead;
   }
 }
+
+/** What is read at once for the sake of the few bytes that are asked for. */
+const BLOCK_BYTES = 256 * 1024;
+
+/** Fills small buffers one behind the other, as lists of entries are read, without a call to the system for each. */
+export function blockReader(handle: FileHandle, file: string, size: number) {
+  let start = 0;
+  let block = new Uint8Array(0);
+  /** @throws AppError FILE_INVALID when the file ends first */
+  return async (target: Uint8Array, position: number): Promise<void> => {
+    const isInBlock = position >= start && position + target.length <= start + block.length;
+    if (!isInBlock) {
+      const bytes = new Uint8Array(Math.max(target.length, Math.min(BLOCK_BYTES, size - position)));
+      await readExactly(handle, bytes, position, file);
+      [start, block] = [position, bytes];
+    }
+    target.set(block.subarray(position - start, position - start + target.length));
+  };
+}

@@ -4,10 +4,14 @@ import { AppError, messageOf } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
 import { readSafetensors } from './safetensors.ts';
 import type { TensorMap } from './tensor-file.ts';
+import { largestGroup, type ChooseGroup } from './tensor-groups.ts';
 import { readTorchCheckpoint } from './torch-checkpoint.ts';
 
-/** @throws AppError FILE_INVALID, FILE_UNSAFE */
-export async function readTensors(file: string): Promise<TensorMap> {
+/**
+ * @param choose which of a checkpoint's dictionaries is wanted; the largest where it does not say
+ * @throws AppError FILE_INVALID, FILE_UNSAFE, and what `choose` throws
+ */
+export async function readTensors(file: string, choose: ChooseGroup = largestGroup): Promise<TensorMap> {
   const { handle } = await openRegularFile(file).catch((cause: unknown) => {
     if (cause instanceof AppError) throw cause;
     throw new AppError('FILE_INVALID', `${file} cannot be read: ${messageOf(cause)}`, { cause });
@@ -16,5 +20,8 @@ export async function readTensors(file: string): Promise<TensorMap> {
   const { bytesRead } = await handle.read(head, 0, 9, 0).finally(() => handle.close());
   // A safetensors header is JSON behind its length in eight bytes; neither of torch's containers has a { there.
   const isSafetensors = bytesRead === 9 && head[8] === 0x7b;
-  return isSafetensors ? (await readSafetensors(file)).tensors : readTorchCheckpoint(file);
+  if (!isSafetensors) return readTorchCheckpoint(file, choose);
+  const { tensors } = await readSafetensors(file);
+  choose([{ where: '', shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])) }], file);
+  return tensors;
 }

@@ -2,10 +2,11 @@
 // transpose listed (graph/kinds/: `torch`).
 
 import { kindOf } from '../graph/kinds/kinds.ts';
-import type { Graph, Weight, WeightRole, Weights } from '../graph/layers.ts';
+import type { Graph, Layer, Weight, WeightRole, Weights } from '../graph/layers.ts';
 import { weightName } from '../graph/layers.ts';
 import { inferShapes, weightShapes } from '../graph/shapes.ts';
 import { AppError } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
 import { formatShape, sameShape, transpose, type Shape } from '../util/shape.ts';
 
 /** A tensor as torch keeps it. `read` gives its values, row-major, when they are wanted. */
@@ -17,10 +18,24 @@ export interface TorchTensor {
 /** Names in a state dict that carry nothing for inference. */
 const IGNORED = /(^|\.)num_batches_tracked$/;
 
+/** Torch's names of all weights, in the graph's order. */
+export function torchKeys(graph: Graph, torchName: (layer: string) => string = (layer) => layer): string[] {
+  return graph.layers.flatMap((layer) => {
+    const roles = weightShapes(layer, undefined).map(([role]) => role);
+    return roles.map((role) => `${torchName(layer.name)}.${mappingOf(layer, role).suffix}`);
+  });
+}
+
+function mappingOf(layer: Layer, role: WeightRole) {
+  const mapping = kindOf(layer).torch?.[role];
+  if (!mapping) throw new Error(`no torch name for ${role} of ${layer.kind}`);
+  return mapping;
+}
+
 /**
  * @param source what the messages call the checkpoint
  * @param torchName torch's name of a layer's module
- * @throws AppError MODEL_MISMATCH when a name is missing, left over, or of another shape
+ * @throws AppError MODEL_MISMATCH when a name is missing, left over, of another shape, or holds what is no number
  */
 export function weightsFromTorch(
   graph: Graph,
@@ -36,8 +51,7 @@ export function weightsFromTorch(
   for (const layer of graph.layers) {
     const [first] = layer.inputs;
     for (const [role, shape] of weightShapes(layer, first === undefined ? undefined : shapes.get(first))) {
-      const mapping = kindOf(layer).torch?.[role];
-      if (!mapping) throw new Error(`no torch name for ${role} of ${layer.kind}`);
+      const mapping = mappingOf(layer, role);
       const key = `${torchName(layer.name)}.${mapping.suffix}`;
       const tensor = stateDict.get(key);
       if (!tensor) {
@@ -53,6 +67,7 @@ export function weightsFromTorch(
         );
       } else if (missing.length === 0 && misshapen.length === 0) {
         const values = tensor.read();
+        refuseInfinite(values, key, source);
         weights.set(weightName(layer.name, role), {
           shape,
           data: mapping.axes ? transpose(values, tensor.shape, axes) : values,
@@ -96,7 +111,21 @@ export function weightsToTorch(
   return result;
 }
 
-function someOf(items: readonly string[]): string {
-  const shown = items.slice(0, 3).join(', ');
+/** A training that diverged leaves NaN; a network with one in it answers NaN to every picture. */
+function refuseInfinite(values: Float32Array, key: string, source: string): void {
+  let spoilt = 0;
+  // Zero times anything finite is zero.
+  for (const value of values) spoilt += value * 0;
+  if (spoilt === 0) return;
+  const odd = values.filter((value) => !Number.isFinite(value));
+  throw new AppError(
+    'MODEL_MISMATCH',
+    `${source}: '${quoted(key)}' holds ${odd.length} of ${values.length} numbers that are ${Number.isNaN(odd[0]) ? 'NaN' : 'infinite'}: the training diverged; take an earlier checkpoint`,
+  );
+}
+
+/** Some names for a message. */
+export function someOf(items: readonly string[]): string {
+  const shown = items.slice(0, 3).map((item) => quoted(item)).join(', '); // prettier-ignore
   return items.length > 3 ? `${shown} and ${items.length - 3} more` : shown;
 }

@@ -1,0 +1,250 @@
+// import.test.ts: the weights of a network in every wrapping that training scripts save them in, and what is refused, by name.
+// The networks are large and their files small: tensors are overlapping views of one short storage.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { Model } from '../../src/artefact/model.ts';
+import { weightShapes, inferShapes } from '../../src/graph/shapes.ts';
+import { importCheckpoint } from '../../src/store/import.ts';
+import { AppError } from '../../src/util/errors.ts';
+import { findArchitecture, firstRecord } from '../../src/zoo/registry.ts';
+import { torchKeys } from '../../src/zoo/torch-weights.ts';
+import { p, torchLegacy, torchZip } from '../helpers/torch-file.ts';
+
+const COUNT = 6000;
+const NUMBERS = Float32Array.from({ length: COUNT }, (_, i) => Math.sin(i) / 8 + 0.25);
+const STORAGE = [['0', new Uint8Array(NUMBERS.buffer)]] as const;
+
+type Entries = readonly (readonly [string, Buffer])[];
+
+/** The tensors of a state dict, named as torchvision names them. */
+function stateDict(architecture = 'resnet18', classes = 3): Entries {
+  const { build, torchName } = findArchitecture(architecture);
+  const graph = build(classes);
+  const shapes = inferShapes(graph);
+  const torchShapes = graph.layers.flatMap((layer) =>
+    weightShapes(layer, shapes.get(layer.inputs[0] ?? '')).map(([role, shape]) => {
+      const [height, width, a, b] = shape;
+      if (shape.length < 4) return shape.toReversed();
+      return role === 'kernel' ? [b!, a!, height!, width!] : [a!, b!, height!, width!];
+    }),
+  );
+  return torchKeys(graph, torchName).map((key, i) => [key, view(torchShapes[i]!, i)] as const);
+}
+
+const view = (shape: readonly number[], offset = 0) =>
+  p.tensor({ count: COUNT, offset, shape, strides: [1, 3, 7, 11].slice(0, shape.length) });
+const renamed = (entries: Entries, rename: (name: string) => string): Entries =>
+  entries.map(([name, tensor]) => [rename(name), tensor]);
+const dict = (entries: Entries) => p.dict(...entries);
+
+const PLAIN = stateDict();
+const SCALAR = p.tensor({ count: COUNT, shape: [] });
+
+/** What stands around, or between, the same weights. */
+const WRAPPINGS: Readonly<Record<string, Buffer>> = {
+  'a tensor beside it': p.dict(['best_acc1', SCALAR], ['state_dict', dict(PLAIN)]),
+  net: p.dict(['net', dict(PLAIN)], ['acc', p.float(0.5)]),
+  'network, of DataParallel': p.dict(['network', dict(renamed(PLAIN, (name) => `module.${name}`))]),
+  weights: p.dict(['weights', dict(PLAIN)]),
+  'model_ema.module': p.dict(['model_ema', p.dict(['module', dict(PLAIN)])]),
+  'a pair of an epoch and a state dict': p.tuple(p.int(3), dict(PLAIN)),
+  'an averaged model': p.dict(['n_averaged', SCALAR], ...renamed(PLAIN, (name) => `module.${name}`)),
+  'an optimizer of more tensors': p.dict(
+    ['optimizer', p.dict(...renamed(PLAIN, (name) => `a.${name}`), ...Array.from({ length: 200 }, (_, i) => [`t${i}`, SCALAR] as const))], // prettier-ignore
+    ['model', dict(PLAIN)],
+  ),
+  'an optimizer with a dictionary of each weight': p.dict(
+    ['optimizer', p.dict(['state', p.dict(...PLAIN.map((_, i) => [p.int(i), p.dict(['exp_avg', SCALAR])] as const))])], // prettier-ignore
+    ['model', dict(PLAIN)],
+  ),
+  'compiled, then Lightning': p.dict([
+    'state_dict',
+    dict(renamed(PLAIN, (name) => `model._orig_mod.${name}`)),
+  ]),
+  'compiled and DataParallel': dict(renamed(PLAIN, (name) => `_orig_mod.module.${name}`)),
+  'backbone, with a loss outside': p.dict(
+    ...renamed(PLAIN, (name) => `backbone.${name}`),
+    ['loss_fn.weight', view([3])],
+    ['train_metric.total', SCALAR],
+  ),
+  Parameters: dict(
+    PLAIN.map(([name, tensor]) => [name, p.call('torch._utils', '_rebuild_parameter', tensor, p.raw('\x89'), p.call('collections', 'OrderedDict'))]), // prettier-ignore
+  ),
+  'a head of a dropout and a linear layer': dict(renamed(PLAIN, (name) => name.replace(/^fc\./, 'fc.1.'))),
+  'the same behind a prefix': dict(renamed(PLAIN, (name) => `net.${name.replace(/^fc\./, 'fc.0.linear.')}`)),
+  'counters of every layer': dict([...PLAIN, ['conv1.total_ops', SCALAR], ['layer1.0.bn1.num_batches_tracked', SCALAR]]), // prettier-ignore
+};
+
+const namespace = p.object('argparse', 'Namespace', p.dict(['lr', p.float(0.1)]));
+const numpyDtype = p.call('numpy', 'dtype', p.text('f8'), p.raw('\x89'), p.raw('\x88'));
+const HARMLESS: Readonly<Record<string, Buffer>> = {
+  Namespace: namespace,
+  Counter: p.call('collections', 'Counter', p.dict()),
+  defaultdict: p.filled(p.call('collections', 'defaultdict', p.global('__builtin__', 'list')), ['a', p.list()]), // prettier-ignore
+  deque: Buffer.concat([p.call('collections', 'deque', p.list()), p.raw('(NNe')]),
+  'a set of protocol 2': p.call('__builtin__', 'set', p.list(p.int(1))),
+  'a set of protocol 4': p.raw('\x8f(K\x01K\x02\x90'),
+  'a frozen set': p.raw('(K\x01\x91'),
+  datetime: p.call('datetime', 'datetime', p.call('_codecs', 'encode', p.text('x'), p.text('latin1'))),
+  timedelta: p.call('datetime', 'timedelta', p.int(1), p.int(2), p.int(3)),
+  'a number of numpy': p.call('numpy.core.multiarray', 'scalar', numpyDtype, p.text('12345678')),
+  'a number of numpy 2': p.call('numpy._core.multiarray', 'scalar', numpyDtype, p.text('12345678')),
+  'an array of numpy': Buffer.concat([
+    p.call('numpy.core.multiarray', '_reconstruct', p.global('numpy', 'ndarray'), p.tuple(p.int(0)), p.text('b')), // prettier-ignore
+    p.tuple(p.int(1), p.tuple(p.int(1)), numpyDtype, p.raw('\x89'), p.text('12345678')),
+    p.raw('b'),
+  ]),
+  'torch.device': p.call('torch', 'device', p.text('cuda'), p.int(0)),
+  'torch.Size': p.call('torch', 'Size', p.tuple(p.int(2), p.int(3))),
+  dtype: p.global('torch', 'float32'),
+  'a path': p.call('pathlib', 'PosixPath', p.text('/'), p.text('data')),
+  'a path of Python 3.13': p.call('pathlib._local', 'PosixPath', p.text('/'), p.text('data')),
+  'a class of Lightning as a key': p.dict([p.global('pytorch_lightning.callbacks.model_checkpoint', 'ModelCheckpoint'), p.none]), // prettier-ignore
+  EasyDict: p.filled(p.call('easydict', 'EasyDict'), ['lr', p.float(1)]),
+  omegaconf: p.object('omegaconf.dictconfig', 'DictConfig', p.dict(['_content', p.dict()])),
+  'complex numbers': p.tensor({ key: 'c', type: 'ComplexFloatStorage', count: 1, shape: [1] }),
+  UUID: p.object('uuid', 'UUID', p.dict(['int', p.int(5)])),
+  'an object of an old class': p.raw('(iargparse\nNamespace\n}b'),
+};
+
+let scratch = '';
+before(async () => {
+  scratch = await mkdtemp(path.join(tmpdir(), 'finch-import-'));
+});
+after(() => rm(scratch, { recursive: true, force: true }));
+
+async function imported(content: Buffer, onNote?: (text: string) => void, architecture = 'resnet18') {
+  const file = path.join(scratch, 'weights.pth');
+  await writeFile(file, content);
+  const record = firstRecord(architecture);
+  return importCheckpoint(file, {
+    record,
+    name: 'x',
+    provenance: { source: 'a test' },
+    ...(onNote && { onNote }),
+  });
+}
+
+const refused = (content: Buffer, message: RegExp) =>
+  assert.rejects(imported(content), (error) => {
+    assert.ok(error instanceof AppError, String(error));
+    assert.match(error.message, message);
+    assert.doesNotMatch(error.message, /\n/);
+    return true;
+  });
+
+function assertSame(actual: Model, expected: Model): void {
+  assert.deepEqual([...actual.weights.keys()], [...expected.weights.keys()]);
+  for (const [name, { data }] of expected.weights) {
+    assert.ok(Buffer.from(data.buffer).equals(Buffer.from(actual.weights.get(name)!.data.buffer)), name);
+  }
+}
+
+describe('the same weights, wherever they lie', () => {
+  let expected: Model;
+  before(async () => {
+    expected = await imported(torchZip(dict(PLAIN), STORAGE));
+  });
+  test('the plain ones have the classes of their head, and its numbers in our order', () => {
+    const { shape, data } = expected.weights.get('fc/kernel')!;
+    assert.deepEqual(shape, [512, 3]);
+    const offset = PLAIN.findIndex(([name]) => name === 'fc.weight');
+    // torch's [class, feature] with strides 1 and 3
+    assert.equal(data[5 * 3 + 2], NUMBERS[offset + 2 * 1 + 5 * 3]);
+  });
+  for (const [what, value] of Object.entries(WRAPPINGS)) {
+    test(what, async () => assertSame(await imported(torchZip(value, STORAGE)), expected));
+  }
+  test('in the legacy container', async () => {
+    assertSame(await imported(torchLegacy(WRAPPINGS['model_ema.module']!, STORAGE)), expected);
+  });
+  for (const [what, value] of Object.entries(HARMLESS)) {
+    test(`beside ${what}`, async () => {
+      const content = torchZip(p.dict(['it', value], ['state_dict', dict(PLAIN)]), STORAGE);
+      assertSame(await imported(content), expected);
+    });
+  }
+  test('another architecture, whose names begin with underscores', async () => {
+    const lite = stateDict('efficientnet_lite0', 2);
+    const model = await imported(torchZip(p.dict(['net', dict(renamed(lite, (name) => `module.${name}`))]), STORAGE), undefined, 'efficientnet_lite0'); // prettier-ignore
+    assert.deepEqual(model.weights.get('fc/kernel')!.shape, [1280, 2]);
+  });
+});
+
+test('what the network does not have is left out and named', async () => {
+  const notes: string[] = [];
+  const extra = [['normalizer.mean', view([3])], ['criterion.weight', view([3])], ['\x1b[31mqueue', view([4, 4])]] as const; // prettier-ignore
+  await imported(torchZip(dict([...PLAIN, ...extra]), STORAGE), (text) => notes.push(text));
+  assert.deepEqual(notes, [
+    'left out, as resnet18 has no such weights: normalizer.mean, criterion.weight, \\x1b[31mqueue',
+  ]);
+});
+
+test('a layer that the network does not have is no buffer: the network is another one', async () => {
+  for (const [name, shape] of [
+    ['layer1.0.se.fc1.weight', [4, 64]],
+    ['layer5.0.conv1.weight', [8, 8, 3, 3]],
+    ['bn0.running_mean', [3]],
+  ] as const) {
+    const content = torchZip(dict([...PLAIN, [name, view(shape)]]), STORAGE);
+    await refused(content, new RegExp(`1 are not in the graph: ${name.replaceAll('.', '\\.')}`));
+  }
+});
+
+test('weights that are no numbers are refused by name', async () => {
+  for (const [odd, word] of [
+    [NaN, 'NaN'],
+    [Infinity, 'infinite'],
+    [-Infinity, 'infinite'],
+  ] as const) {
+    // prettier-ignore
+    const spoilt = NUMBERS.slice();
+    spoilt[10] = odd;
+    const bytes = new Uint8Array(spoilt.buffer);
+    await refused(torchZip(dict(PLAIN), [['0', bytes]]), new RegExp(`'conv1\\.weight' holds \\d+ of 9408 numbers that are ${word}`)); // prettier-ignore
+  }
+});
+
+test('when nothing fits, the message says what is there', async () => {
+  await refused(torchZip(p.none, []), /holds no state dict/);
+  await refused(
+    torchZip(p.dict(['generator', p.dict(['a.weight', SCALAR], ['b', SCALAR])], ['step', SCALAR]), STORAGE),
+    /has no 'fc\.weight', the classifier of resnet18; it has 0 of the 102 weights; found: generator: 2 tensors \(a\.weight, b\); 1 tensor \(step\)$/,
+  );
+  await refused(torchZip(dict(stateDict('efficientnet_lite0')), STORAGE), /could be efficientnet_lite0/);
+  const twoLayers = PLAIN.flatMap(
+    ([name, tensor]): Entries =>
+    name.startsWith('fc.') ? [[name.replace('fc', 'fc.0'), tensor], [name.replace('fc', 'fc.3'), tensor]] : [[name, tensor]], // prettier-ignore
+  );
+  await refused(torchZip(dict(twoLayers), STORAGE), /'fc' in it has several layers \(fc\.0\.weight/);
+  const many = Array.from({ length: 3000 }, (_, i) => [`n${i}`, p.dict(['x'.repeat(5000), SCALAR])] as const);
+  await assert.rejects(imported(torchZip(p.dict(...many), STORAGE)), (error) => {
+    assert.ok(error instanceof AppError && error.message.length < 1000, String(error));
+    return true;
+  });
+});
+
+test('what could do something is refused by name, called or not', async () => {
+  for (const [module, name] of [
+    ['posix', 'system'],
+    ['builtins', 'eval'],
+    ['builtins', 'getattr'],
+    ['subprocess', 'Popen'],
+    ['torch', 'load'],
+    ['torch.hub', 'load'],
+    ['numpy.testing', 'runstring'],
+    ['functools', 'partial'],
+    ['__main__', 'Net'],
+  ] as const) {
+    // prettier-ignore
+    await assert.rejects(imported(torchZip(p.dict(['a', p.call(module, name, p.text('x'))], ...PLAIN), STORAGE)), (error) => { // prettier-ignore
+      assert.ok(error instanceof AppError && error.code === 'FILE_UNSAFE', String(error));
+      assert.ok(error.message.includes(`${module}.${name}`));
+      return true;
+    });
+  }
+});
