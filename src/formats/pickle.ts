@@ -16,7 +16,7 @@ export class Global {
 }
 
 /** Stands for an object that nothing needs: what is put into it is forgotten. */
-export class Inert {}
+export const INERT = Object.freeze({});
 
 export type PickleValue =
   | null
@@ -208,8 +208,7 @@ export class Machine {
     this.push(dictionary);
   }
   inert(): void {
-    this.#rules.budget.bytes(COST.object);
-    this.push(new Inert());
+    this.push(INERT);
   }
   remember(key: number): void {
     if (!Number.isSafeInteger(key)) throw this.#invalid('remembers a value under no number');
@@ -226,14 +225,14 @@ export class Machine {
     this.push(value);
   }
   pairs(target: PickleValue, values: readonly PickleValue[]): void {
-    if (target instanceof Inert) return;
+    if (target === INERT) return;
     if (!(target instanceof Map) || values.length % 2 !== 0)
       throw this.#invalid('sets items of what is no dictionary');
     this.#rules.budget.bytes((values.length / 2) * COST.entry);
     for (let i = 0; i < values.length; i += 2) target.set(values[i]!, values[i + 1]!);
   }
   append(target: PickleValue, values: readonly PickleValue[]): void {
-    if (target instanceof Inert) return;
+    if (target === INERT) return;
     if (!Array.isArray(target)) throw this.#invalid('appends to what is no list');
     this.#rules.budget.bytes(values.length * COST.item);
     for (const value of values) target.push(value);

@@ -5,7 +5,7 @@ import { elementCount, formatShape } from '../util/shape.ts';
 import { quoted } from '../util/quoted.ts';
 import { Budget } from './budget.ts';
 import { inertKind, isHarmlessName } from './inert-globals.ts';
-import { COST, Global, Inert, type Call, type PickleRules, type PickleValue } from './pickle.ts';
+import { COST, Global, INERT, type Call, type PickleRules, type PickleValue } from './pickle.ts';
 import { DTYPE_BYTES, type Dtype } from './tensor-file.ts';
 import { View } from './torch-view.ts';
 
@@ -62,7 +62,7 @@ export function torchRules(file: string, pickleBytes: number, storages: Map<stri
   };
   const tensorOf: Call = ([storage, offset, shape, strides]) => {
     // Of a type that no weight has: complex numbers, quantised ones.
-    if (storage instanceof Inert) return storage;
+    if (storage === INERT) return storage;
     if (!(storage instanceof Storage)) throw invalid('a tensor without a storage');
     if (!isSizes(shape) || !isSizes(strides) || shape.length !== strides.length) {
       throw invalid('a tensor with an impossible shape');
@@ -92,11 +92,11 @@ export function torchRules(file: string, pickleBytes: number, storages: Map<stri
       'torch._tensor._rebuild_from_type_v2',
       ([maker, , args]) => {
         const isTensor = maker instanceof Global && /^torch\._utils\._rebuild_tensor(_v2)?$/.test(maker.name);
-        return isTensor && Array.isArray(args) ? tensorOf(args) : new Inert();
+        return isTensor && Array.isArray(args) ? tensorOf(args) : INERT;
       },
     ],
   ]);
-  const inert: Call = () => new Inert();
+  const inert: Call = () => INERT;
   const asDictionary: Call = (args) => dictionaryOf([args.findLast((arg) => Array.isArray(arg)) ?? null]);
 
   return {
@@ -116,7 +116,7 @@ export function torchRules(file: string, pickleBytes: number, storages: Map<stri
         throw invalid('refers to a storage in a way that torch does not');
       }
       const dtype = STORAGE_DTYPES.get(type.name);
-      if (!dtype) return new Inert();
+      if (!dtype) return INERT;
       if (viewed !== undefined && viewed !== null)
         throw invalid('has views of storages, as only very old torch wrote');
       const known = storages.get(key);

@@ -113,14 +113,13 @@ export function weightsToTorch(
 
 /** A training that diverged leaves NaN; a network with one in it answers NaN to every picture. */
 function refuseInfinite(values: Float32Array, key: string, source: string): void {
-  let spoilt = 0;
-  // Zero times anything finite is zero.
-  for (const value of values) spoilt += value * 0;
-  if (spoilt === 0) return;
-  const odd = values.filter((value) => !Number.isFinite(value));
+  let odd = 0;
+  for (const value of values) if (!Number.isFinite(value)) odd++;
+  if (odd === 0) return;
+  const word = values.some(Number.isNaN) ? 'NaN' : 'infinite';
   throw new AppError(
     'MODEL_MISMATCH',
-    `${source}: '${quoted(key)}' holds ${odd.length} of ${values.length} numbers that are ${Number.isNaN(odd[0]) ? 'NaN' : 'infinite'}: the training diverged; take an earlier checkpoint`,
+    `${source}: '${quoted(key)}' holds ${odd} of ${values.length} numbers that are ${word}: the training diverged; take an earlier checkpoint`,
   );
 }
 
