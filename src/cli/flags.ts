@@ -7,7 +7,7 @@ import type { ExitCodeValue } from '../util/errors.ts';
 export type Finish = (code: ExitCodeValue) => void;
 
 export const INPUT_HELP =
-  'image file, folder (recursive), glob, @list.txt, or - for stdin (paths or an image)';
+  'image file, folder (recursive), glob, @list.txt, or - for stdin (paths, also from find -print0, or an image)';
 
 export const DATASET_HELP =
   'class folders; train/ and val/ or test/ with class folders; a csv; or CUB-200-2011';

@@ -25,7 +25,7 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
     preprocessing: opened.preprocessing,
     keepOriginal: config.figure !== undefined,
   };
-  const references = imageReferences(config.inputs, output.stdin);
+  const references = imageReferences(config.inputs, output.stdin, output.signal);
   // The first pictures are decoded while the network is being loaded.
   const images = startNow(loadImages(references, prepare, config.batchSize ?? DEFAULT_BATCH));
   let loaded: LoadedModel | undefined;

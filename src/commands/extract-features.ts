@@ -46,7 +46,7 @@ async function extract(
   output: Output,
   { embedder, paths, start }: Work,
 ): Promise<ExitCodeValue> {
-  const all = imageReferences(config.inputs, output.stdin);
+  const all = imageReferences(config.inputs, output.stdin, output.signal);
   const isResumed = start.rows + start.failed > 0;
   const references = isResumed ? remaining(all, { paths, record: start, sha256: contentHash }) : all;
   // The first input behind those that are done is looked for before anything is cut off: other inputs change nothing.

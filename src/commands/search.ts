@@ -55,7 +55,7 @@ async function answer(
   { rows, embedder, manifest }: Sources,
 ): Promise<ExitCodeValue> {
   const queries: ({ readonly file: string; readonly row: Float32Array } | { readonly file: string; readonly error: AppError })[] = []; // prettier-ignore
-  for await (const image of embedder.embed(imageReferences(config.inputs, output.stdin))) {
+  for await (const image of embedder.embed(imageReferences(config.inputs, output.stdin, output.signal))) {
     const { file } = image;
     queries.push('error' in image ? { file, error: image.error } : { file, row: image.rows[0]! });
     if (output.signal.aborted) return ExitCode.interrupted;

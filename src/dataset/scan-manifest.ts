@@ -6,7 +6,7 @@ import { parse } from 'csv-parse/sync';
 import { AppError, messageOf } from '../util/errors.ts';
 import { readRegularFile } from '../util/files.ts';
 import { byCodePoint } from '../util/order.ts';
-import { folderEntries } from '../images/source.ts';
+import { folderEntries } from '../images/folder.ts';
 import { invalid, list, type Dataset, type Sample } from './dataset.ts';
 import { splitNamed } from './split-names.ts';
 

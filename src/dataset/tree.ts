@@ -2,7 +2,7 @@
 
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { folderEntries } from '../images/source.ts';
+import { folderEntries } from '../images/folder.ts';
 import { AppError, messageOf } from '../util/errors.ts';
 
 /** Folders within folders beyond this are no dataset, but a disk. */
@@ -54,7 +54,12 @@ export async function readTree(root: string, problems: string[], signal?: AbortS
 async function readFolder({ folder, real, above, isLinked }: At, walk: Walk): Promise<Folder> {
   const { signal, linked, problems } = walk;
   if (signal?.aborted) throw new AppError('INTERRUPTED', 'interrupted while the dataset was looked through');
-  const entries = await folderEntries(folder);
+  const all = await folderEntries(folder);
+  // Samples are known by their paths as text.
+  const entries = all.filter(({ bytes }) => bytes === undefined);
+  for (const { name, bytes } of all) {
+    if (bytes) problems.push(`left out: ${path.join(folder, name)}, whose name is not UTF-8; rename it`);
+  }
   const names = (wanted: string) => entries.filter(({ kind }) => kind === wanted).map(({ name }) => name);
   const inside = new Set([...above, real]);
   const folders: Folder[] = [];

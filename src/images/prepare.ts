@@ -2,6 +2,7 @@
 // Runs wherever it is called: in the main thread for a few pictures, in workers for many.
 
 import { createHash } from 'node:crypto';
+import type { PathLike } from 'node:fs';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readRegularFile } from '../util/files.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
@@ -64,15 +65,18 @@ export async function prepareImage(
 const MAX_PICTURE_BYTES = 1024 ** 3;
 
 /** A picture file's bytes. @throws AppError IMAGE_UNREADABLE when it is no regular file or too large, and system errors */
-export function readPicture(file: string): Promise<Buffer> {
+export function readPicture(file: PathLike): Promise<Buffer> {
   return readRegularFile(file, { limit: MAX_PICTURE_BYTES, what: 'the picture', code: 'IMAGE_UNREADABLE' });
 }
 
 /** The bytes behind a reference. @throws what reading throws, or the reference's own error */
 export async function readContent(content: ImageReference['content']): Promise<Buffer> {
   if ('error' in content) throw content.error;
-  return 'bytes' in content ? content.bytes : readPicture(content.path);
+  return 'bytes' in content ? content.bytes : readPicture(asPath(content.path));
 }
+
+/** A name that is not UTF-8 comes as its bytes, and as no Buffer from another thread. */
+const asPath = (given: string | Uint8Array) => (typeof given === 'string' ? given : Buffer.from(given));
 
 /** Lower-case hex. */
 export function sha256Of(bytes: Uint8Array): string {

@@ -35,13 +35,14 @@ export function decodeText(
  * of paths are separated so.
  * @returns undefined when it is no text
  */
-function encodingOf(head: Uint8Array): Encoding | undefined {
+export function encodingOf(head: Uint8Array): Encoding | undefined {
   const [a, b, c] = head;
   if (a === 0xef && b === 0xbb && c === 0xbf) return 'utf-8';
   if (a === 0xff && b === 0xfe) return 'utf-16le';
   if (a === 0xfe && b === 0xff) return 'utf-16be';
   const wide = wideEncoding(head);
   if (wide) return wide;
+  if (head.filter((byte) => byte === 0).length * 2 > head.length) return undefined;
   if (fits(head, 'utf-8') || isNearlyUtf8(head)) return 'utf-8';
   return head.some(isControl) ? undefined : olderEncoding(head);
 }
@@ -62,10 +63,12 @@ function wideEncoding(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
     : undefined;
 }
 
-const hasControls = (text: string) => /[\0-\x08\x0e-\x1a\x1c-\x1f\ufffe\uffff]/.test(text);
+/** Of no text: controls, and what Unicode has given to no character. */
+const hasControls = (text: string) => /[\0-\x08\x0e-\x1a\x1c-\x1f\p{Cn}\p{Co}\p{Cs}]/u.test(text);
 
-/** No text has these, but for NUL, which is judged elsewhere, and escape. */
-const isControl = (byte: number) => byte < 0x09 || (byte > 0x0d && byte < 0x20 && byte !== 0x1b);
+/** No text has these; escape is in some, and NUL between the paths of a list. */
+const isControl = (byte: number) =>
+  (byte > 0 && byte < 0x09) || (byte > 0x0d && byte < 0x20 && byte !== 0x1b);
 
 function fits(bytes: Uint8Array, encoding: Encoding): boolean {
   try {

@@ -392,3 +392,10 @@ test('--help is there at once, without engine or sharp', async () => {
   // The bar is 0.15 s on a quiet machine (bench/); tests run beside each other.
   assert.ok(performance.now() - started < 1500);
 });
+
+test('a file whose name begins like a flag: the message says what to write', async () => {
+  await picture(at('-x.jpg'));
+  const { code, stderr } = await runCli('classify', ['-x.jpg'], { spawn: { cwd: scratch } });
+  assert.equal(code, 2);
+  assert.match(stderr, /unknown option '-x.jpg' \(if it is a file, write \.\/-x\.jpg, or -- before it\)/);
+});

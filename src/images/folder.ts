@@ -1,0 +1,63 @@
+// folder.ts: what stands in a folder, by names alone.
+
+import { opendir, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { isSystemFolder } from './system-folders.ts';
+
+/** Endings that sharp reads; in folders, other files are passed over. A file named by the user is always tried. */
+export const IMAGE_EXTENSIONS = [
+  '.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.avif', '.tif', '.tiff', '.gif', '.svg',
+] as const; // prettier-ignore
+
+/** What stands in a folder, hidden files left out. */
+export interface FolderEntry {
+  readonly name: string;
+  /** `system`: a folder that is not the user's, and is not to be looked into. */
+  readonly kind: 'folder' | 'picture' | 'other' | 'system';
+  readonly isLink: boolean;
+  /** Of a name that is not UTF-8: `name` shows what can be shown of it. */
+  readonly bytes?: Buffer;
+}
+
+/** By name. Links count as what they lead to. @throws what the file system says */
+export async function folderEntries(folder: string): Promise<readonly FolderEntry[]> {
+  const entries: FolderEntry[] = [];
+  for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
+    const { name } = entry;
+    if (name.startsWith('.')) continue;
+    const isLink = entry.isSymbolicLink();
+    const opens = entry.isDirectory() || (isLink && (await leadsToFolder(path.join(folder, name))));
+    const kind = opens ? (isSystemFolder(name) ? 'system' : 'folder') : hasImageExtension(name) ? 'picture' : 'other'; // prettier-ignore
+    entries.push({ name, kind, isLink });
+  }
+  const sorted = entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return sorted.some(({ name }) => name.includes(REPLACED)) ? withBytes(folder, sorted) : sorted;
+}
+
+/** Stands in a name for what is not UTF-8. */
+const REPLACED = '\ufffd';
+
+async function withBytes(folder: string, entries: readonly FolderEntry[]): Promise<readonly FolderEntry[]> {
+  const names = new Map<string, Buffer[]>();
+  for (const bytes of await readdir(folder, { encoding: 'buffer' })) {
+    const name = bytes.toString('utf8');
+    if (!Buffer.from(name).equals(bytes)) names.set(name, [...(names.get(name) ?? []), bytes]);
+  }
+  return entries.map((entry) => {
+    const bytes = names.get(entry.name)?.pop();
+    return bytes ? { ...entry, bytes } : entry;
+  });
+}
+
+function leadsToFolder(link: string): Promise<boolean> {
+  return stat(link).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+/** Whether a file is a picture by its name. */
+function hasImageExtension(name: string): boolean {
+  const extension = path.extname(name).toLowerCase();
+  return IMAGE_EXTENSIONS.some((known) => known === extension);
+}

@@ -1,0 +1,91 @@
+// glob.ts: a pattern on the command line -> the pictures that match it. Reads folder by folder, so that it can be interrupted.
+
+import { realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import picomatch from 'picomatch';
+import { folderEntries, type FolderEntry } from './folder.ts';
+
+/** Signs of a pattern: wildcards, sets, alternatives. Parentheses alone are in many a file's name. */
+const WILD = /[*?]|\[[^\]]+\]|\{[^}]*(?:,|\.\.)[^}]*\}|[?*+@!]\([^)]+\)|\([^)]*\|[^)]*\)/;
+
+export function isPattern(text: string): boolean {
+  return WILD.test(text);
+}
+
+interface Glob {
+  /** The folders that the pattern begins with, before its first wildcard. */
+  readonly root: string;
+  /** Paths that begin as the pattern does, in order. */
+  readonly files: readonly string[];
+}
+
+/** Files alone match. Folders that are there under their whole name are no patterns: `trip (1)/*.jpg`. */
+export async function globPictures(pattern: string, signal?: AbortSignal): Promise<Glob> {
+  const { root, rest } = await literalPart(pattern);
+  const parts = rest.map((part) => part.replace(/(^|[^?*+@!\\])\(([^)|]*)\)/g, '$1\\($2\\)'));
+  const options = { nonegate: true } as const;
+  const matches = picomatch(parts.join('/'), options);
+  // Alternatives may hold a slash: then no folder can be told from its name alone.
+  const isPlain = !/\{[^}]*\//.test(parts.join('/'));
+  const deep = parts.findIndex((part) => part.includes('**'));
+  const steps = (isPlain ? parts.slice(0, deep < 0 ? -1 : deep) : []).map((part) => picomatch(part, options));
+  const mayEnter = (depth: number, name: string) => {
+    const step = steps[depth];
+    return step ? step(name) : deep >= 0 || !isPlain;
+  };
+  const files: string[] = [];
+  const linked = new Set<string>();
+  const visit = async (relative: string, depth: number): Promise<void> => {
+    if (signal?.aborted) return;
+    const folder = path.join(root, relative);
+    for (const { name, kind, isLink } of await entriesOf(folder)) {
+      const inner = relative === '' ? name : `${relative}/${name}`;
+      if (kind === 'picture' && matches(inner)) files.push(root === '.' ? inner : path.join(root, inner));
+      if (kind !== 'folder' || !mayEnter(depth, name)) continue;
+      if (isLink && !(await isFirst(path.join(root, inner), linked))) continue;
+      await visit(inner, depth + 1);
+    }
+  };
+  await visit('', 0);
+  return { root, files: files.sort() };
+}
+
+/** Of the links that lead to one folder the first is followed, and none that leads above itself: that would have no end. */
+async function isFirst(link: string, linked: Set<string>): Promise<boolean> {
+  try {
+    const [target, own] = await Promise.all([realpath(link), realpath(path.dirname(link))]);
+    if (linked.has(target) || `${own}${path.sep}`.startsWith(target.replace(/[\\/]*$/, path.sep)))
+      return false;
+    linked.add(target);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Folders that cannot be read hold nothing that matches. */
+function entriesOf(folder: string): Promise<readonly FolderEntry[]> {
+  return folderEntries(folder).catch(() => []);
+}
+
+async function literalPart(
+  pattern: string,
+): Promise<{ readonly root: string; readonly rest: readonly string[] }> {
+  const parts = pattern.split('/').filter((part, i) => part !== '' || i === 0);
+  let root = pattern.startsWith('/') ? '/' : '.';
+  let at = pattern.startsWith('/') ? 1 : 0;
+  for (; at < parts.length - 1; at++) {
+    const next = path.join(root, parts[at]!);
+    // Half of {a/b,c} is no folder's name either.
+    if ((isPattern(parts[at]!) || parts[at]!.includes('{')) && !(await isFolder(next))) break;
+    root = next;
+  }
+  return { root, rest: parts.slice(at) };
+}
+
+function isFolder(file: string): Promise<boolean> {
+  return stat(file).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}

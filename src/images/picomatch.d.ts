@@ -1,0 +1,10 @@
+// picomatch.d.ts: the little of picomatch that is used; it has no types of its own.
+
+declare module 'picomatch' {
+  interface Options {
+    /** A leading `!` is part of the name. */
+    readonly nonegate?: boolean;
+  }
+  function picomatch(glob: string, options?: Options): (name: string) => boolean;
+  export default picomatch;
+}
