@@ -13,8 +13,12 @@ const MAX_PANELS = { html: 500, svg: 50, png: 50 } as const satisfies Record<Fig
 /** Longest side of the picture in a panel, in pixels: sharp at twice the size it is drawn. */
 const PICTURE_SIDE = 640;
 
-/** Pixels for each unit of the drawing: crisp on dense screens and in print. */
+/** Pixels for each unit of the drawing: crisp on dense screens and in print; fewer where there is much to draw, … */
 const PNG_SCALE = 2;
+/** … but not so few that small text cannot be read. */
+const MIN_PNG_SCALE = 0.7;
+/** What librsvg draws and viewers open. */
+const MAX_PNG_SIDE = 32_767;
 
 export interface FigureCollector {
   add(result: ClassifiedImage, picture: Pixels | undefined): Promise<void>;
@@ -41,10 +45,18 @@ export function figureCollector(
     },
     async save() {
       if (panels.length === 0) return undefined;
-      const { figureHtml, figureSvg } = await import('../report/figure.ts');
-      const text = format === 'html' ? figureHtml(panels, { labels }) : await figureSvg(panels, { labels });
-      await writeFileAtomic(file, format === 'png' ? await renderSvg(text, PNG_SCALE) : text);
-      const rest = left > 0 ? ` (the first ${panels.length} pictures; ${left} more are not drawn)` : '';
+      const { figureHeight, figureHtml, figureSvg } = await import('../report/figure.ts');
+      let shown = panels;
+      if (format === 'html') await writeFileAtomic(file, figureHtml(panels, { labels }));
+      else {
+        const fits = () => figureHeight(shown) * MIN_PNG_SCALE <= MAX_PNG_SIDE;
+        while (format === 'png' && shown.length > 1 && !fits()) shown = shown.slice(0, -1);
+        const svg = await figureSvg(shown, { labels });
+        const scale = Math.min(PNG_SCALE, MAX_PNG_SIDE / figureHeight(shown));
+        await writeFileAtomic(file, format === 'png' ? await renderSvg(svg, scale) : svg);
+      }
+      left += panels.length - shown.length;
+      const rest = left > 0 ? ` (the first ${shown.length} pictures; ${left} more are not drawn)` : '';
       return `figure: ${file}${rest}`;
     },
   };

@@ -344,7 +344,8 @@ export async function encodeThumbnail(
 /** An SVG of ours as PNG. @param scale pixels for each user unit */
 export async function renderSvg(svg: string, scale: number): Promise<Buffer> {
   const sharp = await loadSharp();
-  return sharp(Buffer.from(svg), { density: DRAWING_DPI * scale })
+  // What is drawn is limited by who draws it, not as a picture from outside is.
+  return sharp(Buffer.from(svg), { density: DRAWING_DPI * scale, limitInputPixels: false })
     .png()
     .toBuffer();
 }

@@ -100,9 +100,9 @@ export async function figureSvg(panels: readonly FigurePanel[], options: FigureO
   for (const [i, panel] of drawn.entries()) {
     if (i > 0) parts.push(`<path d="M${MARGIN} ${y}H${RIGHT}" stroke="${COLOURS.rule}"/>`);
     const top = y + MARGIN;
-    const pictureHeight = svgPicture(panel, { top, id: `picture-${i}`, parts });
-    const chartHeight = svgChart(panel, { top, id: `bars-${i}`, parts, pen });
-    y = top + Math.max(pictureHeight, chartHeight) + MARGIN;
+    svgPicture(panel, { top, id: `picture-${i}`, parts });
+    svgChart(panel, { top, id: `bars-${i}`, parts, pen });
+    y += figureHeight([panel]);
   }
   const title = escapeXml(drawn.map(({ file, rows }) => `${file}: ${rows[0]?.first ?? UNKNOWN}`).join('; '));
   return [
@@ -114,6 +114,24 @@ export async function figureSvg(panels: readonly FigurePanel[], options: FigureO
   ].join('\n');
 }
 
+/** Of a drawing of these panels, in its units. */
+export function figureHeight(panels: readonly FigurePanel[]): number {
+  const heights = panels.map(
+    ({ picture, predictions }) =>
+      2 * MARGIN + Math.max(pictureHeight(picture), chartHeight(predictions.length)),
+  );
+  return heights.reduce((a, b) => a + b, 0);
+}
+
+function pictureHeight({ width, height }: FigurePanel['picture']): number {
+  const scale = Math.min(PICTURE_BOX / width, PICTURE_BOX / height);
+  return Math.max(1, Math.round(height * scale));
+}
+
+function chartHeight(rows: number): number {
+  return HEADER + Math.max(0, rows - 1) * ROW + BAR_TOP + BAR;
+}
+
 interface Place {
   readonly top: number;
   /** Of the part's clipping path. */
@@ -122,21 +140,19 @@ interface Place {
   readonly parts: string[];
 }
 
-/** The picture, a narrow one on a mat as wide as the box, so that the edges of all panels are in line. @returns height */
-function svgPicture({ picture }: DrawnPanel, { top, id, parts }: Place): number {
-  const scale = Math.min(PICTURE_BOX / picture.width, PICTURE_BOX / picture.height);
-  const height = Math.max(1, Math.round(picture.height * scale));
+/** The picture, a narrow one on a mat as wide as the box, so that the edges of all panels are in line. */
+function svgPicture({ picture }: DrawnPanel, { top, id, parts }: Place): void {
+  const height = pictureHeight(picture);
   const box = `x="${MARGIN}" y="${top}" width="${PICTURE_BOX}" height="${height}"`;
   parts.push(
     `<clipPath id="${id}"><rect ${box} rx="${CORNER}"/></clipPath>`,
     `<g clip-path="url(#${id})"><rect ${box} fill="${COLOURS.track}"/>`,
     `<image ${box} href="${escapeXml(picture.dataUri)}"/></g>`,
   );
-  return height;
 }
 
-/** Title, model and a bar for each row. @returns height */
-function svgChart(panel: DrawnPanel, { top, id, parts, pen }: Place & { readonly pen: Outliner }): number {
+/** Title, model and a bar for each row. */
+function svgChart(panel: DrawnPanel, { top, id, parts, pen }: Place & { readonly pen: Outliner }): void {
   const { file, model, rows } = panel;
   const write = (content: string, x: number, y: number, style: TextStyle, fill: string) => {
     const { d, transform } = pen.path(content, x, y, style);
@@ -172,7 +188,6 @@ function svgChart(panel: DrawnPanel, { top, id, parts, pen }: Place & { readonly
     `<g fill="${COLOURS.track}">${tracks.join('')}</g>`,
     `<g clip-path="url(#${id})">${bars.join('')}</g>`,
   );
-  return HEADER + Math.max(0, rows.length - 1) * ROW + BAR_TOP + BAR;
 }
 
 /** As much of a text as has room, the cut marked. */

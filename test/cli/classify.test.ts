@@ -144,6 +144,21 @@ describe('answers', () => {
     }
   });
 
+  test('a figure of 50 pictures, and one of more classes than a .png can hold', async () => {
+    const folder = at('fifty');
+    await mkdir(folder);
+    await picture(at('one-of-fifty.png'), 30, 20);
+    for (let i = 0; i < 50; i++) await copyFile(at('one-of-fifty.png'), path.join(folder, `${i + 10}.png`));
+    const [tall, few] = [at('tall.png'), at('few.png')];
+    assert.equal((await classify(folder, '--figure', tall)).code, 0);
+    const { width, height } = await sharp(tall).metadata();
+    assert.ok(width > 1000 && height > 20_000 && height <= 32_767, `${width}x${height}`);
+    const { code, stderr } = await classify(path.join(folder, '1*.png'), '--figure', few, '--topk', '300');
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /the first 3 pictures; 7 more are not drawn/);
+    assert.ok((await sharp(few).metadata()).height <= 32_767);
+  });
+
   test('every kind of input: file, folder, glob, list, paths on stdin, an image on stdin', async () => {
     const folder = at('inputs');
     await mkdir(path.join(folder, 'deep', '.hidden'), { recursive: true });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { renderSvg } from '../../src/images/decode.ts';
-import { figureHtml, figureSvg, type FigurePanel } from '../../src/report/figure.ts';
+import { figureHeight, figureHtml, figureSvg, type FigurePanel } from '../../src/report/figure.ts';
 import { createOutliner } from '../../src/report/outline.ts';
 import type { Prediction } from '../../src/report/prediction.ts';
 
@@ -50,6 +50,11 @@ describe('figure as svg', () => {
     assert.match(svg, /role="img" aria-label="dog\.jpg: Samoyed"/);
     const pen = await createOutliner(['萨摩耶犬']);
     assert.ok(svg.includes(pen.path('萨摩耶犬', 0, 0, { size: 15 }).d));
+  });
+
+  it('has a height that is known before it is drawn', async () => {
+    const panels = [panelOf(), panelOf({ picture: { dataUri: GIF, width: 100, height: 900 } })];
+    assert.equal(numberOf(await figureSvg(panels, BOTH), 'height'), figureHeight(panels));
   });
 
   it('stacks panels of any shape, with and without classes', async () => {
