@@ -108,7 +108,7 @@ export interface TrainableEngine extends Engine {
    * Compiles the step. The weights given are not changed.
    * @param onDivided a step in parts is the same step: gradients are added up before the weights move. Only batch norm's own
    * statistics are each part's
-   * @throws AppError MODEL_UNSUPPORTED for a layer without a gradient; USAGE for a spec that does not fit the graph;
+   * @throws AppError MODEL_UNSUPPORTED for a graph that is no classifier; USAGE for a spec that does not fit the graph;
    * OUT_OF_MEMORY, naming the estimate, when a step would not fit
    */
   trainer(model: EngineModel, spec: TrainSpec, onDivided?: OnDivided): Promise<Trainer>;

@@ -171,10 +171,13 @@ test('a loss that is no number stops the run and leaves the weights', async () =
   await trainer.dispose();
 });
 
-test('a layer without a gradient is named with its kind', async () => {
+test('a layer of an unknown kind is named with its kind', async () => {
   const { layers, ...graph } = small();
   const odd = layers.map((layer) => (layer.name === 'avgpool' ? { ...layer, kind: 'softplus' } : layer));
-  await assert.rejects(trainerFor({ ...graph, layers: odd } as Graph), /'avgpool'|softplus/);
+  await assert.rejects(trainerFor({ ...graph, layers: odd } as Graph), (error: AppError) => {
+    assert.match(error.message, /^layer 'avgpool' \(softplus\) is of a kind that finch does not know$/);
+    return error.code === 'MODEL_INVALID';
+  });
 });
 
 test('a batch that does not fit into memory is refused with the estimate and one that does', () => {

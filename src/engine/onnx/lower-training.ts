@@ -10,7 +10,7 @@ import type { TrainSpec } from '../training.ts';
 import { learningLayers, trainedGraph } from '../training/learning.ts';
 import { decaysWeight, PENDING, slotName, slotsOf } from '../training/optimizer-state.ts';
 import { Emitter } from './emitter.ts';
-import { ruleFor, TAKES_BLOCKED } from './gradients/rules.ts';
+import { ruleOf } from './gradients/rules.ts';
 import { emitLoss, TARGET_INPUTS } from './losses.ts';
 import { InferenceLowering } from './lower-inference.ts';
 import { emitClipping, emitUpdate, scalarsFor } from './optimizers.ts';
@@ -46,7 +46,7 @@ export const LOGITS = 'logits';
 export const GRADIENT_NORM = 'gradient-norm';
 export const newName = (name: string): string => `${name}/new`;
 
-/** @throws AppError MODEL_UNSUPPORTED for a layer without a gradient */
+/** @throws AppError MODEL_UNSUPPORTED for a graph that is no classifier */
 export function lowerTraining(
   model: EngineModel,
   spec: TrainSpec,
@@ -62,7 +62,7 @@ export function lowerTraining(
   const forward = new Map<string, Lowered>();
   for (const layer of learning) {
     const inputs = layer.inputs.map((name) => given(layer, values.get(name)!, step)) as [Value, ...Value[]];
-    const lowered = ruleFor(layer)(layer, inputs, step);
+    const lowered = ruleOf(layer).rule(layer, inputs, step);
     forward.set(layer.name, lowered);
     values.set(layer.name, lowered.output);
   }
@@ -112,7 +112,7 @@ export function lowerTraining(
 
 /** A value in a layout that the layer's rule takes. */
 function given(layer: Layer, value: Value, step: Step): Value {
-  return TAKES_BLOCKED.has(layer.kind) ? value : step.plain(value);
+  return ruleOf(layer).takesBlocked ? value : step.plain(value);
 }
 
 /** What does not learn, as at inference. Its outputs, by layer, are what the learning layers begin with. */

@@ -34,7 +34,7 @@ export interface Lowered {
 }
 
 /**
- * Rules get plain inputs and gradients, NCHW, but for those in `TAKES_BLOCKED`, which get values as they are.
+ * Rules get plain inputs and gradients, NCHW, but for those that say they take blocked ones, which get values as they are.
  */
 export type Rule<L extends Layer> = (layer: L, inputs: readonly [Value, ...Value[]], step: Step) => Lowered;
 

@@ -1,8 +1,9 @@
 // layers.ts: what each kind of layer computes, as TensorFlow.js operations. Inference and training ask here; what differs between
 // them (batch norm, dropout) comes from outside. Gradients are TensorFlow.js's own, and those of the kernels.
 
-import type { Layer, LayerOf, Size2d, WeightRole } from '../../graph/layers.ts';
+import type { Layer, LayerKind, LayerOf, Size2d, WeightRole } from '../../graph/layers.ts';
 import { samePadding } from '../../graph/shapes.ts';
+import { ACTIVATIONS } from './activations.ts';
 import type { Kernels, Norm, Statistics, Tensor1D, Tensor4D, Window } from './kernels.ts';
 import type { PlannedLayer } from './plan.ts';
 import type { Tf, TfTensor } from './runtime.ts';
@@ -19,62 +20,66 @@ export interface Scope {
   drop(layer: LayerOf<'dropout'>, x: TfTensor): TfTensor;
 }
 
+/** What is computed for a layer. */
+interface Given<L extends Layer> {
+  readonly layer: L;
+  /** With the batch first, channel-last. */
+  readonly inputs: readonly TfTensor[];
+  /** The first of them, and the same as a picture. */
+  readonly x: TfTensor;
+  readonly picture: Tensor4D;
+  /** Zeros that the layer adds itself. */
+  readonly pad: PlannedLayer['pad'];
+  readonly scope: Scope;
+}
+
+type Operation<L extends Layer> = (given: Given<L>) => TfTensor;
+
+const OPERATIONS = {
+  input: ({ x }) => x,
+  conv2d: convolve,
+  depthwiseConv2d: convolve,
+  batchNormalization: normalise,
+  activation: ({ layer, x, scope }) => ACTIVATIONS[layer.activation](x, scope, layer.alpha),
+  zeroPadding2d({ layer: { pad }, x, scope: { tf } }) {
+    const { top, bottom, left, right } = pad;
+    const zeros: [number, number][] = [
+      [0, 0],
+      [top, bottom],
+      [left, right],
+      [0, 0],
+    ];
+    return tf.pad(x, zeros);
+  },
+  maxPooling2d: ({ layer: { poolSize, strides, padding }, picture, scope: { tf } }) =>
+    tf.maxPool(picture, [...poolSize], [...strides], padding),
+  averagePooling2d: ({ layer: { poolSize, strides, padding }, picture, scope: { tf } }) =>
+    tf.avgPool(picture, [...poolSize], [...strides], padding),
+  globalAveragePooling2d: ({ x, scope: { tf } }) => tf.mean(x, [1, 2]),
+  globalMaxPooling2d: ({ x, scope: { tf } }) => tf.max(x, [1, 2]),
+  dense,
+  add: ({ inputs, scope: { tf } }) => inputs.reduce((a, b) => tf.add(a, b)),
+  multiply: ({ inputs, scope: { tf } }) => inputs.reduce((a, b) => tf.mul(a, b)),
+  concatenate: ({ inputs, scope: { tf } }) => tf.concat([...inputs], -1),
+  reshape: ({ layer: { shape }, x, scope: { tf } }) => tf.reshape(x, [x.shape[0], ...shape]),
+  flatten: ({ x, scope: { tf } }) => tf.reshape(x, [x.shape[0], -1]),
+  dropout: ({ layer, x, scope }) => scope.drop(layer, x),
+} as const satisfies { readonly [K in LayerKind]: Operation<LayerOf<K>> };
+
 /** @param inputs with the batch first, channel-last */
-export function applyLayer(planned: PlannedLayer, inputs: readonly TfTensor[], scope: Scope): TfTensor {
-  const { tf } = scope;
-  const { layer } = planned;
+export function applyLayer(
+  { layer, pad }: PlannedLayer,
+  inputs: readonly TfTensor[],
+  scope: Scope,
+): TfTensor {
+  const operation = OPERATIONS[layer.kind] as Operation<Layer>;
   const x = inputs[0]!;
-  const picture = x as Tensor4D;
-  switch (layer.kind) {
-    case 'input':
-      return x;
-    case 'conv2d':
-    case 'depthwiseConv2d':
-      return convolve(planned, layer, picture, scope);
-    case 'batchNormalization':
-      return normalise(layer, x, scope);
-    case 'activation':
-      return activate(layer, x, scope);
-    case 'zeroPadding2d': {
-      const { top, bottom, left, right } = layer.pad;
-      const zeros: [number, number][] = [
-        [0, 0],
-        [top, bottom],
-        [left, right],
-        [0, 0],
-      ];
-      return tf.pad(x, zeros);
-    }
-    case 'maxPooling2d':
-      return tf.maxPool(picture, [...layer.poolSize], [...layer.strides], layer.padding);
-    case 'averagePooling2d':
-      return tf.avgPool(picture, [...layer.poolSize], [...layer.strides], layer.padding);
-    case 'globalAveragePooling2d':
-      return tf.mean(x, [1, 2]);
-    case 'globalMaxPooling2d':
-      return tf.max(x, [1, 2]);
-    case 'dense':
-      return dense(layer, x, scope);
-    case 'add':
-      return inputs.reduce((a, b) => tf.add(a, b));
-    case 'multiply':
-      return inputs.reduce((a, b) => tf.mul(a, b));
-    case 'concatenate':
-      return tf.concat([...inputs], -1);
-    case 'reshape':
-      return tf.reshape(x, [x.shape[0], ...layer.shape]);
-    case 'flatten':
-      return tf.reshape(x, [x.shape[0], -1]);
-    case 'dropout':
-      return scope.drop(layer, x);
-    default:
-      throw new Error(`no operation for ${(layer satisfies never as Layer).kind}`);
-  }
+  return operation({ layer, inputs, x, picture: x as Tensor4D, pad, scope });
 }
 
 type Convolution = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
 
-function convolve({ pad }: PlannedLayer, layer: Convolution, x: Tensor4D, scope: Scope): TfTensor {
+function convolve({ layer, picture: x, pad, scope }: Given<Convolution>): TfTensor {
   const { tf, kernels, learns } = scope;
   let kernel = scope.weight(layer, layer.kind === 'conv2d' ? 'kernel' : 'depthwise_kernel') as Tensor4D;
   let { dilation } = layer;
@@ -153,7 +158,7 @@ function bordersOf({ padding, strides, dilation }: Window, axis: 0 | 1, x: Tenso
   return samePadding(x.shape[axis === 0 ? 1 : 2], kernel.shape[axis], strides[axis], dilation[axis]);
 }
 
-function normalise(layer: LayerOf<'batchNormalization'>, x: TfTensor, scope: Scope): TfTensor {
+function normalise({ layer, x, scope }: Given<LayerOf<'batchNormalization'>>): TfTensor {
   const { tf } = scope;
   const channels = x.shape.at(-1)!;
   const norm: Norm = {
@@ -174,50 +179,7 @@ export function runningStatistics(layer: LayerOf<'batchNormalization'>, scope: S
   };
 }
 
-function activate(
-  { activation, alpha }: LayerOf<'activation'>,
-  x: TfTensor,
-  { tf, kernels }: Scope,
-): TfTensor {
-  switch (activation) {
-    case 'linear':
-      return x.clone();
-    case 'relu':
-      return kernels.relu(x);
-    case 'relu6':
-      return kernels.relu6(x);
-    case 'sigmoid':
-      return tf.sigmoid(x);
-    case 'tanh':
-      return tf.tanh(x);
-    case 'softmax':
-      return tf.softmax(x);
-    case 'swish':
-      return tf.mul(x, tf.sigmoid(x));
-    case 'hardSigmoid':
-      return tf.clipByValue(tf.add(tf.mul(x, 0.2), 0.5), 0, 1);
-    case 'hardSigmoidTorch':
-      return hardSigmoidTorch(tf, x);
-    case 'hardSwish':
-      return tf.mul(x, hardSigmoidTorch(tf, x));
-    case 'elu': {
-      const curve = tf.elu(x);
-      return alpha === undefined || alpha === 1
-        ? curve
-        : tf.add(tf.relu(x), tf.mul(tf.sub(curve, tf.relu(x)), alpha));
-    }
-    case 'leakyRelu':
-      return tf.leakyRelu(x, alpha ?? 0.3);
-    default:
-      throw new Error(`no operation for ${String(activation satisfies never)}`);
-  }
-}
-
-function hardSigmoidTorch(tf: Tf, x: TfTensor): TfTensor {
-  return tf.clipByValue(tf.add(tf.mul(x, 1 / 6), 0.5), 0, 1);
-}
-
-function dense(layer: LayerOf<'dense'>, x: TfTensor, scope: Scope): TfTensor {
+function dense({ layer, x, scope }: Given<LayerOf<'dense'>>): TfTensor {
   const { tf } = scope;
   const kernel = scope.weight(layer, 'kernel') as import('@tensorflow/tfjs').Tensor2D;
   const rows = tf.matMul(tf.reshape(x, [-1, kernel.shape[0]]), kernel);

@@ -6,7 +6,7 @@ import { add, concatenate, multiply } from './arithmetic.ts';
 import { conv2d, depthwiseConv2d } from './convolution.ts';
 import { dense } from './dense.ts';
 import { dropout } from './dropout.ts';
-import type { KerasRead, Kind } from './kind.ts';
+import { invalidLayer, type KerasRead, type Kind } from './kind.ts';
 import { batchNormalization } from './normalization.ts';
 import { averagePooling2d, globalAveragePooling2d, globalMaxPooling2d, maxPooling2d } from './pooling.ts';
 import { flatten, input, reshape, zeroPadding2d } from './shape.ts';
@@ -31,8 +31,9 @@ const KINDS = {
   dropout,
 } as const satisfies { readonly [K in LayerKind]: Kind<LayerOf<K>> };
 
-/** What is known of a layer's kind. */
+/** What is known of a layer's kind. @throws AppError MODEL_INVALID when it is none of finch's */
 export function kindOf(layer: Layer): Kind<Layer> {
+  if (!Object.hasOwn(KINDS, layer.kind)) throw invalidLayer(layer, 'is of a kind that finch does not know');
   return KINDS[layer.kind];
 }
 

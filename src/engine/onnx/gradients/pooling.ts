@@ -3,9 +3,9 @@
 import type { LayerOf } from '../../../graph/layers.ts';
 import { FLOAT, type Rule, type Step, type Value } from '../step.ts';
 import { windowAttributes, windowOf, type Window } from '../windows.ts';
+import { isPositive } from '../activations.ts';
 import { blockedMaximum, pictureMeans } from '../blocked.ts';
 import type { Emitter } from '../emitter.ts';
-import { isPositive } from './activation.ts';
 import { overlapAdd } from './overlap-add.ts';
 
 /** Below every number that a network makes, and its distance to them still a float. */
@@ -31,7 +31,7 @@ export const maxPooling: Rule<LayerOf<'maxPooling2d'>> = (layer, [given], step) 
       let falling = e.reshape(dy.tensor, step.places(output));
       const taps = eachTap(window, (row, column) => {
         const below = e.sub(y, seenBy(padded, [row, column], window, output, step));
-        const onward = e.mul(falling, isPositive(step, below));
+        const onward = e.mul(falling, isPositive(e, below));
         const kept = e.sub(falling, onward);
         falling = onward;
         return kept;

@@ -1,7 +1,6 @@
-// rules.ts: the gradient rule of every layer kind that has one.
+// rules.ts: the gradient rule of every kind of layer. A kind that is missing here does not compile.
 
-import type { Layer, LayerOf } from '../../../graph/layers.ts';
-import { AppError } from '../../../util/errors.ts';
+import type { Layer, LayerKind, LayerOf } from '../../../graph/layers.ts';
 import type { Rule } from '../step.ts';
 import { activation } from './activation.ts';
 import { add, concatenate, multiply } from './arithmetic.ts';
@@ -12,48 +11,33 @@ import { dropout } from './dropout.ts';
 import { averagePooling, globalAveragePooling, globalMaxPooling, maxPooling } from './pooling.ts';
 import { reshape, zeroPadding } from './shape.ts';
 
-type Kind = Exclude<Layer['kind'], 'input'>;
-
-const RULES = {
-  conv2d: convolution,
-  depthwiseConv2d: convolution,
-  batchNormalization,
-  activation,
-  zeroPadding2d: zeroPadding,
-  maxPooling2d: maxPooling,
-  averagePooling2d: averagePooling,
-  globalAveragePooling2d: globalAveragePooling,
-  globalMaxPooling2d: globalMaxPooling,
-  dense,
-  add,
-  multiply,
-  concatenate,
-  reshape,
-  flatten: reshape,
-  dropout,
-} as const satisfies { readonly [K in Kind]: Rule<LayerOf<K>> };
-
-/** @throws AppError MODEL_UNSUPPORTED, naming the layer and its kind */
-export function ruleFor(layer: Layer): Rule<Layer> {
-  const rule = Object.hasOwn(RULES, layer.kind) ? RULES[layer.kind as Kind] : undefined;
-  if (!rule) {
-    throw new AppError(
-      'MODEL_UNSUPPORTED',
-      `layer '${layer.name}' cannot be trained: there is no gradient for the kind '${layer.kind}'. ` +
-        'Train only what comes after it: --train-from LAYER',
-    );
-  }
-  return rule as Rule<Layer>;
+interface KindRule<L extends Layer> {
+  readonly rule: Rule<L>;
+  /** Whether the rule takes pictures in blocks as they are; others get plain ones. */
+  readonly takesBlocked?: true;
 }
 
-/** Kinds whose rules know blocked pictures. */
-export const TAKES_BLOCKED: ReadonlySet<Layer['kind']> = new Set<Kind>([
-  'conv2d',
-  'depthwiseConv2d',
-  'batchNormalization',
-  'activation',
-  'add',
-  'maxPooling2d',
-  'globalAveragePooling2d',
-  'zeroPadding2d',
-]);
+const RULES = {
+  conv2d: { rule: convolution, takesBlocked: true },
+  depthwiseConv2d: { rule: convolution, takesBlocked: true },
+  batchNormalization: { rule: batchNormalization, takesBlocked: true },
+  activation: { rule: activation, takesBlocked: true },
+  zeroPadding2d: { rule: zeroPadding, takesBlocked: true },
+  maxPooling2d: { rule: maxPooling, takesBlocked: true },
+  averagePooling2d: { rule: averagePooling },
+  globalAveragePooling2d: { rule: globalAveragePooling, takesBlocked: true },
+  globalMaxPooling2d: { rule: globalMaxPooling },
+  dense: { rule: dense },
+  add: { rule: add, takesBlocked: true },
+  multiply: { rule: multiply },
+  concatenate: { rule: concatenate },
+  reshape: { rule: reshape },
+  flatten: { rule: reshape },
+  dropout: { rule: dropout },
+} as const satisfies { readonly [K in Exclude<LayerKind, 'input'>]: KindRule<LayerOf<K>> };
+
+/** The gradient rule of a layer that learns: of any but the input. */
+export function ruleOf(layer: Layer): KindRule<Layer> {
+  if (layer.kind === 'input') throw new Error(`'${layer.name}' is an input, which has no gradient`);
+  return RULES[layer.kind] as KindRule<Layer>;
+}

@@ -1,0 +1,120 @@
+// inference-scope.ts: what a lowering rule sees of the inference graph that is being written: values with their layout, shapes,
+// weights, and which layers somebody wants to see. Knows no layer.
+
+import type { Graph, Layer, LayerKind, LayerOf, Padding2d } from '../../graph/layers.ts';
+import { inferShapes, type Shapes } from '../../graph/shapes.ts';
+import type { Shape } from '../../util/shape.ts';
+import type { EngineModel, LoadOptions } from '../engine.ts';
+import type { Emitter } from './emitter.ts';
+import { inLayout, layerTensor } from './names.ts';
+import type { Attribute } from './proto.ts';
+import { WeightPacker } from './weights.ts';
+import { consumersOf } from './windows.ts';
+
+/** A layer's output while lowering. Only pictures have two possible layouts; `pad` is zeros that nobody has added yet. */
+export interface Value {
+  readonly tensor: string;
+  readonly layout: 'nchw' | 'channelsLast';
+  readonly pad?: Padding2d;
+}
+
+/** How a layer becomes onnx operators. */
+export type Lowering<L extends Layer> = (layer: L, scope: InferenceScope) => Value;
+
+export class InferenceScope {
+  readonly model: EngineModel;
+  readonly graph: Graph;
+  readonly shapes: Shapes;
+  readonly outputs: readonly string[];
+  readonly emitter: Emitter;
+  readonly packer: WeightPacker;
+  readonly consumers: ReadonlyMap<string, readonly Layer[]>;
+  readonly #values = new Map<string, Value>();
+  readonly #transposed = new Set<string>();
+
+  constructor(
+    model: EngineModel,
+    { outputs = [model.graph.output], size }: Pick<LoadOptions, 'outputs' | 'size'>,
+    emitter: Emitter,
+  ) {
+    this.model = model;
+    this.graph = model.graph;
+    this.outputs = outputs;
+    this.emitter = emitter;
+    this.shapes = inferShapes(model.graph, size && [...size, 3]);
+    this.consumers = consumersOf(model.graph);
+    let bytes = 0;
+    for (const weight of model.weights.values()) bytes += weight.data.byteLength + 64;
+    this.packer = new WeightPacker(bytes, emitter);
+  }
+
+  shapeOf(layer: string): Shape {
+    return this.shapes.get(layer)!;
+  }
+
+  has(layer: string): boolean {
+    return this.#values.has(layer);
+  }
+
+  set(layer: string, value: Value): void {
+    this.#values.set(layer, value);
+  }
+
+  value(layer: string): Value {
+    const value = this.#values.get(layer);
+    if (!value) throw new Error(`'${layer}' is used before it is lowered`);
+    return value;
+  }
+
+  /** @param pad `keepPad`: the caller adds the zeros that are still to be added */
+  nchw(layer: string, pad?: 'keepPad'): Value {
+    const value = this.value(layer);
+    if (value.pad && !pad) throw new Error(`'${layer}' was left unpadded for a layer that does not pad`);
+    return value.layout === 'nchw' ? value : this.#inLayout(value, 'nchw');
+  }
+
+  channelsLast(layer: string): Value {
+    const value = this.value(layer);
+    return value.layout === 'channelsLast' ? value : this.#inLayout(value, 'channelsLast');
+  }
+
+  /** Vectors are `[N,C]` as they are; pictures have to be NCHW. */
+  channelsSecond(layer: string): Value {
+    return this.shapeOf(layer).length === 1 ? this.value(layer) : this.nchw(layer);
+  }
+
+  /** Several values in one layout: pictures as NCHW when all of them are, else channel-last. */
+  alike(layers: readonly string[]): {
+    readonly tensors: readonly string[];
+    readonly layout: Value['layout'];
+  } {
+    const layout = layers.every((layer) => this.value(layer).layout === 'nchw') ? 'nchw' : 'channelsLast';
+    const convert = layout === 'nchw' ? this.nchw.bind(this) : this.channelsLast.bind(this);
+    return { tensors: layers.map((layer) => convert(layer).tensor), layout };
+  }
+
+  /** Emits the operator whose output is the layer's. */
+  emitFor(
+    layer: string,
+    op: string,
+    inputs: readonly string[],
+    attributes?: Readonly<Record<string, Attribute>>,
+  ): string {
+    return this.emitter.emit(op, inputs, attributes, { name: layerTensor(layer) });
+  }
+
+  /** The only layer that takes this one's output, if it is of that kind and nobody else wants to see the output. */
+  soleConsumer<K extends LayerKind>(layer: Layer, kind: K): LayerOf<K> | undefined {
+    const [next, ...others] = this.consumers.get(layer.name) ?? [];
+    if (next?.kind !== kind || others.length > 0 || this.outputs.includes(layer.name)) return undefined;
+    return next as LayerOf<K>;
+  }
+
+  #inLayout(value: Value, layout: Value['layout']): Value {
+    const perm = layout === 'nchw' ? [0, 3, 1, 2] : [0, 2, 3, 1];
+    const name = inLayout(value.tensor, layout);
+    if (!this.#transposed.has(name)) this.emitter.emit('Transpose', [value.tensor], { perm }, { name });
+    this.#transposed.add(name);
+    return { tensor: name, layout };
+  }
+}

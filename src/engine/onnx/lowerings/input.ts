@@ -1,0 +1,24 @@
+// input.ts: what goes into the network: pixels, which become normalised numbers, or a vector of features.
+
+import type { LayerOf } from '../../../graph/layers.ts';
+import type { InferenceScope, Lowering, Value } from '../inference-scope.ts';
+
+export const input: Lowering<LayerOf<'input'>> = ({ name, shape }, scope) =>
+  shape.length === 1 ? { tensor: 'features', layout: 'channelsLast' } : lowerPixels(name, scope);
+
+/** uint8 NHWC -> normalised NCHW: (x / 255 - mean) / std = a x + b, a and b for each channel. */
+function lowerPixels(name: string, scope: InferenceScope): Value {
+  const { emitter: e, model } = scope;
+  const { mean, std } = model;
+  const transposed = e.transpose('pixels', [0, 3, 1, 2]);
+  const floats = e.emit('Cast', [transposed], { to: 1 });
+  const factor = e.floats(
+    [1, 3, 1, 1],
+    std.map((s) => 1 / (255 * s)),
+  );
+  const term = e.floats(
+    [1, 3, 1, 1],
+    mean.map((m, c) => -m / std[c]!),
+  );
+  return { tensor: scope.emitFor(name, 'Add', [e.mul(floats, factor), term]), layout: 'nchw' };
+}
