@@ -5,10 +5,12 @@ import { activationOf } from '../graph/kinds/activation.ts';
 import { invalidConfig as invalid } from '../graph/kinds/keras-config.ts';
 import { KERAS_CLASSES } from '../graph/kinds/kinds.ts';
 import { kerasInputShape } from '../graph/kinds/shape.ts';
-import type { Graph, Layer } from '../graph/layers.ts';
+import { weightName, type Graph, type Layer, type WeightRole } from '../graph/layers.ts';
 import { AppError } from '../util/errors.ts';
 import type { Rgb } from '../util/preprocessing.ts';
-import { fieldReader, isObject, type FieldReader } from './json.ts';
+import { fieldReader, type FieldReader } from './json.ts';
+import { inboundNames, layerNames } from './keras-inbound.ts';
+import { COMPOSITES, perChannel, type GraphUnderWay } from './keras-composites.ts';
 
 /** A network deeper than this is no classifier; the bound keeps hostile files from building endless graphs. */
 const MAX_LAYERS = 20_000;
@@ -19,25 +21,40 @@ export interface KerasGraph {
   readonly graph: Graph;
   /** What a Rescaling layer at the very front does to pixels 0…255, in terms of pixels scaled to 0…1. */
   readonly rescaling?: { readonly mean: Rgb; readonly std: Rgb };
+  /** Weights that the topology itself gives, by name: one number for all channels, or one for each. */
+  readonly fixed: ReadonlyMap<string, readonly number[]>;
 }
 
 /** @param topology `modelTopology` of model.json. @throws AppError MODEL_INVALID or MODEL_UNSUPPORTED */
 export function graphOf(topology: unknown, name: string): KerasGraph {
   const top = fieldReader(topology, 'modelTopology');
   const model = top.has('model_config') ? top.object('model_config') : top;
-  const reader = new TopologyReader();
+  const reader = new TopologyReader(kerasVersion(top));
   const output = reader.readModel(model, undefined, 0);
   const input = reader.layers.find((layer) => layer.kind === 'input');
   if (!input) throw new AppError('MODEL_INVALID', `${name}: the model has no input layer`);
   return {
     graph: { name, layers: reader.layers, input: input.name, output },
+    fixed: reader.fixed,
     ...(reader.rescaling && { rescaling: reader.rescaling }),
   };
 }
 
-class TopologyReader {
+/** TensorFlow.js says `tfjs-layers 4.22.0`, and means what Keras 2 does. */
+function kerasVersion(top: FieldReader): number {
+  const [major] = /^\d+/.exec(top.string('keras_version', '2')) ?? ['2'];
+  return Number(major);
+}
+
+class TopologyReader implements GraphUnderWay {
   readonly layers: Layer[] = [];
+  readonly fixed = new Map<string, readonly number[]>();
+  readonly #version: number;
   rescaling: { readonly mean: Rgb; readonly std: Rgb } | undefined;
+
+  constructor(version: number) {
+    this.#version = version;
+  }
 
   /** Adds a model's layers; `from` is what a nested model is applied to. Returns the name of its output layer. */
   readModel(model: FieldReader, from: string | undefined, depth: number): string {
@@ -68,7 +85,32 @@ class TopologyReader {
   #readImplicitInput(config: FieldReader): string | undefined {
     const shape = kerasInputShape(config);
     if (!shape) return undefined;
-    return this.#push({ kind: 'input', name: `${config.string('name', 'model')}_input`, inputs: [], shape });
+    return this.#pushInput({
+      kind: 'input',
+      name: `${config.string('name', 'model')}_input`,
+      inputs: [],
+      shape,
+    });
+  }
+
+  /** Pictures have three channels everywhere in finch: a network that takes grey ones gets their luma, as ITU-R BT.601 weighs it. */
+  #pushInput(input: Layer & { readonly kind: 'input' }): string {
+    const [height, width, channels] = input.shape as readonly [number, number, number];
+    const from = this.push({ ...input, shape: [height, width, 3] });
+    if (channels === 3) return from;
+    const grey = this.push({
+      kind: 'conv2d',
+      name: `${from}/grey`,
+      inputs: [from],
+      filters: 1,
+      kernelSize: [1, 1],
+      strides: [1, 1],
+      dilation: [1, 1],
+      padding: 'valid',
+      useBias: false,
+    });
+    this.setWeight(grey, 'kernel', [0.299, 0.587, 0.114]);
+    return grey;
   }
 
   #readFunctional(model: FieldReader, from: string | undefined, depth: number): string {
@@ -111,52 +153,60 @@ class TopologyReader {
       return this.readModel(layer, inputs[0], depth + 1);
     }
     const config = layer.object('config');
-    if (className === 'Rescaling') return this.#readRescaling(config, inputs);
-    const read = KERAS_CLASSES.get(className);
-    if (!read) {
+    if (className === 'Rescaling' && this.#isFirst(inputs)) return this.#readPreprocessing(config, inputs);
+    const [read, composite] = [KERAS_CLASSES.get(className), COMPOSITES.get(className)];
+    if (!read && !composite) {
       throw new AppError(
         'MODEL_UNSUPPORTED',
-        `${layer.where}: finch does not know layers of class '${className}'. Known: ${[...KERAS_CLASSES.keys()].join(', ')}.`,
+        `${layer.where}: finch does not know layers of class '${className}'. Known: ${[...KERAS_CLASSES.keys(), ...COMPOSITES.keys()].join(', ')}.`,
       );
     }
     if (config.string('data_format', 'channels_last') !== 'channels_last') {
       throw new AppError('MODEL_UNSUPPORTED', `${layer.where}: data_format must be channels_last`);
     }
     const name = config.string('name', layer.has('name') ? layer.string('name') : '');
-    const carried = activationOf(config);
+    const carried = activationOf(config, this.#version);
     const own = ['Activation', 'Softmax', 'ReLU', 'LeakyReLU', 'ELU', 'InputLayer'].includes(className);
     // TensorFlow.js's pooling knows no keepdims; a reshape says the same.
     const keepsDims = className.startsWith('Global') && config.boolean('keepdims', false);
     const separate = !own && carried.activation !== 'linear';
     // The layer's name belongs to what it puts out, which is after its activation.
-    const result = this.#push(
-      read(config, { name: separate || keepsDims ? `${name}/linear` : name, inputs, version: 2 }),
-    );
-    if (keepsDims) return this.#push({ kind: 'reshape', name, inputs: [result], shape: [1, 1, -1] });
-    return separate ? this.#push({ kind: 'activation', name, inputs: [result], ...carried }) : result;
+    const place = {
+      name: separate || keepsDims ? `${name}/linear` : name,
+      inputs,
+      version: this.#version,
+    };
+    const result = read ? this.#pushRead(read(config, place)) : composite!(config, place, this);
+    if (keepsDims) return this.push({ kind: 'reshape', name, inputs: [result], shape: [1, 1, -1] });
+    return separate ? this.push({ kind: 'activation', name, inputs: [result], ...carried }) : result;
+  }
+
+  #pushRead(layer: Layer): string {
+    return layer.kind === 'input' ? this.#pushInput(layer) : this.push(layer);
   }
 
   /** Rescaling(scale, offset) right behind the input is a preprocessing: scale p + offset = (p / 255 - mean) / std. */
-  #readRescaling(config: FieldReader, inputs: readonly string[]): string {
-    const [input] = inputs;
-    const first = this.layers.find((layer) => layer.name === input);
-    if (input === undefined || first?.kind !== 'input' || this.rescaling) {
-      throw new AppError(
-        'MODEL_UNSUPPORTED',
-        `${config.where}: Rescaling is known only right behind the input`,
-      );
-    }
-    const scale = perChannel(config, 'scale');
-    const offset = perChannel(config, 'offset', 0);
+  #readPreprocessing(config: FieldReader, [input]: readonly string[]): string {
+    const [scale, offset] = [rgb(config, 'scale'), rgb(config, 'offset', 0)];
     const std = scale.map((s) => 1 / (255 * s));
     this.rescaling = {
       mean: offset.map((o, c) => -o * std[c]!) as unknown as Rgb,
       std: std as unknown as Rgb,
     };
-    return input;
+    return input!;
   }
 
-  #push(layer: Layer): string {
+  /** Whether a layer takes pixels as they come. */
+  #isFirst([input]: readonly string[]): boolean {
+    const first = this.layers.find(({ name }) => name === input);
+    return !this.rescaling && (first?.kind === 'input' || (input?.endsWith('/grey') ?? false));
+  }
+
+  setWeight(layer: string, role: WeightRole, values: readonly number[]): void {
+    this.fixed.set(weightName(layer, role), values);
+  }
+
+  push(layer: Layer): string {
     if (this.layers.length >= MAX_LAYERS) {
       throw new AppError('MODEL_UNSUPPORTED', `the model has more than ${MAX_LAYERS} layers`);
     }
@@ -165,39 +215,8 @@ class TopologyReader {
   }
 }
 
-/** `[["input",0,0]]`, `["input",0,0]` -> names. */
-function layerNames(raw: unknown): readonly string[] {
-  if (!Array.isArray(raw)) return [];
-  if (typeof raw[0] === 'string') return [raw[0]];
-  return raw.flatMap((entry) => (Array.isArray(entry) && typeof entry[0] === 'string' ? [entry[0]] : []));
-}
-
-/** Names of the layers that feed this one: Keras 2's nested lists or Keras 3's recorded call. */
-function inboundNames(layer: FieldReader): readonly string[] {
-  const nodes = layer.raw('inbound_nodes');
-  if (!Array.isArray(nodes) || nodes.length === 0) return [];
-  if (nodes.length > 1) {
-    throw new AppError(
-      'MODEL_UNSUPPORTED',
-      `${layer.where}: is applied ${nodes.length} times; finch takes layers applied once`,
-    );
-  }
-  const node: unknown = nodes[0];
-  if (Array.isArray(node)) return layerNames(node);
-  const names: string[] = [];
-  const visit = (value: unknown, depth: number): void => {
-    if (depth > MAX_NESTING) return;
-    if (Array.isArray(value)) for (const item of value) visit(item, depth + 1);
-    else if (isObject(value) && value['class_name'] === '__keras_tensor__') {
-      names.push(...layerNames(fieldReader(value['config'], layer.where).raw('keras_history')));
-    }
-  };
-  if (isObject(node)) visit(node['args'], 0);
-  return names;
-}
-
-function perChannel(config: FieldReader, key: string, fallback?: number): readonly number[] {
-  if (Array.isArray(config.raw(key))) return config.numbers(key, 3);
-  const value = config.number(key, fallback);
-  return [value, value, value];
+function rgb(config: FieldReader, key: string, fallback?: number): readonly number[] {
+  const values = perChannel(config, key, fallback);
+  if (values.length === 1) return [values[0]!, values[0]!, values[0]!];
+  return config.numbers(key, 3);
 }

@@ -3,15 +3,14 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { weightName, type Graph, type Weight, type WeightRole, type Weights } from '../graph/layers.ts';
-import { inferShapes, weightShapes } from '../graph/shapes.ts';
+import type { Graph, Weights } from '../graph/layers.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readRegularFile } from '../util/files.ts';
 import { writeFolderAtomic } from '../util/files.ts';
-import { formatShape, sameShape } from '../util/shape.ts';
+import { assignWeights } from './assign-weights.ts';
 import { foreignDescription } from './foreign.ts';
 import { fieldReader, type FieldReader } from './json.ts';
-import { graphOf } from './keras-read.ts';
+import { graphOf, type KerasGraph } from './keras-read.ts';
 import { topologyOf } from './keras-write.ts';
 import { metadataJson, readMetadata, type Metadata } from './metadata.ts';
 import type { Model } from './model.ts';
@@ -68,11 +67,15 @@ export interface OpenedModelFolder {
  */
 export async function openModelFolder(folder: string): Promise<OpenedModelFolder> {
   const json = await readModelJson(folder);
-  const { shards: _, ...model } = await describeNetwork(folder, json);
+  const { shards: _, fixed, ...model } = await describeNetwork(folder, json);
   return {
     model,
     readWeights: async () =>
-      assignWeights(model.graph, await readShards(folder, json.objects('weightsManifest')), folder),
+      assignWeights(
+        { graph: model.graph, fixed },
+        await readShards(folder, json.objects('weightsManifest')),
+        folder,
+      ),
   };
 }
 
@@ -134,23 +137,31 @@ async function readModelJson(folder: string): Promise<FieldReader> {
     throw new AppError('MODEL_INVALID', `${file} is not JSON: ${messageOf(error)}`, { cause: error });
   }
   const json = fieldReader(parsed, file);
-  if (json.string('format', 'layers-model') !== 'layers-model' || !json.has('modelTopology')) {
+  const format = json.string('format', 'layers-model');
+  const isGraphModel = format === 'graph-model' || isFrozenGraph(json);
+  if (isGraphModel || format !== 'layers-model' || !json.has('modelTopology')) {
+    const what = isGraphModel ? 'graph-model' : json.string('format', 'model without topology');
     throw new AppError(
       'MODEL_UNSUPPORTED',
-      `${file} is a ${json.string('format', 'model without topology')}; finch reads layers-model (convert with tensorflowjs_converter --output_format=tfjs_layers_model)`,
+      `${file} is a ${what}; finch reads layers-model (convert with tensorflowjs_converter --output_format=tfjs_layers_model)`,
     );
   }
   return json;
 }
 
+/** Converters before TensorFlow.js 1.0 did not write the format: a graph of TensorFlow's has nodes where Keras has layers. */
+function isFrozenGraph(json: FieldReader): boolean {
+  return json.has('modelTopology') && json.object('modelTopology').has('node');
+}
+
 async function describeNetwork(
   folder: string,
   json: FieldReader,
-): Promise<Metadata & { readonly graph: Graph }> {
+): Promise<Metadata & Pick<KerasGraph, 'graph' | 'fixed'>> {
   const metadata = await describe(folder, json);
-  const { graph, rescaling } = graphOf(json.raw('modelTopology'), metadata.name);
+  const { graph, rescaling, fixed } = graphOf(json.raw('modelTopology'), metadata.name);
   const preprocessing = metadata.preprocessing ?? (rescaling && wholePicture(graph, rescaling));
-  return { ...metadata, graph, ...(preprocessing && { preprocessing }) };
+  return { ...metadata, graph, fixed, ...(preprocessing && { preprocessing }) };
 }
 
 async function describe(folder: string, json: FieldReader): Promise<Metadata> {
@@ -167,48 +178,4 @@ function wholePicture(
   const input = graph.layers.find((layer) => layer.name === graph.input);
   const size = input?.kind === 'input' ? input.shape[0]! : 224;
   return { size, resize: size, mode: 'crop', interpolation: 'bilinear', mean, std };
-}
-
-/** Other names that converters give to the same role. */
-const ROLE_ALIASES: Readonly<Partial<Record<WeightRole, readonly string[]>>> = {
-  depthwise_kernel: ['kernel'],
-};
-
-/**
- * Gives every layer its weights: each found once, of the right shape.
- * Names may carry a nested model's prefix, or `:0`; a layer with its own activation ends in `/linear` here.
- */
-function assignWeights(graph: Graph, stored: Weights, folder: string): Weights {
-  const byTail = new Map<string, Weight | 'ambiguous'>();
-  for (const [name, weight] of stored) {
-    const tail = name.replace(/:0$/, '').split('/').slice(-2).join('/');
-    byTail.set(tail, byTail.has(tail) ? 'ambiguous' : weight);
-  }
-  const shapes = inferShapes(graph);
-  const weights = new Map<string, Weight>();
-  for (const layer of graph.layers) {
-    const [input] = layer.inputs;
-    for (const [role, shape] of weightShapes(layer, input === undefined ? undefined : shapes.get(input))) {
-      const name = layer.name.replace(/\/linear$/, '');
-      const names = [role, ...(ROLE_ALIASES[role] ?? [])].map((alias) => `${name}/${alias}`);
-      const tails = names.map((full) => full.split('/').slice(-2).join('/'));
-      const found = [...names.map((full) => stored.get(full)), ...tails.map((tail) => byTail.get(tail))].find(
-        Boolean,
-      );
-      if (!found || found === 'ambiguous') {
-        throw new AppError(
-          'MODEL_INVALID',
-          `${folder}: ${found ? 'several weights could be' : 'the manifest lacks'} '${names[0]!}'`,
-        );
-      }
-      if (!sameShape(found.shape, shape)) {
-        throw new AppError(
-          'MODEL_INVALID',
-          `${folder}: '${names[0]!}' is ${formatShape(found.shape)}, the topology expects ${formatShape(shape)}`,
-        );
-      }
-      weights.set(weightName(layer.name, role), found);
-    }
-  }
-  return weights;
 }

@@ -1,6 +1,7 @@
 // model.ts: a model as finch holds it: a network, its weights, and all that is needed to use it and to trust it.
 
 import type { Graph, Weights } from '../graph/layers.ts';
+import { outputOf, type NetworkOutput } from '../graph/output.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 
 /** Class names: a set known by name, or the model's own in the order of its outputs. */
@@ -37,4 +38,9 @@ export function embeddingLayer({ graph, classifier }: Pick<Model, 'graph' | 'cla
   const named = graph.layers.find((layer) => layer.name === classifier);
   const last = named ?? graph.layers.findLast((layer) => layer.kind === 'dense' || layer.kind === 'conv2d');
   return last?.inputs[0] ?? graph.output;
+}
+
+/** What the network puts out, its only number read as a choice between two classes unless the model has one name for it. */
+export function outputOfModel({ graph, labels }: Pick<Model, 'graph' | 'labels'>): NetworkOutput {
+  return outputOf(graph, labels?.set === 'own' ? labels.names.length : undefined);
 }

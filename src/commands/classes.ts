@@ -2,6 +2,7 @@
 // class names mean.
 
 import { distance } from 'fastest-levenshtein';
+import { outputOfModel } from '../artefact/model.ts';
 import { imagenetLabels, type Labels } from '../labels.ts';
 import { AppError } from '../util/errors.ts';
 import type { LoadedModel } from './loading.ts';
@@ -10,7 +11,7 @@ import { note, type Output } from './output.ts';
 /** Length of the network's output vector. */
 export function classCount({ model, predictor }: LoadedModel): number {
   const [shape] = predictor.outputShapes;
-  if (shape?.length === 1) return shape[0]!;
+  if (shape?.length === 1) return outputOfModel(model).classes;
   throw new AppError(
     'MODEL_UNSUPPORTED',
     `${model.name} puts out [${shape?.join(',')}], a classifier puts out one number a class`,

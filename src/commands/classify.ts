@@ -1,7 +1,8 @@
 // classify.ts: pictures in, their classes out. Wires the stages; no arithmetic.
 
 import type { ClassifyConfig } from '../config/classify.ts';
-import { classProbabilities, outputOf } from '../graph/output.ts';
+import { outputOfModel } from '../artefact/model.ts';
+import { classProbabilities } from '../graph/output.ts';
 import { loadImages } from '../images/loader.ts';
 import type { PreparedImage } from '../images/prepare.ts';
 import { imageReferences } from '../images/source.ts';
@@ -125,7 +126,7 @@ async function runGroup(
   if (readable.length === 0) return [];
   const [scores] = await predictor.run(batchOf(readable, size));
   const classes = scores!.data.length / readable.length;
-  const output = outputOf(model.graph);
+  const output = outputOfModel(model);
   let next = 0;
   return group.map((image) => {
     if (!('pixels' in image)) return undefined;

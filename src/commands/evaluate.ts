@@ -3,7 +3,8 @@
 import type { EvaluateConfig } from '../config/evaluate.ts';
 import { invalid, type Dataset, type Sample } from '../dataset/dataset.ts';
 import { datasetName, scanDataset } from '../dataset/scan.ts';
-import { labelProbabilities, logitsOf, outputOf } from '../graph/output.ts';
+import { outputOfModel } from '../artefact/model.ts';
+import { labelProbabilities, logitsOf } from '../graph/output.ts';
 import { loadImages } from '../images/loader.ts';
 import type { ImageReference } from '../images/source.ts';
 import type { Labels } from '../labels.ts';
@@ -152,7 +153,7 @@ interface Judged {
 
 function singleLabel({ answers, classes, labels, places, model }: Question, about: About): Judged {
   const logits = new Float32Array(answers.rows.length * classes);
-  const output = outputOf(model.graph);
+  const output = outputOfModel(model);
   answers.rows.forEach((row, i) => logits.set(logitsOf(output, row), i * classes));
   const truth = answers.samples.map((sample) => places[sample.labels[0]!]!);
   const shown = model.labels?.set === 'own' ? 'all' : 'occurring';
@@ -193,7 +194,7 @@ function multiLabel({ answers, classes, labels, places, dataset, model }: Questi
   const count = dataset.classes.length;
   const scores = new Float32Array(answers.rows.length * count);
   const truth = new Uint8Array(scores.length);
-  const output = outputOf(model.graph);
+  const output = outputOfModel(model);
   if (classes < count)
     throw new AppError('DATASET_INVALID', `${model.name} has ${classes} classes, the dataset ${count}`);
   answers.rows.forEach((row, i) => {

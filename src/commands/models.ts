@@ -8,10 +8,11 @@ import {
   verifyModelFolder,
   writeModelFolder,
 } from '../artefact/model-folder.ts';
-import type { Model } from '../artefact/model.ts';
+import { outputOfModel, type Model } from '../artefact/model.ts';
 import type { StoredDtype } from '../artefact/shards.ts';
 import { parseChoice } from '../config/parse.ts';
 import { allWeightShapes, countMultiplyAdds, countParameters } from '../graph/cost.ts';
+import { outputOf } from '../graph/output.ts';
 import { inferShapes } from '../graph/shapes.ts';
 import { readLabelFile } from '../labels.ts';
 import { formatRecord, formatTable } from '../report/text-table.ts';
@@ -74,7 +75,7 @@ export async function info(name: string, asJson: boolean, output: Output): Promi
     name: stored?.name ?? record!.name,
     architecture: stored?.architecture ?? record?.architecture,
     folder: folder ?? 'not on this machine (finch models pull)',
-    classes: shapes.get(graph.output)!.at(-1),
+    classes: stored ? outputOfModel(stored).classes : shapes.get(graph.output)!.at(-1),
     parameters: countParameters(graph),
     multiplyAdds: countMultiplyAdds(graph),
     layers: graph.layers.length,
@@ -188,7 +189,7 @@ async function readSource(
         },
       });
   if (flags.labels === undefined) return model;
-  const classes = inferShapes(model.graph).get(model.graph.output)!.at(-1)!;
+  const { classes } = outputOf(model.graph);
   const names = (await readLabelFile(flags.labels, classes)).map(({ label }) => label);
   return { ...model, labels: { set: 'own', names } };
 }

@@ -11,14 +11,24 @@ export interface NetworkOutput {
   /** What the final softmax or sigmoid takes; `layer` itself where there is neither. */
   readonly logits: string;
   readonly activation: 'none' | 'softmax' | 'sigmoid';
+  /** One for each number that is put out; two where there is one number: see `isBinary`. */
+  readonly classes: number;
+  /** The only number is how likely the second of two classes is, or the logit of that. */
+  readonly isBinary: boolean;
 }
 
-/** The output of a graph. A final activation counts through layers that leave its numbers as they are. */
-export function outputOf(graph: Graph): NetworkOutput {
+/**
+ * The output of a graph. A final activation counts through layers that leave its numbers as they are.
+ * @param names how many class names the model has; a single number is then no choice between two classes where it has one name
+ */
+export function outputOf(graph: Graph, names?: number): NetworkOutput {
   const { output: layer } = graph;
   const final = finalActivation(graph);
-  if (!final) return { layer, logits: layer, activation: 'none' };
-  return { layer, logits: final.inputs[0], activation: final.activation };
+  const numbers = inferShapes(graph).get(layer)!.at(-1)!;
+  const isBinary = numbers === 1 && names !== 1 && final?.activation !== 'softmax';
+  const classes = isBinary ? 2 : numbers;
+  if (!final) return { layer, logits: layer, activation: 'none', classes, isBinary };
+  return { layer, logits: final.inputs[0], activation: final.activation, classes, isBinary };
 }
 
 /** The same network without its final softmax or sigmoid: it puts out logits. */
@@ -46,21 +56,26 @@ export function withSigmoid(graph: Graph): Graph {
   return { ...logits, layers: [...logits.layers, sigmoid], output: name };
 }
 
-/** How likely each class is, one of them being right: softmax where the network has not computed it. @param row `[classes]` */
-export function classProbabilities({ activation }: NetworkOutput, row: Float32Array): Float64Array {
+/** How likely each class is, one of them being right: softmax where the network has not computed it. @param row `[numbers]` */
+export function classProbabilities({ activation, isBinary }: NetworkOutput, row: Float32Array): Float64Array {
+  if (isBinary) {
+    const [p] = activation === 'none' ? sigmoid(row) : row;
+    return Float64Array.of(1 - p!, p!);
+  }
   return activation === 'none' ? softmax(row) : Float64Array.from(row);
 }
 
 /** How likely each label is, by itself: sigmoid where the network puts out logits. @param row `[labels]` */
-export function labelProbabilities({ activation }: NetworkOutput, row: Float32Array): Float64Array {
-  return activation === 'none'
-    ? Float64Array.from(row, (x) => 1 / (1 + Math.exp(-x)))
-    : Float64Array.from(row);
+export function labelProbabilities(output: NetworkOutput, row: Float32Array): Float64Array {
+  if (output.isBinary) return classProbabilities(output, row);
+  return output.activation === 'none' ? sigmoid(row) : Float64Array.from(row);
 }
 
 /** Logits of a row: of probabilities their logarithms, whose softmax gives the same probabilities. @param row `[classes]` */
-export function logitsOf({ activation }: NetworkOutput, row: Float32Array): Float32Array {
-  return activation === 'none' ? row : row.map((p) => Math.log(Math.max(p, SMALLEST)));
+export function logitsOf(output: NetworkOutput, row: Float32Array): Float32Array {
+  if (output.isBinary && output.activation === 'none') return Float32Array.of(0, row[0]!);
+  if (output.activation === 'none') return row;
+  return Float32Array.from(classProbabilities(output, row), (p) => Math.log(Math.max(p, SMALLEST)));
 }
 
 /** The smallest number that float32 holds in full: a probability of zero counts as this. */
@@ -101,6 +116,10 @@ function freeName(wanted: string, { layers }: Graph): string {
   let name = wanted;
   for (let i = 1; taken.has(name); i++) name = `${wanted}_${i}`;
   return name;
+}
+
+function sigmoid(logits: Float32Array): Float64Array {
+  return Float64Array.from(logits, (x) => 1 / (1 + Math.exp(-x)));
 }
 
 /** exp(x) / sum exp(x), shifted by the largest so that nothing overflows. */

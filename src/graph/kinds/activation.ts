@@ -39,7 +39,7 @@ export const activation: Kind<Activation> = {
   keras: {
     write: ({ activation: name, alpha }) => WRITTEN[name]?.(alpha) ?? ['Activation', { activation: name }],
     read: {
-      Activation: (config, place) => layerOf(config, place, activationOf(config)),
+      Activation: (config, place) => layerOf(config, place, activationOf(config, place.version)),
       Softmax: (config, place) => layerOf(config, place, { activation: 'softmax' }),
       ReLU: (config, place) => layerOf(config, place, { activation: readRelu(config) }),
       LeakyReLU: (config, place) =>
@@ -88,23 +88,33 @@ function readHardActivation(...[config, place]: Parameters<KerasRead<Activation>
   throw invalidConfig(config, `activation must be hard_sigmoid or hard_swish, received '${kind}'`);
 }
 
-/** Keras's names for what finch calls otherwise. */
-const KERAS_NAMES: Readonly<Record<string, ActivationName>> = {
-  hard_sigmoid: 'hardSigmoid',
-  silu: 'swish',
-  leaky_relu: 'leakyRelu',
+/** Keras's names for what finch calls otherwise. Their slopes are those of the functions, not of the layers of the same name. */
+const KERAS_NAMES: Readonly<Record<string, (version: number) => Named>> = {
+  hard_sigmoid: (version) => ({ activation: version >= 3 ? 'hardSigmoidTorch' : 'hardSigmoid' }),
+  hard_silu: () => ({ activation: 'hardSwish' }),
+  hard_swish: () => ({ activation: 'hardSwish' }),
+  silu: () => ({ activation: 'swish' }),
+  leaky_relu: () => ({ activation: 'leakyRelu', alpha: 0.2 }),
 };
 
-/** The activation that a layer carries within it; `linear` where it has none. @throws AppError MODEL_UNSUPPORTED */
-export function activationOf(config: KerasConfig): Named {
-  const raw = config.raw('activation');
-  const name = isObject(raw) ? raw['class_name'] : (raw ?? 'linear');
+/**
+ * The activation that a layer carries within it; `linear` where it has none.
+ * @param version the major version of the Keras that wrote the file
+ * @throws AppError MODEL_UNSUPPORTED
+ */
+export function activationOf(config: KerasConfig, version: number): Named {
+  const raw = config.raw('activation') ?? 'linear';
+  // Keras 3 writes a function as an object: {"class_name": "function", "config": "relu6"}.
+  const name = isObject(raw) ? (raw['class_name'] === 'function' ? raw['config'] : raw['class_name']) : raw;
+  if (typeof name === 'string' && Object.hasOwn(KERAS_NAMES, name)) return KERAS_NAMES[name]!(version);
   const known = ACTIVATIONS.find((candidate) => candidate === name);
-  const alias = typeof name === 'string' && Object.hasOwn(KERAS_NAMES, name) ? KERAS_NAMES[name] : undefined;
-  const found = known ?? alias;
-  if (!found) throw unsupportedConfig(config, `finch does not know the activation '${JSON.stringify(raw)}'`);
-  return { activation: found };
+  if (known) return { activation: known };
+  const shown = JSON.stringify(raw).slice(0, MAX_SHOWN);
+  throw unsupportedConfig(config, `finch does not know the activation '${shown}'`);
 }
+
+/** Characters of an unknown activation that a message shows. */
+const MAX_SHOWN = 100;
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -109,20 +109,34 @@ export const flatten: Kind<Flatten> = {
   },
 };
 
-/** The shape without the batch, from `batch_input_shape` (Keras 2) or `batch_shape` (Keras 3). */
+/** Side of pictures where a network of any size says null: what such networks are published for. */
+const USUAL_SIDE = 224;
+
+/**
+ * The shape without the batch, from `batch_input_shape` (Keras 2) or `batch_shape` (Keras 3): colour `[H,W,3]`, or grey `[H,W,1]`.
+ * @throws AppError MODEL_UNSUPPORTED for what is no square picture
+ */
 export function kerasInputShape(config: KerasConfig): Shape | undefined {
   const key = ['batch_input_shape', 'batch_shape'].find((candidate) => config.has(candidate));
   if (key === undefined) return undefined;
   const raw = config.raw(key);
-  const shape = Array.isArray(raw) ? (raw as readonly unknown[]).slice(1) : [];
-  if (shape.length !== 3 || shape[2] !== 3) {
+  const [height, width, channels, ...rest] = Array.isArray(raw) ? (raw as readonly unknown[]).slice(1) : [];
+  if (rest.length > 0 || (channels !== 3 && channels !== 1)) {
+    const shown = JSON.stringify(raw).slice(0, 100);
     throw unsupportedConfig(
       config,
-      `takes ${JSON.stringify(raw)}; a picture classifier takes [null, height, width, 3]`,
+      `takes ${shown}; a picture classifier takes [null, height, width, 3], or 1 for grey`,
     );
   }
-  // A network of any size says null; 224 is what such networks are published for.
-  return shape.map((size) => (typeof size === 'number' ? size : 224));
+  const known = [height, width].find((size) => typeof size === 'number');
+  const side = known ?? USUAL_SIDE;
+  if ([height, width].some((size) => typeof size === 'number' && size !== side)) {
+    throw unsupportedConfig(
+      config,
+      `takes pictures of ${String(height)} x ${String(width)}; finch makes square ones. Give the network a square input and convert it again`,
+    );
+  }
+  return [side, side, channels];
 }
 
 /** `1`, `[1, 1]` or `[[top, bottom], [left, right]]`. */

@@ -1,0 +1,75 @@
+// assign-weights.ts: the tensors of a manifest -> the weights of a graph.
+
+import { weightName, type Weight, type WeightRole, type Weights } from '../graph/layers.ts';
+import { inferShapes, weightShapes } from '../graph/shapes.ts';
+import { AppError } from '../util/errors.ts';
+import { elementCount, formatShape, sameShape, type Shape } from '../util/shape.ts';
+import type { KerasGraph } from './keras-read.ts';
+
+/** Other names that the same role has in converters' files, and in those of Keras classes that are read as other kinds. */
+const ROLE_ALIASES: Readonly<Partial<Record<WeightRole, readonly string[]>>> = {
+  depthwise_kernel: ['kernel'],
+  kernel: ['pointwise_kernel'],
+  moving_mean: ['mean'],
+  moving_variance: ['variance'],
+};
+
+/** What finch adds to a Keras layer's name where it becomes several: see keras-read.ts and keras-composites.ts. */
+const ADDED = /(\/linear)?(\/depthwise)?$/;
+
+/**
+ * Gives every layer its weights: each found once, of the right shape.
+ * Names may carry a nested model's prefix, or `:0`; a layer with its own activation ends in `/linear` here.
+ */
+export function assignWeights(
+  { graph, fixed }: Pick<KerasGraph, 'graph' | 'fixed'>,
+  stored: Weights,
+  folder: string,
+): Weights {
+  const byTail = new Map<string, Weight | 'ambiguous'>();
+  for (const [name, weight] of stored) {
+    const tail = name.replace(/:0$/, '').split('/').slice(-2).join('/');
+    byTail.set(tail, byTail.has(tail) ? 'ambiguous' : weight);
+  }
+  const shapes = inferShapes(graph);
+  const weights = new Map<string, Weight>();
+  for (const layer of graph.layers) {
+    const [input] = layer.inputs;
+    for (const [role, shape] of weightShapes(layer, input === undefined ? undefined : shapes.get(input))) {
+      const given = fixed.get(weightName(layer.name, role));
+      if (given) {
+        weights.set(weightName(layer.name, role), fixedWeight(given, shape));
+        continue;
+      }
+      const name = layer.name.replace(ADDED, '');
+      const names = [role, ...(ROLE_ALIASES[role] ?? [])].map((alias) => `${name}/${alias}`);
+      const tails = names.map((full) => full.split('/').slice(-2).join('/'));
+      const found = [...names.map((full) => stored.get(full)), ...tails.map((tail) => byTail.get(tail))].find(
+        Boolean,
+      );
+      if (!found || found === 'ambiguous') {
+        throw new AppError(
+          'MODEL_INVALID',
+          `${folder}: ${found ? 'several weights could be' : 'the manifest lacks'} '${names[0]!}'`,
+        );
+      }
+      if (!sameShape(found.shape, shape)) {
+        throw new AppError(
+          'MODEL_INVALID',
+          `${folder}: '${names[0]!}' is ${formatShape(found.shape)}, the topology expects ${formatShape(shape)}`,
+        );
+      }
+      weights.set(weightName(layer.name, role), found);
+    }
+  }
+  return weights;
+}
+
+/** One number for all channels, or one for each. */
+function fixedWeight(values: readonly number[], shape: Shape): Weight {
+  const length = elementCount(shape);
+  if (values.length !== 1 && values.length !== length) {
+    throw new AppError('MODEL_INVALID', `the topology gives ${values.length} numbers for ${length} channels`);
+  }
+  return { shape, data: Float32Array.from({ length }, (_, i) => values[i % values.length]!) };
+}
