@@ -1,13 +1,13 @@
 // torch-weights.ts: a torch state dict -> the weights of a graph. Every name used once, every shape checked, every
 // transpose listed (graph/kinds/: `torch`).
 
-import { kindOf } from '../graph/kinds/kinds.ts';
-import type { Graph, Layer, Weight, WeightRole, Weights } from '../graph/layers.ts';
+import type { Graph, Weight, Weights } from '../graph/layers.ts';
 import { weightName } from '../graph/layers.ts';
 import { inferShapes, weightShapes } from '../graph/shapes.ts';
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
-import { formatShape, sameShape, transpose, type Shape } from '../util/shape.ts';
+import { formatShape, sameShape, type Shape } from '../util/shape.ts';
+import { flattenedPictures, torchLayout } from './torch-layout.ts';
 
 /** A tensor as torch keeps it. `read` gives its values, row-major, when they are wanted. */
 export interface TorchTensor {
@@ -22,14 +22,8 @@ const IGNORED = /(^|\.)num_batches_tracked$/;
 export function torchKeys(graph: Graph, torchName: (layer: string) => string = (layer) => layer): string[] {
   return graph.layers.flatMap((layer) => {
     const roles = weightShapes(layer, undefined).map(([role]) => role);
-    return roles.map((role) => `${torchName(layer.name)}.${mappingOf(layer, role).suffix}`);
+    return roles.map((role) => `${torchName(layer.name)}.${torchLayout(layer, role, []).suffix}`);
   });
-}
-
-function mappingOf(layer: Layer, role: WeightRole) {
-  const mapping = kindOf(layer).torch?.[role];
-  if (!mapping) throw new Error(`no torch name for ${role} of ${layer.kind}`);
-  return mapping;
 }
 
 /**
@@ -44,6 +38,7 @@ export function weightsFromTorch(
   torchName: (layer: string) => string = (layer) => layer,
 ): Weights {
   const shapes = inferShapes(graph);
+  const pictures = flattenedPictures(graph, shapes);
   const unused = new Set([...stateDict.keys()].filter((key) => !IGNORED.test(key)));
   const weights = new Map<string, Weight>();
   const missing: string[] = [];
@@ -51,27 +46,22 @@ export function weightsFromTorch(
   for (const layer of graph.layers) {
     const [first] = layer.inputs;
     for (const [role, shape] of weightShapes(layer, first === undefined ? undefined : shapes.get(first))) {
-      const mapping = mappingOf(layer, role);
-      const key = `${torchName(layer.name)}.${mapping.suffix}`;
+      const layout = torchLayout(layer, role, shape, pictures.get(first ?? ''));
+      const key = `${torchName(layer.name)}.${layout.suffix}`;
       const tensor = stateDict.get(key);
       if (!tensor) {
         missing.push(key);
         continue;
       }
       unused.delete(key);
-      const axes = mapping.axes ?? shape.map((_, axis) => axis);
-      const expected = shape.map((_, axis) => shape[axes.indexOf(axis)]!);
-      if (!sameShape(tensor.shape, expected)) {
+      if (!sameShape(tensor.shape, layout.shape)) {
         misshapen.push(
-          `'${key}' is ${formatShape(tensor.shape)}, the graph expects ${formatShape(expected)}`,
+          `'${key}' is ${formatShape(tensor.shape)}, the graph expects ${formatShape(layout.shape)}`,
         );
       } else if (missing.length === 0 && misshapen.length === 0) {
         const values = tensor.read();
         refuseInfinite(values, key, source);
-        weights.set(weightName(layer.name, role), {
-          shape,
-          data: mapping.axes ? transpose(values, tensor.shape, axes) : values,
-        });
+        weights.set(weightName(layer.name, role), { shape, data: layout.fromTorch(values) });
       }
     }
   }
@@ -96,16 +86,16 @@ export function weightsToTorch(
   torchName: (layer: string) => string = (layer) => layer,
 ): ReadonlyMap<string, Weight> {
   const result = new Map<string, Weight>();
+  const shapes = inferShapes(graph);
+  const pictures = flattenedPictures(graph, shapes);
   for (const layer of graph.layers) {
-    for (const [role, { suffix, axes }] of Object.entries(kindOf(layer).torch ?? {})) {
-      const weight = weights.get(weightName(layer.name, role as WeightRole));
+    const [first] = layer.inputs;
+    for (const [role] of weightShapes(layer, first === undefined ? undefined : shapes.get(first))) {
+      const weight = weights.get(weightName(layer.name, role));
       if (!weight) continue;
-      const { shape, data } = weight;
-      const inverse = axes && shape.map((_, axis) => axes.indexOf(axis));
-      result.set(`${torchName(layer.name)}.${suffix}`, {
-        shape: inverse ? inverse.map((axis) => shape[axis]!) : shape,
-        data: inverse ? transpose(data, shape, inverse) : data,
-      });
+      const layout = torchLayout(layer, role, weight.shape, pictures.get(first ?? ''));
+      const name = `${torchName(layer.name)}.${layout.suffix}`;
+      result.set(name, { shape: layout.shape, data: layout.toTorch(weight.data) });
     }
   }
   return result;

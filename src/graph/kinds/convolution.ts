@@ -86,8 +86,15 @@ export const depthwiseConv2d: Kind<DepthwiseConv2d> = {
     ];
   },
   multiplyAdds: ({ kernelSize }, _input, output) => elementCount(output) * elementCount(kernelSize),
-  // O1HW -> HWO1, O being the channels
-  torch: { depthwise_kernel: { suffix: 'weight', axes: [2, 3, 0, 1] }, bias: { suffix: 'bias' } },
+  // [C·M,1,H,W] -> HWCM
+  torch: {
+    depthwise_kernel: {
+      suffix: 'weight',
+      axes: [2, 3, 0, 1],
+      joined: ([channels, multiplier, ...size]) => [channels! * multiplier!, 1, ...size],
+    },
+    bias: { suffix: 'bias' },
+  },
   keras: {
     write: (layer) => [
       'DepthwiseConv2D',

@@ -20,7 +20,7 @@ export const dense: Kind<Dense> = {
   multiplyAdds: (_layer, input, output) => elementCount(output) * input.at(-1)!,
   isKept: true,
   // [out,in] -> [in,out]
-  torch: { kernel: { suffix: 'weight', axes: [1, 0] }, bias: { suffix: 'bias' } },
+  torch: { kernel: { suffix: 'weight', axes: [1, 0], isByInput: true }, bias: { suffix: 'bias' } },
   keras: {
     write: ({ units, useBias }) => ['Dense', { units, activation: 'linear', use_bias: useBias }],
     read: {

@@ -27,6 +27,10 @@ interface TorchWeight {
   readonly suffix: string;
   /** Axis i of ours is axis `axes[i]` of torch's; absent where the two agree. */
   readonly axes?: readonly number[];
+  /** The first axis of ours counts the numbers of the layer's input. */
+  readonly isByInput?: true;
+  /** Torch's shape from ours in torch's order, where torch counts two axes as one. */
+  readonly joined?: (inOrder: Shape) => Shape;
 }
 
 /** A class of layer as a tf.LayersModel has it. */

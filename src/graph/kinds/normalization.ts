@@ -28,10 +28,10 @@ export const batchNormalization: Kind<BatchNormalization> = {
   },
   isKept: true,
   torch: {
-    gamma: { suffix: 'weight' },
-    beta: { suffix: 'bias' },
-    moving_mean: { suffix: 'running_mean' },
-    moving_variance: { suffix: 'running_var' },
+    gamma: { suffix: 'weight', isByInput: true },
+    beta: { suffix: 'bias', isByInput: true },
+    moving_mean: { suffix: 'running_mean', isByInput: true },
+    moving_variance: { suffix: 'running_var', isByInput: true },
   },
   keras: {
     write: ({ epsilon, momentum, center, scale }) => [

@@ -1,0 +1,73 @@
+// Weights in torch's order: what PyTorch computes with them is what the graph computes. The expected numbers are written out by
+// index, from torch's documentation of Conv2d (groups) and Flatten.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { graphBuilder } from '../../src/graph/builder.ts';
+import type { Graph, Layer } from '../../src/graph/layers.ts';
+import { weightsFromTorch, weightsToTorch } from '../../src/zoo/torch-weights.ts';
+import { madeUpWeights } from '../helpers/made-up-model.ts';
+
+/** Pictures of 2 x 3 with 3 channels, twice as many behind the depthwise convolution, flattened with layers in between. */
+function flattening(): Graph {
+  const b = graphBuilder('flattening', 4);
+  b.depthwiseConv2d(b.input, 'dw', { kernel: 3, stride: 2, pad: 'same', bias: true });
+  const layers: Layer[] = [
+    { kind: 'input', name: 'input', inputs: [], shape: [4, 6, 3] },
+    { ...(b.build('dw').layers[1] as Extract<Layer, { kind: 'depthwiseConv2d' }>), depthMultiplier: 2 },
+    { kind: 'flatten', name: 'flat', inputs: ['dw'] },
+    { kind: 'dropout', name: 'drop', inputs: ['flat'], rate: 0.5 },
+    { kind: 'batchNormalization', name: 'bn', inputs: ['drop'], epsilon: 1e-3, momentum: 0.9, center: true, scale: true }, // prettier-ignore
+    { kind: 'dense', name: 'fc', inputs: ['bn'], units: 5, useBias: true },
+    { kind: 'dense', name: 'fc2', inputs: ['fc'], units: 4, useBias: true },
+  ];
+  return { name: 'flattening', layers, input: 'input', output: 'fc2' };
+}
+
+const [HEIGHT, WIDTH, CHANNELS, UNITS] = [2, 3, 6, 5];
+
+test('a depthwise kernel of multiplier 2, and dense weights behind a flattened picture', () => {
+  const graph = flattening();
+  const weights = madeUpWeights(graph);
+  const torch = weightsToTorch(graph, weights);
+
+  const [ours, theirs] = [weights.get('dw/depthwise_kernel')!, torch.get('dw.weight')!];
+  assert.deepEqual(ours.shape, [3, 3, 3, 2]);
+  assert.deepEqual(theirs.shape, [6, 1, 3, 3]);
+  for (let c = 0; c < 3; c++) {
+    for (let m = 0; m < 2; m++) {
+      for (let tap = 0; tap < 9; tap++) {
+        assert.equal(theirs.data[(c * 2 + m) * 9 + tap], ours.data[(tap * 3 + c) * 2 + m]);
+      }
+    }
+  }
+
+  const [kernel, weight] = [weights.get('fc/kernel')!, torch.get('fc.weight')!];
+  const [gamma, scale] = [weights.get('bn/gamma')!, torch.get('bn.weight')!];
+  assert.deepEqual(weight.shape, [UNITS, HEIGHT * WIDTH * CHANNELS]);
+  for (let y = 0; y < HEIGHT; y++) {
+    for (let x = 0; x < WIDTH; x++) {
+      for (let c = 0; c < CHANNELS; c++) {
+        const [hwc, chw] = [(y * WIDTH + x) * CHANNELS + c, (c * HEIGHT + y) * WIDTH + x];
+        assert.equal(scale.data[chw], gamma.data[hwc]);
+        for (let unit = 0; unit < UNITS; unit++) {
+          assert.equal(weight.data[unit * HEIGHT * WIDTH * CHANNELS + chw], kernel.data[hwc * UNITS + unit]);
+        }
+      }
+    }
+  }
+  assert.deepEqual(torch.get('fc.bias')!.data, weights.get('fc/bias')!.data);
+  assert.deepEqual(torch.get('fc2.weight')!.shape, [4, 5]);
+});
+
+test('what is written comes back', () => {
+  const graph = flattening();
+  const weights = madeUpWeights(graph);
+  const stateDict = new Map(
+    [...weightsToTorch(graph, weights)].map(([key, { shape, data }]) => [key, { shape, read: () => data }]),
+  );
+  const back = weightsFromTorch(graph, stateDict, 'a test');
+  for (const [name, { shape, data }] of weights) {
+    assert.deepEqual(back.get(name), { shape, data }, name);
+  }
+});
