@@ -34,7 +34,7 @@ describe('the final activation', () => {
     [['relu'], { layer: 'after0', logits: 'after0', activation: 'none' }],
   ] as const satisfies readonly (readonly [readonly ActivationName[], object])[]) {
     test(activations.join(', then ') || 'none', () =>
-      assert.deepEqual(outputOf(classifier(...activations)), expected),
+      assert.deepEqual(outputOf(classifier(...activations)), { ...expected, classes: 4, isBinary: false }),
     );
   }
 
@@ -61,7 +61,8 @@ describe('the final activation', () => {
     const fc = b.dense(b.globalAveragePooling2d(b.input, 'probabilities'), 'fc', 4);
     const graph = withSigmoid(b.build(b.activation(fc, 'softmax', 'softmax')));
     assert.deepEqual(namesOf(graph), ['input', 'probabilities', 'fc', 'probabilities_1']);
-    assert.deepEqual(outputOf(graph), { layer: 'probabilities_1', logits: 'fc', activation: 'sigmoid' });
+    const { layer, logits: before, activation } = outputOf(graph);
+    assert.deepEqual([layer, before, activation], ['probabilities_1', 'fc', 'sigmoid']);
     assert.equal(withSigmoid(graph), graph);
   });
 });
@@ -71,6 +72,28 @@ test('a network with a new head puts out logits, whatever the old one ended in',
     const graph = withNewHead(classifier(activation), 'fc', 7);
     assert.equal(outputOf(graph).activation, 'none');
   }
+});
+
+describe('one number', () => {
+  const b = graphBuilder('binary', 8);
+  const graph = b.build(b.dense(b.globalAveragePooling2d(b.input, 'pool'), 'fc', 1));
+
+  test('is the logit of the second of two classes', () => {
+    const output = outputOf(graph);
+    assert.deepEqual([output.classes, output.isBinary], [2, true]);
+    const p = 1 / (1 + Math.exp(-1.5));
+    const row = Float32Array.of(1.5);
+    assertAllClose(classProbabilities(output, row), [1 - p, p], { atol: 1e-12 });
+    assert.deepEqual([...logitsOf(output, row)], [0, 1.5]);
+    const ofProbabilities = logitsOf(outputOf(withSigmoid(graph)), Float32Array.of(p));
+    assertAllClose(ofProbabilities, [Math.log(1 - p), Math.log(p)], { atol: 1e-6 });
+  });
+
+  test('is one label where the model has one name', () => {
+    const output = outputOf(withSigmoid(graph), 1);
+    assert.deepEqual([output.classes, output.isBinary], [1, false]);
+    assert.deepEqual([...labelProbabilities(output, Float32Array.of(0.25))], [0.25]);
+  });
 });
 
 describe('rows', () => {
