@@ -5,12 +5,14 @@ import { outputOfModel } from '../artefact/model.ts';
 import { classProbabilities } from '../graph/output.ts';
 import { loadImages } from '../images/loader.ts';
 import type { PreparedImage } from '../images/prepare.ts';
+import { passedOver } from '../images/passed-over.ts';
 import { imageReferences } from '../images/source.ts';
 import { readLabelFile, type Labels } from '../labels.ts';
 import type { ClassifiedImage, ClassifyResult, Prediction } from '../report/prediction.ts';
 import { createWriter } from '../report/writer.ts';
 import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { statusLine } from '../util/progress.ts';
+import { printable } from '../util/quoted.ts';
 import { batched, startNow } from '../util/streams.ts';
 import { classCount, ownLabels } from './classes.ts';
 import { BATCH_PATIENCE_MS, batchOf, DEFAULT_BATCH, openModel, type LoadedModel } from './loading.ts';
@@ -26,13 +28,16 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
     preprocessing: opened.preprocessing,
     keepOriginal: config.figure !== undefined,
   };
-  const references = imageReferences(config.inputs, output.stdin, output.signal);
+  const passed = passedOver();
+  const references = imageReferences(config.inputs, output.stdin, output.signal, passed);
   // The first pictures are decoded while the network is being loaded.
   const images = startNow(loadImages(references, prepare, config.batchSize ?? DEFAULT_BATCH));
   let loaded: LoadedModel | undefined;
   try {
     loaded = await opened.load();
-    return await answer(images, loaded, config, output);
+    const code = await answer(images, loaded, config, output);
+    for (const line of passed.lines()) note(output, line);
+    return code;
   } finally {
     await images.return();
     await loaded?.predictor.dispose();
@@ -63,12 +68,14 @@ async function answer(
   const started = performance.now();
   let done = 0;
   let failed = 0;
+  const remarks = remarksOf();
   try {
     await write(output.stdout, writer.begin());
     for await (const group of batched(images, config.batchSize ?? DEFAULT_BATCH, BATCH_PATIENCE_MS)) {
       const probabilities = await runGroup(group, loaded);
       for (const [i, image] of group.entries()) {
         const result = resultOf(image, probabilities[i], { model: model.name, labels, topk, config });
+        if ('remark' in image) remarks.add(image);
         if ('error' in result) failed += 1;
         else await figures?.add(result, 'original' in image ? image.original : undefined);
         status.clear();
@@ -84,12 +91,30 @@ async function answer(
     await write(output.stdout, writer.end());
     const drawn = await figures?.save();
     if (drawn !== undefined) note(output, drawn);
+    for (const line of remarks.lines()) note(output, line);
   } finally {
     status.clear();
   }
   if (output.signal.aborted) return ExitCode.interrupted;
   if (failed > 0) note(output, `${failed} of ${done} pictures failed; their rows say why`);
   return failed > 0 ? ExitCode.partial : ExitCode.ok;
+}
+
+/** What is to be said of sound pictures: of each kind the first one is named, the others are counted. */
+function remarksOf() {
+  const found = new Map<string, { readonly first: string; count: number }>();
+  return {
+    add({ file, remark = '' }: { readonly file: string; readonly remark?: string }): void {
+      const known = found.get(remark);
+      if (known) known.count += 1;
+      else found.set(remark, { first: file, count: 1 });
+    },
+    lines: () =>
+      [...found].map(([remark, { first, count }]) => {
+        const others = count > 1 ? ` (and ${count - 1} more)` : '';
+        return `${printable(first)}${others}: ${remark}`;
+      }),
+  };
 }
 
 function checkedTopk(topk: number | undefined, classes: number, name: string): number {

@@ -9,6 +9,7 @@ import { readRecord, settingsDifference, type FeatureRecord } from '../features/
 import { remaining } from '../features/resume.ts';
 import { openFeatureWriter, type FeatureWriter } from '../features/writer.ts';
 import { readContent, sha256Of } from '../images/prepare.ts';
+import { passedOver } from '../images/passed-over.ts';
 import { imageReferences, type ImageReference } from '../images/source.ts';
 import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { statusLine } from '../util/progress.ts';
@@ -46,7 +47,8 @@ async function extract(
   output: Output,
   { embedder, paths, start }: Work,
 ): Promise<ExitCodeValue> {
-  const all = imageReferences(config.inputs, output.stdin, output.signal);
+  const passed = passedOver();
+  const all = imageReferences(config.inputs, output.stdin, output.signal, passed);
   const isResumed = start.rows + start.failed > 0;
   const references = isResumed ? remaining(all, { paths, record: start, sha256: contentHash }) : all;
   // The first input behind those that are done is looked for before anything is cut off: other inputs change nothing.
@@ -67,6 +69,7 @@ async function extract(
       if (tally.done % FLUSH_ROWS === 0) await writer.flush();
       if (output.signal.aborted) break;
     }
+    for (const line of passed.lines()) note(output, line);
     const isComplete = !output.signal.aborted;
     if (isComplete && config.format === 'parquet')
       await finishParquet(writer, { embedder, paths, start }, config);

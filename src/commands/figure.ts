@@ -49,8 +49,8 @@ export function figureCollector(
       let shown = panels;
       if (format === 'html') await writeFileAtomic(file, figureHtml(panels, { labels }));
       else {
-        const fits = () => figureHeight(shown) * MIN_PNG_SCALE <= MAX_PNG_SIDE;
-        while (format === 'png' && shown.length > 1 && !fits()) shown = shown.slice(0, -1);
+        const most = format === 'png' ? MAX_PNG_SIDE / MIN_PNG_SCALE : Infinity;
+        while (shown.length > 1 && figureHeight(shown) > most) shown = shown.slice(0, -1);
         const svg = await figureSvg(shown, { labels });
         const scale = Math.min(PNG_SCALE, MAX_PNG_SIDE / figureHeight(shown));
         await writeFileAtomic(file, format === 'png' ? await renderSvg(svg, scale) : svg);

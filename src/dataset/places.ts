@@ -80,7 +80,7 @@ async function cubPlaces(root: string): Promise<Found> {
 }
 
 function otherFiles(folder: Folder, counts: Map<string, number>): ReadonlyMap<string, number> {
-  for (const name of folder.others) {
+  for (const name of [...folder.others, ...folder.unread]) {
     const ending = path.extname(name).toLowerCase() || 'no ending';
     counts.set(ending, (counts.get(ending) ?? 0) + 1);
   }

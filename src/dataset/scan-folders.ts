@@ -6,15 +6,16 @@ import { byCodePoint } from '../util/order.ts';
 import { invalid, list, quoted, type Dataset, type Sample } from './dataset.ts';
 import type { ClassFolder } from './class-folders.ts';
 import { layoutOf, type Part } from './layout.ts';
-import { readTree } from './tree.ts';
+import { otherFiles, readTree } from './tree.ts';
 
 /** @throws AppError DATASET_INVALID, DATASET_NOT_FOUND, INTERRUPTED */
 export async function scanFolders(root: string, signal?: AbortSignal): Promise<Dataset> {
   const problems: string[] = [];
-  const layout = layoutOf(await readTree(root, problems, signal));
+  const tree = await readTree(root, problems, signal);
+  const layout = layoutOf(tree);
   if ('problem' in layout) throw invalid(layout.folder, layout.problem, layout.next);
   const { base, parts } = layout;
-  const remarks = [...problems, ...layout.remarks];
+  const remarks = [...problems, ...layout.remarks, ...otherFiles(tree).lines()];
   const [first, ...others] = parts as readonly [Part, ...Part[]];
   if (first.split === undefined) {
     const classes = classNames(root, first.classes);

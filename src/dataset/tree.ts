@@ -3,6 +3,7 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { folderEntries } from '../images/folder.ts';
+import { passedOver, type PassedOver } from '../images/passed-over.ts';
 import { AppError, messageOf } from '../util/errors.ts';
 
 /** Folders within folders beyond this are no dataset, but a disk. */
@@ -16,6 +17,8 @@ export interface Folder {
   readonly folders: readonly Folder[];
   /** Names of its files that are no pictures. */
   readonly others: readonly string[];
+  /** Names of its pictures of kinds that are not read. */
+  readonly unread: readonly string[];
   /** Names of folders in it that a system keeps for itself: they are not looked into. */
   readonly system: readonly string[];
   /** Pictures in it and in all below it. */
@@ -84,9 +87,18 @@ async function readFolder({ folder, real, above, isLinked }: At, walk: Walk): Pr
     pictures,
     folders,
     others: names('other'),
+    unread: names('unread'),
     system: names('system'),
     count: folders.reduce((sum, { count }) => sum + count, pictures.length),
   };
+}
+
+/** What is left out of a folder and of all below it. */
+export function otherFiles(folder: Folder, counts: PassedOver = passedOver()): PassedOver {
+  for (const name of folder.others) counts.add(name, 'other');
+  for (const name of folder.unread) counts.add(name, 'unread');
+  for (const inner of folder.folders) otherFiles(inner, counts);
+  return counts;
 }
 
 /** Paths of all pictures in a folder and below it, by name, folders opened where their name stands. */

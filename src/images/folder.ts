@@ -1,19 +1,15 @@
-// folder.ts: what stands in a folder, by names alone.
+// folder.ts: what stands in a folder. Opens only files whose names do not say what they are.
 
 import { opendir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { fileKind, type FileKind } from './passed-over.ts';
 import { isSystemFolder } from './system-folders.ts';
-
-/** Endings that sharp reads; in folders, other files are passed over. A file named by the user is always tried. */
-export const IMAGE_EXTENSIONS = [
-  '.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.avif', '.tif', '.tiff', '.gif', '.svg',
-] as const; // prettier-ignore
 
 /** What stands in a folder, hidden files left out. */
 export interface FolderEntry {
   readonly name: string;
   /** `system`: a folder that is not the user's, and is not to be looked into. */
-  readonly kind: 'folder' | 'picture' | 'other' | 'system';
+  readonly kind: FileKind | 'folder' | 'system';
   readonly isLink: boolean;
   /** Of a name that is not UTF-8: `name` shows what can be shown of it. */
   readonly bytes?: Buffer;
@@ -27,7 +23,7 @@ export async function folderEntries(folder: string): Promise<readonly FolderEntr
     if (name.startsWith('.')) continue;
     const isLink = entry.isSymbolicLink();
     const opens = entry.isDirectory() || (isLink && (await leadsToFolder(path.join(folder, name))));
-    const kind = opens ? (isSystemFolder(name) ? 'system' : 'folder') : hasImageExtension(name) ? 'picture' : 'other'; // prettier-ignore
+    const kind = opens ? (isSystemFolder(name) ? 'system' : 'folder') : await fileKind(path.join(folder, name)); // prettier-ignore
     entries.push({ name, kind, isLink });
   }
   const sorted = entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
@@ -54,10 +50,4 @@ function leadsToFolder(link: string): Promise<boolean> {
     (found) => found.isDirectory(),
     () => false,
   );
-}
-
-/** Whether a file is a picture by its name. */
-function hasImageExtension(name: string): boolean {
-  const extension = path.extname(name).toLowerCase();
-  return IMAGE_EXTENSIONS.some((known) => known === extension);
 }

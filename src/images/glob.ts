@@ -4,6 +4,7 @@ import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import picomatch from 'picomatch';
 import { folderEntries, type FolderEntry } from './folder.ts';
+import type { PassedOver } from './passed-over.ts';
 
 /** Signs of a pattern: wildcards, sets, alternatives. Parentheses alone are in many a file's name. */
 const WILD = /[*?]|\[[^\]]+\]|\{[^}]*(?:,|\.\.)[^}]*\}|[?*+@!]\([^)]+\)|\([^)]*\|[^)]*\)/;
@@ -20,7 +21,11 @@ interface Glob {
 }
 
 /** Files alone match. Folders that are there under their whole name are no patterns: `trip (1)/*.jpg`. */
-export async function globPictures(pattern: string, signal?: AbortSignal): Promise<Glob> {
+export async function globPictures(
+  pattern: string,
+  signal?: AbortSignal,
+  passed?: PassedOver,
+): Promise<Glob> {
   const { root, rest } = await literalPart(pattern);
   const parts = rest.map((part) => part.replace(/(^|[^?*+@!\\])\(([^)|]*)\)/g, '$1\\($2\\)'));
   const options = { nonegate: true } as const;
@@ -41,6 +46,7 @@ export async function globPictures(pattern: string, signal?: AbortSignal): Promi
     for (const { name, kind, isLink } of await entriesOf(folder)) {
       const inner = relative === '' ? name : `${relative}/${name}`;
       if (kind === 'picture' && matches(inner)) files.push(root === '.' ? inner : path.join(root, inner));
+      if ((kind === 'other' || kind === 'unread') && matches(inner)) passed?.add(name, kind);
       if (kind !== 'folder' || !mayEnter(depth, name)) continue;
       if (isLink && !(await isFirst(path.join(root, inner), linked))) continue;
       await visit(inner, depth + 1);

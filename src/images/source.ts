@@ -7,8 +7,9 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { isBinary, listedPaths } from '../text/path-list.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
-import { folderEntries, IMAGE_EXTENSIONS, type FolderEntry } from './folder.ts';
+import { folderEntries, type FolderEntry } from './folder.ts';
 import { globPictures, isPattern } from './glob.ts';
+import { IMAGE_EXTENSIONS, type PassedOver } from './passed-over.ts';
 
 /** One picture to come: a path, bytes that are here already, or what is wrong with the input that should have led to one. */
 export interface ImageReference {
@@ -28,18 +29,20 @@ const MAX_STDIN_IMAGE_BYTES = 1024 ** 3;
  *   name is taken for that first.
  * @param stdin read only for `-`
  * @param signal ends the search for pictures, without an error
+ * @param passed is told of the files in folders that are not taken
  */
 export async function* imageReferences(
   inputs: Iterable<string>,
   stdin: Readable,
   signal?: AbortSignal,
+  passed?: PassedOver,
 ): AsyncGenerator<ImageReference, void, undefined> {
   for (const input of inputs) {
     if (signal?.aborted) return;
     const isSpecial = input === '-' || (input.startsWith('@') && input.length > 1);
-    if (!isSpecial || (await isThere(input))) yield* pathReferences(input, signal);
-    else if (input === '-') yield* fromStdin(stdin, signal);
-    else yield* fromList(input.slice(1), signal);
+    if (!isSpecial || (await isThere(input))) yield* pathReferences(input, signal, passed);
+    else if (input === '-') yield* fromStdin(stdin, signal, passed);
+    else yield* fromList(input.slice(1), signal, passed);
   }
 }
 
@@ -51,14 +54,15 @@ function failed(file: string, code: AppError['code'], message: string): ImageRef
 
 async function* pathReferences(
   input: string,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
+  passed: PassedOver | undefined,
 ): AsyncGenerator<ImageReference, void, undefined> {
   let found;
   try {
     found = await stat(input);
   } catch (error) {
     if (systemCode(error) === 'ENOENT' && isPattern(input)) {
-      yield* fromGlob(input, signal);
+      yield* fromGlob(input, signal, passed);
       return;
     }
     yield missing(input, systemCode(error) === 'ENOENT' ? 'no such file or folder' : messageOf(error));
@@ -68,7 +72,7 @@ async function* pathReferences(
     yield { file: input, content: { path: input } };
     return;
   }
-  yield* orEmpty(input, 'no pictures in this folder', walk(input, signal), signal);
+  yield* orEmpty(input, 'no pictures in this folder', walk(input, signal, passed), signal);
 }
 
 const missing = (input: string, problem: string) =>
@@ -77,8 +81,9 @@ const missing = (input: string, problem: string) =>
 async function* fromGlob(
   pattern: string,
   signal: AbortSignal | undefined,
+  passed: PassedOver | undefined,
 ): AsyncGenerator<ImageReference, void, undefined> {
-  const { root, files } = await globPictures(pattern, signal);
+  const { root, files } = await globPictures(pattern, signal, passed);
   const pictures = files.map((file) => ({ file, content: { path: file }, root }));
   // Brackets and question marks are in many a file's name.
   if (pictures.length === 0 && !pattern.includes('*') && !signal?.aborted) {
@@ -89,10 +94,11 @@ async function* fromGlob(
 async function* fromList(
   list: string,
   signal: AbortSignal | undefined,
+  passed: PassedOver | undefined,
 ): AsyncGenerator<ImageReference, void, undefined> {
   try {
     const { handle } = await openRegularFile(list, { what: 'the list', code: 'INPUT_NOT_FOUND' });
-    yield* fromPaths(handle.createReadStream(), signal);
+    yield* fromPaths(handle.createReadStream(), signal, passed);
   } catch (error) {
     const problem = systemCode(error) === 'ENOENT' ? 'no such list of paths' : messageOf(error);
     yield failed(`@${list}`, 'INPUT_NOT_FOUND', problem);
@@ -102,6 +108,7 @@ async function* fromList(
 async function* fromStdin(
   stdin: Readable,
   signal: AbortSignal | undefined,
+  passed: PassedOver | undefined,
 ): AsyncGenerator<ImageReference, void, undefined> {
   if (signal) addAbortSignal(signal, stdin);
   const chunks = stdin[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
@@ -121,7 +128,7 @@ async function* fromStdin(
       yield first.value as Buffer;
       yield* rest;
     }
-    yield* fromPaths(all(), signal);
+    yield* fromPaths(all(), signal, passed);
   } catch (error) {
     if (signal?.aborted) return;
     yield failed('-', 'INPUT_NOT_FOUND', messageOf(error));
@@ -132,13 +139,14 @@ async function* fromStdin(
 async function* fromPaths(
   chunks: AsyncIterable<Buffer>,
   signal: AbortSignal | undefined,
+  passed: PassedOver | undefined,
 ): AsyncGenerator<ImageReference, void, undefined> {
   for await (const { text, bytes } of listedPaths(chunks)) {
     if (signal?.aborted) return;
     // A name that is not UTF-8 is opened by its bytes.
     if (bytes && !(await isThere(text)) && (await isThere(bytes)))
       yield { file: text, content: { path: bytes } };
-    else yield* pathReferences(text, signal);
+    else yield* pathReferences(text, signal, passed);
   }
 }
 
@@ -176,6 +184,7 @@ function looksLikeImage(head: Buffer): boolean {
 async function* walk(
   root: string,
   signal: AbortSignal | undefined,
+  passed: PassedOver | undefined,
 ): AsyncGenerator<ImageReference, void, undefined> {
   /** Folders that links led to: each is entered once, or links to one place from many would multiply. */
   const linked = new Set<string>();
@@ -200,7 +209,7 @@ async function* walk(
       } else if (kind === 'picture') {
         const whole = bytes && Buffer.concat([Buffer.from(folder + path.sep), bytes]);
         yield { file, content: { path: whole ?? file }, root };
-      }
+      } else if (kind !== 'system') passed?.add(name, kind);
     }
   }
   yield* inside(root, new Set());

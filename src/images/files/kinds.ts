@@ -5,7 +5,7 @@ export type PictureKind =
   'jpeg' | 'png' | 'gif' | 'webp' | 'tiff' | 'avif' | 'bmp' | 'netpbm' | 'svg' | 'svgz';
 
 /** Bytes from the beginning that tell the kind; a drawing's first tag may come after a long comment. */
-const HEAD_BYTES = 4096;
+export const HEAD_BYTES = 4096;
 
 /** Brands of the ISO media file format, in `ftyp`: of AV1 pictures, and of HEVC's, which are under patents. */
 const AVIF_BRANDS = new Set(['avif', 'avis']);
