@@ -1,8 +1,8 @@
 // memory.ts: what a training step takes, before it is run: an estimate, good to about a third.
 
-import { freemem } from 'node:os';
 import { kindOf } from '../../graph/kinds/kinds.ts';
 import { inferShapes, weightShapes } from '../../graph/shapes.ts';
+import { availableMemory } from '../../util/available-memory.ts';
 import { AppError } from '../../util/errors.ts';
 import { elementCount } from '../../util/shape.ts';
 import type { EngineModel } from '../engine.ts';
@@ -35,7 +35,7 @@ export function trainingMemory(model: EngineModel, spec: TrainSpec): number {
 }
 
 /** @throws AppError OUT_OF_MEMORY, naming the estimate, when a step would not fit into what is free */
-export function checkMemory(model: EngineModel, spec: TrainSpec, free = freemem()): void {
+export function checkMemory(model: EngineModel, spec: TrainSpec, free = availableMemory()): void {
   const needed = trainingMemory(model, spec);
   if (needed <= free) return;
   const alone = trainingMemory(model, { ...spec, batchSize: 0 });
