@@ -1,7 +1,7 @@
 // shapes.ts: what every layer puts out and which weights it has, worked out from the input's shape.
 
 import { AppError } from '../util/errors.ts';
-import { formatShape, type Shape } from '../util/shape.ts';
+import { formatShape, sameShape, type Shape } from '../util/shape.ts';
 import type { WeightShapes } from './kinds/base.ts';
 import { invalidLayer } from './kinds/kind.ts';
 import { kindOf } from './kinds/kinds.ts';
@@ -13,7 +13,8 @@ export type Shapes = ReadonlyMap<string, Shape>;
 /**
  * The output shape of every layer.
  * @param inputShape `[H,W,C]`, when the network is to be run at another size than its own
- * @throws AppError MODEL_INVALID when a layer cannot take what it is given
+ * @throws AppError MODEL_INVALID when a layer cannot take what it is given; MODEL_UNSUPPORTED when a layer's weights are for the
+ * network's own size alone
  */
 export function inferShapes(graph: Graph, inputShape?: Shape): Shapes {
   const shapes = new Map<string, Shape>();
@@ -35,7 +36,29 @@ export function inferShapes(graph: Graph, inputShape?: Shape): Shapes {
   for (const name of [graph.input, graph.output]) {
     if (!shapes.has(name)) throw new AppError('MODEL_INVALID', `${graph.name}: no layer is called '${name}'`);
   }
+  if (inputShape) refuseOtherWeights(graph, shapes);
   return shapes;
+}
+
+/** A dense layer behind a flattened picture has a weight for each of its numbers: it takes pictures of one size. */
+function refuseOtherWeights(graph: Graph, shapes: Shapes): void {
+  const input = graph.layers.find(({ name }) => name === graph.input);
+  const own = input?.kind === 'input' ? input.shape : [];
+  const given = shapes.get(graph.input)!;
+  if (sameShape(own, given)) return;
+  const ownShapes = inferShapes(graph);
+  for (const layer of graph.layers) {
+    const [from] = layer.inputs;
+    if (from === undefined) continue;
+    const [expected, found] = [ownShapes, shapes].map((at) => weightShapes(layer, at.get(from)));
+    if (found!.every(([, shape], i) => sameShape(shape, expected![i]![1]))) continue;
+    const [height, width] = own;
+    throw new AppError(
+      'MODEL_UNSUPPORTED',
+      `${graph.name} takes pictures of ${height}x${width} only, received ${given[0]}x${given[1]}: layer '${layer.name}' (${layer.kind}) ` +
+        `has weights for ${ownShapes.get(from)!.at(-1)} numbers and would get ${shapes.get(from)!.at(-1)}. Leave the size as the model has it`,
+    );
+  }
 }
 
 function outputShape(layer: Layer, inputs: readonly Shape[]): Shape {

@@ -35,7 +35,6 @@ const EXIT_CODES = {
   FILE_INVALID: ExitCode.missing,
   FILE_UNSAFE: ExitCode.missing,
   ENGINE_UNAVAILABLE: ExitCode.missing,
-  NOT_YET: ExitCode.missing,
   CHECKPOINT_INVALID: ExitCode.missing,
   OUT_OF_MEMORY: ExitCode.missing,
   TRAINING_DIVERGED: ExitCode.partial,

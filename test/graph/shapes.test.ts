@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { graphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, Layer } from '../../src/graph/layers.ts';
 import { inferShapes, samePadding } from '../../src/graph/shapes.ts';
+import type { AppError } from '../../src/util/errors.ts';
 
 test('padding by the same rule gives ceil(size / stride) outputs, the odd zero behind', () => {
   const small = fc.integer({ min: 1, max: 7 });
@@ -78,3 +79,23 @@ for (const [what, graph, message] of [
 ] as const) {
   test(what, () => assert.throws(() => inferShapes(graph), message));
 }
+
+test('another size is refused where weights are for the own one, and taken where they are not', () => {
+  const flat = graphOf(
+    { kind: 'flatten', name: 'flat', inputs: ['input'] },
+    { kind: 'dense', name: 'fc', inputs: ['flat'], units: 2, useBias: true },
+  );
+  assert.deepEqual(inferShapes(flat, [8, 8, 3]).get('fc'), [2]);
+  assert.throws(() => inferShapes(flat, [6, 6, 3]), (error: AppError) => {
+    assert.match(
+      error.message,
+      /^g takes pictures of 8x8 only, received 6x6: layer 'fc' \(dense\) has weights for 192 numbers and would get 108\./,
+    );
+    return error.code === 'MODEL_UNSUPPORTED';
+  }); // prettier-ignore
+  const pooled = graphOf(
+    { kind: 'globalAveragePooling2d', name: 'pool', inputs: ['input'] },
+    { kind: 'dense', name: 'fc', inputs: ['pool'], units: 2, useBias: true },
+  );
+  assert.deepEqual(inferShapes(pooled, [6, 6, 3]).get('fc'), [2]);
+});
