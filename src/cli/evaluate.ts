@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import type { EvaluateFlags } from '../config/evaluate.ts';
 import { DEFAULT_MODEL } from '../config/inference.ts';
-import { addInferenceFlags, DATASET_HELP, MANIFEST_HELP, type Finish } from './flags.ts';
+import { addInferenceFlags, DATASET_HELP, MANIFEST_HELP, ROOT_HELP, type Finish } from './flags.ts';
 
 export function addEvaluate(program: Command, output: Output, finish: Finish): void {
   const command = program
@@ -14,6 +14,7 @@ export function addEvaluate(program: Command, output: Output, finish: Finish): v
     .option('-m, --model <m>', 'a model name (finch models list) or a model folder', DEFAULT_MODEL)
     .option('--split <s>', 'train, val, test or all (default: test, else val, else all there is)')
     .option('--manifest <columns>', MANIFEST_HELP)
+    .option('--root <dir>', ROOT_HELP)
     .option('--format <f>', 'table, json or csv', 'table')
     .option('--report <file>', 'one HTML page with everything, the worst mistakes with their pictures');
   addInferenceFlags(command)

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import { DEFAULT_MODEL } from '../config/inference.ts';
 import type { FinetuneFlags } from '../config/finetune.ts';
-import { addInferenceFlags, DATASET_HELP, MANIFEST_HELP, type Finish } from './flags.ts';
+import { addInferenceFlags, DATASET_HELP, MANIFEST_HELP, ROOT_HELP, type Finish } from './flags.ts';
 
 export function addFinetune(program: Command, output: Output, finish: Finish): void {
   const command = program
@@ -16,6 +16,7 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
       `where to start from: a model name or a model folder (default: ${DEFAULT_MODEL})`,
     )
     .option('--manifest <columns>', MANIFEST_HELP)
+    .option('--root <dir>', ROOT_HELP)
     .option(
       '--recipe <r>',
       'default, or tutorial: 1 epoch of Adam on the head, then SGD 0.001 with StepLR(2, 0.9)',

@@ -14,6 +14,8 @@ export const DATASET_HELP =
 
 export const MANIFEST_HELP = 'a csv of pictures: its file and label columns, such as file,label, or its name';
 
+export const ROOT_HELP = "the folder that a csv's paths are relative to (default: the csv's, else this one)";
+
 /** For a flag that may be given several times. */
 export function repeated(value: string, former: readonly string[] = []): readonly string[] {
   return [...former, value];

@@ -6,6 +6,7 @@ import { htmlFile, parseChoice } from './parse.ts';
 export interface EvaluateFlags extends InferenceFlags {
   readonly format: string;
   readonly manifest?: string;
+  readonly root?: string;
   readonly split?: string;
   readonly report?: string;
 }
@@ -17,6 +18,7 @@ export interface EvaluateConfig extends InferenceConfig {
   /** A folder or a csv. */
   readonly dataset: string;
   readonly manifest?: string;
+  readonly root?: string;
   /** Absent: test, else val, else all there is. */
   readonly split?: (typeof SPLITS)[number];
   readonly format: (typeof EVALUATE_FORMATS)[number];
@@ -25,12 +27,13 @@ export interface EvaluateConfig extends InferenceConfig {
 }
 
 export function evaluateConfig(dataset: string, flags: EvaluateFlags): EvaluateConfig {
-  const { manifest, split, report } = flags;
+  const { manifest, root, split, report } = flags;
   return {
     ...inferenceConfig([], flags),
     dataset,
     format: parseChoice(flags.format, '--format', EVALUATE_FORMATS),
     ...(manifest !== undefined && { manifest }),
+    ...(root !== undefined && { root }),
     ...(split !== undefined && { split: parseChoice(split, '--split', SPLITS) }),
     ...(report !== undefined && { report: htmlFile(report, '--report') }),
   };

@@ -13,6 +13,7 @@ import { AppError } from '../util/errors.ts';
 /** As commander hands them over; what is absent is the recipe's. */
 export interface FinetuneFlags extends InferenceFlags {
   readonly manifest?: string;
+  readonly root?: string;
   readonly recipe?: string;
   readonly epochs?: string;
   readonly headEpochs?: string;
@@ -100,6 +101,7 @@ export interface FinetuneConfig extends InferenceConfig {
   /** A folder or a csv. */
   readonly dataset: string;
   readonly manifest?: string;
+  readonly root?: string;
   readonly settings: TrainSettings;
   /** Whether a step may be computed in parts where memory does not hold its batch: nobody asked for that size. */
   readonly mayDivide: boolean;
@@ -117,7 +119,7 @@ const MAX_SEED = 2 ** 32 - 1;
 
 /** @throws AppError USAGE naming the flag, its range and what was received */
 export function finetuneConfig(dataset: string, flags: FinetuneFlags): FinetuneConfig {
-  const { manifest, out, findLr, previewAugment } = flags;
+  const { manifest, root, out, findLr, previewAugment } = flags;
   const recipe = parseChoice(flags.recipe ?? 'default', '--recipe', RECIPE_NAMES);
   const settings = trainSettings(recipe, flags);
   const { batchSize: _, ...inference } = inferenceConfig([], flags);
@@ -132,6 +134,7 @@ export function finetuneConfig(dataset: string, flags: FinetuneFlags): FinetuneC
       max: 1e6,
     }),
     ...(manifest !== undefined && { manifest }),
+    ...(root !== undefined && { root }),
     ...(out !== undefined && { out }),
     ...(findLr !== undefined && {
       findRate: htmlFile(findLr === true ? 'find-lr.html' : findLr, '--find-lr'),

@@ -76,8 +76,8 @@ const OTHER_FILES =
   /\.(txt|md|csv|tsv|json|jsonl|ya?ml|toml|xml|html?|pdf|py|ipynb|js|ts|sh|log|npy|npz|parquet|pth?|ckpt|onnx|h5|keras|tflite|pb|bin|safetensors|pkl|zip|tar|gz|tgz)$/i;
 
 /** Whether a folder without pictures is no class that has lost them: what is in it was never a picture. */
-function hasOtherFiles({ others, folders }: Folder): boolean {
-  if (others.length === 0 && folders.length === 0) return false;
+function hasOtherFiles({ others, unread, folders }: Folder): boolean {
+  if (unread.length > 0 || (others.length === 0 && folders.length === 0)) return false;
   return others.every((name) => OTHER_FILES.test(name)) && folders.every(hasOtherFiles);
 }
 

@@ -2,30 +2,32 @@
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { parse } from 'csv-parse/sync';
-import { AppError, messageOf } from '../util/errors.ts';
-import { readRegularFile } from '../util/files.ts';
-import { byCodePoint } from '../util/order.ts';
 import { folderEntries } from '../images/folder.ts';
-import { invalid, list, type Dataset, type Sample } from './dataset.ts';
+import { readText } from '../text/read-text.ts';
+import { parseTable } from '../text/table.ts';
+import { AppError, messageOf } from '../util/errors.ts';
+import { byCodePoint } from '../util/order.ts';
+import { invalid, list, quoted, type Dataset, type Sample } from './dataset.ts';
+import { columnsOf } from './manifest-columns.ts';
+import { locatePictures } from './manifest-paths.ts';
 import { splitNamed } from './split-names.ts';
 
 /** A million rows with long paths; more is another kind of file. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
-/** Columns that are taken when the user names none. */
-const FILE_COLUMNS = ['file', 'path', 'filename', 'image', 'filepath'] as const;
-const LABEL_COLUMNS = ['label', 'labels', 'class', 'wnid', 'index'] as const;
-const SPLIT_COLUMNS = ['split', 'set', 'subset'] as const;
-
 interface ManifestOptions {
   readonly isFolder: boolean;
   /** `FILE.csv`, or the names of two columns, `file,label`. */
   readonly manifest?: string;
+  /** The folder that paths are relative to, where it is not the csv's. */
+  readonly root?: string;
 }
 
 /** @throws AppError DATASET_INVALID, DATASET_NOT_FOUND */
-export async function scanManifest(root: string, { isFolder, manifest }: ManifestOptions): Promise<Dataset> {
+export async function scanManifest(
+  root: string,
+  { isFolder, manifest, root: pictures }: ManifestOptions,
+): Promise<Dataset> {
   const namesFile = manifest !== undefined && /\.(csv|tsv)$/i.test(manifest);
   const file = isFolder ? await csvIn(root, namesFile ? manifest : undefined) : root;
   const columns = manifest !== undefined && !namesFile ? manifest.split(',').map((name) => name.trim()) : [];
@@ -35,20 +37,18 @@ export async function scanManifest(root: string, { isFolder, manifest }: Manifes
       `--manifest must be a csv file or two column names such as file,label, received ${manifest}`,
     );
   }
-  const rows = await readRows(file);
-  const header = rows[0] ?? [];
-  const fileAt = columnOf(file, header, columns[0] === undefined ? FILE_COLUMNS : [columns[0]]);
-  const labelAt = columnOf(file, header, columns[1] === undefined ? LABEL_COLUMNS : [columns[1]]);
-  const splitAt = header.findIndex((cell) => SPLIT_COLUMNS.some((name) => name === cell.toLowerCase()));
-  const parsed = rows.slice(1).map((row, i) => {
+  const { rows, remarks } = await readRows(file);
+  const { fileAt, labelAt, splitAt, header, body } = columnsOf(file, rows, columns);
+  const first = header ? 2 : 1;
+  const parsed = body.map((row, i) => {
     const name = row[fileAt] ?? '';
-    const names = (row[labelAt] ?? '').split('|').map((label) => label.trim()).filter(Boolean); // prettier-ignore
-    if (name === '') throw invalid(file, `has no file in row ${i + 2}`, 'expected a path in each row');
+    const names = (row[labelAt] ?? '').normalize('NFC').split('|').map((label) => label.trim()).filter(Boolean); // prettier-ignore
+    if (name === '') throw invalid(file, `has no file in row ${i + first}`, 'expected a path in each row');
     const split = splitAt < 0 ? 'train' : splitNamed(row[splitAt] ?? '');
     if (!split) {
       throw invalid(
         file,
-        `says ${JSON.stringify(row[splitAt])} in column ${header[splitAt]}, row ${i + 2}`,
+        `says ${quoted(row[splitAt] ?? '')} in column ${header?.[splitAt] ?? splitAt + 1}, row ${i + first}`,
         'expected train, val or test',
       );
     }
@@ -58,29 +58,35 @@ export async function scanManifest(root: string, { isFolder, manifest }: Manifes
   const multiLabel = parsed.some(({ names }) => names.length > 1);
   const unlabelled = parsed.find(({ names }) => names.length === 0);
   if (unlabelled && !multiLabel) {
-    throw invalid(file, `has no label for ${JSON.stringify(unlabelled.name)}`, 'add it, or remove the row');
+    throw invalid(file, `has no label for ${quoted(unlabelled.name)}`, 'add it, or remove the row');
   }
   refuseRepeats(file, parsed);
+  const located = await locatePictures(
+    file,
+    parsed.map(({ name }) => name),
+    pictures,
+  );
   const classes = [...new Set(parsed.flatMap(({ names }) => names))].sort(byCodePoint);
   const numbers = new Map(classes.map((name, i) => [name, i]));
   const part = (wanted: string): readonly Sample[] =>
     parsed
+      .map((row, i) => ({ ...row, ...located.pictures[i]! }))
       .filter(({ split }) => split === wanted)
-      .map(({ name, names }) => ({
-        file: name,
-        path: path.resolve(path.dirname(file), name),
+      .map(({ names, ...picture }) => ({
+        file: picture.file,
+        path: picture.path,
         labels: names.map((label) => numbers.get(label)!).sort((a, b) => a - b),
       }));
   const [val, test] = [part('val'), part('test')];
-  const [first, second] = val.length > 0 ? [val, test] : [test, []];
+  const [judges, second] = val.length > 0 ? [val, test] : [test, []];
   return {
-    layout: `${path.basename(file)} (${header[fileAt]}, ${header[labelAt]})`,
+    layout: `${path.basename(file)} (${header?.[fileAt] ?? fileAt + 1}, ${header?.[labelAt] ?? labelAt + 1})`,
     classes,
     multiLabel,
     train: part('train'),
-    ...(first.length > 0 && { val: first }),
+    ...(judges.length > 0 && { val: judges, judge: val.length > 0 ? ('val' as const) : ('test' as const) }),
     ...(second.length > 0 && { test: second }),
-    remarks: [],
+    remarks: [...remarks, ...located.remarks],
   };
 }
 
@@ -99,37 +105,21 @@ async function csvIn(root: string, named: string | undefined): Promise<string> {
   throw invalid(root, has, 'name the csv itself instead of its folder');
 }
 
-async function readRows(file: string): Promise<string[][]> {
-  const text = await readRegularFile(file, { limit: MAX_BYTES, code: 'DATASET_INVALID' });
+async function readRows(file: string) {
+  const { text, remarks } = await readText(file, { limit: MAX_BYTES, code: 'DATASET_INVALID', expected: 'a csv of files and labels' }); // prettier-ignore
   try {
-    return parse(text, {
-      bom: true,
-      trim: true,
-      skipEmptyLines: true,
-      delimiter: /\.tsv$/i.test(file) ? '\t' : ',',
-    });
+    const tab = /\.tsv$/i.test(file) ? { delimiter: '\t' } : {};
+    return { rows: parseTable(text, { strict: true, ...tab }), remarks };
   } catch (error) {
     throw new AppError('DATASET_INVALID', `${file} is not CSV: ${messageOf(error)}`, { cause: error });
   }
-}
-
-function columnOf(file: string, header: readonly string[], names: readonly string[]): number {
-  for (const name of names) {
-    const at = header.findIndex((cell) => cell.toLowerCase() === name.toLowerCase());
-    if (at >= 0) return at;
-  }
-  throw invalid(file, `has the columns ${list(header)}, not ${names[0]!}`, 'name two of them with --manifest file,label'); // prettier-ignore
 }
 
 function refuseRepeats(file: string, rows: readonly { readonly name: string }[]): void {
   const seen = new Set<string>();
   for (const { name } of rows) {
     if (seen.has(name)) {
-      throw invalid(
-        file,
-        `names ${JSON.stringify(name)} twice`,
-        'keep one row; several labels are written a|b',
-      );
+      throw invalid(file, `names ${quoted(name)} twice`, 'keep one row; several labels are written a|b');
     }
     seen.add(name);
   }

@@ -12,12 +12,17 @@ import { invalid, list, type Dataset } from './dataset.ts';
 export interface ScanOptions {
   /** `file,label`: the columns of a csv; or the csv itself where the dataset is a folder. */
   readonly manifest?: string;
+  /** The folder that a csv's paths are relative to. */
+  readonly root?: string;
   /** Ends the scan. */
   readonly signal?: AbortSignal;
 }
 
 /** @throws AppError DATASET_NOT_FOUND, DATASET_INVALID */
-export async function scanDataset(root: string, { manifest, signal }: ScanOptions = {}): Promise<Dataset> {
+export async function scanDataset(
+  root: string,
+  { manifest, root: pictures, signal }: ScanOptions = {},
+): Promise<Dataset> {
   let found;
   try {
     found = await stat(root);
@@ -39,6 +44,7 @@ export async function scanDataset(root: string, { manifest, signal }: ScanOption
       return scanManifest(root, {
         isFolder: found.isDirectory(),
         ...(manifest !== undefined && { manifest }),
+        ...(pictures !== undefined && { root: pictures }),
       });
     }
     return (await isCub(root)) ? scanCub(root) : scanFolders(root, signal);

@@ -18,7 +18,8 @@ interface TableOptions {
 export function parseTable(text: string, { strict, delimiter }: TableOptions): string[][] {
   // Excel's own way to say what separates.
   const [said = '', named] = /^sep=(.)\r?\n/i.exec(text) ?? [];
-  const body = text.slice(said.length);
+  // Editors leave both kinds of line ends in one file.
+  const body = text.slice(said.length).replaceAll(/\r\n?/g, '\n');
   return parse(body, {
     trim: true,
     skipEmptyLines: true,

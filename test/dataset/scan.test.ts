@@ -137,7 +137,7 @@ describe('refused', () => {
   });
 
   test('two classes that differ by case alone', async () => {
-    const root = await tree(['l.csv', 'file,label\n1.jpg,Wren\n2.jpg,wren\n']);
+    const root = await tree(['l.csv', 'file,label\n1.jpg,Wren\n2.jpg,wren\n'], '1.jpg', '2.jpg');
     await refused(scanDataset(root, { manifest: 'file,label' }), /"Wren", "wren"; rename/);
   });
 
@@ -151,7 +151,11 @@ describe('refused', () => {
 
 describe('csv', () => {
   test('columns by name, quoted cells, paths beside the csv', async () => {
-    const root = await tree(['labels.csv', 'id,picture,kind\n1,"a, b.jpg",wren\n2,sub/c.jpg,"x ""y"""\n']);
+    const root = await tree(
+      ['labels.csv', 'id,picture,kind\n1,"a, b.jpg",wren\n2,sub/c.jpg,"x ""y"""\n'],
+      'a, b.jpg',
+      'sub/c.jpg',
+    );
     const dataset = await scanDataset(root, { manifest: 'picture,kind' });
     assert.deepEqual(dataset.classes, ['wren', 'x "y"']);
     assert.deepEqual(dataset.train.map(({ file, path: at }) => [file, at]), [['a, b.jpg', path.join(root, 'a, b.jpg')], ['sub/c.jpg', path.join(root, 'sub', 'c.jpg')]]); // prettier-ignore
@@ -159,7 +163,7 @@ describe('csv', () => {
   });
 
   test('several labels, none, and a column that divides', async () => {
-    const root = await tree(['l.csv', 'file,labels,split\n1.jpg,b|a,train\n2.jpg,,train\n3.jpg,a,val\n4.jpg,c| a,test\n']); // prettier-ignore
+    const root = await tree(['l.csv', 'file,labels,split\n1.jpg,b|a,train\n2.jpg,,train\n3.jpg,a,val\n4.jpg,c| a,test\n'], '1.jpg', '2.jpg', '3.jpg', '4.jpg'); // prettier-ignore
     const dataset = await scanDataset(root, { manifest: 'l.csv' });
     assert.equal(dataset.multiLabel, true);
     assert.deepEqual(dataset.train.map(({ labels }) => labels), [[0, 1], []]); // prettier-ignore

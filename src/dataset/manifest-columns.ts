@@ -1,0 +1,76 @@
+// manifest-columns.ts: which columns of a csv name the picture, its label and its part: by the header, or where there is none by
+// what stands in them. Reads no disk.
+
+import path from 'node:path';
+import { IMAGE_EXTENSIONS } from '../images/passed-over.ts';
+import { invalid, list } from './dataset.ts';
+import { splitNamed } from './split-names.ts';
+
+/** Columns that are taken when the user names none, the first that is there. */
+const FILE_COLUMNS = [
+  'file', 'path', 'filename', 'image', 'filepath', 'file_name', 'image_path', 'image_name', 'img', 'img_path', 'image_id', 'name', 'id',
+] as const; // prettier-ignore
+const LABEL_COLUMNS = [
+  'label', 'labels', 'class', 'wnid', 'index', 'class_name', 'category', 'target', 'species', 'breed',
+] as const; // prettier-ignore
+const SPLIT_COLUMNS = ['split', 'set', 'subset'] as const;
+
+/** Whether a path is a picture's by its name. */
+export function hasImageExtension(name: string): boolean {
+  const extension = path.extname(name).toLowerCase();
+  return IMAGE_EXTENSIONS.some((known) => known === extension);
+}
+
+/** Rows that columns without names are told by. */
+const SAMPLE_ROWS = 100;
+
+export interface Columns {
+  readonly fileAt: number;
+  readonly labelAt: number;
+  /** -1 where there is none. */
+  readonly splitAt: number;
+  /** Undefined where the first row is of a picture already. */
+  readonly header: readonly string[] | undefined;
+  readonly body: readonly (readonly string[])[];
+}
+
+/** @param wanted the names of two columns, or none. @throws AppError DATASET_INVALID */
+export function columnsOf(file: string, given: readonly string[][], wanted: readonly string[]): Columns {
+  // `images/1.jpg cat`: a list without separators.
+  const rows = given.every((row) => row.length === 1) ? given.map(([line = '']) => /^(.*\S)\s+(\S+)$/.exec(line)?.slice(1) ?? [line]) : given; // prettier-ignore
+  const [first = [], ...rest] = rows;
+  const at = (names: readonly string[]) => {
+    const found = names.map((name) => first.findIndex((cell) => cell.toLowerCase() === name.toLowerCase()));
+    return found.find((column) => column >= 0) ?? -1;
+  };
+  const fileAt = at(wanted[0] === undefined ? FILE_COLUMNS : [wanted[0]]);
+  const labelAt = at(wanted[1] === undefined ? LABEL_COLUMNS : [wanted[1]]);
+  if (fileAt >= 0 && labelAt >= 0)
+    return { fileAt, labelAt, splitAt: at(SPLIT_COLUMNS), header: first, body: rest };
+  const isHeadless = first.some(hasImageExtension);
+  if (isHeadless && wanted.length > 0) {
+    throw invalid(file, `has no header, its first row is ${list(first)}`, 'add one such as file,label, or leave --manifest out'); // prettier-ignore
+  }
+  const told = wanted.length === 0 ? byContent(isHeadless ? rows : rest) : undefined;
+  if (told) return { ...told, header: isHeadless ? undefined : first, body: isHeadless ? rows : rest };
+  if (isHeadless) throw invalid(file, `has no header and ${first.length} columns`, 'add a first row such as file,label,split'); // prettier-ignore
+  const missing = fileAt < 0 ? (wanted[0] ?? FILE_COLUMNS[0]) : (wanted[1] ?? LABEL_COLUMNS[0]);
+  throw invalid(file, `has the columns ${list(first)}, not ${missing}`, 'name two of them with --manifest file,label'); // prettier-ignore
+}
+
+/** Undefined where more than one column could be the label. */
+function byContent(
+  rows: readonly (readonly string[])[],
+): Pick<Columns, 'fileAt' | 'labelAt' | 'splitAt'> | undefined {
+  const sample = rows.slice(0, SAMPLE_ROWS);
+  const every = (test: (cell: string) => boolean) =>
+    (sample[0] ?? []).flatMap((_, column) =>
+      sample.every((row) => test(row[column] ?? '')) ? [column] : [],
+    );
+  const [fileAt] = every(hasImageExtension);
+  const others = (sample[0] ?? []).flatMap((_, column) => (column === fileAt ? [] : [column]));
+  const splits = others.length > 1 ? every((cell) => splitNamed(cell) !== undefined) : [];
+  const labels = others.filter((column) => !splits.includes(column));
+  if (fileAt === undefined || labels.length !== 1 || splits.length > 1) return undefined;
+  return { fileAt, labelAt: labels[0]!, splitAt: splits[0] ?? -1 };
+}
