@@ -101,6 +101,7 @@ describe('activations by name', () => {
     ["Keras 2's hard_sigmoid", 'hard_sigmoid', '2.15.0', (x: number) => clip(0.2 * x + 0.5)],
     ["Keras 3's hard_sigmoid", 'hard_sigmoid', '3.4.1', (x: number) => clip(x / 6 + 0.5)],
     ["TensorFlow.js's hard_sigmoid", 'hard_sigmoid', 'tfjs-layers 4.22.0', (x: number) => clip(0.2 * x + 0.5)], // prettier-ignore
+    ['gelu', 'gelu', '2.15.0', (x: number) => x * 0.5 * (1 + tf.erf(x / Math.SQRT2).dataSync()[0]!)],
     ['leaky_relu', 'leaky_relu', '3.4.1', (x: number) => (x > 0 ? x : 0.2 * x)],
     ["Keras 3's hard_silu", 'hard_silu', '3.4.1', (x: number) => x * clip(x / 6 + 0.5)],
     ['a function as an object', { class_name: 'function', config: 'relu6' }, '3.4.1', (x: number) => Math.min(6, Math.max(0, x))], // prettier-ignore

@@ -110,6 +110,15 @@ const OPERATORS = {
       return e.mul(dy, e.add(s, e.mul(y, minus(e, 1, s))));
     },
   },
+  // Hendrycks and Gimpel, Gaussian Error Linear Units, 2016
+  gelu: {
+    forward: (x, { e, last }) => last('Mul', [x, normalShare(e, x)]),
+    backward({ x, dy }, { e }) {
+      // share + x density
+      const density = e.scale(e.emit('Exp', [e.scale(e.mul(x, x), -0.5)]), 1 / Math.sqrt(2 * Math.PI));
+      return e.mul(dy, e.add(normalShare(e, x), e.mul(x, density)));
+    },
+  },
   hardSwish: {
     forward: (x, { e, last }) => last('Mul', [x, e.emit('HardSigmoid', [x], HARD_SIGMOID_TORCH)]),
     backward({ x, dy }, { e }) {
@@ -119,6 +128,11 @@ const OPERATORS = {
     },
   },
 } as const satisfies Readonly<Record<ActivationName, Operators>>;
+
+/** The normal distribution's share below x: (1 + erf(x / sqrt(2))) / 2. */
+function normalShare(e: Emitter, x: string): string {
+  return e.scale(e.add(e.emit('Erf', [e.scale(x, Math.SQRT1_2)]), e.scalar(1)), 0.5);
+}
 
 const minus = (e: Emitter, a: number, b: string) => e.sub(e.scalar(a), b);
 

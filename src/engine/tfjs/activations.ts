@@ -18,6 +18,7 @@ export const ACTIVATIONS = {
   tanh: (x, { tf }) => tf.tanh(x),
   softmax: (x, { tf }) => tf.softmax(x),
   swish: (x, { tf }) => tf.mul(x, tf.sigmoid(x)),
+  gelu: (x, { tf }) => tf.mul(x, tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5)),
   hardSigmoid: (x, { tf }) => tf.clipByValue(tf.add(tf.mul(x, 0.2), 0.5), 0, 1),
   hardSigmoidTorch: (x, { tf }) => hardSigmoidTorch(tf, x),
   hardSwish: (x, { tf }) => tf.mul(x, hardSigmoidTorch(tf, x)),

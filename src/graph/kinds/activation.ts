@@ -12,6 +12,8 @@ export const ACTIVATIONS = [
   'softmax',
   'tanh',
   'swish',
+  /** x times the normal distribution's share below x, by the error function. */
+  'gelu',
   /** Keras 2's and TensorFlow.js's, clip(0.2 x + 0.5, 0, 1); torch's has another slope. */
   'hardSigmoid',
   /** Torch's `Hardsigmoid`, clip(x / 6 + 0.5, 0, 1); also Keras 3's, and TensorFlow's relu6(x + 3) / 6. */
