@@ -206,8 +206,11 @@ function unpack(bytes: Buffer): Buffer {
   }
 }
 
-/** @throws AppError IMAGE_TOO_LARGE */
+/** @throws AppError IMAGE_TOO_LARGE, IMAGE_UNREADABLE */
 function memoryFor(width: number, height: number, { maxPixels }: How): number {
+  if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
+    throw new AppError('IMAGE_UNREADABLE', `the image is damaged: its header says ${width}x${height}`);
+  }
   if (width * height > maxPixels) throw tooLarge(`${width}x${height}`, maxPixels);
   return width * height * BYTES_PER_PIXEL;
 }

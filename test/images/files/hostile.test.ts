@@ -204,6 +204,20 @@ describe('what a file is, by its first bytes', () => {
   }
 });
 
+test('a TIFF of luma and chroma without a width', async () => {
+  const directory = [[256, 0], [257, 7], [258, 8], [259, 1], [262, 6], [277, 3], [530, 1]]; // prettier-ignore
+  const bytes = Buffer.alloc(8 + 2 + 12 * directory.length + 4);
+  bytes.write('II*\0\x08\0\0\0', 'latin1');
+  bytes.writeUInt16LE(directory.length, 8);
+  directory.forEach(([tag, value], i) => {
+    bytes.writeUInt16LE(tag!, 10 + 12 * i);
+    bytes.writeUInt16LE(3, 12 + 12 * i);
+    bytes.writeUInt32LE(1, 14 + 12 * i);
+    bytes.writeUInt16LE(value!, 18 + 12 * i);
+  });
+  await refused(decodeImage(bytes), 'IMAGE_UNREADABLE', /its header says 0x7/);
+});
+
 describe('almost black pictures of many bits have a remark', () => {
   const values = (most: number) => Uint16Array.from({ length: 81 }, (_, i) => Math.round((i * most) / 80));
   test('12 bits in 16', async () => {
