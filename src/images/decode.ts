@@ -149,18 +149,20 @@ const OPENERS: Readonly<Record<PictureKind, (bytes: Buffer, how: How) => Opened 
   },
   async tiff(bytes, how) {
     const tiff = readTiff(bytes);
+    // Before the decoder sees it, which complains on stderr about sides beyond its numbers.
+    const memory = tiff && memoryFor(tiff.number(Tag.width, 1), tiff.number(Tag.height, 1), how);
     const plan = tiff && planYcbcr(tiff);
     if (plan === false) throw unsupported('a TIFF with YCbCr colours in an unusual layout');
     if (plan) {
-      const memory = memoryFor(tiff.number(Tag.width, 0), tiff.number(Tag.height, 0), how);
-      return {
-        memory,
-        decode: () => decodeYcbcr(plan, how.ignoreExif ? 1 : tiff.number(Tag.orientation, 1)),
-      };
+      const decode = () => decodeYcbcr(plan, how.ignoreExif ? 1 : tiff.number(Tag.orientation, 1));
+      return { memory: memory!, decode };
     }
-    const { memory, space } = await metadataOf(bytes, how);
-    const decode = () => (space === 'cmyk' ? decodeCmyk : decodeRgb)(bytes, how);
-    return { memory, decode: tiff ? () => remarked(decode, tiff.number(Tag.bits, 1), tiff) : decode };
+    const found = await metadataOf(bytes, how);
+    const decode = () => (found.space === 'cmyk' ? decodeCmyk : decodeRgb)(bytes, how);
+    return {
+      memory: found.memory,
+      decode: tiff ? () => remarked(decode, tiff.number(Tag.bits, 1), tiff) : decode,
+    };
   },
   webp: openWithDecoder,
   avif: openWithDecoder,

@@ -24,6 +24,7 @@ export function planYcbcr(tiff: Tiff): YcbcrPlan | false | undefined {
   if (tiff.number(Tag.photometric, 0) !== YCBCR) return undefined;
   if (!PLAIN_COMPRESSIONS.has(tiff.number(Tag.compression, 1))) return undefined;
   const [width, height] = [tiff.number(Tag.width, 0), tiff.number(Tag.height, 0)];
+  if (width === 0 || height === 0) return false;
   const bits = tiff.numbers(Tag.bits) ?? [1];
   if (bits.some((each) => each !== 8) || tiff.number(Tag.samples, 1) !== 3) return false;
   const [across = 2, down = 2] = tiff.numbers(Tag.subsampling) ?? [];
