@@ -1,5 +1,5 @@
-// drawing.ts: drawings (SVG) are rendered in a process of their own, the only thing that can be ended: a drawing of a few bytes can
-// take hours or all memory, and neither can be told from its text. Here the side that asks, drawing-process.ts renders.
+// drawing.ts: drawings (SVG) are rendered in a process of their own, the only thing that can be ended: a few filters can take hours,
+// which their text does not tell. Here the side that asks; drawing-process.ts renders.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
