@@ -20,11 +20,12 @@ const ROOMS = {
   train: ['graph', 'engine', 'evaluation'],
   run: ['graph', 'formats', 'engine', 'train'],
   config: ['formats', 'images', 'engine', 'dataset', 'features', 'train'],
-  commands: [
+  api: [
     'graph', 'formats', 'images', 'report', 'evaluation', 'zoo', 'engine', 'artefact', 'store', 'dataset', 'features', 'train',
     'run', 'config', 'text', 'labels.ts',
   ],
-  cli: ['config', 'commands'],
+  commands: ['api', 'artefact', 'config', 'images', 'report'],
+  cli: ['api', 'config', 'commands'],
   'labels.ts': ['text'],
   'cli.ts': ['commands', 'cli'],
 }; // prettier-ignore

@@ -6,9 +6,10 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { divideDataset, openPictures, trainingData } from '../src/commands/finetune/data.ts';
-import { newNetwork, trainSpec, untrainedModel } from '../src/commands/finetune/network.ts';
-import { openModel } from '../src/commands/loading.ts';
+import { divideDataset, openPictures, trainingData } from '../src/api/finetune/data.ts';
+import { newNetwork, trainSpec, untrainedModel } from '../src/api/finetune/new-network.ts';
+import { openNetwork } from '../src/api/network.ts';
+import { workOf } from '../src/api/work.ts';
 import { selectEngine } from '../src/engine/select.ts';
 import { finetuneConfig } from '../src/config/finetune.ts';
 import { stageTwo, type RunProgress, type TrainingData } from '../src/train/stage-two.ts';
@@ -165,12 +166,11 @@ function jsonOf(command: string, args: readonly string[]): unknown {
 
 /** finch's side of `stageTwoPace`: the loop of the command with its own data, stopped after some steps. */
 async function run(root: string, model: string, recipe: string): Promise<void> {
-  const { stdout, stderr, stdin } = process;
-  const out = { stdout, stderr, stdin, signal: new AbortController().signal };
+  const work = workOf({});
   const config = finetuneConfig(root, { model, recipe, epochs: '1', device: 'auto', engine: 'auto', exif: true }); // prettier-ignore
   const { settings } = config;
-  const opened = await openModel(config, out);
-  const divided = await divideDataset(config, out);
+  const opened = await openNetwork(config, work);
+  const divided = await divideDataset(config, work);
   const engine = await selectEngine(config);
   const loader = await openPictures(config, opened.preprocessing, divided.train.length);
   const clock = { steps: 0, started: 0, waited: 0 };
@@ -195,7 +195,7 @@ async function run(root: string, model: string, recipe: string): Promise<void> {
       ...(settings.ema > 0 && { ema: settings.ema }),
       data,
       judge: async () => judgement,
-      signal: out.signal,
+      signal: work.signal,
       checkpointEvery: Infinity,
     },
     {

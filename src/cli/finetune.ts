@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import { DEFAULT_MODEL } from '../config/inference.ts';
-import type { FinetuneFlags } from '../config/finetune.ts';
+import type { GivenFinetuneFlags } from '../config/finetune.ts';
 import { addInferenceFlags, DATASET_HELP, MANIFEST_HELP, ROOT_HELP, type Finish } from './flags.ts';
 
 export function addFinetune(program: Command, output: Output, finish: Finish): void {
@@ -96,7 +96,7 @@ Examples:
 Exit codes: 0 all done, 1 finished, but some pictures failed or training diverged, 2 wrong usage, 3 something needed is missing,
 130 interrupted (go on with --resume).`,
     )
-    .action(async (dataset: string | undefined, flags: FinetuneFlags) => {
+    .action(async (dataset: string | undefined, flags: GivenFinetuneFlags) => {
       const { finetune } = await import('../commands/finetune.ts');
       finish(await finetune(dataset, flags, output));
     });

@@ -1,6 +1,8 @@
 // models.ts: the flags and help of `models` and its subcommands. Calls the commands, nothing more.
 
 import { Option, type Command } from 'commander';
+import type { ExportFlags } from '../api/models/export.ts';
+import type { ImportFlags } from '../api/models/import.ts';
 import type { Output } from '../commands/output.ts';
 import type { Finish } from './flags.ts';
 
@@ -57,7 +59,7 @@ Examples:
     .option('--source <text>', 'where the weights come from, kept in the model')
     .option('--licence <text>', 'their licence, kept in the model')
     .option('--force', 'replace a model of that name')
-    .action(async (file: string, flags: import('../commands/models.ts').ImportFlags) => {
+    .action(async (file: string, flags: ImportFlags) => {
       finish(await (await command()).importModel(file, flags, output));
     });
   models
@@ -80,8 +82,7 @@ Examples:
     .option('--dtype <type>', 'tfjs: float32 or float16', 'float32')
     .option('--force', 'replace what is there')
     .option('--offline', 'never fetch a model')
-    .action(async (name: string, flags: import('../commands/export.ts').ExportFlags) => {
-      const { exportModel } = await import('../commands/export.ts');
-      finish(await exportModel(name, flags, output));
+    .action(async (name: string, flags: ExportFlags) => {
+      finish(await (await command()).exportModel(name, flags, output));
     });
 }

@@ -1,45 +1,19 @@
-// doctor.ts: what this machine can run: each engine and device tried with the shipped network on a picture made here,
-// checked against the CPU's answer, and timed.
+// doctor.ts: `finch doctor`: prints what this machine can run.
 
-import { fork } from 'node:child_process';
-import { availableParallelism, cpus, totalmem } from 'node:os';
-import { whyNoGpu } from '../engine/tfjs/log.ts';
-import { finchHome } from '../store/home.ts';
-import { ExitCode, messageOf, type ExitCodeValue } from '../util/errors.ts';
-import { packageVersion } from '../util/package.ts';
+import { diagnose } from '../api/doctor/doctor.ts';
 import { formatRecord, formatTable } from '../report/text-table.ts';
-import type { DeviceReport, Probe } from './doctor-probe.ts';
+import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { write, type Output } from './output.ts';
 
-/** A driver that hangs is as good as none. */
-const PROBE_TIMEOUT_MS = 60_000;
-/** TensorFlow says in a few lines what it misses. */
-const MAX_LOG_CHARACTERS = 20_000;
-
-const ONNX_DEVICES = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
-
 export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeValue> {
-  const machine = {
-    finch: packageVersion(),
-    node: process.version,
-    platform: `${process.platform} ${process.arch}`,
-    cpu: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${availableParallelism()} usable cores`,
-    memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
-    models: finchHome(),
-  };
-  const reports: DeviceReport[] = [];
-  for (const device of ONNX_DEVICES) reports.push(await probeAside({ engine: 'onnx', device }));
-  const tfjs = await probeAside({ engine: 'tfjs', device: 'cpu' });
-  reports.push(tfjs);
-  // Without its addon there is nothing to say about a GPU that the line above does not say.
-  if (tfjs.works) reports.push(await probeAside({ engine: 'tfjs', device: 'cuda' }));
-  const bytes = reports.find((report) => report.trainingBytes !== undefined)?.trainingBytes;
+  const { machine, devices } = await diagnose();
+  const bytes = devices.find((report) => report.trainingBytes !== undefined)?.trainingBytes;
   const training =
     bytes === undefined ? {} : { training: `about ${(bytes / 2 ** 30).toFixed(1)} GiB at --batch-size 32` };
   if (asJson) {
-    await write(output.stdout, `${JSON.stringify({ machine, devices: reports }, undefined, 2)}\n`);
+    await write(output.stdout, `${JSON.stringify({ machine, devices }, undefined, 2)}\n`);
   } else {
-    const rows = reports.map((report) => [
+    const rows = devices.map((report) => [
       report.engine,
       report.device,
       report.works ? 'works' : 'no',
@@ -54,45 +28,7 @@ export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeV
       `${formatRecord({ ...machine, ...training })}\n${formatTable([header, ...rows], { right: [3, 4, 5] })}`,
     );
   }
-  return reports.some(({ engine, device, works }) => engine === 'onnx' && device === 'cpu' && works)
+  return devices.some(({ engine, device, works }) => engine === 'onnx' && device === 'cpu' && works)
     ? ExitCode.ok
     : ExitCode.missing;
-}
-
-/** In a process of its own: a graphics driver that crashes must not take the doctor with it. */
-async function probeAside(probe: Probe): Promise<DeviceReport> {
-  const child = fork(new URL('./doctor-probe.js', import.meta.url), {
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '0' },
-  });
-  let report: DeviceReport | undefined;
-  let stderr = '';
-  child.on('message', (message) => {
-    report = message as DeviceReport;
-  });
-  child.stderr?.on(
-    'data',
-    (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-MAX_LOG_CHARACTERS)),
-  );
-  const timer = setTimeout(() => child.kill('SIGKILL'), PROBE_TIMEOUT_MS);
-  const end = await new Promise<string>((resolve) => {
-    child.on('error', (error) => resolve(messageOf(error)));
-    child.on('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
-    child.send(probe);
-  });
-  clearTimeout(timer);
-  if (report) return withReason(report, stderr);
-  const last = stderr.trim().split('\n').at(-1) ?? '';
-  return {
-    ...probe,
-    works: false,
-    note: `the driver ended the process (${end}) ${last}`.trim(),
-  };
-}
-
-/** TensorFlow writes only to stderr why it sees no GPU. */
-function withReason(report: DeviceReport, stderr: string): DeviceReport {
-  if (report.engine !== 'tfjs' || report.device !== 'cuda' || report.works) return report;
-  const reason = whyNoGpu(stderr);
-  return reason === undefined ? report : { ...report, note: `${reason}. ${report.note}` };
 }

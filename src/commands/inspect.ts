@@ -1,290 +1,28 @@
-// inspect.ts: what is in a dataset before training on it. Changes nothing in it. Wires the stages.
+// inspect.ts: `finch inspect`: prints or writes what was found in a dataset.
 
-import { stat } from 'node:fs/promises';
-import { placesIn, type Places } from '../dataset/places.ts';
+import { inspectDataset } from '../api/inspect/inspect.ts';
 import type { InspectConfig } from '../config/features.ts';
-import { findNeighbours, type Neighbours } from '../features/neighbours.ts';
-import { normalized } from '../features/pooling.ts';
-import { suspectLabels } from '../features/suspects.ts';
-import type { ImageReference } from '../images/source.ts';
-import {
-  inspectionJson,
-  inspectionList,
-  inspectionText,
-  type ClassCount,
-  type DatasetPicture,
-  type DuplicateGroup,
-  type Inspection,
-  type LabelSuspect,
-  type Leak,
-  type NearPair,
-  type Range,
-} from '../report/inspection.ts';
+import { thumbnailsOf } from '../images/thumbnails.ts';
+import { inspectionJson, inspectionList, inspectionText, type Inspection } from '../report/inspection.ts';
 import { inspectionHtml, shownPictures } from '../report/inspection-page.ts';
-import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
+import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
-import { statusLine } from '../util/progress.ts';
-import { elementCount } from '../util/shape.ts';
-import { CLOSE, confirmPairs, type Compared } from './duplicates.ts';
-import { openEmbedder } from './embedding.ts';
-import { note, write, type Output } from './output.ts';
-import { thumbnailOf } from './thumbnails.ts';
-
-/** Neighbours that vote on a label. */
-const VOTERS = 10;
-
-/** Of the suggested class so many pictures are shown beside a suspect. */
-const SHOWN_NEIGHBOURS = 3;
+import { terminalWork, write, type Output } from './output.ts';
 
 export async function inspect(config: InspectConfig, output: Output): Promise<ExitCodeValue> {
-  await checkFolder(config.folder);
-  const places = await placesIn(config.folder, output.signal);
-  if (places.pictures.size === 0)
-    throw new AppError('DATASET_INVALID', `${config.folder}: no pictures in this folder`);
-  for (const remark of places.remarks) note(output, remark);
-  const dataset = await readDataset(config, places, output);
-  if (output.signal.aborted) return ExitCode.interrupted;
-  const inspection = await look({ ...dataset, others: places.others }, config, output);
-  if (!inspection) return ExitCode.interrupted;
+  const work = terminalWork(output);
+  const inspection = await inspectDataset(config, work).finally(() => work.clear());
   if (config.list !== undefined) {
     await writeFileAtomic(config.list, inspectionList(inspection));
-    note(output, `list: ${config.list}`);
+    work.note(`list: ${config.list}`);
   }
   const text = await formatted(inspection, config);
   if (config.out === undefined) await write(output.stdout, text);
   else {
     await writeFileAtomic(config.out, text);
-    note(output, `${config.format}: ${config.out}`);
+    work.note(`${config.format}: ${config.out}`);
   }
   return inspection.unreadable.length > 0 ? ExitCode.partial : ExitCode.ok;
-}
-
-async function checkFolder(folder: string): Promise<void> {
-  const found = await stat(folder).catch(() => undefined);
-  if (found?.isDirectory()) return;
-  const problem = found ? 'is no folder' : 'is not there';
-  throw new AppError(
-    'DATASET_INVALID',
-    `${folder} ${problem}; expected a folder of class folders, or train/ and val/ with class folders`,
-  );
-}
-
-interface Picture extends DatasetPicture {
-  readonly sha256: string;
-  readonly width: number;
-  readonly height: number;
-}
-
-interface Dataset {
-  readonly model: string;
-  readonly pictures: readonly Picture[];
-  readonly unreadable: Inspection['unreadable'];
-  /** Rows of length 1 of each picture, `[N,D]`. */
-  readonly data: Float32Array;
-  readonly numbers: number;
-  /** Files that are no pictures, by ending. */
-  readonly others: Places['others'];
-}
-
-async function readDataset(
-  config: InspectConfig,
-  places: Places,
-  output: Output,
-): Promise<Omit<Dataset, 'others'>> {
-  const embedder = await openEmbedder(config, output);
-  const numbers = elementCount(embedder.layers[0]!.rowShape);
-  const status = statusLine(output.stderr);
-  const pictures: Picture[] = [];
-  const unreadable: Inspection['unreadable'][number][] = [];
-  let data = new Float32Array(1024 * numbers);
-  try {
-    for await (const image of embedder.embed(references(places))) {
-      const { split, className } = places.pictures.get(image.file)!;
-      const known = { file: image.file, split, class: className };
-      if ('error' in image) {
-        unreadable.push({ ...known, code: image.error.code, message: image.error.message });
-      } else {
-        const at = pictures.length * numbers;
-        if (at === data.length) {
-          const larger = new Float32Array(2 * data.length);
-          larger.set(data);
-          data = larger;
-        }
-        data.set(normalized(image.rows[0]!), at);
-        const { sha256, width, height } = image;
-        pictures.push({ ...known, sha256, width, height });
-      }
-      status.update(`${pictures.length + unreadable.length} pictures`);
-      if (output.signal.aborted) break;
-    }
-  } finally {
-    status.clear();
-    await embedder.dispose();
-  }
-  return { model: embedder.model, pictures, unreadable, data, numbers };
-}
-
-async function* references({ pictures }: Places): AsyncGenerator<ImageReference, void, undefined> {
-  for (const file of pictures.keys()) yield { file, content: { path: file } };
-}
-
-/** Undefined after Ctrl-C. */
-async function look(
-  dataset: Dataset,
-  config: InspectConfig,
-  output: Output,
-): Promise<Inspection | undefined> {
-  const { model, pictures, unreadable, data, numbers, others } = dataset;
-  const status = statusLine(output.stderr);
-  const neighbours = await findNeighbours(
-    { count: pictures.length, numbers, data },
-    {
-      k: VOTERS,
-      close: CLOSE,
-      onProgress: (share) => {
-        status.update(`comparing pictures: ${Math.round(100 * share)} %`);
-        return !output.signal.aborted;
-      },
-    },
-  ).finally(() => status.clear());
-  if (output.signal.aborted) return undefined;
-  const exact = sameContent(pictures);
-  // Copies of one content are one picture here: the first stands for all.
-  const firsts = new Set(exact.values());
-  const pairs = neighbours.pairs.filter(({ a, b }) => firsts.has(a) && firsts.has(b));
-  const same = await confirmPairs(pairs, pictures, config.decode);
-  const suspects = suspectsOf(dataset, neighbours);
-  const exactDuplicates = [
-    ...groupsOf(pictures, exact).map((group): DuplicateGroup => ({ kind: 'content', pictures: group })),
-    ...same.filter((pair) => pair.isIdentical).map((pair): DuplicateGroup => ({ kind: 'pixels', pictures: copiesOf(pair, pictures, exact) })), // prettier-ignore
-  ];
-  const near = same.filter((pair) => !pair.isIdentical);
-  return {
-    folder: config.folder,
-    model,
-    pictures: pictures.length,
-    splits: countBy(pictures, ({ split }) => split),
-    ...classesOf(pictures),
-    sizes:
-      pictures.length > 0 ? { width: rangeOf(pictures, 'width'), height: rangeOf(pictures, 'height') } : null,
-    unreadable,
-    otherFiles: Object.fromEntries(others),
-    exactDuplicates,
-    nearDuplicates: near.map((pair): NearPair => nearPair(pair, pictures)),
-    leaks: leaksOf(
-      exactDuplicates,
-      near.map((pair) => copiesOf(pair, pictures, exact)),
-    ),
-    suspectLabels: suspects.slice(0, config.top),
-    suspectCount: suspects.length,
-  };
-}
-
-/** For each picture the number of the first with the same content. */
-function sameContent(pictures: readonly Picture[]): ReadonlyMap<number, number> {
-  const first = new Map<string, number>();
-  return new Map(
-    pictures.map(({ sha256 }, i) => {
-      if (!first.has(sha256)) first.set(sha256, i);
-      return [i, first.get(sha256)!];
-    }),
-  );
-}
-
-function groupsOf(
-  pictures: readonly Picture[],
-  exact: ReadonlyMap<number, number>,
-): readonly (readonly DatasetPicture[])[] {
-  const groups = new Map<number, DatasetPicture[]>();
-  for (const [i, first] of exact) groups.set(first, [...(groups.get(first) ?? []), plain(pictures[i]!)]);
-  return [...groups.values()].filter((group) => group.length > 1);
-}
-
-/** Both pictures of a pair with all that have the same content as either. */
-function copiesOf(
-  { a, b }: Compared,
-  pictures: readonly Picture[],
-  exact: ReadonlyMap<number, number>,
-): readonly DatasetPicture[] {
-  return pictures.filter((_, i) => exact.get(i) === a || exact.get(i) === b).map(plain);
-}
-
-const plain = ({ file, split, class: name }: DatasetPicture): DatasetPicture => ({
-  file,
-  split,
-  class: name,
-});
-
-function nearPair(
-  { a, b, similarity, correlation, isMirrored }: Compared,
-  pictures: readonly Picture[],
-): NearPair {
-  return {
-    pictures: [plain(pictures[a]!), plain(pictures[b]!)],
-    similarity: Math.round(similarity * 1e4) / 1e4,
-    correlation: Math.round(correlation * 1e4) / 1e4,
-    mirrored: isMirrored,
-  };
-}
-
-function leaksOf(
-  exact: readonly DuplicateGroup[],
-  near: readonly (readonly DatasetPicture[])[],
-): readonly Leak[] {
-  const crosses = (pictures: readonly DatasetPicture[]) =>
-    new Set(pictures.flatMap(({ split }) => (split === '' ? [] : [split]))).size > 1;
-  return [
-    ...exact.map(({ pictures }): Leak => ({ kind: 'exact', pictures })),
-    ...near.map((pictures): Leak => ({ kind: 'near', pictures })),
-  ].filter(({ pictures }) => crosses(pictures));
-}
-
-function suspectsOf({ pictures }: Dataset, neighbours: Neighbours): readonly LabelSuspect[] {
-  const names = [...new Set(pictures.map((picture) => picture.class))];
-  const numberOf = new Map(names.map((name, i) => [name, i]));
-  const classes = pictures.map((picture) => numberOf.get(picture.class)!);
-  const twins = (a: number, b: number) => pictures[a]!.sha256 === pictures[b]!.sha256;
-  return suspectLabels(neighbours, classes, twins).map(({ row, suggested, margin }) => {
-    const { nearest, k } = neighbours;
-    const near = [...nearest.subarray(row * k, (row + 1) * k)].filter(
-      (other) => classes[other] === suggested,
-    );
-    return {
-      ...plain(pictures[row]!),
-      suggested: names[suggested]!,
-      margin: Math.round(margin * 1e4) / 1e4,
-      neighbours: near.slice(0, SHOWN_NEIGHBOURS).map((other) => pictures[other]!.file),
-    };
-  });
-}
-
-function classesOf(pictures: readonly Picture[]): Pick<Inspection, 'classes' | 'imbalance'> {
-  const groups = new Map<string, Picture[]>();
-  for (const picture of pictures) {
-    const group = groups.get(picture.class);
-    if (group) group.push(picture);
-    else groups.set(picture.class, [picture]);
-  }
-  const classes = [...groups]
-    .map(([name, group]): ClassCount => ({
-      name,
-      total: group.length,
-      splits: countBy(group, ({ split }) => split),
-    }))
-    .toSorted((a, b) => b.total - a.total || (a.name < b.name ? -1 : 1));
-  const imbalance = classes.length > 1 ? classes[0]!.total / classes.at(-1)!.total : null;
-  return { classes, imbalance };
-}
-
-function countBy<T>(items: readonly T[], key: (item: T) => string): Readonly<Record<string, number>> {
-  const counts = new Map<string, number>();
-  for (const item of items) counts.set(key(item), (counts.get(key(item)) ?? 0) + 1);
-  return Object.fromEntries(counts);
-}
-
-function rangeOf(pictures: readonly Picture[], side: 'width' | 'height'): Range {
-  const sorted = pictures.map((picture) => picture[side]).toSorted((a, b) => a - b);
-  return { min: sorted[0]!, median: sorted[sorted.length >> 1]!, max: sorted.at(-1)! };
 }
 
 async function formatted(inspection: Inspection, { format }: InspectConfig): Promise<string> {
@@ -293,14 +31,8 @@ async function formatted(inspection: Inspection, { format }: InspectConfig): Pro
       return inspectionText(inspection);
     case 'json':
       return inspectionJson(inspection);
-    case 'html': {
-      const thumbnails = new Map<string, string>();
-      for (const file of shownPictures(inspection)) {
-        const uri = await thumbnailOf(file);
-        if (uri !== undefined) thumbnails.set(file, uri);
-      }
-      return inspectionHtml(inspection, thumbnails);
-    }
+    case 'html':
+      return inspectionHtml(inspection, await thumbnailsOf(shownPictures(inspection)));
     default:
       throw new Error(format satisfies never);
   }

@@ -1,8 +1,10 @@
 // output.ts: how a command reaches its user: results to stdout, everything else to stderr. cli.ts gives it the streams.
 
 import { once } from 'node:events';
+import type { Work } from '../api/work.ts';
 import { writeFailed } from '../util/files.ts';
 import { systemCode } from '../util/errors.ts';
+import { statusLine } from '../util/progress.ts';
 
 /** Thrown when the reader of stdout has gone (`| head`): there is nobody to tell, and nothing wrong. */
 export class ReaderGone extends Error {
@@ -17,6 +19,25 @@ export interface Output {
   readonly signal: AbortSignal;
 }
 
+export interface TerminalWork extends Work {
+  /** Takes the status line away: before a result is written, and at the end. */
+  clear(): void;
+}
+
+/** Work whose progress is a status line on stderr, and whose remarks are lines there. */
+export function terminalWork({ stderr, signal }: Output): TerminalWork {
+  const status = statusLine(stderr);
+  return {
+    signal,
+    progress: ({ text }) => status.update(text),
+    note(text) {
+      status.clear();
+      stderr.write(`${text}\n`);
+    },
+    clear: () => status.clear(),
+  };
+}
+
 /** Writes and waits until the stream takes more. @throws ReaderGone, AppError WRITE_FAILED */
 export async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
   if (text === '') return;
@@ -27,9 +48,4 @@ export async function write(stream: NodeJS.WriteStream, text: string): Promise<v
     });
   });
   if (stream.writableNeedDrain) await once(stream, 'drain');
-}
-
-/** A remark for people. */
-export function note(output: Output, text: string): void {
-  output.stderr.write(`${text}\n`);
 }

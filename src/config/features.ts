@@ -71,7 +71,11 @@ export function extractConfig(inputs: readonly string[], flags: ExtractFlags): E
   };
 }
 
-function featureChoice({ layer = [], pool = 'avg', cache }: Omit<FeatureFlags, 'model'>): FeatureChoice {
+export function featureChoice({
+  layer = [],
+  pool = 'avg',
+  cache,
+}: Pick<FeatureFlags, 'layer' | 'pool' | 'cache'>): FeatureChoice {
   const layers = layer.flatMap((names) => names.split(',')).map((name) => name.trim()).filter(Boolean); // prettier-ignore
   const twice = layers.find((name, i) => layers.indexOf(name) !== i);
   if (twice !== undefined) throw new AppError('USAGE', `--layer ${twice} stands twice; each is written once`);

@@ -58,6 +58,9 @@ export interface FinetuneFlags extends InferenceFlags {
   readonly previewAugment?: string;
 }
 
+/** Flags as they were given: without `--model`, a new run takes the default and one that goes on its own. */
+export type GivenFinetuneFlags = Omit<FinetuneFlags, 'model'> & Partial<Pick<FinetuneFlags, 'model'>>;
+
 const LOSSES = ['cross-entropy', 'bce', 'bce-logits'] as const;
 type LossName = (typeof LOSSES)[number];
 

@@ -52,10 +52,15 @@ function failed(file: string, code: AppError['code'], message: string): ImageRef
   return { file, content: { error: new AppError(code, message) } };
 }
 
-async function* pathReferences(
+/**
+ * The pictures of one path: a file, a folder and the folders in it, or a glob. What leads nowhere is a reference that says so.
+ * @param signal ends the search, without an error
+ * @param passed is told of the files in folders that are not taken
+ */
+export async function* pathReferences(
   input: string,
-  signal: AbortSignal | undefined,
-  passed: PassedOver | undefined,
+  signal?: AbortSignal,
+  passed?: PassedOver,
 ): AsyncGenerator<ImageReference, void, undefined> {
   let found;
   try {

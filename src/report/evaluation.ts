@@ -148,15 +148,40 @@ function table(report: EvaluationReport): string {
   return blocks.join('\n');
 }
 
-/** Six decimals: what float32 arithmetic can be trusted with. */
-function rounded(_: string, value: unknown): unknown {
-  return typeof value === 'number' ? Math.round(value * 1e6) / 1e6 : value;
+interface CommonRecord {
+  readonly loss: number;
+  readonly samples: number;
+  readonly macroF1: number;
+  readonly failed: Common['failed'];
+  readonly model: string;
+  readonly dataset: string;
+  readonly part: string;
 }
 
-function json(report: EvaluationReport): string {
-  const { model, dataset, part, samples, loss, macroF1, perClass, failed } = report;
-  const common = { perClass, failed, model, dataset, part };
-  const record =
+/** The object of `--format json`, and of the library: shares from 0 to 1, all numbers rounded to six decimals. */
+export type EvaluationRecord =
+  | (CommonRecord & {
+      readonly top1: number;
+      readonly top5: number;
+      readonly ece: number;
+      readonly confusion: SingleLabelReport['confusion'];
+      readonly perClass: SingleLabelReport['perClass'];
+      /** 95 %, by Wilson's score. */
+      readonly intervals: Readonly<Record<'top1' | 'top5', readonly [low: number, high: number]>>;
+      readonly temperature: number;
+      readonly calibratedEce: number;
+      readonly confused: SingleLabelReport['confused'];
+    })
+  | (CommonRecord & {
+      readonly mAP: number;
+      readonly microF1: number;
+      readonly perClass: MultiLabelReport['perClass'];
+    });
+
+export function evaluationRecord(report: EvaluationReport): EvaluationRecord {
+  const { model, dataset, part, samples, loss, macroF1, failed } = report;
+  const common = { failed, model, dataset, part };
+  return roundedAll(
     report.kind === 'single'
       ? {
           top1: report.top1.value,
@@ -166,20 +191,42 @@ function json(report: EvaluationReport): string {
           macroF1,
           ece: report.ece,
           confusion: report.confusion,
+          perClass: report.perClass,
           ...common,
           intervals: { top1: [report.top1.low, report.top1.high], top5: [report.top5.low, report.top5.high] },
           temperature: report.temperature,
           calibratedEce: report.calibratedEce,
           confused: report.confused,
         }
-      : { mAP: report.meanAveragePrecision, loss, samples, macroF1, microF1: report.microF1, ...common };
-  return `${JSON.stringify(record, rounded)}\n`;
+      : {
+          mAP: report.meanAveragePrecision,
+          loss,
+          samples,
+          macroF1,
+          microF1: report.microF1,
+          perClass: report.perClass,
+          ...common,
+        },
+  );
+}
+
+/** All numbers of an object with six decimals: what float32 arithmetic can be trusted with. */
+function roundedAll<T>(value: T): T {
+  const rounded = (part: unknown): unknown => {
+    if (typeof part === 'number') return Math.round(part * 1e6) / 1e6;
+    if (Array.isArray(part)) return part.map(rounded);
+    if (typeof part !== 'object' || part === null) return part;
+    return Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, rounded(inner)]));
+  };
+  return rounded(value) as T;
+}
+
+function json(report: EvaluationReport): string {
+  return `${JSON.stringify(evaluationRecord(report))}\n`;
 }
 
 function csv(report: EvaluationReport): string {
-  const [first, ...rows] = report.perClass.map((row) =>
-    Object.entries(row).map(([key, value]) => [key, rounded('', value)]),
-  );
+  const [first, ...rows] = report.perClass.map((row) => Object.entries(roundedAll(row)));
   if (!first) return '';
   return stringify([
     first.map(([key]) => key),

@@ -1,4 +1,4 @@
-// prediction.ts: what was found in a picture, as every report takes it. Plain data.
+// prediction.ts: what was found in a picture: as reports take it, and as json and the library hand it over. Plain data.
 
 export interface Prediction {
   /** From 1. */
@@ -27,3 +27,48 @@ export type ClassifyResult = ClassifiedImage | FailedImage;
 
 /** What a picture is called in which no class reached the threshold. */
 export const UNKNOWN = 'unknown';
+
+/** A picture and its classes: the object of `--format ndjson`, and of the library. */
+export interface ClassifiedRow {
+  /** The path as it was given or found; null for a picture that was handed over as bytes. */
+  readonly file: string | null;
+  /** Name of the model. */
+  readonly model: string;
+  /** Where no class reached the threshold. */
+  readonly label?: typeof UNKNOWN;
+  /** The most probable first; probabilities from 0 to 1, rounded to six decimals. */
+  readonly predictions: readonly Prediction[];
+}
+
+/** A picture that could not be answered for, and why. */
+export interface FailedRow {
+  readonly file: string | null;
+  /** `message` is one line for people. */
+  readonly error: { readonly code: string; readonly message: string };
+}
+
+export type ClassifyRow = ClassifiedRow | FailedRow;
+
+/** The object of cli.md, its keys in that order. */
+export function classifyRow(result: ClassifyResult): ClassifyRow {
+  if ('error' in result) return { file: result.file, error: result.error };
+  const { file, model, predictions } = result;
+  return {
+    file,
+    model,
+    ...(predictions.length === 0 && { label: UNKNOWN }),
+    predictions: predictions.map(({ rank, index, id, label, labelZh, probability }) => ({
+      rank,
+      index,
+      ...(id !== undefined && { id }),
+      label,
+      ...(labelZh !== undefined && { labelZh }),
+      probability: roundedProbability(probability),
+    })),
+  };
+}
+
+/** Six decimals: what float32 arithmetic can be trusted with. */
+export function roundedProbability(probability: number): number {
+  return Math.round(probability * 1e6) / 1e6;
+}

@@ -4,7 +4,7 @@ import { escapeXml, htmlPage } from './page.ts';
 import { printable } from './table.ts';
 import { formatTable } from './text-table.ts';
 
-export interface FoundPicture {
+interface FoundPicture {
   /** From 1. */
   readonly rank: number;
   /** In the features, from 0. */

@@ -1,7 +1,7 @@
 // writer.ts: results of `classify` as text, one at a time, in each of the formats. Returns strings, prints nothing.
 
 import { stringify } from 'csv-stringify/sync';
-import { UNKNOWN, type ClassifyResult, type Prediction } from './prediction.ts';
+import { classifyRow, roundedProbability, UNKNOWN, type ClassifyResult } from './prediction.ts';
 import { tableBlock, type TableOptions } from './table.ts';
 
 /** Text before the first result, for each result, and after the last. */
@@ -32,14 +32,14 @@ function json(): ResultWriter {
     result: (result) => {
       const separator = first ? '\n' : ',\n';
       first = false;
-      return separator + JSON.stringify(record(result));
+      return separator + JSON.stringify(classifyRow(result));
     },
     end: () => (first ? ']\n' : '\n]\n'),
   };
 }
 
 function ndjson(): ResultWriter {
-  return { begin: () => '', result: (result) => `${JSON.stringify(record(result))}\n`, end: () => '' };
+  return { begin: () => '', result: (result) => `${JSON.stringify(classifyRow(result))}\n`, end: () => '' };
 }
 
 const CSV_COLUMNS = ['file', 'rank', 'index', 'id', 'label', 'label_zh', 'probability', 'error'];
@@ -64,31 +64,7 @@ function csvRows(result: ClassifyResult): (string | number)[][] {
     id,
     label,
     labelZh,
-    rounded(probability),
+    roundedProbability(probability),
     '',
   ]);
-}
-
-/** The object of cli.md, its keys in that order. */
-function record(result: ClassifyResult): object {
-  if ('error' in result) return { file: result.file, error: result.error };
-  const { file, model, predictions } = result;
-  return {
-    file,
-    model,
-    ...(predictions.length === 0 && { label: UNKNOWN }),
-    predictions: predictions.map(({ rank, index, id, label, labelZh, probability }: Prediction) => ({
-      rank,
-      index,
-      id,
-      label,
-      labelZh,
-      probability: rounded(probability),
-    })),
-  };
-}
-
-/** Six decimals: what float32 arithmetic can be trusted with. */
-function rounded(probability: number): number {
-  return Math.round(probability * 1e6) / 1e6;
 }

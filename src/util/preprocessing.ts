@@ -5,7 +5,7 @@ export type Interpolation = (typeof INTERPOLATIONS)[number];
 
 /** `crop`: short side to `resize`, centre square kept. `squash`: both sides to `size`. `pad`: long side to `size`, bars added. */
 export const RESIZE_MODES = ['crop', 'squash', 'pad'] as const;
-type ResizeMode = (typeof RESIZE_MODES)[number];
+export type ResizeMode = (typeof RESIZE_MODES)[number];
 
 /** Largest side of what a network sees, in pixels. */
 export const MAX_SIDE = 4096;

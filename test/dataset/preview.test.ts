@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { writeAugmentPreview } from '../../src/commands/augment-preview.ts';
+import { augmentPreviewPage } from '../../src/api/finetune/augment-preview.ts';
 import { openLoader } from '../../src/dataset/loader.ts';
 import { previewPictures } from '../../src/dataset/preview.ts';
 import { scanDataset } from '../../src/dataset/scan.ts';
@@ -64,8 +64,7 @@ test('a view is the very bytes of the batch that training gets', async () => {
 test('the page has every picture as it is and augmented', async () => {
   const dataset = await scanDataset(at('shapes'));
   const loader = { decode: {}, preprocessing };
-  await writeAugmentPreview(at('preview.html'), { dataset, samples: dataset.train, loader, augment, rng: createRng(0), title: 'shapes', about: 'flip' }); // prettier-ignore
-  const page = await readFile(at('preview.html'), 'utf8');
+  const page = await augmentPreviewPage({ dataset, samples: dataset.train, loader, augment, rng: createRng(0), title: 'shapes', about: 'flip' }); // prettier-ignore
   assert.equal(page.match(/as it is/g)?.length, 12 * 3); // title, alternative text and caption
   assert.match(page, /star: train\/star\/star-\d\d\.png/);
 });

@@ -1,8 +1,8 @@
 // thumbnails.ts: small pictures for HTML pages, as data URIs.
 
 import path from 'node:path';
-import { decodeImage, encodeThumbnail } from '../images/decode.ts';
-import { readPicture } from '../images/prepare.ts';
+import { decodeImage, encodeThumbnail } from './decode.ts';
+import { readPicture } from './prepare.ts';
 
 /** Longest side, in pixels: sharp at twice the size it is drawn at. */
 const SIDE = 320;
@@ -11,7 +11,7 @@ const SIDE = 320;
  * @param besides a folder to look in when the path leads nowhere from here: a manifest's paths are from where it was made
  * @returns undefined when there is no such picture any more
  */
-export async function thumbnailOf(file: string, besides?: string): Promise<string | undefined> {
+async function thumbnailOf(file: string, besides?: string): Promise<string | undefined> {
   for (const candidate of besides === undefined ? [file] : [file, path.join(besides, file)]) {
     try {
       const { jpeg } = await encodeThumbnail(await decodeImage(await readPicture(candidate)), SIDE);
@@ -21,4 +21,17 @@ export async function thumbnailOf(file: string, besides?: string): Promise<strin
     }
   }
   return undefined;
+}
+
+/** Thumbnails by file; of pictures that are there no more, none. @param besides as `thumbnailOf` */
+export async function thumbnailsOf(
+  files: Iterable<string>,
+  besides?: string,
+): Promise<ReadonlyMap<string, string>> {
+  const thumbnails = new Map<string, string>();
+  for (const file of files) {
+    const uri = await thumbnailOf(file, besides);
+    if (uri !== undefined) thumbnails.set(file, uri);
+  }
+  return thumbnails;
 }

@@ -2,14 +2,22 @@
 // class names mean.
 
 import { distance } from 'fastest-levenshtein';
-import { outputOfModel } from '../artefact/model.ts';
+import { outputOfModel, type Model } from '../artefact/model.ts';
+import { inferShapes } from '../graph/shapes.ts';
 import { imagenetLabels, type Labels } from '../labels.ts';
 import { AppError } from '../util/errors.ts';
-import type { LoadedModel } from './loading.ts';
-import { note, type Output } from './output.ts';
+import type { LoadedNetwork } from './network.ts';
+import type { Work } from './work.ts';
+
+/** How many classes a network tells apart; undefined where it puts out no vector of scores. */
+export function putsOutClasses(model: Omit<Model, 'weights'>): number | undefined {
+  const { graph } = model;
+  const shape = inferShapes(graph).get(graph.output)!;
+  return shape.length === 1 ? outputOfModel(model).classes : undefined;
+}
 
 /** Length of the network's output vector. */
-export function classCount({ model, predictor }: LoadedModel): number {
+export function classCount({ model, predictor }: LoadedNetwork): number {
   const [shape] = predictor.outputShapes;
   if (shape?.length === 1) return outputOfModel(model).classes;
   throw new AppError(
@@ -19,23 +27,19 @@ export function classCount({ model, predictor }: LoadedModel): number {
 }
 
 /** The names that a model has of its own, ImageNet's, or none that say anything. */
-export async function ownLabels(
-  model: LoadedModel['model'],
-  classes: number,
-  output: Output,
-): Promise<Labels> {
+export async function ownLabels(model: LoadedNetwork['model'], classes: number, work: Work): Promise<Labels> {
   if (model.labels?.set === 'own') {
     const { names } = model.labels;
     if (names.length === classes) return names.map((label) => ({ label }));
     throw new AppError('MODEL_INVALID', `${model.name} has ${classes} classes and ${names.length} labels`);
   }
   if (classes === 1000) {
-    if (!model.labels) note(output, `${model.name} has no labels; its 1000 classes are taken for ImageNet's`);
+    if (!model.labels) work.note(`${model.name} has no labels; its 1000 classes are taken for ImageNet's`);
     return imagenetLabels();
   }
   if (model.labels)
     throw new AppError('MODEL_INVALID', `${model.name} has ${classes} classes, ImageNet has 1000`);
-  note(output, `${model.name} has no labels; give them with --labels FILE`);
+  work.note(`${model.name} has no labels; give them with --labels FILE`);
   return Array.from({ length: classes }, (_, i) => ({ label: `class ${i}` }));
 }
 

@@ -4,7 +4,6 @@
 import path from 'node:path';
 import { hashModelFolder } from '../artefact/model-folder.ts';
 import { embeddingLayer } from '../artefact/model.ts';
-import type { InferenceConfig } from '../config/inference.ts';
 import type { FeatureChoice } from '../config/features.ts';
 import { pooled, pooledShape } from '../features/pooling.ts';
 import { inferShapes, type Shapes } from '../graph/shapes.ts';
@@ -23,11 +22,13 @@ import {
   BATCH_PATIENCE_MS,
   batchOf,
   DEFAULT_BATCH,
-  openModel,
-  type LoadedModel,
-  type OpenedModel,
-} from './loading.ts';
-import { note, type Output } from './output.ts';
+  openNetwork,
+  placeOf,
+  type LoadedNetwork,
+  type NetworkConfig,
+  type OpenedNetwork,
+} from './network.ts';
+import { untilAborted, type Work } from './work.ts';
 
 interface FeatureLayer {
   readonly name: string;
@@ -59,69 +60,94 @@ export interface Embedder {
   readonly device: string;
   readonly layers: readonly FeatureLayer[];
   embed(references: AsyncIterable<ImageReference>): AsyncGenerator<EmbeddedImage, void, undefined>;
+  /** Writes what is new to the cache. The network stays. */
   dispose(): Promise<void>;
 }
 
-type Config = InferenceConfig & FeatureChoice;
+/** Which numbers of which layers, and how they are computed. */
+type EmbeddingConfig = Pick<NetworkConfig, 'batchSize' | 'decode' | 'device' | 'engine'> & FeatureChoice;
 
 /** Names and shapes of a model's layers, at the size at which it will be run. */
-export function layerShapes({ model, preprocessing: { size } }: OpenedModel): Shapes {
+export function layerShapes({ model, preprocessing: { size } }: OpenedNetwork): Shapes {
   return inferShapes(model.graph, [size, size, 3]);
 }
 
 /** @throws AppError USAGE when a layer is not there, with the nearest names */
-export async function openEmbedder(config: Config, output: Output): Promise<Embedder> {
-  const found = await openModel(config, output);
-  const layers = chosenLayers(found, config);
-  const weights = await hashModelFolder(found.folder);
-  const device = `${config.engine === 'auto' ? 'onnx' : config.engine} on ${config.device === 'auto' ? 'cpu' : config.device}`;
-  const caches = await openCaches({ found, layers, weights, device, config });
-  let loading: Promise<LoadedModel> | undefined;
+export async function openEmbedder(
+  opened: OpenedNetwork,
+  config: EmbeddingConfig,
+  work: Work,
+): Promise<Embedder> {
+  const layers = chosenLayers(opened, config);
+  const weights = await hashModelFolder(opened.folder);
+  const device = await placeBefore(opened, config);
+  const caches = await openCaches({ opened, layers, weights, device, config });
   const names = layers.map(({ name }) => name);
-  const network = () => (loading ??= found.load(names));
+  const network = () => opened.load(names);
   return {
-    model: found.model.name,
+    model: opened.model.name,
     weights,
-    preprocessing: found.preprocessing,
+    preprocessing: opened.preprocessing,
     device,
     layers,
-    embed: (references) => embed(references, { found, config, layers, caches, network, output }),
+    embed: (references) =>
+      embed(untilAborted(references, work), { opened, config, layers, caches, network, work }),
     async dispose() {
       await Promise.all(caches.map((cache) => cache.close()));
-      await (await loading?.catch(() => undefined))?.predictor.dispose();
     },
   };
 }
 
-function chosenLayers(found: OpenedModel, { layers, pool }: FeatureChoice): readonly FeatureLayer[] {
-  const shapes = layerShapes(found);
-  const names = layers.length > 0 ? layers : [embeddingLayer(found.model)];
+/** Opens the model and an embedder on it for `action`, and closes both behind it. @throws AppError for all that can be missing or wrong */
+export async function withEmbedder<T>(
+  config: NetworkConfig & FeatureChoice,
+  work: Work,
+  action: (embedder: Embedder) => Promise<T>,
+): Promise<T> {
+  const opened = await openNetwork(config, work);
+  try {
+    const embedder = await openEmbedder(opened, config, work);
+    return await action(embedder).finally(() => embedder.dispose());
+  } finally {
+    await opened.close();
+  }
+}
+
+/** What will compute, known without loading it where that is certain: rows from the cache need no engine at all. */
+async function placeBefore(opened: OpenedNetwork, { engine, device }: EmbeddingConfig): Promise<string> {
+  if (engine === 'tfjs' || device === 'js') return placeOf(await opened.engine());
+  return placeOf({ name: 'onnx', device: device === 'auto' ? 'cpu' : device });
+}
+
+function chosenLayers(opened: OpenedNetwork, { layers, pool }: FeatureChoice): readonly FeatureLayer[] {
+  const shapes = layerShapes(opened);
+  const names = layers.length > 0 ? layers : [embeddingLayer(opened.model)];
   return names.map((name) => {
     const shape = shapes.get(name);
     if (shape) return { name, shape, rowShape: pooledShape(shape, pool) };
     const near = nearestNames(name, [...shapes.keys()]).join(', ');
     throw new AppError(
       'USAGE',
-      `--layer ${name}: ${found.model.name} has no such layer (did you mean ${near}?). List them with --list-layers`,
+      `--layer ${name}: ${opened.model.name} has no such layer (did you mean ${near}?). List them with --list-layers`,
     );
   });
 }
 
 interface CacheQuestion {
-  readonly found: OpenedModel;
+  readonly opened: OpenedNetwork;
   readonly layers: readonly FeatureLayer[];
   readonly weights: string;
   readonly device: string;
-  readonly config: Config;
+  readonly config: EmbeddingConfig;
 }
 
 /** A set for each layer. Everything that can change a bit of a row is in the key. */
 async function openCaches(question: CacheQuestion): Promise<readonly FeatureCache[]> {
-  const { found, layers, weights, device, config } = question;
+  const { opened, layers, weights, device, config } = question;
   const { pool, decode, useCache } = config;
   if (!useCache) return layers.map(() => NO_CACHE);
   const finch = packageVersion();
-  const { preprocessing } = found;
+  const { preprocessing } = opened;
   return Promise.all(
     layers.map(({ name, rowShape }) =>
       openFeatureCache({
@@ -134,12 +160,12 @@ async function openCaches(question: CacheQuestion): Promise<readonly FeatureCach
 }
 
 interface Job {
-  readonly found: OpenedModel;
-  readonly config: Config;
+  readonly opened: OpenedNetwork;
+  readonly config: EmbeddingConfig;
   readonly layers: readonly FeatureLayer[];
   readonly caches: readonly FeatureCache[];
-  readonly network: () => Promise<LoadedModel>;
-  readonly output: Output;
+  readonly network: () => Promise<LoadedNetwork>;
+  readonly work: Work;
 }
 
 interface Recalled {
@@ -154,7 +180,7 @@ async function* embed(
   references: AsyncIterable<ImageReference>,
   job: Job,
 ): AsyncGenerator<EmbeddedImage, void, undefined> {
-  const { found, config, caches, output } = job;
+  const { opened, config, caches, work } = job;
   const { decode, batchSize = DEFAULT_BATCH } = config;
   // Results keep the order of the references: where each was found is handed round the loader, not through it.
   const roots: (string | undefined)[] = [];
@@ -166,7 +192,7 @@ async function* embed(
   }
   const prepare = {
     decode,
-    preprocessing: found.preprocessing,
+    preprocessing: opened.preprocessing,
     keepOriginal: false,
     hash: true,
   };
@@ -178,7 +204,7 @@ async function* embed(
     const fresh = group.filter((image) => 'pixels' in image);
     if (fresh.length > 0 && !isLoaded) {
       isLoaded = true;
-      note(output, `${found.model.name} on ${(await job.network()).engine.description}`);
+      work.note(`${opened.model.name} on ${(await job.network()).engine.description}`);
     }
     const rows = fresh.length > 0 ? await runLayers(fresh, job) : [];
     let next = 0;
@@ -215,10 +241,10 @@ function recaller(caches: readonly FeatureCache[], maxPixels = Infinity) {
 /** Rows of each picture, one a layer. */
 async function runLayers(
   images: readonly Extract<PreparedImage, { readonly pixels: Uint8Array }>[],
-  { found, layers, config, network }: Job,
+  { opened, layers, config, network }: Job,
 ): Promise<readonly (readonly Float32Array[])[]> {
   const { predictor } = await network();
-  const { size } = found.preprocessing;
+  const { size } = opened.preprocessing;
   const tensors = await predictor.run(batchOf(images, size));
   return images.map((_, i) =>
     layers.map(({ shape }, layer) => {

@@ -1,14 +1,13 @@
-// augment-preview.ts: `--preview-augment FILE.html`: writes the page of what training will see. Wires dataset and report.
+// augment-preview.ts: the html page of what training will see. Wires dataset and report.
 
-import type { Dataset, Sample } from '../dataset/dataset.ts';
-import { openLoader, type LoaderOptions } from '../dataset/loader.ts';
-import type { MixSpec } from '../dataset/prepare-batch.ts';
-import { previewPictures, type PreviewedPicture } from '../dataset/preview.ts';
-import type { AugmentSpec } from '../images/augment/augment.ts';
-import { encodeThumbnail } from '../images/decode.ts';
-import { previewPage, type PreviewRow } from '../report/preview.ts';
-import { writeFileAtomic } from '../util/files.ts';
-import type { Rng } from '../util/rng.ts';
+import type { Dataset, Sample } from '../../dataset/dataset.ts';
+import { openLoader, type LoaderOptions } from '../../dataset/loader.ts';
+import type { MixSpec } from '../../dataset/prepare-batch.ts';
+import { previewPictures, type PreviewedPicture } from '../../dataset/preview.ts';
+import type { AugmentSpec } from '../../images/augment/augment.ts';
+import { encodeThumbnail } from '../../images/decode.ts';
+import { previewPage, type PreviewRow } from '../../report/preview.ts';
+import type { Rng } from '../../util/rng.ts';
 
 export interface AugmentPreview {
   readonly dataset: Dataset;
@@ -26,8 +25,7 @@ export interface AugmentPreview {
 const PICTURES = 12;
 const VIEWS = 11;
 
-/** @throws AppError WRITE_FAILED */
-export async function writeAugmentPreview(file: string, preview: AugmentPreview): Promise<void> {
+export async function augmentPreviewPage(preview: AugmentPreview): Promise<string> {
   const { dataset, samples, augment, mix, rng, title, about } = preview;
   const { size } = preview.loader.preprocessing;
   const loader = await openLoader({ ...preview.loader, workers: 1 });
@@ -60,7 +58,7 @@ export async function writeAugmentPreview(file: string, preview: AugmentPreview)
       const names = sample.labels.map((label) => classes[label]!).join(', ');
       rows.push({ title: `${names}: ${sample.file}`, tiles: [first, ...rest] });
     }
-    await writeFileAtomic(file, previewPage(title, about, rows));
+    return previewPage(title, about, rows);
   } finally {
     await loader.dispose();
   }

@@ -1,11 +1,11 @@
 // duplicates.ts: which pictures of a dataset are the same one: by their bytes, by their pixels, or nearly. Embeddings name the
 // candidates, the pixels decide.
 
-import { align, ALIGNMENT_SIDE, greyOf } from '../features/alignment.ts';
-import type { ClosePair } from '../features/neighbours.ts';
-import { decodeImage, type DecodeOptions } from '../images/decode.ts';
-import { readPicture } from '../images/prepare.ts';
-import { loadImages } from '../images/loader.ts';
+import { align, ALIGNMENT_SIDE, greyOf } from '../../features/alignment.ts';
+import type { ClosePair } from '../../features/neighbours.ts';
+import { decodeImage, type DecodeOptions } from '../../images/decode.ts';
+import { readPicture } from '../../images/prepare.ts';
+import { loadImages } from '../../images/loader.ts';
 
 /** Candidates: pictures whose features have at least this cosine. Crops of 5 % keep 0.87 and more (docs/inspect.md). */
 export const CLOSE = 0.82;

@@ -1,4 +1,4 @@
-// keeper.ts: writes down what happens in a run as it happens: metrics, models, checkpoints. Says on stderr how far it is.
+// keeper.ts: writes down what happens in a run as it happens: metrics, models, checkpoints. Tells how far it is.
 
 import { writeModelFolder } from '../../artefact/model-folder.ts';
 import type { Model } from '../../artefact/model.ts';
@@ -10,8 +10,7 @@ import type { EpochRow, RunProgress, StepReport } from '../../train/stage-two.ts
 import type { TwoStageEvents } from '../../train/two-stage.ts';
 import { AppError } from '../../util/errors.ts';
 import { writeFileAtomic } from '../../util/files.ts';
-import { statusLine } from '../../util/progress.ts';
-import { note, type Output } from '../output.ts';
+import type { Work } from '../work.ts';
 
 export interface KeeperOptions {
   readonly paths: RunPaths;
@@ -27,45 +26,37 @@ export interface KeeperOptions {
   readonly onBest: () => void;
 }
 
-export interface Keeper extends TwoStageEvents {
-  /** Takes the status line away. */
-  clear(): void;
-}
-
-export function keeperOf(output: Output, options: KeeperOptions): Keeper {
+export function keeperOf(work: Work, options: KeeperOptions): TwoStageEvents {
   const { paths, model, multiLabel, epochs, engine, seconds, onBest } = options;
-  const status = statusLine(output.stderr);
   const pace = paceOf(epochs);
   const keep = async (folder: string, weights: Weights) =>
     writeModelFolder(folder, { ...model, weights }, { dtype: 'float32' });
   const writeMetrics = ({ rows }: RunProgress) =>
     writeFileAtomic(paths.metrics, metricsCsv(rows, multiLabel));
   return {
-    clear: () => status.clear(),
-    onHeadEpoch: ({ epoch, ...row }) => status.update(`head: epoch ${epoch}, ${judgedText(row)}`),
+    onHeadEpoch: ({ epoch, ...row }) =>
+      work.progress({ task: 'head', done: epoch, text: `head: epoch ${epoch}, ${judgedText(row)}` }),
     async onHead(_, weights, progress) {
-      status.clear();
       const { epoch, ...best } = progress.best;
-      note(
-        output,
-        `head: ${judgedText(best)}${epoch > 0 ? `, after ${epoch} passes over the features` : ''}`,
-      );
+      work.note(`head: ${judgedText(best)}${epoch > 0 ? `, after ${epoch} passes over the features` : ''}`);
       await keep(paths.best, weights);
       onBest();
       if (epochs === 0) await keep(paths.last, weights);
       await writeMetrics(progress);
     },
     onStep(step) {
-      status.update(`epoch ${step.epoch}/${epochs}, step ${step.batch}/${step.stepsPerEpoch}, loss ${step.loss.toFixed(3)}${accuracyText(step.accuracy)}, ${pace.after(step)}`); // prettier-ignore
+      const { epoch, batch, stepsPerEpoch } = step;
+      const text = `epoch ${step.epoch}/${epochs}, step ${step.batch}/${step.stepsPerEpoch}, loss ${step.loss.toFixed(3)}${accuracyText(step.accuracy)}, ${pace.after(step)}`; // prettier-ignore
+      const done = (epoch - 1) * stepsPerEpoch + batch;
+      work.progress({ task: 'train', done, total: epochs * stepsPerEpoch, text });
     },
     async onBest(weights) {
       await keep(paths.best, weights);
       onBest();
     },
     async onEpoch(row, weights, progress) {
-      status.clear();
       const isBest = progress.best.epoch === row.epoch && progress.best.stage === row.stage;
-      note(output, `epoch ${row.epoch}/${epochs}: loss ${row.trainLoss.toFixed(3)}${accuracyText(row.trainAccuracy)}; ${judgedText(row)}${isBest ? ', the best so far' : ''}; ${pace.ofEpoch()}`); // prettier-ignore
+      work.note(`epoch ${row.epoch}/${epochs}: loss ${row.trainLoss.toFixed(3)}${accuracyText(row.trainAccuracy)}; ${judgedText(row)}${isBest ? ', the best so far' : ''}; ${pace.ofEpoch()}`); // prettier-ignore
       await keep(paths.last, weights);
       await writeMetrics(progress);
     },

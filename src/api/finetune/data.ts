@@ -11,10 +11,9 @@ import { stratifiedSplit } from '../../dataset/split.ts';
 import type { FinetuneConfig, TrainSettings } from '../../config/finetune.ts';
 import { finchHome } from '../../store/home.ts';
 import type { TrainingData } from '../../train/stage-two.ts';
-import { statusLine } from '../../util/progress.ts';
 import { createRng, type Rng } from '../../util/rng.ts';
 import type { Preprocessing } from '../../util/preprocessing.ts';
-import { note, type Output } from '../output.ts';
+import { throwIfAborted, type Work } from '../work.ts';
 
 /** A dataset that is divided into what is learnt and what is judged by. */
 export interface DividedDataset {
@@ -32,11 +31,11 @@ export interface DividedDataset {
  */
 export async function divideDataset(
   config: FinetuneConfig,
-  output: Output,
+  work: Work,
   before: Fingerprint = {},
 ): Promise<DividedDataset> {
-  const dataset = await scanDataset(config.dataset, { ...config, signal: output.signal });
-  for (const remark of dataset.remarks) note(output, remark);
+  const dataset = await scanDataset(config.dataset, { ...config, signal: work.signal });
+  for (const remark of dataset.remarks) work.note(remark);
   checkTrainable(dataset, config.dataset);
   const contents = openContents(knownFiles(dataset, before));
   const { valSplit, seed } = config.settings;
@@ -44,10 +43,10 @@ export async function divideDataset(
     return { dataset, contents, train: dataset.train, val: dataset.val, division: dataset.layout };
   }
   const all = dataset.train;
-  const status = statusLine(output.stderr);
-  const keys = await contentKeys(all, contents, (done, of) =>
-    status.update(`looking for copies: ${done} of ${of} pictures`),
-  ).finally(() => status.clear());
+  const keys = await contentKeys(all, contents, (done, total) => {
+    throwIfAborted(work);
+    work.progress({ task: 'scan', done, total, text: `looking for copies: ${done} of ${total} pictures` });
+  });
   const parts = stratifiedSplit({
     labels: all.map(({ labels }) => labels),
     keys,

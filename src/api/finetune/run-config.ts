@@ -1,7 +1,12 @@
 // run-config.ts: config.json: what a run was asked to do, as flags that can be read again, and what that came to.
 
 import path from 'node:path';
-import { finetuneConfig, type FinetuneConfig, type FinetuneFlags } from '../../config/finetune.ts';
+import {
+  finetuneConfig,
+  type FinetuneConfig,
+  type FinetuneFlags,
+  type GivenFinetuneFlags,
+} from '../../config/finetune.ts';
 import { AppError } from '../../util/errors.ts';
 import { packageVersion } from '../../util/package.ts';
 import { readJson, writeJson } from '../../run/run-folder.ts';
@@ -39,7 +44,7 @@ export async function writeRunConfig(
  */
 export async function readRunConfig(
   file: string,
-  given: RunRequest | { readonly flags: FinetuneFlags },
+  given: { readonly dataset?: string; readonly flags: GivenFinetuneFlags },
 ): Promise<{ readonly config: FinetuneConfig; readonly request: RunRequest }> {
   const stored = (await readJson(file)) as Partial<Record<'dataset' | 'flags' | 'settings', unknown>> | null;
   const { dataset, flags, settings } = stored ?? {};
@@ -47,7 +52,7 @@ export async function readRunConfig(
     throw new AppError('CHECKPOINT_INVALID', `${file} names no dataset and no flags; it is not a run's`);
   }
   refuseDifferent(flags as FinetuneFlags, given.flags);
-  if ('dataset' in given && path.resolve(given.dataset) !== dataset) {
+  if (given.dataset !== undefined && path.resolve(given.dataset) !== dataset) {
     throw new AppError(
       'USAGE',
       `--resume: the run is of ${dataset}, received ${given.dataset}; leave the dataset out`,
@@ -65,7 +70,7 @@ export async function readRunConfig(
   return { config, request };
 }
 
-function refuseDifferent(stored: FinetuneFlags, given: FinetuneFlags): void {
+function refuseDifferent(stored: FinetuneFlags, given: GivenFinetuneFlags): void {
   const known = new Map<string, unknown>(Object.entries(stored));
   for (const [name, value] of Object.entries(given)) {
     if (FREE.some((free) => free === name) || value === undefined) continue;

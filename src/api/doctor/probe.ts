@@ -1,12 +1,12 @@
-// doctor-probe.ts: the process that doctor.ts starts for a device: runs the shipped network there and on the CPU.
+// probe.ts: the process that doctor.ts starts for a device: runs the shipped network there and on the CPU.
 // Nothing else imports it but for its types.
 
-import { readModelFolder } from '../artefact/model-folder.ts';
-import type { Batch, Device, EngineModel, EngineName } from '../engine/engine.ts';
-import { selectEngine } from '../engine/select.ts';
-import type { TrainableEngine, TrainSpec } from '../engine/training.ts';
-import { resolveModel } from '../store/models.ts';
-import { messageOf } from '../util/errors.ts';
+import { readModelFolder } from '../../artefact/model-folder.ts';
+import type { Batch, Device, EngineModel, EngineName } from '../../engine/engine.ts';
+import { selectEngine } from '../../engine/select.ts';
+import type { TrainableEngine, TrainSpec } from '../../engine/training.ts';
+import { resolveModel } from '../../store/models.ts';
+import { messageOf } from '../../util/errors.ts';
 
 const MODEL = 'efficientnet_lite0';
 const REPEATS = 5;

@@ -12,7 +12,7 @@ import { withHeadWeights, withNewHead } from '../../graph/new-head.ts';
 import { withSigmoid } from '../../graph/output.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
-import type { OpenedModel } from '../loading.ts';
+import type { OpenedNetwork } from '../network.ts';
 import type { DividedDataset } from './data.ts';
 
 export interface NewNetwork {
@@ -28,7 +28,7 @@ export interface NewNetwork {
 
 /** @throws AppError MODEL_UNSUPPORTED when the network has no dense classifier; USAGE when it has no layer `trainFrom` */
 export function newNetwork(
-  { model, preprocessing: { size } }: OpenedModel,
+  { model, preprocessing: { size } }: OpenedNetwork,
   { dataset }: DividedDataset,
   { trainFrom }: Pick<TrainSettings, 'trainFrom'>,
 ): NewNetwork {
@@ -50,7 +50,7 @@ export function newNetwork(
 export function untrainedModel(
   { graph, classifier, numbers, classes }: NewNetwork,
   weights: Weights,
-  { preprocessing: { mean, std } }: OpenedModel,
+  { preprocessing: { mean, std } }: OpenedNetwork,
 ): EngineModel {
   const head = { kernel: new Float32Array(numbers * classes), bias: new Float32Array(classes) };
   return { graph, weights: withHeadWeights(weights, classifier, head), mean, std };
@@ -59,7 +59,7 @@ export function untrainedModel(
 export function trainSpec(
   settings: TrainSettings,
   { dataset, train }: DividedDataset,
-  { preprocessing: { size } }: OpenedModel,
+  { preprocessing: { size } }: OpenedNetwork,
 ): TrainSpec {
   const { batchSize, optimizer, batchNorm, clipNorm, accumulate, trainFrom, seed } = settings;
   return {
@@ -112,7 +112,7 @@ export function graphFor(loss: Loss['kind'], graph: Graph): Graph {
 /** What is written of it besides its weights. */
 export function savedModel(
   name: string,
-  { model, preprocessing }: OpenedModel,
+  { model, preprocessing }: OpenedNetwork,
   { graph, classifier, multiLabel }: NewNetwork,
   { dataset }: DividedDataset,
 ): Omit<Model, 'weights'> {

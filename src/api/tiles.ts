@@ -1,12 +1,9 @@
-// evaluation-page.ts: `--report`: reads the worst mistakes' pictures again, small, and writes the page.
+// tiles.ts: pictures of a dataset, small, as the pages of an evaluation and of a run show them.
 
 import type { Sample } from '../dataset/dataset.ts';
 import { decodeImage, encodeThumbnail, type DecodeOptions } from '../images/decode.ts';
 import { readPicture } from '../images/prepare.ts';
-import { evaluationPage } from '../report/evaluation-page.ts';
-import type { EvaluationReport } from '../report/evaluation.ts';
 import type { Tile } from '../report/parts.ts';
-import { writeFileAtomic } from '../util/files.ts';
 
 /** A mistake: the picture, what it is, and what the network said. */
 export interface WorstCase {
@@ -16,21 +13,8 @@ export interface WorstCase {
   readonly said?: string;
 }
 
-interface PageContent {
-  readonly report: EvaluationReport;
-  readonly worst: readonly WorstCase[];
-  readonly decode: DecodeOptions;
-}
-
 /** Longest side of a thumbnail, in pixels. */
 const SIDE = 240;
-
-export async function writeEvaluationPage(
-  file: string,
-  { report, worst, decode }: PageContent,
-): Promise<void> {
-  await writeFileAtomic(file, evaluationPage(report, await tilesOf(worst, decode)));
-}
 
 /** The pictures of mistakes, small, with what they are and what was said. */
 export async function tilesOf(worst: readonly WorstCase[], decode: DecodeOptions): Promise<readonly Tile[]> {

@@ -1,45 +1,32 @@
 // look-ahead.ts: what can be looked at before a run: the pictures as training would see them, and which rate would suit.
-// Nothing is kept but the page that was asked for.
+// Nothing is kept.
 
+import type { TrainSettings } from '../../config/finetune.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import { selectEngine } from '../../engine/select.ts';
-import type { TrainSettings } from '../../config/finetune.ts';
 import { ratePage } from '../../report/rate-page.ts';
 import { tryRates } from '../../train/find-rate.ts';
-import { ExitCode, type ExitCodeValue } from '../../util/errors.ts';
-import { writeFileAtomic } from '../../util/files.ts';
-import { statusLine } from '../../util/progress.ts';
 import { createRng } from '../../util/rng.ts';
-import { writeAugmentPreview } from '../augment-preview.ts';
-import { dividedNote } from '../loading.ts';
-import { note, write, type Output } from '../output.ts';
+import { dividedNote } from '../network.ts';
+import type { Work } from '../work.ts';
+import { augmentPreviewPage } from './augment-preview.ts';
 import { openPictures, trainingData } from './data.ts';
-import { trainSpec, untrainedModel, graphFor } from './network.ts';
+import { graphFor, trainSpec, untrainedModel } from './new-network.ts';
 import type { RunParts } from './train.ts';
 
-export async function lookAhead(parts: RunParts, output: Output): Promise<ExitCodeValue> {
-  const { previewAugment, findRate } = parts.config;
-  if (previewAugment !== undefined) await preview(previewAugment, parts, output);
-  if (findRate !== undefined) await findBestRate(findRate, parts, output);
-  return ExitCode.ok;
-}
-
-async function preview(file: string, { config, opened, divided }: RunParts, output: Output): Promise<void> {
+/** The html page of what training would see. */
+export function augmentPreview({ config, opened, divided }: RunParts): Promise<string> {
   const { augment, mix, seed } = config.settings;
-  await writeAugmentPreview(file, {
+  return augmentPreviewPage({
     dataset: divided.dataset,
     samples: divided.train,
-    loader: {
-      decode: config.decode,
-      preprocessing: opened.preprocessing,
-    },
+    loader: { decode: config.decode, preprocessing: opened.preprocessing },
     ...(augment && { augment }),
     ...(mix && { mix }),
     rng: createRng(seed),
     title: `What training sees of ${datasetName(config.dataset)}`,
     about: augmentText(config.settings),
   });
-  note(output, `preview: ${file}`);
 }
 
 function augmentText({ augment, mix }: TrainSettings): string {
@@ -55,15 +42,21 @@ function augmentText({ augment, mix }: TrainSettings): string {
   return parts.filter(Boolean).join('; ');
 }
 
-async function findBestRate(
-  file: string,
+export interface FoundRate {
+  /** An html page with the losses over the rates. */
+  readonly page: string;
+  /** Absent: the loss fell at no rate. */
+  readonly suggested?: number;
+}
+
+/** Tries rates from small to large on a copy of the network. */
+export async function findRate(
   { config, opened, divided, network }: RunParts,
-  output: Output,
-): Promise<void> {
+  work: Work,
+): Promise<FoundRate> {
   const { settings } = config;
   const engine = await selectEngine(config);
   const loader = await openPictures(config, opened.preprocessing, divided.train.length);
-  const status = statusLine(output.stderr);
   try {
     const spec = trainSpec(settings, divided, opened);
     const model = untrainedModel(network, await opened.readWeights(), opened);
@@ -71,22 +64,15 @@ async function findBestRate(
       engine,
       model: { ...model, graph: graphFor(spec.loss.kind, network.graph) },
       spec,
-      ...(config.mayDivide && { onDivided: dividedNote(output, settings.batchNorm) }),
+      ...(config.mayDivide && { onDivided: dividedNote(work, settings.batchNorm) }),
       data: trainingData({ loader, divided, settings, rng: createRng(settings.seed) }),
-      signal: output.signal,
-      onStep: (step, of) => status.update(`trying rates: step ${step} of ${of}`),
+      signal: work.signal,
+      onStep: (done, total) =>
+        work.progress({ task: 'find-lr', done, total, text: `trying rates: step ${done} of ${total}` }),
     });
-    status.clear();
-    await writeFileAtomic(
-      file,
-      ratePage(`Rates for ${opened.model.name} on ${datasetName(config.dataset)}`, found),
-    );
-    note(output, `plot: ${file}`);
-    if (found.suggested === undefined)
-      note(output, 'the loss fell at no rate; look at the plot, or give --batch-size a larger value'); // prettier-ignore
-    else await write(output.stdout, `--lr ${found.suggested}\n`);
+    const page = ratePage(`Rates for ${opened.model.name} on ${datasetName(config.dataset)}`, found);
+    return { page, ...(found.suggested !== undefined && { suggested: found.suggested }) };
   } finally {
-    status.clear();
     await loader.dispose();
   }
 }

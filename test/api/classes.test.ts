@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { matchClasses } from '../../src/commands/classes.ts';
+import { matchClasses } from '../../src/api/classes.ts';
 import { imagenetLabels } from '../../src/labels.ts';
 
 test("ImageNet's classes by English or Chinese name, WordNet id, or number", async () => {

@@ -14,16 +14,14 @@ import { applyHead, type FeatureSet } from '../../train/head-stage.ts';
 import { judge } from '../../evaluation/judgement.ts';
 import type { StageTwoJob } from '../../train/stage-two.ts';
 import { trainTwoStages, type TwoStageJob } from '../../train/two-stage.ts';
-import type { ExitCodeValue } from '../../util/errors.ts';
-import { statusLine } from '../../util/progress.ts';
 import { createRng } from '../../util/rng.ts';
-import { dividedNote, type OpenedModel } from '../loading.ts';
-import { note, type Output } from '../output.ts';
+import { dividedNote, placeOf, type OpenedNetwork } from '../network.ts';
+import type { Work } from '../work.ts';
 import { openPictures, trainingData, withoutFailed, type DividedDataset } from './data.ts';
 import { joined, middleFeatures, viewFeatures, type ComputedFeatures, type FeatureJob } from './features.ts';
 import { keeperOf } from './keeper.ts';
-import { graphFor, savedModel, trainSpec, untrainedModel, type NewNetwork } from './network.ts';
-import { writeResults } from './results.ts';
+import { graphFor, savedModel, trainSpec, untrainedModel, type NewNetwork } from './new-network.ts';
+import { writeResults, type FinishedRun } from './results.ts';
 
 /** A run whose folder is there. */
 export interface BegunRun {
@@ -36,7 +34,7 @@ export interface BegunRun {
 /** What a run is made of. */
 export interface RunParts {
   readonly config: FinetuneConfig;
-  readonly opened: OpenedModel;
+  readonly opened: OpenedNetwork;
   readonly divided: DividedDataset;
   readonly network: NewNetwork;
 }
@@ -52,19 +50,18 @@ interface Tools {
 export async function train(
   begun: BegunRun,
   parts: RunParts & { readonly engine: TrainableEngine },
-  output: Output,
-): Promise<ExitCodeValue> {
+  work: Work,
+): Promise<FinishedRun> {
   const { config, opened, divided, network, engine } = parts;
   const pictures = divided.train.length + divided.val.length;
   const loader = await openPictures(config, opened.preprocessing, pictures);
-  note(output, `${opened.model.name} on ${engine.description}; ${divided.train.length} pictures to learn from, ${divided.val.length} to judge by (${divided.division}), ${network.classes} classes`); // prettier-ignore
-  noteOtherEngine(begun, engine, output);
+  work.note(`${opened.model.name} on ${engine.description}; ${divided.train.length} pictures to learn from, ${divided.val.length} to judge by (${divided.division}), ${network.classes} classes`); // prettier-ignore
+  noteOtherEngine(begun, engine, work);
   try {
-    const onDivided = dividedNote(output, config.settings.batchNorm);
-    return await runStages(begun, parts, { engine, loader, network, onDivided }, output);
+    const onDivided = dividedNote(work, config.settings.batchNorm);
+    return await runStages(begun, parts, { engine, loader, network, onDivided }, work);
   } catch (error) {
-    if (output.signal.aborted)
-      note(output, `interrupted; go on with: finetune --resume ${begun.paths.folder}`);
+    if (work.signal.aborted) work.note(`interrupted; go on with: finetune --resume ${begun.paths.folder}`);
     throw error;
   } finally {
     await loader.dispose();
@@ -72,27 +69,25 @@ export async function train(
 }
 
 /** Engines compute the same sums in other orders: who compares a run with another one should know. */
-function noteOtherEngine({ former }: BegunRun, engine: TrainableEngine, output: Output): void {
+function noteOtherEngine({ former }: BegunRun, engine: TrainableEngine, work: Work): void {
   const before = former?.checkpoint.engine;
   if (before === undefined || before === placeOf(engine)) return;
-  note(output, `the run was on ${before} so far; weights and the optimizer's state go over to ${placeOf(engine)} as they are, last digits will differ from a run that stays`); // prettier-ignore
+  work.note(`the run was on ${before} so far; weights and the optimizer's state go over to ${placeOf(engine)} as they are, last digits will differ from a run that stays`); // prettier-ignore
 }
-
-const placeOf = ({ name, device }: TrainableEngine): string => `${name} on ${device}`;
 
 async function runStages(
   { paths, fingerprint, former }: BegunRun,
   parts: RunParts,
   tools: Tools,
-  output: Output,
-): Promise<ExitCodeValue> {
+  work: Work,
+): Promise<FinishedRun> {
   const { config, opened } = parts;
   const { engine, loader, network } = tools;
   const { settings } = config;
   const started = performance.now();
   const seconds = () => (former?.checkpoint.seconds ?? 0) + (performance.now() - started) / 1000;
 
-  const seen = former ? undefined : await allFeatures(parts, tools, output);
+  const seen = former ? undefined : await allFeatures(parts, tools, work);
   const failed = former?.failed ?? seen!.failed;
   const divided = withoutFailed(parts.divided, new Set(failed), config.dataset);
   if (!former) {
@@ -117,11 +112,11 @@ async function runStages(
     ...(settings.patience !== undefined && { patience: settings.patience }),
     data: trainingData({ loader, divided, settings, rng: createRng(settings.seed) }),
     judge: async (weights) => judge((scores.latest = await score({ ...untrained, weights })), truth),
-    signal: output.signal,
+    signal: work.signal,
     checkpointEvery: config.checkpointMinutes * 60_000,
   };
   const model = savedModel(path.basename(path.resolve(paths.folder)), opened, network, divided);
-  const keeper = keeperOf(output, {
+  const keeper = keeperOf(work, {
     paths,
     model,
     multiLabel: network.multiLabel,
@@ -130,7 +125,7 @@ async function runStages(
     seconds,
     onBest: () => (scores.best = scores.latest!),
   });
-  const head = seen && headStage(seen, parts, { ...tools, loss: spec.loss, signal: output.signal });
+  const head = seen && headStage(seen, parts, { ...tools, loss: spec.loss, signal: work.signal });
   const result = await trainTwoStages(
     { classifier: network.classifier, all, ...(head && { head }) },
     {
@@ -141,13 +136,13 @@ async function runStages(
       },
     },
     former?.checkpoint,
-  ).finally(() => keeper.clear());
+  );
   // A run that went on and found nothing better has not seen its best: it lies in best/.
   const best =
     scores.best ?? (await score({ ...untrained, weights: (await readModelFolder(paths.best)).weights }));
   return writeResults(
     { paths, config, divided, model: { ...model, graph: network.graph }, result, scores: best, failed, seconds: seconds(), device: engine.description },
-    output,
+    work,
   ); // prettier-ignore
 }
 
@@ -162,11 +157,10 @@ interface SeenPictures {
 async function allFeatures(
   { config, opened, divided }: RunParts,
   tools: Tools,
-  output: Output,
+  work: Work,
 ): Promise<SeenPictures> {
   const { engine, loader, network } = tools;
   const { settings } = config;
-  const status = statusLine(output.stderr);
   const { mean, std, size } = opened.preprocessing;
   let loading: Promise<Predictor> | undefined;
   const load = async () =>
@@ -188,8 +182,11 @@ async function allFeatures(
       exif: !config.decode.ignoreExif,
       device: placeOf(engine),
     },
-    signal: output.signal,
-    onProgress: (done) => status.update(`features: ${before + done} of ${total} pictures`),
+    signal: work.signal,
+    onProgress: (now) => {
+      const done = before + now;
+      work.progress({ task: 'features', done, total, text: `features: ${done} of ${total} pictures` });
+    },
   };
   const counted = (features: ComputedFeatures, samples: readonly Sample[]) => {
     before += samples.length;
@@ -202,15 +199,13 @@ async function allFeatures(
     const val = counted(await middleFeatures(divided.val, job, { once }), divided.val);
     const views = await viewFeatures(divided.train, job, settings);
     const failed = [...train.failed, ...val.failed];
-    status.clear();
-    for (const { sample, error } of failed) note(output, `left out: ${sample.file}: ${error.message}`);
+    for (const { sample, error } of failed) work.note(`left out: ${sample.file}: ${error.message}`);
     return {
       train: views.length > 0 ? joined([train, ...views]) : train,
       val,
       failed: failed.map(({ sample }) => sample.file),
     };
   } finally {
-    status.clear();
     await (await loading?.catch(() => undefined))?.dispose();
   }
 }

@@ -1,4 +1,4 @@
-// results.ts: what a run leaves behind when it ends: summary.json, report.html, and a word on stderr and stdout.
+// results.ts: what a run leaves behind when it ends: summary.json and report.html.
 
 import type { Model } from '../../artefact/model.ts';
 import type { Sample } from '../../dataset/dataset.ts';
@@ -7,11 +7,10 @@ import type { FinetuneConfig } from '../../config/finetune.ts';
 import { runPage, type CurvePoint } from '../../report/run-page.ts';
 import { writeJson, type RunPaths } from '../../run/run-folder.ts';
 import type { EpochRow, StageTwoResult } from '../../train/stage-two.ts';
-import { ExitCode, type ExitCodeValue } from '../../util/errors.ts';
 import { writeFileAtomic } from '../../util/files.ts';
-import { judged } from '../evaluate.ts';
-import { tilesOf, type WorstCase } from '../evaluation-page.ts';
-import { note, write, type Output } from '../output.ts';
+import { judged } from '../judged.ts';
+import { tilesOf, type WorstCase } from '../tiles.ts';
+import type { Work } from '../work.ts';
 import type { DividedDataset } from './data.ts';
 import { clock, judgedText } from './keeper.ts';
 
@@ -31,18 +30,71 @@ export interface RunResults {
   readonly device: string;
 }
 
+/** summary.json. */
+export interface RunSummary {
+  /** Share of the validation pictures whose class was named first, 0…1; absent with several labels a picture. */
+  readonly top1?: number;
+  /** Likewise among the first five. */
+  readonly top5?: number;
+  /** With several labels a picture, 0…1. */
+  readonly meanAveragePrecision?: number;
+  /** Mean loss over the validation pictures. */
+  readonly loss: number;
+  /** Epoch of stage 2 whose weights are the best; 0: the head alone. */
+  readonly bestEpoch: number;
+  /** Epochs of stage 2 that were run. */
+  readonly epochs: number;
+  readonly classes: number;
+  /** Pictures that the network was judged by, and those that it learnt from. */
+  readonly samples: number;
+  readonly trainSamples: number;
+  /** What computed: `onnxruntime 1.30.0 on cpu, 2 threads`. */
+  readonly device: string;
+  /** Of the whole run, interruptions left out. */
+  readonly seconds: number;
+  /** Files that could not be read and were left out. */
+  readonly failed?: readonly string[];
+  /** Why stage 2 ended before its last epoch: `patience`, or what went wrong. */
+  readonly ended?: string;
+}
+
+export interface FinishedRun {
+  /** The run's folder. */
+  readonly folder: string;
+  /** The model folder of the best weights, inside it. */
+  readonly best: string;
+  readonly report: string;
+  readonly summary: RunSummary;
+}
+
 /** Sample pictures on the page. */
 const SAMPLES = 24;
 
-export async function writeResults(results: RunResults, output: Output): Promise<ExitCodeValue> {
-  const { paths, result, divided, seconds, device, failed } = results;
+export async function writeResults(results: RunResults, work: Work): Promise<FinishedRun> {
+  const { paths, result, seconds } = results;
+  const { best } = result.progress;
+  const summary = summaryOf(results);
+  const { bestEpoch } = summary;
+  await writeJson(paths.summary, summary);
+  await writeFileAtomic(paths.report, await reportOf(results, bestEpoch));
+  if (result.ended === 'patience') work.note('stopped early: no improvement within --patience epochs');
+  else if (result.ended) work.note(`stopped: ${result.ended.message}; the best weights so far are kept`);
+  work.note(`best: ${bestEpoch === 0 ? 'the head alone' : `epoch ${bestEpoch}`}, ${judgedText(best)}; ${clock(seconds)} in all`); // prettier-ignore
+  return { folder: paths.folder, best: paths.best, report: paths.report, summary };
+}
+
+function summaryOf({ result, divided, seconds, device, failed }: RunResults): RunSummary {
   const { best, rows } = result.progress;
-  const bestEpoch = best.stage === 'head' ? 0 : best.epoch;
   const { dataset, train, val } = divided;
-  await writeJson(paths.summary, {
-    ...(dataset.multiLabel ? { meanAveragePrecision: best.score } : { top1: best.top1, top5: best.top5 }),
+  return {
+    ...(dataset.multiLabel
+      ? { meanAveragePrecision: best.score }
+      : {
+          ...(best.top1 !== undefined && { top1: best.top1 }),
+          ...(best.top5 !== undefined && { top5: best.top5 }),
+        }),
     loss: best.loss,
-    bestEpoch,
+    bestEpoch: best.stage === 'head' ? 0 : best.epoch,
     epochs: rows.filter(({ stage }) => stage === 'all').length,
     classes: dataset.classes.length,
     samples: val.length,
@@ -51,15 +103,7 @@ export async function writeResults(results: RunResults, output: Output): Promise
     seconds: Number(seconds.toFixed(1)),
     ...(failed.length > 0 && { failed }),
     ...(result.ended && { ended: result.ended === 'patience' ? 'patience' : result.ended.message }),
-  });
-  await writeFileAtomic(paths.report, await reportOf(results, bestEpoch));
-  if (result.ended === 'patience') note(output, 'stopped early: no improvement within --patience epochs');
-  else if (result.ended) note(output, `stopped: ${result.ended.message}; the best weights so far are kept`);
-  note(output, `best: ${bestEpoch === 0 ? 'the head alone' : `epoch ${bestEpoch}`}, ${judgedText(best)}; ${clock(seconds)} in all`); // prettier-ignore
-  note(output, `report: ${paths.report}; use it with: classify PICTURE --model ${paths.best}`);
-  await write(output.stdout, `${paths.best}\n`);
-  const isDiverged = result.ended !== undefined && result.ended !== 'patience';
-  return isDiverged || failed.length > 0 ? ExitCode.partial : ExitCode.ok;
+  };
 }
 
 async function reportOf(results: RunResults, bestEpoch: number): Promise<string> {

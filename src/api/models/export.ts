@@ -2,24 +2,24 @@
 
 import path from 'node:path';
 import { rename, rm, stat } from 'node:fs/promises';
-import { readModelFolder, writeModelFolder } from '../artefact/model-folder.ts';
-import type { Model } from '../artefact/model.ts';
-import { parseChoice } from '../config/parse.ts';
-import type { Batch, EngineModel } from '../engine/engine.ts';
-import { selectEngine } from '../engine/select.ts';
-import { writeSafetensors } from '../formats/safetensors.ts';
-import type { RawTensor } from '../formats/tensor-file.ts';
-import { outputOf } from '../graph/output.ts';
-import { imagenetLabels } from '../labels.ts';
-import { resolveModel } from '../store/models.ts';
-import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
-import { writeFileAtomic } from '../util/files.ts';
-import { packageVersion } from '../util/package.ts';
-import type { Preprocessing } from '../util/preprocessing.ts';
-import { createRng } from '../util/rng.ts';
-import { findArchitecture } from '../zoo/registry.ts';
-import { weightsToTorch } from '../zoo/torch-weights.ts';
-import { note, write, type Output } from './output.ts';
+import { readModelFolder, writeModelFolder } from '../../artefact/model-folder.ts';
+import type { Model } from '../../artefact/model.ts';
+import { parseChoice } from '../../config/parse.ts';
+import type { Batch, EngineModel } from '../../engine/engine.ts';
+import { selectEngine } from '../../engine/select.ts';
+import { writeSafetensors } from '../../formats/safetensors.ts';
+import type { RawTensor } from '../../formats/tensor-file.ts';
+import { outputOf } from '../../graph/output.ts';
+import { imagenetLabels } from '../../labels.ts';
+import { resolveModel } from '../../store/models.ts';
+import { AppError } from '../../util/errors.ts';
+import { writeFileAtomic } from '../../util/files.ts';
+import { packageVersion } from '../../util/package.ts';
+import type { Preprocessing } from '../../util/preprocessing.ts';
+import { createRng } from '../../util/rng.ts';
+import { findArchitecture } from '../../zoo/registry.ts';
+import { weightsToTorch } from '../../zoo/torch-weights.ts';
+import type { Work } from '../work.ts';
 
 export interface ExportFlags {
   readonly format: string;
@@ -31,24 +31,23 @@ export interface ExportFlags {
 
 const FORMATS = { onnx: toOnnx, tfjs: toTfjs, safetensors: toSafetensors } as const;
 
-export async function exportModel(name: string, flags: ExportFlags, output: Output): Promise<ExitCodeValue> {
+/** Writes a model for other programs and says what was written. @throws AppError USAGE, MODEL_UNSUPPORTED, WRITE_FAILED */
+export async function exportModel(name: string, flags: ExportFlags, { signal }: Work): Promise<string> {
   const format = parseChoice(flags.format, '--format', Object.keys(FORMATS) as (keyof typeof FORMATS)[]);
   const { out, force = false, offline = false } = flags;
   const isThere = await stat(out).then(() => true, () => false); // prettier-ignore
   if (isThere && !force) {
     throw new AppError('USAGE', `${out} is there already; choose another --out, or replace it with --force`);
   }
-  const model = await readModelFolder(await resolveModel(name, { offline, signal: output.signal }));
-  note(output, await FORMATS[format](model, flags));
-  await write(output.stdout, `${out}\n`);
-  return ExitCode.ok;
+  const model = await readModelFolder(await resolveModel(name, { offline, signal }));
+  return FORMATS[format](model, flags);
 }
 
 /** Largest difference of an output from the engine's, as a share of the largest output. */
 const TOLERANCE = 1e-4;
 
 async function toOnnx(model: Model, { out }: ExportFlags): Promise<string> {
-  const { exportOnnx, runOnnxFile } = await import('../engine/onnx/export.ts');
+  const { exportOnnx, runOnnxFile } = await import('../../engine/onnx/export.ts');
   const preprocessing = requiredPreprocessing(model);
   const { mean, std, size } = preprocessing;
   const network: EngineModel = { graph: model.graph, weights: model.weights, mean, std };

@@ -1,0 +1,180 @@
+// classify.ts: pictures in, their classes out, in order. Wires the stages; no arithmetic.
+
+import type { ClassifyConfig } from '../config/classify.ts';
+import { outputOfModel } from '../artefact/model.ts';
+import { classProbabilities } from '../graph/output.ts';
+import { loadImages } from '../images/loader.ts';
+import type { PreparedImage } from '../images/prepare.ts';
+import type { Pixels } from '../images/resize.ts';
+import type { ImageReference } from '../images/source.ts';
+import { readLabelFile, type Labels } from '../labels.ts';
+import type { ClassifyResult, Prediction } from '../report/prediction.ts';
+import { AppError } from '../util/errors.ts';
+import { batched, startNow } from '../util/streams.ts';
+import { classCount, ownLabels } from './classes.ts';
+import {
+  BATCH_PATIENCE_MS,
+  batchOf,
+  DEFAULT_BATCH,
+  type LoadedNetwork,
+  type OpenedNetwork,
+} from './network.ts';
+import { remarksOf } from './remarks.ts';
+import { throwIfAborted, untilAborted, type Work } from './work.ts';
+
+const DEFAULT_TOPK = 3;
+
+export type ClassifySettings = Pick<
+  ClassifyConfig,
+  'topk' | 'labels' | 'threshold' | 'batchSize' | 'decode'
+> & {
+  /** Hands over the decoded pictures too, for figures. */
+  readonly keepOriginal: boolean;
+};
+
+export interface ClassifiedPicture {
+  readonly result: ClassifyResult;
+  readonly original?: Pixels;
+}
+
+/**
+ * One result for each picture, in the order of the references. The network stays loaded.
+ * @throws AppError USAGE for a `topk` beyond the classes, INTERRUPTED, and what loading throws
+ */
+export async function* classifyPictures(
+  opened: OpenedNetwork,
+  references: AsyncIterable<ImageReference>,
+  settings: ClassifySettings,
+  work: Work,
+): AsyncGenerator<ClassifiedPicture, void, undefined> {
+  const { decode, keepOriginal, batchSize = DEFAULT_BATCH } = settings;
+  const prepare = { decode, preprocessing: opened.preprocessing, keepOriginal };
+  // The first pictures are decoded while the network is being loaded.
+  const images = startNow(loadImages(untilAborted(references, work), prepare, batchSize));
+  try {
+    const loaded = await opened.load();
+    yield* answers(images, { loaded, settings, naming: await namingFor(loaded, settings, work) }, work);
+  } finally {
+    await images.return();
+  }
+}
+
+interface Naming {
+  readonly labels: Labels;
+  readonly topk: number;
+}
+
+async function namingFor(loaded: LoadedNetwork, settings: ClassifySettings, work: Work): Promise<Naming> {
+  const { model, engine } = loaded;
+  const classes = classCount(loaded);
+  const topk = checkedTopk(settings.topk, classes, model.name);
+  const labels = await labelsFor(settings, loaded, classes, work);
+  work.note(`${model.name} on ${engine.description}`);
+  return { labels, topk };
+}
+
+function checkedTopk(topk: number | undefined, classes: number, name: string): number {
+  if (topk !== undefined && topk > classes) {
+    throw new AppError(
+      'USAGE',
+      `--topk must be at most ${classes}, the classes of ${name}, received ${topk}`,
+    );
+  }
+  return topk ?? Math.min(DEFAULT_TOPK, classes);
+}
+
+async function labelsFor(
+  { labels }: ClassifySettings,
+  { model }: LoadedNetwork,
+  classes: number,
+  work: Work,
+): Promise<Labels> {
+  const own = await ownLabels(model, classes, work);
+  if ('file' in labels) {
+    const given = await readLabelFile(labels.file, classes, (text) => work.note(text));
+    return given.map((label, i) => (own[i]?.id !== undefined ? { id: own[i].id, ...label } : label));
+  }
+  if (labels.languages.includes('zh')) return own;
+  return own.map(({ labelZh: _, ...rest }) => rest);
+}
+
+interface Question {
+  readonly loaded: LoadedNetwork;
+  readonly settings: ClassifySettings;
+  readonly naming: Naming;
+}
+
+async function* answers(
+  images: AsyncIterable<PreparedImage>,
+  { loaded, settings, naming }: Question,
+  work: Work,
+): AsyncGenerator<ClassifiedPicture, void, undefined> {
+  const started = performance.now();
+  let [done, failed] = [0, 0];
+  const remarks = remarksOf();
+  for await (const group of batched(images, settings.batchSize ?? DEFAULT_BATCH, BATCH_PATIENCE_MS)) {
+    const probabilities = await runGroup(group, loaded);
+    for (const [i, image] of group.entries()) {
+      const result = resultOf(image, probabilities[i], {
+        ...naming,
+        model: loaded.model.name,
+        threshold: settings.threshold,
+      });
+      if ('remark' in image) remarks.add(image);
+      if ('error' in result) failed += 1;
+      yield { result, ...('original' in image && { original: image.original }) };
+    }
+    done += group.length;
+    const rate = (done / (performance.now() - started)) * 1000;
+    work.progress({
+      task: 'classify',
+      done,
+      text: `${done} pictures, ${rate.toFixed(1)}/s${failed ? `, ${failed} failed` : ''}`,
+    });
+    throwIfAborted(work);
+  }
+  for (const line of remarks.lines()) work.note(line);
+}
+
+/** Class probabilities of each readable picture of a group; undefined for the others. */
+async function runGroup(
+  group: readonly PreparedImage[],
+  { model, predictor, preprocessing: { size } }: LoadedNetwork,
+): Promise<readonly (Float64Array | undefined)[]> {
+  const readable = group.filter((image) => 'pixels' in image);
+  if (readable.length === 0) return [];
+  const [scores] = await predictor.run(batchOf(readable, size));
+  const classes = scores!.data.length / readable.length;
+  const output = outputOfModel(model);
+  let next = 0;
+  return group.map((image) => {
+    if (!('pixels' in image)) return undefined;
+    const row = scores!.data.subarray(next * classes, ++next * classes);
+    return classProbabilities(output, row);
+  });
+}
+
+function resultOf(
+  image: PreparedImage,
+  probabilities: Float64Array | undefined,
+  { model, labels, topk, threshold }: Naming & { readonly model: string; readonly threshold: number },
+): ClassifyResult {
+  if ('error' in image) {
+    return { file: image.file, error: { code: image.error.code, message: image.error.message } };
+  }
+  const predictions = topIndices(probabilities!, topk)
+    .filter((index) => probabilities![index]! >= threshold)
+    .map((index, i): Prediction => ({
+      rank: i + 1,
+      index,
+      ...labels[index]!,
+      probability: probabilities![index]!,
+    }));
+  return { file: image.file, model, predictions };
+}
+
+/** Indices of the `count` largest values, largest first; of equals, the lower index first. */
+function topIndices(values: Float64Array, count: number): readonly number[] {
+  const indices = Array.from(values.keys());
+  return indices.sort((a, b) => values[b]! - values[a]! || a - b).slice(0, count);
+}

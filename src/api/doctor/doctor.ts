@@ -1,0 +1,82 @@
+// doctor.ts: what this machine can run: each engine and device tried with the shipped network on a picture made here,
+// checked against the CPU's answer, and timed.
+
+import { fork } from 'node:child_process';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { whyNoGpu } from '../../engine/tfjs/log.ts';
+import { finchHome } from '../../store/home.ts';
+import { messageOf } from '../../util/errors.ts';
+import { packageVersion } from '../../util/package.ts';
+import type { DeviceReport, Probe } from './probe.ts';
+
+/** A driver that hangs is as good as none. */
+const PROBE_TIMEOUT_MS = 60_000;
+/** TensorFlow says in a few lines what it misses. */
+const MAX_LOG_CHARACTERS = 20_000;
+
+const ONNX_DEVICES = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
+
+/** What the machine is, in words. */
+type Machine = Readonly<Record<'finch' | 'node' | 'platform' | 'cpu' | 'memory' | 'models', string>>;
+
+export interface Diagnosis {
+  readonly machine: Machine;
+  readonly devices: readonly DeviceReport[];
+}
+
+/** Tries each engine and device, one after another, each in a process of its own. */
+export async function diagnose(): Promise<Diagnosis> {
+  const machine = {
+    finch: packageVersion(),
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    cpu: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${availableParallelism()} usable cores`,
+    memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
+    models: finchHome(),
+  };
+  const devices: DeviceReport[] = [];
+  for (const device of ONNX_DEVICES) devices.push(await probeAside({ engine: 'onnx', device }));
+  const tfjs = await probeAside({ engine: 'tfjs', device: 'cpu' });
+  devices.push(tfjs);
+  // Without its addon there is nothing to say about a GPU that the line above does not say.
+  if (tfjs.works) devices.push(await probeAside({ engine: 'tfjs', device: 'cuda' }));
+  return { machine, devices };
+}
+
+/** In a process of its own: a graphics driver that crashes must not take the doctor with it. */
+async function probeAside(probe: Probe): Promise<DeviceReport> {
+  const child = fork(new URL('./probe.js', import.meta.url), {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '0' },
+  });
+  let report: DeviceReport | undefined;
+  let stderr = '';
+  child.on('message', (message) => {
+    report = message as DeviceReport;
+  });
+  child.stderr?.on(
+    'data',
+    (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-MAX_LOG_CHARACTERS)),
+  );
+  const timer = setTimeout(() => child.kill('SIGKILL'), PROBE_TIMEOUT_MS);
+  const end = await new Promise<string>((resolve) => {
+    child.on('error', (error) => resolve(messageOf(error)));
+    child.on('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
+    child.send(probe);
+  });
+  clearTimeout(timer);
+  if (report) return withReason(report, stderr);
+  const last = stderr.trim().split('\n').at(-1) ?? '';
+  return {
+    ...probe,
+    works: false,
+    note: `the driver ended the process (${end}) ${last}`.trim(),
+  };
+}
+
+/** TensorFlow writes only to stderr why it sees no GPU. */
+function withReason(report: DeviceReport, stderr: string): DeviceReport {
+  if (report.engine !== 'tfjs' || report.device !== 'cuda' || report.works) return report;
+  const reason = whyNoGpu(stderr);
+  return reason === undefined ? report : { ...report, note: `${reason}. ${report.note}` };
+}

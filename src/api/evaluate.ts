@@ -1,0 +1,108 @@
+// evaluate.ts: a labelled dataset in, how well a network knows it out. Wires the stages; the figures are evaluation/'s.
+
+import type { EvaluateConfig } from '../config/evaluate.ts';
+import { invalid, type Dataset, type Sample } from '../dataset/dataset.ts';
+import { datasetName, scanDataset } from '../dataset/scan.ts';
+import { loadImages } from '../images/loader.ts';
+import type { ImageReference } from '../images/source.ts';
+import { AppError } from '../util/errors.ts';
+import { batched } from '../util/streams.ts';
+import { classCount, matchClasses, ownLabels } from './classes.ts';
+import { judged, type Answers, type Judged } from './judged.ts';
+import { BATCH_PATIENCE_MS, batchOf, DEFAULT_BATCH, openNetwork, type LoadedNetwork } from './network.ts';
+import { throwIfAborted, type Work } from './work.ts';
+
+export interface Evaluation extends Judged {
+  readonly failed: Answers['failed'];
+}
+
+/** @throws AppError for a dataset, a model or an engine that is missing or wrong; INTERRUPTED */
+export async function evaluateDataset(config: EvaluateConfig, work: Work): Promise<Evaluation> {
+  const dataset = await scanDataset(config.dataset, { ...config, signal: work.signal });
+  for (const remark of dataset.remarks) work.note(remark);
+  const { part, samples } = chosenPart(dataset, config);
+  const opened = await openNetwork(config, work);
+  try {
+    const loaded = await opened.load();
+    const { model, engine } = loaded;
+    const classes = classCount(loaded);
+    const labels = await ownLabels(model, classes, work);
+    const places = matchClasses(dataset.classes, labels, model.name);
+    work.note(`${model.name} on ${engine.description}`);
+    const answers = await answersOf(samples, loaded, config, work);
+    if (answers.samples.length === 0) {
+      throw invalid(
+        config.dataset,
+        `has no picture that can be read in ${part}`,
+        answers.failed[0]?.error.message ?? '',
+      );
+    }
+    const about = {
+      model: model.name,
+      dataset: datasetName(config.dataset),
+      part,
+      device: engine.description,
+    };
+    const question = { answers, classes, labels, places, dataset, model };
+    return { ...judged(question, about), failed: answers.failed };
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Test pictures, else those of val, else all, unless the user says which. */
+function chosenPart(whole: Dataset, { split, dataset }: EvaluateConfig) {
+  const { train, val: judges, test: more } = whole;
+  const [val, test] = whole.judge === 'test' ? [undefined, judges] : [judges, more];
+  const parts = { train, val, test, all: [...train, ...(val ?? []), ...(test ?? [])] };
+  const part = split ?? (test ? 'test' : val ? 'val' : 'all');
+  const samples = parts[part];
+  if (!samples) throw new AppError('USAGE', `--split ${part}: ${dataset} has no ${part} pictures of its own`);
+  if (samples.length === 0) throw invalid(dataset, `has no pictures in ${part}`, 'choose another --split');
+  return { part, samples };
+}
+
+async function answersOf(
+  samples: readonly Sample[],
+  { predictor, preprocessing }: LoadedNetwork,
+  config: EvaluateConfig,
+  work: Work,
+): Promise<Answers> {
+  const { batchSize = DEFAULT_BATCH } = config;
+  const { size } = preprocessing;
+  const prepare = { decode: config.decode, preprocessing, keepOriginal: false };
+  const answers = {
+    samples: [] as Sample[],
+    rows: [] as Float32Array[],
+    failed: [] as Answers['failed'][number][],
+  };
+  let done = 0;
+  for await (const group of batched(
+    loadImages(references(samples), prepare, batchSize),
+    batchSize,
+    BATCH_PATIENCE_MS,
+  )) {
+    const readable = group.flatMap((image, i) =>
+      'pixels' in image ? [{ ...image, sample: samples[done + i]! }] : [],
+    );
+    for (const image of group)
+      if ('error' in image) answers.failed.push({ file: image.file, error: image.error });
+    if (readable.length > 0) {
+      const [scores] = await predictor.run(batchOf(readable, size));
+      const classes = scores!.data.length / readable.length;
+      readable.forEach(({ sample }, i) => {
+        answers.samples.push(sample);
+        answers.rows.push(scores!.data.slice(i * classes, (i + 1) * classes));
+      });
+    }
+    done += group.length;
+    const total = samples.length;
+    work.progress({ task: 'evaluate', done, total, text: `${done} of ${total} pictures` });
+    throwIfAborted(work);
+  }
+  return answers;
+}
+
+async function* references(samples: readonly Sample[]): AsyncGenerator<ImageReference, void, undefined> {
+  for (const { file, path } of samples) yield { file, content: { path } };
+}

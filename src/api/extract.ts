@@ -1,0 +1,248 @@
+// extract.ts: pictures in, a row of numbers each out, to files that a resume can go on with. Wires the stages.
+
+import { rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import type { ExtractConfig } from '../config/features.ts';
+import { featurePaths, type FeaturePaths } from '../features/paths.ts';
+import { normalized } from '../features/pooling.ts';
+import { readRecord, settingsDifference, type FeatureRecord } from '../features/record.ts';
+import { remaining } from '../features/resume.ts';
+import { openFeatureWriter, type FeatureWriter } from '../features/writer.ts';
+import { readContent, sha256Of } from '../images/prepare.ts';
+import { passedOver } from '../images/passed-over.ts';
+import { imageReferences, type ImageReference } from '../images/source.ts';
+import { AppError } from '../util/errors.ts';
+import { formatShape } from '../util/shape.ts';
+import { withEmbedder, type Embedder, type EmbeddedImage } from './embedding.ts';
+import { untilAborted, untilInterrupted, type Work } from './work.ts';
+
+/** Rows are handed to the disk in groups: each is a few writes. */
+const FLUSH_ROWS = 32;
+
+/** What came of it. */
+export interface Extraction {
+  /** Whether a former run had done everything already. */
+  readonly wasComplete: boolean;
+  readonly interrupted: boolean;
+  readonly paths: FeaturePaths;
+  readonly rows: number;
+  readonly failed: number;
+  /** `features.npy [998,1280] float32; 998 pictures in 7.1 s, 140.6/s, 300 from the cache` */
+  readonly summary: string;
+}
+
+/**
+ * Writes the rows of all pictures, or those that a former run did not come to.
+ * @throws AppError USAGE where files are there that nothing was said about; WRITE_FAILED, after which a resume goes on
+ */
+export async function extractFeatures(
+  config: ExtractConfig,
+  stdin: Readable,
+  work: Work,
+): Promise<Extraction> {
+  return withEmbedder(config, work, async (embedder) => {
+    const paths = featurePaths(config.out, embedder.layers.map(({ name }) => name), config.format); // prettier-ignore
+    const start = await startingPoint(config, embedder, paths);
+    if (start.complete) {
+      return { wasComplete: true, interrupted: false, paths, rows: start.rows, failed: start.failed, summary: '' };
+    } // prettier-ignore
+    if (start.rows + start.failed > 0) work.note(`going on after ${start.rows + start.failed} pictures`);
+    return extract(config, { embedder, paths, start, stdin }, work);
+  });
+}
+
+interface Task {
+  readonly embedder: Embedder;
+  readonly paths: FeaturePaths;
+  readonly start: FeatureRecord;
+  readonly stdin: Readable;
+}
+
+async function extract(config: ExtractConfig, task: Task, work: Work): Promise<Extraction> {
+  const { embedder, paths, start, stdin } = task;
+  const passed = passedOver();
+  const all = untilAborted(imageReferences(config.inputs, stdin, work.signal, passed), work);
+  const isResumed = start.rows + start.failed > 0;
+  const references = isResumed ? remaining(all, { paths, record: start, sha256: contentHash }) : all;
+  // The first input behind those that are done is looked for before anything is cut off: other inputs change nothing.
+  const first = await references.next();
+  const writer = await openFeatureWriter(paths, start, config.dtype);
+  const tally = tallyOf(work);
+  try {
+    for await (const image of untilInterrupted(
+      embedder.embed(startingWith(first, references)),
+      work.signal,
+    )) {
+      if ('error' in image) {
+        work.note(`error: ${image.file}: ${image.error.message}`);
+        writer.fail(image.file, image.error);
+      } else {
+        const rows = config.normalize ? image.rows.map(normalized) : image.rows;
+        writer.add({ ...image, className: classOf(image, config.inputs.length), rows });
+      }
+      tally.count(image);
+      if (tally.done % FLUSH_ROWS === 0) await writer.flush();
+      if (work.signal.aborted) break;
+    }
+    for (const line of passed.lines()) work.note(line);
+    const isComplete = !work.signal.aborted;
+    if (isComplete && config.format === 'parquet') await finishParquet(writer, task, config);
+    else await writer.checkpoint({ complete: isComplete });
+  } catch (error) {
+    throw resumable(error, paths);
+  } finally {
+    await writer.close();
+  }
+  const { rows, failed } = writer;
+  const shapes = embedder.layers.map(
+    ({ rowShape }, i) => `${paths.rows[i]} ${formatShape([rows, ...rowShape])}`,
+  );
+  const summary = `${shapes.join(', ')} ${config.dtype}; ${tally.summary()}`;
+  return { wasComplete: false, interrupted: work.signal.aborted, paths, rows, failed, summary };
+}
+
+/** Rows become parquet when all are there; until the record says so, a resume does it again. */
+async function finishParquet(
+  writer: FeatureWriter,
+  { embedder, paths }: Task,
+  { dtype }: ExtractConfig,
+): Promise<void> {
+  await writer.checkpoint();
+  const { writeParquet } = await import('../features/parquet.ts');
+  for (const [i, file] of paths.rows.entries()) {
+    const { rowShape } = embedder.layers[i]!;
+    await writeParquet(file, { work: paths.work[i]!, manifest: paths.manifest, dtype, rowShape });
+  }
+  await writer.checkpoint({ complete: true });
+  for (const file of paths.work) await rm(file, { force: true });
+}
+
+/** Where to begin: at nothing, or where the record says that a former run stopped. */
+async function startingPoint(
+  config: ExtractConfig,
+  embedder: Embedder,
+  paths: FeaturePaths,
+): Promise<FeatureRecord> {
+  const { model, weights, preprocessing, device, layers } = embedder;
+  const { inputs, pool, normalize, dtype, format } = config;
+  const settings = {
+    model,
+    modelSource: config.model,
+    weights,
+    layers: layers.map(({ name }) => name),
+    pool,
+    normalize,
+    dtype,
+    format,
+    preprocessing,
+    exif: !config.decode.ignoreExif,
+    maxPixels: config.decode.maxPixels ?? null,
+    device,
+    inputs,
+  };
+  const files = layers.map(({ name, rowShape }, i) => ({
+    file: path.basename(paths.rows[i]!),
+    layer: name,
+    rowShape,
+  }));
+  const fresh = { settings, files, complete: false, rows: 0, failed: 0, manifestBytes: 0, errorsBytes: 0 };
+  const there = await firstThere([...paths.rows, ...paths.work, paths.manifest, paths.errors, paths.record]);
+  if (there === undefined || config.existing === 'replace') return fresh;
+  if (config.existing === 'refuse') {
+    throw new AppError(
+      'USAGE',
+      `${there} is there already; go on with it with --resume, replace it with --force, or choose another --out`,
+    );
+  }
+  const record = await readRecord(paths.record);
+  if (!record) {
+    throw new AppError(
+      'USAGE',
+      `--resume: ${there} is there, but ${paths.record}, which says how it was made, is not; start anew with --force`,
+    );
+  }
+  const difference = settingsDifference(record.settings, settings);
+  if (difference !== undefined) {
+    throw new AppError(
+      'USAGE',
+      `--resume: ${paths.rows.join(', ')} was begun with other settings: ${difference}; give the same ones, or start anew with --force`,
+    );
+  }
+  return record;
+}
+
+async function firstThere(files: readonly string[]): Promise<string | undefined> {
+  for (const file of files) if (await stat(file).then(() => true, () => false)) return file; // prettier-ignore
+  return undefined;
+}
+
+async function contentHash({ content }: ImageReference): Promise<string | undefined> {
+  return readContent(content).then(sha256Of, () => undefined);
+}
+
+/** The items of an iteration whose first step has been taken. */
+async function* startingWith<T>(
+  first: IteratorResult<T, void>,
+  rest: AsyncGenerator<T, void, undefined>,
+): AsyncGenerator<T, void, undefined> {
+  if (first.done) return;
+  yield first.value;
+  yield* rest;
+}
+
+/**
+ * The class folder a picture came from: the folder around it, when that lies inside the input. With several inputs, as a
+ * shell makes of `birds/*`, each folder that was named is one.
+ */
+function classOf({ file, root }: EmbeddedImage, inputs: number): string {
+  if (root === undefined) return '';
+  const folder = path.resolve(path.dirname(file));
+  if (folder !== path.resolve(root)) return path.basename(folder);
+  return inputs > 1 ? path.basename(folder) : '';
+}
+
+/** A failed write leaves what was durable before it. */
+function resumable(error: unknown, { record }: FeaturePaths): unknown {
+  if (!(error instanceof AppError) || error.code !== 'WRITE_FAILED') return error;
+  return new AppError(
+    'WRITE_FAILED',
+    `${error.message}; what is there is kept (${record}), go on with --resume`,
+    {
+      cause: error,
+    },
+  );
+}
+
+interface Tally {
+  readonly done: number;
+  count(image: EmbeddedImage): void;
+  /** `998 pictures in 7.1 s, 140.6/s, 300 from the cache` */
+  summary(): string;
+}
+
+function tallyOf(work: Work): Tally {
+  const started = performance.now();
+  let [done, failed, cached] = [0, 0, 0];
+  const text = () => {
+    const seconds = (performance.now() - started) / 1000;
+    const notes = [failed > 0 && `${failed} failed`, cached > 0 && `${cached} from the cache`].filter(
+      Boolean,
+    );
+    return [`${done} pictures in ${seconds.toFixed(1)} s`, `${(done / seconds).toFixed(1)}/s`, ...notes].join(
+      ', ',
+    );
+  };
+  return {
+    get done() {
+      return done;
+    },
+    count(image) {
+      done += 1;
+      if ('error' in image) failed += 1;
+      else if (image.isCached) cached += 1;
+      work.progress({ task: 'features', done, text: text() });
+    },
+    summary: text,
+  };
+}

@@ -1,0 +1,73 @@
+// finetune-options.ts: the options of the library's `finetune`: the flags of the command in camelCase (docs/finetune.md).
+
+import type { PreprocessingOptions, RunOptions } from './options.ts';
+import type { WorkOptions } from './work.ts';
+
+/** What is not given is the recipe's. */
+export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preprocessing'>, WorkOptions {
+  /** Where to start from: a model's name or folder; `efficientnet_lite0` by default. */
+  readonly model?: string | undefined;
+  /** Columns of a csv of pictures, such as `file,label`, or the csv's name inside the dataset. */
+  readonly manifest?: string | undefined;
+  readonly recipe?: 'default' | 'tutorial' | undefined;
+  /** The run's folder; `runs/<dataset>-<model>-<n>` by default. */
+  readonly out?: string | undefined;
+  /** Go on where a run stopped: its folder, or true for the latest of this dataset. */
+  readonly resume?: string | true | undefined;
+  /** Of every random choice: 0 to 2^32 - 1; 0 by default. */
+  readonly seed?: number | undefined;
+  /** Share of the pictures set aside to judge by, where the dataset has no val/ or test/: above 0, at most 0.9. */
+  readonly valSplit?: number | undefined;
+  /** Minutes between checkpoints within an epoch; 5 by default. */
+  readonly checkpointMinutes?: number | undefined;
+  readonly preprocessing?: PreprocessingOptions | undefined;
+
+  /** At most so many passes of stage 1, the head. */
+  readonly headEpochs?: number | undefined;
+  /** Rate of stage 1, with Adam instead of the converged head. */
+  readonly headLr?: number | undefined;
+  /** Weight of an error against the penalty on a converged head's weights: scikit-learn's C. */
+  readonly headC?: number | undefined;
+  /** Augmented views of each picture for stage 1, besides its middle. */
+  readonly headViews?: number | undefined;
+
+  /** Epochs of stage 2, in which all weights learn; 0: the head alone. */
+  readonly epochs?: number | undefined;
+  /** Pictures in a step, 1 to 1024; 32 by default. */
+  readonly batchSize?: number | undefined;
+  readonly lr?: number | undefined;
+  readonly optimizer?: 'sgd' | 'adam' | 'adamw' | undefined;
+  /** Chooses SGD. */
+  readonly momentum?: number | undefined;
+  readonly weightDecay?: number | undefined;
+  readonly schedule?: 'constant' | 'step' | 'exponential' | 'cosine' | 'onecycle' | 'plateau' | undefined;
+  readonly stepSize?: number | undefined;
+  readonly gamma?: number | undefined;
+  readonly minLr?: number | undefined;
+  readonly warmupEpochs?: number | undefined;
+  readonly schedulePatience?: number | undefined;
+  readonly loss?: 'cross-entropy' | 'bce' | 'bce-logits' | undefined;
+  readonly labelSmoothing?: number | undefined;
+  /** Rare classes weigh more in the loss. */
+  readonly classWeights?: boolean | undefined;
+  readonly augment?: 'basic' | 'randaugment' | 'trivialaugment' | 'none' | undefined;
+  readonly raN?: number | undefined;
+  readonly raM?: number | undefined;
+  readonly minCrop?: number | undefined;
+  readonly colorJitter?: number | undefined;
+  readonly randomErasing?: number | undefined;
+  readonly mixup?: number | undefined;
+  readonly cutmix?: number | undefined;
+  readonly sampler?: 'shuffle' | 'weighted' | undefined;
+  readonly batchNorm?: 'train' | 'frozen' | undefined;
+  /** Only this layer or module, and what comes behind it, learns in stage 2. */
+  readonly trainFrom?: string | undefined;
+  /** Stop after so many epochs without improvement. */
+  readonly patience?: number | undefined;
+  /** Decay of the averaged weights; 1: over a share of the run; 0: none. */
+  readonly ema?: number | undefined;
+  /** Gradients are scaled down to this norm; 0: never. */
+  readonly clipNorm?: number | undefined;
+  /** Steps whose gradients are averaged before the weights move. */
+  readonly accumulate?: number | undefined;
+}

@@ -1,0 +1,154 @@
+// run.ts: from a folder of pictures to a network that knows them: which run it is, and where it begins.
+
+import path from 'node:path';
+import { finetuneConfig, type FinetuneConfig, type GivenFinetuneFlags } from '../../config/finetune.ts';
+import { DEFAULT_MODEL } from '../../config/inference.ts';
+import { fingerprintChanges, fingerprintOf, type Fingerprint } from '../../dataset/fingerprint.ts';
+import { datasetName } from '../../dataset/scan.ts';
+import { selectEngine } from '../../engine/select.ts';
+import { readCheckpoint } from '../../run/checkpoint.ts';
+import {
+  aloneInRunFolder,
+  exists,
+  latestRunFolder,
+  makeFolder,
+  newRunFolder,
+  readJson,
+  refuseUsedFolder,
+  runPaths,
+  tidyRunFolder,
+} from '../../run/run-folder.ts';
+import { AppError } from '../../util/errors.ts';
+import { openNetwork } from '../network.ts';
+import { throwIfAborted, type Work } from '../work.ts';
+import { divideDataset, type DividedDataset } from './data.ts';
+import { newNetwork } from './new-network.ts';
+import type { FinishedRun } from './results.ts';
+import { readRunConfig, writeRunConfig, type RunRequest } from './run-config.ts';
+import { train, type BegunRun, type RunParts } from './train.ts';
+
+/** A run that is known in full, before anything of it is computed or written. */
+export interface PreparedRun extends RunParts {
+  readonly run: Run;
+}
+
+/**
+ * Which run it is, of which pictures and of which network.
+ * @param flags as given; what is absent is the recipe's, or of a run that goes on its own
+ */
+export async function prepareRun(
+  dataset: string | undefined,
+  flags: GivenFinetuneFlags,
+  work: Work,
+): Promise<PreparedRun> {
+  const run = await chosenRun(dataset, flags);
+  const { config, former } = run;
+  const opened = await openNetwork(config, work);
+  const divided = await divideDataset(config, work, former?.fingerprint);
+  return { run, config, opened, divided, network: newNetwork(opened, divided, config.settings) };
+}
+
+/** From the first feature to the report. @throws AppError INTERRUPTED after what can be saved is saved */
+export async function executeRun({ run, ...parts }: PreparedRun, work: Work): Promise<FinishedRun> {
+  // Before its folder is made: an engine or a device that is not there leaves no run behind.
+  const engine = await selectEngine(parts.config);
+  const folder = run.folder ?? (await newFolder(run));
+  return aloneInRunFolder(folder, async () => {
+    const begun = await beginRun(run, { folder, divided: parts.divided }, work);
+    return train(begun, { ...parts, engine }, work);
+  });
+}
+
+interface Run {
+  readonly request: RunRequest;
+  readonly config: FinetuneConfig;
+  /** Of a run that goes on: its folder, and what it found, unless it was stopped before that. */
+  readonly folder?: string;
+  readonly former?: FoundBefore;
+}
+
+/** What a run has found out about its pictures. */
+interface FoundBefore {
+  readonly fingerprint: Fingerprint;
+  readonly failed: readonly string[];
+}
+
+async function chosenRun(dataset: string | undefined, flags: GivenFinetuneFlags): Promise<Run> {
+  const given = await withWholePath(flags);
+  const { resume } = given;
+  if (resume !== undefined) {
+    const folder = resume === true ? await latestRunFolder(runName(requiredDataset(dataset), given)) : resume;
+    const asked = { flags: given, ...(dataset !== undefined && { dataset }) };
+    const paths = runPaths(folder);
+    const stored = await readRunConfig(paths.config, asked);
+    if (!(await exists(paths.dataset))) return { folder, ...stored };
+    return { folder, ...stored, former: (await readJson(paths.dataset)) as FoundBefore };
+  }
+  const request = {
+    dataset: requiredDataset(dataset),
+    flags: { ...given, model: given.model ?? DEFAULT_MODEL },
+  };
+  return { request, config: finetuneConfig(request.dataset, request.flags) };
+}
+
+/** A model folder is found again from wherever the run goes on. */
+async function withWholePath(flags: GivenFinetuneFlags): Promise<GivenFinetuneFlags> {
+  const { model } = flags;
+  const isFolder = model !== undefined && (await exists(path.join(model, 'model.json')));
+  return isFolder ? { ...flags, model: path.resolve(model) } : flags;
+}
+
+function requiredDataset(dataset: string | undefined): string {
+  if (dataset !== undefined) return dataset;
+  throw new AppError(
+    'USAGE',
+    'no DATASET: name a folder of class folders, or a run to go on with: --resume DIR',
+  );
+}
+
+function runName(dataset: string, { model }: Pick<GivenFinetuneFlags, 'model'>): string {
+  return `${datasetName(dataset)}-${path.basename(path.resolve(model ?? DEFAULT_MODEL))}`;
+}
+
+/** Where a run will be that was never begun. */
+async function newFolder({ request, config: { model, out } }: Run): Promise<string> {
+  if (out === undefined) return newRunFolder(runName(request.dataset, { model }));
+  await makeFolder(out);
+  return out;
+}
+
+interface Beginning {
+  readonly folder: string;
+  readonly divided: DividedDataset;
+}
+
+/** Writes down what a new run is, or finds where one stopped. @throws AppError CHECKPOINT_INVALID when the dataset is another now */
+async function beginRun(
+  run: Run,
+  { folder, divided: { dataset, contents } }: Beginning,
+  work: Work,
+): Promise<BegunRun> {
+  const { request, config, former } = run;
+  const paths = runPaths(folder);
+  if (run.folder === undefined) {
+    await refuseUsedFolder(folder);
+    await writeRunConfig(paths.config, request, config);
+    work.note(`run: ${folder}`);
+  } else await tidyRunFolder(paths);
+  const fingerprint = await fingerprintOf(dataset, contents, (done, total) => {
+    throwIfAborted(work);
+    work.progress({ task: 'scan', done, total, text: `reading: ${done} of ${total} pictures` });
+  });
+  const checkpoint = await readCheckpoint(paths.checkpoint);
+  if (!former || !checkpoint) return { paths, fingerprint };
+  const changes = fingerprintChanges(former.fingerprint, fingerprint);
+  if (changes !== undefined) {
+    throw new AppError(
+      'CHECKPOINT_INVALID',
+      `--resume: ${config.dataset} is not what it was when ${folder} was begun: ${changes}; put it back, or start a new run`,
+    );
+  }
+  const { epoch, batch } = checkpoint.progress;
+  work.note(`going on with ${folder} after epoch ${epoch}${batch > 0 ? ` and ${batch} steps` : ''}`);
+  return { paths, fingerprint, former: { checkpoint, failed: former.failed } };
+}

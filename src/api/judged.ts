@@ -1,0 +1,122 @@
+// judged.ts: a network's answers to a labelled dataset -> all figures, and the worst mistakes. Runs no network.
+
+import { outputOfModel } from '../artefact/model.ts';
+import type { Dataset, Sample } from '../dataset/dataset.ts';
+import { multiLabelFigures, singleLabelFigures } from '../evaluation/figures.ts';
+import { labelProbabilities, logitsOf } from '../graph/output.ts';
+import type { Labels } from '../labels.ts';
+import type { EvaluationReport } from '../report/evaluation.ts';
+import { AppError } from '../util/errors.ts';
+import type { LoadedNetwork } from './network.ts';
+import type { WorstCase } from './tiles.ts';
+
+/** Mistakes that the page shows with their pictures. */
+const WORST_CASES = 24;
+
+/** What a network said of each picture that could be read. */
+export interface Answers {
+  /** Of pictures that could be read. */
+  readonly samples: readonly Sample[];
+  /** The network's outputs for each of them, `[classes]`. */
+  readonly rows: readonly Float32Array[];
+  readonly failed: readonly { readonly file: string; readonly error: AppError }[];
+}
+
+/** What is asked about a network's answers. */
+export interface Question {
+  readonly answers: Answers;
+  readonly classes: number;
+  readonly labels: Labels;
+  /** The model's class number of each class of the dataset. */
+  readonly places: readonly number[];
+  readonly dataset: Dataset;
+  readonly model: Pick<LoadedNetwork['model'], 'name' | 'graph' | 'labels'>;
+}
+
+/** All figures of the answers, and the worst mistakes. */
+export function judged(question: Question, about: About): Judged {
+  return question.dataset.multiLabel ? multiLabel(question, about) : singleLabel(question, about);
+}
+
+type About = Pick<EvaluationReport, 'model' | 'dataset' | 'part' | 'device'>;
+export interface Judged {
+  readonly report: EvaluationReport;
+  readonly worst: readonly WorstCase[];
+}
+
+function singleLabel({ answers, classes, labels, places, model }: Question, about: About): Judged {
+  const logits = new Float32Array(answers.rows.length * classes);
+  const output = outputOfModel(model);
+  answers.rows.forEach((row, i) => logits.set(logitsOf(output, row), i * classes));
+  const truth = answers.samples.map((sample) => places[sample.labels[0]!]!);
+  const shown = model.labels?.set === 'own' ? 'all' : 'occurring';
+  const {
+    rows,
+    perClass,
+    confused,
+    shown: numbers,
+    ...figures
+  } = singleLabelFigures({ logits, classes, truth }, shown);
+  const name = (k: number) => labels[k]!.label;
+  const report: EvaluationReport = {
+    kind: 'single',
+    ...about,
+    ...figures,
+    perClass: perClass.map((row, i) => ({ class: name(numbers[i]!), ...row })),
+    confused: confused.map((pair) => ({
+      truth: name(pair.truth),
+      predicted: name(pair.predicted),
+      count: pair.count,
+    })),
+    failed: answers.failed.map(plainError),
+  };
+  const worst = rows
+    .map((row, i) => ({ ...row, sample: answers.samples[i]! }))
+    .filter(({ truth, predicted }) => truth !== predicted)
+    .sort((a, b) => b.loss - a.loss)
+    .slice(0, WORST_CASES)
+    .map(({ sample, truth, predicted, probability }) => ({
+      sample,
+      truth: name(truth),
+      said: `${name(predicted)} ${(probability * 100).toFixed(1)} %`,
+    }));
+  return { report, worst };
+}
+
+function multiLabel({ answers, classes, labels, places, dataset, model }: Question, about: About): Judged {
+  const count = dataset.classes.length;
+  const scores = new Float32Array(answers.rows.length * count);
+  const truth = new Uint8Array(scores.length);
+  const output = outputOfModel(model);
+  if (classes < count)
+    throw new AppError('DATASET_INVALID', `${model.name} has ${classes} classes, the dataset ${count}`);
+  answers.rows.forEach((row, i) => {
+    const probabilities = labelProbabilities(output, row);
+    places.forEach((place, k) => (scores[i * count + k] = probabilities[place]!));
+    for (const label of answers.samples[i]!.labels) truth[i * count + label] = 1;
+  });
+  const { rows, perClass, ...figures } = multiLabelFigures({ scores, classes: count, truth });
+  const name = (k: number) => labels[places[k]!]!.label;
+  const report: EvaluationReport = {
+    kind: 'multi',
+    ...about,
+    ...figures,
+    perClass: perClass.map((row, k) => ({ class: name(k), ...row })),
+    failed: answers.failed.map(plainError),
+  };
+  const worst = rows
+    .map(({ loss }, i) => ({ loss, i }))
+    .sort((a, b) => b.loss - a.loss)
+    .slice(0, WORST_CASES)
+    .map(({ i }) => {
+      const sample = answers.samples[i]!;
+      const said = dataset.classes.flatMap((_, k) => (scores[i * count + k]! >= 0.5 ? [name(k)] : []));
+      return { sample, truth: sample.labels.map(name).join(', ') || 'none', said: said.join(', ') || 'none' };
+    });
+  return { report, worst };
+}
+
+const plainError = ({ file, error: { code, message } }: Answers['failed'][number]) => ({
+  file,
+  error: { code, message },
+});

@@ -1,0 +1,192 @@
+// model.ts: `openModel`: a network that classifies pictures and gives their features, for programs. Prints nothing.
+
+import { classifyConfig } from '../config/classify.ts';
+import { featureChoice } from '../config/features.ts';
+import { inferenceConfig } from '../config/inference.ts';
+import { normalized, type Pool } from '../features/pooling.ts';
+import type { Labels } from '../labels.ts';
+import { classifyRow, type ClassifyRow, type FailedRow } from '../report/prediction.ts';
+import { AppError } from '../util/errors.ts';
+import type { Preprocessing } from '../util/preprocessing.ts';
+import type { Shape } from '../util/shape.ts';
+import { ownLabels, putsOutClasses } from './classes.ts';
+import { classifyPictures } from './classify.ts';
+import { openEmbedder } from './embedding.ts';
+import { fileOf, pictureReferences, type PictureInputs } from './inputs.ts';
+import { openNetwork, placeOf, type NetworkConfig, type OpenedNetwork } from './network.ts';
+import { flagsOf, inOptionNames, type RunOptions } from './options.ts';
+import { workOf, type WorkOptions } from './work.ts';
+
+/** Options of `openModel`: where the network runs, and how pictures are prepared. */
+export interface OpenModelOptions extends RunOptions, WorkOptions {}
+
+export interface ClassifyOptions extends WorkOptions {
+  /** How many classes, 1 to the number of classes; 3 by default. */
+  readonly topk?: number | undefined;
+  /** Languages of ImageNet's class names, or a file of class names; English and Chinese by default. */
+  readonly labels?: readonly ('en' | 'zh')[] | string | undefined;
+  /** Classes less probable are left out, 0…1; 0 by default. */
+  readonly threshold?: number | undefined;
+}
+
+export interface FeatureOptions extends WorkOptions {
+  /** The layer whose output is taken; the classifier's input by default. */
+  readonly layer?: string | undefined;
+  /** What becomes of a layer's height and width: their mean (the default), their maximum, or all numbers. */
+  readonly pool?: Pool | undefined;
+  /** Scale every row to length 1; false by default. */
+  readonly normalize?: boolean | undefined;
+  /** Take rows from, and keep them in, the cache in FINCH_HOME; true by default. */
+  readonly cache?: boolean | undefined;
+}
+
+/** A picture's features. */
+export interface FeaturesRow {
+  /** The path as it was given or found; null for a picture that was handed over as bytes. */
+  readonly file: string | null;
+  /** float32, row by row, channels last. */
+  readonly features: Float32Array;
+  /** Without the batch: `[1280]`, or `[H,W,C]` with `pool: 'none'`. */
+  readonly shape: Shape;
+}
+
+/** What is known of an opened model. */
+export interface ModelInfo {
+  readonly name: string;
+  /** How many classes it knows; absent where it puts out no class scores. */
+  readonly classes?: number;
+  /** What the classes are called, in their order; `id` is a WordNet id. Empty where there are none. */
+  readonly labels: Labels;
+  /** Side of the square that it sees, in pixels. */
+  readonly inputSize: number;
+  readonly preprocessing: Preprocessing;
+  /** `onnx on cpu` */
+  readonly device: string;
+}
+
+/** An opened model. Any number of calls may be under way at once. */
+export interface Model {
+  readonly info: ModelInfo;
+  /**
+   * The classes of each picture, in the order of the inputs: the objects of `classify --format ndjson`.
+   * A picture that cannot be read is a row with `error`.
+   * @throws FinchError USAGE for options; INTERRUPTED once `signal` is aborted
+   */
+  classify(inputs: PictureInputs, options?: ClassifyOptions): AsyncGenerator<ClassifyRow, void, undefined>;
+  /**
+   * The features of each picture, in the order of the inputs.
+   * @throws FinchError USAGE for options, with the nearest layers for one that is not there; INTERRUPTED
+   */
+  features(
+    inputs: PictureInputs,
+    options?: FeatureOptions,
+  ): AsyncGenerator<FeaturesRow | FailedRow, void, undefined>;
+  /** Waits for nothing: ends the model, and lets go of its memory. Calls that are under way fail. */
+  close(): Promise<void>;
+  /** The same as `close`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Opens a network by its name (`efficientnet_lite0` ships with finch; `resnet18` and others are fetched at first use) or by its
+ * model folder. Its weights are loaded when the first picture needs them.
+ * @throws FinchError MODEL_NOT_FOUND with the nearest names; MODEL_INVALID; DOWNLOAD_FAILED; ENGINE_UNAVAILABLE; USAGE
+ */
+export async function openModel(nameOrFolder: string, options: OpenModelOptions = {}): Promise<Model> {
+  const { signal, onNote, onProgress, exif = true, ...rest } = options;
+  const config: NetworkConfig = await inOptionNames(() =>
+    inferenceConfig([], { ...flagsOf(rest), exif, model: nameOrFolder }),
+  );
+  const opened = await openNetwork(config, workOf({ signal, onNote, onProgress }));
+  const engine = await opened.engine();
+  return new OpenModel(opened, config, await infoOf(opened, placeOf(engine)));
+}
+
+async function infoOf({ model, preprocessing }: OpenedNetwork, device: string): Promise<ModelInfo> {
+  const classes = putsOutClasses(model);
+  return {
+    name: model.name,
+    ...(classes !== undefined && { classes }),
+    labels: classes === undefined ? [] : await ownLabels(model, classes, workOf({})),
+    inputSize: preprocessing.size,
+    preprocessing,
+    device,
+  };
+}
+
+class OpenModel implements Model {
+  readonly info: ModelInfo;
+  readonly #opened: OpenedNetwork;
+  readonly #config: NetworkConfig;
+  #isClosed = false;
+
+  constructor(opened: OpenedNetwork, config: NetworkConfig, info: ModelInfo) {
+    this.#opened = opened;
+    this.#config = config;
+    this.info = info;
+  }
+
+  async *classify(
+    inputs: PictureInputs,
+    options: ClassifyOptions = {},
+  ): AsyncGenerator<ClassifyRow, void, undefined> {
+    this.#checkOpen();
+    const { signal, onNote, onProgress, ...rest } = options;
+    const { model } = this.#config;
+    const { topk, labels, threshold } = await inOptionNames(() =>
+      classifyConfig([], { threshold: '0', ...flagsOf(rest), format: 'ndjson', model, exif: true }),
+    );
+    const settings = { ...this.#config, ...(topk !== undefined && { topk }), labels, threshold, keepOriginal: false }; // prettier-ignore
+    const work = workOf({ signal, onNote, onProgress });
+    for await (const { result } of classifyPictures(
+      this.#opened,
+      pictureReferences(inputs),
+      settings,
+      work,
+    )) {
+      const row = classifyRow(result);
+      yield { ...row, file: fileOf(result.file) };
+    }
+  }
+
+  async *features(
+    inputs: PictureInputs,
+    options: FeatureOptions = {},
+  ): AsyncGenerator<FeaturesRow | FailedRow, void, undefined> {
+    this.#checkOpen();
+    const { signal, onNote, onProgress, layer, pool, normalize = false, cache = true } = options;
+    const choice = await inOptionNames(() =>
+      featureChoice({ ...(layer !== undefined && { layer: [layer] }), ...(pool && { pool }), cache }),
+    );
+    const work = workOf({ signal, onNote, onProgress });
+    const embedder = await openEmbedder(this.#opened, { ...this.#config, ...choice }, work);
+    const shape = embedder.layers[0]!.rowShape;
+    try {
+      for await (const image of embedder.embed(pictureReferences(inputs))) {
+        const file = fileOf(image.file);
+        if ('error' in image) {
+          const { code, message } = image.error;
+          yield { file, error: { code, message } };
+        } else {
+          const row = image.rows[0]!;
+          yield { file, features: normalize ? normalized(row) : row, shape };
+        }
+      }
+    } finally {
+      await embedder.dispose();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#opened.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new AppError('USAGE', `${this.info.name} was closed; open it again`);
+  }
+}

@@ -1,0 +1,85 @@
+// catalogue.ts: what networks there are, and what each of them is.
+
+import { outputOfModel } from '../../artefact/model.ts';
+import { readModelMetadata } from '../../artefact/model-folder.ts';
+import { allWeightShapes, countMultiplyAdds, countParameters } from '../../graph/cost.ts';
+import { inferShapes } from '../../graph/shapes.ts';
+import { findModelFolder, installedModels, resolveModel } from '../../store/models.ts';
+import type { Preprocessing } from '../../util/preprocessing.ts';
+import { formatShape } from '../../util/shape.ts';
+import { findArchitecture, findRecord, RECORDS } from '../../zoo/registry.ts';
+
+/** A network with published weights. */
+export interface ListedModel {
+  readonly name: string;
+  readonly parameters: number;
+  /** Published accuracy on ImageNet, in percent; null where none was published. */
+  readonly top1: number | null;
+  readonly top5: number | null;
+  /** Side of the pictures that it sees, in pixels. */
+  readonly size: number;
+  readonly state: 'shipped' | 'pulled' | 'to pull';
+  readonly licence: string;
+}
+
+/** A model of the user's own. */
+export interface OwnModel {
+  readonly name: string;
+  readonly state: 'imported';
+}
+
+/** The published networks in the zoo's order, then the user's own. */
+export async function listModels(): Promise<readonly (ListedModel | OwnModel)[]> {
+  const installed = new Map((await installedModels()).map((model) => [model.name, model]));
+  const published = RECORDS.map((record): ListedModel => {
+    const here = installed.get(record.name);
+    installed.delete(record.name);
+    return {
+      name: record.name,
+      parameters: record.parameters,
+      top1: record.top1,
+      top5: record.top5,
+      size: record.preprocessing.size,
+      state: here ? (here.shipped ? 'shipped' : 'pulled') : 'to pull',
+      licence: record.licence,
+    };
+  });
+  const own = [...installed.values()].map(({ name }): OwnModel => ({ name, state: 'imported' }));
+  return [...published, ...own];
+}
+
+/** What is known of a network; what is not, is absent. */
+export interface ModelFacts {
+  readonly [fact: string]: string | number | Preprocessing | undefined;
+}
+
+/** @throws AppError MODEL_NOT_FOUND, naming the nearest */
+export async function describeModel(name: string): Promise<ModelFacts> {
+  const folder = await findModelFolder(name);
+  const record = findRecord(name);
+  if (folder === undefined && !record) await resolveModel(name, { offline: true }); // says what is near
+  const stored = folder === undefined ? undefined : await readModelMetadata(folder);
+  const graph = stored?.graph ?? findArchitecture(record!.architecture).build(1000);
+  const preprocessing = stored?.preprocessing ?? record?.preprocessing;
+  const shapes = inferShapes(graph);
+  return {
+    name: stored?.name ?? record!.name,
+    architecture: stored?.architecture ?? record?.architecture,
+    folder: folder ?? 'not on this machine (finch models pull)',
+    classes: stored ? outputOfModel(stored).classes : shapes.get(graph.output)!.at(-1),
+    parameters: countParameters(graph),
+    multiplyAdds: countMultiplyAdds(graph),
+    layers: graph.layers.length,
+    weights: allWeightShapes(graph).size,
+    input: formatShape(shapes.get(graph.input)!),
+    preprocessing,
+    top1: record?.top1 ?? undefined,
+    top5: record?.top5 ?? undefined,
+    classifier: stored?.classifier ?? (record && findArchitecture(record.architecture).classifier),
+    licence: stored?.provenance?.licence ?? record?.licence,
+    source:
+      stored?.provenance?.source ??
+      (record && ('url' in record.origin ? record.origin.url : record.origin.source)),
+    changes: stored?.provenance?.changes,
+  };
+}

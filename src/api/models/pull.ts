@@ -1,0 +1,59 @@
+// pull.ts: published weights, fetched, checked and converted; and models that are here, compared with their checksums.
+
+import { verifyModelFolder } from '../../artefact/model-folder.ts';
+import { pullModel, resolveModel } from '../../store/models.ts';
+import { AppError } from '../../util/errors.ts';
+import { didYouMean } from '../../util/names.ts';
+import { formatBytes } from '../../util/progress.ts';
+import { findRecord, modelNames } from '../../zoo/registry.ts';
+import type { Work } from '../work.ts';
+
+/**
+ * Fetches one model after another; all names are looked up before the first byte.
+ * @param mirror another place that has the same files
+ * @throws AppError MODEL_NOT_FOUND, DOWNLOAD_FAILED, INTERRUPTED
+ */
+export async function* pullByName(
+  names: readonly string[],
+  mirror: string | undefined,
+  work: Work,
+): AsyncGenerator<{ readonly name: string; readonly folder: string }, void, undefined> {
+  for (const record of names.map(publishedRecord)) {
+    const folder = await pullModel(record, {
+      ...(mirror !== undefined && { mirror }),
+      signal: work.signal,
+      onProgress: (received, total) =>
+        work.progress({
+          task: 'fetch',
+          done: received,
+          ...(total !== undefined && { total }),
+          text: `${record.name}: ${formatBytes(received)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`,
+        }),
+    });
+    yield { name: record.name, folder };
+  }
+}
+
+function publishedRecord(name: string) {
+  const record = findRecord(name);
+  if (record) return record;
+  const known = modelNames();
+  throw new AppError(
+    'MODEL_NOT_FOUND',
+    `no weights are published as '${name}'${didYouMean(name, known)}. Known: ${known.join(', ')}.`,
+  );
+}
+
+/** What is wrong with each model's weight files; nothing, where they are what was recorded. */
+export async function* verifyByName(
+  names: readonly string[],
+): AsyncGenerator<{ readonly name: string; readonly problems: readonly string[] }, void, undefined> {
+  for (const name of names) {
+    const folder = await resolveModel(name, { offline: true });
+    const problems = await verifyModelFolder(folder).catch((error: unknown) => {
+      if (error instanceof AppError) return [error.message];
+      throw error;
+    });
+    yield { name, problems };
+  }
+}

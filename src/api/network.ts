@@ -1,0 +1,140 @@
+// network.ts: what every command does that runs a network: find the model, choose the engine, load the one into the other.
+
+import { openModelFolder } from '../artefact/model-folder.ts';
+import type { Model } from '../artefact/model.ts';
+import type { InferenceConfig } from '../config/inference.ts';
+import { applyOverrides } from '../config/preprocessing.ts';
+import type { Batch, Engine, OnDivided, Predictor } from '../engine/engine.ts';
+import { selectEngine } from '../engine/select.ts';
+import type { Graph, Weights } from '../graph/layers.ts';
+import { resolveModel } from '../store/models.ts';
+import { formatBytes } from '../util/progress.ts';
+import type { Preprocessing } from '../util/preprocessing.ts';
+import type { Work } from './work.ts';
+
+/** Pictures in one run when the user does not say: beyond it the CPU gains nothing. */
+export const DEFAULT_BATCH = 8;
+
+/** A picture does not wait longer than this for others to share a run with, in milliseconds. */
+export const BATCH_PATIENCE_MS = 30;
+
+/** What has to be known to run a network over pictures. */
+export type NetworkConfig = Omit<InferenceConfig, 'inputs'>;
+
+/** A model that is known but not yet in memory: enough to start on the pictures. */
+export interface OpenedNetwork {
+  readonly folder: string;
+  readonly model: Omit<Model, 'weights'>;
+  readonly preprocessing: Preprocessing;
+  /** @throws AppError MODEL_INVALID when they are not what the folder promises */
+  readWeights(): Promise<Weights>;
+  /** Made once, whoever asks. @throws AppError ENGINE_UNAVAILABLE */
+  engine(): Promise<Engine>;
+  /**
+   * The network in memory, loaded once for the same outputs.
+   * @param outputs layers whose output the network gives; by default its last
+   * @throws AppError when the weights or the engine are missing or wrong
+   */
+  load(outputs?: readonly string[]): Promise<LoadedNetwork>;
+  /** Lets go of everything that was loaded. */
+  close(): Promise<void>;
+}
+
+export interface LoadedNetwork extends Pick<OpenedNetwork, 'folder' | 'model' | 'preprocessing'> {
+  readonly engine: Engine;
+  readonly predictor: Predictor;
+}
+
+/** Finds a model, fetching it first where need be, and reads its description. @throws AppError for all that can be missing or wrong */
+export async function openNetwork(config: NetworkConfig, work: Work): Promise<OpenedNetwork> {
+  const folder = await resolveModel(config.model, {
+    offline: config.offline,
+    signal: work.signal,
+    onProgress: (received, total) =>
+      work.progress({
+        task: 'fetch',
+        done: received,
+        ...(total !== undefined && { total }),
+        text: `fetching ${config.model}: ${formatBytes(received)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`,
+      }),
+  });
+  const { model, readWeights } = await openModelFolder(folder);
+  const preprocessing = applyOverrides(model.preprocessing, config.preprocessing, {
+    name: model.name,
+    size: inputSize(model.graph),
+  });
+  let selected: Promise<Engine> | undefined;
+  const engine = () => (selected ??= selectEngine(config));
+  const loaded = new Map<string, Promise<LoadedNetwork>>();
+  return {
+    folder,
+    model,
+    preprocessing,
+    readWeights,
+    engine,
+    load(outputs) {
+      const key = JSON.stringify(outputs);
+      const known = loaded.get(key);
+      if (known) return known;
+      const loading = load(outputs);
+      loaded.set(key, loading);
+      return loading;
+    },
+    async close() {
+      const networks = await Promise.allSettled(loaded.values());
+      loaded.clear();
+      for (const network of networks) {
+        if (network.status === 'fulfilled') await network.value.predictor.dispose();
+      }
+    },
+  };
+
+  async function load(outputs?: readonly string[]): Promise<LoadedNetwork> {
+    const [weights, chosen] = await Promise.all([readWeights(), engine()]);
+    const { mean, std, size } = preprocessing;
+    const predictor = await chosen.load(
+      { graph: model.graph, weights, mean, std },
+      {
+        ...(outputs && { outputs }),
+        size: [size, size],
+        // A batch size that the user asked for is refused when it is too large, not computed in parts.
+        ...(config.batchSize === undefined && { onDivided: dividedNote(work) }),
+      },
+    );
+    return { folder, model, engine: chosen, predictor, preprocessing };
+  }
+}
+
+/**
+ * Tells the user that a device does not hold as many pictures as finch would have run at a time; the same number once.
+ * @param batchNorm of the training steps, if there are any: `train` takes statistics from each part
+ */
+export function dividedNote(work: Work, batchNorm: 'train' | 'frozen' = 'frozen'): OnDivided {
+  const effect =
+    batchNorm === 'frozen' ? 'which changes no result' : "and --batch-norm train uses each part's statistics";
+  let least = Infinity;
+  return (atOnce) => {
+    if (atOnce >= least) return;
+    least = atOnce;
+    work.note(`the device's memory holds ${atOnce} ${atOnce === 1 ? 'picture' : 'pictures'} at a time: batches are computed in parts, ${effect}`); // prettier-ignore
+  };
+}
+
+/** `onnx on cpu`: what the last bits of an engine's numbers depend on. */
+export function placeOf({ name, device }: Pick<Engine, 'name' | 'device'>): string {
+  return `${name} on ${device}`;
+}
+
+/** Side of the pictures that a network was made for, in pixels. */
+function inputSize(graph: Graph): number {
+  const input = graph.layers.find((layer) => layer.name === graph.input);
+  return input?.kind === 'input' ? input.shape[0]! : 224;
+}
+
+/** Prepared pictures as one batch, `[N,size,size,3]`. */
+export function batchOf(images: readonly { readonly pixels: Uint8Array }[], size: number): Batch {
+  const bytes = size * size * 3;
+  const data = new Uint8Array(images.length * bytes);
+  images.forEach(({ pixels }, i) => data.set(pixels, i * bytes));
+  return { data, count: images.length, height: size, width: size };
+}

@@ -1,0 +1,152 @@
+// search.ts: the pictures nearest to a picture, among those whose features are in a file. Wires the stages.
+
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import type { PreprocessingOverrides } from '../config/preprocessing.ts';
+import type { SearchConfig } from '../config/features.ts';
+import { readManifest } from '../features/manifest.ts';
+import { nearestRows } from '../features/nearest.ts';
+import { recordCandidates } from '../features/paths.ts';
+import { readRecord, type FeatureRecord } from '../features/record.ts';
+import { openNpy, type NpyRows } from '../formats/npy.ts';
+import { imageReferences } from '../images/source.ts';
+import type { SearchResult } from '../report/search.ts';
+import { AppError } from '../util/errors.ts';
+import type { Preprocessing } from '../util/preprocessing.ts';
+import { elementCount, formatShape } from '../util/shape.ts';
+import { withEmbedder, type Embedder } from './embedding.ts';
+import { throwIfAborted, type Work } from './work.ts';
+
+/**
+ * The nearest rows to each query, in the order of the queries.
+ * @throws AppError MODEL_MISMATCH where the features were made by another model; INTERRUPTED
+ */
+export async function searchFeatures(
+  given: SearchConfig,
+  stdin: Readable,
+  work: Work,
+): Promise<readonly SearchResult[]> {
+  const rows = await openNpy(given.features);
+  try {
+    const found = await findRecord(given.features);
+    const config = found ? asRecorded(given, found.record) : given;
+    if (!found) work.note(`${given.features} has no record of how it was made; --model and --layer say it`);
+    if (found && !found.record.complete) {
+      work.note(`${given.features} is not complete: ${rows.count} rows so far`);
+    }
+    return await withEmbedder(config, work, async (embedder) => {
+      checkFit(embedder, rows, config, found?.record);
+      const manifest = `${found?.stem ?? given.features.replace(/\.[^.]*$/, '')}.csv`;
+      return answer(config, { rows, embedder, manifest, stdin }, work);
+    });
+  } finally {
+    await rows.close();
+  }
+}
+
+interface Sources {
+  readonly rows: NpyRows;
+  readonly embedder: Embedder;
+  readonly manifest: string;
+  readonly stdin: Readable;
+}
+
+type Query =
+  { readonly file: string; readonly row: Float32Array } | { readonly file: string; readonly error: AppError };
+
+async function answer(
+  config: SearchConfig,
+  { rows, embedder, manifest, stdin }: Sources,
+  work: Work,
+): Promise<readonly SearchResult[]> {
+  const queries: Query[] = [];
+  for await (const image of embedder.embed(imageReferences(config.inputs, stdin, work.signal))) {
+    const { file } = image;
+    queries.push('error' in image ? { file, error: image.error } : { file, row: image.rows[0]! });
+  }
+  const vectors = queries.flatMap((query) => ('row' in query ? [query.row] : []));
+  const total = rows.count;
+  const nearest = await nearestRows(rows, vectors, {
+    topk: config.topk,
+    onBlock: (done) => {
+      work.progress({ task: 'search', done, total, text: `${done} of ${total} rows` });
+      return !work.signal.aborted;
+    },
+  });
+  throwIfAborted(work);
+  const wanted = new Set(nearest.flatMap((neighbours) => neighbours.map(({ row }) => row)));
+  const pictures = await readManifest(manifest, wanted);
+  let next = 0;
+  return queries.map((query): SearchResult => {
+    if ('error' in query) return { query: query.file, error: query.error };
+    const neighbours = nearest[next++]!;
+    return {
+      query: query.file,
+      results: neighbours.map(({ row, similarity }, i) => ({
+        rank: i + 1,
+        row,
+        ...pictures.get(row)!,
+        similarity,
+      })),
+    };
+  });
+}
+
+interface FoundRecord {
+  readonly record: FeatureRecord;
+  /** Of the files that were written together. */
+  readonly stem: string;
+}
+
+/** The record that names these features among its files. */
+async function findRecord(features: string): Promise<FoundRecord | undefined> {
+  for (const candidate of recordCandidates(features)) {
+    const record = await readRecord(candidate);
+    const names = record?.files.map(({ file }) => file);
+    if (record && names?.includes(path.basename(features))) {
+      return { record, stem: candidate.slice(0, -path.extname(candidate).length) };
+    }
+  }
+  return undefined;
+}
+
+/** The query is made a row of as the features were; flags that were given stand above that. */
+function asRecorded(config: SearchConfig, { settings, files }: FeatureRecord): SearchConfig {
+  const { given } = config;
+  const own = given.includes('model');
+  const layer = files.find(({ file }) => file === path.basename(config.features))!.layer;
+  return {
+    ...config,
+    model: own ? config.model : settings.modelSource,
+    layers: given.includes('layer') || own ? config.layers : [layer],
+    pool: given.includes('pool') ? config.pool : (settings.pool as SearchConfig['pool']),
+    decode: { ...config.decode, ignoreExif: config.decode.ignoreExif === true || !settings.exif },
+    preprocessing: own
+      ? config.preprocessing
+      : { ...overridesOf(settings.preprocessing), ...config.preprocessing },
+  };
+}
+
+function overridesOf({ size, resize, ...rest }: Preprocessing): PreprocessingOverrides {
+  return { ...rest, minSide: resize, crop: size / resize };
+}
+
+function checkFit(
+  { model, weights, layers: [layer] }: Embedder,
+  { rowShape }: NpyRows,
+  { features, given }: SearchConfig,
+  record: FeatureRecord | undefined,
+): void {
+  if (elementCount(layer!.rowShape) !== elementCount(rowShape)) {
+    throw new AppError(
+      'MODEL_MISMATCH',
+      `${features} has rows of ${formatShape(rowShape)}, ${layer!.name} of ${model} gives ${formatShape(layer!.rowShape)}; give the --model and --layer that made it`,
+    );
+  }
+  if (record && record.settings.weights !== weights && !given.includes('model')) {
+    throw new AppError(
+      'MODEL_MISMATCH',
+      `${features} was made by other weights of ${model} than those that are here; make it again, or name them with --model`,
+    );
+  }
+}
