@@ -1,8 +1,8 @@
 // drawing-process.ts: the process that drawing.ts starts: renders the drawings that it is sent. Nothing else imports it.
 
-import { rasterize } from './decode.ts';
 import { explain } from './files/explain.ts';
 import type { DrawingReply, DrawingRequest } from './drawing.ts';
+import { rasterize } from './to-rgb.ts';
 
 /** A drawing of 64 megapixels, and as much again for what is in it. */
 const MAX_BYTES = 1024 ** 3;
