@@ -7,7 +7,7 @@ import { withoutActivation } from './output.ts';
 import { inferShapes } from './shapes.ts';
 
 /** A linear classifier: `kernel` `[features, classes]`, `bias` `[classes]`, row-major. */
-export interface LinearHead {
+export interface HeadWeights {
   readonly kernel: Float32Array;
   readonly bias: Float32Array;
 }
@@ -34,7 +34,7 @@ export function withNewHead(graph: Graph, classifier: string, classes: number): 
 export function withHeadWeights(
   weights: Weights,
   classifier: string,
-  { kernel, bias }: LinearHead,
+  { kernel, bias }: HeadWeights,
 ): Map<string, Weight> {
   const classes = bias.length;
   const result = new Map(weights);

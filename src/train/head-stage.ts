@@ -3,7 +3,7 @@
 
 import type { Features } from '../engine/engine.ts';
 import type { Loss, TrainableEngine } from '../engine/training.ts';
-import { headGraph, withHeadWeights, type LinearHead } from '../graph/new-head.ts';
+import { headGraph, withHeadWeights, type HeadWeights } from '../graph/new-head.ts';
 import { AppError } from '../util/errors.ts';
 import type { Rng } from '../util/rng.ts';
 import { trainLinearHead } from './linear-head.ts';
@@ -43,13 +43,13 @@ export interface HeadEpoch extends Judgement {
 }
 
 export interface TrainedHead {
-  readonly head: LinearHead;
+  readonly head: HeadWeights;
   readonly judgement: Judgement;
   readonly epochs: readonly HeadEpoch[];
 }
 
 /** torch.nn.Linear's own beginning: uniform within 1 / sqrt(features). */
-export function newHead(numbers: number, classes: number, rng: Rng): LinearHead {
+export function newHead(numbers: number, classes: number, rng: Rng): HeadWeights {
   const stream = rng.fork('head');
   const reach = 1 / Math.sqrt(numbers);
   const drawn = (count: number) => Float32Array.from({ length: count }, () => stream.uniform(-reach, reach));
@@ -57,7 +57,7 @@ export function newHead(numbers: number, classes: number, rng: Rng): LinearHead 
 }
 
 /** Logits `[N, classes]` of features. */
-export function applyHead({ kernel, bias }: LinearHead, { rows, labels }: FeatureSet): Float32Array {
+export function applyHead({ kernel, bias }: HeadWeights, { rows, labels }: FeatureSet): Float32Array {
   const classes = bias.length;
   const numbers = kernel.length / classes;
   const logits = new Float32Array(labels.length * classes);

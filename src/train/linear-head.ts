@@ -75,21 +75,6 @@ export function trainLinearHead(data: LabelledRows, options: LinearHeadOptions =
   return { ...unstandardized(point, { numbers, classes, mean, deviation }), iterations };
 }
 
-/** Class number of each row: the largest logit's; of equals, the lower. */
-export function predictClasses(
-  { kernel, bias }: LinearHead,
-  rows: Float32Array,
-  numbers: number,
-): Int32Array {
-  const classes = bias.length;
-  const logits = new Float64Array(classes);
-  return Int32Array.from({ length: rows.length / numbers }, (_, n) => {
-    logits.set(bias);
-    addProduct(logits, rows.subarray(n * numbers, (n + 1) * numbers), kernel);
-    return logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
-  });
-}
-
 interface Standardized {
   readonly rows: Float32Array;
   readonly mean: Float64Array;

@@ -1,7 +1,7 @@
 // two-stage.ts: how a network learns new classes: first a head on what it sees already, then all of it together.
 
 import type { EngineModel } from '../engine/engine.ts';
-import { withHeadWeights, type LinearHead } from '../graph/new-head.ts';
+import { withHeadWeights, type HeadWeights } from '../graph/new-head.ts';
 import {
   applyHead,
   newHead,
@@ -40,7 +40,7 @@ export interface TwoStageJob {
 
 export interface TwoStageEvents extends StageTwoEvents {
   onHeadEpoch(row: HeadEpoch): void;
-  onHead(head: LinearHead, weights: EngineModel['weights'], progress: RunProgress): Promise<void>;
+  onHead(head: HeadWeights, weights: EngineModel['weights'], progress: RunProgress): Promise<void>;
 }
 
 /** Epochs without improvement after which a head that Adam trains has stopped improving. */
@@ -67,7 +67,7 @@ export async function trainTwoStages(
 async function learnHead(
   { head: stage, all }: TwoStageJob,
   events: TwoStageEvents,
-): Promise<{ readonly head: LinearHead; readonly progress: RunProgress }> {
+): Promise<{ readonly head: HeadWeights; readonly progress: RunProgress }> {
   if (!stage) throw new Error('a run without a checkpoint begins with its head');
   const { settings } = stage;
   const job: HeadJob = { ...stage.job, ...settings };

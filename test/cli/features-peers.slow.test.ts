@@ -9,7 +9,9 @@ import { after, before, describe, test } from 'node:test';
 import { parse } from 'csv-parse/sync';
 import { openNpy } from '../../src/formats/npy.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
-import { predictClasses, trainLinearHead } from '../../src/train/linear-head.ts';
+import { predictions } from '../../src/evaluation/metrics.ts';
+import { applyHead } from '../../src/train/head-stage.ts';
+import { trainLinearHead } from '../../src/train/linear-head.ts';
 import { runCli } from '../helpers/run-cli.ts';
 import { sharedData } from '../helpers/shared-data.ts';
 
@@ -92,7 +94,9 @@ describe('linear head on cached features', () => {
         const started = performance.now();
         const head = trainLinearHead(train);
         const seconds = (performance.now() - started) / 1000;
-        const ours = predictClasses(head, held.rows, numbers).filter((name, i) => name === held.labels[i]).length / held.labels.length; // prettier-ignore
+        const logits = applyHead(head, { rows: held.rows, labels: held.labels.map((label) => [label]) });
+        const said = predictions({ logits, classes: held.classes });
+        const ours = said.filter((name, i) => name === held.labels[i]).length / held.labels.length; // prettier-ignore
         const theirs = Number(
           run(`import numpy, csv
 from sklearn.linear_model import LogisticRegression

@@ -46,7 +46,6 @@ def add(operation: str, parameters: dict, run) -> None:
                       "parameters": parameters, "data": encode(result)})  # fmt: skip
 
 
-add("invert", {}, F.invert)
 add("autocontrast", {}, F.autocontrast)
 add("equalize", {}, F.equalize)
 add("flip", {}, F.hflip)

@@ -19,10 +19,6 @@ function tableOf(value: (level: number) => number): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, level) => Math.min(255, Math.max(0, value(level))));
 }
 
-export function invert(pixels: Pixels): Pixels {
-  return throughTables(pixels, [tableOf((level) => 255 - level)]);
-}
-
 /** Keeps the upper `bits` of each value, 1 … 8. */
 export function posterize(pixels: Pixels, bits: number): Pixels {
   const mask = 256 - 2 ** (8 - bits);

@@ -70,7 +70,6 @@ function picture([name, width, height]: Golden['cases'][number]['picture']): Pix
 }
 
 const RUN: Readonly<Record<string, (pixels: Pixels, parameters: Parameters) => Pixels>> = {
-  invert: colour.invert,
   autocontrast: colour.autocontrast,
   equalize: colour.equalize,
   flip,
