@@ -8,19 +8,23 @@ import { HALF, madeUpWeights } from './made-up-model.ts';
 /** Side of its pictures, in pixels. */
 const SMALL_SIDE = 24;
 
+/** What its classifier ends in. */
+type Ending = 'logits' | 'softmax' | 'sigmoid';
+
 /** Two convolutions with batch norm, dropout and a dense classifier. */
-function smallGraph(classes: number): Graph {
+function smallGraph(classes: number, ending: Ending): Graph {
   const b = graphBuilder('small', SMALL_SIDE);
   let x = b.conv2d(b.input, 'conv1', { filters: 12, kernel: 3, stride: 2, pad: 1 });
   x = b.activation(b.batchNormalization(x, 'bn1'), 'relu1', 'relu');
   x = b.conv2d(x, 'conv2', { filters: 24, kernel: 3, stride: 2, pad: 1 });
   x = b.activation(b.batchNormalization(x, 'bn2'), 'relu2', 'relu');
   x = b.dropout(b.globalAveragePooling2d(x, 'pool'), 'drop', 0.1);
-  return b.build(b.dense(x, 'fc', classes));
+  x = b.dense(x, 'fc', classes);
+  return b.build(ending === 'logits' ? x : b.activation(x, ending, ending));
 }
 
-export async function writeSmallModel(folder: string): Promise<void> {
-  const graph = smallGraph(7);
+export async function writeSmallModel(folder: string, ending: Ending = 'logits'): Promise<void> {
+  const graph = smallGraph(7, ending);
   const preprocessing = {
     size: SMALL_SIDE,
     resize: SMALL_SIDE,
