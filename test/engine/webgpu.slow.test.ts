@@ -3,19 +3,15 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import type { Weights } from '../../src/graph/layers.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 import { trainGolden, TRAINING_GOLDEN } from '../helpers/training-golden.ts';
+import { softwareVulkan } from '../helpers/vulkan.ts';
 
-/** Where Debian's chromium-common has it. */
-const DEBIAN_ICD = '/usr/lib/chromium/vk_swiftshader_icd.json';
-const icd = process.env['VK_ICD_FILENAMES'] ?? (existsSync(DEBIAN_ICD) ? DEBIAN_ICD : undefined);
-const skip =
-  icd === undefined && 'needs a Vulkan driver: VK_ICD_FILENAMES, or SwiftShader from chromium-common';
+const vulkan = softwareVulkan();
 
 const SIZE = 32;
 // With fewer, batch norm over the one place that is left at the end has next to nothing to divide by.
@@ -26,25 +22,29 @@ const STEPS = 2;
 const isChild = process.env['FINCH_TEST_CHILD'] !== undefined;
 
 for (const network of isChild ? [] : ['resnet18', 'efficientnet_lite0']) {
-  test(`${network}: steps on WebGPU are the CPU's, and stay on the device`, { skip }, async () => {
-    // The driver is chosen when the process starts, and it may take the process with it.
-    const { stdout, stderr, status } = spawnSync(
-      process.execPath,
-      [fileURLToPath(import.meta.url), network],
-      {
-        env: { ...process.env, VK_ICD_FILENAMES: icd, FINCH_TEST_CHILD: '1' },
-        encoding: 'utf8',
-        maxBuffer: 2 ** 26,
-      },
-    );
-    assert.equal(status, 0, stderr.slice(-2000));
-    const { losses, weights } = JSON.parse(stdout.trim().split('\n').at(-1)!) as Report;
-    const expected = await train('cpu', network);
-    assertAllClose(losses, expected.losses, { rtol: 1e-3 }, 'losses');
-    for (const [name, numbers] of Object.entries(samples(expected.weights))) {
-      assertAllClose(weights[name]!, numbers, { rtol: 1e-3, atol: 1e-6 }, name);
-    }
-  });
+  test(
+    `${network}: steps on WebGPU are the CPU's, and stay on the device`,
+    { skip: vulkan.skip },
+    async () => {
+      // The driver is chosen when the process starts, and it may take the process with it.
+      const { stdout, stderr, status } = spawnSync(
+        process.execPath,
+        [fileURLToPath(import.meta.url), network],
+        {
+          env: { ...vulkan.env, FINCH_TEST_CHILD: '1' },
+          encoding: 'utf8',
+          maxBuffer: 2 ** 26,
+        },
+      );
+      assert.equal(status, 0, stderr.slice(-2000));
+      const { losses, weights } = JSON.parse(stdout.trim().split('\n').at(-1)!) as Report;
+      const expected = await train('cpu', network);
+      assertAllClose(losses, expected.losses, { rtol: 1e-3 }, 'losses');
+      for (const [name, numbers] of Object.entries(samples(expected.weights))) {
+        assertAllClose(weights[name]!, numbers, { rtol: 1e-3, atol: 1e-6 }, name);
+      }
+    },
+  );
 }
 
 interface Report {

@@ -36,6 +36,8 @@ interface SessionSettings {
   readonly onlyOnDevice?: boolean;
   /** A training step: threads spin while they wait, which is quicker, as nobody needs the cores meanwhile. */
   readonly trains: boolean;
+  /** Outputs that stay on the device: WebGPU's alone can. */
+  readonly stays?: readonly string[];
 }
 
 /** Options of a session for a model that finch wrote. */
@@ -45,6 +47,7 @@ export function sessionOptions({
   constants,
   trains,
   onlyOnDevice = false,
+  stays = [],
 }: SessionSettings) {
   return {
     executionProviders: [device],
@@ -53,6 +56,7 @@ export function sessionOptions({
     logSeverityLevel: 3,
     // Laid out ahead, a step's memory stands beside what the first step took: nearly twice as much.
     enableMemPattern: !trains,
+    preferredOutputLocation: Object.fromEntries(stays.map((name) => [name, 'gpu-buffer'] as const)),
     externalData: constants.length > 0 ? [{ path: WEIGHTS_LOCATION, data: constants }] : [],
     extra: {
       session: {

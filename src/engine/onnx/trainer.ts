@@ -1,5 +1,4 @@
-// trainer.ts: runs lowered training steps on onnxruntime. Everything that moves lies in two buffers: a step reads one and writes
-// the other, then they swap; the runtime works on both where they are.
+// trainer.ts: runs lowered training steps on onnxruntime. What moves lies in moving.ts.
 
 import type { Weight, Weights } from '../../graph/layers.ts';
 import { inferShapes } from '../../graph/shapes.ts';
@@ -13,9 +12,9 @@ import { dropoutMask } from '../training/masks.ts';
 import { PENDING, rememberedOf, slotName } from '../training/optimizer-state.ts';
 import { stepTargets } from '../training/targets.ts';
 import { weightOf } from '../weights.ts';
+import { runInPlace } from './in-place.ts';
 import { TARGET_INPUTS } from './losses.ts';
 import {
-  FINISHED,
   GRADIENT_NORM,
   LOGITS,
   LOSS,
@@ -24,6 +23,7 @@ import {
   type LoweredStep,
   type Phase,
 } from './lower-training.ts';
+import { createMovingTensors, type Answers, type MovingTensors, type OnnxTensor } from './moving.ts';
 import { scalarsFor } from './optimizers.ts';
 import { sessionOptions, type Runtime, type Session } from './runtime.ts';
 import { fromStored, toStored, storedVariables, type StoredVariable } from './variables.ts';
@@ -35,16 +35,6 @@ interface TrainerOptions {
   readonly onlyOnDevice: boolean;
   /** Channels in a block of the CPU-tuned lowering; 0 for the portable one. */
   readonly block: number;
-}
-
-type OnnxTensor = InstanceType<Runtime['Tensor']>;
-
-/** Something that a step moves: read from `front`, written to `back`. */
-interface Moving {
-  front: OnnxTensor;
-  back: OnnxTensor;
-  /** What it is, or what it belongs to. */
-  readonly variable: StoredVariable;
 }
 
 interface CompiledStep {
@@ -71,7 +61,9 @@ class OnnxTrainer implements Trainer {
   readonly #spec: TrainSpec;
   readonly #options: TrainerOptions;
   readonly #classes: number;
-  readonly #moving = new Map<string, Moving>();
+  readonly #moving: MovingTensors;
+  /** What a moving tensor is, or what it belongs to. */
+  readonly #variables = new Map<string, StoredVariable>();
   readonly #compiled = new Map<string, CompiledStep>();
   #step = 0;
 
@@ -79,6 +71,7 @@ class OnnxTrainer implements Trainer {
     this.#model = model;
     this.#spec = spec;
     this.#options = options;
+    this.#moving = createMovingTensors(options.runtime, options.device);
     this.description =
       options.block > 0
         ? `CPU-tuned lowering, blocks of ${options.block} channels`
@@ -97,10 +90,8 @@ class OnnxTrainer implements Trainer {
   }
 
   #add(name: string, variable: StoredVariable, data: Float32Array): void {
-    const { Tensor } = this.#options.runtime;
-    const { shape } = variable.stored;
-    const tensor = (values: Float32Array) => new Tensor('float32', values, shape);
-    this.#moving.set(name, { front: tensor(data), back: tensor(new Float32Array(data.length)), variable });
+    this.#variables.set(name, variable);
+    this.#moving.set(name, data, variable.stored.shape);
   }
 
   /** The session of a step of this size: made when first asked for, the oldest let go. */
@@ -109,12 +100,8 @@ class OnnxTrainer implements Trainer {
     const known = this.#compiled.get(key);
     if (known) return known;
     const { runtime, device, block } = this.#options;
-    const lowered = lowerTraining(this.#model, this.#spec, {
-      batch,
-      phase,
-      block,
-      inPlace: device === 'cpu',
-    });
+    const { inPlace, staysOnDevice } = this.#moving;
+    const lowered = lowerTraining(this.#model, this.#spec, { batch, phase, block, inPlace });
     let session: Session;
     try {
       session = await runtime.InferenceSession.create(
@@ -123,6 +110,7 @@ class OnnxTrainer implements Trainer {
           ...this.#options,
           constants: lowered.constants,
           trains: true,
+          ...(staysOnDevice && { stays: lowered.moved.map(newName) }),
         }),
       );
     } catch (error) {
@@ -173,35 +161,39 @@ class OnnxTrainer implements Trainer {
       const { seed = 0 } = this.#spec;
       feed(name, dropoutMask({ shape, rate, seed, step: this.#step, index }), shape);
     });
-    for (const [name, { front }] of this.#moving) feeds[name] = front;
+    Object.assign(feeds, await this.#moving.feeds());
     const known = new Set(session.inputNames);
     for (const name of Object.keys(feeds)) if (!known.has(name)) delete feeds[name];
 
-    const loss = new Tensor('float32', new Float32Array(1), []);
-    const norm = new Tensor('float32', new Float32Array(1), []);
-    const logits = new Tensor('float32', new Float32Array(batch.count * this.#classes), [
-      batch.count,
-      this.#classes,
-    ]);
-    const fetches: Record<string, OnnxTensor | null> = { [LOSS]: loss, [LOGITS]: logits };
+    const fetches: Record<string, OnnxTensor | null> = this.#moving.fetches(lowered.moved);
     const hasNorm = session.outputNames.includes(GRADIENT_NORM);
-    if (hasNorm) fetches[GRADIENT_NORM] = norm;
-    for (const name of lowered.moved) fetches[newName(name)] = this.#moving.get(name)!.back;
-    if (this.#options.device === 'cpu') await runInPlace(session, feeds, fetches);
-    else await session.run(feeds, fetches);
-
-    const value = (loss.data[0] as number) * accumulate;
-    if (!Number.isFinite(value)) throw diverged(value, this.#step, rates);
-    for (const name of lowered.moved) {
-      const moving = this.#moving.get(name)!;
-      [moving.front, moving.back] = [moving.back, moving.front];
+    const told = {
+      [LOSS]: [],
+      [LOGITS]: [batch.count, this.#classes],
+      ...(hasNorm && { [GRADIENT_NORM]: [] }),
+    };
+    for (const [name, shape] of Object.entries(told)) {
+      fetches[name] = this.#moving.inPlace
+        ? new Tensor('float32', new Float32Array(elementCount(shape)), shape)
+        : null;
     }
+    const answers = this.#moving.inPlace
+      ? await runInPlace(session, feeds, fetches as Answers)
+      : await session.run(feeds, fetches);
+
+    const value = (answers[LOSS]!.data[0] as number) * accumulate;
+    if (!Number.isFinite(value)) {
+      this.#moving.discard(lowered.moved, answers);
+      throw diverged(value, this.#step, rates);
+    }
+    this.#moving.accept(lowered.moved, answers);
     if (phase === 'finish') this.#clearPending();
     this.#step++;
+    const logits = answers[LOGITS]!;
     return {
       loss: value,
-      logits: { data: logits.data, shape: logits.dims },
-      ...(hasNorm && { gradNorm: norm.data[0] as number }),
+      logits: { data: logits.data as Float32Array, shape: logits.dims },
+      ...(hasNorm && { gradNorm: answers[GRADIENT_NORM]!.data[0] as number }),
     };
   }
 
@@ -212,35 +204,35 @@ class OnnxTrainer implements Trainer {
   }
 
   #clearPending(): void {
-    for (const [name, { front }] of this.#moving) {
-      if (name.endsWith(`:${PENDING}`)) (front.data as Float32Array).fill(0);
-    }
+    for (const name of this.#variables.keys()) if (name.endsWith(`:${PENDING}`)) this.#moving.clear(name);
+  }
+
+  async #read(name: string): Promise<Weight> {
+    const variable = this.#variables.get(name)!;
+    return { shape: variable.shape, data: fromStored(variable, await this.#moving.read(name)) };
   }
 
   async weights(): Promise<Weights> {
     const weights = new Map(this.#model.weights);
-    for (const [name, { front, variable }] of this.#moving) {
-      if (name !== variable.name) continue;
-      weights.set(name, { shape: variable.shape, data: fromStored(variable, front.data as Float32Array) });
+    for (const [name, variable] of this.#variables) {
+      if (name === variable.name) weights.set(name, await this.#read(name));
     }
     return weights;
   }
 
   async state(): Promise<TrainerState> {
     const tensors = new Map<string, Weight>();
-    for (const [name, { front, variable }] of this.#moving) {
-      tensors.set(name, { shape: variable.shape, data: fromStored(variable, front.data as Float32Array) });
-    }
+    for (const name of this.#variables.keys()) tensors.set(name, await this.#read(name));
     return { step: this.#step, tensors };
   }
 
   async restore({ step, tensors }: TrainerState): Promise<void> {
     checkState(
       tensors,
-      [...this.#moving].map(([name, { variable }]) => [name, variable.shape]),
+      [...this.#variables].map(([name, { shape }]) => [name, shape]),
     );
-    for (const [name, { front, variable }] of this.#moving) {
-      (front.data as Float32Array).set(toStored(variable, tensors.get(name)!.data));
+    for (const [name, variable] of this.#variables) {
+      this.#moving.set(name, toStored(variable, tensors.get(name)!.data), variable.stored.shape);
     }
     this.#step = step;
   }
@@ -248,25 +240,7 @@ class OnnxTrainer implements Trainer {
   async dispose(): Promise<void> {
     for (const { session } of this.#compiled.values()) await session.release();
     this.#compiled.clear();
-    this.#moving.clear();
-  }
-}
-
-/**
- * Runs a step whose outputs all have their place already.
- *
- * onnxruntime-node writes outputs to where it is told, and then copies each into a new array for its answer: with all weights and
- * their momentum among them, a copy of the whole network a step. A sequence is what it cannot answer with, and it says so after
- * everything is written and before anything is copied; it stands first among the outputs for that.
- */
-async function runInPlace(
-  session: Session,
-  feeds: Readonly<Record<string, OnnxTensor>>,
-  fetches: Readonly<Record<string, OnnxTensor | null>>,
-): Promise<void> {
-  try {
-    await session.run(feeds, { [FINISHED]: null, ...fetches });
-  } catch (error) {
-    if (!messageOf(error).includes('Non tensor type is temporarily not supported')) throw error;
+    await this.#moving.dispose();
+    this.#variables.clear();
   }
 }

@@ -1,0 +1,180 @@
+// moving.ts: the tensors that a training step moves, and where they lie between steps. In this process: two buffers that swap, and
+// the runtime works on both where they are. On a WebGPU device: they stay there, and a step answers with new ones.
+
+import type { Device } from '../engine.ts';
+import type { Shape } from '../../util/shape.ts';
+import { newName } from './lower-training.ts';
+import { encodeModel } from './proto.ts';
+import { sessionOptions, type Runtime, type Session } from './runtime.ts';
+
+export type OnnxTensor = InstanceType<Runtime['Tensor']>;
+type Direction = 'up' | 'down';
+export type Answers = Readonly<Record<string, OnnxTensor>>;
+
+export interface MovingTensors {
+  /** Whether a step's outputs are only written where `fetches` says: see `runInPlace`. */
+  readonly inPlace: boolean;
+  /** Whether a step's session has to keep what it moves on the device. */
+  readonly staysOnDevice: boolean;
+  set(name: string, data: Float32Array, shape: Shape): void;
+  clear(name: string): void;
+  /** What a step reads. */
+  feeds(): Promise<Answers>;
+  /** Where a step writes the new ones of `names`; null where the device chooses the place. */
+  fetches(names: readonly string[]): Record<string, OnnxTensor | null>;
+  /** The new ones of a step take the place of the old ones. */
+  accept(names: readonly string[], answers: Answers): void;
+  /** The new ones of a step are forgotten. */
+  discard(names: readonly string[], answers: Answers): void;
+  /** The numbers as they are now; valid until the next step. */
+  read(name: string): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+/** onnxruntime-node keeps tensors on the device for WebGPU alone: all other devices get and give them through this process. */
+export function createMovingTensors(runtime: Runtime, device: Device): MovingTensors {
+  return device === 'webgpu' ? new DeviceTensors(runtime) : new HostTensors(runtime, device === 'cpu');
+}
+
+class HostTensors implements MovingTensors {
+  readonly staysOnDevice = false;
+  readonly inPlace: boolean;
+  readonly #runtime: Runtime;
+  readonly #pairs = new Map<string, { readonly front: OnnxTensor; readonly back: OnnxTensor }>();
+
+  constructor(runtime: Runtime, inPlace: boolean) {
+    this.#runtime = runtime;
+    this.inPlace = inPlace;
+  }
+
+  set(name: string, data: Float32Array, shape: Shape): void {
+    const { Tensor } = this.#runtime;
+    const known = this.#pairs.get(name);
+    if (known) {
+      (known.front.data as Float32Array).set(data);
+      return;
+    }
+    const front = new Tensor('float32', data, shape);
+    this.#pairs.set(name, { front, back: new Tensor('float32', new Float32Array(data.length), shape) });
+  }
+
+  clear(name: string): void {
+    (this.#pairs.get(name)!.front.data as Float32Array).fill(0);
+  }
+
+  async feeds(): Promise<Answers> {
+    return Object.fromEntries([...this.#pairs].map(([name, { front }]) => [name, front]));
+  }
+
+  fetches(names: readonly string[]): Record<string, OnnxTensor> {
+    return Object.fromEntries(names.map((name) => [newName(name), this.#pairs.get(name)!.back]));
+  }
+
+  accept(names: readonly string[]): void {
+    for (const name of names) {
+      const { front, back } = this.#pairs.get(name)!;
+      this.#pairs.set(name, { front: back, back: front });
+    }
+  }
+
+  discard(): void {
+    // The next step writes over them.
+  }
+
+  async read(name: string): Promise<Float32Array> {
+    return this.#pairs.get(name)!.front.data as Float32Array;
+  }
+
+  async dispose(): Promise<void> {
+    this.#pairs.clear();
+  }
+}
+
+/**
+ * The binding moves data only as a part of a run (`getData` of a device's tensor ends the process): what goes up or comes down does
+ * it through sessions of one Identity. All sessions of a process share the device, so that one's outputs are another's inputs.
+ */
+class DeviceTensors implements MovingTensors {
+  readonly inPlace = false;
+  readonly staysOnDevice = true;
+  readonly #runtime: Runtime;
+  readonly #tensors = new Map<string, OnnxTensor>();
+  /** By direction and rank. */
+  readonly #copiers = new Map<string, Session>();
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  set(name: string, data: Float32Array, shape: Shape): void {
+    this.#replace(name, new this.#runtime.Tensor('float32', data, shape));
+  }
+
+  clear(name: string): void {
+    const { size, dims } = this.#tensors.get(name)!;
+    this.set(name, new Float32Array(size), dims);
+  }
+
+  async feeds(): Promise<Answers> {
+    for (const [name, tensor] of this.#tensors) {
+      if (tensor.location === 'cpu') this.#replace(name, await this.#copy('up', tensor));
+    }
+    return Object.fromEntries(this.#tensors);
+  }
+
+  fetches(names: readonly string[]): Record<string, null> {
+    return Object.fromEntries(names.map((name) => [newName(name), null]));
+  }
+
+  accept(names: readonly string[], answers: Answers): void {
+    for (const name of names) this.#replace(name, answers[newName(name)]!);
+  }
+
+  discard(names: readonly string[], answers: Answers): void {
+    for (const name of names) answers[newName(name)]!.dispose();
+  }
+
+  async read(name: string): Promise<Float32Array> {
+    const tensor = this.#tensors.get(name)!;
+    const here = tensor.location === 'cpu' ? tensor : await this.#copy('down', tensor);
+    return here.data as Float32Array;
+  }
+
+  async dispose(): Promise<void> {
+    for (const tensor of this.#tensors.values()) tensor.dispose();
+    this.#tensors.clear();
+    for (const session of this.#copiers.values()) await session.release();
+    this.#copiers.clear();
+  }
+
+  #replace(name: string, tensor: OnnxTensor): void {
+    this.#tensors.get(name)?.dispose();
+    this.#tensors.set(name, tensor);
+  }
+
+  async #copy(direction: Direction, tensor: OnnxTensor): Promise<OnnxTensor> {
+    const rank = tensor.dims.length;
+    const key = `${direction} ${rank}`;
+    const copier = this.#copiers.get(key) ?? (await makeCopier(this.#runtime, direction, rank));
+    this.#copiers.set(key, copier);
+    const { to } = await copier.run({ from: tensor });
+    return to!;
+  }
+}
+
+function makeCopier({ InferenceSession }: Runtime, direction: Direction, rank: number): Promise<Session> {
+  const any = (name: string) =>
+    ({ name, type: 'float32', shape: Array.from({ length: rank }, (_, axis) => `d${axis}`) }) as const;
+  const model = encodeModel({
+    name: direction,
+    nodes: [{ op: 'Identity', inputs: ['from'], outputs: ['to'] }],
+    initializers: [],
+    inputs: [any('from')],
+    outputs: [any('to')],
+  });
+  const stays = direction === 'up' ? ['to'] : [];
+  return InferenceSession.create(
+    model,
+    sessionOptions({ device: 'webgpu', threads: 1, constants: new Uint8Array(), trains: false, stays }),
+  );
+}
