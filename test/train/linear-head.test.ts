@@ -46,6 +46,17 @@ function objective({ kernel, bias }: LinearHead, { rows, labels }: ReturnType<ty
   return loss + kernel.reduce((sum, w, i) => sum + (w * deviations[Math.floor(i / CLASSES)]!) ** 2, 0) / 2;
 }
 
+/** Mean cross-entropy. */
+function meanLoss(head: LinearHead, { rows, labels }: ReturnType<typeof clouds>): number {
+  const logits = applyHead(head, { rows, labels: labels.map((label) => [label]) });
+  const losses = labels.map((label, n) => {
+    const row = [...logits.subarray(n * CLASSES, (n + 1) * CLASSES)];
+    const highest = Math.max(...row);
+    return Math.log(row.reduce((sum, x) => sum + Math.exp(x - highest), 0)) + highest - row[label]!;
+  });
+  return losses.reduce((a, b) => a + b) / losses.length;
+}
+
 describe('linear head', () => {
   test('clouds that do not overlap are told apart, on rows it has not seen too', () => {
     const head = trainLinearHead(clouds(90, 0.8));
@@ -73,5 +84,18 @@ describe('linear head', () => {
     assert.ok(trainLinearHead(constant).kernel.every(Number.isFinite));
     const single = { ...data, labels: data.labels.map(() => 0), classes: 1 };
     assert.ok(trainLinearHead(single).bias.every(Number.isFinite));
+  });
+
+  test('a unit that hardly moved while it was learnt from does not run away on new rows', () => {
+    const [seen, fresh] = [clouds(90, 4), clouds(600, 4)];
+    const rare = new Set([0, 5, 10]);
+    // Nearly still in training, by class all the same; as lively as the others on new rows.
+    const still = seen.rows.map((x, i) => (rare.has(i % NUMBERS) ? x * 1e-4 : x));
+    const shifted = fresh.rows.map((x, i) => (rare.has(i % NUMBERS) ? x * 0.5 : x));
+    const head = trainLinearHead({ ...seen, rows: still });
+    assert.ok(
+      meanLoss(head, { ...fresh, rows: shifted }) < 1.5,
+      `${meanLoss(head, { ...fresh, rows: shifted })}`,
+    );
   });
 });
