@@ -81,10 +81,10 @@ function reasonOf(error: unknown): string {
 
 /** How to get what is missing. */
 const ADVICE = {
-  cpu: 'Reinstall with: npm ci',
+  cpu: 'Installing finch anew may help; in a checkout: npm ci',
   webgpu:
     'WebGPU needs a Vulkan driver on Linux (Mesa: mesa-vulkan-drivers), DirectX 12 on Windows, Metal on macOS.',
-  cuda: 'CUDA needs an NVIDIA card and the CUDA libraries that onnxruntime-node fetches when installed with scripts allowed.',
+  cuda: 'CUDA needs an NVIDIA card and the CUDA libraries that onnxruntime-node fetches when it is installed beside finch with scripts allowed.',
   dml: 'DirectML is part of Windows.',
   coreml: 'Core ML is part of macOS.',
 } as const satisfies Record<Probe['device'], string>;

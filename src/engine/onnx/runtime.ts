@@ -2,6 +2,7 @@
 
 import { AppError, messageOf } from '../../util/errors.ts';
 import type { Device } from '../engine.ts';
+import { locateRuntime } from './locate.ts';
 import { WEIGHTS_LOCATION } from './proto.ts';
 
 export type Runtime = typeof import('onnxruntime-node');
@@ -9,16 +10,23 @@ export type Session = import('onnxruntime-node').InferenceSession;
 
 let runtime: Promise<Runtime> | undefined;
 
-/** @throws AppError ENGINE_UNAVAILABLE when the package or its binary for this platform cannot be loaded */
+/** @throws AppError ENGINE_UNAVAILABLE when the runtime is not there, or its binary for this platform cannot be loaded */
 export function loadRuntime(): Promise<Runtime> {
-  runtime ??= import('onnxruntime-node').catch((error: unknown) => {
+  runtime ??= importRuntime();
+  return runtime;
+}
+
+async function importRuntime(): Promise<Runtime> {
+  const address = locateRuntime();
+  try {
+    return (await import(address)) as Runtime;
+  } catch (error) {
     throw new AppError(
       'ENGINE_UNAVAILABLE',
-      `onnxruntime-node does not load on ${process.platform} ${process.arch}: ${messageOf(error)}. Reinstall with: npm ci`,
+      `onnxruntime-node does not load on ${process.platform} ${process.arch}: ${messageOf(error)}. Install finch anew, in a checkout with: npm ci`,
       { cause: error },
     );
-  });
-  return runtime;
+  }
 }
 
 /** Devices that the installed runtime has code for; whether the machine has the hardware shows when one is used. */

@@ -1,0 +1,33 @@
+// What the package's own files promise: package.json, the lock file and the licence texts agree. Installing it is tested by
+// scripts/test-package.js.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { PACKAGE_ROOT } from '../src/util/package.ts';
+
+interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+interface Lock {
+  readonly packages: Readonly<Record<string, { readonly hasInstallScript?: boolean }>>;
+}
+
+const text = (...names: string[]) => readFileSync(path.join(PACKAGE_ROOT, ...names), 'utf8');
+const manifest = JSON.parse(text('package.json')) as Manifest;
+
+test('npm ci runs no install script: the lock file names none', () => {
+  const { packages } = JSON.parse(text('package-lock.json')) as Lock;
+  const scripted = Object.keys(packages).filter((name) => packages[name]!.hasInstallScript);
+  assert.deepEqual(scripted, [], 'run: node scripts/lock.js (CONTRIBUTING.md says why)');
+});
+
+test('the runtime, its JavaScript part, its licence texts and the page on installing name one version', () => {
+  const version = manifest.devDependencies['onnxruntime-node'];
+  assert.equal(manifest.dependencies['onnxruntime-common'], version);
+  assert.match(text('third-party', 'onnxruntime', 'NOTICE'), new RegExp(`^.*onnxruntime-node ${version}\\n`));
+  const named = text('docs', 'install.md').matchAll(/onnxruntime-node@([\d.]+\d)/g);
+  assert.deepEqual([...new Set(Array.from(named, ([, found]) => found))], [version]);
+});
