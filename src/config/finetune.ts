@@ -1,6 +1,7 @@
 // finetune.ts: what the user wrote -> the configuration of finetune: flags over the recipe's values.
 
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
+import { checkBelonging } from './belongs.ts';
 import { asShare, htmlFile, MAX_BATCH, numberOr, parseChoice, parseNumber } from './parse.ts';
 import type { Optimizer } from '../engine/training.ts';
 import type { MixSpec } from '../dataset/prepare-batch.ts';
@@ -203,18 +204,11 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
     clipNorm: numberOr(flags.clipNorm, recipe.clipNorm, { flag: '--clip-norm', min: 0 }),
     accumulate: numberOr(flags.accumulate, 1, { flag: '--accumulate', min: 1, max: 1024, whole: true }),
   };
-  checkTogether(settings);
-  return settings;
-}
-
-/** What single flags cannot say. */
-function checkTogether({ loss, labelSmoothing, epochs, head }: TrainSettings): void {
-  if (loss !== undefined && loss !== 'cross-entropy' && labelSmoothing > 0) {
-    throw new AppError('USAGE', `--label-smoothing belongs to --loss cross-entropy, received --loss ${loss}`);
-  }
-  if (epochs === 0 && head.epochs === 0) {
+  if (settings.epochs === 0 && settings.head.epochs === 0) {
     throw new AppError('USAGE', '--epochs 0 and --head-epochs 0 leave nothing to do; raise one of them');
   }
+  checkBelonging(flags, settings);
+  return settings;
 }
 
 /** Where the recipe has another optimizer. */
@@ -233,9 +227,6 @@ function optimizerOf(flags: FinetuneFlags, recipe: Recipe): Optimizer {
     const own = recipe.optimizer.kind === 'sgd' ? recipe.optimizer.momentum : undefined;
     const momentum = numberOr(flags.momentum, own ?? MOMENTUM, { flag: '--momentum', min: 0, max: 0.9999 });
     return { kind, momentum, weightDecay };
-  }
-  if (flags.momentum !== undefined) {
-    throw new AppError('USAGE', `--momentum belongs to --optimizer sgd, received --optimizer ${kind}`);
   }
   return { kind, weightDecay };
 }

@@ -157,6 +157,16 @@ describe('finetune', () => {
     await writeFile(path.join(data, 'labels.csv'), `file,label\n${lines.join('\n')}\n`);
     const several = await finetune(path.join(data, 'labels.csv'), '--epochs', '1', '--out', 'several');
     assert.equal(several.code, 0, several.stderr);
+    const smooth = await finetune(
+      path.join(data, 'labels.csv'),
+      '--label-smoothing',
+      '0.1',
+      '--out',
+      'smooth',
+    );
+    assert.equal(smooth.code, 2);
+    assert.match(smooth.stderr, /--label-smoothing takes one label a picture, the dataset has several/);
+    assert.ok(!(await readdir(home)).includes('smooth'), 'refused before there is a run');
     assert.ok((JSON.parse(await text('several', 'summary.json')) as { meanAveragePrecision: number }).meanAveragePrecision > 0.5); // prettier-ignore
   });
 

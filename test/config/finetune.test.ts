@@ -27,3 +27,39 @@ test('SGD has momentum, whichever recipe it is in, and momentum is SGD; Adam has
   assert.equal(settings({ momentum: '0.5' }).schedule.rate, 0.005);
   assert.throws(() => settings({ momentum: '0.5', optimizer: 'adamw' }), /--momentum belongs to --optimizer sgd.*adamw/); // prettier-ignore
 });
+
+test('a flag that would be ignored is refused, and the message names what it belongs to', () => {
+  const cases: readonly (readonly [Partial<FinetuneFlags>, RegExp])[] = [
+    [{ augment: 'none', colorJitter: '0.4' }, /--color-jitter belongs to --augment basic.*received --augment none/],
+    [{ raN: '3' }, /--ra-n belongs to --augment randaugment, received --augment basic/],
+    [{ augment: 'trivialaugment', raM: '3' }, /--ra-m belongs to --augment randaugment, received --augment trivialaugment/],
+    [{ augment: 'none', headViews: '2' }, /--head-views belongs to/],
+    [{ stepSize: '3' }, /--step-size belongs to --schedule step, received --schedule cosine/],
+    [{ gamma: '0.5', schedule: 'onecycle' }, /--gamma belongs to --schedule step, exponential, plateau/],
+    [{ schedulePatience: '3', schedule: 'step' }, /--schedule-patience belongs to --schedule plateau/],
+    [{ minLr: '0.001', schedule: 'constant' }, /--min-lr belongs to/],
+    [{ headC: '2', headLr: '0.1' }, /--head-c belongs to.*--head-lr/],
+    [{ headC: '2', recipe: 'tutorial' }, /--head-c belongs to.*--recipe tutorial/],
+    [{ headC: '2', classWeights: true }, /--head-c belongs to.*--class-weights/],
+    [{ headLr: '0.1', headEpochs: '0' }, /--head-lr belongs to stage 1.*--head-epochs 0/],
+    [{ lr: '0.1', epochs: '0' }, /--lr belongs to stage 2.*--epochs 0/],
+    [{ mixup: '0.1', epochs: '0' }, /--mixup belongs to stage 2/],
+    [{ augment: 'randaugment', epochs: '0' }, /--augment belongs to stage 2 or --head-views/],
+    [{ labelSmoothing: '0.1', loss: 'bce' }, /--label-smoothing belongs to --loss cross-entropy, received --loss bce/],
+    [{ classWeights: true, loss: 'bce' }, /--class-weights belongs to --loss cross-entropy or bce-logits/],
+  ]; // prettier-ignore
+  for (const [flags, message] of cases) assert.throws(() => settings(flags), message, JSON.stringify(flags));
+});
+
+test('flags that mean something together are taken, and so is a 0 that asks for nothing', () => {
+  const cases: readonly Partial<FinetuneFlags>[] = [
+    { recipe: 'tutorial', stepSize: '3', gamma: '0.5', minLr: '0.0001', momentum: '0.5' },
+    { augment: 'randaugment', raN: '3', raM: '5', colorJitter: '0.2', randomErasing: '0.5', minCrop: '0.5' },
+    { epochs: '0', headViews: '2', augment: 'randaugment', raN: '1' },
+    { epochs: '0', headC: '0.1', labelSmoothing: '0.1' },
+    { schedule: 'plateau', schedulePatience: '3', gamma: '0.5' },
+    { augment: 'none', colorJitter: '0', randomErasing: '0' },
+    { epochs: '0', findLr: true, optimizer: 'sgd' },
+  ];
+  for (const flags of cases) assert.ok(settings(flags), JSON.stringify(flags));
+});

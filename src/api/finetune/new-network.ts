@@ -26,12 +26,16 @@ export interface NewNetwork {
   readonly multiLabel: boolean;
 }
 
-/** @throws AppError MODEL_UNSUPPORTED when the network has no dense classifier; USAGE when it has no layer `trainFrom` */
+/**
+ * @throws AppError MODEL_UNSUPPORTED when the network has no dense classifier; USAGE when it has no layer `trainFrom`, or when the
+ * dataset's labels do not go with the settings
+ */
 export function newNetwork(
   { model, preprocessing: { size } }: OpenedNetwork,
   { dataset }: DividedDataset,
-  { trainFrom }: Pick<TrainSettings, 'trainFrom'>,
+  settings: TrainSettings,
 ): NewNetwork {
+  checkLabels(settings, dataset.multiLabel);
   const embedding = embeddingLayer(model);
   const classifier = model.graph.layers.findLast(
     (layer) =>
@@ -41,7 +45,7 @@ export function newNetwork(
     throw new AppError('MODEL_UNSUPPORTED', `${model.name} has no classifier that could be replaced`);
   const classes = dataset.classes.length;
   const graph = withNewHead(model.graph, classifier.name, classes);
-  learningLayers(graph, trainFrom);
+  learningLayers(graph, settings.trainFrom);
   const numbers = inferShapes(graph, [size, size, 3]).get(embedding)![0]!;
   return { graph, classifier: classifier.name, embedding, numbers, classes, multiLabel: dataset.multiLabel };
 }
@@ -82,6 +86,21 @@ export function trainSpec(
   };
 }
 
+/** Settings that take one label a picture are refused where there are several, before anything is computed. */
+function checkLabels({ loss, labelSmoothing, head }: TrainSettings, multiLabel: boolean): void {
+  if (!multiLabel) return;
+  const alone = [
+    { flag: '--loss cross-entropy', isGiven: loss === 'cross-entropy' },
+    { flag: '--label-smoothing', isGiven: labelSmoothing > 0 },
+    { flag: '--head-c', isGiven: head.c !== 1 },
+  ].find(({ isGiven }) => isGiven);
+  if (!alone) return;
+  throw new AppError(
+    'USAGE',
+    `${alone.flag} takes one label a picture, the dataset has several; leave it out`,
+  );
+}
+
 function lossOf(
   { loss, labelSmoothing, classWeights }: TrainSettings,
   multiLabel: boolean,
@@ -89,17 +108,11 @@ function lossOf(
 ): Loss {
   const kind = loss ?? (multiLabel ? 'bce-logits' : 'cross-entropy');
   if (kind === 'cross-entropy') {
-    if (multiLabel) {
-      throw new AppError('USAGE', '--loss cross-entropy takes one label a picture, the dataset has several; use bce-logits'); // prettier-ignore
-    }
     return {
       kind,
       ...(labelSmoothing > 0 && { labelSmoothing }),
       ...(classWeights && { classWeights: weights() }),
     };
-  }
-  if (classWeights && kind === 'bce') {
-    throw new AppError('USAGE', '--class-weights goes with --loss cross-entropy or bce-logits, received bce');
   }
   return kind === 'bce-logits' && classWeights ? { kind, posWeight: weights() } : { kind };
 }

@@ -7,6 +7,7 @@ import {
   type FinetuneFlags,
   type GivenFinetuneFlags,
 } from '../../config/finetune.ts';
+import { flagName } from '../../config/belongs.ts';
 import { AppError } from '../../util/errors.ts';
 import { packageVersion } from '../../util/package.ts';
 import { readJson, writeJson } from '../../run/run-folder.ts';
@@ -75,7 +76,7 @@ function refuseDifferent(stored: FinetuneFlags, given: GivenFinetuneFlags): void
   for (const [name, value] of Object.entries(given)) {
     if (FREE.some((free) => free === name) || value === undefined) continue;
     if (JSON.stringify(known.get(name)) === JSON.stringify(value)) continue;
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const flag = flagName(name);
     throw new AppError(
       'USAGE',
       `--resume goes on with the run's own settings: ${flag} was ${shown(known.get(name))}, received ${shown(value)}; leave it out`,

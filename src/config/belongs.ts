@@ -1,0 +1,123 @@
+// belongs.ts: which flags of finetune mean something only beside others: what would be ignored is refused by name.
+
+import { AppError } from '../util/errors.ts';
+import type { FinetuneFlags, TrainSettings } from './finetune.ts';
+
+type Flag = keyof FinetuneFlags;
+
+interface Rule {
+  readonly flags: readonly Flag[];
+  /** What they belong to, for the message. */
+  readonly to: string;
+  readonly holds: (settings: TrainSettings) => boolean;
+  /** What was chosen instead, for the message. */
+  readonly instead: (settings: TrainSettings) => string;
+}
+
+const augmentOf = ({ augment }: TrainSettings): string => {
+  if (!augment) return 'none';
+  return augment.policy
+    ? { randaugment: 'randaugment', trivial: 'trivialaugment' }[augment.policy.name]
+    : 'basic';
+};
+
+const scheduled = (flag: Flag, ...names: readonly TrainSettings['schedule']['name'][]): Rule => ({
+  flags: [flag],
+  to: `--schedule ${names.join(', ')}`,
+  holds: ({ schedule }) => names.includes(schedule.name),
+  instead: ({ schedule }) => `--schedule ${schedule.name}`,
+});
+
+/** Flags of stage 2 alone; `--epochs 0` leaves stage 2 out. */
+const STAGE_TWO: readonly Flag[] = [
+  'lr', 'optimizer', 'momentum', 'weightDecay', 'schedule', 'stepSize', 'gamma', 'minLr', 'warmupEpochs', 'schedulePatience',
+  'mixup', 'cutmix', 'sampler', 'batchNorm', 'trainFrom', 'ema', 'clipNorm', 'accumulate', 'patience',
+]; // prettier-ignore
+
+const RULES: readonly Rule[] = [
+  {
+    flags: STAGE_TWO,
+    to: 'stage 2',
+    holds: ({ epochs }) => epochs > 0,
+    instead: () => '--epochs 0, which leaves it out',
+  },
+  {
+    flags: ['augment', 'raN', 'raM', 'minCrop', 'colorJitter', 'randomErasing'],
+    to: 'stage 2 or --head-views',
+    holds: ({ epochs, head }) => epochs > 0 || head.views > 0,
+    instead: () => '--epochs 0 without --head-views',
+  },
+  scheduled('stepSize', 'step'),
+  scheduled('gamma', 'step', 'exponential', 'plateau'),
+  scheduled('schedulePatience', 'plateau'),
+  scheduled('minLr', 'step', 'exponential', 'cosine', 'onecycle', 'plateau'),
+  {
+    flags: ['momentum'],
+    to: '--optimizer sgd',
+    holds: ({ optimizer }) => optimizer.kind === 'sgd',
+    instead: ({ optimizer }) => `--optimizer ${optimizer.kind}`,
+  },
+  {
+    flags: ['raN', 'raM'],
+    to: '--augment randaugment',
+    holds: (settings) => augmentOf(settings) === 'randaugment',
+    instead: (settings) => `--augment ${augmentOf(settings)}`,
+  },
+  {
+    flags: ['minCrop', 'colorJitter', 'randomErasing', 'headViews'],
+    to: '--augment basic, randaugment, trivialaugment',
+    holds: (settings) => settings.augment !== undefined,
+    instead: () => '--augment none',
+  },
+  {
+    flags: ['labelSmoothing'],
+    to: '--loss cross-entropy',
+    holds: ({ loss = 'cross-entropy' }) => loss === 'cross-entropy',
+    instead: ({ loss }) => `--loss ${loss}`,
+  },
+  {
+    flags: ['classWeights'],
+    to: '--loss cross-entropy or bce-logits',
+    holds: ({ loss }) => loss !== 'bce',
+    instead: () => '--loss bce',
+  },
+  {
+    flags: ['headC'],
+    to: 'a head that converges',
+    holds: ({ head }) => head.method === 'converged',
+    instead: ({ recipe }) => (recipe === 'tutorial' ? '--recipe tutorial' : '--head-lr, which chooses Adam'),
+  },
+  {
+    flags: ['headC'],
+    to: '--loss cross-entropy without --class-weights',
+    holds: ({ loss = 'cross-entropy', classWeights }) => loss === 'cross-entropy' && !classWeights,
+    instead: ({ loss, classWeights }) => (classWeights ? '--class-weights' : `--loss ${loss}`),
+  },
+  {
+    flags: ['headLr', 'headC', 'headViews'],
+    to: 'stage 1',
+    holds: ({ head }) => head.epochs > 0,
+    instead: () => '--head-epochs 0, which leaves it out',
+  },
+];
+
+/** @throws AppError USAGE naming the flag and what it belongs to */
+export function checkBelonging(flags: FinetuneFlags, settings: TrainSettings): void {
+  // What only looks ahead runs neither stage, and shows what both would see.
+  if (flags.findLr !== undefined || flags.previewAugment !== undefined) return;
+  // A flag of value 0 asks for nothing.
+  const isGiven = (name: Flag) => flags[name] !== undefined && Number(flags[name]) !== 0;
+  for (const { flags: names, to, holds, instead } of RULES) {
+    const ignored = names.find(isGiven);
+    if (ignored === undefined || holds(settings)) continue;
+    throw new AppError(
+      'USAGE',
+      `${flagName(ignored)} belongs to ${to}, received ${instead(settings)}; leave one of them out`,
+    );
+  }
+}
+
+/** `labelSmoothing` -> `--label-smoothing` */
+export function flagName(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
