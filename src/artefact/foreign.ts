@@ -3,6 +3,7 @@
 
 import path from 'node:path';
 import { readRegularFile } from '../util/files.ts';
+import { parseJson } from '../util/json.ts';
 import { fieldReader } from './json.ts';
 import type { Metadata } from './metadata.ts';
 
@@ -15,7 +16,7 @@ export async function foreignDescription(folder: string): Promise<Metadata> {
   const file = path.join(folder, 'metadata.json');
   const text = await readRegularFile(file, { limit: MAX_DESCRIPTION_BYTES }).then(String, () => '');
   try {
-    const field = fieldReader(JSON.parse(text), 'metadata.json');
+    const field = fieldReader(parseJson(text, { what: 'metadata.json' }), 'metadata.json');
     if (field.string('packageName') !== '@teachablemachine/image') return { name };
     const size = field.number('imageSize', 224);
     return {

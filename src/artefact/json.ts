@@ -1,6 +1,7 @@
 // json.ts: reads untrusted JSON objects field by field; whatever is not as expected is an error that says where.
 
 import { AppError } from '../util/errors.ts';
+import { quoted, quotedValue } from '../util/quoted.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -61,7 +62,8 @@ const isNumbers = (v: unknown): v is readonly number[] => isList(v) && v.every(i
 const isStrings = (v: unknown): v is readonly string[] => isList(v) && v.every(isString);
 
 function invalid(where: string, expected: string, received: unknown): AppError {
-  const text = JSON.stringify(received) ?? 'nothing';
-  const shown = text.length > 60 ? `${text.slice(0, 57)}…` : text;
-  return new AppError('MODEL_INVALID', `${where}: expected ${expected}, received ${shown}`);
+  return new AppError(
+    'MODEL_INVALID',
+    `${quoted(where)}: expected ${expected}, received ${quotedValue(received)}`,
+  );
 }

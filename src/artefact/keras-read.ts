@@ -7,6 +7,7 @@ import { KERAS_CLASSES } from '../graph/kinds/kinds.ts';
 import { kerasInputShape } from '../graph/kinds/shape.ts';
 import { weightName, type Graph, type Layer, type WeightRole } from '../graph/layers.ts';
 import { AppError } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
 import type { Rgb } from '../util/preprocessing.ts';
 import { fieldReader, type FieldReader } from './json.ts';
 import { inboundNames, layerNames } from './keras-inbound.ts';
@@ -62,7 +63,7 @@ class TopologyReader implements GraphUnderWay {
     const className = model.string('class_name');
     if (className === 'Sequential') return this.#readSequential(model, from, depth);
     if (className === 'Model' || className === 'Functional') return this.#readFunctional(model, from, depth);
-    throw invalid(model, `expected a Sequential or Functional model, received '${className}'`);
+    throw invalid(model, `expected a Sequential or Functional model, received '${quoted(className)}'`);
   }
 
   #readSequential(model: FieldReader, from: string | undefined, depth: number): string {
@@ -135,7 +136,7 @@ class TopologyReader implements GraphUnderWay {
       const sources = inboundNames(layer).map((source) => {
         const result = results.get(source);
         if (result === undefined)
-          throw invalid(layer, `takes '${source}', which no layer before it is called`);
+          throw invalid(layer, `takes '${quoted(source)}', which no layer before it is called`);
         return result;
       });
       if (sources.length === 0 && !inputs.has(name)) return; // a layer that is listed but never applied
@@ -143,7 +144,8 @@ class TopologyReader implements GraphUnderWay {
     };
     for (const layer of all) read(layer);
     const result = results.get(output);
-    if (result === undefined) throw invalid(model, `no layer is called '${output}', the model's output`);
+    if (result === undefined)
+      throw invalid(model, `no layer is called '${quoted(output)}', the model's output`);
     return result;
   }
 
@@ -158,7 +160,7 @@ class TopologyReader implements GraphUnderWay {
     if (!read && !composite) {
       throw new AppError(
         'MODEL_UNSUPPORTED',
-        `${layer.where}: finch does not know layers of class '${className}'. Known: ${[...KERAS_CLASSES.keys(), ...COMPOSITES.keys()].join(', ')}.`,
+        `${layer.where}: finch does not know layers of class '${quoted(className)}'. Known: ${[...KERAS_CLASSES.keys(), ...COMPOSITES.keys()].join(', ')}.`,
       );
     }
     if (config.string('data_format', 'channels_last') !== 'channels_last') {

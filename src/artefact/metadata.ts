@@ -8,6 +8,7 @@ import {
   type Preprocessing,
   type Rgb,
 } from '../util/preprocessing.ts';
+import { quoted } from '../util/quoted.ts';
 import type { FieldReader } from './json.ts';
 import type { LabelSource, Model, Provenance } from './model.ts';
 
@@ -17,11 +18,13 @@ const VERSION = 1;
 /** Everything of a model but its graph and weights. */
 export type Metadata = Omit<Model, 'graph' | 'weights'> & {
   /** sha256 of each weight file; what `models verify` compares. */
-  readonly shards?: Readonly<Record<string, string>>;
+  readonly shards?: ReadonlyMap<string, string>;
 };
 
-export function metadataJson({ name, ...rest }: Metadata): object {
-  return { finch: { version: VERSION, name, ...rest } };
+export function metadataJson({ name, shards, ...rest }: Metadata): object {
+  return {
+    finch: { version: VERSION, name, ...rest, ...(shards && { shards: Object.fromEntries(shards) }) },
+  };
 }
 
 /** @param field `userDefinedMetadata.finch`. @throws AppError MODEL_INVALID */
@@ -75,8 +78,8 @@ function readProvenance(field: FieldReader): Provenance {
   return { source: field.string('source'), ...Object.fromEntries(present) };
 }
 
-function readHashes(field: FieldReader): Readonly<Record<string, string>> {
-  return Object.fromEntries(field.keys().map((key) => [key, field.string(key)]));
+function readHashes(field: FieldReader): ReadonlyMap<string, string> {
+  return new Map(field.keys().map((key) => [key, field.string(key)]));
 }
 
 function oneOf<T extends string>(field: FieldReader, key: string, values: readonly T[]): T {
@@ -85,6 +88,6 @@ function oneOf<T extends string>(field: FieldReader, key: string, values: readon
   if (found) return found;
   throw new AppError(
     'MODEL_INVALID',
-    `${field.where}.${key}: expected ${values.join(' or ')}, received '${received}'`,
+    `${field.where}.${key}: expected ${values.join(' or ')}, received '${quoted(received)}'`,
   );
 }

@@ -5,7 +5,8 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Graph, Weights } from '../graph/layers.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
-import { readRegularFile } from '../util/files.ts';
+import { readJson } from '../util/json.ts';
+import { quoted } from '../util/quoted.ts';
 import { writeFolderAtomic } from '../util/files.ts';
 import { assignWeights } from './assign-weights.ts';
 import { foreignDescription } from './foreign.ts';
@@ -17,7 +18,7 @@ import type { Model } from './model.ts';
 import { hashShards, readShards, writeShards, type StoredDtype } from './shards.ts';
 
 /** Topologies are text of a few hundred kilobytes; the bound keeps JSON.parse from eating all memory. */
-const MAX_JSON_BYTES = 64 * 1024 * 1024;
+const MAX_JSON_BYTES = 32 * 1024 * 1024;
 
 /**
  * Weights with fewer numbers stay float32 in a float16 model: batch norm and the first kernels. They are few of a
@@ -48,7 +49,7 @@ export async function writeModelFolder(
       convertedBy: null,
       modelTopology: topologyOf(graph),
       weightsManifest: manifest,
-      userDefinedMetadata: metadataJson({ ...metadata, shards }),
+      userDefinedMetadata: metadataJson({ ...metadata, shards: new Map(shards) }),
     };
     await writeFile(path.join(aside, 'model.json'), `${JSON.stringify(json)}\n`, { flush: true });
   });
@@ -95,7 +96,7 @@ export async function hashModelFolder(folder: string): Promise<string> {
   const json = await readModelJson(folder);
   const manifest = json.objects('weightsManifest');
   const shards = await hashShards(folder, manifest.flatMap((group) => group.strings('paths'))); // prettier-ignore
-  const whole = [json.raw('modelTopology'), json.raw('weightsManifest'), shards];
+  const whole = [json.raw('modelTopology'), json.raw('weightsManifest'), Object.fromEntries(shards)];
   return createHash('sha256').update(JSON.stringify(whole)).digest('hex');
 }
 
@@ -109,19 +110,19 @@ export async function verifyModelFolder(folder: string): Promise<readonly string
     folder,
     json.objects('weightsManifest').flatMap((group) => group.strings('paths')),
   );
-  return Object.entries(shards)
-    .filter(([name, hash]) => actual[name] !== hash)
+  return [...shards]
+    .filter(([name, hash]) => actual.get(name) !== hash)
     .map(
       ([name, hash]) =>
-        `${name}: sha256 is ${actual[name]?.slice(0, 12) ?? 'missing'}, expected ${hash.slice(0, 12)}`,
+        `${quoted(name)}: sha256 is ${actual.get(name)?.slice(0, 12) ?? 'missing'}, expected ${quoted(hash.slice(0, 12))}`,
     );
 }
 
 async function readModelJson(folder: string): Promise<FieldReader> {
   const file = path.join(folder, 'model.json');
-  let text: string;
+  let parsed: unknown;
   try {
-    text = String(await readRegularFile(file, { limit: MAX_JSON_BYTES, code: 'MODEL_INVALID' }));
+    parsed = await readJson(file, { what: file, limit: MAX_JSON_BYTES, code: 'MODEL_INVALID' });
   } catch (error) {
     if (error instanceof AppError) throw error;
     const problem =
@@ -130,12 +131,6 @@ async function readModelJson(folder: string): Promise<FieldReader> {
       cause: error,
     });
   }
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (error) {
-    throw new AppError('MODEL_INVALID', `${file} is not JSON: ${messageOf(error)}`, { cause: error });
-  }
   const json = fieldReader(parsed, file);
   const format = json.string('format', 'layers-model');
   const isGraphModel = format === 'graph-model' || isFrozenGraph(json);
@@ -143,7 +138,7 @@ async function readModelJson(folder: string): Promise<FieldReader> {
     const what = isGraphModel ? 'graph-model' : json.string('format', 'model without topology');
     throw new AppError(
       'MODEL_UNSUPPORTED',
-      `${file} is a ${what}; finch reads layers-model (convert with tensorflowjs_converter --output_format=tfjs_layers_model)`,
+      `${file} is a ${quoted(what)}; finch reads layers-model (convert with tensorflowjs_converter --output_format=tfjs_layers_model)`,
     );
   }
   return json;

@@ -6,6 +6,7 @@ import type { Weight, Weights } from '../graph/layers.ts';
 import { AppError, systemCode } from '../util/errors.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../util/float16.ts';
 import { sha256OfFile } from '../util/files.ts';
+import { quoted } from '../util/quoted.ts';
 import { elementCount, formatShape } from '../util/shape.ts';
 import type { FieldReader } from './json.ts';
 
@@ -77,22 +78,27 @@ export async function writeShards(
 /** @throws AppError MODEL_INVALID when a shard is missing or short, or the manifest does not add up */
 export async function readShards(folder: string, manifest: readonly FieldReader[]): Promise<Weights> {
   const weights = new Map<string, Weight>();
-  for (const group of manifest) {
-    const specs = group.objects('weights').map(weightSpec);
+  const groups = manifest.map((group) => ({
+    specs: group.objects('weights').map(weightSpec),
+    paths: group.strings('paths'),
+  }));
+  refuseRepeated(groups.flatMap(({ paths }) => paths), folder); // prettier-ignore
+  const all = groups.flatMap(({ specs }) => specs).reduce((sum, spec) => sum + spec.bytes, 0);
+  if (all > MAX_WEIGHT_BYTES) {
+    throw new AppError(
+      'MODEL_INVALID',
+      `${folder}: the manifest asks for ${all} bytes of weights, more than ${MAX_WEIGHT_BYTES}`,
+    );
+  }
+  for (const { specs, paths } of groups) {
     const total = specs.reduce((sum, spec) => sum + spec.bytes, 0);
-    if (total > MAX_WEIGHT_BYTES) {
-      throw new AppError(
-        'MODEL_INVALID',
-        `${folder}: the manifest asks for ${total} bytes of weights, more than ${MAX_WEIGHT_BYTES}`,
-      );
-    }
-    const bytes = await readFiles(folder, group.strings('paths'), total);
+    const bytes = await readFiles(folder, paths, total);
     let at = 0;
     for (const spec of specs) {
       if (weights.has(spec.name)) {
         throw new AppError(
           'MODEL_INVALID',
-          `${folder}: the weight '${spec.name}' stands twice in the manifest`,
+          `${folder}: the weight '${quoted(spec.name)}' stands twice in the manifest`,
         );
       }
       weights.set(spec.name, { shape: spec.shape, data: spec.decode(bytes.subarray(at, at + spec.bytes)) });
@@ -106,12 +112,23 @@ export async function readShards(folder: string, manifest: readonly FieldReader[
 export async function hashShards(
   folder: string,
   paths: readonly string[],
-): Promise<Readonly<Record<string, string>>> {
-  const hashes: Record<string, string> = {};
-  for (const name of paths) {
-    hashes[name] = await sha256OfFile(shardPath(folder, name)).catch(missing(folder, name));
+): Promise<ReadonlyMap<string, string>> {
+  const hashes = new Map<string, string>();
+  for (const name of new Set(paths)) {
+    hashes.set(name, await sha256OfFile(shardPath(folder, name)).catch(missing(folder, name)));
   }
   return hashes;
+}
+
+/** A shard is read once: a small file listed again and again would fill memory. */
+function refuseRepeated(paths: readonly string[], folder: string): void {
+  const seen = new Set<string>();
+  for (const name of paths) {
+    if (seen.has(name)) {
+      throw new AppError('MODEL_INVALID', `${folder}: the manifest lists the shard '${quoted(name)}' twice`);
+    }
+    seen.add(name);
+  }
 }
 
 interface WeightSpec {
@@ -126,7 +143,10 @@ function weightSpec(field: FieldReader): WeightSpec {
   const shape = field.numbers('shape');
   const count = elementCount(shape);
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || !Number.isSafeInteger(count)) {
-    throw new AppError('MODEL_INVALID', `weight '${name}': the shape ${formatShape(shape)} is impossible`);
+    throw new AppError(
+      'MODEL_INVALID',
+      `weight '${quoted(name)}': the shape ${quoted(formatShape(shape))} is impossible`,
+    );
   }
   const quantization = field.has('quantization') ? field.object('quantization') : undefined;
   const stored = quantization ? quantization.string('dtype') : field.string('dtype');
@@ -162,7 +182,7 @@ function weightSpec(field: FieldReader): WeightSpec {
   }
   throw new AppError(
     'MODEL_UNSUPPORTED',
-    `weight '${name}' is stored as ${stored}; finch reads float32, float16, int32 and quantised uint8, uint16`,
+    `weight '${quoted(name)}' is stored as ${quoted(stored)}; finch reads float32, float16, int32 and quantised uint8, uint16`,
   );
 }
 
@@ -184,7 +204,7 @@ async function readFiles(folder: string, paths: readonly string[], total: number
   if (bytes !== total) {
     throw new AppError(
       'MODEL_INVALID',
-      `${folder}: ${paths.length === 1 ? paths[0]! : `the ${paths.length} shards`} hold ${bytes} bytes, ` +
+      `${folder}: ${paths.length === 1 ? quoted(paths[0]!) : `the ${paths.length} shards`} hold ${bytes} bytes, ` +
         `the manifest promises ${total}. Copy the folder again, or: finch models pull`,
     );
   }
@@ -208,14 +228,18 @@ async function readFiles(folder: string, paths: readonly string[], total: number
 /** Shards lie beside model.json and nowhere else: a model must not make finch read other files. */
 function shardPath(folder: string, name: string): string {
   if (name === '' || name === '.' || name === '..' || /[/\\\0]/.test(name)) {
-    throw new AppError('MODEL_INVALID', `${folder}: the shard '${name}' does not lie in the model's folder`);
+    throw new AppError(
+      'MODEL_INVALID',
+      `${folder}: the shard '${quoted(name)}' does not lie in the model's folder`,
+    );
   }
   return path.join(folder, name);
 }
 
 async function shardSize(folder: string, name: string): Promise<number> {
   const found = await stat(shardPath(folder, name)).catch(missing(folder, name));
-  if (!found.isFile()) throw new AppError('MODEL_INVALID', `${folder}: the shard '${name}' is no file`);
+  if (!found.isFile())
+    throw new AppError('MODEL_INVALID', `${folder}: the shard '${quoted(name)}' is no file`);
   return found.size;
 }
 
@@ -224,10 +248,11 @@ function openShard(folder: string, name: string) {
 }
 
 const missing = (folder: string, name: string) => (error: unknown) => {
-  if (systemCode(error) !== 'ENOENT') throw error;
+  if (error instanceof AppError) throw error;
+  const problem = systemCode(error) === 'ENOENT' ? 'is missing' : `cannot be read (${systemCode(error)})`;
   throw new AppError(
     'MODEL_INVALID',
-    `${folder}: the shard ${name} is missing. Copy the folder again, or: finch models pull`,
+    `${folder}: the shard ${quoted(name)} ${problem}. Copy the folder again, or: finch models pull`,
     { cause: error },
   );
 };

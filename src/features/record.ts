@@ -3,7 +3,8 @@
 
 import path from 'node:path';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
-import { readRegularFile, writeFileAtomic } from '../util/files.ts';
+import { writeFileAtomic } from '../util/files.ts';
+import { readJson } from '../util/json.ts';
 import { INTERPOLATIONS, MAX_SIDE, RESIZE_MODES, type Preprocessing } from '../util/preprocessing.ts';
 import type { Shape } from '../util/shape.ts';
 
@@ -54,7 +55,7 @@ export async function readRecord(file: string): Promise<FeatureRecord | undefine
   const invalid = (problem: string) => new AppError('FILE_INVALID', `${file} ${problem}`);
   let parsed: unknown;
   try {
-    parsed = JSON.parse(String(await readRegularFile(file, { limit: MAX_RECORD_BYTES })));
+    parsed = await readJson(file, { what: file, limit: MAX_RECORD_BYTES });
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     if (error instanceof AppError) throw error;

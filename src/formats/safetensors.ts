@@ -2,9 +2,11 @@
 // Source: the format description of huggingface/safetensors.
 
 import type { FileHandle } from 'node:fs/promises';
-import { AppError, messageOf } from '../util/errors.ts';
+import { AppError } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
 import { writeFileAside } from '../util/files.ts';
+import { parseJson } from '../util/json.ts';
+import { quoted, quotedValue } from '../util/quoted.ts';
 import { elementCount, formatShape } from '../util/shape.ts';
 import { readExactly } from './read-exactly.ts';
 import { DTYPE_BYTES, type Dtype, type RawTensor, type TensorMap } from './tensor-file.ts';
@@ -74,12 +76,7 @@ async function readHeader(handle: FileHandle, file: string, size: number) {
   }
   const header = new Uint8Array(headerBytes);
   await readExactly(handle, header, 8, file);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(header));
-  } catch (error) {
-    throw invalid(file, `has a header that is not JSON: ${messageOf(error)}`);
-  }
+  const parsed = parseJson(headerText(header, file), { what: `${file}: its header` });
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw invalid(file, 'has a header that is no object');
   }
@@ -95,6 +92,14 @@ async function readHeader(handle: FileHandle, file: string, size: number) {
   return { entries, metadata, dataStart: 8 + headerBytes };
 }
 
+function headerText(header: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(header);
+  } catch {
+    throw invalid(file, 'has a header that is not UTF-8');
+  }
+}
+
 function textsOf(value: unknown): Record<string, string> {
   if (typeof value !== 'object' || value === null) return {};
   return Object.fromEntries(Object.entries(value).filter(([, text]) => typeof text === 'string'));
@@ -106,20 +111,20 @@ function readEntry(name: string, value: unknown, file: string): Entry {
   if (!dtype)
     throw invalid(
       file,
-      `'${name}' is of type ${JSON.stringify(code)}; known are ${Object.keys(DTYPES).join(', ')}`,
+      `'${quoted(name)}' is of type ${quotedValue(code)}; known are ${Object.keys(DTYPES).join(', ')}`,
     );
   if (!isSizes(shape) || shape.length > MAX_RANK) {
-    throw invalid(file, `'${name}' has the impossible shape ${JSON.stringify(shape)}`);
+    throw invalid(file, `'${quoted(name)}' has the impossible shape ${quotedValue(shape)}`);
   }
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
-    throw invalid(file, `'${name}' has the impossible offsets ${JSON.stringify(offsets)}`);
+    throw invalid(file, `'${quoted(name)}' has the impossible offsets ${quotedValue(offsets)}`);
   }
   const bytes = elementCount(shape) * DTYPE_BYTES[dtype];
   const [begin, end] = offsets as readonly [number, number];
   if (!Number.isSafeInteger(bytes) || end - begin !== bytes) {
     throw invalid(
       file,
-      `'${name}' takes ${end - begin} bytes; ${dtype} ${formatShape(shape)} needs ${bytes}`,
+      `'${quoted(name)}' takes ${end - begin} bytes; ${dtype} ${formatShape(shape)} needs ${bytes}`,
     );
   }
   return { name, dtype, shape, begin, end };
@@ -134,7 +139,10 @@ function checkCoverage(entries: readonly Entry[], dataBytes: number, file: strin
   let at = 0;
   for (const { name, begin, end } of entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== at) {
-      throw invalid(file, `'${name}' begins at byte ${begin} of the data, expected ${at}: the header lies`);
+      throw invalid(
+        file,
+        `'${quoted(name)}' begins at byte ${begin} of the data, expected ${at}: the header lies`,
+      );
     }
     at = end;
   }

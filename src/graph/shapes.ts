@@ -1,7 +1,8 @@
 // shapes.ts: what every layer puts out and which weights it has, worked out from the input's shape.
 
 import { AppError } from '../util/errors.ts';
-import { formatShape, sameShape, type Shape } from '../util/shape.ts';
+import { quoted } from '../util/quoted.ts';
+import { elementCount, formatShape, sameShape, type Shape } from '../util/shape.ts';
 import type { WeightShapes } from './kinds/base.ts';
 import { invalidLayer } from './kinds/kind.ts';
 import { kindOf } from './kinds/kinds.ts';
@@ -9,6 +10,9 @@ import type { Graph, Layer } from './layers.ts';
 
 /** Shapes by layer name, without the batch: `[H,W,C]` of a picture, `[C]` of a vector. */
 export type Shapes = ReadonlyMap<string, Shape>;
+
+/** One layer's output for one picture, 1 GiB as float32: no classifier comes near it, at no size that finch reads. */
+const MAX_OUTPUT = 2 ** 28;
 
 /**
  * The output shape of every layer.
@@ -24,17 +28,21 @@ export function inferShapes(graph: Graph, inputShape?: Shape): Shapes {
     }
     const inputs = layer.inputs.map((name) => {
       const shape = shapes.get(name);
-      if (!shape) throw invalidLayer(layer, `takes '${name}', which no layer before it is called`);
+      if (!shape) throw invalidLayer(layer, `takes '${quoted(name)}', which no layer before it is called`);
       return shape;
     });
     const shape = layer.kind === 'input' && inputShape ? inputShape : outputShape(layer, inputs);
     if (!shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
       throw invalidLayer(layer, `would put out ${formatShape(shape)}; its input is too small for it`);
     }
+    if (elementCount(shape) > MAX_OUTPUT) {
+      throw invalidLayer(layer, `would put out ${formatShape(shape)}, more numbers than memory holds`);
+    }
     shapes.set(layer.name, shape);
   }
   for (const name of [graph.input, graph.output]) {
-    if (!shapes.has(name)) throw new AppError('MODEL_INVALID', `${graph.name}: no layer is called '${name}'`);
+    if (!shapes.has(name))
+      throw new AppError('MODEL_INVALID', `${graph.name}: no layer is called '${quoted(name)}'`);
   }
   if (inputShape) refuseOtherWeights(graph, shapes);
   return shapes;

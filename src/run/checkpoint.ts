@@ -7,8 +7,9 @@ import { readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
 import type { RawTensor } from '../formats/tensor-file.ts';
 import type { Weight, Weights } from '../graph/layers.ts';
 import type { RunProgress, RunTensors } from '../train/stage-two.ts';
-import { AppError, messageOf, systemCode } from '../util/errors.ts';
-import { readRegularFile, writeFailed, writeFileAtomic } from '../util/files.ts';
+import { AppError, messageOf } from '../util/errors.ts';
+import { writeFailed, writeFileAtomic } from '../util/files.ts';
+import { CHECKPOINT_RECORD, readRunRecord } from './records.ts';
 
 export interface Checkpoint {
   readonly progress: RunProgress;
@@ -22,8 +23,6 @@ export interface Checkpoint {
 const RECORD = 'state.json';
 /** Counts up when a former finch would misread it. */
 const VERSION = 1;
-/** Rows of metrics are a hundred bytes each; more than this is no record of ours. */
-const MAX_RECORD_BYTES = 64 * 1024 ** 2;
 
 const TRAINER = 'trainer/';
 const AVERAGE = 'average/';
@@ -54,34 +53,15 @@ export async function saveCheckpoint(
 /** Undefined where none was written yet. @throws AppError CHECKPOINT_INVALID, FILE_INVALID */
 export async function readCheckpoint(folder: string): Promise<Checkpoint | undefined> {
   const file = path.join(folder, RECORD);
-  let record;
-  try {
-    const text = String(await readRegularFile(file, { limit: MAX_RECORD_BYTES, what: 'it' }));
-    record = JSON.parse(text) as {
-      readonly version?: unknown;
-      readonly step?: unknown;
-      readonly tensors?: unknown;
-      readonly seconds?: unknown;
-      readonly engine?: unknown;
-      readonly progress?: RunProgress;
-    };
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw invalid(file, messageOf(error), error);
-  }
-  const { version, step, tensors: name, seconds, engine, progress } = record ?? {};
-  if (version !== VERSION) throw invalid(file, `it is of version ${String(version)}, expected ${VERSION}`);
-  const isWhole =
-    typeof name === 'string' &&
-    /^tensors-\d+-\d+\.safetensors$/.test(name) &&
-    Number.isSafeInteger(step) &&
-    Number.isSafeInteger(progress?.epoch) &&
-    Number.isSafeInteger(progress?.batch) &&
-    Array.isArray(progress?.rows);
-  if (!isWhole) throw invalid(file, 'parts of it are missing');
+  const record = await readRunRecord(file, CHECKPOINT_RECORD);
+  if (!record) return undefined;
+  const { step, tensors: name, seconds, engine } = record;
+  const progress = record.progress as RunProgress;
   const { tensors } = await readSafetensors(path.join(folder, name)).catch((error: unknown) => {
     throw invalid(path.join(folder, name), messageOf(error), error);
   });
+  const odd = [...tensors.values()].find(({ dtype }) => dtype !== 'float32');
+  if (odd) throw invalid(path.join(folder, name), `it holds ${odd.dtype} numbers, expected float32`);
   const part = (prefix: string) => {
     const own = [...tensors].filter(([key]) => key.startsWith(prefix));
     return new Map(own.map(([key, tensor]) => [key.slice(prefix.length), asWeight(tensor)]));
@@ -89,10 +69,10 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
   const average = part(AVERAGE);
   return {
     progress,
-    seconds: typeof seconds === 'number' ? seconds : 0,
-    ...(typeof engine === 'string' && { engine }),
+    seconds,
+    ...(engine !== undefined && { engine }),
     tensors: {
-      trainer: { step: step as number, tensors: part(TRAINER) },
+      trainer: { step, tensors: part(TRAINER) },
       ...(average.size > 0 && { average }),
     },
   };

@@ -2,8 +2,8 @@
 
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { AppError, messageOf, systemCode } from '../util/errors.ts';
-import { readRegularFile, writeFailed, writeFileAtomic } from '../util/files.ts';
+import { AppError, systemCode } from '../util/errors.ts';
+import { writeFailed, writeFileAtomic } from '../util/files.ts';
 import { withFileLockOrElse } from '../util/lock.ts';
 
 export interface RunPaths {
@@ -132,21 +132,6 @@ export async function tidyRunFolder({ folder, best, last }: RunPaths): Promise<v
 
 export async function writeJson(file: string, content: unknown): Promise<void> {
   await writeFileAtomic(file, `${JSON.stringify(content, undefined, 2)}\n`);
-}
-
-/** A run's records name every file of its dataset: a million files with long paths. */
-const MAX_JSON_BYTES = 512 * 1024 * 1024;
-
-/** @throws AppError CHECKPOINT_INVALID */
-export async function readJson(file: string): Promise<unknown> {
-  try {
-    return JSON.parse(String(await readRegularFile(file, { limit: MAX_JSON_BYTES, what: 'it' }))) as unknown;
-  } catch (error) {
-    const problem = systemCode(error) === 'ENOENT' ? 'is not there' : `cannot be read: ${messageOf(error)}`;
-    throw new AppError('CHECKPOINT_INVALID', `${file} ${problem}; is this the folder of a run?`, {
-      cause: error,
-    });
-  }
 }
 
 export function exists(file: string): Promise<boolean> {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, messageOf } from '../util/errors.ts';
 import { sha256OfFile, writeFailed } from '../util/files.ts';
 import { withFileLock } from '../util/lock.ts';
+import { quoted } from '../util/quoted.ts';
 
 export interface DownloadRequest {
   readonly url: string;
@@ -21,7 +22,12 @@ export interface DownloadRequest {
 const STALL_MS = 30_000;
 /** Attempts that bring nothing new; every byte gained starts the count again. */
 const MAX_FRUITLESS = 4;
+/** In all: a server that sends a byte a connection would keep the command for ever. */
+const MAX_CONNECTIONS = 200;
 const FIRST_PAUSE_MS = 200;
+
+/** Redirects that are followed: a mirror, its content network, the file. */
+const MAX_REDIRECTS = 5;
 
 /** What cannot get better by trying again. */
 class Final extends Error {}
@@ -57,6 +63,8 @@ export async function download(request: DownloadRequest): Promise<void> {
 }
 
 const partOf = (file: string) => `${file}.part`;
+/** Servers' tags are some dozen characters. */
+const MAX_TAG = 1000;
 /** The server's name for the version of which `.part` is the beginning. */
 const tagOf = (file: string) => `${file}.part.etag`;
 
@@ -80,7 +88,10 @@ async function partBytes(file: string): Promise<number> {
 /** Fetches until the server has nothing more, over as many connections as it takes. */
 async function fetchPart(request: DownloadRequest): Promise<void> {
   let fruitless = 0;
-  for (;;) {
+  for (let connections = 0; ; connections++) {
+    if (connections === MAX_CONNECTIONS) {
+      throw failed(request, `it was cut off ${connections} times; the same command goes on where it stopped`);
+    }
     const before = await partBytes(request.file);
     try {
       await fetchOnce(request, before);
@@ -113,16 +124,13 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
   const stalled = new AbortController();
   let watchdog = setTimeout(() => stalled.abort(), STALL_MS);
   try {
-    const response = await fetch(url, {
+    const response = await follow(url, {
       headers: {
         'accept-encoding': 'identity',
         ...(resume && { range: `bytes=${have}-`, 'if-range': tag }),
       },
       signal: AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]),
     });
-    if (url.startsWith('https:') && response.url !== '' && !response.url.startsWith('https:')) {
-      throw new Final('the server redirects to an address without encryption');
-    }
     if (response.status === 416) {
       // Nothing behind our last byte: either all is here, or the file has become shorter. The hash will tell.
       await response.body?.cancel();
@@ -132,19 +140,30 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
     }
     if (!response.ok || !response.body) {
       await response.body?.cancel();
-      const problem = `the server answered ${response.status} ${response.statusText}`.trim();
+      const problem = `the server answered ${response.status} ${quoted(response.statusText, 60)}`.trim();
       if (response.status >= 500 || response.status === 429) throw new Error(problem);
       throw new Final(problem);
     }
+    // Nobody knows how many bytes of the file a part of its compressed form is: such an answer is never gone on from.
+    const isEncoded = !['', 'identity'].includes(response.headers.get('content-encoding') ?? '');
     const start = response.status === 206 ? have : 0;
-    if (start > 0 && !response.headers.get('content-range')?.startsWith(`bytes ${start}-`)) {
-      throw new Final('the server answered with another part of the file than was asked for');
+    if (start > 0 && (isEncoded || !response.headers.get('content-range')?.startsWith(`bytes ${start}-`))) {
+      await response.body.cancel();
+      await removePart(file);
+      throw new Error('the server answered with another part of the file than was asked for');
     }
-    const length = response.headers.get('content-length');
-    const total = length === null ? undefined : start + Number(length);
-    if (total !== undefined && total > maxBytes)
+    if (response.status === 206 && !resume) {
+      await response.body.cancel();
+      throw new Final('the server answered with a part of the file, the whole was asked for');
+    }
+    const length = isEncoded ? '' : (response.headers.get('content-length') ?? '');
+    const total = /^\d{1,15}$/.test(length) ? start + Number(length) : undefined;
+    if (total !== undefined && total > maxBytes) {
+      await response.body.cancel();
       throw new Final(`it has ${total} bytes, the limit is ${maxBytes}`);
-    if (start === 0) await writeFile(tagOf(file), response.headers.get('etag') ?? '');
+    }
+    const newTag = isEncoded ? '' : (response.headers.get('etag') ?? '');
+    if (start === 0) await writeFile(tagOf(file), newTag.length <= MAX_TAG ? newTag : '');
 
     const handle = await open(partOf(file), start === 0 ? 'w' : 'r+');
     let received = start;
@@ -170,11 +189,29 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
   }
 }
 
+/** As fetch follows redirects, but few, and never from an encrypted address to one that is not. */
+async function follow(url: string, options: RequestInit): Promise<Response> {
+  let at = url;
+  for (let count = 0; count <= MAX_REDIRECTS; count++) {
+    const response = await fetch(at, { ...options, redirect: 'manual' });
+    const target = response.headers.get('location');
+    if (![301, 302, 303, 307, 308].includes(response.status) || target === null) return response;
+    await response.body?.cancel();
+    if (!URL.canParse(target, at)) throw new Final(`the server redirects to '${quoted(target)}'`);
+    const next = new URL(target, at);
+    if (!/^https?:$/.test(next.protocol) || (at.startsWith('https:') && next.protocol !== 'https:')) {
+      throw new Final('the server redirects to an address without encryption');
+    }
+    at = next.href;
+  }
+  throw new Final(`the server redirects more than ${MAX_REDIRECTS} times`);
+}
+
 /** fetch hides the reason in `cause`. */
 function reasonOf(error: unknown): string {
   if (error instanceof DOMException && error.name === 'AbortError')
     return `nothing came for ${STALL_MS / 1000} s`;
-  return messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
+  return quoted(messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error));
 }
 
 function failed({ url, file }: DownloadRequest, reason: string, cause?: unknown): AppError {

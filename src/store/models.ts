@@ -13,8 +13,8 @@ import { download } from './download.ts';
 import { finchHome, modelsFolder, SHIPPED_MODELS } from './home.ts';
 import { importCheckpoint } from './import.ts';
 
-/** Published checkpoints are a few hundred megabytes at most; a server that sends more is not sending one. */
-const MAX_CHECKPOINT_BYTES = 4 * 1024 ** 3;
+/** A published checkpoint has four bytes a parameter, and some for names and running statistics; a server that sends twice as many is not sending it. */
+const maxBytesOf = ({ parameters }: WeightsRecord) => 8 * parameters + 1024 ** 2;
 
 export interface PullOptions {
   /** Replaces the origin's address; the file name is appended. */
@@ -95,7 +95,7 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
     async () => {
       if (await exists(path.join(folder, 'model.json'))) return folder;
       const { sha256Prefix } = origin;
-      await download({ url, file, sha256Prefix, maxBytes: MAX_CHECKPOINT_BYTES, ...rest });
+      await download({ url, file, sha256Prefix, maxBytes: maxBytesOf(record), ...rest });
       const provenance = {
         source: origin.url,
         sha256: sha256Prefix,

@@ -12,6 +12,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { download } from '../../src/store/download.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
@@ -255,4 +256,82 @@ test('a part without a known version is not built upon', async () => {
   await writeFile(`${file}.part`, 'from who knows where');
   await get(file);
   assert.deepEqual(await readFile(file), CONTENT);
+});
+
+test('a server that compresses what was asked for as it is: cut once, the next one starts over', async () => {
+  const gzip: Handler = (_request, response) => {
+    const body = gzipSync(CONTENT, { level: 1 });
+    response.writeHead(200, { 'content-encoding': 'gzip', etag: '"one"' });
+    response.write(body.subarray(0, ranges.length === 1 ? body.length / 2 : undefined), () =>
+      ranges.length === 1 ? response.destroy() : response.end(),
+    );
+  };
+  const file = fresh(gzip);
+  await get(file);
+  assert.deepEqual(await readFile(file), CONTENT);
+  assert.deepEqual(ranges, [undefined, undefined]);
+});
+
+test('a beginning that a former finch kept of a compressed answer does not spoil later ones', async () => {
+  const file = fresh((request, response) => {
+    if (request.headers.range === undefined) return serve()(request, response);
+    response.writeHead(206, {
+      'content-encoding': 'gzip',
+      'content-range': `bytes 1000-${CONTENT.length - 1}/${CONTENT.length}`,
+    });
+    return response.end('not gzip');
+  });
+  await writeFile(`${file}.part`, CONTENT.subarray(0, 1000));
+  await writeFile(`${file}.part.etag`, '"one"');
+  await get(file);
+  assert.deepEqual(await readFile(file), CONTENT);
+});
+
+test('another part than was asked for is thrown away, and the whole asked for', async () => {
+  const file = fresh((request, response) => {
+    if (request.headers.range === undefined) return serve()(request, response);
+    response.writeHead(206, { 'content-range': 'bytes 0-9/10', 'content-length': 10 });
+    return response.end('0123456789');
+  });
+  await writeFile(`${file}.part`, CONTENT.subarray(0, 1000));
+  await writeFile(`${file}.part.etag`, '"one"');
+  await get(file);
+  assert.deepEqual(await readFile(file), CONTENT);
+});
+
+test('redirects in a circle end, and those to elsewhere than http are refused', async () => {
+  const circle = fresh((_request, response) => response.writeHead(302, { location: '/file.pth' }).end());
+  await assert.rejects(get(circle), refused('DOWNLOAD_FAILED', /redirects more than 5 times/));
+  for (const location of ['file:///etc/passwd', 'data:,x']) {
+    const odd = fresh((_request, response) => response.writeHead(302, { location }).end());
+    await assert.rejects(get(odd), refused('DOWNLOAD_FAILED', /redirects to/));
+  }
+});
+
+test('a body without end is cut at the size that was expected', async () => {
+  const endless = fresh((_request, response) => {
+    response.writeHead(200);
+    const more = () => {
+      while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+    };
+    response.on('drain', more);
+    more();
+  });
+  await assert.rejects(
+    get(endless, { maxBytes: 1_000_000 }),
+    refused('DOWNLOAD_FAILED', /more than 1000000 bytes/),
+  );
+});
+
+test('lengths and tags that are none do no harm', async () => {
+  const file = fresh((_request, response) => {
+    response.socket!.end(
+      `HTTP/1.1 200 OK\r\netag: ${'x'.repeat(8000)}\r\nconnection: close\r\n\r\n${'y'.repeat(100)}`,
+    );
+  });
+  await assert.rejects(get(file), refused('DOWNLOAD_FAILED', /its sha256 is/));
+  const negative = fresh((_request, response) => {
+    response.socket!.end('HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\nhello');
+  });
+  await assert.rejects(get(negative), (error) => error instanceof AppError);
 });

@@ -10,7 +10,8 @@ import {
 import { flagName } from '../../config/belongs.ts';
 import { AppError } from '../../util/errors.ts';
 import { packageVersion } from '../../util/package.ts';
-import { readJson, writeJson } from '../../run/run-folder.ts';
+import { readRunRecord, RUN_CONFIG } from '../../run/records.ts';
+import { writeJson } from '../../run/run-folder.ts';
 
 /** Flags that say where and how fast, not what: they may differ when a run goes on. */
 const FREE = [
@@ -47,11 +48,11 @@ export async function readRunConfig(
   file: string,
   given: { readonly dataset?: string; readonly flags: GivenFinetuneFlags },
 ): Promise<{ readonly config: FinetuneConfig; readonly request: RunRequest }> {
-  const stored = (await readJson(file)) as Partial<Record<'dataset' | 'flags' | 'settings', unknown>> | null;
-  const { dataset, flags, settings } = stored ?? {};
-  if (typeof dataset !== 'string' || typeof flags !== 'object' || flags === null) {
-    throw new AppError('CHECKPOINT_INVALID', `${file} names no dataset and no flags; it is not a run's`);
+  const stored = await readRunRecord(file, RUN_CONFIG);
+  if (!stored) {
+    throw new AppError('CHECKPOINT_INVALID', `${file} is not there; is this the folder of a run?`);
   }
+  const { dataset, flags, settings } = stored;
   refuseDifferent(flags as FinetuneFlags, given.flags);
   if (given.dataset !== undefined && path.resolve(given.dataset) !== dataset) {
     throw new AppError(

@@ -7,13 +7,13 @@ import { fingerprintChanges, fingerprintOf, type Fingerprint } from '../../datas
 import { datasetName } from '../../dataset/scan.ts';
 import { selectEngine } from '../../engine/select.ts';
 import { readCheckpoint } from '../../run/checkpoint.ts';
+import { DATASET_RECORD, readRunRecord } from '../../run/records.ts';
 import {
   aloneInRunFolder,
   exists,
   latestRunFolder,
   makeFolder,
   newRunFolder,
-  readJson,
   refuseUsedFolder,
   runPaths,
   tidyRunFolder,
@@ -81,8 +81,8 @@ async function chosenRun(dataset: string | undefined, flags: GivenFinetuneFlags)
     const asked = { flags: given, ...(dataset !== undefined && { dataset }) };
     const paths = runPaths(folder);
     const stored = await readRunConfig(paths.config, asked);
-    if (!(await exists(paths.dataset))) return { folder, ...stored };
-    return { folder, ...stored, former: (await readJson(paths.dataset)) as FoundBefore };
+    const former = await readRunRecord(paths.dataset, DATASET_RECORD);
+    return { folder, ...stored, ...(former && { former }) };
   }
   const request = {
     dataset: requiredDataset(dataset),

@@ -3,6 +3,7 @@
 import type { Unary } from './base.ts';
 import { invalidConfig, oneInput, unsupportedConfig, type KerasConfig } from './keras-config.ts';
 import type { KerasLayer, KerasPlace, KerasRead, Kind } from './kind.ts';
+import { quoted, quotedValue } from '../../util/quoted.ts';
 
 export const ACTIVATIONS = [
   'linear',
@@ -87,7 +88,7 @@ function readHardActivation(...[config, place]: Parameters<KerasRead<Activation>
   const kind = config.string('activation');
   const found = Object.hasOwn(HARD, kind) ? HARD[kind] : undefined;
   if (found) return layerOf(config, place, { activation: found });
-  throw invalidConfig(config, `activation must be hard_sigmoid or hard_swish, received '${kind}'`);
+  throw invalidConfig(config, `activation must be hard_sigmoid or hard_swish, received '${quoted(kind)}'`);
 }
 
 /** Keras's names for what finch calls otherwise. Their slopes are those of the functions, not of the layers of the same name. */
@@ -111,12 +112,8 @@ export function activationOf(config: KerasConfig, version: number): Named {
   if (typeof name === 'string' && Object.hasOwn(KERAS_NAMES, name)) return KERAS_NAMES[name]!(version);
   const known = ACTIVATIONS.find((candidate) => candidate === name);
   if (known) return { activation: known };
-  const shown = JSON.stringify(raw).slice(0, MAX_SHOWN);
-  throw unsupportedConfig(config, `finch does not know the activation '${shown}'`);
+  throw unsupportedConfig(config, `finch does not know the activation ${quotedValue(raw)}`);
 }
-
-/** Characters of an unknown activation that a message shows. */
-const MAX_SHOWN = 100;
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -2,6 +2,7 @@
 
 import { AppError } from '../../util/errors.ts';
 import type { Padding, Size2d } from './base.ts';
+import { quoted } from '../../util/quoted.ts';
 
 /** A config, read field by field; each throws AppError MODEL_INVALID for what is not as expected. */
 export interface KerasConfig {
@@ -48,5 +49,5 @@ export function readSize2d(config: KerasConfig, key: string, fallback?: number):
 export function readPaddingRule(config: KerasConfig): Padding {
   const rule = config.string('padding', 'valid');
   if (rule === 'same' || rule === 'valid') return rule;
-  throw unsupportedConfig(config, `padding '${rule}'`);
+  throw unsupportedConfig(config, `padding '${quoted(rule)}'`);
 }

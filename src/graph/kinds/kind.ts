@@ -5,6 +5,7 @@ import { AppError } from '../../util/errors.ts';
 import { formatShape, type Shape } from '../../util/shape.ts';
 import type { AnyLayer, WeightRole, WeightShapes } from './base.ts';
 import type { KerasConfig } from './keras-config.ts';
+import { quoted } from '../../util/quoted.ts';
 
 export interface Kind<L extends AnyLayer> {
   /**
@@ -63,5 +64,5 @@ export function picture(layer: AnyLayer, shape: Shape): readonly [number, number
 }
 
 export function invalidLayer(layer: AnyLayer, problem: string): AppError {
-  return new AppError('MODEL_INVALID', `layer '${layer.name}' (${layer.kind}) ${problem}`);
+  return new AppError('MODEL_INVALID', `layer '${quoted(layer.name)}' (${layer.kind}) ${problem}`);
 }

@@ -10,6 +10,7 @@ import {
   type KerasConfig,
 } from './keras-config.ts';
 import { invalidLayer, picture, type Kind } from './kind.ts';
+import { quotedValue } from '../../util/quoted.ts';
 
 export interface Input extends Named {
   readonly kind: 'input';
@@ -122,10 +123,9 @@ export function kerasInputShape(config: KerasConfig): Shape | undefined {
   const raw = config.raw(key);
   const [height, width, channels, ...rest] = Array.isArray(raw) ? (raw as readonly unknown[]).slice(1) : [];
   if (rest.length > 0 || (channels !== 3 && channels !== 1)) {
-    const shown = JSON.stringify(raw).slice(0, 100);
     throw unsupportedConfig(
       config,
-      `takes ${shown}; a picture classifier takes [null, height, width, 3], or 1 for grey`,
+      `takes ${quotedValue(raw)}; a picture classifier takes [null, height, width, 3], or 1 for grey`,
     );
   }
   const known = [height, width].find((size) => typeof size === 'number');

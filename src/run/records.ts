@@ -1,0 +1,86 @@
+// records.ts: what the records in a run's folder must look like to be gone on from. Anybody may have edited them.
+
+import { z } from 'zod';
+import { AppError, messageOf, systemCode } from '../util/errors.ts';
+import { readJson } from '../util/json.ts';
+import { quoted } from '../util/quoted.ts';
+
+/** A run's records name every file of its dataset: a million files with long paths. */
+const MAX_BYTES = 512 * 1024 ** 2;
+const MAX_VALUES = 4_000_000;
+
+/** JSON has no NaN and writes null. */
+const number = z.number().or(z.null().transform(() => NaN));
+const count = z.int().nonnegative();
+const judgement = { loss: number, score: number, top1: number.optional(), top5: number.optional() };
+const stage = z.enum(['head', 'all']);
+const text = z.string().max(65_536);
+
+/** config.json: the words of a command line, which are parsed as such again. */
+export const RUN_CONFIG = z.object({
+  dataset: text,
+  flags: z
+    .object({
+      model: text,
+      exif: z.boolean(),
+      offline: z.boolean().optional(),
+      debug: z.boolean().optional(),
+      classWeights: z.boolean().optional(),
+      resume: text.or(z.literal(true)).optional(),
+      findLr: text.or(z.literal(true)).optional(),
+    })
+    .catchall(text),
+  settings: z.record(text, z.unknown()),
+});
+
+/** dataset.json: what the dataset was, and which of its pictures cannot be read. */
+export const DATASET_RECORD = z.object({ fingerprint: z.record(text, text), failed: z.array(text) });
+
+/** state.json of a checkpoint. */
+export const CHECKPOINT_RECORD = z.object({
+  version: z.literal(1),
+  step: count,
+  tensors: z.string().regex(/^tensors-\d{1,9}-\d{1,9}\.safetensors$/),
+  seconds: z.number().nonnegative(),
+  engine: text.optional(),
+  progress: z.object({
+    rows: z.array(
+      z.object({
+        stage,
+        epoch: count,
+        rate: number,
+        trainLoss: number,
+        trainAccuracy: number.optional(),
+        ...judgement,
+      }),
+    ),
+    best: z.object({ stage, epoch: count, ...judgement }),
+    epoch: count,
+    batch: count,
+    sums: z.object({ loss: number, right: number, seen: number }),
+  }),
+});
+
+/**
+ * Undefined where there is no such file.
+ * @throws AppError CHECKPOINT_INVALID naming the first part that is not as it should be
+ */
+export async function readRunRecord<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const invalid = (problem: string, cause?: unknown) =>
+    new AppError(
+      'CHECKPOINT_INVALID',
+      `${file} cannot be gone on from: ${problem}; start the run anew with another --out`,
+      { cause },
+    );
+  const json = await readJson(file, { what: 'it', limit: MAX_BYTES, maxValues: MAX_VALUES }).catch(
+    (error: unknown) => {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw invalid(quoted(messageOf(error)), error);
+    },
+  );
+  if (json === undefined) return undefined;
+  const { data, error } = schema.safeParse(json);
+  if (!error) return data;
+  const [{ path, message } = { path: [], message: 'is something else' }] = error.issues;
+  throw invalid(`${quoted(path.map(String).join('.') || 'it')}: ${quoted(message)}`, error);
+}
