@@ -1,15 +1,17 @@
 """Golden outputs of test/zoo: networks of torchvision and of efficientnet-lite-pytorch in PyTorch, with made-up weights.
 
-Run in a Python with torch, torchvision and efficientnet-lite-pytorch: python make_networks.py  (writes networks.json)
+Run in a Python with torch, torchvision and, for its network, efficientnet-lite-pytorch:
+python make_networks.py            writes networks.json
+python make_networks.py NAME...    writes these networks into it and keeps the others
 """
 
 import json
 import pathlib
+import sys
 
 import numpy as np
 import torch
 import torchvision
-from efficientnet_lite_pytorch import EfficientNet
 from lcg import fnv1a, pixels, uniforms
 
 SIZE = 64
@@ -41,16 +43,21 @@ def made_up(name: str, tensor: torch.Tensor) -> torch.Tensor:
 
 def build(name: str) -> torch.nn.Module:
     if name == "efficientnet_lite0":
+        from efficientnet_lite_pytorch import EfficientNet
+
         return EfficientNet.from_name("efficientnet-lite0")
     return torchvision.models.get_model(name, weights=None)
 
 
 @torch.no_grad()
 def main() -> None:
-    networks = {}
+    file = pathlib.Path(__file__).with_name("networks.json")
+    names = sys.argv[1:] or NETWORKS
+    networks = json.loads(file.read_text())["networks"] if sys.argv[1:] else {}
     image = torch.from_numpy(pixels("network", SIZE, SIZE)).permute(2, 0, 1)[None].float()
     x = (image / 255 - 0.5) / 0.25
-    for name, layers in NETWORKS.items():
+    for name in names:
+        layers = NETWORKS[name]
         model = build(name).eval()
         state = model.state_dict()
         model.load_state_dict({k: v if k.endswith("num_batches_tracked") else made_up(k, v) for k, v in state.items()})
@@ -66,7 +73,7 @@ def main() -> None:
         }
         print(name, logits.abs().max().item(), logits.std().item())
     golden = {"torch": torch.__version__, "torchvision": torchvision.__version__, "size": SIZE, "networks": networks}
-    pathlib.Path(__file__).with_name("networks.json").write_text(json.dumps(golden) + "\n")
+    file.write_text(json.dumps(golden) + "\n")
 
 
 main()
