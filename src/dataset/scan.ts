@@ -72,5 +72,5 @@ function refuseTwins(root: string, classes: readonly string[]): void {
 
 /** The dataset's name, for run folders and titles. */
 export function datasetName(root: string): string {
-  return path.parse(path.resolve(root)).name || 'dataset';
+  return path.basename(path.resolve(root)).replace(/\.(csv|tsv|txt)$/i, '') || 'dataset';
 }

@@ -30,6 +30,14 @@ export function withNewHead(graph: Graph, classifier: string, classes: number): 
   return withoutActivation({ ...graph, layers: graph.layers.map((layer) => (layer === old ? head : layer)) });
 }
 
+/** The same network for square pictures of another side: the shape of its input is what other programs insist on. */
+export function withInputSide(graph: Graph, side: number): Graph {
+  const layers = graph.layers.map((layer): Layer => {
+    return layer.kind === 'input' ? { ...layer, shape: [side, side, layer.shape.at(-1)!] } : layer;
+  });
+  return { ...graph, layers };
+}
+
 /** The weights of a network whose classifier is `head`; its former one is let go. */
 export function withHeadWeights(
   weights: Weights,

@@ -48,4 +48,13 @@ describe('finetune from a network that ends in probabilities', () => {
       assert.ok(Math.abs(told - loss) < 1e-4 * (1 + loss), `metrics.csv ${told}, evaluate ${loss}`);
     });
   }
+
+  it('writes the size of the pictures that the network was given into its folder', async () => {
+    await writeSmallModel(path.join(home, 'base'));
+    const sized = ['--min-side', '20', '--crop', '0.8', '--epochs', '0', '--out', 'sized'];
+    const { code, stderr } = await run('finetune', 'data', '--model', 'base', ...sized);
+    assert.equal(code, 0, stderr);
+    const json = await readFile(path.join(home, 'sized', 'best', 'model.json'), 'utf8');
+    assert.match(json, /"batch_?[iI]nput_?[sS]hape":\s*\[\s*null,\s*16,\s*16,\s*3\s*\]/);
+  });
 });

@@ -114,6 +114,9 @@ describe('finetune', () => {
     await rm(path.join(copy, 'plain', '4.png'));
     const changed = await finetune('--resume', 'c');
     assert.equal(changed.code, 3);
+    const moved = await finetune(data, '--resume', 'c');
+    assert.equal(moved.code, 1, `the same pictures elsewhere: ${moved.stderr}`);
+    assert.equal((await finetune(copy, '--resume', 'c')).code, 3, 'told by content');
     assert.match(changed.stderr, /1 removed \("plain\/4\.png"\)/);
     assert.match(changed.stderr, /1 changed \("plain\/3\.png"\)/);
   });
@@ -280,6 +283,7 @@ describe('finetune', () => {
       const ended = await finetune(root, '--epochs', '0', '--out', `${name}-run`);
       assert.equal(ended.code, 3, `${name}: ${ended.stderr}`);
       assert.match(ended.stderr, message);
+      assert.ok(!(await readdir(home)).includes(`${name}-run`), `${name} leaves no run behind`);
     }
   });
 

@@ -67,6 +67,8 @@ describe('folders', () => {
     assert.equal(dataset.val, undefined);
     assert.deepEqual(classCounts(dataset.train, 3), [1, 1, 2]);
     assert.equal(datasetName(root), path.basename(root));
+    assert.equal(datasetName('pictures/birds.v2'), 'birds.v2');
+    assert.equal(datasetName('pictures/birds.v2.csv'), 'birds.v2');
   });
 
   test('what lies below a class folder belongs to the class', async () => {

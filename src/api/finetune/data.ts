@@ -53,6 +53,7 @@ export async function divideDataset(
     share: valSplit,
     rng: createRng(seed),
   });
+  if (parts.val.length === 0) throw nothingToJudgeBy(config.dataset);
   return {
     dataset,
     contents,
@@ -71,10 +72,12 @@ export function withoutFailed(
   const keep = (samples: readonly Sample[]) => samples.filter(({ file }) => !failed.has(file));
   const [train, val] = [keep(divided.train), keep(divided.val)];
   checkTrainable({ ...divided.dataset, train }, root);
-  if (val.length === 0) {
-    throw invalid(root, 'has no picture to judge by', 'expected two or more in some class, or a val/ folder');
-  }
+  if (val.length === 0) throw nothingToJudgeBy(root);
   return { ...divided, train, val };
+}
+
+function nothingToJudgeBy(root: string): Error {
+  return invalid(root, 'has no picture to judge by', 'expected two or more in some class, or a val/ folder');
 }
 
 /** Small pictures that are kept on disk at most, in bytes, where memory does not hold a dataset. */

@@ -8,7 +8,7 @@ import type { Loss, TrainSpec } from '../../engine/training.ts';
 import { learningLayers } from '../../engine/training/learning.ts';
 import type { TrainSettings } from '../../config/finetune.ts';
 import type { Graph, Weights } from '../../graph/layers.ts';
-import { withHeadWeights, withNewHead } from '../../graph/new-head.ts';
+import { withHeadWeights, withInputSide, withNewHead } from '../../graph/new-head.ts';
 import { withSigmoid } from '../../graph/output.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
@@ -132,7 +132,7 @@ export function savedModel(
   const { provenance, architecture } = model;
   return {
     name,
-    graph: multiLabel ? withSigmoid(graph) : graph,
+    graph: withInputSide(multiLabel ? withSigmoid(graph) : graph, preprocessing.size),
     preprocessing,
     labels: { set: 'own', names: dataset.classes },
     classifier,

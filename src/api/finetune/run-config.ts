@@ -47,29 +47,25 @@ export async function writeRunConfig(
 export async function readRunConfig(
   file: string,
   given: { readonly dataset?: string; readonly flags: GivenFinetuneFlags },
-): Promise<{ readonly config: FinetuneConfig; readonly request: RunRequest }> {
+): Promise<{ readonly config: FinetuneConfig; readonly request: RunRequest; readonly hasMoved: boolean }> {
   const stored = await readRunRecord(file, RUN_CONFIG);
   if (!stored) {
     throw new AppError('CHECKPOINT_INVALID', `${file} is not there; is this the folder of a run?`);
   }
   const { dataset, flags, settings } = stored;
   refuseDifferent(flags as FinetuneFlags, given.flags);
-  if (given.dataset !== undefined && path.resolve(given.dataset) !== dataset) {
-    throw new AppError(
-      'USAGE',
-      `--resume: the run is of ${dataset}, received ${given.dataset}; leave the dataset out`,
-    );
-  }
   const free = Object.entries(given.flags).filter(([name]) => FREE.some((known) => known === name));
-  const request = { dataset, flags: { ...(flags as FinetuneFlags), ...Object.fromEntries(free) } };
-  const config = finetuneConfig(dataset, request.flags);
+  // A dataset that has moved: whether it is the same one is told by the content of its files.
+  const place = given.dataset === undefined ? dataset : path.resolve(given.dataset);
+  const request = { dataset: place, flags: { ...(flags as FinetuneFlags), ...Object.fromEntries(free) } };
+  const config = finetuneConfig(place, request.flags);
   if (JSON.stringify(config.settings) !== JSON.stringify(settings)) {
     throw new AppError(
       'CHECKPOINT_INVALID',
       `${file}: this finch (${packageVersion()}) understands the run's flags otherwise than the one that began it; go on with that one, or start anew`,
     );
   }
-  return { config, request };
+  return { config, request, hasMoved: place !== dataset };
 }
 
 function refuseDifferent(stored: FinetuneFlags, given: GivenFinetuneFlags): void {

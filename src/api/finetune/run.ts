@@ -82,6 +82,13 @@ async function chosenRun(dataset: string | undefined, flags: GivenFinetuneFlags)
     const paths = runPaths(folder);
     const stored = await readRunConfig(paths.config, asked);
     const former = await readRunRecord(paths.dataset, DATASET_RECORD);
+    // Nothing was written down yet by which another place could be known to hold the same pictures.
+    if (!former && stored.hasMoved) {
+      throw new AppError(
+        'USAGE',
+        `--resume: ${folder} was stopped before it had read its dataset; start a new run on ${stored.request.dataset}`,
+      );
+    }
     return { folder, ...stored, ...(former && { former }) };
   }
   const request = {
