@@ -1,14 +1,15 @@
 // model-folder.ts: a model on disk, a tf.LayersModel folder: model.json and its shards, read and written whole.
 
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { Graph, Weights } from '../graph/layers.ts';
+import type { Graph, Weight, Weights } from '../graph/layers.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readJson } from '../util/json.ts';
 import { quoted } from '../util/quoted.ts';
-import { writeFolderAtomic } from '../util/files.ts';
+import { writeFileAtomic, writeFolderAtomic } from '../util/files.ts';
 import { assignWeights } from './assign-weights.ts';
+import { exchangeModel, type ModelParts } from './exchange.ts';
 import { foreignDescription } from './foreign.ts';
 import { fieldReader, type FieldReader } from './json.ts';
 import { graphOf, type KerasGraph } from './keras-read.ts';
@@ -30,29 +31,37 @@ export interface WriteModelOptions {
   readonly dtype: StoredDtype;
 }
 
-/** Writes or replaces a model folder, whole or not at all. @throws AppError WRITE_FAILED */
+/** Writes a model folder, or another model into one; whole or not at all. @throws AppError WRITE_FAILED */
 export async function writeModelFolder(
   folder: string,
-  model: Model,
+  { graph, weights, ...metadata }: Model,
   { dtype }: WriteModelOptions,
 ): Promise<void> {
-  const { graph, weights, ...metadata } = model;
+  const keepFloat32 = (weight: Weight) => weight.data.length < MIN_HALVED;
+  const parts: ModelParts = {
+    writeShards: (at, group) => writeShards(at, weights, { dtype, group, keepFloat32 }),
+    describe: async (at, manifest) => {
+      const names = manifest.flatMap((group) => group.paths);
+      const json = {
+        format: 'layers-model',
+        generatedBy: 'finch',
+        convertedBy: null,
+        modelTopology: topologyOf(graph),
+        weightsManifest: manifest,
+        userDefinedMetadata: metadataJson({ ...metadata, shards: await hashShards(at, names) }),
+      };
+      return `${JSON.stringify(json)}\n`;
+    },
+  };
+  if (await isFolder(folder)) return exchangeModel(folder, parts);
   await writeFolderAtomic(folder, async (aside) => {
-    const manifest = await writeShards(aside, weights, dtype, (weight) => weight.data.length < MIN_HALVED);
-    const shards = await hashShards(
-      aside,
-      manifest.flatMap((group) => group.paths),
-    );
-    const json = {
-      format: 'layers-model',
-      generatedBy: 'finch',
-      convertedBy: null,
-      modelTopology: topologyOf(graph),
-      weightsManifest: manifest,
-      userDefinedMetadata: metadataJson({ ...metadata, shards: new Map(shards) }),
-    };
-    await writeFile(path.join(aside, 'model.json'), `${JSON.stringify(json)}\n`, { flush: true });
+    const manifest = await parts.writeShards(aside, 1);
+    await writeFileAtomic(path.join(aside, 'model.json'), await parts.describe(aside, manifest));
   });
+}
+
+function isFolder(folder: string): Promise<boolean> {
+  return stat(folder).then((found) => found.isDirectory(), () => false); // prettier-ignore
 }
 
 /** A model folder whose description has been read, and whose weights have not yet. */

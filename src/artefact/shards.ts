@@ -18,9 +18,20 @@ const SHARD_BYTES = 4 * 1024 * 1024;
 /** More than any image classifier holds; keeps a lying manifest from asking for all memory. */
 const MAX_WEIGHT_BYTES = 8 * 1024 ** 3;
 
-interface ManifestGroup {
+export interface ManifestGroup {
   readonly paths: readonly string[];
   readonly weights: readonly object[];
+}
+
+/** Shards of one model stand beside another's under names of the other group. */
+export type ShardGroup = 1 | 2;
+
+/** What finch calls its shards, as the format's own converter does. */
+export const SHARD_NAME = /^group([12])-shard\d+of\d+\.bin$/;
+
+/** A shard's name in another group. */
+export function shardOfGroup(name: string, group: ShardGroup): string {
+  return name.replace(/^group\d+-/, `group${group}-`);
 }
 
 /**
@@ -30,8 +41,15 @@ interface ManifestGroup {
 export async function writeShards(
   folder: string,
   weights: Weights,
-  dtype: StoredDtype,
-  keepFloat32: (weight: Weight) => boolean = () => false,
+  {
+    dtype,
+    group,
+    keepFloat32,
+  }: {
+    readonly dtype: StoredDtype;
+    readonly group: ShardGroup;
+    readonly keepFloat32: (weight: Weight) => boolean;
+  },
 ): Promise<readonly ManifestGroup[]> {
   const entries = [...weights].map(([name, weight]) => {
     const half = dtype === 'float16' && !keepFloat32(weight);
@@ -39,7 +57,7 @@ export async function writeShards(
   });
   const total = entries.reduce((sum, entry) => sum + entry.bytes, 0);
   const count = Math.max(1, Math.ceil(total / SHARD_BYTES));
-  const paths = Array.from({ length: count }, (_, i) => `group1-shard${i + 1}of${count}.bin`);
+  const paths = Array.from({ length: count }, (_, i) => `group${group}-shard${i + 1}of${count}.bin`);
 
   let shard = new Uint8Array(Math.min(SHARD_BYTES, total));
   let used = 0;

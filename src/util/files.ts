@@ -111,33 +111,16 @@ export async function writeFileAside(
   }
 }
 
-/**
- * Makes a folder whole or not at all: `fill` writes into one aside, which then takes the place of `folder`.
- * A former folder of that name is replaced only after the new one is complete. @throws AppError WRITE_FAILED
- */
+/** Makes a new folder whole or not at all: `fill` writes into one aside, which then gets its name. @throws AppError WRITE_FAILED */
 export async function writeFolderAtomic(
   folder: string,
   fill: (aside: string) => Promise<void>,
 ): Promise<void> {
   const aside = asideOf(folder);
-  const former = asideOf(folder);
   try {
     await mkdir(aside, { recursive: true });
     await fill(aside);
-    const moved = await rename(folder, former).then(
-      () => true,
-      (error: unknown) => {
-        if (systemCode(error) === 'ENOENT') return false;
-        throw error;
-      },
-    );
-    try {
-      await rename(aside, folder);
-    } catch (error) {
-      if (moved) await rename(former, folder);
-      throw error;
-    }
-    await rm(former, { recursive: true, force: true });
+    await rename(aside, folder);
   } catch (error) {
     await rm(aside, { recursive: true, force: true }).catch(() => {});
     throw writeFailed(folder, error);

@@ -128,12 +128,13 @@ describe('folders written here', () => {
     assert.deepEqual(await verifyModelFolder(folder), []);
   });
 
-  test('a former folder of the same name is replaced whole', async () => {
+  test('a folder of the same name keeps what is not of a model', async () => {
     const folder = path.join(scratch, 'replaced');
     await mkdir(folder);
     await writeFile(path.join(folder, 'old'), '');
     await writeModelFolder(folder, smallModel('resnet18', 32, 2), { dtype: 'float16' });
-    assert.ok(!existsSync(path.join(folder, 'old')));
+    assert.ok(existsSync(path.join(folder, 'old')));
+    assert.equal((await readModelFolder(folder)).weights.size > 0, true);
     assert.deepEqual(
       (await readdir(scratch)).filter((name) => name.endsWith('.tmp')),
       [],

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -239,4 +239,27 @@ test('doctor: the CPU works, agrees with itself, and the rest says how to get it
   const cpu = devices.find((device) => device.device === 'cpu')!;
   assert.ok(cpu.works && cpu.milliseconds! > 0);
   for (const device of devices) assert.ok(device.works || device.note.length > 10, JSON.stringify(device));
+});
+
+describe('--force touches nothing that finch did not write', () => {
+  for (const [what, args, message] of [
+    ['export to tfjs', ['export', 'efficientnet_lite0', '--format', 'tfjs'], /holds thesis\.txt/],
+    [
+      'export to onnx',
+      ['export', 'efficientnet_lite0', '--format', 'onnx'],
+      /is a folder, and --format onnx writes a file/,
+    ],
+    ['import', ['import', path.join(PACKAGE_ROOT, 'models', 'efficientnet_lite0')], /holds thesis\.txt/],
+  ] as const) {
+    test(what, async () => {
+      const pics = path.join(scratch, `pics of ${what}`);
+      await mkdir(pics);
+      await writeFile(path.join(pics, 'thesis.txt'), 'x');
+      const { code, stderr } = await finch(...args, '--out', pics, '--force');
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, message);
+      assert.equal(stderr.trim().split('\n').length, 1);
+      assert.deepEqual(await readdir(pics), ['thesis.txt']);
+    });
+  }
 });

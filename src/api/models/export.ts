@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { rename, rm, stat } from 'node:fs/promises';
+import { refuseOtherContent } from '../../artefact/exchange.ts';
 import { readModelFolder, writeModelFolder } from '../../artefact/model-folder.ts';
 import type { Model } from '../../artefact/model.ts';
 import { parseChoice } from '../../config/parse.ts';
@@ -13,7 +14,7 @@ import { outputOf } from '../../graph/output.ts';
 import { imagenetLabels } from '../../labels.ts';
 import { resolveModel } from '../../store/models.ts';
 import { AppError } from '../../util/errors.ts';
-import { writeFileAtomic } from '../../util/files.ts';
+import { writeFailed, writeFileAtomic } from '../../util/files.ts';
 import { packageVersion } from '../../util/package.ts';
 import type { Preprocessing } from '../../util/preprocessing.ts';
 import { createRng } from '../../util/rng.ts';
@@ -35,9 +36,13 @@ const FORMATS = { onnx: toOnnx, tfjs: toTfjs, safetensors: toSafetensors } as co
 export async function exportModel(name: string, flags: ExportFlags, { signal }: Work): Promise<string> {
   const format = parseChoice(flags.format, '--format', Object.keys(FORMATS) as (keyof typeof FORMATS)[]);
   const { out, force = false, offline = false } = flags;
-  const isThere = await stat(out).then(() => true, () => false); // prettier-ignore
-  if (isThere && !force) {
+  const there = await stat(out).catch(() => undefined);
+  if (there && !force) {
     throw new AppError('USAGE', `${out} is there already; choose another --out, or replace it with --force`);
+  }
+  if (format === 'tfjs') await refuseOtherContent(out);
+  else if (there?.isDirectory()) {
+    throw new AppError('USAGE', `${out} is a folder, and --format ${format} writes a file; choose another --out`);
   }
   const model = await readModelFolder(await resolveModel(name, { offline, signal }));
   return FORMATS[format](model, flags);
@@ -64,7 +69,9 @@ async function toOnnx(model: Model, { out }: ExportFlags): Promise<string> {
     if (difference > TOLERANCE) {
       throw new AppError('MODEL_UNSUPPORTED', `${out}: plain onnxruntime differs from finch by ${difference.toExponential(1)}`); // prettier-ignore
     }
-    await rename(aside, out);
+    await rename(aside, out).catch((error: unknown) => {
+      throw writeFailed(out, error);
+    });
     return `pixels [N,${size},${size},3] uint8 in, normalisation inside; checked in onnxruntime: differs by at most ${difference.toExponential(1)}`;
   } finally {
     await rm(aside, { force: true });

@@ -2,6 +2,7 @@
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { refuseOtherContent } from '../../artefact/exchange.ts';
 import { readModelFolder, writeModelFolder } from '../../artefact/model-folder.ts';
 import type { Model } from '../../artefact/model.ts';
 import type { StoredDtype } from '../../artefact/shards.ts';
@@ -57,6 +58,7 @@ export async function importModel(file: string, flags: ImportFlags, work: Work):
     // prettier-ignore
     throw new AppError('USAGE', `${folder} is there already; choose another --name or --out, or replace it with --force`);
   }
+  await refuseOtherContent(folder);
   const model = await readSource(file, name, { flags, dtype }, work);
   await writeModelFolder(folder, model, { dtype });
   noteAssumed(model, work);
