@@ -1,5 +1,6 @@
 // cli.ts: the program. The only file that reads argv or sets the exit code; each command's flags are a file in cli/.
 
+import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { addClassify } from './cli/classify.ts';
 import { addDoctor } from './cli/doctor.ts';
@@ -14,17 +15,22 @@ import { ReaderGone, type Output } from './commands/output.ts';
 import { withFileHint } from './cli/file-hint.ts';
 import { AppError, ExitCode, type ExitCodeValue } from './util/errors.ts';
 import { packageVersion } from './util/package.ts';
+import { CLEAR_LINE } from './util/progress.ts';
+import { printableLines } from './util/quoted.ts';
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Runs a command line and sets `process.exitCode`. @param argv the words after the program's name */
 export async function main(argv: readonly string[]): Promise<void> {
   const debug = argv.includes('--debug');
   const interrupt = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      interrupt.abort();
-      // A second one, or one that nothing attends to, ends the process the usual way.
-    });
-  }
+  const stop = () => {
+    // A second signal ends the process the usual way.
+    for (const signal of STOP_SIGNALS) process.off(signal, stop);
+    process.stderr.write(`${process.stderr.isTTY ? CLEAR_LINE : ''}stopping…\n`);
+    interrupt.abort();
+  };
+  for (const signal of STOP_SIGNALS) process.on(signal, stop);
   // A reader that goes away is told of by the write that fails; without a listener it would be a crash.
   process.stdout.on('error', () => {});
   const output: Output = {
@@ -52,10 +58,10 @@ function explain(error: unknown, debug: boolean, signal: AbortSignal): number {
   if (signal.aborted) return ExitCode.interrupted;
   if (error instanceof AppError) {
     process.stderr.write(`error: ${error.message}\n`);
-    if (debug) console.error(error);
+    if (debug) process.stderr.write(`${printableLines(inspect(error))}\n`);
     return error.exitCode;
   }
-  console.error(error);
+  process.stderr.write(`${printableLines(inspect(error))}\n`);
   process.stderr.write('error: this is a bug in finch; please report it with the lines above\n');
   return 70; // EX_SOFTWARE of sysexits: not one of the codes that a user's mistake can lead to
 }

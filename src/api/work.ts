@@ -44,7 +44,8 @@ export function throwIfAborted({ signal }: Pick<Work, 'signal'>): void {
   if (signal.aborted) throw interrupted(signal);
 }
 
-function interrupted(signal: AbortSignal): AppError {
+/** What a job that was told to end rejects with. */
+export function interrupted(signal: AbortSignal): AppError {
   return new AppError('INTERRUPTED', 'interrupted', { cause: signal.reason });
 }
 

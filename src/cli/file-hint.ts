@@ -1,7 +1,7 @@
 // file-hint.ts: what to do about a file whose name begins like a flag. A shell's `*.jpg` hands over such names too.
 
 import { existsSync } from 'node:fs';
-import { printable } from '../util/quoted.ts';
+import { printableLines } from '../util/quoted.ts';
 
 /** An error message of commander's, with advice where the flag that is unknown is a file, or looks like one. */
 export function withFileHint(text: string): string {
@@ -10,6 +10,3 @@ export function withFileHint(text: string): string {
     return printableLines(text);
   return printableLines(text.replace(/\n/, ` (if it is a file, write ./${name}, or -- before it)\n`));
 }
-
-/** Names of files come from outside. */
-const printableLines = (text: string) => text.split('\n').map(printable).join('\n');

@@ -8,6 +8,7 @@ import { passedOver } from '../images/passed-over.ts';
 import { imageReferences } from '../images/source.ts';
 import { createWriter } from '../report/writer.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
+import { hasColours, terminalColumns } from '../util/progress.ts';
 import { figureCollector } from './figure.ts';
 import { terminalWork, write, type Output, type TerminalWork } from './output.ts';
 
@@ -42,8 +43,8 @@ async function writeRows(
 ): Promise<ExitCodeValue> {
   const languages = 'languages' in labels ? labels.languages : (['en', 'zh'] as const);
   const writer = createWriter(format, {
-    columns: output.stdout.columns ?? 100,
-    colour: output.stdout.isTTY && output.stdout.hasColors(),
+    columns: terminalColumns(output.stdout) ?? 100,
+    colour: hasColours(output.stdout),
     labels: languages,
   });
   const figures = figure && figureCollector(figure, languages);

@@ -7,12 +7,13 @@ import { evaluationPage } from '../report/evaluation-page.ts';
 import { formatEvaluation } from '../report/evaluation.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
+import { terminalColumns } from '../util/progress.ts';
 import { terminalWork, write, type Output } from './output.ts';
 
 export async function evaluate(config: EvaluateConfig, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);
   const { report, worst, failed } = await evaluateDataset(config, work).finally(() => work.clear());
-  await write(output.stdout, formatEvaluation(config.format, report));
+  await write(output.stdout, formatEvaluation(config.format, report, terminalColumns(output.stdout)));
   if (config.report !== undefined) {
     const tiles = await tilesOf(worst, config.decode);
     await writeFileAtomic(config.report, evaluationPage(report, tiles));

@@ -5,7 +5,7 @@ import { executeRun, prepareRun, type PreparedRun } from '../api/finetune/run.ts
 import type { GivenFinetuneFlags } from '../config/finetune.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
-import { terminalWork, write, type Output, type TerminalWork } from './output.ts';
+import { terminalWork, write, writeLine, type Output, type TerminalWork } from './output.ts';
 
 /** @param flags as given; what is absent is the recipe's, or of a run that goes on its own */
 export async function finetune(
@@ -32,7 +32,7 @@ export async function finetune(
 async function run(prepared: PreparedRun, output: Output, work: TerminalWork): Promise<ExitCodeValue> {
   const { best, report, summary } = await executeRun(prepared, work);
   work.note(`report: ${report}; use it with: classify PICTURE --model ${best}`);
-  await write(output.stdout, `${best}\n`);
+  await writeLine(output.stdout, best);
   const isDiverged = summary.ended !== undefined && summary.ended !== 'patience';
   return isDiverged || summary.failed ? ExitCode.partial : ExitCode.ok;
 }

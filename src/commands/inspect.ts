@@ -7,6 +7,7 @@ import { inspectionJson, inspectionList, inspectionText, type Inspection } from 
 import { inspectionHtml, shownPictures } from '../report/inspection-page.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
+import { terminalColumns } from '../util/progress.ts';
 import { terminalWork, write, type Output } from './output.ts';
 
 export async function inspect(config: InspectConfig, output: Output): Promise<ExitCodeValue> {
@@ -16,7 +17,7 @@ export async function inspect(config: InspectConfig, output: Output): Promise<Ex
     await writeFileAtomic(config.list, inspectionList(inspection));
     work.note(`list: ${config.list}`);
   }
-  const text = await formatted(inspection, config);
+  const text = await formatted(inspection, config, terminalColumns(output.stdout));
   if (config.out === undefined) await write(output.stdout, text);
   else {
     await writeFileAtomic(config.out, text);
@@ -25,10 +26,14 @@ export async function inspect(config: InspectConfig, output: Output): Promise<Ex
   return inspection.unreadable.length > 0 ? ExitCode.partial : ExitCode.ok;
 }
 
-async function formatted(inspection: Inspection, { format }: InspectConfig): Promise<string> {
+async function formatted(
+  inspection: Inspection,
+  { format }: InspectConfig,
+  columns: number | undefined,
+): Promise<string> {
   switch (format) {
     case 'text':
-      return inspectionText(inspection);
+      return inspectionText(inspection, columns);
     case 'json':
       return inspectionJson(inspection);
     case 'html':

@@ -6,6 +6,7 @@ import { embeddingLayer } from '../artefact/model.ts';
 import type { InferenceConfig } from '../config/inference.ts';
 import { formatTable } from '../report/text-table.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
+import { terminalColumns } from '../util/progress.ts';
 import { formatShape } from '../util/shape.ts';
 import { terminalWork, write, type Output } from './output.ts';
 
@@ -15,7 +16,7 @@ export async function listLayers(config: InferenceConfig, output: Output): Promi
   const found = await openNetwork(config, work).finally(() => work.clear());
   const shapes = layerShapes(found);
   const rows = found.model.graph.layers.map(({ name, kind }) => [name, formatShape(shapes.get(name)!), kind]);
-  await write(output.stdout, formatTable(rows));
+  await write(output.stdout, formatTable(rows, { columns: terminalColumns(output.stdout) }));
   work.note(`the default layer is ${embeddingLayer(found.model)}, the input of the classifier`);
   return ExitCode.ok;
 }

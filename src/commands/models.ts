@@ -6,7 +6,8 @@ import { importModel as imported, type ImportFlags } from '../api/models/import.
 import { pullByName, verifyByName } from '../api/models/pull.ts';
 import { formatRecord, formatTable } from '../report/text-table.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
-import { terminalWork, write, type Output } from './output.ts';
+import { terminalColumns } from '../util/progress.ts';
+import { terminalWork, write, writeLine, type Output } from './output.ts';
 
 export async function list(asJson: boolean, output: Output): Promise<ExitCodeValue> {
   const models = await listModels();
@@ -26,7 +27,10 @@ export async function list(asJson: boolean, output: Output): Promise<ExitCodeVal
         ],
   );
   const header = ['model', 'parameters', 'top-1 %', 'top-5 %', 'state'];
-  await write(output.stdout, formatTable([header, ...rows], { right: [1, 2, 3] }));
+  await write(
+    output.stdout,
+    formatTable([header, ...rows], { right: [1, 2, 3], columns: terminalColumns(output.stdout) }),
+  );
   terminalWork(output).note(
     'accuracy: published, on ImageNet; to pull: fetched at first use, or with finch models pull',
   );
@@ -35,7 +39,10 @@ export async function list(asJson: boolean, output: Output): Promise<ExitCodeVal
 
 export async function info(name: string, asJson: boolean, output: Output): Promise<ExitCodeValue> {
   const facts = await describeModel(name);
-  await write(output.stdout, asJson ? `${JSON.stringify(facts, undefined, 2)}\n` : formatRecord(facts));
+  await write(
+    output.stdout,
+    asJson ? `${JSON.stringify(facts, undefined, 2)}\n` : formatRecord(facts, terminalColumns(output.stdout)),
+  );
   return ExitCode.ok;
 }
 
@@ -48,7 +55,7 @@ export async function pull(
   try {
     for await (const { name, folder } of pullByName(names, mirror, work)) {
       work.clear();
-      await write(output.stdout, `${name}\t${folder}\n`);
+      await writeLine(output.stdout, name, folder);
     }
   } finally {
     work.clear();
@@ -59,7 +66,7 @@ export async function pull(
 export async function importModel(file: string, flags: ImportFlags, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);
   const { name, folder, parameters, dtype } = await imported(file, flags, work);
-  await write(output.stdout, `${name}\t${folder}\n`);
+  await writeLine(output.stdout, name, folder);
   work.note(`${parameters} parameters, ${dtype}; use it with: classify PICTURE --model ${flags.out ?? name}`);
   return ExitCode.ok;
 }
@@ -67,7 +74,7 @@ export async function importModel(file: string, flags: ImportFlags, output: Outp
 export async function exportModel(name: string, flags: ExportFlags, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);
   work.note(await exported(name, flags, work));
-  await write(output.stdout, `${flags.out}\n`);
+  await writeLine(output.stdout, flags.out);
   return ExitCode.ok;
 }
 
@@ -76,7 +83,7 @@ export async function verify(names: readonly string[], output: Output): Promise<
   for await (const { name, problems } of verifyByName(names)) {
     if (problems.length > 0) bad += 1;
     const verdict = problems.length === 0 ? 'ok' : problems.join('; ');
-    await write(output.stdout, `${name}\t${verdict}\n`);
+    await writeLine(output.stdout, name, verdict);
   }
   return bad > 0 ? ExitCode.missing : ExitCode.ok;
 }

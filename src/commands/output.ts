@@ -2,9 +2,11 @@
 
 import { once } from 'node:events';
 import type { Work } from '../api/work.ts';
+import { foldNote } from '../report/fold.ts';
 import { writeFailed } from '../util/files.ts';
 import { systemCode } from '../util/errors.ts';
-import { statusLine } from '../util/progress.ts';
+import { statusLine, terminalColumns } from '../util/progress.ts';
+import { printable } from '../util/quoted.ts';
 
 /** Thrown when the reader of stdout has gone (`| head`): there is nobody to tell, and nothing wrong. */
 export class ReaderGone extends Error {
@@ -32,10 +34,15 @@ export function terminalWork({ stderr, signal }: Output): TerminalWork {
     progress: ({ text }) => status.update(text),
     note(text) {
       status.clear();
-      stderr.write(`${text}\n`);
+      stderr.write(`${foldNote(printable(text), terminalColumns(stderr) ?? Infinity)}\n`);
     },
     clear: () => status.clear(),
   };
+}
+
+/** One line of a result, tabs between its cells: as it is for a script, without what a terminal would obey for people. */
+export async function writeLine(stream: NodeJS.WriteStream, ...cells: readonly string[]): Promise<void> {
+  await write(stream, `${(stream.isTTY ? cells.map(printable) : cells).join('\t')}\n`);
 }
 
 /** Writes and waits until the stream takes more. @throws ReaderGone, AppError WRITE_FAILED */

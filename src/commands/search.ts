@@ -7,12 +7,13 @@ import { thumbnailsOf } from '../images/thumbnails.ts';
 import { searchHtml, searchJson, searchTable, type SearchResult } from '../report/search.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
+import { terminalColumns } from '../util/progress.ts';
 import { terminalWork, write, type Output } from './output.ts';
 
 export async function search(config: SearchConfig, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);
   const results = await searchFeatures(config, output.stdin, work).finally(() => work.clear());
-  const text = await formatted(results, config);
+  const text = await formatted(results, config, terminalColumns(output.stdout));
   if (config.out === undefined) await write(output.stdout, text);
   else {
     await writeFileAtomic(config.out, text);
@@ -26,10 +27,11 @@ export async function search(config: SearchConfig, output: Output): Promise<Exit
 async function formatted(
   results: readonly SearchResult[],
   { format, features, topk }: SearchConfig,
+  columns: number | undefined,
 ): Promise<string> {
   switch (format) {
     case 'table':
-      return searchTable(results);
+      return searchTable(results, columns);
     case 'json':
       return searchJson(results);
     case 'html': {

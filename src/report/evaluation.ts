@@ -67,10 +67,17 @@ interface MultiLabelReport extends Common {
 
 export type EvaluationReport = SingleLabelReport | MultiLabelReport;
 
-const FORMATS = { table, json, csv } as const satisfies Record<string, (report: EvaluationReport) => string>;
+const FORMATS = { table, json, csv } as const satisfies Record<
+  string,
+  (report: EvaluationReport, columns?: number) => string
+>;
 
-export function formatEvaluation(format: keyof typeof FORMATS, report: EvaluationReport): string {
-  return FORMATS[format](report);
+export function formatEvaluation(
+  format: keyof typeof FORMATS,
+  report: EvaluationReport,
+  columns?: number,
+): string {
+  return FORMATS[format](report, columns);
 }
 
 const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
@@ -122,18 +129,18 @@ export function classTable(report: EvaluationReport): readonly (readonly string[
   ]; // prettier-ignore
 }
 
-function table(report: EvaluationReport): string {
+function table(report: EvaluationReport, columns?: number): string {
   const { model, dataset, part, samples, failed } = report;
   const left = failed.length > 0 ? `, ${failed.length} unreadable` : '';
   const blocks = [
     `${printable(model)} on ${printable(dataset)} (${part}): ${samples} pictures${left}\n`,
     formatTable(
       headline(report).map((row) => [...row]),
-      { right: [1] },
+      { right: [1], columns },
     ),
     formatTable(
       classTable(report).map((row) => row.map(printable)),
-      { right: [1, 2, 3, 4, 5, 6] },
+      { right: [1, 2, 3, 4, 5, 6], columns },
     ),
   ];
   if (report.kind === 'single' && report.confused.length > 0) {
@@ -143,7 +150,7 @@ function table(report: EvaluationReport): string {
       printable(truth),
       `taken for ${printable(predicted)}`,
     ]);
-    blocks.push(`most confused\n${formatTable(rows, { right: [0] })}`);
+    blocks.push(`most confused\n${formatTable(rows, { right: [0], columns })}`);
   }
   return blocks.join('\n');
 }

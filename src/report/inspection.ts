@@ -78,28 +78,30 @@ export function inspectionJson(inspection: Inspection): string {
 /** Classes and problems beyond these are counted, not listed: json and `--list` have all. */
 const MAX_LINES = 30;
 
-export function inspectionText(inspection: Inspection): string {
+export function inspectionText(inspection: Inspection, columns?: number): string {
   const { folder, pictures, classes, unreadable, exactDuplicates, nearDuplicates, leaks } = inspection;
   const { suspectLabels, suspectCount } = inspection;
   const head = `${printable(folder)}: ${pictures} pictures, ${classes.length} ${classes.length === 1 ? 'class' : 'classes'}\n`;
+  const part = (title: string, rows: readonly (readonly string[])[], count = rows.length) =>
+    section(title, rows, count, columns);
   const sections = [
-    section(
+    part(
       'unreadable',
       unreadable.map(({ file, message }) => [file, message]),
     ),
-    section(
+    part(
       'the same picture in several splits',
       leaks.map(({ kind, pictures }) => [...files(pictures), kind]),
     ),
-    section(
+    part(
       'exact duplicates',
       exactDuplicates.map((group) => [...files(group.pictures), ...conflict(group)]),
     ),
-    section(
+    part(
       'near duplicates',
       nearDuplicates.map((pair) => [...files(pair.pictures), pair.similarity.toFixed(3), ...nearNotes(pair)]),
     ),
-    section(
+    part(
       'labels that look wrong',
       suspectLabels.map((suspect) => [
         suspect.file,
@@ -109,7 +111,7 @@ export function inspectionText(inspection: Inspection): string {
       suspectCount,
     ),
   ];
-  return `${head}${facts(inspection)}\n${classTable(inspection)}${sections.join('')}`;
+  return `${head}${facts(inspection)}\n${classTable(inspection, columns)}${sections.join('')}`;
 }
 
 function facts({ splits, imbalance, sizes, otherFiles }: Inspection): string {
@@ -127,7 +129,7 @@ function facts({ splits, imbalance, sizes, otherFiles }: Inspection): string {
   );
 }
 
-function classTable({ classes, splits }: Inspection): string {
+function classTable({ classes, splits }: Inspection, columns: number | undefined): string {
   const names = Object.keys(splits).filter((name) => name !== '');
   const header = ['class', 'pictures', ...names];
   const rows = classes
@@ -138,18 +140,23 @@ function classTable({ classes, splits }: Inspection): string {
       ...names.map((split) => `${own[split] ?? 0}`),
     ]);
   const more = classes.length > MAX_LINES ? `… ${classes.length - MAX_LINES} more classes\n` : '';
-  return formatTable([header, ...rows], { right: header.map((_, i) => i).slice(1) }) + more;
+  return formatTable([header, ...rows], { right: header.map((_, i) => i).slice(1), columns }) + more;
 }
 
 export function className(name: string): string {
   return name === '' ? '(in no class folder)' : printable(name);
 }
 
-function section(title: string, rows: readonly (readonly string[])[], count = rows.length): string {
+function section(
+  title: string,
+  rows: readonly (readonly string[])[],
+  count: number,
+  columns: number | undefined,
+): string {
   if (rows.length === 0) return `\n${title}: none\n`;
   const shown = rows.slice(0, MAX_LINES).map((row) => ['', ...row.map(printable)]);
   const more = count > shown.length ? `  … ${count - shown.length} more\n` : '';
-  return `\n${title}: ${count}\n${formatTable(shown)}${more}`;
+  return `\n${title}: ${count}\n${formatTable(shown, { columns })}${more}`;
 }
 
 const files = (pictures: readonly DatasetPicture[]) => pictures.map(({ file }) => file);

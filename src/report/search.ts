@@ -19,7 +19,7 @@ export type SearchResult =
   | { readonly query: string; readonly results: readonly FoundPicture[] }
   | { readonly query: string; readonly error: { readonly code: string; readonly message: string } };
 
-export function searchTable(results: readonly SearchResult[]): string {
+export function searchTable(results: readonly SearchResult[], columns?: number): string {
   return results
     .map((result) => {
       const title = printable(result.query);
@@ -30,7 +30,7 @@ export function searchTable(results: readonly SearchResult[]): string {
         printable(file),
         printable(className),
       ]);
-      return `${title}\n${formatTable(rows, { right: [0, 1] })}`;
+      return `${title}\n${formatTable(rows, { right: [0, 1], columns })}`;
     })
     .join('');
 }

@@ -1,37 +1,71 @@
-// text-table.ts: rows and records as aligned text, by display width. Plain: no colour, no borders.
+// text-table.ts: rows and records as aligned text, by display width, within a terminal's. Plain: no colour, no
+// borders.
 
+import { printable } from '../util/quoted.ts';
 import { displayWidth } from './display-width.ts';
+import { fold } from './fold.ts';
 
-/** Columns two spaces apart. @param right numbers of the columns whose cells end together */
+/** Columns are not made narrower than this. */
+const MIN_WIDTH = 12;
+const GAP = '  ';
+
+export interface TableLayout {
+  /** Numbers of the columns whose cells end together. */
+  readonly right?: readonly number[];
+  /** The terminal's width: the widest columns of text wrap under themselves where the table is wider. */
+  readonly columns?: number | undefined;
+}
+
+/** Columns two spaces apart, each row in as many lines as its highest cell. Cells may come from outside. */
 export function formatTable(
   rows: readonly (readonly string[])[],
-  { right = [] }: { readonly right?: readonly number[] } = {},
+  { right = [], columns = Infinity }: TableLayout = {},
 ): string {
-  const widths: number[] = [];
-  for (const row of rows) {
+  const shown = rows.map((row) => row.map(printable));
+  const natural: number[] = [];
+  for (const row of shown) {
     row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, displayWidth(cell));
+      natural[i] = Math.max(natural[i] ?? 0, displayWidth(cell));
     });
   }
-  const line = (row: readonly string[]) =>
-    row
+  const widths = fitted(natural, right, columns);
+  const line = (cells: readonly string[]) =>
+    cells
       .map((cell, i) => {
         const space = ' '.repeat(widths[i]! - displayWidth(cell));
         return right.includes(i) ? space + cell : cell + space;
       })
-      .join('  ')
+      .join(GAP)
       .trimEnd();
-  return rows.map((row) => `${line(row)}\n`).join('');
+  return shown
+    .flatMap((row) => {
+      const folded = row.map((cell, i) => fold(cell, widths[i]!));
+      const height = Math.max(1, ...folded.map((lines) => lines.length));
+      return Array.from({ length: height }, (_, n) => `${line(folded.map((lines) => lines[n] ?? ''))}\n`);
+    })
+    .join('');
+}
+
+/** The widths, those of the widest columns of text reduced until the table fits or nothing can give. */
+function fitted(natural: readonly number[], right: readonly number[], columns: number): readonly number[] {
+  const widths = [...natural];
+  for (;;) {
+    const excess = widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length) - columns;
+    const widest = Math.max(0, ...widths.filter((_, i) => !right.includes(i)));
+    if (!(excess > 0) || widest <= MIN_WIDTH) return widths;
+    const at = widths.findIndex((width, i) => width === widest && !right.includes(i));
+    widths[at] = Math.max(MIN_WIDTH, widest - excess);
+  }
 }
 
 type RecordValue = string | number | object | null | undefined;
 
 /** `name: value`, one a line; what is undefined is left out, objects are laid out in one line. */
-export function formatRecord(record: Readonly<Record<string, RecordValue>>): string {
+export function formatRecord(record: Readonly<Record<string, RecordValue>>, columns?: number): string {
   const rows = Object.entries(record)
     .filter((entry): entry is [string, string | number | object | null] => entry[1] !== undefined)
     .map(([key, value]) => [key, typeof value === 'object' ? inline(value) : `${value}`]);
-  return formatTable(rows);
+  return formatTable(rows, { columns });
 }
 
 function inline(value: object | null): string {

@@ -15,6 +15,9 @@ export function printable(text: string): string {
   });
 }
 
+/** The same for a text of several lines, which stay lines. */
+export const printableLines = (text: string) => text.split('\n').map(printable).join('\n');
+
 const hex = (code: number, digits: number) => code.toString(16).padStart(digits, '0');
 
 /** The text, printable, and cut with `…` where it is longer than `limit` characters. */

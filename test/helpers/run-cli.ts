@@ -22,7 +22,7 @@ export async function runCli(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Ended> {
-  return ended(start(program, args, options), options);
+  return ended(startCli(program, args, options), options);
 }
 
 /** Starts a program and sends it a signal, once and after `first`, when stderr says what `when` matches. */
@@ -40,7 +40,7 @@ export async function runCliUntil(
     readonly first?: () => Promise<void>;
   },
 ): Promise<Ended> {
-  const child = start(program, args, options);
+  const child = startCli(program, args, options);
   let text = '';
   let isSeen = false;
   child.stderr?.on('data', (chunk: Buffer) => {
@@ -53,7 +53,7 @@ export async function runCliUntil(
   return ended(child, options);
 }
 
-function start(program: string, args: readonly string[], options: RunOptions): ChildProcess {
+export function startCli(program: string, args: readonly string[], options: RunOptions): ChildProcess {
   return spawn(process.execPath, [path.join(PACKAGE_ROOT, 'bin', `${program}.js`), ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
     ...options.spawn,

@@ -3,6 +3,7 @@
 
 import { fork } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import { interrupted } from '../work.ts';
 import { whyNoGpu } from '../../engine/tfjs/log.ts';
 import { finchHome } from '../../store/home.ts';
 import { messageOf } from '../../util/errors.ts';
@@ -24,8 +25,8 @@ export interface Diagnosis {
   readonly devices: readonly DeviceReport[];
 }
 
-/** Tries each engine and device, one after another, each in a process of its own. */
-export async function diagnose(): Promise<Diagnosis> {
+/** Tries each engine and device, one after another, each in a process of its own. @throws AppError INTERRUPTED */
+export async function diagnose(signal: AbortSignal): Promise<Diagnosis> {
   const machine = {
     finch: packageVersion(),
     node: process.version,
@@ -35,18 +36,20 @@ export async function diagnose(): Promise<Diagnosis> {
     models: finchHome(),
   };
   const devices: DeviceReport[] = [];
-  for (const device of ONNX_DEVICES) devices.push(await probeAside({ engine: 'onnx', device }));
-  const tfjs = await probeAside({ engine: 'tfjs', device: 'cpu' });
+  for (const device of ONNX_DEVICES) devices.push(await probeAside({ engine: 'onnx', device }, signal));
+  const tfjs = await probeAside({ engine: 'tfjs', device: 'cpu' }, signal);
   devices.push(tfjs);
   // Without its addon there is nothing to say about a GPU that the line above does not say.
-  if (tfjs.works) devices.push(await probeAside({ engine: 'tfjs', device: 'cuda' }));
+  if (tfjs.works) devices.push(await probeAside({ engine: 'tfjs', device: 'cuda' }, signal));
   return { machine, devices };
 }
 
 /** In a process of its own: a graphics driver that crashes must not take the doctor with it. */
-async function probeAside(probe: Probe): Promise<DeviceReport> {
+async function probeAside(probe: Probe, signal: AbortSignal): Promise<DeviceReport> {
   const child = fork(new URL('./probe.js', import.meta.url), {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    signal,
+    killSignal: 'SIGKILL',
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '0' },
   });
   let report: DeviceReport | undefined;
@@ -61,10 +64,12 @@ async function probeAside(probe: Probe): Promise<DeviceReport> {
   const timer = setTimeout(() => child.kill('SIGKILL'), PROBE_TIMEOUT_MS);
   const end = await new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(messageOf(error)));
-    child.on('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
+    child.on('close', (code, killedBy) => resolve(killedBy ?? `exit code ${code}`));
     child.send(probe);
   });
   clearTimeout(timer);
+  // A terminal's Ctrl-C goes to the probe too, and may end it before this process has heard of it.
+  if (signal.aborted || end === 'SIGINT' || end === 'SIGTERM') throw interrupted(signal);
   if (report) return withReason(report, stderr);
   const last = stderr.trim().split('\n').at(-1) ?? '';
   return {

@@ -73,6 +73,7 @@ async function readDataset(embedder: Embedder, places: Places, work: Work): Prom
   const pictures: Picture[] = [];
   const unreadable: Inspection['unreadable'][number][] = [];
   let data = new Float32Array(1024 * numbers);
+  const total = places.pictures.size;
   for await (const image of embedder.embed(references(places))) {
     const { split, className } = places.pictures.get(image.file)!;
     const known = { file: image.file, split, class: className };
@@ -90,7 +91,7 @@ async function readDataset(embedder: Embedder, places: Places, work: Work): Prom
       pictures.push({ ...known, sha256, width, height });
     }
     const done = pictures.length + unreadable.length;
-    work.progress({ task: 'inspect', done, text: `${done} pictures` });
+    work.progress({ task: 'inspect', done, total, text: `${done} of ${total} pictures` });
     throwIfAborted(work);
   }
   return { model: embedder.model, pictures, unreadable, data, numbers };

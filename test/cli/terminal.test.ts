@@ -1,0 +1,64 @@
+// terminal.test.ts: what a person at a terminal meets: Ctrl-C, names that would drive the terminal, hints.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { runCli, startCli } from '../helpers/run-cli.ts';
+import { writeSmallModel } from '../helpers/small-model.ts';
+
+const NO_SIGNALS = process.platform === 'win32' && 'no SIGINT';
+
+let scratch = '';
+before(async () => {
+  scratch = await mkdtemp(path.join(tmpdir(), 'finch-terminal-'));
+});
+after(() => rm(scratch, { recursive: true, force: true }));
+
+test('doctor at Ctrl-C says so, ends, and blames no driver', { skip: NO_SIGNALS }, async () => {
+  const started = startCli('finch', ['doctor'], {});
+  let stderr = '';
+  let stdout = '';
+  started.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  started.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  setTimeout(() => started.kill('SIGINT'), 1500);
+  const code = await new Promise((resolve) => started.on('close', resolve));
+  assert.equal(code, 130);
+  assert.equal(stderr, 'stopping…\n');
+  assert.equal(stdout, '');
+});
+
+test('a second Ctrl-C ends a program that is still busy with the first', { skip: NO_SIGNALS }, async () => {
+  // Nothing attends to a signal while the input is waited for here.
+  const child = startCli('classify', ['-', '--offline'], {});
+  let stderr = '';
+  child.stderr!.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+    if (stderr.includes('stopping…')) child.kill('SIGINT');
+  });
+  setTimeout(() => child.kill('SIGINT'), 1500);
+  await new Promise((resolve) => child.on('close', resolve));
+  assert.equal(stderr.match(/stopping…/g)?.length, 1);
+});
+
+test('escapes in the names of a model reach neither stdout nor stderr', async () => {
+  const model = path.join(scratch, 'hostile');
+  await writeSmallModel(model);
+  const file = path.join(model, 'model.json');
+  const content = JSON.parse(await readFile(file, 'utf8')) as {
+    userDefinedMetadata: Record<string, unknown>;
+  };
+  const hostile = 'evil\x1b]0;owned\x07\x1b[2J\u009b31m\nline\u202eback';
+  content.userDefinedMetadata['name'] = hostile;
+  content.userDefinedMetadata['provenance'] = { source: hostile, licence: hostile, changes: hostile };
+  await writeFile(file, JSON.stringify(content));
+  for (const args of [
+    ['models', 'info', model],
+    ['extract-features', '--list-layers', '--model', model],
+  ]) {
+    const { code, stdout, stderr } = await runCli('finch', args);
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch((stdout + stderr).replaceAll('\n', ''), /[\p{Cc}\p{Bidi_Control}]/u);
+  }
+});
