@@ -12,6 +12,7 @@ import { addInspect } from './cli/inspect.ts';
 import { addModels } from './cli/models.ts';
 import { addSearch } from './cli/search.ts';
 import { ReaderGone, type Output } from './commands/output.ts';
+import { withCommandHint } from './cli/command-hint.ts';
 import { withFileHint } from './cli/file-hint.ts';
 import { AppError, ExitCode, type ExitCodeValue } from './util/errors.ts';
 import { packageVersion } from './util/package.ts';
@@ -72,7 +73,7 @@ function build(output: Output, finish: Finish): Command {
     .version(packageVersion(), '-V, --version')
     .option('--debug', 'print the stack of an error too')
     .showHelpAfterError('(add --help for the flags)')
-    .configureOutput({ outputError: (text, write) => write(withFileHint(text)) })
+    .configureOutput({ outputError: (text, write) => write(withCommandHint(withFileHint(text))) })
     .exitOverride()
     .addHelpText(
       'after',

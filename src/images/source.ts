@@ -21,6 +21,9 @@ export interface ImageReference {
   readonly root?: string;
 }
 
+/** Of one letter it would be a drive of Windows. */
+const IS_URL = /^[a-z][a-z\d+.-]+:\/\//i;
+
 /** An image on stdin is held whole; more than this is no picture. */
 const MAX_STDIN_IMAGE_BYTES = 1024 ** 3;
 
@@ -66,6 +69,14 @@ export async function* pathReferences(
   try {
     found = await stat(input);
   } catch (error) {
+    if (IS_URL.test(input)) {
+      yield failed(
+        input,
+        'INPUT_NOT_FOUND',
+        'addresses are not fetched; download the picture and give its file',
+      );
+      return;
+    }
     if (systemCode(error) === 'ENOENT' && isPattern(input)) {
       yield* fromGlob(input, signal, passed);
       return;

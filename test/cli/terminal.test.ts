@@ -62,3 +62,31 @@ test('escapes in the names of a model reach neither stdout nor stderr', async ()
     assert.doesNotMatch((stdout + stderr).replaceAll('\n', ''), /[\p{Cc}\p{Bidi_Control}]/u);
   }
 });
+
+test('what other programs call a command is answered with its name here', async () => {
+  const expected = { train: 'finetune', predict: 'classify', val: 'evaluate', version: '--version', '-v': '--version' }; // prettier-ignore
+  for (const [word, meant] of Object.entries(expected)) {
+    const { code, stderr } = await runCli('finch', [word]);
+    assert.equal(code, 2);
+    assert.ok(stderr.includes(`'${word}' (did you mean: ${meant}?)`), stderr);
+  }
+  const [models, bare] = [await runCli('finch', ['models']), await runCli('finch', [])];
+  assert.equal(models.code, bare.code);
+});
+
+test('an address is no missing file', async () => {
+  const { code, stdout } = await runCli('classify', ['https://example.com/a.jpg?size=*', '--format', 'csv']);
+  assert.equal(code, 1);
+  assert.match(stdout, /addresses are not fetched; download the picture/);
+});
+
+test("finetune's flags come in groups, each flag in one", async () => {
+  const { stdout } = await runCli('finetune', ['--help']);
+  const headings = stdout.split('\n').filter((line) => /^\w.*:$/.test(line));
+  for (const heading of ['Stage 1, the head:', 'Stage 2, all weights:', 'Augmentation:', 'Run:']) {
+    assert.ok(headings.includes(heading), heading);
+  }
+  for (const flag of ['--lr', '--device', '--augment', '--resume']) {
+    assert.equal(stdout.match(new RegExp(`^  (-\\w, )?${flag} `, 'gm'))?.length, 1, flag);
+  }
+});
