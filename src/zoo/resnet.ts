@@ -1,6 +1,8 @@
 // resnet.ts: ResNet as torchvision builds it (v1.5: the stride sits in the bottleneck's 3x3).
 // Layer names are torchvision's node names, so its weights map by name.
-// Source: He et al., Deep Residual Learning for Image Recognition, 2015, table 1.
+// ResNeXt is the same with grouped bottlenecks.
+// Sources: He et al., Deep Residual Learning for Image Recognition, 2015, table 1; Xie et al., Aggregated Residual Transformations
+// for Deep Neural Networks, 2016; torchvision's variants.
 
 import { graphBuilder, type GraphBuilder } from '../graph/builder.ts';
 import type { Graph } from '../graph/layers.ts';
@@ -15,6 +17,9 @@ interface Variant {
   readonly block: Block;
   /** Blocks in each of the four stages. */
   readonly depths: readonly [number, number, number, number];
+  /** Groups of a bottleneck's 3x3 convolution, and channels of each group in the first stage. */
+  readonly groups?: number;
+  readonly groupWidth?: number;
 }
 
 const VARIANTS = {
@@ -23,12 +28,14 @@ const VARIANTS = {
   resnet50: { block: 'bottleneck', depths: [3, 4, 6, 3] },
   resnet101: { block: 'bottleneck', depths: [3, 4, 23, 3] },
   resnet152: { block: 'bottleneck', depths: [3, 8, 36, 3] },
+  resnext50_32x4d: { block: 'bottleneck', depths: [3, 4, 6, 3], groups: 32, groupWidth: 4 },
+  resnext101_32x8d: { block: 'bottleneck', depths: [3, 4, 23, 3], groups: 32, groupWidth: 8 },
 } as const satisfies Record<string, Variant>;
 
 type ResNetName = keyof typeof VARIANTS;
 
 function resnet(name: ResNetName, classes: number): Graph {
-  const { block, depths } = VARIANTS[name];
+  const { block, depths, groups = 1, groupWidth = 64 }: Variant = VARIANTS[name];
   const b = graphBuilder(name, 224);
   let x = b.conv2d(b.input, 'conv1', { filters: 64, kernel: 7, stride: 2, pad: 3 });
   x = b.batchNormalization(x, 'bn1');
@@ -36,11 +43,12 @@ function resnet(name: ResNetName, classes: number): Graph {
   x = b.maxPooling2d(x, 'maxpool', { kernel: 3, stride: 2, pad: 1 });
   let channels = 64;
   depths.forEach((depth, stage) => {
-    const width = 64 * 2 ** stage;
+    const width = groups * groupWidth * 2 ** stage;
+    const out = 64 * 2 ** stage * EXPANSION[block];
     for (let i = 0; i < depth; i++) {
       const stride = i === 0 && stage > 0 ? 2 : 1;
-      x = residual(b, x, `layer${stage + 1}.${i}`, { block, width, stride, channels });
-      channels = width * EXPANSION[block];
+      x = residual(b, x, `layer${stage + 1}.${i}`, { block, groups, width, out, stride, channels });
+      channels = out;
     }
   });
   x = b.globalAveragePooling2d(x, 'avgpool');
@@ -49,7 +57,10 @@ function resnet(name: ResNetName, classes: number): Graph {
 
 interface Residual {
   readonly block: Block;
+  readonly groups: number;
+  /** Channels of the convolutions within, and of the sum. */
   readonly width: number;
+  readonly out: number;
   readonly stride: number;
   /** Channels coming in. */
   readonly channels: number;
@@ -59,9 +70,8 @@ function residual(
   b: GraphBuilder,
   input: string,
   name: string,
-  { block, width, stride, channels }: Residual,
+  { block, groups, width, out, stride, channels }: Residual,
 ): string {
-  const out = width * EXPANSION[block];
   const convolutions =
     block === 'basic'
       ? [
@@ -70,7 +80,7 @@ function residual(
         ]
       : [
           { filters: width, kernel: 1 },
-          { filters: width, kernel: 3, stride, pad: 1 },
+          { filters: width, kernel: 3, stride, pad: 1, groups },
           { filters: out, kernel: 1 },
         ];
   let x = input;
@@ -89,13 +99,12 @@ function residual(
   return b.activation(x, `${name}.relu_${convolutions.length - 1}`, 'relu');
 }
 
-export const RESNETS: Readonly<Record<ResNetName, Architecture>> = {
-  resnet18: { build: (classes) => resnet('resnet18', classes), classifier: 'fc' },
-  resnet34: { build: (classes) => resnet('resnet34', classes), classifier: 'fc' },
-  resnet50: { build: (classes) => resnet('resnet50', classes), classifier: 'fc' },
-  resnet101: { build: (classes) => resnet('resnet101', classes), classifier: 'fc' },
-  resnet152: { build: (classes) => resnet('resnet152', classes), classifier: 'fc' },
-};
+export const RESNETS = Object.fromEntries(
+  Object.keys(VARIANTS).map((name) => [
+    name,
+    { build: (classes) => resnet(name as ResNetName, classes), classifier: 'fc' },
+  ]),
+) as Readonly<Record<ResNetName, Architecture>>;
 
 /** Published files: name, version, file, short side, parameters, top-1, top-5. Source: torchvision's weights enums. */
 const PUBLISHED: readonly (readonly [ResNetName, 1 | 2, string, number, number, number, number])[] = [
@@ -107,6 +116,10 @@ const PUBLISHED: readonly (readonly [ResNetName, 1 | 2, string, number, number, 
   ['resnet101', 2, 'resnet101-cd907fc2.pth', 232, 44549160, 81.886, 95.78],
   ['resnet152', 1, 'resnet152-394f9c45.pth', 256, 60192808, 78.312, 94.046],
   ['resnet152', 2, 'resnet152-f82ba261.pth', 232, 60192808, 82.284, 96.002],
+  ['resnext50_32x4d', 1, 'resnext50_32x4d-7cdf4587.pth', 256, 25028904, 77.618, 93.698],
+  ['resnext50_32x4d', 2, 'resnext50_32x4d-1a0047aa.pth', 232, 25028904, 81.198, 95.34],
+  ['resnext101_32x8d', 1, 'resnext101_32x8d-8ba56ff5.pth', 256, 88791336, 79.312, 94.526],
+  ['resnext101_32x8d', 2, 'resnext101_32x8d-110c445d.pth', 232, 88791336, 82.834, 96.228],
 ];
 
 export const RESNET_RECORDS: readonly WeightsRecord[] = PUBLISHED.map(

@@ -23,6 +23,8 @@ NETWORKS = {
     "resnet50": ["maxpool", "layer2", "avgpool"],
     "resnet101": ["maxpool", "layer2", "avgpool"],
     "resnet152": ["maxpool", "layer2", "avgpool"],
+    "resnext50_32x4d": ["maxpool", "layer2", "avgpool"],
+    "resnext101_32x8d": ["maxpool", "layer2", "avgpool"],
     "efficientnet_lite0": ["_blocks.0", "_blocks.8", "_avg_pooling"],
 }
 

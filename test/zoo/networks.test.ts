@@ -30,6 +30,8 @@ const LAST_LAYER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   resnet50: { layer2: 'layer2.3.relu_2' },
   resnet101: { layer2: 'layer2.3.relu_2' },
   resnet152: { layer2: 'layer2.7.relu_2' },
+  resnext50_32x4d: { layer2: 'layer2.3.relu_2' },
+  resnext101_32x8d: { layer2: 'layer2.3.relu_2' },
   efficientnet_lite0: {
     '_blocks.0': 'blocks.0.bn2',
     '_blocks.8': 'blocks.8.bn2',

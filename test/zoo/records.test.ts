@@ -56,6 +56,8 @@ for (const [name, billions] of [
   ['resnet50', 4.089],
   ['resnet101', 7.801],
   ['resnet152', 11.514],
+  ['resnext50_32x4d', 4.23],
+  ['resnext101_32x8d', 16.414],
 ] as const) {
   test(`${name} takes ${billions} billion multiply-adds`, () => {
     const actual = countMultiplyAdds(findArchitecture(name).build(1000)) / 1e9;
