@@ -2,7 +2,7 @@
 
 import { augmentPreview, findRate } from '../api/finetune/look-ahead.ts';
 import { executeRun, prepareRun, type PreparedRun } from '../api/finetune/run.ts';
-import type { GivenFinetuneFlags } from '../config/finetune.ts';
+import type { GivenFinetuneFlags } from '../config/finetune-settings.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
 import { terminalWork, write, writeLine, type Output, type TerminalWork } from './output.ts';

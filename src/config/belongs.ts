@@ -1,7 +1,7 @@
 // belongs.ts: which flags of finetune mean something only beside others: what would be ignored is refused by name.
 
 import { AppError } from '../util/errors.ts';
-import type { FinetuneFlags, TrainSettings } from './finetune.ts';
+import type { FinetuneFlags, TrainSettings } from './finetune-settings.ts';
 
 type Flag = keyof FinetuneFlags;
 

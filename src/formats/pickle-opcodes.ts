@@ -1,8 +1,6 @@
-// pickle-opcodes.ts: every opcode that torch.save and Python's pickle write, in terms of the machine of pickle.ts.
+// pickle-opcodes.ts: every opcode that torch.save and Python's pickle write, in terms of pickle-machine.ts.
 
-import type { Machine, PickleValue } from './pickle.ts';
-
-type Step = (m: Machine) => void;
+import type { Machine, PickleValue, Step } from './pickle-machine.ts';
 
 const OPCODES: Readonly<Record<string, Step>> = {
   '\x80': (m) => m.skip(1), // PROTO

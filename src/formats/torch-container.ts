@@ -1,7 +1,7 @@
 // torch-container.ts: what the two containers of torch.save have in common.
 
-import type { PickleValue } from './pickle.ts';
-import type { Storage } from './torch-storage.ts';
+import type { PickleValue } from './pickle-machine.ts';
+import type { Storage } from './torch-view.ts';
 
 /** Names, shapes and offsets of a thousand layers take less than a megabyte. */
 export const MAX_PICKLE_BYTES = 64 * 1024 * 1024;

@@ -4,10 +4,12 @@
 import type { FileHandle } from 'node:fs/promises';
 import { AppError } from '../util/errors.ts';
 import { quotedValue } from '../util/quoted.ts';
-import { PickleEnds, unpickle, type PickleValue } from './pickle.ts';
+import { PickleEnds, type PickleValue } from './pickle-machine.ts';
+import { unpickle } from './pickle.ts';
 import { blockReader, readExactly } from './read-exactly.ts';
 import { MAX_PICKLE_BYTES, type OpenedContainer } from './torch-container.ts';
-import { torchRules, type Storage } from './torch-storage.ts';
+import { torchRules } from './torch-storage.ts';
+import type { Storage } from './torch-view.ts';
 
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL = 1001;

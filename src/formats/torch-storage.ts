@@ -5,9 +5,9 @@ import { elementCount, formatShape } from '../util/shape.ts';
 import { quoted } from '../util/quoted.ts';
 import { Budget } from './budget.ts';
 import { inertKind, isHarmlessName } from './inert-globals.ts';
-import { COST, Global, INERT, type Call, type PickleRules, type PickleValue } from './pickle.ts';
-import { DTYPE_BYTES, type Dtype } from './tensor-file.ts';
-import { View } from './torch-view.ts';
+import { COST, Global, INERT, type Call, type PickleRules, type PickleValue } from './pickle-machine.ts';
+import type { Dtype } from './tensor-file.ts';
+import { Storage, View } from './torch-view.ts';
 
 const STORAGE_DTYPES: ReadonlyMap<string, Dtype> = new Map([
   ['torch.DoubleStorage', 'float64'],
@@ -26,22 +26,6 @@ const STORAGE_DTYPES: ReadonlyMap<string, Dtype> = new Map([
 const MAX_RANK = 16;
 /** No weight has this many numbers. */
 const MAX_ELEMENTS = 2 ** 31;
-
-/** A run of numbers that tensors look into; the container fills in the bytes. */
-export class Storage {
-  readonly key: string;
-  readonly dtype: Dtype;
-  readonly count: number;
-  bytes: Uint8Array | undefined;
-  constructor(key: string, dtype: Dtype, count: number) {
-    this.key = key;
-    this.dtype = dtype;
-    this.count = count;
-  }
-  get byteLength(): number {
-    return this.count * DTYPE_BYTES[this.dtype];
-  }
-}
 
 /**
  * Rules for the pickles of one torch file: what may be called and named, and nothing else. Storages are collected by key.

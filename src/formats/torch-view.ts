@@ -2,11 +2,26 @@
 
 import { AppError } from '../util/errors.ts';
 import { elementCount, formatShape } from '../util/shape.ts';
-import { DTYPE_BYTES, type RawTensor } from './tensor-file.ts';
-import type { Storage } from './torch-storage.ts';
+import { DTYPE_BYTES, type Dtype, type RawTensor } from './tensor-file.ts';
 
 /** A view may repeat the numbers of a small storage without limit; no layer of a classifier has so many weights. */
 const MAX_REPEATED_BYTES = 256 * 1024 ** 2;
+
+/** A run of numbers that tensors look into; the container fills in the bytes. */
+export class Storage {
+  readonly key: string;
+  readonly dtype: Dtype;
+  readonly count: number;
+  bytes: Uint8Array | undefined;
+  constructor(key: string, dtype: Dtype, count: number) {
+    this.key = key;
+    this.dtype = dtype;
+    this.count = count;
+  }
+  get byteLength(): number {
+    return this.count * DTYPE_BYTES[this.dtype];
+  }
+}
 
 /** A tensor before its storage has been read; offset and strides count elements. */
 export class View {

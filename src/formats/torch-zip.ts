@@ -8,7 +8,8 @@ import { quoted } from '../util/quoted.ts';
 import { unpickle } from './pickle.ts';
 import { blockReader, readExactly } from './read-exactly.ts';
 import { MAX_PICKLE_BYTES, type OpenedContainer } from './torch-container.ts';
-import { torchRules, type Storage } from './torch-storage.ts';
+import { torchRules } from './torch-storage.ts';
+import type { Storage } from './torch-view.ts';
 
 /** A storage is an entry of the archive; networks have thousands. Listing so many takes less than a second. */
 const MAX_ENTRIES = 50_000;

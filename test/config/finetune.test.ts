@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { finetuneConfig, type FinetuneFlags } from '../../src/config/finetune.ts';
+import { finetuneConfig } from '../../src/config/finetune.ts';
+import type { FinetuneFlags } from '../../src/config/finetune-settings.ts';
 
 function settings(flags: Partial<FinetuneFlags>) {
   return finetuneConfig('birds', { model: 'resnet18', exif: true, ...flags }).settings;

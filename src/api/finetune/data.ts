@@ -8,7 +8,7 @@ import { openLoader, type PictureLoader } from '../../dataset/loader.ts';
 import { epochOrder } from '../../dataset/sampler.ts';
 import { scanDataset } from '../../dataset/scan.ts';
 import { stratifiedSplit } from '../../dataset/split.ts';
-import type { FinetuneConfig, TrainSettings } from '../../config/finetune.ts';
+import type { FinetuneConfig, TrainSettings } from '../../config/finetune-settings.ts';
 import { finchHome } from '../../store/home.ts';
 import type { TrainingData } from '../../train/stage-two.ts';
 import { createRng, type Rng } from '../../util/rng.ts';

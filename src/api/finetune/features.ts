@@ -6,7 +6,7 @@ import type { Contents } from '../../dataset/contents.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import type { FailedPicture, PictureLoader } from '../../dataset/loader.ts';
 import type { Predictor } from '../../engine/engine.ts';
-import type { TrainSettings } from '../../config/finetune.ts';
+import type { TrainSettings } from '../../config/finetune-settings.ts';
 import { finchHome } from '../../store/home.ts';
 import { openFeatureCache } from '../../features/cache/feature-cache.ts';
 import type { FeatureSet } from '../../train/head-stage.ts';

@@ -1,7 +1,7 @@
 // look-ahead.ts: what can be looked at before a run: the pictures as training would see them, and which rate would suit.
 // Nothing is kept.
 
-import type { TrainSettings } from '../../config/finetune.ts';
+import type { TrainSettings } from '../../config/finetune-settings.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import { selectEngine } from '../../engine/select.ts';
 import { ratePage } from '../../report/rate-page.ts';

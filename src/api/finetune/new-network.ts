@@ -6,7 +6,7 @@ import { classWeights } from '../../dataset/sampler.ts';
 import type { EngineModel } from '../../engine/engine.ts';
 import type { Loss, TrainSpec } from '../../engine/training.ts';
 import { learningLayers } from '../../engine/training/learning.ts';
-import type { TrainSettings } from '../../config/finetune.ts';
+import type { TrainSettings } from '../../config/finetune-settings.ts';
 import type { Graph, Weights } from '../../graph/layers.ts';
 import { withHeadWeights, withInputSide, withNewHead } from '../../graph/new-head.ts';
 import { withSigmoid } from '../../graph/output.ts';

@@ -3,7 +3,7 @@
 import type { Model } from '../../artefact/model.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import { datasetName } from '../../dataset/scan.ts';
-import type { FinetuneConfig } from '../../config/finetune.ts';
+import type { FinetuneConfig } from '../../config/finetune-settings.ts';
 import { runPage, type CurvePoint } from '../../report/run-page.ts';
 import { writeJson, type RunPaths } from '../../run/run-folder.ts';
 import type { EpochRow, StageTwoResult } from '../../train/stage-two.ts';

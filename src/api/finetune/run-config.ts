@@ -1,12 +1,8 @@
 // run-config.ts: config.json: what a run was asked to do, as flags that can be read again, and what that came to.
 
 import path from 'node:path';
-import {
-  finetuneConfig,
-  type FinetuneConfig,
-  type FinetuneFlags,
-  type GivenFinetuneFlags,
-} from '../../config/finetune.ts';
+import { finetuneConfig } from '../../config/finetune.ts';
+import type { FinetuneConfig, FinetuneFlags, GivenFinetuneFlags } from '../../config/finetune-settings.ts';
 import { flagName } from '../../config/belongs.ts';
 import { AppError } from '../../util/errors.ts';
 import { packageVersion } from '../../util/package.ts';

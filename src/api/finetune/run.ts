@@ -1,7 +1,8 @@
 // run.ts: from a folder of pictures to a network that knows them: which run it is, and where it begins.
 
 import path from 'node:path';
-import { finetuneConfig, type FinetuneConfig, type GivenFinetuneFlags } from '../../config/finetune.ts';
+import { finetuneConfig } from '../../config/finetune.ts';
+import type { FinetuneConfig, GivenFinetuneFlags } from '../../config/finetune-settings.ts';
 import { DEFAULT_MODEL } from '../../config/inference.ts';
 import { fingerprintChanges, fingerprintOf, type Fingerprint } from '../../dataset/fingerprint.ts';
 import { datasetName } from '../../dataset/scan.ts';

@@ -7,7 +7,7 @@ import type { PictureLoader } from '../../dataset/loader.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import type { EngineModel, OnDivided, Predictor } from '../../engine/engine.ts';
 import type { TrainableEngine } from '../../engine/training.ts';
-import type { FinetuneConfig } from '../../config/finetune.ts';
+import type { FinetuneConfig } from '../../config/finetune-settings.ts';
 import type { Checkpoint } from '../../run/checkpoint.ts';
 import { makeFolder, writeJson, type RunPaths } from '../../run/run-folder.ts';
 import { applyHead, type FeatureSet } from '../../train/head-stage.ts';

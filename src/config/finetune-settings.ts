@@ -1,0 +1,114 @@
+// finetune-settings.ts: finetune's flags as they are given, and the configuration that they become. Plain data.
+
+import type { MixSpec } from '../dataset/prepare-batch.ts';
+import type { SamplerName } from '../dataset/sampler.ts';
+import type { Optimizer } from '../engine/training.ts';
+import type { AugmentSpec } from '../images/augment/augment.ts';
+import type { RecipeName } from '../train/recipe.ts';
+import type { ScheduleSpec } from '../train/schedule.ts';
+import type { InferenceConfig, InferenceFlags } from './inference.ts';
+
+/** As commander hands them over; what is absent is the recipe's. */
+export interface FinetuneFlags extends InferenceFlags {
+  readonly manifest?: string;
+  readonly root?: string;
+  readonly recipe?: string;
+  readonly epochs?: string;
+  readonly headEpochs?: string;
+  readonly headLr?: string;
+  readonly headViews?: string;
+  readonly headC?: string;
+  readonly lr?: string;
+  readonly optimizer?: string;
+  readonly momentum?: string;
+  readonly weightDecay?: string;
+  readonly schedule?: string;
+  readonly stepSize?: string;
+  readonly gamma?: string;
+  readonly minLr?: string;
+  readonly warmupEpochs?: string;
+  readonly schedulePatience?: string;
+  readonly loss?: string;
+  readonly labelSmoothing?: string;
+  readonly classWeights?: boolean;
+  readonly augment?: string;
+  readonly raN?: string;
+  readonly raM?: string;
+  readonly minCrop?: string;
+  readonly colorJitter?: string;
+  readonly randomErasing?: string;
+  readonly mixup?: string;
+  readonly cutmix?: string;
+  readonly sampler?: string;
+  readonly batchNorm?: string;
+  readonly trainFrom?: string;
+  readonly valSplit?: string;
+  readonly seed?: string;
+  readonly patience?: string;
+  readonly ema?: string;
+  readonly clipNorm?: string;
+  readonly accumulate?: string;
+  readonly checkpointMinutes?: string;
+  readonly out?: string;
+  /** True where no folder was named. */
+  readonly resume?: string | true;
+  readonly findLr?: string | true;
+  readonly previewAugment?: string;
+}
+
+/** Flags as they were given: without `--model`, a new run takes the default and one that goes on its own. */
+export type GivenFinetuneFlags = Omit<FinetuneFlags, 'model'> & Partial<Pick<FinetuneFlags, 'model'>>;
+
+export const LOSSES = ['cross-entropy', 'bce', 'bce-logits'] as const;
+type LossName = (typeof LOSSES)[number];
+
+/** Everything that decides what a run computes: plain data, kept in the run folder. */
+export interface TrainSettings {
+  readonly recipe: RecipeName;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly head: {
+    readonly method: 'converged' | 'adam';
+    readonly epochs: number;
+    readonly rate: number;
+    /** How much an error weighs against the penalty on the weights of a head that converges: scikit-learn's C. */
+    readonly c: number;
+    /** Augmented views of each picture, besides its middle. */
+    readonly views: number;
+  };
+  readonly optimizer: Optimizer;
+  readonly schedule: ScheduleSpec;
+  /** Absent: by the data, one label or several. */
+  readonly loss?: LossName;
+  readonly labelSmoothing: number;
+  readonly classWeights: boolean;
+  /** Absent: the pictures as they are when classified. */
+  readonly augment?: AugmentSpec;
+  readonly mix?: MixSpec;
+  readonly sampler: SamplerName;
+  readonly batchNorm: 'train' | 'frozen';
+  readonly trainFrom?: string;
+  readonly valSplit: number;
+  readonly seed: number;
+  readonly patience?: number;
+  /** Decay; 0: no averaging, 1: an average that spans a share of the run. */
+  readonly ema: number;
+  /** Of the gradients; 0: none. */
+  readonly clipNorm: number;
+  readonly accumulate: number;
+}
+
+export interface FinetuneConfig extends InferenceConfig {
+  /** A folder or a csv. */
+  readonly dataset: string;
+  readonly manifest?: string;
+  readonly root?: string;
+  readonly settings: TrainSettings;
+  /** Whether a step may be computed in parts where memory does not hold its batch: nobody asked for that size. */
+  readonly mayDivide: boolean;
+  readonly out?: string;
+  readonly checkpointMinutes: number;
+  /** Instead of training: an html file. */
+  readonly findRate?: string;
+  readonly previewAugment?: string;
+}
