@@ -17,17 +17,17 @@ export async function imagenetLabels(): Promise<Labels> {
   return rows.map(([id, label, labelZh]) => ({ id, label, labelZh }));
 }
 
-/** A label file has a line a class; more bytes than this is another kind of file. */
+/** A label file has one line for each class; a larger file is another kind of file. */
 const MAX_LABEL_BYTES = 16 * 1024 * 1024;
 
-/** First rows that stand for "none of the classes", in files made for networks with an output for it. */
+/** First rows that mean "none of the classes", in files made for networks that have an output for it. */
 const BACKGROUND = /^(background|dummy|unknown|__background__|背景.*)$/i;
 
 /**
  * Labels from a file: JSON, a Python dictionary, YAML, CSV or text, in any usual encoding.
  * One row more than classes is accepted when the first row is the background.
  * @param classes how many the model has
- * @param remark told what the user should know of how the file was read
+ * @param remark receives what the user should know about how the file was read
  * @throws AppError LABELS_INVALID
  */
 export async function readLabelFile(

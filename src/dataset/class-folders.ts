@@ -1,19 +1,19 @@
-// class-folders.ts: which folders of one level are classes, and what is passed over beside them. Knows names alone.
+// class-folders.ts: decides which folders of one level are classes, and what is left out beside them. It knows only names.
 
 import path from 'node:path';
 import { list } from './dataset.ts';
 import { splitNamed } from './split-names.ts';
 import { picturesIn, type Folder } from './tree.ts';
 
-/** A class's pictures in one folder, before classes have numbers. Folders of one name are one class. */
+/** A class's pictures in one folder, before classes have numbers. Folders with the same name are one class. */
 export interface ClassFolder {
-  /** In Unicode's composed form: a name unpacked on a Mac is the same name. */
+  /** In Unicode's composed form, so that a name unpacked on a Mac is the same name. */
   readonly name: string;
-  /** Paths. */
+  /** Paths of the pictures. */
   readonly files: readonly string[];
 }
 
-/** Why a folder cannot be taken for a labelled dataset, and what to do. */
+/** Why a folder cannot be used as a labelled dataset, and what to do. */
 export interface Refusal {
   readonly folder: string;
   readonly problem: string;
@@ -22,7 +22,7 @@ export interface Refusal {
 
 const EXPECTED = 'expected a folder for each class, with its pictures in it';
 
-/** YOLO's layout. */
+/** The error for YOLO's layout. */
 export const BOXES = ' (labels/ with boxes are not read)';
 
 export function withoutClasses({ path, count }: Folder, hint = ''): Refusal {
@@ -30,7 +30,7 @@ export function withoutClasses({ path, count }: Folder, hint = ''): Refusal {
   return { folder: path, problem: has, next: `${EXPECTED}, or a csv of files and labels${hint}` };
 }
 
-/** Train, val and test inside the classes, or under a folder beside others. */
+/** The error for train, val and test inside the classes, or under one folder beside others. */
 export function partsBelow({ path: folder }: Folder, names: string): Refusal {
   return { folder, problem: `has train, val or test below its folders ${names}`, next: 'put the parts outside and the classes in them: train/CLASS/…' }; // prettier-ignore
 }
@@ -58,7 +58,7 @@ export function classFolders(base: Folder): ClassFolders | Refusal {
   return { classes, remarks: [...remarks, ...spellings(kept)] };
 }
 
-/** Folders with pictures of their own, and folders with nothing, which are classes without pictures. */
+/** Folders with pictures of their own, and empty folders, which are classes without pictures. */
 function leaves(folder: Folder): readonly ClassFolder[] {
   const { pictures, folders } = folder;
   const own = pictures.map((name) => path.join(folder.path, name));
@@ -71,17 +71,17 @@ const classFolder = ({ name }: Folder, files: readonly string[]): ClassFolder =>
   files,
 });
 
-/** Endings of files that stand beside pictures. A folder with others may be a class whose pictures finch does not read. */
+/** Endings of files that are never pictures. A folder with other files may be a class whose pictures finch does not read. */
 const OTHER_FILES =
   /\.(txt|md|csv|tsv|json|jsonl|ya?ml|toml|xml|html?|pdf|py|ipynb|js|ts|sh|log|npy|npz|parquet|pth?|ckpt|onnx|h5|keras|tflite|pb|bin|safetensors|pkl|zip|tar|gz|tgz)$/i;
 
-/** Whether a folder without pictures is no class that has lost them: what is in it was never a picture. */
+/** Whether a folder without pictures is certainly not a class: its files were never pictures. */
 function hasOtherFiles({ others, unread, folders }: Folder): boolean {
   if (unread.length > 0 || (others.length === 0 && folders.length === 0)) return false;
   return others.every((name) => OTHER_FILES.test(name)) && folders.every(hasOtherFiles);
 }
 
-/** Files by which a folder that finch itself wrote is known: a model's, a run's. */
+/** Files that show that finch itself wrote a folder: a model's or a run's. */
 const OUTPUT_FILES = ['model.json', 'metrics.csv', 'summary.json'] as const;
 
 export function withoutOutputs(folders: readonly Folder[]): readonly Folder[] {
@@ -93,7 +93,7 @@ function isOutput({ others, folders, pictures }: Folder): boolean {
   return pictures.length === 0 && folders.length > 0 && folders.every(isOutput);
 }
 
-/** What is passed over beside the classes or the parts, by name. */
+/** The names of what is left out beside the classes or the parts. */
 export function leftOut(base: Folder, folders: readonly Folder[]): readonly string[] {
   const names = folders.map(({ name, count }) => (count > 0 ? `${name} (${counted(count)})` : name));
   const { length } = base.pictures;
@@ -105,7 +105,7 @@ export function leftOut(base: Folder, folders: readonly Folder[]): readonly stri
   ];
 }
 
-/** Class folders whose names look alike: a copy from a Mac beside one from elsewhere. */
+/** Class folders whose names look alike, such as a copy from a Mac beside one from another system. */
 function spellings(folders: readonly Folder[]): readonly string[] {
   const names = folders.map(({ name }) => name.normalize('NFC'));
   const twice = [...new Set(names.filter((name, i) => names.indexOf(name) < i))];

@@ -1,4 +1,4 @@
-// contents.ts: what is in a dataset's files: size, times and sha256. Asked for once each, and read only where a hash is wanted.
+// contents.ts: size, times and sha256 of a dataset's files. Each is looked up once, and read only when its hash is needed.
 
 import { stat } from 'node:fs/promises';
 import { sha256OfFile } from '../util/files.ts';
@@ -8,20 +8,20 @@ import type { Sample } from './dataset.ts';
 /** A file as it was when it was hashed. */
 export interface KnownFile {
   readonly size: number;
-  /** Of its content and of its entry, which nobody can set back: both move when it is written. */
+  /** Times of the content and of the directory entry. Nobody can set the latter back; both change when the file is written. */
   readonly times: string;
   /** Lower-case hex; absent for a file that could not be read. */
   readonly sha256?: string;
 }
 
 export interface Contents {
-  /** In bytes; -1 for a file that is not there. */
+  /** Sizes in bytes; -1 for a file that does not exist. */
   sizes(samples: readonly Sample[]): Promise<readonly number[]>;
-  /** Reads every file that is not known yet. */
+  /** Reads every file whose hash is not known yet. */
   files(samples: readonly Sample[], onProgress?: (done: number) => void): Promise<readonly KnownFile[]>;
 }
 
-/** Files that are asked for, or read, at a time. */
+/** How many files are looked up, or read, at the same time. */
 const AT_A_TIME = 32;
 
 type Found = Omit<KnownFile, 'sha256'>;

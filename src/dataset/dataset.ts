@@ -1,11 +1,11 @@
-// dataset.ts: a labelled dataset as plain data, and what must hold of one. Reads nothing.
+// dataset.ts: a labelled dataset as plain data, and the conditions it must meet. It reads nothing.
 
 import { AppError } from '../util/errors.ts';
 import { printable } from '../util/quoted.ts';
 
 /** One labelled picture. */
 export interface Sample {
-  /** As the user knows it: relative to the dataset's folder, with `/`. */
+  /** The name that the user knows: relative to the dataset's folder, with `/`. */
   readonly file: string;
   readonly path: string;
   /** Class numbers: one, or any number of them in a multi-label dataset. */
@@ -13,20 +13,20 @@ export interface Sample {
 }
 
 export interface Dataset {
-  /** How the labels were found, for people: `train/ and val/`. */
+  /** A text for people about where the labels were found: `train/ and val/`. */
   readonly layout: string;
   /** In the order of the network's outputs. */
   readonly classes: readonly string[];
   readonly multiLabel: boolean;
-  /** The pictures to learn from; all there are when the dataset is not divided. */
+  /** The pictures to learn from; all pictures when the dataset is not divided. */
   readonly train: readonly Sample[];
-  /** The pictures to judge by: those of val, else those of test. Absent when the dataset is not divided. */
+  /** The pictures to evaluate on: those of val, or else those of test. Absent when the dataset is not divided. */
   readonly val?: readonly Sample[];
-  /** Which part `val` is, by its own name; absent: val. */
+  /** The part that `val` really is; absent when it is val. */
   readonly judge?: 'val' | 'test';
-  /** Only where there is a val besides. */
+  /** Present only when there is a val as well. */
   readonly test?: readonly Sample[];
-  /** What was passed over and is worth a word. */
+  /** Remarks about what was left out. */
   readonly remarks: readonly string[];
 }
 
@@ -38,7 +38,7 @@ export function classCounts(samples: readonly Sample[], classes: number): number
 }
 
 /**
- * What training needs of a dataset; checked again without the unreadable pictures once they are known.
+ * What training needs of a dataset. It is checked again without the unreadable pictures when these are known.
  * @throws AppError DATASET_INVALID
  */
 export function checkTrainable({ classes, train, val, multiLabel }: Dataset, root: string): void {
@@ -63,7 +63,7 @@ export function checkTrainable({ classes, train, val, multiLabel }: Dataset, roo
   }
 }
 
-/** `a`, `b` and 3 more: names in a message. */
+/** Names in a message: `a`, `b` and 3 more. */
 export function list(names: readonly string[], most = 5): string {
   const shown = names.slice(0, most).map(quoted).join(', ');
   return names.length > most ? `${shown} and ${names.length - most} more` : shown;
@@ -73,7 +73,7 @@ export function quoted(name: string): string {
   return printable(JSON.stringify(name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name));
 }
 
-/** Of a name that is shown among others, in characters. */
+/** The longest part of a name that is shown in a list, in characters. */
 const MAX_NAME = 60;
 
 export function invalid(root: string, problem: string, next: string): AppError {

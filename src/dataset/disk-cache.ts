@@ -1,4 +1,4 @@
-// disk-cache.ts: keeps the folder of small pictures below its limit: the oldest go first. Knows files, not pictures.
+// disk-cache.ts: keeps the folder of small pictures below its limit by deleting the oldest first. It knows files, not pictures.
 
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,15 +1,15 @@
-// fingerprint.ts: what a dataset was when a run began, and what has changed since: by the content of its files. One that was only
-// touched, or copied, is the same. Also which pictures are copies of each other.
+// fingerprint.ts: records a dataset's state when a run begins, and finds what has changed since, by the content of its files.
+// A file that was only touched or copied is unchanged. It also finds pictures that are copies of each other.
 
 import type { Contents, KnownFile } from './contents.ts';
 import { list, type Dataset, type Sample } from './dataset.ts';
 
-/** Of each picture by part and name: size, times, sha256 and labels. Plain data, for the run folder. */
+/** For each picture by part and name: size, times, sha256 and labels. Plain data, for the run folder. */
 export type Fingerprint = Readonly<Record<string, string>>;
 
 const PARTS = ['train', 'val', 'test'] as const;
 
-/** In place of the hash of a file that could not be read. */
+/** This stands in place of the hash of a file that could not be read. */
 const UNREADABLE = '-';
 
 export async function fingerprintOf(
@@ -28,7 +28,7 @@ export async function fingerprintOf(
   );
 }
 
-/** The files of a fingerprint by path, as far as `dataset` still names them. */
+/** The files of a fingerprint by path; only those that `dataset` still names. */
 export function knownFiles(dataset: Dataset, before: Fingerprint): ReadonlyMap<string, KnownFile> {
   const known = new Map<string, KnownFile>();
   for (const part of PARTS) {
@@ -40,7 +40,7 @@ export function knownFiles(dataset: Dataset, before: Fingerprint): ReadonlyMap<s
   return known;
 }
 
-/** What is different now, for people; undefined when nothing is. */
+/** A text for people about what has changed; undefined when nothing has. */
 export function fingerprintChanges(before: Fingerprint, now: Fingerprint): string | undefined {
   const name = (key: string) => key.slice(key.indexOf(':') + 1);
   const keys = (from: Fingerprint, keep: (key: string) => boolean) =>
@@ -64,7 +64,7 @@ function entryOf(entry: string) {
   return { size, times, sha256, labels: labels.join(' ') };
 }
 
-/** For each sample a key that its copies share: pictures of one content have one key. Unreadable files are their own. */
+/** One key for each sample: pictures with the same content have the same key. An unreadable file has a key of its own. */
 export async function contentKeys(
   samples: readonly Sample[],
   contents: Contents,
@@ -78,6 +78,6 @@ export async function contentKeys(
   const twins = samples.filter((_, i) => hasTwin(i));
   const files = await contents.files(twins, (done) => onProgress?.(done, twins.length));
   const hashes = new Map(twins.map(({ path }, i) => [path, files[i]!.sha256]));
-  // By name inside the dataset: however the way to it is written, the keys are the same, and what is made of them.
+  // The key is the name inside the dataset, so that it stays the same however the path of the dataset is written.
   return samples.map(({ file, path }) => hashes.get(path) ?? file);
 }

@@ -1,9 +1,9 @@
-// layout.ts: which folders of a dataset are its parts, and which are its classes. The one place where that is decided: scan-folders
-// makes samples of it, inspect counts by it. Knows names alone.
+// layout.ts: decides which folders of a dataset are its parts, and which are its classes. This is the only place for that:
+// scan-folders makes samples from the result, and inspect counts by it. It knows only names.
 //
-// A folder that stands for a part (train/, val_set/) wins over its siblings, which are left out by name. Where there is none: if a
-// folder of the first level has pictures of its own, the folders of that level are the classes, and whatever lies below belongs to
-// them (torchvision's ImageFolder); if none has, the folders that do are the classes, and those of one name are one class.
+// A folder that stands for a part (train/, val_set/) is preferred to its siblings, which are left out and named. If there is
+// none and a folder of the first level has pictures of its own, the folders of that level are the classes, and all below belongs
+// to them (torchvision's ImageFolder). If none has, the folders that have pictures are the classes; equal names are one class.
 
 import path from 'node:path';
 import {
@@ -32,13 +32,13 @@ export interface Part {
 export interface Layout {
   /** The folder that file names are relative to. */
   readonly base: string;
-  /** Train first, then val and test, as far as they are there. */
+  /** Train first, then val and test, if they exist. */
   readonly parts: readonly Part[];
-  /** What was left out, and other things worth a word. */
+  /** Remarks about what was left out, and others. */
   readonly remarks: readonly string[];
 }
 
-/** What the folders mean, or why that cannot be said. */
+/** What the folders mean, or why this cannot be decided. */
 export function layoutOf(root: Folder): Layout | Refusal {
   const system = systemFolders(root);
   const folders = `${system.length} ${system.length === 1 ? 'folder' : 'folders'}`;
@@ -49,10 +49,10 @@ function systemFolders({ system, folders }: Folder): readonly string[] {
   return [...system, ...folders.flatMap(systemFolders)];
 }
 
-/** @param remarks of the folders that were passed on the way here */
+/** @param remarks about the folders that were passed on the way to this one */
 function decide(base: Folder, remarks: readonly string[]): Layout | Refusal {
   const splits = base.folders.filter(({ name, count }) => splitNamed(name) !== undefined && count > 0);
-  // A part that holds parts itself is a dataset's folder, whatever its name.
+  // A part that contains parts is a dataset's folder, whatever its name.
   const divided = splits.filter((folder) => isDivided(folder) && foldersWithParts(folder).length === 0);
   if (divided.length > 0) return dividedLayout(base, divided, remarks);
   const plain = withoutOutputs(base.folders).filter(({ count }) => count > 0);
@@ -85,12 +85,12 @@ function decide(base: Folder, remarks: readonly string[]): Layout | Refusal {
   };
 }
 
-/** Whether there are folders with pictures in a folder, and not pictures of its own. */
+/** Whether a folder has subfolders with pictures, but no pictures of its own. */
 function hasClassFolders({ pictures, folders }: Folder): boolean {
   return folders.some(({ count }) => count > 0) && pictures.length === 0;
 }
 
-/** Whether a folder that is called so is a part; pictures that lie loose beside its class folders are left out. */
+/** Whether a folder with a part's name is a part. Pictures that lie directly in it, beside its class folders, are left out. */
 function isDivided({ name, pictures, folders }: Folder): boolean {
   const classes = folders.filter(({ count }) => count > 0).length;
   return splitNamed(name) !== undefined && classes > (pictures.length > 0 ? 1 : 0);
@@ -136,19 +136,19 @@ function dividedLayout(
   return { base: base.path, parts, remarks };
 }
 
-/** Pictures to be classified, not to be judged by, are often in one folder that is none of the classes. */
+/** Pictures without labels, which are only to be classified, are often in one folder that is not one of the classes. */
 function isUnlabelled({ classes }: ClassFolders, [train]: readonly Part[]): boolean {
   const names = new Set(classes.map(({ name }) => name));
   return train?.split === 'train' && names.size === 1 && !train.classes.some(({ name }) => names.has(name));
 }
 
-/** Folders named as parts with pictures and no classes in them: parts without labels, or classes that happen to be called so. */
+/** Folders with a part's name that have pictures but no classes: parts without labels, or classes with such a name. */
 function flatSplits(base: Folder, splits: readonly Folder[], plain: readonly Folder[]): Refusal | undefined {
   const [first] = splits;
   if (!first) return undefined;
   const kinds = new Set(splits.map(({ name }) => splitNamed(name)));
   const others = plain.filter((folder) => !splits.includes(folder));
-  // Vehicles: bus/, car/ and train/.
+  // "train" may be a class, for example of vehicles: bus/, car/ and train/.
   const isClass =
     kinds.size === 1 && kinds.has('train') && others.every(({ pictures }) => pictures.length > 0);
   if (others.length > 0 && isClass) return undefined;
@@ -164,11 +164,11 @@ function flatSplits(base: Folder, splits: readonly Folder[], plain: readonly Fol
   return withoutClasses(wanted, hint);
 }
 
-/** The outermost folders, this one or below it, that hold parts of a dataset of their own. */
+/** The outermost folders, this one or folders below it, that contain a dataset's parts. */
 function foldersWithParts(folder: Folder): readonly Folder[] {
   const splits = folder.folders.filter(({ name, count }) => splitNamed(name) !== undefined && count > 0);
   const kinds = new Set(splits.map(({ name }) => splitNamed(name)));
-  // Archives often hold train/train/.
+  // Archives often contain train/train/.
   const isAgain = splitNamed(folder.name) !== undefined;
   if (kinds.size > 1 || (!isAgain && kinds.has('train') && splits.some(isDivided))) return [folder];
   return folder.folders.flatMap(foldersWithParts);
@@ -182,7 +182,7 @@ function holdersRefused(base: Folder, holders: readonly Folder[]): Refusal {
   return partsBelow(base, names);
 }
 
-/** Goes down while a folder holds one folder with class folders and no picture: archives often unpack so. */
+/** Goes down while a folder has no pictures and only one folder, which has class folders: archives often unpack like this. */
 function unwrapped(folder: Folder): Folder {
   const [only, ...more] = folder.folders.filter(({ count }) => count > 0);
   return only && more.length === 0 && folder.pictures.length === 0 && hasClassFolders(only) ? unwrapped(only) : folder; // prettier-ignore

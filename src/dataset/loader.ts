@@ -1,5 +1,5 @@
-// loader.ts: labelled pictures -> batches, prepared ahead in worker threads. Decoded once, augmented afresh each epoch.
-// The batches depend on the seed alone, not on the number of workers or on what memory holds.
+// loader.ts: labelled pictures -> batches, prepared ahead in worker threads. Pictures are decoded once and augmented anew each
+// epoch. The batches depend only on the seed, not on the number of workers or on what is in memory.
 
 import { availableParallelism } from 'node:os';
 import type { AugmentSpec } from '../images/augment/augment.ts';
@@ -15,10 +15,10 @@ import { pictureCache } from './picture-cache.ts';
 import type { BatchReply, BatchRequest, BatchTargets, MixSpec } from './prepare-batch.ts';
 import type { Form, SmallPictureOptions } from './small-picture.ts';
 
-/** 2,700 photos or 87,000 pictures of 64x64. */
+/** Enough for 2,700 photos or 87,000 pictures of 64x64. */
 const DEFAULT_MEMORY = 1024 ** 3;
 
-/** Pictures that a worker loads for one request when nothing else is wanted of them. */
+/** How many pictures a worker loads for one request when they are only loaded. */
 const LOADED_AT_A_TIME = 16;
 
 export interface LoaderOptions {
@@ -26,28 +26,28 @@ export interface LoaderOptions {
   readonly preprocessing: Preprocessing;
   /** Threads; by default as many as there are cores. */
   readonly workers?: number;
-  /** Bytes of decoded pictures held in memory at most. */
+  /** The most bytes of decoded pictures that are held in memory. */
   readonly memory?: number;
-  /** Small pictures that memory let go, or that another run decoded. */
+  /** Keeps small pictures that memory no longer holds, or that another run decoded. */
   readonly disk?: { readonly folder: string; readonly limit: number };
 }
 
 export interface EpochOptions {
   readonly samples: readonly Sample[];
-  /** Numbers of samples, in the order they are to come. */
+  /** Numbers of samples, in the order in which they come. */
   readonly order: ArrayLike<number>;
   readonly batchSize: number;
-  /** Batches that an interrupted epoch has had already. */
+  /** Batches that an interrupted epoch has already had. */
   readonly skip?: number;
   readonly classes: number;
   readonly multiLabel: boolean;
-  /** These pictures are not asked for again in this form: neither memory nor disk keeps them. */
+  /** These pictures are not needed again in this form, so neither memory nor disk keeps them. */
   readonly once?: boolean;
-  /** Absent: the pictures as the network sees them when it classifies. */
+  /** When absent, the pictures are prepared as for classification. */
   readonly augment?: AugmentSpec;
   readonly mix?: MixSpec;
   readonly epoch: number;
-  /** The run's own; only forked. */
+  /** The run's own Rng; it is only forked. */
   readonly rng: Rng;
 }
 
@@ -60,7 +60,7 @@ export interface LoadedBatch {
   readonly targets: BatchTargets;
   /** Numbers of the samples in it. */
   readonly samples: readonly number[];
-  /** Pictures that could not be read, which it lacks. */
+  /** Pictures that could not be read; the batch does not contain them. */
   readonly failed: readonly FailedPicture[];
 }
 
@@ -70,20 +70,20 @@ export interface FailedPicture {
 }
 
 export interface PictureLoader {
-  /** Decodes every picture once. @returns those that cannot be read, to be left out */
+  /** Decodes every picture once. @returns the pictures that cannot be read, which are to be left out */
   survey(
     samples: readonly Sample[],
     form: Form,
     onProgress?: (done: number) => void,
   ): Promise<readonly FailedPicture[]>;
-  /** The epoch's batches; a batch of which no picture could be read is passed over. */
+  /** The epoch's batches; a batch without any readable picture is skipped. */
   batches(options: EpochOptions): AsyncGenerator<LoadedBatch, void, undefined>;
   /** Bytes of pictures in memory. */
   readonly held: number;
   dispose(): Promise<void>;
 }
 
-/** Starts the workers, which live until `dispose`. */
+/** Starts the workers, which run until `dispose`. */
 export async function openLoader(options: LoaderOptions): Promise<PictureLoader> {
   const { decode, preprocessing, disk, workers = availableParallelism(), memory = DEFAULT_MEMORY } = options;
   const budget = disk && (await makeRoom(disk.folder, disk.limit)) / workers;

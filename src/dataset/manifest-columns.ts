@@ -1,12 +1,12 @@
-// manifest-columns.ts: which columns of a csv name the picture, its label and its part: by the header, or where there is none by
-// what stands in them. Reads no disk.
+// manifest-columns.ts: finds which columns of a csv name the picture, its label and its part: by the header or, without one, by
+// the cells. It reads no files.
 
 import path from 'node:path';
 import { IMAGE_EXTENSIONS } from '../images/passed-over.ts';
 import { invalid, list } from './dataset.ts';
 import { splitNamed } from './split-names.ts';
 
-/** Columns that are taken when the user names none, the first that is there. */
+/** Column names to use when the user gives none; the first that exists is taken. */
 const FILE_COLUMNS = [
   'file', 'path', 'filename', 'image', 'filepath', 'file_name', 'image_path', 'image_name', 'img', 'img_path', 'image_id', 'name', 'id',
 ] as const; // prettier-ignore
@@ -15,28 +15,28 @@ const LABEL_COLUMNS = [
 ] as const; // prettier-ignore
 const SPLIT_COLUMNS = ['split', 'set', 'subset'] as const;
 
-/** Whether a path is a picture's by its name. */
+/** Whether a path looks like a picture's by its ending. */
 export function hasImageExtension(name: string): boolean {
   const extension = path.extname(name).toLowerCase();
   return IMAGE_EXTENSIONS.some((known) => known === extension);
 }
 
-/** Rows that columns without names are told by. */
+/** How many rows are used to recognise columns without names. */
 const SAMPLE_ROWS = 100;
 
 export interface Columns {
   readonly fileAt: number;
   readonly labelAt: number;
-  /** -1 where there is none. */
+  /** -1 where there is no such column. */
   readonly splitAt: number;
-  /** Undefined where the first row is of a picture already. */
+  /** Undefined when the first row already names a picture. */
   readonly header: readonly string[] | undefined;
   readonly body: readonly (readonly string[])[];
 }
 
 /** @param wanted the names of two columns, or none. @throws AppError DATASET_INVALID */
 export function columnsOf(file: string, given: readonly string[][], wanted: readonly string[]): Columns {
-  // `images/1.jpg cat`: a list without separators.
+  // `images/1.jpg cat` is a list without separators.
   const rows = given.every((row) => row.length === 1) ? given.map(([line = '']) => /^(.*\S)\s+(\S+)$/.exec(line)?.slice(1) ?? [line]) : given; // prettier-ignore
   const [first = [], ...rest] = rows;
   const at = (names: readonly string[]) => {

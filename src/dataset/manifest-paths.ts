@@ -1,5 +1,5 @@
-// manifest-paths.ts: where the pictures lie that a csv names: beside it, from the working folder, below --root; with the other
-// system's slashes, without ending, in another case. Folders are listed once each; no picture is opened.
+// manifest-paths.ts: finds the pictures that a csv names: beside it, from the working folder, or below --root; also with the
+// other system's slashes, without ending, or in another case. Each folder is listed once; no picture is opened.
 
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,12 +8,12 @@ import { invalid, list, quoted } from './dataset.ts';
 import { hasImageExtension } from './manifest-columns.ts';
 
 interface Located {
-  /** In the order of the names; a picture that is not there has the path where it was expected. */
+  /** In the order of the names; a missing picture has the path where it was expected. */
   readonly pictures: readonly { readonly file: string; readonly path: string }[];
   readonly remarks: readonly string[];
 }
 
-/** @throws AppError DATASET_INVALID when none is there, or two names mean one file */
+/** @throws AppError DATASET_INVALID when no picture exists, or two names mean one file */
 export async function locatePictures(csv: string, names: readonly string[], root?: string): Promise<Located> {
   const beside = path.dirname(path.resolve(csv));
   const listing = folderLists();
@@ -47,12 +47,12 @@ export async function locatePictures(csv: string, names: readonly string[], root
   return { pictures, remarks };
 }
 
-/** As the csv has it, with `/` where it is written with the other slash. */
+/** The name as in the csv, but with `/` if the csv has the other slash. */
 function slashed(name: string, found: string | undefined): string {
   return found !== undefined && !found.includes('\\') ? name.replaceAll('\\', '/') : name;
 }
 
-/** Of a path from another machine the longest end that is there. */
+/** The longest end of a path from another machine that exists here. */
 async function findTail(listing: FolderLists, root: string, name: string): Promise<string | undefined> {
   const parts = name.split(/[\\/]+/).filter(Boolean);
   for (let skipped = 1; skipped < parts.length; skipped++) {
@@ -62,7 +62,7 @@ async function findTail(listing: FolderLists, root: string, name: string): Promi
   return undefined;
 }
 
-/** Folders beside the csv in which a picture of that name lies. */
+/** Folders beside the csv that contain a picture of that name. */
 async function foldersWith(listing: FolderLists, beside: string, name: string): Promise<readonly string[]> {
   const entries = await folderEntries(beside).catch(() => []);
   const folders: string[] = [];
@@ -86,13 +86,13 @@ function refuseShared(csv: string, names: readonly string[], found: readonly (st
 }
 
 interface FolderLists {
-  /** The picture that a name means below `base`. */
+  /** The picture that a name stands for below `base`. */
   find(base: string, name: string): Promise<string | undefined>;
 }
 
 interface Names {
   readonly exact: ReadonlySet<string>;
-  /** By name without case and Unicode's form, and by name without ending; undefined where several share it. */
+  /** By name, ignoring case and Unicode's form, and by name without ending; undefined where several files share it. */
   readonly alike: ReadonlyMap<string, string | undefined>;
 }
 

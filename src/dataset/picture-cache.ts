@@ -1,17 +1,17 @@
-// picture-cache.ts: small pictures in memory, the least recently used let go first. Bounded by bytes.
+// picture-cache.ts: keeps small pictures in memory and drops the least recently used first. It is bounded by bytes.
 
 import type { Pixels } from '../images/resize.ts';
 
 export interface PictureCache {
   get(key: string): Pixels | undefined;
   set(key: string, picture: Pixels): void;
-  /** Held now. */
+  /** Bytes held now. */
   readonly bytes: number;
 }
 
-/** @param limit bytes of pixels held at most */
+/** @param limit the most bytes of pixels to hold */
 export function pictureCache(limit: number): PictureCache {
-  // A Map keeps the order of insertion: the first is the one that nobody asked for longest.
+  // A Map keeps the order of insertion, so the first entry is the least recently used.
   const held = new Map<string, Pixels>();
   let bytes = 0;
   return {

@@ -1,4 +1,4 @@
-// places.ts: a folder -> its pictures, each with its part and class, also where nothing could be learnt from it: what inspect counts.
+// places.ts: a folder -> its pictures, each with its part and class, for inspect to count; also if training cannot use them.
 
 import path from 'node:path';
 import { isCub, scanCub } from './scan-cub.ts';
@@ -16,7 +16,7 @@ interface Place {
 export interface Places {
   /** By path, in the order of names. */
   readonly pictures: ReadonlyMap<string, Place>;
-  /** How many files are no pictures by their names, by ending. */
+  /** The number of files that are not pictures by their names, by ending. */
   readonly others: ReadonlyMap<string, number>;
   readonly remarks: readonly string[];
 }
@@ -60,7 +60,7 @@ function folderPlaces(tree: Folder): Found {
   return { places, remarks: layout.remarks };
 }
 
-/** What a path says of itself where the folders as a whole say nothing. */
+/** The part and class that a path alone shows, when the folders as a whole show nothing. */
 function placeByPath(root: string, file: string): Place {
   const folders = path.relative(root, file).split(path.sep).slice(0, -1);
   const split = splitNamed(folders[0] ?? '') ?? '';

@@ -1,5 +1,5 @@
-// prepare-batch.ts: one batch: small pictures -> pixels as the network gets them, and targets. Runs in workers; the same
-// request gives the same bytes in any of them.
+// prepare-batch.ts: makes one batch: small pictures -> pixels as the network gets them, and targets. It runs in workers; the
+// same request gives the same bytes in each of them.
 
 import { augment, type AugmentSpec } from '../images/augment/augment.ts';
 import { chooseCutmix, cutmix, mixup } from '../images/augment/mix.ts';
@@ -9,7 +9,7 @@ import type { ErrorCode } from '../util/errors.ts';
 import { restoreRng, type Rng, type RngState } from '../util/rng.ts';
 import { loadSmall, type Form, type SmallPicture, type SmallPictureOptions } from './small-picture.ts';
 
-/** Soft mixtures of two pictures: Beta's parameter of each kind; where both are given, one is chosen for each batch. */
+/** Mixing of two pictures: Beta's parameter for each kind. If both are given, one kind is chosen for each batch. */
 export interface MixSpec {
   readonly mixup?: number;
   readonly cutmix?: number;
@@ -19,20 +19,20 @@ export interface BatchRequest {
   readonly pictures: readonly {
     readonly path: string;
     readonly labels: readonly number[];
-    /** When memory holds it. */
+    /** Present when memory holds the picture. */
     readonly small?: Pixels;
   }[];
   readonly form: Form;
-  /** They will not be asked for again: nothing is kept of them. */
+  /** The pictures are not needed again, so none of them is kept. */
   readonly once?: boolean;
-  /** Absent: the pictures are only loaded. */
+  /** When absent, the pictures are only loaded. */
   readonly view?: {
-    /** Absent: what the network sees when it classifies. */
+    /** When absent, the pictures are prepared as for classification. */
     readonly augment?: AugmentSpec;
     readonly mix?: MixSpec;
     readonly classes: number;
     readonly multiLabel: boolean;
-    /** The epoch's stream, and the place of the first picture in it. */
+    /** The epoch's stream of random numbers, and the first picture's place in the epoch. */
     readonly stream: RngState;
     readonly position: number;
   };
@@ -45,7 +45,7 @@ export interface BatchReply {
   /** `[N, size, size, 3]` uint8 of the readable pictures. */
   readonly data: Uint8Array<ArrayBuffer>;
   readonly targets: BatchTargets;
-  /** What was not in memory, by its place in the request. */
+  /** Pictures that were not in memory, by their place in the request. */
   readonly loaded: readonly { readonly place: number; readonly small: SmallPicture }[];
   readonly failed: readonly { readonly place: number; readonly code: ErrorCode; readonly message: string }[];
 }

@@ -1,18 +1,18 @@
-// preview.ts: a few pictures as several epochs of training will see them: the same loader, streams and mixtures.
+// preview.ts: shows a few pictures as several epochs of training will see them, with the same loader, streams and mixtures.
 
 import type { EpochOptions, PictureLoader } from './loader.ts';
 import type { Sample } from './dataset.ts';
 
 export interface PreviewedPicture {
   readonly sample: Sample;
-  /** One an epoch. */
+  /** One for each epoch. */
   readonly views: readonly PreviewedView[];
 }
 
 interface PreviewedView {
   /** `[size, size, 3]` uint8 */
   readonly pixels: Uint8Array;
-  /** What it is to be taken for: shares by class, where pictures are mixed. */
+  /** The target: shares by class, where pictures are mixed. */
   readonly shares?: Float32Array;
 }
 
@@ -21,7 +21,7 @@ type PreviewOptions = Omit<EpochOptions, 'order' | 'batchSize' | 'skip' | 'epoch
   readonly views: number;
 };
 
-/** Pictures taken evenly from all there are, so that classes differ. Unreadable ones are left out. */
+/** Pictures at even distances among all, so that classes differ. Unreadable ones are left out. */
 export async function previewPictures(
   loader: PictureLoader,
   { pictures, views, ...options }: PreviewOptions,

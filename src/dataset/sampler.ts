@@ -1,5 +1,5 @@
-// sampler.ts: in which order an epoch sees its pictures. A pure function of seed and epoch: a run that was interrupted
-// goes on in the order it would have had.
+// sampler.ts: the order in which an epoch sees its pictures. It is a pure function of seed and epoch, so an interrupted run
+// continues in the same order.
 
 import type { Rng } from '../util/rng.ts';
 
@@ -12,11 +12,11 @@ interface OrderOptions {
   readonly labels: readonly (readonly number[])[];
   readonly classes: number;
   readonly epoch: number;
-  /** The run's own; only forked. */
+  /** The run's own Rng; it is only forked. */
   readonly rng: Rng;
 }
 
-/** Numbers of samples, as many as there are: each once, or, weighted, drawn with replacement. */
+/** As many sample numbers as there are samples: each once or, if weighted, drawn with replacement. */
 export function epochOrder({ sampler, labels, classes, epoch, rng }: OrderOptions): Uint32Array {
   const stream = rng.fork('order', epoch);
   switch (sampler) {
@@ -29,10 +29,10 @@ export function epochOrder({ sampler, labels, classes, epoch, rng }: OrderOption
   }
 }
 
-/** 1 / pictures of its class: every class is drawn as often as any other. With several labels, by the rarest. */
+/** 1 / pictures of its class, so that every class is drawn equally often. With several labels, the rarest one counts. */
 export function sampleWeights(labels: readonly (readonly number[])[], classes: number): Float64Array {
   const counts = countLabels(labels, classes);
-  // A picture without labels is as common as all of them.
+  // A picture without labels gets the weight of a class with all the pictures.
   return Float64Array.from(
     labels,
     (own) => 1 / Math.min(labels.length, ...own.map((label) => counts[label]!)),
@@ -63,7 +63,7 @@ function drawn(weights: Float64Array, rng: Rng): Uint32Array {
   return Uint32Array.from(weights, () => firstAbove(sums, rng.uniform(0, total)));
 }
 
-/** The first of ascending values that is above `value`, by halving. */
+/** The first of ascending values that is above `value`, found by binary search. */
 function firstAbove(values: Float64Array, value: number): number {
   let [low, high] = [0, values.length - 1];
   while (low < high) {

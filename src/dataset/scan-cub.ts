@@ -6,7 +6,7 @@ import { readRegularFile } from '../util/files.ts';
 import { byCodePoint } from '../util/order.ts';
 import { invalid, type Dataset, type Sample } from './dataset.ts';
 
-/** CUB has 12,000 lines; a list beyond this is something else. */
+/** CUB has 12,000 lines; a longer list is another kind of file. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
 export async function isCub(root: string): Promise<boolean> {

@@ -1,5 +1,5 @@
-// scan-folders.ts: a folder of class folders, or of parts with class folders -> the labelled pictures in it. What the folders mean is
-// layout.ts's.
+// scan-folders.ts: a folder of class folders, or of parts with class folders -> the labelled pictures in it. layout.ts decides
+// what the folders mean.
 
 import path from 'node:path';
 import { byCodePoint } from '../util/order.ts';

@@ -12,14 +12,14 @@ import { columnsOf } from './manifest-columns.ts';
 import { locatePictures } from './manifest-paths.ts';
 import { splitNamed } from './split-names.ts';
 
-/** A million rows with long paths; more is another kind of file. */
+/** Enough for a million rows with long paths; a larger file is another kind of file. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
 interface ManifestOptions {
   readonly isFolder: boolean;
   /** `FILE.csv`, or the names of two columns, `file,label`. */
   readonly manifest?: string;
-  /** The folder that paths are relative to, where it is not the csv's. */
+  /** The folder that paths are relative to, if it is not the csv's. */
   readonly root?: string;
 }
 

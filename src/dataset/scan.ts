@@ -1,5 +1,5 @@
-// scan.ts: a folder or a csv -> the labelled pictures in it, whatever the layout. Opens no picture: an unreadable one is
-// found when it is decoded. Class order is by code point, as torchvision's ImageFolder has it.
+// scan.ts: a folder or a csv -> the labelled pictures in it, whatever the layout. It opens no picture: an unreadable one is
+// found when it is decoded. Classes are in the order of code points, as in torchvision's ImageFolder.
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,11 +10,11 @@ import { scanManifest } from './scan-manifest.ts';
 import { invalid, list, type Dataset } from './dataset.ts';
 
 export interface ScanOptions {
-  /** `file,label`: the columns of a csv; or the csv itself where the dataset is a folder. */
+  /** `file,label`: the columns of a csv; or the csv itself if the dataset is a folder. */
   readonly manifest?: string;
   /** The folder that a csv's paths are relative to. */
   readonly root?: string;
-  /** Ends the scan. */
+  /** Stops the scan. */
   readonly signal?: AbortSignal;
 }
 
@@ -53,7 +53,7 @@ export async function scanDataset(
   return dataset;
 }
 
-/** Two classes that differ by case alone would be one folder on Windows and macOS, and are mostly a mistake. */
+/** Two classes that differ only by case would be one folder on Windows and macOS, and are usually a mistake. */
 function refuseTwins(root: string, classes: readonly string[]): void {
   const seen = new Map<string, string>();
   for (const name of classes) {

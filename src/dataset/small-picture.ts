@@ -1,5 +1,5 @@
-// small-picture.ts: a picture as training keeps it: decoded once, no larger than needed; where asked for, on disk too. Runs in
-// workers.
+// small-picture.ts: a picture as training keeps it: decoded once, no larger than needed and, if requested, also on disk. It runs
+// in workers.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -11,12 +11,12 @@ import { resizeAndCrop, type Pixels } from '../images/resize.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 
 /**
- * `whole`: to be cropped anew each time; the short side at most an eighth more than the network sees, or what its own
- * resize asks for. `square`: exactly what the network sees when it classifies.
+ * `whole`: it will be cropped anew each time. Its short side is at most an eighth longer than what the network sees, or as
+ * long as the network's own resize needs. `square`: exactly what the network sees when it classifies.
  */
 export type Form = 'whole' | 'square';
 
-/** Its memory is no part of anything else. */
+/** Its memory is not shared with anything else. */
 export interface SmallPicture extends Pixels {
   readonly data: Uint8Array<ArrayBuffer>;
 }
@@ -26,12 +26,12 @@ export interface SmallPictureOptions {
   readonly preprocessing: Preprocessing;
   readonly disk?: {
     readonly folder: string;
-    /** This worker writes no more than so many bytes. */
+    /** The most bytes that this worker may write. */
     readonly budget: number;
   };
 }
 
-/** Short side of a `whole` picture, unless it was smaller to begin with. */
+/** The short side of a `whole` picture, unless the picture is smaller. */
 function sideOf({ size, resize }: Preprocessing): number {
   return Math.max(resize, Math.ceil((size * 8) / 7));
 }
@@ -74,14 +74,14 @@ function shrink(pixels: Pixels, form: Form, preprocessing: Preprocessing): Small
 }
 
 /**
- * A copy in memory of its own, which can be handed to another thread. Memory that threads share would save a copy for each batch,
- * but no thread's garbage collector counts it, so that what the cache let go stayed for long.
+ * A copy with its own memory, which can be transferred to another thread. Shared memory would save a copy for each batch, but no
+ * thread's garbage collector counts it, so that pictures dropped from the cache would stay in memory for long.
  */
 function own({ data, width, height }: Pixels): SmallPicture {
   return { data: new Uint8Array(data), width, height };
 }
 
-/** By path, time and size of the file, and by how it is shrunk. */
+/** The key is made of the file's path, time and size, and of how the picture is shrunk. */
 async function keyOf(
   file: string,
   form: Form,
@@ -94,7 +94,7 @@ async function keyOf(
   return path.join(digest.slice(0, 2), digest.slice(2, 34));
 }
 
-/** Magic, width, height, little-endian; then the pixels. */
+/** The file holds magic, width and height, little-endian, then the pixels. */
 const MAGIC = 0x58504e46;
 const HEADER_BYTES = 12;
 
@@ -106,7 +106,7 @@ async function readKept(file: string): Promise<SmallPicture | undefined> {
   return own({ data: bytes.subarray(HEADER_BYTES), width, height });
 }
 
-/** A cache that cannot be written (a full disk) is a slower cache, and no error. */
+/** If the cache cannot be written (a full disk), training is slower, but this is no error. */
 async function keep(file: string, { data, width, height }: Pixels): Promise<void> {
   const aside = `${file}.${randomBytes(6).toString('hex')}.tmp`;
   const header = Buffer.alloc(HEADER_BYTES);

@@ -2,7 +2,7 @@
 
 export type SplitName = 'train' | 'val' | 'test';
 
-/** As the published datasets have them, without what may stand beside them. */
+/** Names in published datasets, without the words that may stand beside them. */
 const SPLITS: Readonly<Record<SplitName, readonly string[]>> = {
   train: ['train', 'training', 'trn', 'trainval', 'training and validation', '训练'],
   val: ['val', 'valid', 'validate', 'validation', 'validating', 'dev', 'devel', 'development', '验证'],
@@ -26,12 +26,12 @@ const BY_WORD: ReadonlyMap<string, SplitName> = new Map(
   ),
 );
 
-/** What stands beside such a word and says nothing: `test_set`, `seg_train`, `train-images`, `val2017`, `训练集`. */
+/** Words and numbers beside such a name that have no meaning: `test_set`, `seg_train`, `train-images`, `val2017`, `训练集`. */
 const BESIDE = new Set([
   'set', 'data', 'dataset', 'seg', 'split', 'folder', 'dir', 'images', 'image', 'imgs', 'img', 'pictures', 'pics', 'photos', 'files',
 ]); // prettier-ignore
 
-/** The part that `name` stands for in any case of letters; undefined when it is another word. */
+/** The part that `name` stands for, in upper or lower case; undefined when it is another word. */
 export function splitNamed(name: string): SplitName | undefined {
   const words = name
     .normalize('NFC')
@@ -43,7 +43,7 @@ export function splitNamed(name: string): SplitName | undefined {
   return BY_WORD.get(words.join(' '));
 }
 
-/** Whether a name stands for train and val together: where there is a train besides, it holds the same pictures again. */
+/** Whether a name stands for train and val together. If there is also a train, it holds the same pictures again. */
 export function isTrainval(name: string): boolean {
   return /^train[\W_]*val/i.test(name) || /training.*validation/i.test(name);
 }

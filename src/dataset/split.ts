@@ -1,5 +1,5 @@
-// split.ts: pictures -> those to learn from and those to judge by. Seeded; every class in its share; copies of one
-// picture stay together, or the judge would be asked what was learnt by heart.
+// split.ts: divides pictures into those to learn from and those to evaluate on. It is seeded, and every class gets its share.
+// Copies of one picture stay together, because a picture that was learnt must not be used to evaluate.
 
 import { byCodePoint } from '../util/order.ts';
 import type { Rng } from '../util/rng.ts';
@@ -7,9 +7,9 @@ import type { Rng } from '../util/rng.ts';
 interface SplitOptions {
   /** Class numbers of each sample. */
   readonly labels: readonly (readonly number[])[];
-  /** What copies of one picture share. */
+  /** A key that copies of one picture share. */
   readonly keys: readonly string[];
-  /** Share that is set aside to judge by, above 0 and below 1. */
+  /** The share that is set aside to evaluate on, above 0 and below 1. */
   readonly share: number;
   readonly rng: Rng;
 }
@@ -21,9 +21,9 @@ export interface Split {
 }
 
 /**
- * Iterative stratification: classes from the rarest to the commonest, each gets its share of what is not yet divided. A
- * class of two or more different pictures is on both sides (with several labels a picture: where the rarer classes left
- * it a choice). The order of the samples does not matter.
+ * Iterative stratification: from the rarest class to the commonest, each class gets its share of the pictures not yet divided. A
+ * class of two or more different pictures is on both sides (when a picture has several labels: if the rarer classes leave it a
+ * choice). The order of the samples does not matter.
  */
 export function stratifiedSplit({ labels, keys, share, rng }: SplitOptions): Split {
   const groups = new Map<string, number[]>();

@@ -1,4 +1,4 @@
-// tree.ts: a folder and all below it, by names alone: what the layout of a dataset is decided on. Opens no picture.
+// tree.ts: a folder and everything below it, by names alone, from which the dataset's layout is decided. It opens no picture.
 
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { folderEntries } from '../images/folder.ts';
 import { passedOver, type PassedOver } from '../images/passed-over.ts';
 import { AppError, messageOf } from '../util/errors.ts';
 
-/** Folders within folders beyond this are no dataset, but a disk. */
+/** Folders nested deeper than this are not a dataset, but a whole disk. */
 const MAX_DEPTH = 64;
 
 export interface Folder {
@@ -15,19 +15,19 @@ export interface Folder {
   /** Names of its own pictures, in order. */
   readonly pictures: readonly string[];
   readonly folders: readonly Folder[];
-  /** Names of its files that are no pictures. */
+  /** Names of its files that are not pictures. */
   readonly others: readonly string[];
-  /** Names of its pictures of kinds that are not read. */
+  /** Names of its pictures of kinds that finch does not read. */
   readonly unread: readonly string[];
-  /** Names of folders in it that a system keeps for itself: they are not looked into. */
+  /** Names of its folders that a system keeps for itself; they are not searched. */
   readonly system: readonly string[];
-  /** Pictures in it and in all below it. */
+  /** The number of pictures in it and in all folders below it. */
   readonly count: number;
 }
 
 interface Walk {
   readonly signal: AbortSignal | undefined;
-  /** Folders that links led to. */
+  /** Folders that were reached by links. */
   readonly linked: Set<string>;
   readonly problems: string[];
 }
@@ -36,12 +36,12 @@ interface At {
   readonly folder: string;
   readonly real: string;
   readonly above: ReadonlySet<string>;
-  /** Whether a link led here: links from here are followed to each folder once, or two links each would double the work. */
+  /** Whether a link led here. Links from here are followed to each folder once, or two links each would double the work. */
   readonly isLinked: boolean;
 }
 
 /**
- * @param problems folders that cannot be read are told there; the first one is an error
+ * @param problems receives remarks about what cannot be read; a `root` that cannot be read is an error
  * @throws AppError DATASET_NOT_FOUND, INTERRUPTED
  */
 export async function readTree(root: string, problems: string[], signal?: AbortSignal): Promise<Folder> {
@@ -58,7 +58,7 @@ async function readFolder({ folder, real, above, isLinked }: At, walk: Walk): Pr
   const { signal, linked, problems } = walk;
   if (signal?.aborted) throw new AppError('INTERRUPTED', 'interrupted while the dataset was looked through');
   const all = await folderEntries(folder);
-  // Samples are known by their paths as text.
+  // Samples are identified by their paths as text.
   const entries = all.filter(({ bytes }) => bytes === undefined);
   for (const { name, bytes } of all) {
     if (bytes) problems.push(`left out: ${path.join(folder, name)}, whose name is not UTF-8; rename it`);
@@ -101,7 +101,7 @@ export function otherFiles(folder: Folder, counts: PassedOver = passedOver()): P
   return counts;
 }
 
-/** Paths of all pictures in a folder and below it, by name, folders opened where their name stands. */
+/** Paths of all pictures in a folder and below it, in the order of names, with subfolders in the same order. */
 export function picturesIn(folder: Folder): readonly string[] {
   const entries = [
     ...folder.pictures.map((name) => ({ name, files: [path.join(folder.path, name)] as readonly string[] })),

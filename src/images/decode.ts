@@ -1,7 +1,7 @@
 // decode.ts: an image file's bytes -> RGB pixels, as Pillow's `convert('RGB')` gives them.
 //
-// Colour profiles are ignored and alpha is dropped without compositing, as torchvision does: networks were trained that
-// way. Orientation is applied unless asked not to. Of animations, the first frame.
+// Colour profiles are ignored and alpha is dropped without compositing, as torchvision does, because networks were trained
+// that way. Orientation is applied unless the caller asks otherwise. Of an animation, the first frame is decoded.
 
 import { gunzipSync } from 'node:zlib';
 import { AppError, systemCode } from '../util/errors.ts';
@@ -30,8 +30,8 @@ import {
 } from './to-rgb.ts';
 
 /**
- * Pictures with more pixels are refused unless `--max-pixels` says otherwise: a few kilobytes can unfold into gigabytes.
- * The value is Pillow's: twice what it warns of.
+ * Pictures with more pixels are refused unless `--max-pixels` says otherwise: a few kilobytes can unpack to gigabytes.
+ * The value is Pillow's: twice the size at which it warns.
  */
 const DEFAULT_MAX_PIXELS = 178_956_970;
 
@@ -41,15 +41,15 @@ export interface DecodeOptions {
   readonly maxPixels?: number;
 }
 
-/** What a pixel takes while it is decoded: RGB from the decoder, which grows its memory by doubling, and a copy to resize. */
+/** Bytes for each pixel during decoding: RGB from the decoder, whose memory grows by doubling, and a copy to resize. */
 const BYTES_PER_PIXEL = 9;
-/** What a drawing's process may take by and large. */
+/** Roughly the memory that a drawing's process may take. */
 const DRAWING_BYTES = 256 * 1024 ** 2;
 
-/** A progressive JPEG is gone over again for each scan; the usual ten of the largest picture are fewer. */
+/** A progressive JPEG is decoded once more for each scan. The largest picture with the usual ten scans is below this. */
 const MAX_SCANNED_PIXELS = 4e9;
 
-/** Text, unpacked. */
+/** The size of a drawing's text after unpacking. */
 const MAX_DRAWING_BYTES = 64 * 1024 * 1024;
 /**
  * @param bytes the whole file
@@ -59,7 +59,7 @@ export function decodeImage(bytes: Buffer, options: DecodeOptions = {}): Promise
   return withDecoded(bytes, options, (pixels) => pixels);
 }
 
-/** Decodes and uses the pixels at once: until `use` ends, the memory they take is not given to other large pictures. */
+/** Decodes and uses the pixels at once: until `use` ends, other large pictures cannot have their memory. */
 export async function withDecoded<T>(
   bytes: Buffer,
   { ignoreExif = false, maxPixels = DEFAULT_MAX_PIXELS }: DecodeOptions,
@@ -78,7 +78,7 @@ export async function withDecoded<T>(
 
 /** A picture whose size is known. */
 interface Opened {
-  /** Bytes that decoding takes by and large. */
+  /** Roughly the bytes that decoding takes. */
   readonly memory: number;
   readonly decode: () => Promise<Decoded>;
 }
@@ -126,7 +126,7 @@ const OPENERS: Readonly<Record<PictureKind, (bytes: Buffer, how: How) => Opened 
   },
   async tiff(bytes, how) {
     const tiff = readTiff(bytes);
-    // Before the decoder sees it, which complains on stderr about sides beyond its numbers.
+    // This check comes before the decoder, which complains on stderr about sides that are too large for its numbers.
     const memory = tiff && memoryFor(tiff.number(Tag.width, 1), tiff.number(Tag.height, 1), how);
     const plan = tiff && planYcbcr(tiff);
     if (plan === false) throw unsupported('a TIFF with YCbCr colours in an unusual layout');
@@ -219,10 +219,10 @@ export async function encodeThumbnail(
   return { jpeg, width: info.width, height: info.height };
 }
 
-/** An SVG of ours as PNG. @param scale pixels for each user unit */
+/** Renders an SVG made by finch as PNG. @param scale pixels for each user unit */
 export async function renderSvg(svg: string, scale: number): Promise<Buffer> {
   const sharp = await loadSharp();
-  // What is drawn is limited by who draws it, not as a picture from outside is.
+  // The caller limits the size of its own drawing; the limit for pictures from outside does not apply.
   return sharp(Buffer.from(svg), { density: DRAWING_DPI * scale, limitInputPixels: false })
     .png()
     .toBuffer();

@@ -1,14 +1,14 @@
-// drawing-process.ts: the process that drawing.ts starts: renders the drawings that it is sent. Nothing else imports it.
+// drawing-process.ts: the process that drawing.ts starts. It renders the drawings that it is sent. Nothing else imports it.
 
 import { explain } from './files/explain.ts';
 import type { DrawingReply, DrawingRequest } from './drawing.ts';
 import { rasterize } from './to-rgb.ts';
 
-/** A drawing of 64 megapixels, and as much again for what is in it. */
+/** Enough for a drawing of 64 megapixels, and as much again for its content. */
 const MAX_BYTES = 1024 ** 3;
 const POLL_MS = 25;
 
-/** Not process.exit(), which would wait for the renderer. */
+/** process.exit() is not used, because it would wait for the renderer. */
 const end = () => process.kill(process.pid, 'SIGKILL');
 
 process.on('disconnect', end);

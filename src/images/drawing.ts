@@ -1,12 +1,12 @@
-// drawing.ts: drawings (SVG) are rendered in a process of their own, the only thing that can be ended: a few filters can take hours,
-// which their text does not tell. Here the side that asks; drawing-process.ts renders.
+// drawing.ts: renders drawings (SVG) in a separate process, because only a process can be stopped: a few filters can take hours,
+// and the drawing's text does not show this. This file is the side that asks; drawing-process.ts renders.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { AppError, type ErrorCode } from '../util/errors.ts';
 import type { Pixels } from './resize.ts';
 
-/** A map of a hundred thousand paths takes a few seconds. */
+/** For comparison: a map of a hundred thousand paths takes a few seconds. */
 const LIMIT_MS = 10_000;
 
 export interface DrawingRequest {
@@ -19,7 +19,7 @@ export type DrawingReply = Pixels | { readonly code: ErrorCode; readonly message
 let child: ChildProcess | undefined;
 let last: Promise<unknown> = Promise.resolve();
 
-/** One at a time. @throws AppError IMAGE_UNREADABLE, IMAGE_TOO_LARGE, IMAGE_TOO_SLOW */
+/** Renders one drawing at a time. @throws AppError IMAGE_UNREADABLE, IMAGE_TOO_LARGE, IMAGE_TOO_SLOW */
 export function renderElsewhere(request: DrawingRequest): Promise<Pixels> {
   const result = last.then(() => ask(request));
   last = result.catch(() => {});
@@ -55,7 +55,7 @@ async function ask(request: DrawingRequest): Promise<Pixels> {
   return reply;
 }
 
-/** It ends by itself when this thread does. */
+/** The process ends by itself when this thread ends. */
 function start(): ChildProcess {
   const script = fileURLToPath(new URL('./drawing-process.js', import.meta.url));
   const started = fork(script, [], { serialization: 'advanced', stdio: 'ignore', execArgv: [] });

@@ -1,21 +1,21 @@
-// folder.ts: what stands in a folder. Opens only files whose names do not say what they are.
+// folder.ts: lists a folder. It opens only files whose names do not show what they are.
 
 import { opendir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileKind, type FileKind } from './passed-over.ts';
 import { isSystemFolder } from './system-folders.ts';
 
-/** What stands in a folder, hidden files left out. */
+/** An entry of a folder; hidden files are left out. */
 export interface FolderEntry {
   readonly name: string;
-  /** `system`: a folder that is not the user's, and is not to be looked into. */
+  /** `system`: a folder that does not belong to the user and is not searched. */
   readonly kind: FileKind | 'folder' | 'system';
   readonly isLink: boolean;
-  /** Of a name that is not UTF-8: `name` shows what can be shown of it. */
+  /** The bytes of a name that is not UTF-8; `name` shows the readable part. */
   readonly bytes?: Buffer;
 }
 
-/** By name. Links count as what they lead to. @throws what the file system says */
+/** Entries sorted by name. A link counts as its target. @throws the file system's errors */
 export async function folderEntries(folder: string): Promise<readonly FolderEntry[]> {
   const entries: FolderEntry[] = [];
   for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
@@ -30,7 +30,7 @@ export async function folderEntries(folder: string): Promise<readonly FolderEntr
   return sorted.some(({ name }) => name.includes(REPLACED)) ? withBytes(folder, sorted) : sorted;
 }
 
-/** Stands in a name for what is not UTF-8. */
+/** This character stands for the bytes of a name that are not UTF-8. */
 const REPLACED = '\ufffd';
 
 async function withBytes(folder: string, entries: readonly FolderEntry[]): Promise<readonly FolderEntry[]> {

@@ -6,7 +6,7 @@ import picomatch from 'picomatch';
 import { folderEntries, type FolderEntry } from './folder.ts';
 import type { PassedOver } from './passed-over.ts';
 
-/** Signs of a pattern: wildcards, sets, alternatives. Parentheses alone are in many a file's name. */
+/** Signs of a pattern: wildcards, sets, alternatives. Parentheses alone are not a sign: many file names have them. */
 const WILD = /[*?]|\[[^\]]+\]|\{[^}]*(?:,|\.\.)[^}]*\}|[?*+@!]\([^)]+\)|\([^)]*\|[^)]*\)/;
 
 export function isPattern(text: string): boolean {
@@ -16,11 +16,11 @@ export function isPattern(text: string): boolean {
 interface Glob {
   /** The folders that the pattern begins with, before its first wildcard. */
   readonly root: string;
-  /** Paths that begin as the pattern does, in order. */
+  /** Paths with the same beginning as the pattern, in order. */
   readonly files: readonly string[];
 }
 
-/** Files alone match. Folders that are there under their whole name are no patterns: `trip (1)/*.jpg`. */
+/** Only files match. Folders that exist under their whole name are not patterns: `trip (1)/*.jpg`. */
 export async function globPictures(
   pattern: string,
   signal?: AbortSignal,
@@ -30,7 +30,7 @@ export async function globPictures(
   const parts = rest.map((part) => part.replace(/(^|[^?*+@!\\])\(([^)|]*)\)/g, '$1\\($2\\)'));
   const options = { nonegate: true } as const;
   const matches = picomatch(parts.join('/'), options);
-  // Alternatives may hold a slash: then no folder can be told from its name alone.
+  // Alternatives may contain a slash; then a folder cannot be excluded by its name alone.
   const isPlain = !/\{[^}]*\//.test(parts.join('/'));
   const deep = parts.findIndex((part) => part.includes('**'));
   const steps = (isPlain ? parts.slice(0, deep < 0 ? -1 : deep) : []).map((part) => picomatch(part, options));
@@ -56,7 +56,7 @@ export async function globPictures(
   return { root, files: files.sort() };
 }
 
-/** Of the links that lead to one folder the first is followed, and none that leads above itself: that would have no end. */
+/** Of several links to one folder only the first is followed. A link to a folder above itself is not: it would never end. */
 async function isFirst(link: string, linked: Set<string>): Promise<boolean> {
   try {
     const [target, own] = await Promise.all([realpath(link), realpath(path.dirname(link))]);
@@ -69,7 +69,7 @@ async function isFirst(link: string, linked: Set<string>): Promise<boolean> {
   }
 }
 
-/** Folders that cannot be read hold nothing that matches. */
+/** A folder that cannot be read has no matches. */
 function entriesOf(folder: string): Promise<readonly FolderEntry[]> {
   return folderEntries(folder).catch(() => []);
 }
@@ -82,7 +82,7 @@ async function literalPart(
   let at = pattern.startsWith('/') ? 1 : 0;
   for (; at < parts.length - 1; at++) {
     const next = path.join(root, parts[at]!);
-    // Half of {a/b,c} is no folder's name either.
+    // Half of {a/b,c} is not a folder's name either.
     if ((isPattern(parts[at]!) || parts[at]!.includes('{')) && !(await isFolder(next))) break;
     root = next;
   }

@@ -1,5 +1,5 @@
-// loader.ts: pictures prepared ahead of their use, in order and a bounded number at a time, in workers, which leave this
-// thread to the engine.
+// loader.ts: prepares pictures ahead of their use in workers, in order and a bounded number at a time, so that this thread
+// is free for the engine.
 
 import { availableParallelism } from 'node:os';
 import { AppError } from '../util/errors.ts';
@@ -8,16 +8,16 @@ import { WorkerPool } from '../util/worker-pool.ts';
 import type { PreparedImage, PrepareOptions } from './prepare.ts';
 import type { ImageReference } from './source.ts';
 
-/** What a worker answers; errors cross threads as code and message. */
+/** A worker's answer; errors pass between threads as code and message. */
 export type WorkerReply =
   | Exclude<PreparedImage, { readonly error: AppError }>
   | { readonly file: string; readonly code: AppError['code']; readonly message: string };
 
 /**
  * Reads, decodes and preprocesses pictures ahead of their use. Workers live as long as the iteration.
- * @param recall what is known of a picture already: it comes in the place of the prepared one, at the same turn
- * @param batchSize how many the engine takes at a time. It keeps this thread busy meanwhile, so that the workers need that
- *   many to go on with, besides the batch that is being gathered and one in each worker's hands.
+ * @param recall gives a result that is already known: it is used instead of the prepared picture, in the same order
+ * @param batchSize how many the engine takes at a time. The engine keeps this thread busy meanwhile, so the workers need that
+ *   many to work on, besides the batch that is being gathered and one picture for each worker.
  */
 export async function* loadImages<Known = never>(
   references: AsyncIterable<ImageReference>,
@@ -45,7 +45,7 @@ export async function* loadImages<Known = never>(
             ? { file: reply.file, error: new AppError(reply.code, reply.message) }
             : reply;
         } catch (error) {
-          // A picture that a worker died of is a row as any other that cannot be read.
+          // A picture that made a worker crash is reported like any other that cannot be read.
           if (error instanceof AppError) return { file: reference.file, error };
           throw error;
         }

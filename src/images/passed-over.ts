@@ -1,23 +1,23 @@
-// passed-over.ts: which files of a folder are pictures, by their endings or, where those say nothing, by their first bytes; and a
-// count of the others, so that none is left out without a word.
+// passed-over.ts: decides which files of a folder are pictures, by their endings or, where these say nothing, by their first
+// bytes. It counts the others, so that none is left out silently.
 
 import path from 'node:path';
 import { openRegularFile } from '../util/files.ts';
 import { foreignKind, HEAD_BYTES, kindOf } from './files/kinds.ts';
 
-/** Endings of what is read. A file that the user names is always tried. */
+/** File endings that are read. A file that the user names is always tried. */
 export const IMAGE_EXTENSIONS = [
   '.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.avif', '.tif', '.tiff', '.gif', '.svg',
   '.bmp', '.dib', '.ppm', '.pgm', '.pbm', '.pnm',
 ] as const; // prettier-ignore
 
-/** Of pictures that are not read. */
+/** Endings of pictures that finch does not read. */
 const UNREAD = new Set([
   '.heic', '.heif', '.jp2', '.j2k', '.jpx', '.jxl', '.jxr', '.psd', '.exr', '.hdr', '.tga', '.ico', '.pcx',
   '.cr2', '.cr3', '.nef', '.arw', '.dng', '.raf', '.orf', '.rw2', '.raw', '.dcm', '.fits', '.pfm', '.pam', '.eps', '.ai',
 ]); // prettier-ignore
 
-/** Of what often lies beside pictures: not even opened. */
+/** Endings of files that often lie beside pictures: these files are not even opened. */
 const OTHER = new Set([
   '.txt', '.csv', '.tsv', '.json', '.jsonl', '.ndjson', '.xml', '.html', '.htm', '.md', '.rst', '.yaml', '.yml', '.toml',
   '.ini', '.cfg', '.log', '.py', '.ipynb', '.js', '.ts', '.sh', '.bat', '.c', '.cpp', '.h', '.java', '.m', '.r', '.css',
@@ -38,7 +38,7 @@ export async function fileKind(file: string, bytes?: Buffer): Promise<FileKind> 
   return OTHER.has(ending) ? 'other' : kindByContent(bytes ?? file);
 }
 
-/** What cannot be opened, or is no regular file, is no picture. */
+/** A path that cannot be opened, or is no regular file, is not a picture. */
 async function kindByContent(file: string | Buffer): Promise<FileKind> {
   try {
     const { handle } = await openRegularFile(file);
@@ -60,10 +60,10 @@ export interface PassedOver {
   lines(): readonly string[];
 }
 
-/** Made by systems, not by people: nobody misses them. */
+/** Files that systems make, not people: they need no remark. */
 const SYSTEM_FILES = new Set(['thumbs.db', 'ehthumbs.db', 'desktop.ini', 'icon\r']);
 
-/** More endings than these are summed up. */
+/** If there are more endings than this, the rest are summed up. */
 const SHOWN_ENDINGS = 5;
 
 export function passedOver(): PassedOver {
@@ -81,7 +81,7 @@ export function passedOver(): PassedOver {
   };
 }
 
-/** Lower-case; what is too long or has blanks is a part of a name. */
+/** The ending in lower case. An ending that is too long or has blanks counts as part of the name. */
 function endingOf(name: string): string {
   const ending = path.extname(name).toLowerCase();
   return /^\.[\w-]{1,12}$/.test(ending) ? ending : 'no ending';

@@ -1,4 +1,4 @@
-// picomatch.d.ts: the little of picomatch that is used; it has no types of its own.
+// picomatch.d.ts: types for the small part of picomatch that finch uses; picomatch has no types of its own.
 
 declare module 'picomatch' {
   interface Options {

@@ -1,5 +1,5 @@
 // prepare.ts: one reference -> the pixels that a network expects, or what is wrong with the picture.
-// Runs wherever it is called: in the main thread for a few pictures, in workers for many.
+// It runs in the caller's thread: in the main thread for a few pictures, in workers for many.
 
 import { createHash } from 'node:crypto';
 import type { PathLike } from 'node:fs';
@@ -14,9 +14,9 @@ import type { ImageReference } from './source.ts';
 export interface PrepareOptions {
   readonly decode: DecodeOptions;
   readonly preprocessing: Preprocessing;
-  /** Hands over the decoded picture too, for figures. */
+  /** Also returns the decoded picture, for figures. */
   readonly keepOriginal: boolean;
-  /** Hands over the sha256 of the file's content too. */
+  /** Also returns the sha256 of the file's content. */
   readonly hash?: boolean;
 }
 
@@ -25,18 +25,18 @@ export type PreparedImage =
   | {
       readonly file: string;
       readonly pixels: Uint8Array;
-      /** Of the picture as it was decoded, in pixels. */
+      /** The size of the decoded picture, in pixels. */
       readonly width: number;
       readonly height: number;
-      /** Lower-case hex, where it was asked for. */
+      /** Lower-case hex, if it was requested. */
       readonly sha256?: string;
       readonly original?: Pixels;
-      /** What the user may want to know of it. */
+      /** A remark about the picture for the user. */
       readonly remark?: string;
     }
   | { readonly file: string; readonly error: AppError };
 
-/** Never rejects because of a picture; what it throws is a bug. */
+/** Never rejects because of a bad picture: any other error is a bug. */
 export async function prepareImage(
   { file, content }: ImageReference,
   { decode, preprocessing, keepOriginal, hash = false }: PrepareOptions,
@@ -61,7 +61,7 @@ export async function prepareImage(
   }
 }
 
-/** A picture is held whole while it is decoded; what is larger is no picture. */
+/** The whole file is held in memory during decoding; a larger file is not taken for a picture. */
 const MAX_PICTURE_BYTES = 1024 ** 3;
 
 /** A picture file's bytes. @throws AppError IMAGE_UNREADABLE when it is no regular file or too large, and system errors */
@@ -69,13 +69,13 @@ export function readPicture(file: PathLike): Promise<Buffer> {
   return readRegularFile(file, { limit: MAX_PICTURE_BYTES, what: 'the picture', code: 'IMAGE_UNREADABLE' });
 }
 
-/** The bytes behind a reference. @throws what reading throws, or the reference's own error */
+/** The bytes behind a reference. @throws errors of reading, or the reference's own error */
 export async function readContent(content: ImageReference['content']): Promise<Buffer> {
   if ('error' in content) throw content.error;
   return 'bytes' in content ? content.bytes : readPicture(asPath(content.path));
 }
 
-/** A name that is not UTF-8 comes as its bytes, and as no Buffer from another thread. */
+/** A name that is not UTF-8 comes as bytes, which are not a Buffer when they come from another thread. */
 const asPath = (given: string | Uint8Array) => (typeof given === 'string' ? given : Buffer.from(given));
 
 /** Lower-case hex. */
@@ -91,7 +91,7 @@ const READ_PROBLEMS: Readonly<Record<string, string>> = {
   ELOOP: 'a link that leads to itself',
 };
 
-/** What went wrong with a picture, for the user. @throws what is a bug */
+/** The problem with a picture, for the user. @throws errors that are bugs */
 export function asImageError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const code = systemCode(error);

@@ -22,7 +22,7 @@ export function preprocess(pixels: Pixels, preprocessing: Preprocessing): Uint8A
   }
 }
 
-/** torchvision's Resize(short side) and CenterCrop: what is smaller than the crop is padded with 0. */
+/** torchvision's Resize(short side) and CenterCrop: a picture smaller than the crop is padded with 0. */
 function centreCrop(pixels: Pixels, { size, resize, interpolation }: Preprocessing): Uint8Array {
   const { width, height } = shortSideTo(pixels, resize);
   const across = span(width, size);
@@ -33,7 +33,7 @@ function centreCrop(pixels: Pixels, { size, resize, interpolation }: Preprocessi
   return placed(data, crop, size, { left: across.to, top: down.to }, [0, 0, 0]);
 }
 
-/** The long side fills the square, bars of the mean colour (0 after normalisation) fill the rest. */
+/** The long side fills the square; bars of the mean colour (0 after normalisation) fill the rest. */
 function letterbox(pixels: Pixels, { size, interpolation, mean }: Preprocessing): Uint8Array {
   const scale = size / Math.max(pixels.width, pixels.height);
   const width = Math.max(1, Math.round(pixels.width * scale));
@@ -56,10 +56,10 @@ function shortSideTo({ width, height }: Pixels, side: number): { width: number; 
   return { width: Math.trunc((side * width) / height), height: side };
 }
 
-/** Where `size` of `length` pixels are taken from the middle, and, when there are fewer, where they go. */
+/** Where `size` of `length` pixels are taken from the middle, and where they are put when there are fewer. */
 function span(length: number, size: number): { from: number; to: number; length: number } {
   if (length >= size) return { from: roundHalfToEven((length - size) / 2), to: 0, length: size };
-  // CenterCrop pads by (size - length) // 2 before, and crops nothing.
+  // CenterCrop adds (size - length) // 2 pixels of padding before, and crops nothing.
   return { from: 0, to: (size - length) >> 1, length };
 }
 

@@ -1,4 +1,4 @@
-// resize-kernels.ts: the memory that resize.wat works in, and calls into it. Knows bytes and tables, not pictures.
+// resize-kernels.ts: the memory that resize.wat works in, and calls to it. It knows bytes and tables, not pictures.
 
 import { readFileSync } from 'node:fs';
 import { AppError } from '../util/errors.ts';
@@ -8,12 +8,12 @@ export interface Windows {
   readonly starts: Int32Array;
   /** At least 1 each. */
   readonly lengths: Int32Array;
-  /** `taps` weights a result, times 2^22. */
+  /** `taps` weights for each result, times 2^22. */
   readonly weights: Int32Array;
   readonly taps: number;
 }
 
-/** Room for one picture's passes. Addresses are byte offsets, and may point before the memory as long as windows do not. */
+/** Memory for one picture's passes. Addresses are byte offsets; they may lie before the memory if the windows do not. */
 export interface Arena {
   /** Copies bytes in. @returns their address */
   put(bytes: Uint8Array): number;
@@ -34,7 +34,7 @@ interface Kernels {
 const PAGE = 65_536;
 const MAX_PAGES = 65_536;
 
-/** Memory of WebAssembly never shrinks: a picture that needs more than this gets one of its own. */
+/** WebAssembly memory never shrinks: a picture that needs more than this gets a memory of its own. */
 const KEPT_BYTES = 64 * 1024 * 1024;
 
 /** Kernels read and write a few bytes beyond the end; tables begin at multiples of 16. */
@@ -53,7 +53,7 @@ export function tableSize({ starts, lengths, weights }: Windows): number {
   return starts.byteLength + lengths.byteLength + weights.byteLength + 3 * SLACK;
 }
 
-/** @param bytes what will be put, computed and tabulated in it. @throws AppError IMAGE_TOO_LARGE */
+/** @param bytes the total size of the data, results and tables in it. @throws AppError IMAGE_TOO_LARGE */
 export function openArena(bytes: number): Arena {
   const size = bytes + 8 * SLACK;
   const kernels = size > KEPT_BYTES ? instantiate() : (kept ??= instantiate());

@@ -1,6 +1,6 @@
-// resize.ts: Pillow's bilinear and bicubic resize, to the last bit. Two passes of a fixed-point convolution whose window
-// widens when shrinking (antialiasing), 8 bits between them. Only the part that a crop keeps is computed. Which pixels and
-// weights is decided here; the sums are taken by resize.wat.
+// resize.ts: Pillow's bilinear and bicubic resize, exact to the last bit. It makes two passes of a fixed-point convolution, with
+// 8 bits between them. The window widens when shrinking (antialiasing). Only the part that a crop keeps is computed. This file
+// decides which pixels and weights are used; resize.wat computes the sums.
 // Source: the arithmetic of Pillow's ImagingResample for 8-bit pictures (22 fractional bits); Keys' cubic with a = -0.5.
 
 import type { Interpolation } from '../util/preprocessing.ts';
@@ -113,7 +113,7 @@ export function resizeAndCrop(
   const pixels = arena.put(
     source.data.subarray(sourceRows.from * stride, (sourceRows.from + sourceRows.count) * stride),
   );
-  // The windows count rows and columns of the whole source; `origin` is where its first pixel would lie.
+  // The windows count rows and columns of the whole source; `origin` is the address that its first pixel would have.
   const origin = pixels - sourceRows.from * stride;
 
   let result: number;
@@ -134,15 +134,15 @@ export function resizeAndCrop(
 }
 
 /**
- * Which pass Pillow runs first; it shows in the last bit, because the result of the first is rounded to 8 bits.
- * Found by experiment with Pillow 13.0 on 3,400 random sizes: the vertical one when the height shrinks by more than twice
- * what the width shrinks by.
+ * Which pass Pillow runs first. The order changes the last bit, because the first pass's result is rounded to 8 bits.
+ * Found by experiment with Pillow 13.0 on 3,400 random sizes: the vertical pass is first when the height shrinks by more
+ * than twice as much as the width.
  */
 function goesDownFirst(source: Pixels, width: number, height: number): boolean {
   return source.height > height && source.height - height > 2 * (source.width - width);
 }
 
-/** What of the source the windows look at. */
+/** The part of the source that the windows read. */
 function reachOf({ starts, lengths }: Windows): Span {
   const last = starts.length - 1;
   const from = starts[0]!;

@@ -1,6 +1,6 @@
 ;; resize.wat: the two passes of resize.ts over RGB bytes, four lanes at a time. Fixed point: weights carry 22 fractional bits,
-;; sums begin at one half, results are shifted back and clipped to 0…255 by saturating narrowing. No rule of which pixels or
-;; weights is here: starts, lengths and weights come as tables of int32 in memory.
+;; sums begin at one half, results are shifted back and clipped to 0…255 by saturating narrowing. It does not decide which
+;; pixels or weights are used: starts, lengths and weights come as tables of int32 in memory.
 (module
   (memory (export "memory") 1)
 
@@ -32,7 +32,7 @@
           (br_if $window (i32.lt_u (local.get $weight) (local.get $end))))
         (local.set $sum (i32x4.shr_s (local.get $sum) (i32.const 22)))
         (local.set $sum (i16x8.narrow_i32x4_s (local.get $sum) (local.get $sum)))
-        ;; Four bytes are written, three are meant: the next result overwrites the fourth.
+        ;; Four bytes are written but only three are needed: the next result overwrites the fourth.
         (v128.store32_lane 0 (local.get $target) (i8x16.narrow_i16x8_u (local.get $sum) (local.get $sum)))
         (local.set $target (i32.add (local.get $target) (i32.const 3)))
         (local.set $x (i32.add (local.get $x) (i32.const 1)))

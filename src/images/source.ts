@@ -1,4 +1,4 @@
-// source.ts: what stands on the command line -> references to pictures, one at a time and in order. Opens no picture.
+// source.ts: inputs from the command line -> references to pictures, one at a time and in order. It opens no picture.
 
 import type { PathLike } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
@@ -11,9 +11,9 @@ import { folderEntries, type FolderEntry } from './folder.ts';
 import { globPictures, isPattern } from './glob.ts';
 import { IMAGE_EXTENSIONS, type PassedOver } from './passed-over.ts';
 
-/** One picture to come: a path, bytes that are here already, or what is wrong with the input that should have led to one. */
+/** One picture to come: a path, bytes that are already in memory, or the problem with the input that should have led to one. */
 export interface ImageReference {
-  /** As the user knows it. */
+  /** The name that the user knows. */
   readonly file: string;
   readonly content:
     { readonly path: string | Uint8Array } | { readonly bytes: Buffer } | { readonly error: AppError };
@@ -21,18 +21,18 @@ export interface ImageReference {
   readonly root?: string;
 }
 
-/** Of one letter it would be a drive of Windows. */
+/** At least two letters: a single letter would be a Windows drive. */
 const IS_URL = /^[a-z][a-z\d+.-]+:\/\//i;
 
-/** An image on stdin is held whole; more than this is no picture. */
+/** An image on stdin is held whole in memory; larger data is not taken for a picture. */
 const MAX_STDIN_IMAGE_BYTES = 1024 ** 3;
 
 /**
- * @param inputs files, folders, globs, `@list.txt`, or `-` for stdin: paths, or an image's bytes. What is there under its whole
- *   name is taken for that first.
+ * @param inputs files, folders, globs, `@list.txt`, or `-` for stdin (paths, or an image's bytes). A file or folder with exactly
+ *   the name of the input is used first.
  * @param stdin read only for `-`
- * @param signal ends the search for pictures, without an error
- * @param passed is told of the files in folders that are not taken
+ * @param signal stops the search for pictures, without an error
+ * @param passed counts the files in folders that are not taken
  */
 export async function* imageReferences(
   inputs: Iterable<string>,
@@ -56,9 +56,10 @@ function failed(file: string, code: AppError['code'], message: string): ImageRef
 }
 
 /**
- * The pictures of one path: a file, a folder and the folders in it, or a glob. What leads nowhere is a reference that says so.
- * @param signal ends the search, without an error
- * @param passed is told of the files in folders that are not taken
+ * The pictures of one path: a file, a folder and the folders in it, or a glob. An input without result gives a reference with
+ * the error.
+ * @param signal stops the search, without an error
+ * @param passed counts the files in folders that are not taken
  */
 export async function* pathReferences(
   input: string,
@@ -101,7 +102,7 @@ async function* fromGlob(
 ): AsyncGenerator<ImageReference, void, undefined> {
   const { root, files } = await globPictures(pattern, signal, passed);
   const pictures = files.map((file) => ({ file, content: { path: file }, root }));
-  // Brackets and question marks are in many a file's name.
+  // Many file names contain brackets and question marks.
   if (pictures.length === 0 && !pattern.includes('*') && !signal?.aborted) {
     yield missing(pattern, 'no such file or folder, and as a pattern it matches nothing');
   } else yield* orEmpty(pattern, 'no picture matches', pictures, signal);
@@ -135,7 +136,7 @@ async function* fromStdin(
       return;
     }
     const rest = { [Symbol.asyncIterator]: () => chunks };
-    // Whatever is no text: what is wrong with a picture is the decoder's to say.
+    // Anything that is not text goes to the decoder, which reports problems with pictures.
     if (looksLikeImage(first.value) || isBinary(first.value)) {
       yield { file: '-', content: await collect(first.value, rest) };
       return;
@@ -151,7 +152,7 @@ async function* fromStdin(
   }
 }
 
-/** Paths, one a line or each before a NUL; folders and globs are opened up. @throws AppError when it is no list of paths */
+/** Paths, one on each line or each ended by a NUL; folders and globs are expanded. @throws AppError if it is no list of paths */
 async function* fromPaths(
   chunks: AsyncIterable<Buffer>,
   signal: AbortSignal | undefined,
@@ -159,7 +160,7 @@ async function* fromPaths(
 ): AsyncGenerator<ImageReference, void, undefined> {
   for await (const { text, bytes } of listedPaths(chunks)) {
     if (signal?.aborted) return;
-    // A name that is not UTF-8 is opened by its bytes.
+    // A file whose name is not UTF-8 is opened by the bytes of its name.
     if (bytes && !(await isThere(text)) && (await isThere(bytes)))
       yield { file: text, content: { path: bytes } };
     else yield* pathReferences(text, signal, passed);
@@ -184,7 +185,7 @@ async function collect(first: Buffer, rest: AsyncIterable<Buffer>): Promise<Imag
   return { bytes: Buffer.concat(chunks, length) };
 }
 
-/** Magic bytes of the formats that sharp reads. SVG is text, and so are lists of paths: it is told by its first tag. */
+/** Magic bytes of the formats that sharp reads. SVG is text, as lists of paths are; it is recognised by its first tag. */
 function looksLikeImage(head: Buffer): boolean {
   const text = head.subarray(0, 256).toString('latin1');
   return (
@@ -196,13 +197,13 @@ function looksLikeImage(head: Buffer): boolean {
   );
 }
 
-/** A folder's pictures, by name, folders opened where their name stands; hidden files are passed over. */
+/** A folder's pictures in the order of names, with subfolders in the same order; hidden files are skipped. */
 async function* walk(
   root: string,
   signal: AbortSignal | undefined,
   passed: PassedOver | undefined,
 ): AsyncGenerator<ImageReference, void, undefined> {
-  /** Folders that links led to: each is entered once, or links to one place from many would multiply. */
+  /** Folders reached by links. Each is entered once, because many links to one place would multiply the work. */
   const linked = new Set<string>();
   async function* inside(folder: string, above: ReadonlySet<string>): AsyncGenerator<ImageReference> {
     if (signal?.aborted) return;
@@ -231,7 +232,7 @@ async function* walk(
   yield* inside(root, new Set());
 }
 
-/** Adds it, and says whether it was not there. */
+/** Adds the value, and returns whether it was new. */
 function isNew(known: Set<string>, value: string): boolean {
   const { size } = known;
   return known.add(value).size > size;

@@ -8,8 +8,8 @@ import { readPicture } from './prepare.ts';
 const SIDE = 320;
 
 /**
- * @param besides a folder to look in when the path leads nowhere from here: a manifest's paths are from where it was made
- * @returns undefined when there is no such picture any more
+ * @param besides a folder to search when the path does not exist from here: a manifest's paths start where it was made
+ * @returns undefined when the picture no longer exists
  */
 async function thumbnailOf(file: string, besides?: string): Promise<string | undefined> {
   for (const candidate of besides === undefined ? [file] : [file, path.join(besides, file)]) {
@@ -23,7 +23,7 @@ async function thumbnailOf(file: string, besides?: string): Promise<string | und
   return undefined;
 }
 
-/** Thumbnails by file; of pictures that are there no more, none. @param besides as `thumbnailOf` */
+/** Thumbnails by file; pictures that no longer exist have none. @param besides as in `thumbnailOf` */
 export async function thumbnailsOf(
   files: Iterable<string>,
   besides?: string,

@@ -13,11 +13,11 @@ export interface How {
 }
 
 export interface Decoded extends Pixels {
-  /** What the user may want to know of a picture that is sound. */
+  /** A remark for the user about a picture that is not damaged. */
   readonly remark?: string;
 }
 
-/** The largest pictures take a few seconds. */
+/** For comparison: the largest pictures take a few seconds. */
 const LIMIT_SECONDS = 30;
 
 /** Drawings have no size of their own: they are rendered with at least this many pixels on the short side … */
@@ -31,7 +31,7 @@ const MAX_DRAWING_DPI = 7200;
 
 async function open(bytes: Buffer, { ignoreExif, maxPixels }: How): Promise<Sharp> {
   const sharp = await loadSharp();
-  // Like Pillow: damaged data is refused, an odd header is not.
+  // As in Pillow, damaged data is refused but an unusual header is not.
   const image = sharp(bytes, { ignoreIcc: true, limitInputPixels: maxPixels, failOn: 'error' });
   image.timeout({ seconds: LIMIT_SECONDS });
   return ignoreExif ? image : image.autoOrient();
@@ -58,7 +58,7 @@ export async function decodeCmyk(bytes: Buffer, how: How): Promise<Pixels> {
   return { data: rgbFromCmyk(data, info.channels), width: info.width, height: info.height };
 }
 
-/** Pillow's conversion: what ink leaves of white, c' = (255 - c)(255 - k) / 255, rounded. */
+/** Pillow's conversion from inks: c' = (255 - c)(255 - k) / 255, rounded. */
 function rgbFromCmyk(data: Uint8Array, channels: number): Uint8Array {
   const rgb = new Uint8Array((data.length / channels) * 3);
   for (let from = 0, to = 0; from < data.length; from += channels) {
@@ -82,7 +82,7 @@ function rgbFromChannels(data: Uint8Array, channels: number): Uint8Array {
 
 export async function decodeYcbcr({ bytes, toRgb }: YcbcrPlan, orientation: number): Promise<Pixels> {
   const sharp = await loadSharp();
-  // The size was checked; a row of units has more numbers than pixels.
+  // The size is already checked; a row of units has more numbers than pixels.
   const image = sharp(bytes, { ignoreIcc: true, limitInputPixels: false, failOn: 'error' });
   const { channels } = await image.metadata();
   if (channels === 1) image.toColourspace('b-w');
@@ -94,11 +94,11 @@ export async function decodeYcbcr({ bytes, toRgb }: YcbcrPlan, orientation: numb
   return decodeRgb(tagged, { ignoreExif: false, maxPixels: width * height });
 }
 
-/** A quarter of white: what 14 bits reach in 16, and more than 12 do. */
+/** A quarter of white: 14-bit values stored in 16 bits reach it, 12-bit values do not. */
 const DARK = 64;
 const FLOAT = 3;
 
-/** Numbers of more than eight bits are taken for the whole range; in pictures of sensors and computations they often are not. */
+/** Values of more than eight bits are assumed to use the whole range; in pictures of sensors and computations few do. */
 export async function remarked(decode: () => Promise<Pixels>, bits: number, tiff?: Tiff): Promise<Decoded> {
   const pixels = await decode();
   if (bits <= 8) return pixels;
@@ -112,7 +112,7 @@ export async function remarked(decode: () => Promise<Pixels>, bits: number, tiff
   return { ...pixels, remark: `the picture is almost black: ${range}; stretch them to it` };
 }
 
-/** Transparent parts of a drawing are paper, not black: white is laid under it. Runs in drawing-process.ts. */
+/** Puts white under a drawing, so that its transparent parts look like paper and not black. Runs in drawing-process.ts. */
 export async function rasterize(bytes: Buffer, maxPixels: number): Promise<Pixels> {
   const sharp = await loadSharp();
   const input: SharpOptions = { ignoreIcc: true, limitInputPixels: maxPixels, failOn: 'error' };

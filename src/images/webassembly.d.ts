@@ -1,4 +1,4 @@
-// webassembly.d.ts: the little of WebAssembly that is used; Node has it, its type package leaves it to the browser's.
+// webassembly.d.ts: types for the small part of WebAssembly that finch uses. Node has it, but only the browser types declare it.
 
 declare namespace WebAssembly {
   class Module {

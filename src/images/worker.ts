@@ -1,4 +1,4 @@
-// worker.ts: the thread that loader.ts starts: prepares the pictures it is sent. Nothing else imports it.
+// worker.ts: the thread that loader.ts starts. It prepares the pictures it is sent. Nothing else imports it.
 
 import { workerData } from 'node:worker_threads';
 import { serve } from '../util/serve.ts';
@@ -8,11 +8,11 @@ import type { ImageReference } from './source.ts';
 
 const options = workerData as PrepareOptions;
 
-/** Large pictures are large: this many are decoded at a time, one while the other is being resized. */
+/** Only this many are decoded at a time, because pictures can be large: one is decoded while the other is being resized. */
 const AT_A_TIME = 2;
 
 serve(AT_A_TIME, async (reference: ImageReference) => {
-  // Bytes lose their Buffer on the way.
+  // A Buffer arrives from another thread as plain bytes.
   const { content } = reference;
   const image = await prepareImage(
     'bytes' in content ? { ...reference, content: { bytes: Buffer.from(content.bytes) } } : reference,
@@ -22,6 +22,6 @@ serve(AT_A_TIME, async (reference: ImageReference) => {
     const { code, message } = image.error;
     return { reply: { file: image.file, code, message } satisfies WorkerReply };
   }
-  // Pixels are handed over, not copied; sharp's buffers may be parts of a larger one, which cannot be.
+  // Pixels are transferred, not copied. sharp's buffers may be parts of a larger one, which cannot be transferred.
   return { reply: image satisfies WorkerReply, transfer: [image.pixels.buffer as ArrayBuffer] };
 });

@@ -1,4 +1,4 @@
-// class-name.ts: class names as plain data, and what can be wrong with a file of them.
+// class-name.ts: class names as plain data, and the error for a bad file of class names.
 
 /** What one class is called. */
 export interface ClassName {
@@ -11,11 +11,11 @@ export interface ClassName {
 /** In the order of the network's outputs. */
 export interface NamedClasses {
   readonly names: readonly ClassName[];
-  /** What the user should know, to be put behind the file's name. */
+  /** Remarks for the user, to follow the file's name. */
   readonly remarks: readonly string[];
 }
 
-/** To be put behind the file's name: `has no label for class 1`. */
+/** Its message follows the file's name: `has no label for class 1`. */
 export class NamesProblem extends Error {
   override readonly name = 'NamesProblem';
 }

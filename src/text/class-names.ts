@@ -1,15 +1,15 @@
-// class-names.ts: a file that names classes -> their names in order, however it is written: JSON, a Python dictionary, YAML, CSV or
-// text. Reads no disk.
+// class-names.ts: a file that names classes -> their names in order, in any of its forms: JSON, a Python dictionary, YAML, CSV
+// or text. It reads no files.
 
 import { messageOf } from '../util/errors.ts';
 import { parseLiteral, startsLiteral, type Literal } from './literals.ts';
 import { namesInRows } from './class-rows.ts';
 import { NamesProblem, type ClassName, type NamedClasses } from './class-name.ts';
 
-/** YAML of a data set has a line a class; the parser is slow, and more than this is something else. */
+/** A dataset's YAML has one line for each class. The parser is slow, and a larger file is another kind of file. */
 const MAX_YAML_LENGTH = 1024 * 1024;
 
-/** @param file its ending tells YAML from text. @throws NamesProblem */
+/** @param file its ending distinguishes YAML from text. @throws NamesProblem */
 export async function readClassNames(text: string, file: string): Promise<NamedClasses> {
   if (/\.ya?ml$/i.test(file) || /^names[ \t]*:/m.test(text)) {
     return { names: namesInValue(await parseYaml(text)), remarks: [] };
@@ -22,7 +22,7 @@ async function parseYaml(text: string): Promise<Literal> {
   if (text.length > MAX_YAML_LENGTH)
     throw new NamesProblem(`is too long for YAML, ${text.length} characters`);
   const { parse } = await import('yaml');
-  // Without types every scalar is text: a class may be called true.
+  // Without types every scalar stays text, because a class may be called true.
   return parsed(
     'YAML',
     () => parse(text, { schema: 'failsafe', mapAsMap: true, maxAliasCount: 0 }) as Literal,
@@ -37,14 +37,14 @@ function parsed(format: string, parse: () => Literal): Literal {
   }
 }
 
-/** Where the names are in a file that holds other things too: of transformers, timm, Ultralytics, COCO. */
+/** Keys under which files of transformers, timm, Ultralytics and COCO hold the names beside other things. */
 const PLACES = [
   'id2label', 'label2id', 'names', 'label_names', 'class_names', 'classes', 'labels', 'categories', 'class_to_idx', 'idx_to_class',
 ] as const; // prettier-ignore
 
 /**
- * `["tench", …]`, `{"0": "tench"}`, `{"0": ["n01440764", "tench"]}`, torch's `{"tench": 0}`, `[{"id": 0, "name": "tench"}]`, or one of
- * these under a name of its own.
+ * `["tench", …]`, `{"0": "tench"}`, `{"0": ["n01440764", "tench"]}`, torch's `{"tench": 0}`, `[{"id": 0, "name": "tench"}]`, or
+ * one of these under its own key.
  */
 function namesInValue(value: Literal): readonly ClassName[] {
   if (Array.isArray(value)) return fromList(value as readonly Literal[]);
@@ -79,7 +79,7 @@ function inOrder(indexed: readonly [number, Literal][]): readonly ClassName[] {
     });
 }
 
-/** In the order of the list, or of the numbers that its members give themselves. */
+/** In the order of the list, or of the numbers that its members contain. */
 function fromList(list: readonly Literal[]): readonly ClassName[] {
   const ids = list.map((entry) =>
     entry instanceof Map ? (entry.get('id') ?? entry.get('index')) : undefined,
@@ -87,7 +87,7 @@ function fromList(list: readonly Literal[]): readonly ClassName[] {
   if (!ids.every((id) => id !== undefined && isClassNumber(id as Literal))) {
     return list.map((entry, index) => nameOf(entry, index));
   }
-  // COCO's numbers have gaps; networks take the categories in their order.
+  // COCO's numbers have gaps; networks use the categories in the order of their numbers.
   return list
     .map((entry, i) => ({ entry, id: Number(ids[i]) }))
     .toSorted((a, b) => a.id - b.id)
@@ -109,7 +109,7 @@ function nameOf(entry: Literal, index: number): ClassName {
   throw new NamesProblem(`says that class ${index} is ${shown(entry)}, expected a text`);
 }
 
-/** A value's beginning. */
+/** The beginning of a value, for messages. */
 function shown(value: Literal): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   return value instanceof Map ? 'a dictionary' : JSON.stringify(value).slice(0, 40);

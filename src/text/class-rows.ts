@@ -1,10 +1,10 @@
-// class-rows.ts: class names in lines or columns -> their names in order. A column of numbers, or numbers before the names, decide.
+// class-rows.ts: class names in lines or columns -> their names in order. Numbers in a column or before names give the order.
 
 import { messageOf } from '../util/errors.ts';
 import { NamesProblem, type ClassName, type NamedClasses } from './class-name.ts';
 import { parseTable, placesOf } from './table.ts';
 
-/** Columns that a header may name, without case. Of several the first is taken. */
+/** Column names that a header may have, in upper or lower case. If there are several, the first is used. */
 const COLUMNS = {
   label: ['label', 'name', 'class', 'class_name', 'classname', 'label_name', 'category', 'english', 'en', '名称', '类别', '标签'],
   labelZh: ['label_zh', 'labelzh', 'zh', 'chinese', 'name_zh', '中文'],
@@ -12,7 +12,7 @@ const COLUMNS = {
   index: ['index', 'idx', 'class_index', 'class_idx', 'class_id', 'classid', 'label_id', 'number', 'no', '', 'id', 'class', 'label', '序号', '编号'],
 } as const; // prettier-ignore
 
-/** @param isText a line is a name, which may have commas in it. @throws NamesProblem */
+/** @param isText whether each line is one name, which may contain commas. @throws NamesProblem */
 export function namesInRows(text: string, { isText }: { readonly isText: boolean }): NamedClasses {
   let rows: string[][];
   try {
@@ -25,7 +25,7 @@ export function namesInRows(text: string, { isText }: { readonly isText: boolean
 
 const isNumber = (cell: string | undefined) => cell !== undefined && /^\d{1,9}$/.test(cell);
 
-/** Undefined when the first row is none of known names. */
+/** Undefined when the first row has none of the known names. */
 function withHeader(rows: readonly string[][]): NamedClasses | undefined {
   const header = rows[0]?.map((cell) => cell.toLowerCase()) ?? [];
   const body = rows.slice(1);
@@ -51,7 +51,7 @@ function withHeader(rows: readonly string[][]): NamedClasses | undefined {
   return arranged(names, order);
 }
 
-/** What may stand between a number and a name. */
+/** The characters that may separate a number and a name. */
 const NUMBERED = /^(\d{1,9})(?:\s*[:.)]\s+|\s*[:=]\s*|\s+[-–]\s+|\s+)(\S.*)$/;
 const WITH_SYNSET = /^(n\d{8})\s+(\S.*)$/;
 
@@ -60,7 +60,7 @@ function numbered(rows: readonly string[][]): NamedClasses | undefined {
   return inColumns(rows) ?? inColumns(rows.slice(1), rows[0]) ?? inLines(rows);
 }
 
-/** @param header a first row of other words, which stands over numbers */
+/** @param header a first row of other words, above numbers */
 function inColumns(rows: readonly string[][], header?: readonly string[]): NamedClasses | undefined {
   if (rows.length === 0 || (rows.length === 1 && header !== undefined)) return undefined;
   const width = Math.min(...rows.map((row) => row.length).slice(0, 1000));
@@ -84,7 +84,7 @@ function inColumns(rows: readonly string[][], header?: readonly string[]): Named
 }
 
 function inLines(rows: readonly string[][]): NamedClasses | undefined {
-  // A line whose name has commas in it was taken for several cells.
+  // A line whose name contains commas was split into several cells.
   const lines = rows.map((row) => row.filter(Boolean).join(', '));
   const matches = lines.map((line) => NUMBERED.exec(line));
   if (lines.length > 0 && matches.every(Boolean)) {
@@ -99,7 +99,7 @@ function inLines(rows: readonly string[][]): NamedClasses | undefined {
   return arranged(names.map((name, i) => ({ ...name, label: inner[i]![2]! })), order); // prettier-ignore
 }
 
-/** A name, its synset apart. */
+/** A name, with its synset separated. */
 function nameOf(text: string): ClassName {
   const [, id, label] = WITH_SYNSET.exec(text) ?? [];
   return id === undefined ? { label: text } : { label: label!, id };
@@ -115,7 +115,7 @@ function arranged(
   return { names: ordered, remarks };
 }
 
-/** A row a label; in CSV its cells are one label's synonyms. */
+/** One row for each label; in CSV the cells of a row are synonyms of one label. */
 function plain(
   rows: readonly string[][],
   { isText, text }: { readonly isText: boolean; readonly text: string },

@@ -1,11 +1,11 @@
-// encoding.ts: bytes -> text. Unicode is told by its byte order mark or by its form; of older encodings the likeliest is taken, and
-// the reader of the file is to be told. Bytes that are no text at all have no encoding.
+// encoding.ts: bytes -> text. Unicode is recognised by its byte order mark or by its form. Of older encodings the likeliest is
+// used, and the user should be told. Bytes that are not text have no encoding.
 
 /** Encodings that TextDecoder knows by these names. */
 export type Encoding =
   'utf-8' | 'utf-16le' | 'utf-16be' | 'gb18030' | 'big5' | 'shift_jis' | 'windows-1251' | 'windows-1252';
 
-/** How each of the guesses is called. Unicode needs no word. */
+/** The name of each guessed encoding in messages. Unicode is certain and needs none. */
 const GUESSES: Readonly<Partial<Record<Encoding, string>>> = {
   gb18030: 'GB18030 (Chinese)',
   big5: 'Big5 (traditional Chinese)',
@@ -14,7 +14,7 @@ const GUESSES: Readonly<Partial<Record<Encoding, string>>> = {
   'windows-1252': 'Windows-1252 (Western European)',
 };
 
-/** What the user should know of a text's encoding; undefined where it is certain. */
+/** A remark for the user about a text's encoding; undefined where it is certain. */
 export function encodingRemark(encoding: Encoding): string | undefined {
   const name = GUESSES[encoding];
   return name === undefined
@@ -22,7 +22,7 @@ export function encodingRemark(encoding: Encoding): string | undefined {
     : `is not UTF-8 and is read as ${name}; if names look wrong, save it as UTF-8`;
 }
 
-/** Text and how it was read; undefined when the bytes are no text. A byte order mark is no part of the text. */
+/** Text and how it was read; undefined when the bytes are not text. A byte order mark is not part of the text. */
 export function decodeText(
   bytes: Uint8Array,
 ): { readonly text: string; readonly encoding: Encoding } | undefined {
@@ -31,9 +31,9 @@ export function decodeText(
 }
 
 /**
- * The encoding of a text that begins with `head`, which may end within a character. A NUL in UTF-8 is no reason to refuse it: lists
- * of paths are separated so.
- * @returns undefined when it is no text
+ * The encoding of a text that begins with `head`, which may end within a character. A NUL in UTF-8 is allowed, because it
+ * separates the paths of some lists.
+ * @returns undefined when it is not text
  */
 export function encodingOf(head: Uint8Array): Encoding | undefined {
   const [a, b, c] = head;
@@ -47,7 +47,7 @@ export function encodingOf(head: Uint8Array): Encoding | undefined {
   return head.some(isControl) ? undefined : olderEncoding(head);
 }
 
-/** UTF-16 without a byte order mark: the zero bytes of Latin letters, digits and line ends are all on one side. */
+/** UTF-16 without a byte order mark: the zero bytes of Latin letters, digits and line ends are all at even or at odd places. */
 function wideEncoding(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
   const zeros = [0, 0];
   head.forEach((byte, i) => {
@@ -56,23 +56,23 @@ function wideEncoding(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
   const [even, odd] = zeros as [number, number];
   if (even + odd === 0 || (even > 0 && odd > 0)) return undefined;
   const encoding = odd > 0 ? 'utf-16le' : 'utf-16be';
-  // Mostly Latin letters; or other letters, which as bytes are no UTF-8.
+  // The text is mostly Latin letters, or has other letters whose bytes are not valid UTF-8.
   const isLikely = (even + odd) * 4 > head.length || !fits(head, 'utf-8');
   return isLikely && fits(head, encoding) && !hasControls(new TextDecoder(encoding).decode(head))
     ? encoding
     : undefined;
 }
 
-/** Of no text: controls, and what Unicode has given to no character. */
+/** Characters that no text contains: controls, and code points that Unicode has not assigned to a character. */
 const hasControls = (text: string) => /[\0-\x08\x0e-\x1a\x1c-\x1f\p{Cn}\p{Co}\p{Cs}]/u.test(text);
 
-/** No text has these; escape is in some, and NUL between the paths of a list. */
+/** Bytes that no text contains. Escape occurs in some texts, and NUL between the paths of a list. */
 const isControl = (byte: number) =>
   (byte > 0 && byte < 0x09) || (byte > 0x0d && byte < 0x20 && byte !== 0x1b);
 
 function fits(bytes: Uint8Array, encoding: Encoding): boolean {
   try {
-    // As in a stream: the last character may be cut.
+    // The last character may be cut, so the bytes are decoded as a stream.
     new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: true });
     return true;
   } catch {
@@ -80,7 +80,7 @@ function fits(bytes: Uint8Array, encoding: Encoding): boolean {
   }
 }
 
-/** A long text with a broken letter here and there; characters of three bytes and more are hardly ever chance. */
+/** Accepts a long text with a few broken letters; valid characters of three bytes and more are hardly ever chance. */
 function isNearlyUtf8(bytes: Uint8Array): boolean {
   const text = new TextDecoder('utf-8').decode(bytes);
   const broken = text.match(/\ufffd/g)?.length ?? 0;
@@ -88,19 +88,19 @@ function isNearlyUtf8(bytes: Uint8Array): boolean {
   return long >= 20 * broken;
 }
 
-/** Which of the older encodings fits best. */
+/** The older encoding that fits best. */
 function olderEncoding(bytes: Uint8Array): Encoding {
   const pairs = pairsOf(bytes);
   const share = (test: (lead: number, trail: number) => boolean) =>
     pairs.filter(([lead, trail]) => test(lead, trail)).length / Math.max(1, pairs.length);
   // Kana begin with 0x82 and 0x83.
   if (fits(bytes, 'shift_jis') && share((lead) => lead === 0x82 || lead === 0x83) >= 0.5) return 'shift_jis';
-  // The characters in daily use are in rows B0 to D7 of GB 2312; nothing is in AA to AF and from F8.
+  // The characters in daily use are in rows B0 to D7 of GB 2312; rows AA to AF and those from F8 are empty.
   const isEmptyRow = (lead: number, trail: number) => trail >= 0xa1 && ((lead >= 0xaa && lead <= 0xaf) || lead >= 0xf8); // prettier-ignore
   const isCommon = (lead: number, trail: number) => lead >= 0xb0 && lead <= 0xd7 && trail >= 0xa1;
   if (fits(bytes, 'gb18030') && share(isEmptyRow) === 0 && share(isCommon) >= 0.4) return 'gb18030';
   if (fits(bytes, 'big5') && share((lead) => lead >= 0xa4 && lead <= 0xc6) >= 0.7) return 'big5';
-  // Words of Cyrillic letters are runs of high bytes; accents stand alone among Latin letters.
+  // Words in Cyrillic letters are runs of high bytes; accented letters stand alone among plain Latin letters.
   const text = Buffer.from(bytes).toString('latin1');
   const inRuns = text.match(/[\xc0-\xff\xa8\xb8]{3,}/g)?.join('').length ?? 0;
   const high = text.match(/[\x80-\xff]/g)?.length ?? 0;

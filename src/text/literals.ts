@@ -1,16 +1,16 @@
-// literals.ts: lists and dictionaries as JSON and Python write them -> plain data. Reads literals only: nothing is evaluated.
+// literals.ts: lists and dictionaries as JSON and Python write them -> plain data. It reads only literals: nothing is evaluated.
 
-/** What a text may hold. Dictionaries are maps, so that no key is special. */
+/** The values that a text may hold. Dictionaries are maps, so that no key is special. */
 export type Literal = string | number | boolean | null | readonly Literal[] | ReadonlyMap<string, Literal>;
 
-/** Lists of class names are at most a few levels deep; deeper ones would only use up the stack. */
+/** Lists of class names are at most a few levels deep; a deeper one would only use up the stack. */
 const MAX_DEPTH = 32;
 
 /** A number, a word, or a mark. */
 const TOKEN =
   /(?<number>[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?<word>[A-Za-z_]\w*)|(?<mark>[[\]{}(),:])/y;
 
-/** What a string begins with: Python's letters before it are allowed. */
+/** The beginning of a string: Python's letters before the quote are allowed. */
 const OPENING = /[bBrRuU]{0,2}["']/y;
 
 const WORDS: Readonly<Record<string, boolean | null>> = {
@@ -26,7 +26,7 @@ export function startsLiteral(text: string): boolean {
   return /^(?:[\w. ]{1,60}=)?\s*[[{(]/.test(text.trimStart());
 }
 
-/** @throws SyntaxError saying what was found where */
+/** @throws SyntaxError that says what was found and where */
 export function parseLiteral(text: string): Literal {
   const reader = new Reader(
     text
@@ -90,13 +90,13 @@ class Reader {
     return this.#take(entries);
   }
 
-  /** A comma, which may stand before the closing mark too. */
+  /** Reads a comma, which may also stand before the closing mark. */
   #separate(closing: string): void {
     if (this.#isMark(',')) this.#next();
     else if (!this.#isMark(closing)) throw this.#error(`"," or "${closing}" was expected`);
   }
 
-  /** Texts side by side are one, as in Python. */
+  /** Adjacent strings are joined, as in Python. */
   #string(): string {
     let text = '';
     while (this.#token['body'] !== undefined) {
@@ -133,7 +133,7 @@ class Reader {
     return match;
   }
 
-  /** Up to the quote that closes the string. */
+  /** Reads up to the quote that closes the string. */
   #body(quote: string): string {
     const start = this.#at;
     let end = start;
@@ -143,7 +143,7 @@ class Reader {
     return this.#text.slice(start, end);
   }
 
-  /** Comments count as blanks. */
+  /** Comments are skipped like blanks. */
   #skipBlanks(from: number): number {
     let at = from;
     while (at < this.#text.length) {

@@ -1,25 +1,25 @@
-// path-list.ts: bytes of a list -> paths, one at a time as they come: in lines, or each before a NUL as `find -print0` writes them.
+// path-list.ts: bytes of a list -> paths, one at a time as they arrive: in lines, or each ended by a NUL as by `find -print0`.
 
 import { AppError } from '../util/errors.ts';
 import { encodingOf } from './encoding.ts';
 
-/** Systems take paths of some thousand bytes; a longer line is no path. */
+/** Systems accept paths of some thousand bytes; a longer line is not a path. */
 const MAX_PATH_BYTES = 64 * 1024;
 
 export interface ListedPath {
   readonly text: string;
-  /** As it stands in the list, where that is not UTF-8: a file's name may be so too. */
+  /** The bytes in the list, if they are not UTF-8: a file's name may have the same bytes. */
   readonly bytes?: Buffer;
 }
 
 type Decoder = InstanceType<typeof TextDecoder>;
 
-/** Whether bytes are no text of any encoding. */
+/** Whether bytes are not text in any encoding. */
 export function isBinary(head: Uint8Array): boolean {
   return encodingOf(head) === undefined;
 }
 
-/** Blank lines are passed over. @throws AppError INPUT_NOT_FOUND when it is no list of paths */
+/** Blank lines are skipped. @throws AppError INPUT_NOT_FOUND when it is not a list of paths */
 export async function* listedPaths(
   chunks: AsyncIterable<Buffer>,
 ): AsyncGenerator<ListedPath, void, undefined> {

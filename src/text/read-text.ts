@@ -1,26 +1,26 @@
-// read-text.ts: a text file -> its text, whatever it is encoded in. The one way in for labels, lists and tables.
+// read-text.ts: a text file -> its text, in any encoding. All labels, lists and tables are read here.
 
 import { AppError, messageOf, systemCode, type ErrorCode } from '../util/errors.ts';
 import { readRegularFile } from '../util/files.ts';
 import { decodeText, encodingRemark } from './encoding.ts';
 
 interface ReadTextOptions {
-  /** In bytes. */
+  /** The largest size, in bytes. */
   readonly limit: number;
   readonly code: ErrorCode;
-  /** What it is called in messages, instead of its path. */
+  /** The file's description in messages, instead of its path. */
   readonly what?: string;
-  /** What should have been there instead. */
+  /** The content that was expected, for messages. */
   readonly expected: string;
 }
 
 export interface TextFile {
   readonly text: string;
-  /** What the user should know of how it was read. */
+  /** What the user should know about how the file was read. */
   readonly remarks: readonly string[];
 }
 
-/** @throws AppError of `code` for what is no regular file, too large, or no text */
+/** @throws AppError of `code` for a file that is not regular, too large, or not text */
 export async function readText(
   file: string,
   { limit, code, what = file, expected }: ReadTextOptions,

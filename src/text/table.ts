@@ -4,21 +4,21 @@ import { parse } from 'csv-parse/sync';
 
 const DELIMITERS = ['\t', ';', ','] as const;
 
-/** Lines that the separator is found by. */
+/** How many lines are used to find the separator. */
 const SAMPLE_LINES = 500;
 
 interface TableOptions {
   /** Every row must have as many cells as the first, and quotes must be where they belong. */
   readonly strict: boolean;
-  /** Where it is known. */
+  /** The separator, if it is known. */
   readonly delimiter?: string;
 }
 
-/** Rows without the blank ones; cells without blanks around them. @throws what csv-parse says */
+/** Rows without blank ones; cells without blanks around them. @throws the errors of csv-parse */
 export function parseTable(text: string, { strict, delimiter }: TableOptions): string[][] {
-  // Excel's own way to say what separates.
+  // Excel names the separator in a line of its own.
   const [said = '', named] = /^sep=(.)\r?\n/i.exec(text) ?? [];
-  // Editors leave both kinds of line ends in one file.
+  // Editors may leave both kinds of line ends in one file.
   const body = text.slice(said.length).replaceAll(/\r\n?/g, '\n');
   return parse(body, {
     trim: true,
@@ -29,7 +29,7 @@ export function parseTable(text: string, { strict, delimiter }: TableOptions): s
   });
 }
 
-/** The one that most lines have equally often. */
+/** The separator that most lines contain equally often. */
 function delimiterOf(text: string): string {
   const lines = text.split(/\r\n|\n|\r/, SAMPLE_LINES).filter((line) => line.trim() !== '');
   let best = { delimiter: ',', lines: 0 };
@@ -45,7 +45,7 @@ function delimiterOf(text: string): string {
   return best.delimiter;
 }
 
-/** Numbers in a column that give each row its place: every one from 0, or from 1, once. Undefined where they do not. */
+/** Numbers in a column that give each row its place: each number from 0, or from 1, once. Undefined for other columns. */
 export function placesOf(
   cells: readonly (string | undefined)[],
 ): { readonly from: 0 | 1; readonly places: readonly number[] } | undefined {

@@ -1,4 +1,4 @@
-// augment.ts: one picture as training sees it this time: crop, flip, then what the recipe adds. Every choice is the Rng's;
+// augment.ts: one picture as training sees it this time: crop, flip, then what the recipe adds. The Rng makes every choice:
 // the same stream gives the same bytes.
 
 import type { Interpolation, Rgb } from '../../util/preprocessing.ts';
@@ -29,7 +29,7 @@ interface Target {
   /** Side of the result, in pixels. */
   readonly size: number;
   readonly interpolation: Interpolation;
-  /** Fills what is erased or comes from outside: 0 after normalisation. */
+  /** The colour of erased parts and of parts from outside the picture: 0 after normalisation. */
   readonly mean: Rgb;
 }
 
@@ -57,7 +57,7 @@ export function augment(
   return result.data;
 }
 
-/** The picture with a part in one colour. */
+/** The picture with a part painted in one colour. */
 export function erased({ data, width, height }: Pixels, part: Rectangle, fill: Rgb): Pixels {
   const result = data.slice();
   for (let row = part.top; row < part.top + part.height; row++) {

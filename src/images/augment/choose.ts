@@ -1,5 +1,5 @@
 // choose.ts: the random choices of torchvision's transforms: which part of a picture is cropped, erased or jittered.
-// Touches no pixel.
+// It touches no pixel.
 
 import type { Rng } from '../../util/rng.ts';
 import { roundHalfToEven } from '../../util/round.ts';
@@ -19,7 +19,7 @@ export interface CropRanges {
   readonly ratio: Range;
 }
 
-/** torchvision tries so often before it takes the middle. */
+/** torchvision tries this many times before it takes the middle. */
 const TRIES = 10;
 
 /** RandomResizedCrop.get_params: ten tries, then the largest middle part of an allowed shape. */
@@ -59,7 +59,7 @@ export function chooseErased(
   rng: Rng,
 ): Rectangle | undefined {
   for (let i = 0; i < TRIES; i++) {
-    // torchvision's ratio is height over width here, and evenly spread logarithms are the same upside down.
+    // Here torchvision's ratio is height over width. Evenly spread logarithms stay evenly spread when the ratio is inverted.
     const sides = chooseSides({ width: height, height: width }, { scale, ratio }, rng);
     const part = { width: sides.height, height: sides.width };
     if (part.width < width && part.height < height && part.width > 0 && part.height > 0) {
@@ -70,7 +70,7 @@ export function chooseErased(
   return undefined;
 }
 
-/** How far each property may move; 0 leaves it. Factors are 1 ± the value, hue turns by ± the value (at most 0.5). */
+/** How far each property may change; 0 means no change. Factors are 1 ± the value, hue turns by ± the value (at most 0.5). */
 export interface JitterRanges {
   readonly brightness: number;
   readonly contrast: number;

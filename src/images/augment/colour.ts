@@ -1,9 +1,9 @@
-// colour.ts: what changes the colours of a picture and leaves its pixels where they are, as Pillow's ImageOps and
-// ImageEnhance do it, bit for bit. Chooses nothing: parameters come from outside.
+// colour.ts: operations that change the colours of a picture but do not move its pixels, bit for bit as Pillow's ImageOps and
+// ImageEnhance do them. It chooses nothing: the caller gives the parameters.
 
 import type { Pixels } from '../resize.ts';
 
-/** The picture through a table for each channel, or one for all. */
+/** Replaces each value by its entry in a table: one table for each channel, or one for all. */
 function throughTables({ data, width, height }: Pixels, tables: readonly Uint8Array[]): Pixels {
   const [red, green, blue] = [tables[0]!, tables[1] ?? tables[0]!, tables[2] ?? tables[0]!];
   const result = new Uint8Array(data.length);
@@ -74,19 +74,19 @@ function luma(red: number, green: number, blue: number): number {
   return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
 }
 
-/** Pillow's blend: `from` at 0, `to` at 1, beyond it at other factors; in float32, cut to whole numbers. */
+/** Pillow's blend: factor 0 gives `from`, 1 gives `to`, others go beyond them; in float32, cut to whole numbers. */
 function blended(from: number, to: number, factor: number): number {
   const value = Math.fround(from + Math.fround(factor * (to - from)));
   return value <= 0 ? 0 : value >= 255 ? 255 : value; // an array of bytes cuts the fraction off
 }
 
-/** 0: black, 1: the picture. */
+/** Factor 0 gives black, 1 the picture. */
 export function brightness(pixels: Pixels, factor: number): Pixels {
   const f = Math.fround(factor);
   return throughTables(pixels, [tableOf((level) => blended(0, level, f))]);
 }
 
-/** 0: the mean grey, 1: the picture. */
+/** Factor 0 gives the mean grey, 1 the picture. */
 export function contrast(pixels: Pixels, factor: number): Pixels {
   const { data, width, height } = pixels;
   let sum = 0;
@@ -96,7 +96,7 @@ export function contrast(pixels: Pixels, factor: number): Pixels {
   return throughTables(pixels, [tableOf((level) => blended(mean, level, f))]);
 }
 
-/** 0: grey, 1: the picture. Pillow's Color, torchvision's saturation. */
+/** Factor 0 gives grey, 1 the picture. Pillow calls this Color, torchvision saturation. */
 export function saturation({ data, width, height }: Pixels, factor: number): Pixels {
   const f = Math.fround(factor);
   const result = new Uint8Array(data.length);
@@ -107,7 +107,7 @@ export function saturation({ data, width, height }: Pixels, factor: number): Pix
   return { data: result, width, height };
 }
 
-/** 0: smoothed, 1: the picture, 2: sharpened. The outermost pixels stay as they are. */
+/** Factor 0 gives a smoothed picture, 1 the picture, 2 a sharpened one. The outermost pixels stay as they are. */
 export function sharpness({ data, width, height }: Pixels, factor: number): Pixels {
   const f = Math.fround(factor);
   const result = data.slice();
@@ -117,7 +117,7 @@ export function sharpness({ data, width, height }: Pixels, factor: number): Pixe
       let sum = 4 * data[i]!; // the middle counts 5 times
       for (let row = i - stride; row <= i + stride; row += stride)
         sum += data[row - 3]! + data[row]! + data[row + 3]!;
-      // Nearest whole number of sum / 13, which never lies half way.
+      // The whole number nearest to sum / 13, which never lies half way between two.
       result[i] = blended(Math.floor((2 * sum + 13) / 26), data[i]!, f);
     }
   }
@@ -135,7 +135,7 @@ export function hue({ data, width, height }: Pixels, turn: number): Pixels {
     const [red, green, blue] = [data[i]!, data[i + 1]!, data[i + 2]!];
     const value = Math.max(red, green, blue);
     const spread = value - Math.min(red, green, blue);
-    // Grey has no hue: turned or not, it stays.
+    // Grey has no hue, so a turn does not change it.
     const saturation = spread === 0 ? 0 : Math.trunc(Math.fround(Math.fround(spread / value) * 255));
     if (saturation === 0) {
       result.fill(value, i, i + 3);

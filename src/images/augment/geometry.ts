@@ -1,5 +1,5 @@
-// geometry.ts: what moves the pixels of a picture: crop, flip, shear, shift, turn; as Pillow does it, bit for bit.
-// Chooses nothing: parameters come from outside.
+// geometry.ts: operations that move the pixels of a picture: crop, flip, shear, shift, turn; bit for bit as Pillow does them.
+// It chooses nothing: the caller gives the parameters.
 
 import type { Interpolation } from '../../util/preprocessing.ts';
 import { resizeAndCrop, type Pixels, type Rectangle } from '../resize.ts';
@@ -18,7 +18,7 @@ export function resizedCrop(
   return resizeAndCrop(cut, whole, whole, interpolation);
 }
 
-/** Left and right change places. */
+/** Swaps left and right. */
 export function flip({ data, width, height }: Pixels): Pixels {
   const result = new Uint8Array(data.length);
   for (let row = 0; row < height; row++) {
@@ -37,32 +37,32 @@ export type Affine = readonly [a: number, b: number, c: number, d: number, e: nu
 
 export interface AffineOptions {
   readonly interpolation: 'nearest' | 'bilinear';
-  /** Colour of what comes from outside the picture; black by default. */
+  /** The colour where the result lies outside the picture; black by default. */
   readonly fill?: readonly [number, number, number];
 }
 
-/** torchvision goes by way of degrees, which shows in the last bit. */
+/** torchvision converts to degrees and back, which changes the last bit. */
 function shearAngle(level: number): number {
   return Math.atan(level) * (180 / Math.PI) * (Math.PI / 180);
 }
 
-/** Sideways by `level` pixels a row, from the upper left corner. */
+/** Moves each row sideways by `level` pixels more than the row above, from the upper left corner. */
 export function shearX(level: number): Affine {
   return [1, Math.tan(shearAngle(level)), 0, 0, 1, 0];
 }
 
-/** Down by `level` pixels a column. */
+/** Moves each column down by `level` pixels more than the column before. */
 export function shearY(level: number): Affine {
   const angle = shearAngle(level);
   return [1, 0, 0, Math.sin(angle) / Math.cos(angle), 1, 0];
 }
 
-/** Right and down by whole pixels. */
+/** Moves the picture right and down by whole pixels. */
 export function translation(x: number, y: number): Affine {
   return [1, 0, -x, 0, 1, -y];
 }
 
-/** Counter-clockwise about the middle, in degrees. Pillow rounds sine and cosine to 15 places. */
+/** Turns the picture counter-clockwise about the middle, in degrees. Pillow rounds sine and cosine to 15 places. */
 export function rotation(
   { width, height }: { readonly width: number; readonly height: number },
   degrees: number,
@@ -84,7 +84,7 @@ export function affine(pixels: Pixels, matrix: Affine, { interpolation, fill }: 
   return { data, width, height };
 }
 
-/** Pillow counts in 16 fractional bits here. */
+/** Pillow calculates with 16 fractional bits here. */
 const ONE = 65_536;
 
 function nearest({ data, width, height }: Pixels, matrix: Affine, result: Uint8Array): void {

@@ -1,5 +1,5 @@
-// mix.ts: Mixup and CutMix over a batch of bytes, and the soft targets that go with it. In place, partner of a picture is
-// the one before it, as in torchvision.
+// mix.ts: Mixup and CutMix over a batch of bytes, and the soft targets that go with it. The batch is changed in place, and each
+// picture is mixed with the one before it, as in torchvision.
 
 import type { Rng } from '../../util/rng.ts';
 import type { Rectangle } from '../resize.ts';
@@ -26,7 +26,7 @@ export function mixup({ data, count, targets }: MixedBatch, share: number): void
   mixTargets(targets, count, share);
 }
 
-/** A part of each picture is taken from the one before it; targets by area. */
+/** Replaces a part of each picture by the same part of the one before it; targets are shared by area. */
 export function cutmix({ data, count, side, targets }: MixedBatch, part: Rectangle): void {
   const before = data.slice();
   const size = side * side * 3;
@@ -49,7 +49,7 @@ function mixTargets(targets: Float32Array, count: number, share: number): void {
   }
 }
 
-/** Box of CutMix for a share drawn from Beta(alpha, alpha): its middle anywhere, what sticks out cut off. */
+/** CutMix's box for a share drawn from Beta(alpha, alpha): its middle may be anywhere, and it is cut at the picture's edges. */
 export function chooseCutmix(side: number, alpha: number, rng: Rng): Rectangle {
   const share = rng.beta(alpha, alpha);
   const [x, y] = [rng.integer(side), rng.integer(side)];

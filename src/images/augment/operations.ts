@@ -69,11 +69,11 @@ export function applyOperation(
   return APPLY[operation](pixels, strength, options);
 }
 
-/** The largest strength of operations that grow evenly from 0, and may go either way. */
+/** The largest strength of the operations that grow evenly from 0 and may have either sign. */
 const SIGNED = {
   shearX: { randaugment: () => 0.3, trivial: () => 0.99 },
   shearY: { randaugment: () => 0.3, trivial: () => 0.99 },
-  // A share of the picture where RandAugment was tuned on pictures of 331 pixels.
+  // A share of the picture's side, because RandAugment was tuned on pictures of 331 pixels.
   translateX: { randaugment: ({ width }) => (150 / 331) * width, trivial: () => 32 },
   translateY: { randaugment: ({ height }) => (150 / 331) * height, trivial: () => 32 },
   rotate: { randaugment: () => 30, trivial: () => 135 },
@@ -86,7 +86,7 @@ const SIGNED = {
 /** Bits that posterize loses at the largest magnitude. */
 const LOST_BITS = { randaugment: 4, trivial: 6 } as const satisfies Record<Space, number>;
 
-/** Strength of an operation at a bin, its sign not yet chosen. */
+/** The strength of an operation at a bin, before its sign is chosen. */
 export function strengthOf(operation: Operation, bin: number, space: Space, size: Pixels): number {
   const share = bin / (BINS - 1);
   if (operation in SIGNED) return SIGNED[operation as keyof typeof SIGNED][space](size) * share;
@@ -107,7 +107,7 @@ function chosen(
 }
 
 interface RandAugmentOptions extends Partial<AffineOptions> {
-  /** Operations one after another. */
+  /** How many operations are applied one after another. */
   readonly count: number;
   /** 0 … 10; 10 is bin 30 of torchvision's 31, and torchvision's default 9 is 3 here. */
   readonly magnitude: number;

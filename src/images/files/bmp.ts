@@ -1,4 +1,4 @@
-// bmp.ts: Windows and OS/2 bitmaps to RGB, as Pillow reads them: colours that a palette lacks are greys, alpha is dropped.
+// bmp.ts: Windows and OS/2 bitmaps to RGB, as Pillow reads them: colours missing from a palette are greys, alpha is dropped.
 // Sources: learn.microsoft.com, "Bitmap Storage" and BITMAPV5HEADER; Pillow's run lengths.
 
 import { AppError } from '../../util/errors.ts';
@@ -10,9 +10,9 @@ export interface BmpHeader {
   readonly isTopDown: boolean;
   readonly bits: number;
   readonly compression: number;
-  /** Of red, green and blue, where a pixel is a number with three parts. */
+  /** The bit masks of red, green and blue, where a pixel is one number with three parts. */
   readonly masks: readonly number[];
-  /** RGB of each index; empty where pixels are colours themselves. */
+  /** The RGB colour of each index; empty where the pixels themselves are colours. */
   readonly palette: Uint8Array;
   /** Where the pixels begin. */
   readonly begin: number;
@@ -46,7 +46,7 @@ export function readBmp(bytes: Buffer): BmpHeader {
   if (compression !== 0 && !isRuns && !(hasMasks && bits >= 16)) {
     throw unsupported(`compression ${compression} of ${bits} bits a pixel`);
   }
-  // A header of 40 bytes has its masks behind it; longer ones have them inside, at the same place.
+  // A 40-byte header is followed by its masks; longer headers contain them, at the same place.
   if (hasMasks && bytes.length < 66) throw damaged('it ends within its masks');
   const masks = hasMasks ? [54, 58, 62].map((at) => bytes.readUInt32LE(at)) : (DEFAULT_MASKS[bits] ?? []);
   const paletteBegin = 14 + headerBytes;
@@ -87,9 +87,9 @@ export function decodeBmp(bytes: Buffer, header: BmpHeader): Pixels {
   const stride = Math.floor((width * bits + 31) / 32) * 4;
   const isRuns = compression === RUN_LENGTHS_8 || compression === RUN_LENGTHS_4;
   const have = bytes.length - header.begin;
-  // The last row may lack its filling.
+  // The last row may lack its padding.
   const needed = stride * (height - 1) + Math.ceil((width * bits) / 8);
-  // Two bytes of run lengths are 255 pixels at most, or a jump over 255 rows.
+  // Two bytes of run lengths stand for 255 pixels at most, or for a jump over 255 rows.
   if (isRuns ? have < 2 : have < needed) throw damaged('it ends before its last row');
   const indices = isRuns ? unrolled(bytes, header) : undefined;
   const data = new Uint8Array(width * height * 3);
@@ -141,7 +141,7 @@ function pixelReader(bytes: Buffer, { bits, masks, palette }: BmpHeader): PixelR
   };
 }
 
-/** Run lengths -> an index a pixel, row by row from the first that is stored; what they jump over is 0. */
+/** Decodes run lengths to one index for each pixel, row by row in the stored order; skipped pixels are 0. */
 function unrolled(bytes: Buffer, { width, height, compression, begin }: BmpHeader): Uint8Array {
   const indices = new Uint8Array(width * height);
   const isHalf = compression === RUN_LENGTHS_4;
@@ -169,7 +169,7 @@ function unrolled(bytes: Buffer, { width, height, compression, begin }: BmpHeade
       }
       from += taken;
       x += value;
-      // Literal runs are filled up to 16 bits, counted from the file's beginning as Pillow does.
+      // Literal runs are padded to 16 bits, counted from the beginning of the file as Pillow does.
       from += from % 2;
     }
   }

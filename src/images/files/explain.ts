@@ -1,4 +1,4 @@
-// explain.ts: what a decoder said -> what the user should read. Unsupported is not damaged.
+// explain.ts: turns a decoder's error into the message for the user. An unsupported picture is not called damaged.
 
 import { AppError, messageOf } from '../../util/errors.ts';
 import { quoted } from '../../util/quoted.ts';
@@ -14,7 +14,7 @@ export function tooLarge(size: string, maxPixels: number, cause?: unknown): AppE
   );
 }
 
-/** Of what is no picture, or one of a kind that is not read. */
+/** The error for a file that is no picture, or a picture of a kind that finch does not read. */
 export function notReadable(looksLike: string, cause?: unknown): AppError {
   return new AppError(
     'IMAGE_UNREADABLE',
@@ -23,7 +23,7 @@ export function notReadable(looksLike: string, cause?: unknown): AppError {
   );
 }
 
-/** Of a sound file that holds something which is not read. */
+/** The error for an intact file that contains something finch does not read. */
 export function unsupported(what: string, cause?: unknown): AppError {
   return new AppError('IMAGE_UNREADABLE', `${what}, which finch does not read; convert it to PNG`, { cause });
 }
@@ -69,7 +69,7 @@ function onceEach(error: unknown): string {
   return [...new Set(lines)].filter(Boolean).join('; ');
 }
 
-/** Compressions that the decoder has: none, CCITT's, LZW, JPEG, Deflate (two numbers), PackBits. */
+/** Compressions that the decoder supports: none, CCITT's, LZW, JPEG, Deflate (two numbers), PackBits. */
 const COMPRESSIONS = new Set([1, 2, 3, 4, 5, 7, 8, 32946, 32773]);
 const COMPRESSION_NAMES: Readonly<Record<number, string>> = {
   6: 'old-style JPEG',
@@ -91,7 +91,7 @@ const COMPRESSION_NAMES: Readonly<Record<number, string>> = {
   52546: 'JPEG XL',
 };
 
-/** Colours that have no RGB without more knowledge. */
+/** Colours that cannot be converted to RGB without more information. */
 const PHOTOMETRIC_NAMES: Readonly<Record<number, string>> = {
   8: 'Lab colours',
   9: 'ICC Lab colours',
@@ -102,7 +102,7 @@ const PHOTOMETRIC_NAMES: Readonly<Record<number, string>> = {
   34892: 'linear raw values',
 };
 
-/** What a TIFF has that the decoder lacks; undefined when its tags do not say. */
+/** The feature of a TIFF that the decoder does not support; undefined when the tags do not show it. */
 function lackingOf(bytes: Buffer): string | undefined {
   const tiff = readTiff(bytes);
   if (!tiff) return undefined;

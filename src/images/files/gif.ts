@@ -1,13 +1,13 @@
-// gif.ts: the first frame of a GIF as a GIF of its own, and where it stands on the canvas, so that it decodes to what Pillow's
+// gif.ts: the first frame of a GIF as a separate GIF, and its place on the canvas, so that it decodes to what Pillow's
 // convert('RGB') gives: transparent pixels have their colour from the palette. Source: GIF89a, sections 18 to 23.
 
 export interface GifFrame {
-  /** Of the canvas. */
+  /** The size of the canvas. */
   readonly width: number;
   readonly height: number;
   readonly left: number;
   readonly top: number;
-  /** What the canvas has where the frame does not cover it, as RGB. */
+  /** The colour of the canvas where the frame does not cover it, as RGB. */
   readonly background: readonly [number, number, number];
   /** A GIF of the frame alone, without transparency. */
   readonly bytes: Buffer;
@@ -18,7 +18,7 @@ const GRAPHIC_CONTROL = 0xf9;
 const IMAGE = 0x2c;
 const TABLE_BYTES = 3 * 256;
 
-/** Undefined when there is no whole frame in it. */
+/** Undefined when the file has no complete frame. */
 export function readGif(bytes: Buffer): GifFrame | undefined {
   if (bytes.length < 13) return undefined;
   const [packed, globalBegin] = [bytes[10]!, 13];
@@ -60,14 +60,14 @@ function tableBytes(packed: number): number {
   return packed & 0x80 ? 3 * 2 ** ((packed & 7) + 1) : 0;
 }
 
-/** Colours that a short table lacks are greys, as Pillow's palettes begin. */
+/** Colours missing from a short table are greys, because Pillow's palettes start as greys. */
 function fullTable(table: Buffer): Buffer {
   const full = Buffer.from(Array.from({ length: TABLE_BYTES }, (_, i) => Math.floor(i / 3)));
   table.copy(full);
   return full;
 }
 
-/** Behind a chain of sub-blocks, each with its length before it; an empty one ends it. */
+/** The position after a chain of sub-blocks, each preceded by its length; an empty one ends the chain. */
 function afterBlocks(bytes: Buffer, from: number): number {
   let at = from;
   while (at < bytes.length && bytes[at] !== 0) at += 1 + bytes[at]!;

@@ -1,4 +1,4 @@
-// jpeg.ts: what a JPEG's frame header says. Decodes nothing. Source: ITU-T T.81, B.2.2.
+// jpeg.ts: reads a JPEG's frame header and decodes nothing. Source: ITU-T T.81, B.2.2.
 
 export interface JpegHeader {
   readonly width: number;
@@ -24,7 +24,7 @@ export function readJpeg(bytes: Buffer): JpegHeader | undefined {
         scans: isProgressive ? scansFrom(bytes, at) : 1,
       };
     }
-    // 0xff may be repeated as filling before a marker.
+    // 0xff may be repeated as padding before a marker.
     at += marker === 0xff ? 1 : 2 + bytes.readUInt16BE(at + 2);
   }
   return undefined;

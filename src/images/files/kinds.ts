@@ -1,17 +1,17 @@
-// kinds.ts: what a file is by its first bytes, whatever its name says. Decodes nothing.
+// kinds.ts: recognises the kind of a file by its first bytes, not by its name. It decodes nothing.
 
 /** Kinds that are decoded. */
 export type PictureKind =
   'jpeg' | 'png' | 'gif' | 'webp' | 'tiff' | 'avif' | 'bmp' | 'netpbm' | 'svg' | 'svgz';
 
-/** Bytes from the beginning that tell the kind; a drawing's first tag may come after a long comment. */
+/** How many first bytes show the kind; a drawing's first tag may come after a long comment. */
 export const HEAD_BYTES = 4096;
 
-/** Brands of the ISO media file format, in `ftyp`: of AV1 pictures, and of HEVC's, which are under patents. */
+/** Brands of the ISO media file format, in `ftyp`: of AV1 pictures, and of HEVC pictures, which are under patents. */
 const AVIF_BRANDS = new Set(['avif', 'avis']);
 const HEIC_BRANDS = new Set(['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'hevm', 'hevs']);
 
-/** Each by the bytes that it begins with, read as latin1. */
+/** Each kind with the bytes that it begins with, read as latin1. */
 const SIGNATURES: readonly (readonly [PictureKind, RegExp])[] = [
   ['jpeg', /^\xff\xd8/],
   ['png', /^\x89PNG/],
@@ -22,7 +22,7 @@ const SIGNATURES: readonly (readonly [PictureKind, RegExp])[] = [
   ['netpbm', /^P[1-6][\s#]/],
 ];
 
-/** Undefined for what is not decoded; `foreignKind` knows some of that. */
+/** Undefined for files that are not decoded; `foreignKind` recognises some of them. */
 export function kindOf(bytes: Buffer): PictureKind | undefined {
   const head = bytes.toString('latin1', 0, 64);
   const known = SIGNATURES.find(([, signature]) => signature.test(head));
@@ -33,13 +33,13 @@ export function kindOf(bytes: Buffer): PictureKind | undefined {
   return isDrawing(bytes) ? 'svg' : undefined;
 }
 
-/** Some say only that they are pictures: the decoder tells those of AV1 from others. */
+/** Some files say only that they are pictures; then the decoder finds out whether they are AV1. */
 function isAvif(brands: readonly string[]): boolean {
   if (brands.some((brand) => AVIF_BRANDS.has(brand))) return true;
   return brands.includes('mif1') && !brands.some((brand) => HEIC_BRANDS.has(brand));
 }
 
-/** A text whose first tag, behind declarations and comments, is <svg>; UTF-8 or UTF-16. */
+/** Whether this is a text whose first tag, after declarations and comments, is <svg>; UTF-8 or UTF-16. */
 function isDrawing(bytes: Buffer): boolean {
   const head = bytes.toString('latin1', 0, HEAD_BYTES).replace(/^(\xef\xbb\xbf|\xff\xfe|\xfe\xff)/, '');
   const text = head.slice(0, 4).includes('\0') ? head.replaceAll('\0', '') : head;
@@ -75,7 +75,7 @@ function brandsOf(bytes: Buffer): readonly string[] | undefined {
   return brands;
 }
 
-/** What is known by its first bytes and is no picture that finch reads, with what to do. */
+/** Files that are recognised by their first bytes but not read as pictures, each with advice. */
 const FOREIGN: readonly (readonly [RegExp, string])[] = [
   [/^BM/, 'BMP; convert it to PNG'],
   [/^(\0\0\0\x0cjP {2}\r\n\x87\n|\xff\x4f\xff\x51)/, 'JPEG 2000; convert it to PNG'],
@@ -95,7 +95,7 @@ const FOREIGN: readonly (readonly [RegExp, string])[] = [
   [/^\s*<(!doctype )?html/i, 'a web page'],
 ];
 
-/** Of what `kindOf` does not know, for a message: `it looks like …`, or that it is unknown. */
+/** Describes, for a message, a file that `kindOf` does not know: `it looks like …`, or that it is unknown. */
 export function foreignKind(bytes: Buffer): string {
   const brands = brandsOf(bytes);
   if (brands) {

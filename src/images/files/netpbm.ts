@@ -7,7 +7,7 @@ import type { Pixels } from '../resize.ts';
 export interface NetpbmHeader {
   readonly width: number;
   readonly height: number;
-  /** 1 for bits, where 1 is black; otherwise the value of white. */
+  /** 1 for files of bits, where 1 is black; otherwise the value of white. */
   readonly white: number;
   readonly channels: 1 | 3;
   readonly isText: boolean;
@@ -73,11 +73,11 @@ function samplesOf(
   { width, height, white, channels, isText, isBits, begin }: NetpbmHeader,
 ): Uint8Array {
   const stride = isBits ? Math.ceil(width / 8) : width * channels * (white > 255 ? 2 : 1);
-  // As text, a sample takes a digit, and a space where it is no bit.
+  // In text, a sample takes at least a digit, followed by a space unless it is a bit.
   const least = isText ? width * height * channels * (isBits ? 1 : 2) - 1 : stride * height;
   if (bytes.length - begin < least) throw damaged('it ends before its last row');
   const samples = new Uint8Array(width * height * channels);
-  // Pillow's order of operations and its rounding.
+  // The order of operations and the rounding are Pillow's.
   const scaled = (value: number) => roundHalfToEven((Math.min(value, white) / white) * 255);
   if (isText) {
     const reader = { at: begin - 1 };
@@ -94,7 +94,7 @@ function samplesOf(
   return samples;
 }
 
-/** Bits as text need no space between them. */
+/** Bits written as text need no space between them. */
 function nextBit(bytes: Buffer, reader: { at: number }): number {
   for (; reader.at < bytes.length; reader.at++) {
     const byte = bytes[reader.at]!;

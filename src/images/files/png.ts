@@ -1,4 +1,4 @@
-// png.ts: what a PNG says of itself, and the same picture without texts that would unfold into gigabytes. Decodes nothing.
+// png.ts: reads a PNG's header, and removes texts that would unpack to gigabytes. It decodes nothing.
 // Source: W3C PNG (Third Edition), 5 and 11.
 
 export interface PngHeader {
@@ -6,13 +6,13 @@ export interface PngHeader {
   readonly height: number;
   /** Bits a sample. */
   readonly depth: number;
-  /** The file, or the file without what is too large beside the picture. */
+  /** The file, without chunks beside the picture that are too large. */
   readonly bytes: Buffer;
 }
 
-/** Deflate unfolds at most 1032 times: more packed text than this could take more than 32 MB. None of it is looked at. */
+/** Deflate expands at most 1032 times: more packed text than this could take more than 32 MB. The text is never used. */
 const MAX_PACKED_BYTES = 32 * 1024;
-/** EXIF in a JPEG cannot be longer; more is no orientation. */
+/** EXIF in a JPEG cannot be longer; a longer chunk is not read for its orientation. */
 const MAX_EXIF_BYTES = 64 * 1024;
 
 const PACKED = [0x7a545874, 0x69545874, 0x69434350]; // zTXt, iTXt, iCCP
@@ -44,7 +44,7 @@ interface Chunk {
   readonly length: number;
 }
 
-/** Up to IEND, or to a chunk that the file ends in. */
+/** Chunks up to IEND, or up to the chunk in which the file breaks off. */
 function* chunksOf(bytes: Buffer): Generator<Chunk, void, undefined> {
   for (let begin = 8; begin + 12 <= bytes.length;) {
     const length = bytes.readUInt32BE(begin);

@@ -1,14 +1,14 @@
-// svg.ts: how much work a drawing is, told from its text alone, before anything is drawn. Draws nothing.
+// svg.ts: estimates from its text alone how much work a drawing is, before anything is drawn. It draws nothing.
 
 import { AppError } from '../../util/errors.ts';
 
-/** Elements that are drawn, those that are used again counted each time. A million take gigabytes and half a minute. */
+/** Elements that are drawn; reused ones count each time. A million of them take gigabytes and half a minute. */
 const MAX_ELEMENTS = 100_000;
-/** A step of a filter computes every pixel: it counts as so many elements. */
+/** Each step of a filter computes every pixel, so it counts as this many elements. */
 const FILTER_STEP = 1000;
-/** What the text of entities may grow to, in characters. */
+/** The largest size that entities may expand the text to, in characters. */
 const MAX_ENTITY_CHARACTERS = 2 ** 20;
-/** Pixels of pictures within the drawing, all together. */
+/** Pixels of all the pictures inside the drawing together. */
 const MAX_EMBEDDED_PIXELS = 64 * 1024 * 1024;
 
 const tooComplex = (what: string) =>
@@ -17,11 +17,11 @@ const tooComplex = (what: string) =>
 interface Element {
   readonly cost: number;
   readonly children: Element[];
-  /** Of what it is drawn with: used elements, patterns, masks, markers, filters. */
+  /** References to what the element is drawn with: used elements, patterns, masks, markers, filters. */
   readonly references: readonly string[];
-  /** Drawn anew for each element that refers to it, and not where it stands. */
+  /** Whether the element is drawn again for each element that refers to it, and not at its own place. */
   readonly isTemplate: boolean;
-  /** With all below and all that is referred to; absent until it is known, NaN while it is being counted. */
+  /** Cost with all elements inside it and all that it refers to; absent until it is known, NaN while it is being counted. */
   total?: number;
 }
 
@@ -49,7 +49,7 @@ export function checkDrawing(bytes: Buffer, pixelsOf: (bytes: Buffer) => number 
   }
 }
 
-/** Entities within entities grow by powers; plain ones by how often they are used. */
+/** Nested entities grow exponentially; plain ones grow with the number of their uses. */
 function checkEntities(text: string): void {
   const sizes = new Map<string, number>();
   for (let at = text.indexOf(ENTITY); at >= 0; at = text.indexOf(ENTITY, at + 1)) {
@@ -70,7 +70,7 @@ function checkEntities(text: string): void {
 
 const ENTITY = '<!ENTITY';
 
-/** What is passed over between tags: how it begins and ends. */
+/** Text to skip between tags: how it begins and ends. */
 const BETWEEN = [
   ['<!--', '-->'],
   ['<![CDATA[', ']]>'],
@@ -89,7 +89,7 @@ function* tagsOf(text: string): Generator<string, void, undefined> {
   }
 }
 
-/** The > that is not within quotes; -1 where there is none. */
+/** The position of the first > outside quotes; -1 where there is none. */
 function tagEnd(text: string, from: number): number {
   const next = /["'>]/g;
   next.lastIndex = from;
@@ -134,7 +134,7 @@ function referencesOf(tag: string): readonly string[] {
   return [...tag.matchAll(/(?:href\s*=\s*["']\s*|url\(\s*["']?)#([^"')\s]+)/g)].map(([, id]) => id!);
 }
 
-/** Without recursion: elements may stand in each other a hundred thousand deep. */
+/** No recursion is used, because elements may be nested a hundred thousand deep. */
 function totalOf(root: Element, byId: ReadonlyMap<string, Element>): number {
   const partsOf = ({ children, references }: Element) => [
     ...children.filter((child) => !child.isTemplate),
@@ -150,7 +150,7 @@ function totalOf(root: Element, byId: ReadonlyMap<string, Element>): number {
     }
     stack.pop();
     if (!Number.isNaN(element.total)) continue;
-    // A part that is being counted refers back to this element: renderers end there, and so does the sum.
+    // A part that is still being counted refers back to this element. Renderers stop there, and so does the sum.
     element.total = partsOf(element).reduce((sum, part) => sum + (part.total || 0), element.cost);
   }
   return root.total!;

@@ -1,11 +1,11 @@
-// tiff.ts: the tags of a TIFF's first picture. Decodes nothing. Sources: TIFF 6.0, sections 2 and 8; BigTIFF.
+// tiff.ts: reads the tags of a TIFF's first picture and decodes nothing. Sources: TIFF 6.0, sections 2 and 8; BigTIFF.
 
 export interface Tiff {
   /** A tag's numbers; undefined where it is absent or of another type. */
   numbers(tag: number): readonly number[] | undefined;
   /** A tag's only number, or its default. */
   number(tag: number, fallback: number): number;
-  /** The file with some tags' only number replaced; tags that are absent stay so. */
+  /** The file with the only number of some tags replaced; absent tags stay absent. */
   withTags(tags: Readonly<Record<number, number>>): Buffer;
 }
 
@@ -33,7 +33,7 @@ interface Entry {
   readonly count: number;
 }
 
-/** Bytes of each type of number that is read: BYTE, SHORT, LONG, RATIONAL, LONG8. */
+/** The size in bytes of each type of number that is read: BYTE, SHORT, LONG, RATIONAL, LONG8. */
 const TYPE_BYTES: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4, 5: 8, 16: 8 };
 const SHORT = 3;
 const LONG = 4;
@@ -42,7 +42,7 @@ const RATIONAL = 5;
 /** Only short lists are read here. */
 const MAX_NUMBERS = 16;
 
-/** Undefined when there is no directory of tags in it. */
+/** Undefined when the file has no directory of tags. */
 export function readTiff(bytes: Buffer): Tiff | undefined {
   if (bytes.length < 16) return undefined;
   const isLittle = bytes[0] === 0x49;

@@ -1,5 +1,5 @@
-// ycbcr.ts: TIFFs that hold luma and chroma without JPEG. The decoder takes those numbers for colours, so it is handed the same file
-// with tags that make it plain numbers, and they become colours here. Sources: TIFF 6.0, section 21; libtiff's fixed-point sums.
+// ycbcr.ts: TIFFs that hold luma and chroma without JPEG. The decoder would treat these numbers as colours, so it gets the file
+// with tags that make them plain numbers; this file converts them. Sources: TIFF 6.0, section 21; libtiff's fixed-point sums.
 
 import type { Pixels } from '../resize.ts';
 import { Tag, type Tiff } from './tiff.ts';
@@ -7,14 +7,14 @@ import { Tag, type Tiff } from './tiff.ts';
 export interface YcbcrPlan {
   /** The file as the decoder should see it. */
   readonly bytes: Buffer;
-  /** Its pixels, `[rows, numbers]` of one or three channels -> RGB. */
+  /** Converts its pixels, `[rows, numbers]` of one or three channels, to RGB. */
   readonly toRgb: (data: Uint8Array) => Pixels;
 }
 
 const GREY = 1;
 const RGB = 2;
 const YCBCR = 6;
-/** None, LZW, Deflate (two numbers) and PackBits: what is inside JPEG is converted by its own decoder. */
+/** None, LZW, Deflate (two numbers) and PackBits. JPEG is not in the list: its own decoder converts the colours. */
 const PLAIN_COMPRESSIONS = new Set([1, 5, 8, 32946, 32773]);
 const SEPARATE_PLANES = 2;
 const PREDICTED = 2;
@@ -41,7 +41,7 @@ export function planYcbcr(tiff: Tiff): YcbcrPlan | false | undefined {
   const rows = tiff.number(Tag.rowsPerStrip, height);
   if (isTiled || isSeparate || tiff.number(Tag.predictor, 1) === PREDICTED) return false;
   if (rows < height && rows % down !== 0) return false;
-  // A unit is a block of luma and one pair of chroma: a row of units is a row of numbers.
+  // A unit is a block of luma and one pair of chroma, so a row of units is a row of numbers.
   const unit = across * down + 2;
   const stride = Math.ceil(width / across) * unit;
   const bytes = tiff.withTags({
@@ -94,7 +94,7 @@ const ONE = 65_536;
 const HALF = ONE / 2;
 const fixed = (value: number) => Math.trunc(Math.min(2, Math.max(0, value)) * ONE + 0.5);
 
-/** By the file's own coefficients and reference levels, else those of CCIR 601-1 and the whole range. */
+/** Uses the file's own coefficients and reference levels, or else those of CCIR 601-1 and the whole range. */
 function converter(tiff: Tiff): Converter {
   const [red = 0.299, green = 0.587, blue = 0.114] = tiff.numbers(Tag.lumaCoefficients) ?? [];
   const levels = tiff.numbers(Tag.blackAndWhite);
