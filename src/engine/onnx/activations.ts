@@ -1,5 +1,5 @@
 // activations.ts: each activation function as onnx operators, with its derivative. The lowering for inference and the one for
-// training ask here.
+// training both use it.
 
 import type { ActivationName, LayerOf } from '../../graph/layers.ts';
 import type { Emitter } from './emitter.ts';
@@ -7,16 +7,16 @@ import type { Emitter } from './emitter.ts';
 interface Options {
   /** The axis that a softmax runs over. */
   readonly channelAxis: number;
-  /** The output's name, when somebody refers to it. */
+  /** The output's name, when other code refers to it. */
   readonly name?: string;
 }
 
 interface Operators {
-  /** `last` emits the operator that puts out y, under the name that was asked for. */
+  /** `last` emits the operator whose output is y, under the requested name. */
   forward(x: string, tools: Tools & { readonly last: Emitter['emit'] }): string;
   /**
-   * dx = dy f'(x), written in what is already there, mostly y. At a kink the derivative is the one that PyTorch takes: 0 at the ends
-   * of a clipped range.
+   * dx = dy f'(x), computed from tensors that exist already, mostly y. At a kink the derivative is the same as in PyTorch: 0 at
+   * the ends of a clipped range.
    */
   backward(tensors: Tensors, tools: Tools): string;
 }
@@ -80,7 +80,7 @@ const OPERATORS = {
   },
   elu: {
     forward: (x, { last, alpha = 1 }) => last('Elu', [x], { alpha: { float: alpha } }),
-    // y + alpha below zero: there y = alpha (exp(x) - 1)
+    // Below zero the derivative is y + alpha, because y = alpha (exp(x) - 1) there.
     backward: ({ y, dy }, { e, alpha = 1 }) =>
       e.mul(dy, whereAbove(e, y, e.scalar(1), e.add(y, e.scalar(alpha)))),
   },
@@ -136,7 +136,7 @@ function normalShare(e: Emitter, x: string): string {
 
 const minus = (e: Emitter, a: number, b: string) => e.sub(e.scalar(a), b);
 
-/** Larger than what makes any normal float above 1: times this and clipped to 0…1, "above zero" is 1 and the rest 0. */
+/** Any normal float above 0 times this is above 1. Clipped to 0…1, the product is 1 for floats above 0, and 0 for the rest. */
 const STEEP = 1e38;
 
 /** 1 where x is above 0, else 0, in one pass and without booleans, which some devices lack. */

@@ -1,5 +1,5 @@
-// adoption.ts: whether this machine trains with the CPU-tuned lowering: how many channels its blocks have, and whether a small step
-// with it ends where the portable one does. Asked once a process.
+// adoption.ts: decides once in a process whether this machine trains with the CPU-tuned lowering. It finds how many channels a
+// block has, and whether a small step gives the same weights as the portable lowering.
 
 import { graphBuilder } from '../../graph/builder.ts';
 import type { Graph, Weights } from '../../graph/layers.ts';
@@ -14,11 +14,11 @@ import { sessionOptions, type Runtime } from './runtime.ts';
 interface Machine {
   readonly runtime: Runtime;
   readonly threads: number;
-  /** Makes a trainer with blocks of so many channels, 0 for the portable lowering. */
+  /** Makes a trainer with the given number of channels in a block; 0 means the portable lowering. */
   readonly train: (block: number) => Promise<Trainer>;
 }
 
-/** The sizes that onnxruntime's kernels have: AVX-512, and AVX2 or NEON. */
+/** The block sizes of onnxruntime's kernels: AVX-512, and AVX2 or NEON. */
 const BLOCKS = [16, 8] as const;
 
 /** Largest difference between the weights of the two lowerings after a step, relative to their largest. */
@@ -27,8 +27,8 @@ const AGREEMENT = 1e-4;
 let adopted: Promise<number> | undefined;
 
 /**
- * Channels in a block of the CPU-tuned lowering, or 0 where the portable one is to be used: `FINCH_LOWERING=portable` asks for it, a
- * processor without blocked kernels needs it, and a disagreement between the two demands it.
+ * Channels in a block of the CPU-tuned lowering, or 0 for the portable one. The portable one is used with
+ * `FINCH_LOWERING=portable`, on a processor without blocked kernels, and where the two lowerings disagree.
  */
 export function adoptedBlock(
   runtime: Runtime,
@@ -53,7 +53,7 @@ async function adopt({ runtime, threads, train }: Machine): Promise<number> {
   return block;
 }
 
-/** Reorders a picture of numbered channels: where its second place comes to lie is the size of a block. */
+/** Reorders a picture of consecutive numbers. The new index of its second place is the size of a block. */
 async function probeBlock(runtime: Runtime, threads: number): Promise<number> {
   const channels = 2 * BLOCKS[0];
   const e = new Emitter();
@@ -92,7 +92,7 @@ const SMALL_SPEC: TrainSpec = {
   optimizer: { kind: 'sgd', momentum: 0.9 },
 };
 
-/** Every blocked operator once: a stem, pooling, dense and depthwise convolutions with and without strides, a residual sum. */
+/** Uses every blocked operator: a stem, pooling, dense and depthwise convolutions with and without strides, a residual sum. */
 function smallModel(): SmallModel {
   const b = graphBuilder('small', SIZE);
   const normed = (from: string, name: string) => b.batchNormalization(from, `${name}.bn`);
@@ -120,7 +120,7 @@ function smallModel(): SmallModel {
   return { graph, weights };
 }
 
-/** Numbers from -1 to 1 without a pattern that matters. */
+/** Numbers from -1 to 1 without a pattern that could affect the result. */
 function wave(i: number, n: number): number {
   return Math.sin(12.9898 * i + 78.233 * n);
 }

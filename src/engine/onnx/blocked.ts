@@ -1,8 +1,8 @@
 // blocked.ts: onnxruntime's operators on pictures in blocks of channels, [N,C/B,H,W,B]: its fastest convolutions, and through
 // depthwise ones of 1x1 also its fastest way to scale, shift, add and clip a picture in one pass.
 //
-// They are internal to onnxruntime's CPU provider: the version is pinned, and they are used only where they have agreed with the
-// standard operators (adoption.ts).
+// These operators are internal to onnxruntime's CPU provider. Its version is therefore pinned, and they are used only where their
+// results have agreed with the standard operators (adoption.ts).
 
 import type { Emitter } from './emitter.ts';
 import type { Shape } from '../../util/shape.ts';
@@ -10,10 +10,10 @@ import { windowAttributes, type Window } from './windows.ts';
 
 const DOMAIN = 'com.microsoft.nchwc';
 
-/** Its fused activations that finch uses, with their parameters. */
+/** onnxruntime's fused activations that finch uses, with their parameters. */
 export type FusedActivation = 'relu' | 'relu6';
 
-/** A picture that still has to be scaled, shifted and added to: y = factor x + term + sum. Done by whoever needs the numbers. */
+/** Work that a picture still needs: y = factor x + term + sum. A rule that needs the numbers does it. */
 export interface Pending {
   /** `[C]` each. */
   readonly factor: string;
@@ -89,8 +89,8 @@ export function fromBlocked(e: Emitter, x: string, channels: number): string {
 }
 
 /**
- * The mean of a b over each picture, by channel: `[N,C]`. One pass, and nothing of the picture's size is written: every channel of
- * every picture is a channel of one wide picture, b is its depthwise kernel, and the kernel fits in one place.
+ * The mean of a b over each picture, by channel: `[N,C]`. It takes one pass and writes nothing of the picture's size: every
+ * channel of every picture is a channel of one wide picture, b is its depthwise kernel, and the kernel fits in one place only.
  * @param shape `[H,W,C]` of each of the `batch` pictures
  */
 export function pictureProducts(

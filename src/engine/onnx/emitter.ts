@@ -1,4 +1,4 @@
-// emitter.ts: collects the nodes and constants of an ONNX graph that is being written. Knows names, no layers.
+// emitter.ts: collects the nodes and constants of an ONNX graph that is being written. It knows names, but no layers.
 
 import { elementCount, type Shape } from '../../util/shape.ts';
 import type { Attribute, Initializer, Node } from './proto.ts';
@@ -6,9 +6,9 @@ import type { Attribute, Initializer, Node } from './proto.ts';
 type Attributes = Readonly<Record<string, Attribute>>;
 
 interface Placement {
-  /** The output's name, when somebody refers to it; else one is made up. */
+  /** The output's name, when other code refers to it. Without it the emitter makes one up. */
   readonly name?: string;
-  /** Whose operator it is, when it is not ONNX's own. */
+  /** The operator's domain, when it is not ONNX's own. */
   readonly domain?: string;
 }
 
@@ -20,8 +20,8 @@ export class Emitter {
   #count = 0;
 
   /**
-   * Takes a name for an input or a weight, which are no nodes. Two tensors of one name would be one tensor to onnxruntime.
-   * @throws Error when something has it already
+   * Reserves the name of an input or a weight, which are no nodes. onnxruntime would treat two tensors of one name as one tensor.
+   * @throws Error when the name is already taken
    */
   declare(name: string): string {
     if (this.#names.has(name)) throw new Error(`two tensors of the onnx graph are called '${name}'`);
@@ -42,7 +42,7 @@ export class Emitter {
     return output;
   }
 
-  /** A float32 constant. Equal ones are kept once. */
+  /** A float32 constant. Equal constants are stored once. */
   floats(shape: Shape, values: ArrayLike<number>): string {
     return this.#constant('float32', shape, new Uint8Array(Float32Array.from(values).buffer));
   }
@@ -85,7 +85,7 @@ export class Emitter {
     return factor === 1 ? tensor : this.mul(tensor, this.scalar(factor));
   }
 
-  /** Sum over `axes`, which go away unless they are to be kept as 1. */
+  /** Sum over `axes`. These axes are removed, or on request kept with size 1. */
   reduceSum(tensor: string, axes: readonly number[], keep = false): string {
     return this.emit('ReduceSum', [tensor, this.int64s(axes)], { keepdims: keep ? 1 : 0 });
   }

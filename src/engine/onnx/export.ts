@@ -8,9 +8,9 @@ import { encodeModel } from './proto.ts';
 import { loadRuntime } from './runtime.ts';
 
 export interface OnnxExport {
-  /** `[H,W]` of the pictures to come. */
+  /** `[H,W]` of the pictures that the model will receive. */
   readonly size: NonNullable<LoadOptions['size']>;
-  /** What the output is called. */
+  /** The output's name. */
   readonly output: string;
   /** The file's metadata_props. */
   readonly metadata: Readonly<Record<string, string>>;
@@ -32,7 +32,7 @@ export function exportOnnx(model: EngineModel, { size, output, metadata }: OnnxE
   );
 }
 
-/** What plain onnxruntime makes of a file for a batch: the numbers of its only output. @throws AppError MODEL_INVALID */
+/** Runs a file on plain onnxruntime for a batch, and returns the numbers of its only output. @throws AppError MODEL_INVALID */
 export async function runOnnxFile(
   file: string,
   { data, count, height, width }: Batch,

@@ -1,4 +1,4 @@
-// in-place.ts: a run of a step that keeps onnxruntime-node from copying what it has written already.
+// in-place.ts: runs a step without a second copy of its outputs, which onnxruntime-node would make.
 
 import { messageOf } from '../../util/errors.ts';
 import { FINISHED } from './lower-training.ts';
@@ -6,11 +6,11 @@ import type { Answers } from './moving.ts';
 import type { Session } from './runtime.ts';
 
 /**
- * Runs a step whose outputs all have their place already.
+ * Runs a step whose outputs all go to tensors that exist already.
  *
- * onnxruntime-node writes outputs to where it is told, and then copies each into a new array for its answer: with all weights and
- * their momentum among them, a copy of the whole network a step. A sequence is what it cannot answer with, and it says so after
- * everything is written and before anything is copied; it stands first among the outputs for that.
+ * onnxruntime-node writes the outputs to the given tensors, and then copies each into a new array that it returns. The outputs
+ * include all weights and their momentum, so that would copy the whole network at every step. It cannot return a sequence, and
+ * reports this after everything is written and before anything is copied. Therefore the first output is a sequence.
  */
 export async function runInPlace(session: Session, feeds: Answers, fetches: Answers): Promise<Answers> {
   try {

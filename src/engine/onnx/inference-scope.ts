@@ -1,5 +1,5 @@
 // inference-scope.ts: what a lowering rule sees of the inference graph that is being written: values with their layout, shapes,
-// weights, and which layers somebody wants to see. Knows no layer.
+// weights, and which layers are outputs. It knows no kind of layer.
 
 import type { Graph, Layer, LayerKind, LayerOf, Padding2d } from '../../graph/layers.ts';
 import { inferShapes, type Shapes } from '../../graph/shapes.ts';
@@ -11,7 +11,7 @@ import type { Attribute } from './proto.ts';
 import { WeightPacker } from './weights.ts';
 import { consumersOf } from './windows.ts';
 
-/** A layer's output while lowering. Only pictures have two possible layouts; `pad` is zeros that nobody has added yet. */
+/** A layer's output while lowering. Only pictures have two possible layouts; `pad` is zeros that are not added yet. */
 export interface Value {
   readonly tensor: string;
   readonly layout: 'nchw' | 'channelsLast';
@@ -78,7 +78,7 @@ export class InferenceScope {
     return value.layout === 'channelsLast' ? value : this.#inLayout(value, 'channelsLast');
   }
 
-  /** Vectors are `[N,C]` as they are; pictures have to be NCHW. */
+  /** The value as NCHW if it is a picture; a vector stays `[N,C]`. */
   channelsSecond(layer: string): Value {
     return this.shapeOf(layer).length === 1 ? this.value(layer) : this.nchw(layer);
   }
@@ -103,7 +103,7 @@ export class InferenceScope {
     return this.emitter.emit(op, inputs, attributes, { name: layerTensor(layer) });
   }
 
-  /** The only layer that takes this one's output, if it is of that kind and nobody else wants to see the output. */
+  /** The only layer that uses this one's output, if it is of that kind and the output is not an output of the model too. */
   soleConsumer<K extends LayerKind>(layer: Layer, kind: K): LayerOf<K> | undefined {
     const [next, ...others] = this.consumers.get(layer.name) ?? [];
     if (next?.kind !== kind || others.length > 0 || this.outputs.includes(layer.name)) return undefined;

@@ -1,4 +1,4 @@
-// locate.ts: where onnxruntime-node is: installed beside finch, or the copy of it that a packed finch carries. Loads nothing.
+// locate.ts: finds onnxruntime-node: installed beside finch, or the copy inside a packed finch. It loads nothing.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -23,8 +23,8 @@ interface Place {
 }
 
 /**
- * The version that finch is made for, installed by the user, comes first: it may have the CUDA libraries, and it may be for another
- * platform. Another version is not taken, because a different runtime gives slightly different numbers.
+ * The version that finch is made for, installed by the user, comes first: it may have the CUDA libraries, and it may be for
+ * another platform. Another version is not taken, because a different runtime gives slightly different numbers.
  * @returns the address to import
  * @throws AppError ENGINE_UNAVAILABLE when neither is there
  */

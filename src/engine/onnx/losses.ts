@@ -1,5 +1,5 @@
-// losses.ts: a loss as onnx operators, with the gradient of the logits beside it. It sees how much each class counts in each
-// sample, and knows neither smoothing nor class weights (training/targets.ts).
+// losses.ts: a loss as onnx operators, together with the gradient of the logits. Its inputs say how much each class counts in
+// each sample; smoothing and class weights are applied before (training/targets.ts).
 
 import type { Loss } from '../training.ts';
 import type { Emitter } from './emitter.ts';
@@ -11,7 +11,7 @@ interface EmittedLoss {
   readonly gradient: string;
 }
 
-/** Inputs of the step that carry what `stepTargets` gives, `[N,K]` each. */
+/** Inputs of the step that carry the results of `stepTargets`, `[N,K]` each. */
 export const TARGET_INPUTS = {
   'cross-entropy': ['targets/present'],
   bce: ['targets/present', 'targets/absent'],
@@ -21,7 +21,7 @@ export const TARGET_INPUTS = {
 const PRESENT = 'targets/present';
 const ABSENT = 'targets/absent';
 
-/** @param output the graph's, `[N,K]`: logits, or probabilities for `bce` */
+/** @param output the graph's output, `[N,K]`: logits, or probabilities for `bce` */
 export function emitLoss(e: Emitter, kind: Loss['kind'], output: string): EmittedLoss {
   switch (kind) {
     case 'cross-entropy':
@@ -35,7 +35,7 @@ export function emitLoss(e: Emitter, kind: Loss['kind'], output: string): Emitte
   }
 }
 
-/** -Σ t log softmax(x), whose gradient is softmax(x) Σ t - t. The largest logit is taken off first: no exponential overflows. */
+/** -Σ t log softmax(x), whose gradient is softmax(x) Σ t - t. Subtracting the largest logit first avoids overflow. */
 function crossEntropy(e: Emitter, logits: string): EmittedLoss {
   const largest = e.emit('ReduceMax', [logits], { axes: [1], keepdims: 1 });
   const shifted = e.sub(logits, largest);
@@ -59,7 +59,7 @@ function binaryCrossEntropyOfLogits(e: Emitter, logits: string): EmittedLoss {
   return { loss: e.reduceSum(costs, [0, 1]), gradient };
 }
 
-/** As PyTorch's BCELoss: logarithms end at -100, and the gradient's denominators at 1e-12. */
+/** As in PyTorch's BCELoss, logarithms are at least -100, and the gradient's denominators at least 1e-12. */
 function binaryCrossEntropy(e: Emitter, probabilities: string): EmittedLoss {
   const complement = e.sub(e.scalar(1), probabilities);
   const cost = (weight: string, of: string) =>

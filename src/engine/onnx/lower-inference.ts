@@ -12,7 +12,7 @@ import { encodeModel, type OnnxGraph, type ValueInfo } from './proto.ts';
 import type { WeightPacker } from './weights.ts';
 
 export interface LoweredModel {
-  /** What `model` is the encoding of. */
+  /** The graph that `model` encodes. */
   readonly graph: OnnxGraph;
   readonly model: Uint8Array;
   /** The bytes behind the model's external initializers. */
@@ -23,7 +23,7 @@ export interface LoweredModel {
 }
 
 /**
- * @param names what the outputs are called in the model
+ * @param names the names of the outputs in the model
  * @throws AppError MODEL_INVALID when the graph is not whole, or an output is no layer of it
  */
 export function lowerInference(
@@ -34,7 +34,7 @@ export function lowerInference(
   return new InferenceLowering(model, options).run(names);
 }
 
-/** Also the front of a training step: the layers that do not learn. */
+/** Training steps use it too, for the layers that do not learn. */
 export class InferenceLowering {
   readonly #scope: InferenceScope;
 
@@ -50,7 +50,7 @@ export class InferenceLowering {
     }
   }
 
-  /** What was emitted for a layer: pictures NCHW, all else as the graph has it. */
+  /** The value emitted for a layer: pictures are NCHW, all other values as in the graph. */
   tensorOf(layer: string): string {
     const scope = this.#scope;
     const isPicture = scope.shapeOf(layer).length === 3;

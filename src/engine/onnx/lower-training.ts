@@ -1,5 +1,5 @@
-// lower-training.ts: a graph, a loss and an optimizer -> one ONNX model of a whole training step: forward, loss, backward, update.
-// Layers that do not learn run as at inference, in front. Sizes are fixed: a step of another size is another model.
+// lower-training.ts: a graph, a loss and an optimizer -> one ONNX model of a training step: forward, loss, backward, update.
+// Layers that do not learn come first and run as at inference. Sizes are fixed: each batch size needs a model of its own.
 
 import type { Layer } from '../../graph/layers.ts';
 import { inferShapes, weightShapes, type Shapes } from '../../graph/shapes.ts';
@@ -26,7 +26,7 @@ interface LoweringOptions {
   readonly phase: Phase;
   /** Channels in a block of the CPU-tuned lowering; 0 for the portable one. */
   readonly block: number;
-  /** Whether the outputs are only written where the caller says, and not answered: see `runInPlace`. */
+  /** Whether the outputs are only written to the caller's tensors, and not returned: see `runInPlace`. */
   readonly inPlace: boolean;
 }
 
@@ -35,11 +35,11 @@ export interface LoweredStep {
   /** The bytes behind the model's external initializers: weights that do not learn. */
   readonly constants: Uint8Array;
   readonly masks: Step['masks'];
-  /** Tensors that come in under their name and go out under `newName`, in one shape. */
+  /** Tensors that are inputs under their name and outputs under `newName`, with the same shape. */
   readonly moved: readonly string[];
 }
 
-/** Names of the step's outputs. The first is an empty sequence, when it runs in place: see `runInPlace`. */
+/** Names of the step's outputs. The first is an empty sequence when the step runs in place: see `runInPlace`. */
 export const FINISHED = 'finished';
 export const LOSS = 'loss';
 export const LOGITS = 'logits';
@@ -110,12 +110,12 @@ export function lowerTraining(
   };
 }
 
-/** A value in a layout that the layer's rule takes. */
+/** Converts a value to a layout that the layer's rule accepts. */
 function given(layer: Layer, value: Value, step: Step): Value {
   return ruleOf(layer).takesBlocked ? value : step.plain(value);
 }
 
-/** What does not learn, as at inference. Its outputs, by layer, are what the learning layers begin with. */
+/** Emits the layers that do not learn, as at inference. Returns, by layer, the outputs that the learning layers start from. */
 function emitFront(
   model: EngineModel,
   learning: readonly Layer[],
@@ -137,7 +137,7 @@ function emitFront(
   return { values, packed: front.packed };
 }
 
-/** From the output back: each layer's gradient is the sum over the layers that take it. */
+/** Goes from the output backwards: the gradient of a layer's output is the sum over the layers that use this output. */
 function emitBackward(
   learning: readonly Layer[],
   forward: ReadonlyMap<string, Lowered>,
@@ -148,7 +148,7 @@ function emitBackward(
   const flows = flowing(learning);
   for (const layer of learning.toReversed()) {
     const ofOutput = gradients.get(layer.name);
-    if (!ofOutput) continue; // a branch that nobody takes
+    if (!ofOutput) continue; // a branch that no layer uses
     gradients.delete(layer.name);
     const wanted = layer.inputs.map((name) => flows.has(name));
     const ofInputs = forward.get(layer.name)!.backward(given(layer, ofOutput, step), wanted);
@@ -161,7 +161,7 @@ function emitBackward(
   }
 }
 
-/** Layers that a gradient goes to: those with weights, and those behind them. */
+/** Layers that need a gradient: layers with weights, and all layers after them. */
 function flowing(learning: readonly Layer[]): ReadonlySet<string> {
   const flows = new Set<string>();
   for (const layer of learning) {

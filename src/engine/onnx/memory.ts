@@ -1,4 +1,4 @@
-// memory.ts: what a training step takes, before it is run: an estimate, good to about a third.
+// memory.ts: estimates the memory of a training step before it runs. The estimate is good to about a third.
 
 import { kindOf } from '../../graph/kinds/kinds.ts';
 import { inferShapes, weightShapes } from '../../graph/shapes.ts';
@@ -10,18 +10,18 @@ import type { TrainSpec } from '../training.ts';
 import { learningLayers, trainedGraph } from '../training/learning.ts';
 import { slotsOf } from '../training/optimizer-state.ts';
 
-/** What a step takes for each byte that it keeps: gradients on their way, temporaries, and the runtime's rounding up. Measured. */
+/** Measured bytes for each byte that a step keeps: current gradients, temporaries, and the runtime's rounding up. */
 const OVERHEAD = 1.5;
 
-/** The runtime with its code, and the process around it. */
+/** Memory of the runtime with its code, and of the process around it. */
 const BASE_BYTES = 150 * 2 ** 20;
 
-/** Bytes at the peak, about. */
+/** About how many bytes a step needs at its peak. */
 export function trainingMemory(model: EngineModel, spec: TrainSpec): number {
   const graph = trainedGraph(model.graph, spec);
   const shapes = inferShapes(graph, spec.size && [...spec.size, 3]);
   const learning = learningLayers(graph, spec.trainFrom);
-  // Each weight and each of its moments twice: one is read while the other is written. And the gradients.
+  // Each weight and each of its moments exists twice: one copy is read while the other is written. The gradients are added.
   const copies = 2 * (1 + slotsOf(spec.optimizer).length) + ((spec.accumulate ?? 1) > 1 ? 3 : 1);
   let kept = 0;
   let weights = 0;
@@ -29,12 +29,12 @@ export function trainingMemory(model: EngineModel, spec: TrainSpec): number {
     if (kindOf(layer).isKept) kept += elementCount(shapes.get(layer.name)!);
     for (const [, shape] of weightShapes(layer, shapes.get(layer.inputs[0]!))) weights += elementCount(shape);
   }
-  // What does not learn passes through: its largest layers stand beside each other.
+  // Outputs of layers that do not learn are not kept, but the largest of them exist at the same time.
   const passing = graph.layers.reduce((most, { name }) => Math.max(most, elementCount(shapes.get(name)!)), 0);
   return BASE_BYTES + 4 * (copies * weights + spec.batchSize * (OVERHEAD * kept + 4 * passing));
 }
 
-/** @throws AppError OUT_OF_MEMORY, naming the estimate, when a step would not fit into what is free */
+/** @throws AppError OUT_OF_MEMORY, naming the estimate, when a step would not fit into the free memory */
 export function checkMemory(model: EngineModel, spec: TrainSpec, free = availableMemory()): void {
   const needed = trainingMemory(model, spec);
   if (needed <= free) return;

@@ -1,5 +1,5 @@
-// moving.ts: the tensors that a training step moves, and where they lie between steps. In this process: two buffers that swap, and
-// the runtime works on both where they are. On a WebGPU device: they stay there, and a step answers with new ones.
+// moving.ts: the tensors that a training step updates, and where they lie between steps. In this process each has two buffers
+// that swap, and the runtime reads and writes them directly. On a WebGPU device they stay there, and a step returns new ones.
 
 import type { Device } from '../engine.ts';
 import type { Shape } from '../../util/shape.ts';
@@ -12,26 +12,26 @@ type Direction = 'up' | 'down';
 export type Answers = Readonly<Record<string, OnnxTensor>>;
 
 export interface MovingTensors {
-  /** Whether a step's outputs are only written where `fetches` says: see `runInPlace`. */
+  /** Whether a step's outputs are only written to the tensors of `fetches`: see `runInPlace`. */
   readonly inPlace: boolean;
-  /** Whether a step's session has to keep what it moves on the device. */
+  /** Whether a step's session has to keep the updated tensors on the device. */
   readonly staysOnDevice: boolean;
   set(name: string, data: Float32Array, shape: Shape): void;
   clear(name: string): void;
-  /** What a step reads. */
+  /** The tensors that a step reads. */
   feeds(): Promise<Answers>;
-  /** Where a step writes the new ones of `names`; null where the device chooses the place. */
+  /** The tensors that a step writes the new values of `names` to; null where the device chooses the place. */
   fetches(names: readonly string[]): Record<string, OnnxTensor | null>;
-  /** The new ones of a step take the place of the old ones. */
+  /** Replaces the old tensors by the new ones of a step. */
   accept(names: readonly string[], answers: Answers): void;
-  /** The new ones of a step are forgotten. */
+  /** Drops the new tensors of a step. */
   discard(names: readonly string[], answers: Answers): void;
   /** The numbers as they are now; valid until the next step. */
   read(name: string): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
-/** onnxruntime-node keeps tensors on the device for WebGPU alone: all other devices get and give them through this process. */
+/** onnxruntime-node keeps tensors on the device only for WebGPU. All other devices exchange them with this process. */
 export function createMovingTensors(runtime: Runtime, device: Device): MovingTensors {
   return device === 'webgpu' ? new DeviceTensors(runtime) : new HostTensors(runtime, device === 'cpu');
 }
@@ -78,7 +78,7 @@ class HostTensors implements MovingTensors {
   }
 
   discard(): void {
-    // The next step writes over them.
+    // The next step overwrites the new tensors.
   }
 
   async read(name: string): Promise<Float32Array> {
@@ -91,15 +91,15 @@ class HostTensors implements MovingTensors {
 }
 
 /**
- * The binding moves data only as a part of a run (`getData` of a device's tensor ends the process): what goes up or comes down does
- * it through sessions of one Identity. All sessions of a process share the device, so that one's outputs are another's inputs.
+ * The binding moves data only as a part of a run (`getData` of a device's tensor ends the process). Uploads and downloads
+ * therefore use sessions of one Identity. All sessions of a process share the device, so outputs of one can be inputs of another.
  */
 class DeviceTensors implements MovingTensors {
   readonly inPlace = false;
   readonly staysOnDevice = true;
   readonly #runtime: Runtime;
   readonly #tensors = new Map<string, OnnxTensor>();
-  /** By direction and rank. */
+  /** The sessions of one Identity, by direction and rank. */
   readonly #copiers = new Map<string, Session>();
 
   constructor(runtime: Runtime) {

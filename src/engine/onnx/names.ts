@@ -1,7 +1,7 @@
-// names.ts: what tensors are called in an ONNX graph. What a layer's tensors are called ends in a colon and a word of this file, so
-// that no layer, whatever its name, takes the name of an input, an output or a variable of the step.
+// names.ts: the names of tensors in an ONNX graph. The names of a layer's tensors end in a colon and a word of this file, so that
+// no layer name can collide with the name of an input, an output or a variable of the step.
 
-/** What a layer puts out. */
+/** A layer's output. */
 export const layerTensor = (layer: string): string => `${layer}:out`;
 
 /** A layer's weight among the constants. */

@@ -1,4 +1,4 @@
-// optimizers.ts: how a gradient moves a weight, as onnx operators. Rates, and what depends on the number of steps, are inputs.
+// optimizers.ts: how a gradient updates a weight, as onnx operators. Rates and values that depend on the step number are inputs.
 // Sources: PyTorch's documentation of SGD, Adam and AdamW; Kingma and Ba, Adam, 2015; Loshchilov and Hutter, AdamW, 2019.
 
 import type { Optimizer } from '../training.ts';
@@ -33,7 +33,7 @@ interface Update {
   /** In the order of `slotsOf`. */
   readonly slots: readonly string[];
   readonly group: number;
-  /** Whether weight decay touches this weight. */
+  /** Whether weight decay applies to this weight. */
   readonly decays: boolean;
 }
 

@@ -13,7 +13,7 @@ export type Attribute =
 
 export interface Node {
   readonly op: string;
-  /** Whose operator it is, when it is not ONNX's own. */
+  /** The operator's domain, when it is not ONNX's own. */
   readonly domain?: string;
   /** An empty name stands for an optional input that is absent. */
   readonly inputs: readonly string[];
@@ -21,7 +21,7 @@ export interface Node {
   readonly attributes?: Readonly<Record<string, Attribute>>;
 }
 
-/** A constant; its bytes lie in the model, or at `offset` of the buffer that is handed over beside it. */
+/** A constant. Its bytes lie in the model, or at `offset` of the buffer that is passed together with the model. */
 export interface Initializer {
   readonly name: string;
   readonly type: OnnxType;
@@ -45,10 +45,10 @@ export interface OnnxGraph {
   readonly outputs: readonly ValueInfo[];
 }
 
-/** What external initializers name as their file; the runtime is given a buffer under this name. */
+/** The file name in external initializers. The runtime receives a buffer under this name. */
 export const WEIGHTS_LOCATION = 'weights';
 
-/** Opset 17 has every operator used here; IR 8 belongs to it. */
+/** Opset 17 has every operator used here, and IR 8 belongs to this opset. */
 const OPSET = 17;
 const IR_VERSION = 8;
 

@@ -29,7 +29,7 @@ async function importRuntime(): Promise<Runtime> {
   }
 }
 
-/** Devices that the installed runtime has code for; whether the machine has the hardware shows when one is used. */
+/** Devices that the installed runtime has code for; whether the machine has the hardware is known only when a device is used. */
 export async function bundledDevices(): Promise<readonly string[]> {
   const { listSupportedBackends } = await loadRuntime();
   return listSupportedBackends().map((backend) => backend.name);
@@ -40,11 +40,11 @@ interface SessionSettings {
   readonly threads: number;
   /** The buffer beside the model. */
   readonly constants: Uint8Array;
-  /** Whether a session fails that would run an operator on the CPU instead. */
+  /** Whether a session fails instead of running an operator on the CPU. */
   readonly onlyOnDevice?: boolean;
-  /** A training step: threads spin while they wait, which is quicker, as nobody needs the cores meanwhile. */
+  /** Whether it is a training step. Its threads spin while they wait, which is faster, and nothing else needs the cores then. */
   readonly trains: boolean;
-  /** Outputs that stay on the device: WebGPU's alone can. */
+  /** Outputs that stay on the device, which only WebGPU can do. */
   readonly stays?: readonly string[];
 }
 
@@ -62,18 +62,18 @@ export function sessionOptions({
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
-    // Laid out ahead, a step's memory stands beside what the first step took: nearly twice as much.
+    // Memory planned ahead for a step would come in addition to the memory of the first step: nearly twice as much in total.
     enableMemPattern: !trains,
     preferredOutputLocation: Object.fromEntries(stays.map((name) => [name, 'gpu-buffer'] as const)),
     externalData: constants.length > 0 ? [{ path: WEIGHTS_LOCATION, data: constants }] : [],
     extra: {
       session: {
         intra_op: { allow_spinning: trains ? '1' : '0' },
-        // Between steps the cores are somebody else's.
+        // Between steps other work needs the cores.
         force_spinning_stop: '1',
         ...(onlyOnDevice && { disable_cpu_ep_fallback: '1' }),
       },
-      // It makes pooling of padded pictures fail when the padding is as wide as the window.
+      // This optimizer makes pooling of padded pictures fail when the padding is as wide as the window.
       optimization: { disable_specified_optimizers: 'Pad_Fusion' },
     },
   } as const;

@@ -12,7 +12,7 @@ import { createTrainer } from './trainer.ts';
 
 export interface OnnxOptions {
   readonly device: Device;
-  /** Threads of one run on the CPU; one a core by default. */
+  /** Threads of one run on the CPU; by default one for each core. */
   readonly threads?: number;
   /** Fails where the device lacks an operator of a training step, instead of running it on the CPU. */
   readonly onlyOnDevice?: boolean;
@@ -49,7 +49,7 @@ export async function createOnnxEngine({
       try {
         session = await InferenceSession.create(
           lowered.model,
-          // Threads sleep while they wait: pictures are decoded on the same cores.
+          // Threads sleep while they wait, because pictures are decoded on the same cores.
           sessionOptions({ device, threads, constants: lowered.weights, trains: false }),
         );
       } catch (error) {

@@ -1,5 +1,5 @@
 // step.ts: what a gradient rule sees of the training step that is being written: values with their layout, the weights of its
-// layer, and where gradients and new statistics go. Knows no layer.
+// layer, and where gradients and new statistics go. It knows no kind of layer.
 
 import type { Graph, Layer, Padding2d, WeightRole } from '../../graph/layers.ts';
 import { weightName } from '../../graph/layers.ts';
@@ -9,21 +9,21 @@ import { fromBlocked, scaledAndShifted, toBlocked, type Pending } from './blocke
 import type { Emitter } from './emitter.ts';
 
 /**
- * A layer's output, or the gradient of one. Sizes of a step are known, the batch's too.
- * Pictures are NCHW; blocked ones hold the same numbers as `[N,C/B,H,W,B]` under the same NCHW shape. All else is as in the graph.
+ * A layer's output, or the gradient of one. All sizes of a step are known, also the size of the batch.
+ * Pictures are NCHW; blocked ones hold the same numbers as `[N,C/B,H,W,B]` under the same NCHW shape. Others are as in the graph.
  */
 export interface Value {
   readonly tensor: string;
-  /** Of the layer, without the batch: `[H,W,C]` of a picture. */
+  /** The layer's shape, without the batch: `[H,W,C]` of a picture. */
   readonly shape: Shape;
   readonly blocked?: boolean;
-  /** What has still to be done to the tensor; only blocked pictures. `Step.settled` does it. */
+  /** Work that still has to be done on the tensor; `Step.settled` does it. Only blocked pictures have it. */
   readonly pending?: Pending;
-  /** Zeros that nobody has added yet: the windows behind do. */
+  /** Zeros that are not added yet: the windows after this layer add them. */
   readonly pad?: Padding2d;
 }
 
-/** What a layer became: its output, and how the gradient of that becomes the gradients of its inputs. */
+/** A lowered layer: its output, and how the output's gradient becomes the gradients of the inputs. */
 export interface Lowered {
   readonly output: Value;
   /**
@@ -34,7 +34,7 @@ export interface Lowered {
 }
 
 /**
- * Rules get plain inputs and gradients, NCHW, but for those that say they take blocked ones, which get values as they are.
+ * Rules get plain inputs and gradients, NCHW. Rules that declare that they accept blocked values get values unchanged.
  */
 export type Rule<L extends Layer> = (layer: L, inputs: readonly [Value, ...Value[]], step: Step) => Lowered;
 
@@ -44,7 +44,7 @@ export const FLOAT = 1;
 interface StepOptions {
   readonly emitter: Emitter;
   readonly graph: Graph;
-  /** Of every layer, without the batch. */
+  /** The shapes of every layer, without the batch. */
   readonly shapes: Shapes;
   readonly batch: number;
   readonly batchNorm: 'train' | 'frozen';
@@ -77,7 +77,7 @@ export class Step {
     this.block = block;
   }
 
-  /** The input that carries a layer's weight. Kernels of convolutions are OIHW, all others as the graph has them. */
+  /** The input that carries a layer's weight. Kernels of convolutions are OIHW, all other weights are as in the graph. */
   weight(layer: Layer, role: WeightRole): string {
     return weightName(layer.name, role);
   }
@@ -104,8 +104,8 @@ export class Step {
   }
 
   /**
-   * A picture as [N,C/B,H,W,B], in blocks or (B = 1) not: rows and columns are axes 2 and 3 in both.
-   * @param size of the picture, its own by default
+   * The shape of a picture as [N,C/B,H,W,B], where B = 1 without blocks. Rows and columns are always axes 2 and 3.
+   * @param size the picture's size, by default its own
    */
   places({ shape, blocked }: Value, size: readonly [number, number] = [shape[0]!, shape[1]!]): Shape {
     const block = blocked ? this.block : 1;
@@ -123,7 +123,7 @@ export class Step {
     return this.tensorShape(value).flatMap((_, axis) => (axis === channelAxis ? [] : [axis]));
   }
 
-  /** Two gradients of one value, added; blocked when one of them is. */
+  /** The sum of two gradients of one value. It is blocked when one of them is blocked. */
   sum(a: Value, b: Value): Value {
     if (a.blocked || b.blocked) {
       return {
@@ -140,7 +140,7 @@ export class Step {
     return this.block > 0 && channels % this.block === 0;
   }
 
-  /** The value with nothing pending. */
+  /** The value after all pending work is done. */
   settled(value: Value): Value {
     const { pending, ...rest } = value;
     if (!pending) return value;
@@ -159,7 +159,7 @@ export class Step {
     });
   }
 
-  /** The value in blocks, settled. Its channels have to fill them. */
+  /** The value in blocks, settled. Its channels have to fill the blocks. */
   blocked(value: Value): Value {
     if (value.blocked) return this.settled(value);
     return once(this.#settled, value, () => ({
@@ -180,17 +180,17 @@ export class Step {
     return elementCount(this.tensorShape(value)) / value.shape.at(-1)!;
   }
 
-  /** `[N,H,W,C]` of a picture; all else as it is. */
+  /** A picture as `[N,H,W,C]`; all other values unchanged. */
   channelsLast(value: Value): string {
     return value.shape.length === 3 ? this.emitter.transpose(value.tensor, [0, 2, 3, 1]) : value.tensor;
   }
 
-  /** A value from what the graph would have: `[N,H,W,C]` of a picture. */
+  /** A value from a tensor in the graph's order: `[N,H,W,C]` for a picture. */
   fromChannelsLast(tensor: string, shape: Shape): Value {
     return { tensor: shape.length === 3 ? this.emitter.transpose(tensor, [0, 3, 1, 2]) : tensor, shape };
   }
 
-  /** Sums a gradient over what a smaller input was broadcast along. */
+  /** Sums a gradient over the axes along which a smaller input was broadcast. */
   sumTo(gradient: string, from: Value, to: Value): string {
     const [wide, narrow] = [this.tensorShape(from), this.tensorShape(to)];
     const axes = wide.flatMap((size, axis) => (narrow[axis] === 1 && size > 1 ? [axis] : []));

@@ -1,4 +1,4 @@
-// trainer.ts: runs lowered training steps on onnxruntime. What moves lies in moving.ts.
+// trainer.ts: runs lowered training steps on onnxruntime. The tensors that steps update are kept in moving.ts.
 
 import type { Weight, Weights } from '../../graph/layers.ts';
 import { inferShapes } from '../../graph/shapes.ts';
@@ -62,7 +62,7 @@ class OnnxTrainer implements Trainer {
   readonly #options: TrainerOptions;
   readonly #classes: number;
   readonly #moving: MovingTensors;
-  /** What a moving tensor is, or what it belongs to. */
+  /** The variable of each moving tensor: the variable itself, or the one that its optimizer state belongs to. */
   readonly #variables = new Map<string, StoredVariable>();
   readonly #compiled = new Map<string, CompiledStep>();
   #step = 0;
@@ -94,7 +94,7 @@ class OnnxTrainer implements Trainer {
     this.#moving.set(name, data, variable.stored.shape);
   }
 
-  /** The session of a step of this size: made when first asked for, the oldest let go. */
+  /** The session of a step of this size. It is made at the first request, and the oldest one is released. */
   async compile(batch: number, phase: Phase): Promise<CompiledStep> {
     const key = `${batch} ${phase}`;
     const known = this.#compiled.get(key);

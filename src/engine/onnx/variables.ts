@@ -13,7 +13,7 @@ export interface StoredVariable extends Variable {
 /** How a variable lies in memory, as the step's operators want it. */
 interface Stored {
   readonly shape: Shape;
-  /** The graph's numbers seen in this shape, and the order of axes that makes them the stored ones. Absent: they lie alike. */
+  /** The graph's numbers are viewed in this shape, and `axes` puts them in the stored order. Absent: both orders are the same. */
   readonly seenAs?: Shape;
   readonly axes?: readonly number[];
 }
@@ -34,8 +34,8 @@ export function fromStored({ stored }: StoredVariable, data: Float32Array): Floa
 }
 
 /**
- * All variables of a step, in the graph's order, and how they lie. With frozen batch norm its statistics are among them: they come
- * in, and stay.
+ * All variables of a step, in the graph's order, and how they lie. The statistics of a frozen batch norm are among them: they are
+ * inputs, and do not change.
  * @param block channels in a block; 0 where nothing is blocked
  */
 export function storedVariables(
@@ -51,7 +51,7 @@ export function storedVariables(
   }));
 }
 
-/** Kernels of convolutions are OIHW, or in blocks where their convolution runs on blocks; the rest lies as in the graph. */
+/** Kernels of convolutions are OIHW, or in blocks where their convolution runs on blocks; all others lie as in the graph. */
 function storedAs(layer: Layer, role: WeightRole, shape: Shape, block: number): Stored {
   const isKernel = role === 'depthwise_kernel' || (role === 'kernel' && layer.kind === 'conv2d');
   if (!isKernel) return { shape };

@@ -12,7 +12,7 @@ type Conv = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
 /** Tensors start at multiples of this many bytes, so that kernels may use aligned loads. */
 const ALIGNMENT = 64;
 
-/** Takes weights one after another into one growing buffer, which the runtime is handed beside the model. */
+/** Collects weights one after another in one growing buffer, which the runtime receives together with the model. */
 export class WeightPacker {
   readonly initializers: Initializer[] = [];
   #buffer: Uint8Array;
@@ -21,15 +21,15 @@ export class WeightPacker {
   readonly #emitter: Emitter;
 
   /**
-   * @param bytes how much room to begin with
-   * @param emitter of the graph whose constants they are
+   * @param bytes the buffer's size at the start
+   * @param emitter the emitter of the graph whose constants the weights are
    */
   constructor(bytes: number, emitter: Emitter) {
     this.#buffer = new Uint8Array(bytes);
     this.#emitter = emitter;
   }
 
-  /** Room for a float32 constant; fill what is returned before adding the next. */
+  /** Makes room for a float32 constant. The caller fills the returned array before adding the next constant. */
   add(name: string, shape: Shape): Float32Array {
     const offset = Math.ceil(this.#used / ALIGNMENT) * ALIGNMENT;
     const length = elementCount(shape) * 4;
@@ -53,7 +53,7 @@ export class WeightPacker {
   }
 }
 
-/** Inputs that are moved together: what they write of a filter lies in a few cache lines, and stays there for all H x W. */
+/** Inputs that are moved together. What they write of a filter fits into a few cache lines, which stay for all H x W. */
 const INPUT_BLOCK = 8;
 
 /** HWIO -> OIHW, `area` being H x W, each filter times its `scale`. */
@@ -77,7 +77,7 @@ function toOihw(
 
 /**
  * Packs a convolution's kernel and bias, with the batch norm behind it (if any) folded in.
- * @returns the names of the onnx inputs W `[O,I/group,H,W]` and B `[O]`; no B where there is nothing to add
+ * @returns the names of the onnx inputs W `[O,I/group,H,W]` and B `[O]`; there is no B where there is nothing to add
  */
 export function packConv(
   conv: Conv,

@@ -1,5 +1,5 @@
 // windows.ts: where a window (of a convolution or a pooling) meets the border, in onnx's terms, and which windows add the zeros
-// of the padding layer before them themselves. Both lowerings ask here.
+// of the padding layer before them. Both lowerings use it.
 
 import type { Graph, Layer, LayerOf, Padding2d, Size2d } from '../../graph/layers.ts';
 import { samePadding } from '../../graph/shapes.ts';
@@ -8,7 +8,7 @@ import type { Shape } from '../../util/shape.ts';
 export type Convolution = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
 export type Pooling = LayerOf<'maxPooling2d'> | LayerOf<'averagePooling2d'>;
 
-/** onnx's order. */
+/** Zeros on each side, in onnx's order. */
 type Pads = readonly [top: number, left: number, bottom: number, right: number];
 
 /** What a sliding window does, in onnx's terms. */
@@ -41,7 +41,7 @@ export function windowOf(
   return { kernel, strides, dilations, pads: [top, left, bottom, right] };
 }
 
-/** As the attributes of an onnx operator. */
+/** The window as attributes of an onnx operator. */
 export function windowAttributes({ kernel, strides, dilations, pads }: Window) {
   return { kernel_shape: kernel, strides, dilations, pads };
 }
@@ -61,7 +61,7 @@ export function consumersOf(graph: Graph): ReadonlyMap<string, readonly Layer[]>
 
 /**
  * Whether all layers behind this padding can add its zeros themselves, which costs nothing.
- * Max pooling pads with -infinity where the graph pads with 0: the same only when nothing is below 0.
+ * Max pooling pads with -infinity where the graph pads with 0. The results are the same only when no input is below 0.
  */
 export function isAbsorbed(
   layer: LayerOf<'zeroPadding2d'>,
@@ -78,7 +78,7 @@ export function isAbsorbed(
   );
 }
 
-/** A window that can lie wholly within the padding would have no maximum. */
+/** Whether the padding is narrower than the window. A window wholly within the padding would have no maximum. */
 function isNarrower({ top, bottom, left, right }: Padding2d, [height, width]: Size2d): boolean {
   return Math.max(top, bottom) < height && Math.max(left, right) < width;
 }

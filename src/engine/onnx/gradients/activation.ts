@@ -1,4 +1,4 @@
-// activation.ts: activation functions; what is pending of their input is done in the same pass where the runtime can.
+// activation.ts: activation functions. Pending work on their input is done in the same pass where the runtime can do that.
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { emitActivation, emitDerivative } from '../activations.ts';
@@ -8,7 +8,7 @@ import type { Rule, Value } from '../step.ts';
 export const activation: Rule<LayerOf<'activation'>> = (layer, [given], step) => {
   const { activation: name } = layer;
   const isFused = given.pending && (name === 'relu' || name === 'relu6');
-  // What is pending and the activation are one pass over the picture.
+  // A fused activation and the pending work are one pass over the picture.
   const x = name === 'softmax' ? step.plain(given) : isFused ? withoutPending(given) : step.settled(given);
   const channelAxis = step.channelAxis(x);
   const y = isFused

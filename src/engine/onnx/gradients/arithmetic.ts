@@ -1,4 +1,4 @@
-// arithmetic.ts: sums, products and joins of several layers. A gradient is summed over what an input was broadcast along.
+// arithmetic.ts: sums, products and joins of several layers. A gradient is summed over the axes of an input's broadcast.
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { sameShape } from '../../../util/shape.ts';
@@ -24,7 +24,7 @@ export const add: Rule<LayerOf<'add'>> = (layer, given, step) => {
   };
 };
 
-/** The last sum is left to the pass that what is pending of its first summand takes anyway. */
+/** If a summand still has a pending pass over its picture, the sum of the others is added in that pass. */
 function blockedSum(given: readonly [Value, ...Value[]], step: Step): Value {
   const late = given.find((value) => value.pending && value.pending.sum === undefined);
   const rest = given.filter((value) => value !== late).map((value) => step.blocked(value));

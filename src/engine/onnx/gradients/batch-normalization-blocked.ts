@@ -1,5 +1,5 @@
 // batch-normalization-blocked.ts: the batch norm of the CPU-tuned lowering, on pictures in blocks of channels: each pass over the
-// picture is a depthwise convolution or a mean. What is kept for the gradient is x - mean, in place of x.
+// picture is a depthwise convolution or a mean. For the gradient x - mean is kept instead of x.
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { pictureMeans, pictureProducts, scaledAndShifted } from '../blocked.ts';
@@ -54,7 +54,7 @@ export function blockedBatchNormalization(
   };
 }
 
-/** Of what each picture has, by channel: `[C]`. */
+/** The mean of the pictures' values, by channel: `[C]`. */
 function meanOf(perPicture: string, step: Step): string {
   return step.emitter.emit('ReduceMean', [perPicture], { axes: [0], keepdims: 0 });
 }

@@ -1,12 +1,12 @@
-// batch-normalization-statistics.ts: what both lowerings of batch norm do with statistics: the factor that they give, where they lie,
-// and how a step moves them.
+// batch-normalization-statistics.ts: statistics in both lowerings of batch norm: the factor computed from them, where they are
+// stored, and how a step updates them.
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import type { Step } from '../step.ts';
 
 export interface Statistics {
   readonly mean: string;
-  /** Biased: the sum of squares over the count. */
+  /** The biased variance: the sum of squares divided by the count. */
   readonly variance: string;
 }
 
@@ -21,7 +21,7 @@ export function runningStatistics(layer: LayerOf<'batchNormalization'>, step: St
   return { mean: step.weight(layer, 'moving_mean'), variance: step.weight(layer, 'moving_variance') };
 }
 
-/** new = momentum old + (1 - momentum) batch. As in PyTorch, the running variance is the unbiased one: over count - 1. */
+/** new = momentum old + (1 - momentum) batch. As in PyTorch, the running variance is the unbiased one: divided by count - 1. */
 export function moveRunningStatistics(
   layer: LayerOf<'batchNormalization'>,
   { mean, variance }: Statistics,

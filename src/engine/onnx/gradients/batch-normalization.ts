@@ -1,5 +1,5 @@
 // batch-normalization.ts: y = gamma (x - mean) / sqrt(variance + eps) + beta, with the batch's statistics or the running ones.
-// Source: Ioffe and Szegedy, Batch Normalization, 2015, and its gradients there.
+// Source, also of the gradients: Ioffe and Szegedy, Batch Normalization, 2015.
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import type { Rule, Step, Value } from '../step.ts';
@@ -29,7 +29,7 @@ export const batchNormalization: Rule<LayerOf<'batchNormalization'>> = (layer, [
       const dy = step.plain(gradient).tensor;
       const axes = step.otherAxes(x);
       const sum = e.reduceSum(dy, axes);
-      // Σ dy (x - mean): the products centred, not the sums, so that no digits cancel
+      // Σ dy (x - mean): x is centred before it is multiplied and summed, so that no digits cancel
       const centred = e.sub(x.tensor, step.perChannel(mean, x));
       const product = e.reduceSum(e.mul(dy, centred), axes);
       if (layer.center) step.setGradient(layer, 'beta', sum);

@@ -10,7 +10,7 @@ import { inputGradient } from './input-gradient-blocked.ts';
 export function blockedConvolutionRule(conv: BlockedOperands, step: Step): Lowered {
   const { x, sizes, weight, bias, blocks } = conv;
   const e = step.emitter;
-  // A stem takes its few channels as they are.
+  // A stem reads its few channels as a plain picture.
   const takesPlain = blocks === 'outputs' && sizes.groups === 1;
   const seen = takesPlain ? step.plain(x) : step.blocked(x);
   const tensor = blockedConvolution(e, sizes, { x: seen.tensor, weight, bias, groups: sizes.groups });
@@ -31,7 +31,7 @@ function biasGradient(dy: Value, channels: number, step: Step): string {
   return e.scale(means, dy.shape[0]! * dy.shape[1]!);
 }
 
-/** In the kernel's own layout. */
+/** The gradient of the kernel, in the kernel's own layout. */
 function kernelGradient(conv: BlockedOperands, x: Value, dy: Value, step: Step): string {
   return conv.sizes.groups > 1
     ? depthwiseKernelGradient(conv, x, dy, step)
@@ -39,17 +39,17 @@ function kernelGradient(conv: BlockedOperands, x: Value, dy: Value, step: Step):
 }
 
 /**
- * A convolution over the picture seen with its blocks laid flat, [C/B,n,H,W·B], whose kernel is dy: dilated by a block, each step
- * along the flat axis is one input channel of one tap. A few pictures at a time (fewer than a block: then their number counts as
- * plain channels), each convolution adding to the one before. No number moves but in rows of whole pictures. The plain picture
- * of a stem is one of blocks of one channel.
+ * A convolution over the picture with its blocks laid flat, [C/B,n,H,W·B]. Its kernel is dy, dilated by a block, so that each
+ * step along the flat axis is one input channel of one tap. Each convolution takes a few pictures, fewer than a block, because
+ * then their number counts as plain channels, and adds to the result of the one before. Numbers are moved only in rows of whole
+ * pictures. The plain picture of a stem is treated as a picture in blocks of one channel.
  */
 function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, step: Step): string {
   const e = step.emitter;
   const { kernel, strides, dilations, pads, inputs, outputs, from, to } = sizes;
   const b = step.block;
   const xb = x.blocked ? b : 1;
-  // Columns are padded here and rows by the convolution; both just so far that the last tap reaches the end.
+  // Columns are padded here, and rows by the convolution. Both are padded only until the last tap reaches the end.
   const reach = [0, 1].map(
     (axis) => (kernel[axis]! - 1) * dilations[axis]! + (to[axis]! - 1) * strides[axis]! + 1,
   );
@@ -71,7 +71,7 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
     const weight = e.reshape(tensor, [outputs, count, ...to]);
     sum = blockedConvolution(e, window, { x: xChunks[i]!, weight, sum, groups: 1 });
   });
-  // [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are no taps; strides leave them out of plain pictures.
+  // [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are not taps. In plain pictures the strides skip them.
   const isSpread = x.blocked === true && dilations[1] > 1;
   const columns = isSpread ? (kernel[1] - 1) * dilations[1] + 1 : kernel[1];
   let products = e.reshape(sum!, [inputs / xb, outputs / b, kernel[0], columns, xb * b]);
@@ -98,14 +98,14 @@ function swappedChunks({ tensor, shape, blocked }: Value, size: readonly [number
 }
 
 /**
- * Every channel of every picture is a channel of one wide picture, and dy is its depthwise kernel: strides and dilations change
- * places, and what comes out is a kernel for each picture, in the kernel's own layout. No number has to move for it.
+ * Every channel of every picture is a channel of one wide picture, and dy is its depthwise kernel. Strides and dilations are
+ * exchanged. The result is a kernel for each picture, in the kernel's own layout. No numbers have to be moved for this.
  */
 function depthwiseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, step: Step): string {
   const e = step.emitter;
   const { kernel, strides, dilations, pads, inputs: channels, from, to } = sizes;
   const wide = step.batch * channels;
-  // What lies beyond the last tap's reach would give taps that the kernel does not have.
+  // Rows and columns beyond the last tap's reach would give taps that the kernel does not have.
   const reach = [0, 1].map(
     (axis) => (kernel[axis]! - 1) * dilations[axis]! + (to[axis]! - 1) * strides[axis]! + 1,
   );

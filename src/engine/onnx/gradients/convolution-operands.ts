@@ -1,33 +1,33 @@
-// convolution-operands.ts: a convolution in numbers, and the gradient of its input as onnx's own operator: what the portable and the
-// CPU-tuned lowering of a convolution share.
+// convolution-operands.ts: the sizes of a convolution, and the gradient of its input as onnx's own operator. The portable and the
+// CPU-tuned lowering of a convolution share them.
 
 import type { Shape } from '../../../util/shape.ts';
 import type { Step, Value } from '../step.ts';
 import { windowAttributes, windowOf, type Convolution, type Window } from '../windows.ts';
 
-/** A convolution in numbers. */
+/** The sizes of a convolution. */
 export interface Sizes extends Window {
   readonly groups: number;
   readonly inputs: number;
   readonly outputs: number;
-  /** `[H,W]` before and after. */
+  /** `[H,W]` of the input (`from`) and of the output (`to`). */
   readonly from: readonly [number, number];
   readonly to: readonly [number, number];
 }
 
-/** What both lowerings of a convolution are given. */
+/** The operands that both lowerings of a convolution receive. */
 export interface Operands {
   readonly x: Value;
   readonly sizes: Sizes;
   readonly weight: string;
   readonly bias: string | undefined;
-  /** Of the output. */
+  /** The shape of the output. */
   readonly shape: Shape;
   readonly setWeight: (gradient: string) => void;
   readonly setBias: (gradient: string) => void;
 }
 
-/** Those of a convolution on blocked pictures, and which channels of its kernel are in blocks: see `kernelBlocks`. */
+/** The operands of a convolution on blocked pictures, and which channels of its kernel are in blocks: see `kernelBlocks`. */
 export interface BlockedOperands extends Operands {
   readonly blocks: 'outputs' | 'both';
 }
@@ -52,7 +52,7 @@ export function transposedConvolution(dy: string, weight: string, sizes: Sizes, 
   return step.emitter.emit('ConvTranspose', [dy, weight], attributes);
 }
 
-/** Rows and columns at the bottom and right that no window reached: dy's transposed convolution would leave them out. */
+/** Rows and columns at the bottom and right that no window reached. Without them dy's transposed convolution would be smaller. */
 function outputPadding({ kernel, strides, dilations, pads, from, to }: Sizes): readonly number[] {
   return [0, 1].map((axis) => {
     const reached = (to[axis]! - 1) * strides[axis]! + (kernel[axis]! - 1) * dilations[axis]! + 1;

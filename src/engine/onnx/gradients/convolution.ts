@@ -45,9 +45,9 @@ function plainConvolution(
   };
 }
 
-/** `[O,I/groups,kh,kw]`: the sum over the batch and all places of dy times the x that each tap of the kernel saw there. */
+/** `[O,I/groups,kh,kw]`: the sum, over the batch and all places, of dy times the x that each tap of the kernel reads there. */
 function weightGradient(x: string, dy: string, sizes: Sizes, step: Step): string {
-  // A product of matrices for each tap is what devices are fastest at; with a few channels a group there is no product to speak of.
+  // Devices are fastest at one matrix product for each tap, but with only a few channels in a group these products are too small.
   const isWide = sizes.groups === 1 && sizes.inputs > 4;
   return isWide ? byMatMul(x, dy, sizes, step) : byConvolution(x, dy, sizes, step);
 }
@@ -81,8 +81,8 @@ function byMatMul(x: string, dy: string, sizes: Sizes, step: Step): string {
 }
 
 /**
- * A convolution whose kernel is dy and whose input channels are the batch: strides and dilations change places.
- * x [N,G·I,H,W] -> [I,G·N,H,W], dy [N,O,h,w] -> [O,N,h,w], result [I,O,kh,kw] and a remainder that no tap is for.
+ * A convolution whose kernel is dy and whose input channels are the batch: strides and dilations are exchanged.
+ * x [N,G·I,H,W] -> [I,G·N,H,W], dy [N,O,h,w] -> [O,N,h,w], result [I,O,kh,kw] and a remainder that belongs to no tap.
  */
 function byConvolution(x: string, dy: string, sizes: Sizes, step: Step): string {
   const e = step.emitter;

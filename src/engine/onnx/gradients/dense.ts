@@ -1,4 +1,4 @@
-// dense.ts: y = x W + b: dW = xᵀ dy, db = Σ dy, dx = dy Wᵀ. On pictures the same at every place.
+// dense.ts: y = x W + b: dW = xᵀ dy, db = Σ dy, dx = dy Wᵀ. On pictures it does the same at every place.
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { elementCount } from '../../../util/shape.ts';

@@ -1,5 +1,6 @@
-// input-gradient-blocked.ts: dx of a convolution on blocked pictures: a convolution of dy with the kernel turned around. With strides,
-// places of dx of one remainder are a picture of their own, which some of the taps make: a phase. Their convolutions are woven.
+// input-gradient-blocked.ts: dx of a convolution on blocked pictures: a convolution of dy with the kernel turned around. With
+// strides, the places of dx with the same remainder make a picture of their own, a phase, which comes from some of the taps only.
+// The results of the phases' convolutions are then interleaved.
 
 import { blockedConvolution, fromBlocked } from '../blocked.ts';
 import type { Step, Value } from '../step.ts';
@@ -10,7 +11,7 @@ export function inputGradient(conv: BlockedOperands, dy: Value, step: Step): Val
   const { strides, inputs, groups } = sizes;
   const isStrided = strides[0] > 1 || strides[1] > 1;
   const plan = phasesOf(sizes);
-  // A stem's pictures are plain.
+  // A stem's input pictures are plain, not blocked.
   if (!plan || (blocks === 'outputs' && groups === 1)) {
     const oihw = plainKernel(conv, step);
     return { shape: x.shape, tensor: transposedConvolution(step.plain(dy).tensor, oihw, sizes, step) };
@@ -23,7 +24,7 @@ export function inputGradient(conv: BlockedOperands, dy: Value, step: Step): Val
   return { shape: x.shape, blocked: true, tensor: isStrided ? weave(phases, conv, step) : phases[0]![0]! };
 }
 
-/** One remainder of places along one axis: which taps reach them, in reverse, and the padding that their convolution needs. */
+/** The places with one remainder along one axis: the taps that reach them, in reverse, and the padding for their convolution. */
 interface Phase {
   readonly taps: readonly number[];
   readonly before: number;
@@ -34,7 +35,7 @@ const POINT_PHASE: Phase = { taps: [0], before: 0, after: 0 };
 
 /**
  * With y = s m + r and tap t = t0 + s j, dx[y] = Σⱼ dy[m + c - j] w[t], where t0 = (r + pad) mod s and c = (r + pad - t0) / s.
- * Undefined where a convolution cannot do it: it would start inside dy, a phase has no taps, or phases differ in size.
+ * Undefined where a convolution cannot compute this: it would start inside dy, a phase has no taps, or phases differ in size.
  */
 function phasesOf(
   sizes: Sizes,
@@ -61,7 +62,7 @@ function phasesOf(
   return isPoint(sizes) ? { rows: [], columns: [] } : undefined;
 }
 
-/** 1x1 without padding: one phase has its tap, the others are zeros. */
+/** 1x1 without padding: the only tap belongs to one phase, and the other phases are zeros. */
 function isPoint({ kernel, pads }: Sizes): boolean {
   return kernel[0] * kernel[1] === 1 && pads.every((pad) => pad === 0);
 }
@@ -84,7 +85,7 @@ function convolvePhase(
 
 /**
  * The wanted taps with input and output channels swapped: [I/B,O/B,taps,o,i] of [O/B,I/B,taps,i,o], or [C/B,taps,c] depthwise.
- * Blocks are gathered in their new order; that each is then transposed is what reordering B channels of B places does, and fast.
+ * Blocks are gathered in their new order. Each block is then transposed by reordering B channels of B places, which is fast.
  */
 function turnedTaps(
   { sizes, weight, blocks }: BlockedOperands,
@@ -109,7 +110,7 @@ function turnedTaps(
   return fromBlocked(e, e.reshape(gathered, [order.length, b, b / 4, 4]), b);
 }
 
-/** Phases by row and column remainder -> the picture: first columns between columns, then rows between rows. */
+/** Phases by row and column remainder -> the picture. First columns are interleaved, then rows. */
 function weave(phases: readonly (readonly string[])[], { x, sizes }: BlockedOperands, step: Step): string {
   const e = step.emitter;
   const [vertical, horizontal] = sizes.strides;
@@ -125,7 +126,7 @@ function weave(phases: readonly (readonly string[])[], { x, sizes }: BlockedOper
   return e.reshape(all, [batch, sizes.inputs, height, width]);
 }
 
-/** OIHW. */
+/** The kernel as OIHW. */
 function plainKernel({ sizes, weight, blocks }: BlockedOperands, step: Step): string {
   const e = step.emitter;
   const { kernel, inputs, outputs, groups } = sizes;
@@ -138,7 +139,7 @@ function plainKernel({ sizes, weight, blocks }: BlockedOperands, step: Step): st
   return e.reshape(oihw, [outputs, each, ...kernel]);
 }
 
-/** Puts zeros between the places of a blocked picture, as strides have it, up to the size of `from`. */
+/** Puts the zeros that the strides require between the places of a blocked picture, up to the size of `from`. */
 function spread(
   tensor: string,
   channels: number,
@@ -156,7 +157,7 @@ function spread(
     width,
     step.block,
   ]);
-  // Negative padding cuts.
+  // Negative padding cuts places off.
   const around = [0, 0, 0, 0, 0, 0, 0, from[0] - height, from[1] - width, 0];
   const fitted = around.every((n) => n === 0) ? wide : e.emit('Pad', [wide, e.int64s(around)]);
   return e.reshape(fitted, [step.batch, channels, ...from]);

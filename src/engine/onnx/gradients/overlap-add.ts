@@ -1,12 +1,12 @@
-// overlap-add.ts: what the taps of a sliding window hold goes back to the places that they saw, and adds up there: the transpose of
-// cutting windows out. In phases: with stride s, places of one remainder modulo s are one coarse picture.
+// overlap-add.ts: adds the values of a sliding window's taps to the places that the taps read: the transpose of cutting
+// windows out. It works in phases: with stride s, the places with the same remainder modulo s are one coarse picture.
 
 import type { Step, Value } from '../step.ts';
 import type { Window } from '../windows.ts';
 
 interface Geometry {
   readonly window: Window;
-  /** What the windows slid over, and what came out. */
+  /** The value that the windows slid over (`from`), and their output (`to`). */
   readonly from: Value;
   readonly to: Value;
 }
@@ -64,7 +64,7 @@ interface Cut {
   readonly left: number;
 }
 
-/** Leaves the padding out, and adds zeros at the bottom and right where no window reached. */
+/** Removes the padding, and adds zeros at the bottom and right where no window reached. */
 function cut(all: string, { size, fine, top, left }: Cut, step: Step): string {
   const e = step.emitter;
   const missing = [Math.max(0, top + size[0] - fine[0]!), Math.max(0, left + size[1] - fine[1]!)];

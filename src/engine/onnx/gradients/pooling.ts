@@ -1,4 +1,5 @@
-// pooling.ts: a maximum sends its gradient to the first place that has it, as PyTorch does; a mean shares it out.
+// pooling.ts: a maximum sends its gradient to the first place with that maximum, as in PyTorch. A mean divides its
+// gradient among the places of the window.
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { FLOAT, type Rule, type Step, type Value } from '../step.ts';
@@ -8,12 +9,12 @@ import { blockedMaximum, pictureMeans } from '../blocked.ts';
 import type { Emitter } from '../emitter.ts';
 import { overlapAdd } from './overlap-add.ts';
 
-/** Below every number that a network makes, and its distance to them still a float. */
+/** This is below every number that a network computes, and its difference from these numbers still fits into a float. */
 const LOWEST = -1e38;
 
 /**
- * The gradient falls through the taps of the window in order: where a tap's x is the maximum the tap keeps it, elsewhere it falls on
- * to the next. No indices are needed, which some devices do not give, and of equal maxima the first one gets everything.
+ * The gradient is passed through the taps of the window in order: a tap whose x is the maximum keeps it, any other tap passes it
+ * on to the next. This needs no indices, which some devices do not return. Of several equal maxima the first one gets everything.
  */
 export const maxPooling: Rule<LayerOf<'maxPooling2d'>> = (layer, [given], step) => {
   const e = step.emitter;
@@ -46,7 +47,7 @@ function maximum(e: Emitter, x: string, window: Window): string {
   return e.emit('MaxPool', [x], attributes);
 }
 
-/** Padding is not counted: a window at the border has fewer places to share among. */
+/** Padding is not counted: a window at the border has fewer places. */
 export const averagePooling: Rule<LayerOf<'averagePooling2d'>> = (layer, [x], step) => {
   const e = step.emitter;
   const window = windowOf(layer, x.shape, x.pad);
@@ -73,7 +74,7 @@ export const globalAveragePooling: Rule<LayerOf<'globalAveragePooling2d'>> = (_l
   const pooled = x.blocked
     ? pictureMeans(e, x.tensor, [step.batch, channels])
     : e.reshape(e.emit('GlobalAveragePool', [x.tensor]), [step.batch, channels]);
-  // One number a channel: in blocks or not, they lie alike.
+  // With one number for each channel, the blocked and the plain order are the same.
   const places = step.places(x);
   return {
     output: { tensor: pooled, shape: [channels] },
@@ -109,7 +110,7 @@ export const globalMaxPooling: Rule<LayerOf<'globalMaxPooling2d'>> = (_layer, [x
 
 const to2d = ({ shape }: Value) => [shape[0]!, shape[1]!] as const;
 
-/** What `make` gives for each tap of the window, by row and column. */
+/** The result of `make` for each tap of the window, by row and column. */
 function eachTap(
   { kernel }: Window,
   make: (row: number, column: number) => string,
@@ -126,7 +127,7 @@ function padWith(x: string, value: number, { pads }: Window, step: Step): string
   return step.emitter.emit('Pad', [x, sizes, step.emitter.scalar(value)]);
 }
 
-/** The x that one tap of the window sees at every place. */
+/** The x that one tap of the window reads at every place. */
 function seenBy(
   padded: string,
   tap: readonly [number, number],

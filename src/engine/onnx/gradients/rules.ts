@@ -1,4 +1,4 @@
-// rules.ts: the gradient rule of every kind of layer. A kind that is missing here does not compile.
+// rules.ts: the gradient rule of every kind of layer. If a kind is missing here, the code does not compile.
 
 import type { Layer, LayerKind, LayerOf } from '../../../graph/layers.ts';
 import type { Rule } from '../step.ts';
@@ -13,7 +13,7 @@ import { reshape, zeroPadding } from './shape.ts';
 
 interface KindRule<L extends Layer> {
   readonly rule: Rule<L>;
-  /** Whether the rule takes pictures in blocks as they are; others get plain ones. */
+  /** Whether the rule accepts pictures in blocks. Other rules get plain pictures. */
   readonly takesBlocked?: true;
 }
 
@@ -36,7 +36,7 @@ const RULES = {
   dropout: { rule: dropout },
 } as const satisfies { readonly [K in Exclude<LayerKind, 'input'>]: KindRule<LayerOf<K>> };
 
-/** The gradient rule of a layer that learns: of any but the input. */
+/** The gradient rule of a learning layer, which can be any layer but the input. */
 export function ruleOf(layer: Layer): KindRule<Layer> {
   if (layer.kind === 'input') throw new Error(`'${layer.name}' is an input, which has no gradient`);
   return RULES[layer.kind] as KindRule<Layer>;

@@ -4,7 +4,7 @@ import type { LayerOf } from '../../../graph/layers.ts';
 import type { Rule } from '../step.ts';
 import { consumersOf, isAbsorbed } from '../windows.ts';
 
-/** The order of numbers is the graph's, channel-last. */
+/** The numbers keep the order of the graph, channel-last. */
 export const reshape: Rule<LayerOf<'reshape'> | LayerOf<'flatten'>> = (layer, [x], step) => {
   const e = step.emitter;
   const shape = step.shapes.get(layer.name)!;
@@ -16,7 +16,7 @@ export const reshape: Rule<LayerOf<'reshape'> | LayerOf<'flatten'>> = (layer, [x
   };
 };
 
-/** Left to the windows behind it where they add zeros themselves: their gradient is then the one of what was not padded. */
+/** Where the windows after this layer add the zeros themselves, their gradient is already the gradient of the unpadded input. */
 export const zeroPadding: Rule<LayerOf<'zeroPadding2d'>> = (layer, [given], step) => {
   const e = step.emitter;
   if (isAbsorbed(layer, step.graph, consumersOf(step.graph).get(layer.name) ?? [])) {

@@ -1,4 +1,4 @@
-// dense.ts: y = x W + b; on a picture the same at every place.
+// dense.ts: y = x W + b. On a picture it does the same at every place.
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { weightOf } from '../../weights.ts';

@@ -1,4 +1,4 @@
-// input.ts: what goes into the network: pixels, which become normalised numbers, or a vector of features.
+// input.ts: the network's input: pixels, which become normalised numbers, or a vector of features.
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import type { InferenceScope, Lowering, Value } from '../inference-scope.ts';

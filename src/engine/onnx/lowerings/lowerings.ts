@@ -1,4 +1,4 @@
-// lowerings.ts: how every kind of layer becomes onnx operators at inference. A kind that is missing here does not compile.
+// lowerings.ts: how every kind of layer becomes onnx operators at inference. The code does not compile if a kind is missing.
 
 import type { Layer, LayerKind, LayerOf } from '../../../graph/layers.ts';
 import { emitActivation } from '../activations.ts';

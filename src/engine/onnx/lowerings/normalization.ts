@@ -1,4 +1,4 @@
-// normalization.ts: a batch norm that follows no convolution alone.
+// normalization.ts: a batch norm that cannot be folded into a convolution before it.
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { weightOf } from '../../weights.ts';

@@ -4,20 +4,20 @@ import type { LayerOf } from '../../../graph/layers.ts';
 import type { Lowering } from '../inference-scope.ts';
 import { isAbsorbed } from '../windows.ts';
 
-/** The order of numbers is the graph's, channel-last. */
+/** The numbers keep the order of the graph, channel-last. */
 export const reshape: Lowering<LayerOf<'reshape' | 'flatten'>> = (layer, scope) => {
   const [from] = layer.inputs;
   const input = scope.channelsLast(from);
   const shape = scope.shapeOf(layer.name);
   const [height, width, channels] = shape;
-  // A vector that becomes a picture of one pixel (squeeze and excite) is NCHW as well as it is channel-last.
+  // A vector that becomes a picture of one pixel (squeeze and excite) has the same order in NCHW and channel-last.
   const onePixel = scope.shapeOf(from).length === 1 && height === 1 && width === 1;
   const target = scope.emitter.int64s(onePixel ? [-1, channels!, 1, 1] : [-1, ...shape]);
   const tensor = scope.emitFor(layer.name, 'Reshape', [input.tensor, target]);
   return { tensor, layout: onePixel ? 'nchw' : 'channelsLast' };
 };
 
-/** Left to the windows behind it where they can pad themselves, which costs nothing. */
+/** Where the windows after this layer can add the zeros themselves, they do it, because that costs nothing. */
 export const zeroPadding: Lowering<LayerOf<'zeroPadding2d'>> = (layer, scope) => {
   const input = scope.nchw(layer.inputs[0]);
   const absorbed = isAbsorbed(layer, scope.graph, scope.consumers.get(layer.name) ?? []);
