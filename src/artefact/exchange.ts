@@ -1,5 +1,5 @@
-// exchange.ts: one model takes another's place in a folder. At every moment model.json names shards that are whole, the former
-// ones or the new ones, whatever ends the process; files that are not of a model are never touched.
+// exchange.ts: replaces the model in a folder by another. At every moment, even if the process is killed, model.json names
+// complete shards, either the former or the new ones. Files that do not belong to a model are never changed.
 
 import { copyFile, link, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -13,7 +13,7 @@ import { SHARD_NAME, shardOfGroup, type ManifestGroup, type ShardGroup } from '.
 /** model.json beside its shards. Larger ones are not finch's. */
 const MAX_JSON_BYTES = 32 * 1024 * 1024;
 
-/** What a model.json that was being written left behind. */
+/** The temporary file that an interrupted write of model.json leaves. */
 const ASIDE = /^\.model\.json\.[0-9a-f]{12}\.tmp$/;
 
 export interface ModelParts {
@@ -71,7 +71,7 @@ async function removeUnnamed(folder: string): Promise<void> {
 }
 
 /**
- * What `--force` may replace: nothing, an empty folder, or a folder in which finch wrote a model and nobody anything else.
+ * What `--force` may replace: nothing, an empty folder, or a folder that holds only a model that finch wrote.
  * @throws AppError USAGE naming a file that is not finch's
  */
 export async function refuseOtherContent(folder: string): Promise<void> {

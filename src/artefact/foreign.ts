@@ -7,7 +7,7 @@ import { parseJson } from '../util/json.ts';
 import { fieldReader } from './json.ts';
 import type { Metadata } from './metadata.ts';
 
-/** Descriptions are short; a long one is not one. */
+/** Descriptions are short. A longer file is not a description. */
 const MAX_DESCRIPTION_BYTES = 1024 * 1024;
 
 /** @param folder the model's; its last part names the model */

@@ -87,7 +87,7 @@ function readNormalization(config: FieldReader, place: KerasPlace, graph: GraphU
   return name;
 }
 
-/** Keras's least deviation of a Normalization, squared. */
+/** The square of the smallest standard deviation in Keras's Normalization. */
 const LEAST_VARIANCE = 1e-14;
 
 function fixedNorm(

@@ -94,7 +94,7 @@ class TopologyReader implements GraphUnderWay {
     });
   }
 
-  /** Pictures have three channels everywhere in finch: a network that takes grey ones gets their luma, as ITU-R BT.601 weighs it. */
+  /** Pictures have three channels everywhere in finch: a network for grey ones gets their luma, as in ITU-R BT.601. */
   #pushInput(input: Layer & { readonly kind: 'input' }): string {
     const [height, width, channels] = input.shape as readonly [number, number, number];
     const from = this.push({ ...input, shape: [height, width, 3] });

@@ -12,7 +12,7 @@ import { quoted } from '../util/quoted.ts';
 import type { FieldReader } from './json.ts';
 import type { LabelSource, Model, Provenance } from './model.ts';
 
-/** Counts up when a reader of the former shape would misread the new one. */
+/** The version increases when a reader of the former format would misread the new one. */
 const VERSION = 1;
 
 /** Everything of a model but its graph and weights. */

@@ -174,7 +174,7 @@ async function describe(folder: string, json: FieldReader): Promise<Metadata> {
   return foreignDescription(folder);
 }
 
-/** A foreign network that rescales its own pixels takes them as they are: the whole picture at its size. */
+/** A foreign network that rescales pixels itself gets the whole picture at the network's size, without other preprocessing. */
 function wholePicture(
   graph: Graph,
   { mean, std }: NonNullable<ReturnType<typeof graphOf>['rescaling']>,

@@ -15,7 +15,7 @@ export type StoredDtype = 'float32' | 'float16';
 /** The customary size of a shard, in bytes: what a browser's cache takes without complaint. */
 const SHARD_BYTES = 4 * 1024 * 1024;
 
-/** More than any image classifier holds; keeps a lying manifest from asking for all memory. */
+/** More than any image classifier holds; keeps a false manifest from using all memory. */
 const MAX_WEIGHT_BYTES = 8 * 1024 ** 3;
 
 export interface ManifestGroup {
@@ -23,7 +23,7 @@ export interface ManifestGroup {
   readonly weights: readonly object[];
 }
 
-/** Shards of one model stand beside another's under names of the other group. */
+/** Shards of two models can be in one folder: each model uses the names of a different group. */
 export type ShardGroup = 1 | 2;
 
 /** What finch calls its shards, as the format's own converter does. */
@@ -210,7 +210,7 @@ function float32s(bytes: Uint8Array): Float32Array {
   return new Float32Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / 4);
 }
 
-/** The bytes in a buffer of their own, because typed arrays want alignment. */
+/** The bytes in a buffer of their own, because typed arrays need alignment. */
 function aligned(bytes: Uint8Array, size: number): ArrayBuffer {
   if (bytes.byteLength % size !== 0) throw new Error('a weight is not a whole number of elements');
   return bytes.slice().buffer;

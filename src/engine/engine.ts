@@ -1,6 +1,6 @@
-// engine.ts: what every engine offers: a graph with its weights goes in, numbers come out. No engine's own types pass here.
+// engine.ts: what every engine offers: a graph with its weights goes in, numbers come out. No types of one engine are used here.
 //
-// Outputs are named when a model is loaded, not at each run: an engine compiles once for exactly those, and may let go of
+// Outputs are named when a model is loaded, not at each run: an engine compiles once for exactly those, and may release
 // the weights it was given.
 
 import type { Graph, Weights } from '../graph/layers.ts';
@@ -10,7 +10,7 @@ import type { Shape } from '../util/shape.ts';
 export const ENGINE_NAMES = ['onnx', 'tfjs'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
-/** `js` is TensorFlow.js without TensorFlow: slow, everywhere, for checking the others. */
+/** `js` is TensorFlow.js without TensorFlow: slow, but it runs everywhere and checks the others. */
 export const DEVICES = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml', 'js'] as const;
 export type Device = (typeof DEVICES)[number];
 

@@ -18,7 +18,7 @@ export async function selectEngine(choice: EngineChoice): Promise<TrainableEngin
   return ENGINES[engineFor(choice)](choice);
 }
 
-/** Pure JavaScript is a device that only TensorFlow.js has. */
+/** Only TensorFlow.js has pure JavaScript as a device. */
 function engineFor({ engine, device }: EngineChoice): EngineName {
   if (engine !== 'auto') return engine;
   return device === 'js' ? 'tfjs' : 'onnx';

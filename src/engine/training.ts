@@ -1,7 +1,7 @@
 // training.ts: what an engine that trains offers: a graph, a loss and an optimizer go in; each step takes a batch, its targets
 // and the learning rates, and moves the weights. Plain data; nothing here computes.
 //
-// What depends on the step (rates, targets, dropout's masks) is an input of the compiled step, what does not is compiled in.
+// What depends on the step (rates, targets, dropout's masks) is an input of the compiled step; everything else is compiled in.
 
 import type { Weights } from '../graph/layers.ts';
 import type { Batch, Engine, EngineModel, Features, OnDivided, Tensor } from './engine.ts';
@@ -9,7 +9,7 @@ import type { Batch, Engine, EngineModel, Features, OnDivided, Tensor } from './
 /** All are means over the batch, with PyTorch's definitions and defaults. */
 export type Loss =
   /**
-   * Softmax and negative log-likelihood; a graph that ends in a softmax is trained on what that takes.
+   * Softmax and negative log-likelihood; a graph that ends in a softmax is trained on the input of that softmax.
    * With `classWeights` `[K]`, the mean over class targets is divided by the sum of the weights of the classes, as in PyTorch.
    */
   | {
@@ -19,13 +19,13 @@ export type Loss =
     }
   /** On probabilities: the graph ends in a sigmoid. */
   | { readonly kind: 'bce' }
-  /** On logits; `posWeight` `[K]` multiplies the loss of what is there. */
+  /** On logits; `posWeight` `[K]` multiplies the loss of the labels that are present. */
   | { readonly kind: 'bce-logits'; readonly posWeight?: readonly number[] };
 
 interface WeightDecay {
   /** 0 by default. SGD and Adam add it to the gradient, AdamW shrinks the weights. */
   readonly weightDecay?: number;
-  /** What decays: every weight, as in PyTorch (the default), or only kernels: no bias, no batch norm. */
+  /** Which weights decay: every weight, as in PyTorch (the default), or only kernels: no bias, no batch norm. */
   readonly decays?: 'all' | 'kernels';
 }
 
@@ -42,7 +42,7 @@ export type Optimizer =
 export interface TrainSpec {
   /** `[H,W]` of the pictures to come; the graph's own by default. */
   readonly size?: readonly [height: number, width: number];
-  /** Samples of a usual step, which is compiled at once. A step of another size (the last of an epoch) is compiled when it comes. */
+  /** Samples of a usual step, which is compiled at once. Another size (an epoch's last) is compiled when needed. */
   readonly batchSize: number;
   readonly loss: Loss;
   readonly optimizer: Optimizer;
@@ -62,7 +62,7 @@ export interface TrainSpec {
   readonly batchNorm?: 'train' | 'frozen';
   /** Layers of the second, third … parameter group (a new classifier, say); all others are the first. One rate each. */
   readonly groups?: readonly (readonly string[])[];
-  /** Of dropout's masks; 0 by default. */
+  /** The seed of dropout's masks; 0 by default. */
   readonly seed?: number;
 }
 
@@ -70,7 +70,7 @@ export interface TrainSpec {
 export type Targets = { readonly classes: ArrayLike<number> } | { readonly probabilities: Float32Array };
 
 export interface StepResult {
-  /** Of this batch, before the weights moved. */
+  /** The loss of this batch, before the weights were changed. */
   readonly loss: number;
   /** The graph's output for this batch, `[N,K]` (before a final softmax): for accuracy on the fly. Valid until the next step. */
   readonly logits: Tensor;
@@ -78,7 +78,7 @@ export interface StepResult {
   readonly gradNorm?: number;
 }
 
-/** Everything that a step depends on, by name: a checkpoint. Restoring it goes on bit for bit. */
+/** Everything that a step depends on, by name: a checkpoint. Training from a restored state gives identical bits. */
 export interface TrainerState {
   /** Calls of `step` so far. */
   readonly step: number;
@@ -88,14 +88,14 @@ export interface TrainerState {
 
 /** One call at a time. */
 export interface Trainer {
-  /** For people: which lowering runs, where. */
+  /** For people to read: which implementation runs, and on which device. */
   readonly description: string;
   /**
    * @param rates one learning rate for each parameter group
    * @throws AppError LABELS_INVALID for a target out of range, before anything moves; TRAINING_DIVERGED when the loss is not finite
    */
   step(batch: Batch | Features, targets: Targets, rates: readonly number[]): Promise<StepResult>;
-  /** All weights of the graph as they are now, copied; those that do not learn as they were given. */
+  /** All weights of the graph as they are now, copied; weights that do not learn are as they were given. */
   weights(): Promise<Weights>;
   state(): Promise<TrainerState>;
   /** @throws AppError CHECKPOINT_INVALID when the state is another network's or another optimizer's */
@@ -112,6 +112,6 @@ export interface TrainableEngine extends Engine {
    * OUT_OF_MEMORY, naming the estimate, when a step would not fit
    */
   trainer(model: EngineModel, spec: TrainSpec, onDivided?: OnDivided): Promise<Trainer>;
-  /** Bytes that training would take at its peak, about: weights, optimizer state and activations. */
+  /** An estimate of the bytes that training takes at its peak: weights, optimizer state and activations. */
   trainingMemory(model: EngineModel, spec: TrainSpec): number;
 }

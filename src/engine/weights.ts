@@ -1,4 +1,4 @@
-// weights.ts: what every engine asks of a model's weights: one by layer and role, and batch norm at inference as two numbers a channel.
+// weights.ts: finds a weight by layer and role, and reduces batch norm at inference to two numbers per channel, for every engine.
 
 import { weightName, type LayerOf, type Weight, type WeightRole, type Weights } from '../graph/layers.ts';
 import { AppError } from '../util/errors.ts';

@@ -1,5 +1,5 @@
-// new-head.ts: a network for other classes: the classifier takes as many outputs as there are, everything else stays. Graphs
-// alone; the numbers of the new layer are the trainer's business.
+// new-head.ts: a network for other classes: the classifier takes as many outputs as there are, everything else stays. This
+// file changes graphs only; the trainer sets the numbers of the new layer.
 
 import { AppError } from '../util/errors.ts';
 import { weightName, type Graph, type Layer, type Weight, type Weights } from './layers.ts';
@@ -30,7 +30,7 @@ export function withNewHead(graph: Graph, classifier: string, classes: number): 
   return withoutActivation({ ...graph, layers: graph.layers.map((layer) => (layer === old ? head : layer)) });
 }
 
-/** The same network for square pictures of another side: the shape of its input is what other programs insist on. */
+/** The same network for square pictures of another side: other programs require the exact input shape. */
 export function withInputSide(graph: Graph, side: number): Graph {
   const layers = graph.layers.map((layer): Layer => {
     return layer.kind === 'input' ? { ...layer, shape: [side, side, layer.shape.at(-1)!] } : layer;
@@ -38,7 +38,7 @@ export function withInputSide(graph: Graph, side: number): Graph {
   return { ...graph, layers };
 }
 
-/** The weights of a network whose classifier is `head`; its former one is let go. */
+/** The weights of a network whose classifier is `head`; its former classifier is left out. */
 export function withHeadWeights(
   weights: Weights,
   classifier: string,

@@ -1,5 +1,5 @@
 // output.ts: what a network puts out: logits or activated numbers, from which layer, of how many classes; and how a row of it
-// becomes probabilities or logits. Commands and engines ask here; nothing else decides it.
+// becomes probabilities or logits. Commands and engines use this; it is decided nowhere else.
 
 import { elementCount } from '../util/shape.ts';
 import type { Graph, Layer } from './layers.ts';
@@ -8,18 +8,18 @@ import { inferShapes, type Shapes } from './shapes.ts';
 export interface NetworkOutput {
   /** The layer whose output is the network's. */
   readonly layer: string;
-  /** What the final softmax or sigmoid takes; `layer` itself where there is neither. */
+  /** The input of the final softmax or sigmoid; `layer` itself where there is neither. */
   readonly logits: string;
   readonly activation: 'none' | 'softmax' | 'sigmoid';
-  /** One for each number that is put out; two where there is one number: see `isBinary`. */
+  /** One class for each output number, but two where there is only one number: see `isBinary`. */
   readonly classes: number;
-  /** The only number is how likely the second of two classes is, or the logit of that. */
+  /** The only number is the probability of the second of two classes, or its logit. */
   readonly isBinary: boolean;
 }
 
 /**
  * The output of a graph. A final activation counts through layers that leave its numbers as they are.
- * @param names how many class names the model has; a single number is then no choice between two classes where it has one name
+ * @param names how many class names the model has; a single number is not a choice between two classes if there is one name
  */
 export function outputOf(graph: Graph, names?: number): NetworkOutput {
   const { output: layer } = graph;
@@ -47,7 +47,7 @@ export function withoutActivation(graph: Graph): Graph {
   return { ...graph, layers, output: renamed(graph.output) };
 }
 
-/** A network of several labels says how likely each of them is: a sigmoid behind its logits. */
+/** Adds a sigmoid after the logits: a network of several labels gives the probability of each. */
 export function withSigmoid(graph: Graph): Graph {
   if (outputOf(graph).activation === 'sigmoid') return graph;
   const logits = withoutActivation(graph);

@@ -1,4 +1,4 @@
-// download.ts: one file over HTTP: resumed after a cut, checked by its hash, and never there by halves.
+// download.ts: one file over HTTP: resumed after a cut, checked by its hash, and never left incomplete under its final name.
 
 import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,18 +18,18 @@ export interface DownloadRequest {
   readonly signal?: AbortSignal;
 }
 
-/** A connection that brings nothing for so long is dead. */
+/** A connection that delivers no bytes for this long is treated as dead. */
 const STALL_MS = 30_000;
-/** Attempts that bring nothing new; every byte gained starts the count again. */
+/** The limit of attempts without a new byte. Every new byte restarts the count. */
 const MAX_FRUITLESS = 4;
-/** In all: a server that sends a byte a connection would keep the command for ever. */
+/** The limit of all attempts: a server that sends one byte per connection would keep the command running for ever. */
 const MAX_CONNECTIONS = 200;
 const FIRST_PAUSE_MS = 200;
 
 /** Redirects that are followed: a mirror, its content network, the file. */
 const MAX_REDIRECTS = 5;
 
-/** What cannot get better by trying again. */
+/** A failure that another attempt cannot repair. */
 class Final extends Error {}
 
 /**
@@ -119,7 +119,7 @@ async function fetchPart(request: DownloadRequest): Promise<void> {
 async function fetchOnce(request: DownloadRequest, have: number): Promise<void> {
   const { url, file, maxBytes, onProgress, signal } = request;
   const tag = await readFile(tagOf(file), 'utf8').catch(() => '');
-  // Without a tag nobody knows whether the rest belongs to the beginning.
+  // Without a tag it is unknown whether the rest belongs to the same version as the beginning.
   const resume = have > 0 && tag !== '';
   const stalled = new AbortController();
   let watchdog = setTimeout(() => stalled.abort(), STALL_MS);
@@ -144,7 +144,7 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
       if (response.status >= 500 || response.status === 429) throw new Error(problem);
       throw new Final(problem);
     }
-    // Nobody knows how many bytes of the file a part of its compressed form is: such an answer is never gone on from.
+    // A part of a compressed answer does not tell how many bytes of the file it holds, so it is never resumed.
     const isEncoded = !['', 'identity'].includes(response.headers.get('content-encoding') ?? '');
     const start = response.status === 206 ? have : 0;
     if (start > 0 && (isEncoded || !response.headers.get('content-range')?.startsWith(`bytes ${start}-`))) {
@@ -189,7 +189,7 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
   }
 }
 
-/** As fetch follows redirects, but few, and never from an encrypted address to one that is not. */
+/** Follows redirects like fetch, but only a few, and never from an encrypted address to an unencrypted one. */
 async function follow(url: string, options: RequestInit): Promise<Response> {
   let at = url;
   for (let count = 0; count <= MAX_REDIRECTS; count++) {

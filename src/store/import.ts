@@ -19,7 +19,7 @@ export interface ImportOptions {
   readonly name: string;
   readonly provenance: Provenance;
   readonly labels?: LabelSource;
-  /** Told what of the checkpoint was left out. */
+  /** Called with the parts of the checkpoint that were left out. */
   readonly onNote?: (text: string) => void;
 }
 

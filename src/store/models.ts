@@ -117,7 +117,7 @@ export interface InstalledModel {
   readonly shipped: boolean;
 }
 
-/** The models that are on this machine, by name; the user's own stand for shipped ones of the same name. */
+/** The models that are on this machine, by name; a user's own model takes precedence over a shipped one of the same name. */
 export async function installedModels(): Promise<readonly InstalledModel[]> {
   const found = new Map<string, InstalledModel>();
   for (const [place, shipped] of [

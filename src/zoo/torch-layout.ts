@@ -17,7 +17,7 @@ export interface TorchLayout {
 
 /**
  * @param shape of the weight in the graph
- * @param picture the picture that the layer's input is the numbers of, if it is a flattened one: see `flattenedPictures`
+ * @param picture the shape of the picture, if the layer's input is a flattened picture: see `flattenedPictures`
  */
 export function torchLayout(layer: Layer, role: WeightRole, shape: Shape, picture?: Shape): TorchLayout {
   const weight = kindOf(layer).torch?.[role];

@@ -1,5 +1,5 @@
 // torch-names.ts: which names of a state dict are an architecture's weights: behind which prefix they stand (`module.`, `model.`,
-// `_orig_mod.`, any), where a head that was replaced lies, and what is there besides. Sees names and shapes, no numbers.
+// `_orig_mod.`, any), where a replaced head is, and which other names there are. Only names and shapes are used, no numbers.
 
 import type { Shape } from '../util/shape.ts';
 
@@ -14,13 +14,13 @@ export interface NameMatch {
   readonly prefix: string;
   /** How many of the wanted names are there. */
   readonly score: number;
-  /** Stored name by the name that is wanted, or, of those that nobody wants, by the name without the prefix. */
+  /** Stored names by the wanted name or, for names that are not wanted, by the name without the prefix. */
   readonly names: ReadonlyMap<string, string>;
   /** Stored names of what carries nothing for the network: buffers, a loss's weights, other modules. */
   readonly leftOut: readonly string[];
 }
 
-/** More prefixes than this are no network's. */
+/** No network has more prefixes than this. */
 const MAX_PREFIXES = 64;
 
 /** The names of one dictionary, behind the prefix that most of the wanted names have. */
@@ -75,7 +75,7 @@ function headName(classifier: string, prefix: string, shapes: ReadonlyMap<string
 /** Names that carry nothing for inference: torch's own counters, and those of tools that count operations. */
 const COUNTER = /(^|\.)(num_batches_tracked|total_ops|total_params)$/;
 
-/** What layers call their numbers. */
+/** The names of layers' weights. */
 const OF_A_LAYER = /(^|\.)(weight|bias|gamma|beta|running_mean|running_var|weight_g|weight_v|weight_orig)$/;
 /** Modules that are not part of a network's answer: losses and measures. */
 const OF_A_LOSS = /^\w*(criterion|loss|metric|accuracy)\w*\./i;

@@ -29,7 +29,7 @@ export function torchKeys(graph: Graph, torchName: (layer: string) => string = (
 /**
  * @param source what the messages call the checkpoint
  * @param torchName torch's name of a layer's module
- * @throws AppError MODEL_MISMATCH when a name is missing, left over, of another shape, or holds what is no number
+ * @throws AppError MODEL_MISMATCH when a name is missing, left over, of another shape, or holds a value that is not a number
  */
 export function weightsFromTorch(
   graph: Graph,

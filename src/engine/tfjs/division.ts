@@ -23,8 +23,8 @@ export class Division {
   /**
    * Computes with as many samples at once as fit: halves them as long as memory does not suffice.
    * @param compute leaves nothing behind when it fails
-   * @param discard of a result that only showed what fits
-   * @throws AppError OUT_OF_MEMORY when nobody asked for parts, or one sample is too much
+   * @param discard disposes of a result that was computed only to find out what fits
+   * @throws AppError OUT_OF_MEMORY when parts were not asked for, or one sample does not fit
    */
   run<T>(samples: number, compute: (atOnce: number) => T, discard: (result: T) => void): T {
     let failed: unknown;
@@ -63,7 +63,7 @@ export class Division {
   }
 }
 
-/** In TensorFlow's words, the C++ library's, and CUDA's. */
+/** How TensorFlow, the C++ library and CUDA report that memory ran out. */
 const OUT_OF_MEMORY =
   /OOM when allocating|Resource_?Exhausted|out of memory|OUT_OF_MEMORY|bad_alloc|failed to allocate/i;
 
@@ -73,11 +73,11 @@ function isOutOfMemory(error: unknown): boolean {
 
 export interface Part {
   readonly batch: Batch | Features;
-  /** Samples of the batch before it. */
+  /** The number of the batch's samples before this part. */
   readonly from: number;
 }
 
-/** A batch as batches of at most so many samples, as equal as can be. */
+/** Divides a batch into batches of nearly equal size, none larger than the limit. */
 export function partsOf(batch: Batch | Features, atOnce: number): readonly Part[] {
   const { count } = batch;
   const parts = Math.ceil(count / atOnce);

@@ -1,4 +1,4 @@
-// fold.ts: batch norm behind a convolution becomes part of its kernel and bias: the same function, one pass over the picture less.
+// fold.ts: batch norm behind a convolution becomes part of its kernel and bias: the function is the same, with one pass less.
 // A graph and weights in, a graph and weights out.
 
 import { weightName, type Graph, type Layer, type LayerOf, type Weight } from '../../graph/layers.ts';
@@ -7,7 +7,7 @@ import { normScaleAndShift, weightOf } from '../weights.ts';
 
 type Convolution = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
 
-/** @param outputs layers that somebody wants to see: they are not folded away */
+/** @param outputs layers whose outputs are requested: they are not folded away */
 export function foldBatchNorm(model: EngineModel, outputs: readonly string[]): EngineModel {
   const { graph } = model;
   const byName = new Map(graph.layers.map((layer) => [layer.name, layer]));

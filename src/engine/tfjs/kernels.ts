@@ -11,7 +11,7 @@ type Tensor = import('@tensorflow/tfjs').Tensor;
 
 export interface Window {
   readonly strides: Size2d;
-  /** Of the kernel's taps; 1 in training, where the kernel is spread instead: gradients take no other. */
+  /** Dilation of the kernel. In training it is 1 and the kernel itself is spread, because gradients allow no other dilation. */
   readonly dilation: Size2d;
   readonly padding: 'valid' | 'same' | Padding2d;
 }
@@ -40,7 +40,7 @@ export interface Kernels {
    * PyTorch's running statistics take it, the sum of squares over count - 1.
    */
   trainedNorm(x: Tensor4D, norm: Norm): { readonly y: Tensor4D; readonly batch: Statistics };
-  /** Batch norm by given statistics, which no gradient goes to. */
+  /** Batch norm by given statistics, which get no gradient. */
   fixedNorm(x: Tensor4D, norm: Norm, statistics: Statistics): Tensor4D;
 }
 

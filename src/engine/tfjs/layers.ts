@@ -1,5 +1,5 @@
-// layers.ts: what each kind of layer computes, as TensorFlow.js operations. Inference and training ask here; what differs between
-// them (batch norm, dropout) comes from outside. Gradients are TensorFlow.js's own, and those of the kernels.
+// layers.ts: what each kind of layer computes, as TensorFlow.js operations. Inference and training both use this; what differs
+// between them (batch norm, dropout) is passed in. Gradients are TensorFlow.js's own, and those of the kernels.
 
 import type { Layer, LayerKind, LayerOf, Size2d, WeightRole } from '../../graph/layers.ts';
 import { samePadding } from '../../graph/shapes.ts';
@@ -12,10 +12,10 @@ import type { Tf, TfTensor } from './runtime.ts';
 export interface Scope {
   readonly tf: Tf;
   readonly kernels: Kernels;
-  /** Whether gradients will be asked for. */
+  /** Whether gradients will be computed. */
   readonly learns: boolean;
   weight(layer: Layer, role: WeightRole): TfTensor;
-  /** `[N,H,W,C]`; vectors come as pictures of one pixel. */
+  /** `[N,H,W,C]`; vectors are given as pictures of one pixel. */
   normalise(layer: LayerOf<'batchNormalization'>, x: Tensor4D, norm: Norm): Tensor4D;
   drop(layer: LayerOf<'dropout'>, x: TfTensor): TfTensor;
 }
@@ -25,7 +25,7 @@ interface Given<L extends Layer> {
   readonly layer: L;
   /** With the batch first, channel-last. */
   readonly inputs: readonly TfTensor[];
-  /** The first of them, and the same as a picture. */
+  /** The first input, and the same input as a picture. */
   readonly x: TfTensor;
   readonly picture: Tensor4D;
   /** Zeros that the layer adds itself. */
@@ -85,7 +85,7 @@ function convolve({ layer, picture: x, pad, scope }: Given<Convolution>): TfTens
   let { dilation } = layer;
   const isStrided = layer.strides.some((stride) => stride > 1);
   if (dilation.some((rate) => rate > 1) && (learns || isStrided)) {
-    // Neither gradients nor strides go with dilation in TensorFlow.js: zeros between the taps are the same.
+    // TensorFlow.js allows neither gradients nor strides with dilation. Zeros between the kernel's taps give the same result.
     kernel = spread(tf, kernel, dilation);
     dilation = [1, 1];
   }
@@ -113,7 +113,7 @@ function spread(tf: Tf, kernel: Tensor4D, [down, across]: Size2d): Tensor4D {
   return tf.slice(whole, [0, 0, 0, 0], [(height - 1) * down + 1, (width - 1) * across + 1, inputs, outputs]);
 }
 
-/** TensorFlow.js has no grouped convolution: one for each group. */
+/** TensorFlow.js has no grouped convolution, so each group has a convolution of its own. */
 function grouped(
   { groups = 1 }: LayerOf<'conv2d'>,
   x: Tensor4D,
@@ -130,7 +130,7 @@ function grouped(
   );
 }
 
-/** TensorFlow's depthwise convolution strides alike in both directions; where these differ, every place is computed and some taken. */
+/** TensorFlow's depthwise convolution has one stride for both directions. If they differ, all places are computed, some kept. */
 function depthwise(x: Tensor4D, kernel: Tensor4D, window: Window, { tf, kernels }: Scope): Tensor4D {
   const [down, across] = window.strides;
   if (down === across) return kernels.depthwiseConv2d(x, kernel, window);

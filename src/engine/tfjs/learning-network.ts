@@ -23,7 +23,7 @@ export interface Computed {
   readonly logits: TfTensor;
   /** In the order of `learned`. */
   readonly gradients: readonly TfTensor[];
-  /** Of each batch norm that learns, by layer. */
+  /** The statistics of each batch norm that learns, by layer. */
   readonly statistics: ReadonlyMap<string, Statistics>;
 }
 
@@ -32,7 +32,7 @@ export interface StepInput {
   readonly batch: Batch | Features;
   /** Those of `stepTargets`. */
   readonly targets: readonly Float32Array[];
-  /** How many came before it: masks of dropout depend on it. */
+  /** The number of steps before this one. The masks of dropout depend on it. */
   readonly step: number;
   readonly weight: (layer: { readonly name: string }, role: WeightRole) => TfTensor;
 }
@@ -40,7 +40,7 @@ export interface StepInput {
 /** A forward pass over a part of a step's batch. */
 interface Pass extends StepInput {
   readonly part: Part;
-  /** Takes each batch norm's, by layer. */
+  /** Receives the statistics of each batch norm, by layer. */
   readonly statistics: Map<string, Statistics>;
 }
 
@@ -57,9 +57,9 @@ export class LearningNetwork {
   readonly #model: EngineModel;
   readonly #spec: TrainSpec;
   readonly #output: string;
-  /** What does not learn, as at inference: what the learning layers begin with. */
+  /** The layers that do not learn, run as at inference. Their outputs are the inputs of the learning layers. */
   readonly #front: ReturnType<typeof loadNetwork>;
-  /** Dropout layers by their number among the learning ones: masks are told apart by it. */
+  /** The number of each dropout layer among the learning ones. It gives each layer its own masks. */
   readonly #maskIndex: ReadonlyMap<string, number>;
 
   constructor(tf: Tf, kernels: Kernels, model: EngineModel, spec: TrainSpec) {

@@ -1,6 +1,6 @@
-// log.ts: what TensorFlow writes to stderr when it finds no GPU -> why, in a few words. It tells nobody else.
+// log.ts: what TensorFlow writes to stderr when it finds no GPU -> why, in a few words. The reason is reported nowhere else.
 
-/** In the order in which they explain most; the first that matches is the reason. */
+/** The most informative patterns come first; the first that matches is the reason. */
 const REASONS: readonly (readonly [RegExp, (match: RegExpExecArray) => string])[] = [
   [
     /Could not load dynamic library '(lib[\w.+-]+)'/,

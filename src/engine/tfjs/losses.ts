@@ -1,5 +1,5 @@
-// losses.ts: a loss of the graph's output as TensorFlow.js operations. Smoothing, class weights and the mean are in the targets
-// already (training/targets.ts): how much each class counts in each sample, and how much its absence does.
+// losses.ts: a loss of the graph's output as TensorFlow.js operations. The targets already include smoothing, class weights
+// and the mean (training/targets.ts): they say how much the presence and the absence of each class count in each sample.
 
 import type { Loss } from '../training.ts';
 import type { Tf, TfTensor } from './runtime.ts';
@@ -22,7 +22,7 @@ export function lossOf(tf: Tf, kind: Loss['kind'], output: TfTensor, targets: re
   }
 }
 
-/** As PyTorch's BCELoss: logarithms end at -100, and the gradient's denominators at 1e-12. */
+/** Like PyTorch's BCELoss: logarithms are at least -100, and the gradient's denominators at least 1e-12. */
 function binaryCrossEntropy(tf: Tf, output: TfTensor, present: TfTensor, absent: TfTensor): TfTensor {
   const apply = tf.customGrad((...args) => {
     const [p, save] = args as unknown as [TfTensor, (tensors: readonly TfTensor[]) => void];

@@ -9,7 +9,7 @@ import { learningLayers, trainedGraph } from '../training/learning.ts';
 import { rememberedOf } from '../training/optimizer-state.ts';
 
 const FLOAT_BYTES = 4;
-/** An output, what its gradient keeps of it, and the gradient of the widest ones beside it: seen on ResNet-18 to -101. */
+/** Counts an output, what its gradient keeps, and the gradients of the widest outputs. Observed on ResNet-18 to ResNet-101. */
 const COPIES_OF_ACTIVATIONS = 1.3;
 
 /** Bytes at the peak of a step: weights, their gradients and updates, optimizer state, and all activations of what learns. */

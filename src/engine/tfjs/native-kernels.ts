@@ -42,7 +42,7 @@ export function nativeKernels(tf: Tf, backend: NativeBackend): Kernels {
       };
     });
 
-  /** One operation for both modes; it hands back what its gradient needs. */
+  /** One operation for both modes. It also returns the values that its gradient needs. */
   const norm = (x: Tensor4D, { gamma, beta, epsilon }: Norm, given: Statistics | undefined) => {
     const attributes = [
       float('T'),
@@ -63,7 +63,7 @@ export function nativeKernels(tf: Tf, backend: NativeBackend): Kernels {
         6,
       ) as [Tensor4D, Tensor1D, Tensor1D, ...TfTensor[]];
       if (!given) batch = { mean: tf.keep(batchMean), variance: tf.keep(batchVariance) };
-      // At inference it is the statistics given that the gradient takes.
+      // At inference the gradient uses the given statistics.
       save([a, g, ...(given ? [mean, variance, reserved[2]!] : reserved)]);
       return {
         value: y,

@@ -1,5 +1,5 @@
 // optimizers.ts: how a gradient moves a weight, as TensorFlow.js operations: PyTorch's SGD, Adam and AdamW, which TensorFlow.js does
-// not have (decoupled decay, a rate for each group). What they remember and their defaults are every engine's.
+// not have (decoupled decay, a rate for each group). Their states and defaults are the same for every engine.
 
 import type { Optimizer } from '../training.ts';
 import { DEFAULT_BETAS, DEFAULT_EPSILON } from '../training/optimizer-state.ts';

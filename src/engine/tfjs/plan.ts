@@ -1,15 +1,15 @@
-// plan.ts: a graph -> the layers that have to be computed for the outputs asked for, in order: zeros are left to the convolutions
-// that can pad themselves, and every result is let go of after its last use. Computes nothing.
+// plan.ts: a graph -> the layers that have to be computed for the outputs asked for, in order: convolutions that can
+// pad add the zeros themselves, and every result is disposed of after its last use. Nothing is computed here.
 
 import type { Graph, Layer, Padding2d } from '../../graph/layers.ts';
 import { AppError } from '../../util/errors.ts';
 
 export interface PlannedLayer {
   readonly layer: Layer;
-  /** Layers whose results it takes; a padding that it does itself is passed over. */
+  /** Layers whose results it takes; a padding layer is skipped when this layer pads itself. */
   readonly inputs: readonly string[];
   readonly pad?: Padding2d;
-  /** Results that nobody takes after it. */
+  /** Results that no later layer uses. */
   readonly release: readonly string[];
 }
 
@@ -33,7 +33,7 @@ export function planOf(
     if (!needed.has(layer.name) || given.has(layer.name)) continue;
     const padding = ownPadding(layer, byName);
     const inputs: readonly string[] = padding && !given.has(padding.name) ? padding.inputs : layer.inputs;
-    // Backwards, whoever takes a result first is the last to take it.
+    // Going backwards, the first layer found that uses a result is the last one to use it.
     const release = inputs.filter((name, i) => !kept.has(name) && inputs.indexOf(name) === i);
     for (const name of inputs) {
       needed.add(name);

@@ -1,4 +1,4 @@
-// predictor.ts: a network at inference: its weights on the device, batch norm folded in, and nothing left behind by a run.
+// predictor.ts: a network at inference: its weights are on the device, batch norm is folded in, and a run leaves no tensors.
 
 import { inferShapes, weightShapes } from '../../graph/shapes.ts';
 import { weightName, type Layer, type WeightRole } from '../../graph/layers.ts';
@@ -100,7 +100,7 @@ export function loadNetwork(
   };
 }
 
-/** Computes a plan; results are let go of as soon as nobody takes them. @param given results that are there already */
+/** Computes a plan; each result is disposed of after its last use. @param given results that exist already */
 function runPlan(
   plan: readonly PlannedLayer[],
   given: ReadonlyMap<string, TfTensor>,

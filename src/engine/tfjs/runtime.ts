@@ -1,5 +1,5 @@
 // runtime.ts: finds and loads TensorFlow.js: the package with CUDA, the one for the CPU, or the pure-JavaScript one when it is
-// asked for by name. The only import of them, by name and lazy: none has to be there. Nothing here knows a network.
+// asked for by name. They are imported only here, by name and only when needed, because none has to be installed.
 
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -84,17 +84,17 @@ function loadPure(): TfjsRuntime {
       `--device js: ${PURE_PACKAGE} is not installed${whereLooked()}. Run: npm install ${PURE_PACKAGE}@${RELEASE}`,
     );
   }
-  // Its advice to install tfjs-node is no use to who asked for JavaScript.
+  // TensorFlow.js advises to install tfjs-node, which does not help a user who asked for JavaScript.
   tf.enableProdMode();
   return { tf, device: 'js', description: `TensorFlow.js ${tf.version_core} in JavaScript (very slow)` };
 }
 
 function loadNative(device: Device | 'auto', threads: number | undefined): TfjsRuntime {
-  // TensorFlow reads its environment once. Its notes about CPU features are not for users; who sets the level sees them.
+  // TensorFlow reads its environment once. Its notes about CPU features are hidden unless the user sets the level.
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   if (threads !== undefined) process.env['TF_NUM_INTRAOP_THREADS'] = `${threads}`;
   if (device === 'cpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
-  // Without it TensorFlow takes all of a card's memory at once, and who shares the card gets none.
+  // Without this TensorFlow takes all of a card's memory at once, and other programs on the card get none.
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   for (const name of NATIVE_PACKAGES) {
     const tf = requirePackage(name);
@@ -149,7 +149,7 @@ function restoreRemovedUtilities(): void {
   removed.isArray = Array.isArray;
 }
 
-/** What is wrong with a native package, and the command that mends it. */
+/** What is wrong with a native package, and the command that repairs it. */
 export function explainLoading(name: string, error: unknown): string {
   const message = messageOf(error);
   const gpu = name.endsWith('-gpu') ? ' -- --gpu' : '';

@@ -1,5 +1,5 @@
 // trainer.ts: training steps on TensorFlow.js: what learning-network.ts computes, then the optimizer's update. Weights and moments
-// stay on the device between steps. The names of a state are every engine's (engine/training/), so that a run can change engines.
+// stay on the device between steps. All engines use the same names in a state (engine/training/), so a run can change engines.
 
 import { weightName, type Weight, type WeightRole, type Weights } from '../../graph/layers.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
@@ -16,7 +16,7 @@ import { LearningNetwork } from './learning-network.ts';
 import { clipping, updated } from './optimizers.ts';
 import type { Tf, TfjsRuntime, TfTensor } from './runtime.ts';
 
-/** Something that a step moves, and the variable that it is or belongs to. */
+/** A tensor that a step changes, and its variable. */
 interface Moving {
   readonly variable: Variable;
   tensor: TfTensor;
@@ -67,7 +67,7 @@ class TfjsTrainer implements Trainer {
     this.#moving.set(name, { variable, tensor: this.#tensor(data, variable.shape) });
   }
 
-  /** On the device at once: TensorFlow.js would else keep a reference to the caller's numbers until their first use. */
+  /** Copied to the device at once: otherwise TensorFlow.js keeps a reference to the caller's numbers until their first use. */
   #tensor(data: Float32Array, shape: Shape): TfTensor {
     return this.#tf.keep(this.#tf.tensor(data.slice(), [...shape], 'float32'));
   }

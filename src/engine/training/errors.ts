@@ -1,11 +1,11 @@
-// errors.ts: what every trainer refuses in the same words.
+// errors.ts: errors that every trainer reports with the same words.
 
 import type { Weights } from '../../graph/layers.ts';
 import { AppError } from '../../util/errors.ts';
 import { formatShape, sameShape, type Shape } from '../../util/shape.ts';
 import type { TrainSpec } from '../training.ts';
 
-/** Of a step whose loss is not finite. @param step how many came before it */
+/** The error for a step whose loss is not finite. @param step the number of steps before it */
 export function diverged(loss: number, step: number, rates: readonly number[]): AppError {
   return new AppError(
     'TRAINING_DIVERGED',

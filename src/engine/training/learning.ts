@@ -1,18 +1,18 @@
-// learning.ts: which part of a graph a training step is about.
+// learning.ts: which part of a graph a training step trains.
 
 import type { Graph, Layer } from '../../graph/layers.ts';
 import { outputOf, withoutActivation } from '../../graph/output.ts';
 import { AppError } from '../../util/errors.ts';
 import type { TrainSpec } from '../training.ts';
 
-/** A graph that ends in a softmax is trained on what that takes: the loss has a softmax of its own. */
+/** A graph that ends in a softmax is trained on the input of that softmax, because the loss has a softmax of its own. */
 export function trainedGraph(graph: Graph, { loss }: TrainSpec): Graph {
   const takesLogits = loss.kind === 'cross-entropy' && outputOf(graph).activation === 'softmax';
   return takesLogits ? withoutActivation(graph) : graph;
 }
 
 /**
- * The layers that learn: the one named, or the first of the module that is named, and all behind it in the graph's order.
+ * The layers that learn: the named layer (or the first one of the named module) and all later ones in the graph's order.
  * @throws AppError USAGE when there is no such layer
  */
 export function learningLayers(graph: Graph, trainFrom: string | undefined): readonly Layer[] {

@@ -12,7 +12,7 @@ interface MaskOptions {
   readonly index: number;
 }
 
-/** 0 for what is dropped, 1 / (1 - rate) for the rest. */
+/** The mask is 0 where a value is dropped and 1 / (1 - rate) elsewhere. */
 export function dropoutMask({ shape, rate, seed, step, index }: MaskOptions): Float32Array {
   const mask = new Float32Array(elementCount(shape));
   const kept = 1 / (1 - rate);
@@ -22,7 +22,7 @@ export function dropoutMask({ shape, rate, seed, step, index }: MaskOptions): Fl
   return mask;
 }
 
-/** A number of 32 bits that looks nothing like its neighbours': the finaliser of MurmurHash3 (Appleby, 2011). */
+/** A 32-bit hash that differs strongly for neighbouring inputs: the finaliser of MurmurHash3 (Appleby, 2011). */
 function mix(value: number): number {
   let x = value >>> 0;
   x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);

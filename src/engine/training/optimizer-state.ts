@@ -1,10 +1,10 @@
-// optimizer-state.ts: what an optimizer remembers between steps, what its settings are where nobody says, and which weights decay.
-// Engines do the arithmetic.
+// optimizer-state.ts: what an optimizer remembers between steps, its default settings, and which weights decay.
+// The engines do the arithmetic.
 
 import type { WeightRole } from '../../graph/layers.ts';
 import type { Optimizer, TrainSpec } from '../training.ts';
 
-/** What an optimizer remembers of each weight, from zeros. */
+/** The values that an optimizer remembers for each weight. They start as zeros. */
 const SLOTS = {
   sgd: ['momentum'],
   adam: ['mean', 'square'],
@@ -15,15 +15,15 @@ export function slotsOf(optimizer: Optimizer): readonly string[] {
   return optimizer.kind === 'sgd' && !optimizer.momentum ? [] : SLOTS[optimizer.kind];
 }
 
-/** Gradients that wait for those of the next steps. */
+/** Gradients that are kept until those of the next steps are added. */
 export const PENDING = 'gradient';
 
-/** All that is remembered of a weight between steps. */
+/** Everything that is remembered for a weight between steps. */
 export function rememberedOf({ optimizer, accumulate = 1 }: TrainSpec): readonly string[] {
   return [...slotsOf(optimizer), ...(accumulate > 1 ? [PENDING] : [])];
 }
 
-/** The name of it in a state. */
+/** The name of a remembered value in a state. */
 export const slotName = (variable: string, slot: string): string => `${variable}:${slot}`;
 
 export const DEFAULT_BETAS = [0.9, 0.999] as const;

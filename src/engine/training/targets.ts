@@ -1,5 +1,5 @@
-// targets.ts: what the targets of a batch become for a step: how much each class counts in each sample, and how much its absence
-// does. The same numbers for every engine.
+// targets.ts: turns the targets of a batch into weights for a step: how much the presence and the absence of each class count in
+// each sample. Every engine uses the same numbers.
 //
 // Smoothing, class weights and the mean over the batch are folded in, so that a loss is the same few operators for all of them.
 
@@ -13,7 +13,7 @@ interface BatchSize {
 
 /**
  * The targets of a batch as a step takes them.
- * @returns `[N,K]` arrays: how much a class counts in a sample, and but for cross-entropy, how much its absence does
+ * @returns `[N,K]` arrays: how much a class counts in a sample and, except for cross-entropy, how much its absence counts
  * @throws AppError LABELS_INVALID when a target does not fit the classes
  */
 export function stepTargets(loss: Loss, targets: Targets, size: BatchSize): readonly Float32Array[] {

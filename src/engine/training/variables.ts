@@ -1,4 +1,4 @@
-// variables.ts: what a training step moves: the weights and running statistics of the layers that learn.
+// variables.ts: what a training step changes: the weights and running statistics of the layers that learn.
 
 import { weightName, type Graph, type WeightRole } from '../../graph/layers.ts';
 import { weightShapes, type Shapes } from '../../graph/shapes.ts';
@@ -12,14 +12,14 @@ export interface Variable {
   readonly layer: string;
   readonly role: WeightRole;
   readonly kind: 'weight' | 'statistic';
-  /** Which of the rates moves it. */
+  /** The index of the learning rate that applies to this variable. */
   readonly group: number;
-  /** As the graph has it. */
+  /** The shape in the graph. */
   readonly shape: Shape;
 }
 
 /**
- * All variables of a step, in the graph's order. With frozen batch norm its statistics are among them: they come in, and stay.
+ * All variables of a step, in the graph's order. The statistics of a frozen batch norm are included, but do not change.
  * @throws AppError USAGE when a group names no learning layer
  */
 export function variablesOf(graph: Graph, spec: TrainSpec, shapes: Shapes): readonly Variable[] {

@@ -13,7 +13,7 @@ export const ACTIVATIONS = [
   'softmax',
   'tanh',
   'swish',
-  /** x times the normal distribution's share below x, by the error function. */
+  /** x times the normal distribution function at x, computed with the error function. */
   'gelu',
   /** Keras 2's and TensorFlow.js's, clip(0.2 x + 0.5, 0, 1); torch's has another slope. */
   'hardSigmoid',
@@ -56,7 +56,7 @@ export const activation: Kind<Activation> = {
   },
 };
 
-/** Activations that are no `Activation` layer of their own name. Torch's hard ones are finch's own class: docs/models.md. */
+/** Activations without an `Activation` layer of the same name. Torch's hard ones use a class of finch's own: docs/models.md. */
 const WRITTEN: Readonly<Partial<Record<ActivationName, (alpha: number | undefined) => KerasLayer>>> = {
   relu6: () => ['ReLU', { max_value: 6 }],
   leakyRelu: (alpha = 0.3) => ['LeakyReLU', { alpha }],
@@ -91,7 +91,7 @@ function readHardActivation(...[config, place]: Parameters<KerasRead<Activation>
   throw invalidConfig(config, `activation must be hard_sigmoid or hard_swish, received '${quoted(kind)}'`);
 }
 
-/** Keras's names for what finch calls otherwise. Their slopes are those of the functions, not of the layers of the same name. */
+/** Keras's names for activations that finch names otherwise. Slopes are those of the functions, not of the like-named layers. */
 const KERAS_NAMES: Readonly<Record<string, (version: number) => Named>> = {
   hard_sigmoid: (version) => ({ activation: version >= 3 ? 'hardSigmoidTorch' : 'hardSigmoid' }),
   hard_silu: () => ({ activation: 'hardSwish' }),

@@ -1,5 +1,5 @@
-// kind.ts: what a kind of layer is to everything that computes nothing: its shapes, weights and cost, its names in torch and in
-// Keras. One entry of the table in kinds.ts; what computes it has a rule for it in each engine.
+// kind.ts: what describes a kind of layer without computing it: its shapes, weights and cost, its names in torch and in Keras.
+// Each kind is one entry of the table in kinds.ts; each engine has a rule that computes it.
 
 import { AppError } from '../../util/errors.ts';
 import { formatShape, type Shape } from '../../util/shape.ts';
@@ -9,7 +9,7 @@ import { quoted } from '../../util/quoted.ts';
 
 export interface Kind<L extends AnyLayer> {
   /**
-   * The shape that the layer puts out, without the batch. There is at least one input, but for the kind `input`.
+   * The shape that the layer puts out, without the batch. Every kind except `input` has at least one input.
    * @throws AppError MODEL_INVALID when it cannot take its inputs
    */
   outputShape(layer: L, inputs: readonly Shape[]): Shape;
@@ -43,7 +43,7 @@ interface KerasKind<L> {
   readonly read: Readonly<Record<string, KerasRead<L>>>;
 }
 
-/** Where a Keras layer stands. */
+/** The context of a Keras layer. */
 export interface KerasPlace {
   readonly name: string;
   readonly inputs: readonly string[];

@@ -40,7 +40,7 @@ export const batchNormalization: Kind<BatchNormalization> = {
     ],
     read: {
       BatchNormalization: (config, { name, inputs }) => {
-        // 3 is the last axis of a picture, 1 of a vector; taken for a picture's rows, it fails on the weights' shapes.
+        // 3 is the last axis of a picture, 1 of a vector. A 1 that means a picture's rows fails later, on the weights' shapes.
         const axis = Array.isArray(config.raw('axis'))
           ? config.numbers('axis', 1)[0]!
           : config.number('axis', -1);

@@ -25,7 +25,7 @@ export interface ZeroPadding2d extends Unary {
 
 export interface Reshape extends Unary {
   readonly kind: 'reshape';
-  /** Without the batch; one size may be -1, which is what is left. */
+  /** Without the batch; one size may be -1: it is computed from the others. */
   readonly shape: Shape;
 }
 
@@ -110,7 +110,7 @@ export const flatten: Kind<Flatten> = {
   },
 };
 
-/** Side of pictures where a network of any size says null: what such networks are published for. */
+/** The side of pictures when a network for any size says null. Such networks are published for this size. */
 const USUAL_SIDE = 224;
 
 /**

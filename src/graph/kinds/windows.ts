@@ -1,4 +1,4 @@
-// windows.ts: the size of what a sliding window puts out.
+// windows.ts: the output size of a sliding window.
 
 import type { Shape } from '../../util/shape.ts';
 import type { AnyLayer, Size2d, Window } from './base.ts';
