@@ -1,4 +1,4 @@
-// belongs.ts: which flags of finetune mean something only beside others: what would be ignored is refused by name.
+// belongs.ts: which flags of finetune have a meaning only with others. A flag that would be ignored is refused by name.
 
 import { AppError } from '../util/errors.ts';
 import type { FinetuneFlags, TrainSettings } from './finetune-settings.ts';
@@ -7,7 +7,7 @@ type Flag = keyof FinetuneFlags;
 
 interface Rule {
   readonly flags: readonly Flag[];
-  /** What they belong to, for the message. */
+  /** What the flags belong to, for the message. */
   readonly to: string;
   readonly holds: (settings: TrainSettings) => boolean;
   /** What was chosen instead, for the message. */
@@ -103,9 +103,9 @@ const RULES: readonly Rule[] = [
 
 /** @throws AppError USAGE naming the flag and what it belongs to */
 export function checkBelonging(flags: FinetuneFlags, settings: TrainSettings): void {
-  // What only looks ahead runs neither stage, and shows what both would see.
+  // `--find-lr` and `--preview-augment` run neither stage, and show what both would see.
   if (flags.findLr !== undefined || flags.previewAugment !== undefined) return;
-  // A flag of value 0 asks for nothing.
+  // A flag with the value 0 asks for nothing, so it counts as not given.
   const isGiven = (name: Flag) => flags[name] !== undefined && Number(flags[name]) !== 0;
   for (const { flags: names, to, holds, instead } of RULES) {
     const ignored = names.find(isGiven);

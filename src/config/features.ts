@@ -92,14 +92,14 @@ export interface SearchFlags extends Omit<FeatureFlags, 'model'> {
   readonly out?: string;
 }
 
-/** `model`, `layers`, `pool` and preprocessing are those given by flags alone; the features say the rest. */
+/** `model`, `layers`, `pool` and preprocessing hold only what flags gave; the features' record gives the rest. */
 export interface SearchConfig extends InferenceConfig, FeatureChoice {
   readonly features: string;
   readonly topk: number;
   readonly format: (typeof SEARCH_FORMATS)[number];
   /** Absent: stdout. */
   readonly out?: string;
-  /** Names of what the user gave: the features' own record does not stand in for these. */
+  /** Which of these the user gave; the features' own record does not replace them. */
   readonly given: readonly ('model' | 'layer' | 'pool')[];
 }
 

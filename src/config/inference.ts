@@ -1,4 +1,4 @@
-// inference.ts: what the user wrote -> the part of a configuration that every command shares which runs a network over pictures.
+// inference.ts: what the user wrote -> the part of a configuration shared by all commands that run a network over pictures.
 
 import { DEVICES, ENGINE_NAMES, type Device, type EngineName } from '../engine/engine.ts';
 import type { DecodeOptions } from '../images/decode.ts';
@@ -9,7 +9,7 @@ import {
   type PreprocessingOverrides,
 } from './preprocessing.ts';
 
-/** What `--model` is when it is not given: it ships with finch. */
+/** The model when `--model` is not given; it ships with finch. */
 export const DEFAULT_MODEL = 'efficientnet_lite0';
 
 /** As commander hands flags over: text, or true for a flag without a value. */
@@ -38,7 +38,7 @@ export interface InferenceConfig {
   readonly offline: boolean;
 }
 
-/** The part of a configuration that every command shares which runs a network over pictures. */
+/** The part of a configuration shared by all commands that run a network over pictures. */
 export function inferenceConfig(inputs: readonly string[], flags: InferenceFlags): InferenceConfig {
   const { batchSize, threads, maxPixels } = flags;
   return {

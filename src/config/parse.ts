@@ -3,7 +3,7 @@
 import { AppError } from '../util/errors.ts';
 import type { Rgb } from '../util/preprocessing.ts';
 
-/** Pictures in one run or step; beyond this no device gains and memory does not last. */
+/** The most pictures in one run or step; beyond this no device gets faster and memory runs out. */
 export const MAX_BATCH = 1024;
 
 /** What a flag has to be, for the message when it is not. */

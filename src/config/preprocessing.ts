@@ -1,4 +1,4 @@
-// preprocessing.ts: the flags that change how pixels are prepared, and a model's own preparation with them over it.
+// preprocessing.ts: the flags that change how pixels are prepared, and how they override a model's own preparation.
 
 import { AppError } from '../util/errors.ts';
 import { INTERPOLATIONS, MAX_SIDE, RESIZE_MODES, type Preprocessing } from '../util/preprocessing.ts';
@@ -12,7 +12,7 @@ export interface PreprocessingOverrides extends Partial<Omit<Preprocessing, 'siz
   readonly crop?: number;
 }
 
-/** As commander hands them over. */
+/** Flags as commander hands them over. */
 export interface PreprocessingFlags {
   readonly minSide?: string;
   readonly crop?: string;
@@ -42,11 +42,11 @@ export function preprocessingOverrides(flags: PreprocessingFlags): Preprocessing
 }
 
 /**
- * The model's preprocessing with the user's flags over it.
+ * The model's preprocessing, overridden by the user's flags.
  *
- * `--min-side` alone is torchvision's Resize before the model's own crop; `--crop` alone is timm's crop share: the network
- * sees its own size, the picture is resized so that this share of it is seen; both together fix what is seen, and so the
- * size that the network gets.
+ * `--min-side` alone is torchvision's Resize before the model's own crop. `--crop` alone is timm's crop share: the network
+ * keeps its own input size, and the picture is resized so that this share of it is seen. Both together fix what is seen,
+ * and so the network's input size.
  * @throws AppError USAGE when a foreign model does not say how its pixels are to be prepared and the flags do not either
  */
 export function applyOverrides(

@@ -1,4 +1,4 @@
-// evaluation.ts: all figures of one evaluation, from scores and truth. Puts metrics together; runs no network.
+// figures.ts: all figures of one evaluation, from scores and truth. Puts metrics together; runs no network.
 
 import {
   bestTemperature, calibrationBins, calibrationError, classFigures, confusionOf, crossEntropy, macroF1, mostConfused,
@@ -26,15 +26,15 @@ export interface SingleLabelFigures {
   readonly macroF1: number;
   readonly ece: number;
   readonly bins: readonly CalibrationBin[];
-  /** What logits are to be divided by to be as sure as they are right, and the error that is left then. */
+  /** The number to divide logits by so that confidence matches accuracy, and the calibration error that is left then. */
   readonly temperature: number;
   readonly calibratedEce: number;
-  /** Class numbers of the model that the next three speak of, in order. */
+  /** The model's class numbers that the next three fields are about, in order. */
   readonly shown: readonly number[];
   readonly perClass: readonly ClassFigures[];
   readonly confusion: readonly (readonly number[])[];
   readonly confused: readonly ConfusedPair[];
-  /** Of each row: its class, the one said, how sure, and its loss. */
+  /** For each row: its true class, the predicted class, how sure the prediction is, and the loss. */
   readonly rows: readonly {
     readonly truth: number;
     readonly predicted: number;
@@ -102,7 +102,7 @@ export interface MultiLabelFigures {
   readonly rows: readonly { readonly loss: number }[];
 }
 
-/** Probabilities are not taken for surer than this, or a single one could make the loss infinite. */
+/** Probabilities are raised to at least this; otherwise a single one could make the loss infinite. */
 const SUREST = 1e-7;
 
 export function multiLabelFigures(scored: MultiScored): MultiLabelFigures {

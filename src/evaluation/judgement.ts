@@ -1,4 +1,4 @@
-// judge.ts: how good scores are, in the few numbers that an epoch is judged by. Pure functions.
+// judgement.ts: how good scores are, in the few numbers that an epoch is judged by. Pure functions.
 
 import { crossEntropy, topHits } from './metrics.ts';
 import { meanAveragePrecision } from './multi-label-metrics.ts';
@@ -40,7 +40,7 @@ function judgeSeveral(
   return { loss: loss / logits.length, score: meanAveragePrecision({ scores: logits, classes, truth }) };
 }
 
-/** Whether one judgement is better than another: by score, where that is equal by loss. */
+/** Whether one judgement is better than another: by score, or by loss where the scores are equal. */
 export function isBetter(one: Judgement, other: Judgement | undefined): boolean {
   if (!other) return true;
   return one.score > other.score || (one.score === other.score && one.loss < other.loss);

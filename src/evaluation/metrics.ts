@@ -142,7 +142,7 @@ export interface ConfusedPair {
   readonly count: number;
 }
 
-/** What is most often taken for what. */
+/** The pairs of a true class and a wrong prediction that occur most often. */
 export function mostConfused(confusion: Confusion, count: number): readonly ConfusedPair[] {
   return confusion
     .flatMap((row, truth) =>
@@ -162,7 +162,7 @@ export interface CalibrationBin {
 
 const BINS = 15;
 
-/** Predictions by how sure they were, in bins of equal width. */
+/** Predictions grouped by confidence, in bins of equal width. */
 export function calibrationBins(scored: Scored, temperature = 1): readonly CalibrationBin[] {
   const { logits, classes, truth } = scored;
   const bins = Array.from({ length: BINS }, () => ({ count: 0, confidence: 0, right: 0 }));
@@ -183,7 +183,7 @@ export function calibrationBins(scored: Scored, temperature = 1): readonly Calib
   }));
 }
 
-/** Expected calibration error: how far sureness and accuracy are apart, over 15 bins. Source: Guo et al. (2017). */
+/** Expected calibration error: how far confidence and accuracy are apart, over 15 bins. Source: Guo et al. (2017). */
 export function calibrationError(bins: readonly CalibrationBin[]): number {
   const total = bins.reduce((sum, { count }) => sum + count, 0);
   if (total === 0) return 0;
@@ -193,12 +193,12 @@ export function calibrationError(bins: readonly CalibrationBin[]): number {
   );
 }
 
-/** Temperatures beyond these say that the data do not settle it: all right, or all wrong. */
+/** A temperature beyond these means that the data cannot determine one: all answers are right, or all are wrong. */
 const TEMPERATURES = { low: 0.05, high: 20 } as const;
 
 /**
- * The temperature that logits are to be divided by for the least cross-entropy. The loss is convex in 1 / T, so its
- * slope is halved down to zero.
+ * The temperature that logits are to be divided by for the lowest cross-entropy. The loss is convex in 1 / T, so bisection
+ * finds where its slope is zero.
  */
 export function bestTemperature({ logits, classes, truth }: Scored): number {
   const slope = (factor: number) => {

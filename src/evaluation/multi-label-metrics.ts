@@ -25,7 +25,7 @@ function ranked({ scores, classes, truth }: MultiScored, k: number): Ranked[] {
   return rows.sort((a, b) => b.score - a.score);
 }
 
-/** At each different score: how many are at least that high, and how many of those are true. */
+/** For each distinct score: how many rows have at least that score, and how many of them have the class. */
 function cuts(
   rows: readonly Ranked[],
 ): readonly { readonly score: number; readonly count: number; readonly hits: number }[] {
@@ -38,7 +38,7 @@ function cuts(
   return result;
 }
 
-/** Area under precision over recall, step by step, as scikit-learn sums it. Undefined without a true picture. */
+/** Area under precision over recall, summed step by step as in scikit-learn. Undefined when no picture has the class. */
 export function averagePrecision(scored: MultiScored, k: number): number | undefined {
   const steps = cuts(ranked(scored, k));
   const total = steps.at(-1)?.hits ?? 0;
@@ -52,14 +52,14 @@ export function averagePrecision(scored: MultiScored, k: number): number | undef
   return sum;
 }
 
-/** Over the classes that have a true picture. */
+/** Mean over the classes that at least one picture has. */
 export function meanAveragePrecision(scored: MultiScored): number {
   const each = Array.from({ length: scored.classes }, (_, k) => averagePrecision(scored, k));
   const known = each.filter((value) => value !== undefined);
   return known.length === 0 ? 0 : known.reduce((a, b) => a + b, 0) / known.length;
 }
 
-/** For each class the score from which on it is said to be there, for the best F1; 0.5 without a true picture. */
+/** For each class, the lowest score at which it is predicted, for the best F1; 0.5 when no picture has the class. */
 export function bestThresholds(scored: MultiScored): Float64Array {
   return Float64Array.from({ length: scored.classes }, (_, k) => {
     const steps = cuts(ranked(scored, k));
@@ -68,7 +68,7 @@ export function bestThresholds(scored: MultiScored): Float64Array {
     let best = { f1: -1, score: 0.5 };
     steps.forEach(({ score, count, hits }, i) => {
       const f1 = (2 * hits) / (count + total);
-      // Half way to the next score below, so that neither is at the edge.
+      // The threshold lies halfway to the next lower score, so that neither score is at the edge.
       if (f1 > best.f1) best = { f1, score: (score + (steps[i + 1]?.score ?? score)) / 2 };
     });
     return best.score;

@@ -1,5 +1,6 @@
 // alignment.ts: whether two small pictures show the same, one perhaps cropped a little or mirrored: the best correlation of one
-// with a window of the other. What embeddings find alike need not be the same picture; this tells.
+// with a window of the other. Different pictures can have similar embeddings; this correlation
+// tells them apart.
 
 /** Side of the pictures that are compared: both squashed to a square. */
 export const ALIGNMENT_SIDE = 96;
@@ -7,7 +8,7 @@ export const ALIGNMENT_SIDE = 96;
 /** Side of the grid on which they are compared. */
 const GRID = 32;
 
-/** Shares of the side that a crop may have left, and where in the rest it may lie. */
+/** Shares of the side that a crop may have kept, and where in the rest the crop may lie. */
 const SCALES = [1, 0.975, 0.95, 0.925, 0.9] as const;
 const OFFSETS = [0, 0.5, 1] as const;
 
@@ -17,7 +18,7 @@ export interface Alignment {
   readonly isMirrored: boolean;
 }
 
-/** @param pixels `[96,96,3]` uint8. @returns `[96,96]` grey, smoothed: a grid of 32 samples it three by three */
+/** @param pixels `[96,96,3]` uint8. @returns `[96,96]` grey, smoothed over 3 x 3 pixels, because a grid of 32 reads every third */
 export function greyOf(pixels: Uint8Array): Float32Array {
   const side = ALIGNMENT_SIDE;
   const grey = new Float32Array(side * side);
@@ -39,7 +40,7 @@ export function greyOf(pixels: Uint8Array): Float32Array {
   return smooth;
 }
 
-/** The best that any window of one, straight or mirrored, has with the whole of the other. @param a, b of `greyOf` */
+/** The best correlation of any window of one, straight or mirrored, with the whole of the other. @param a, b of `greyOf` */
 export function align(a: Float32Array, b: Float32Array): Alignment {
   const straight = Math.max(bestWindow(a, b), bestWindow(b, a));
   const turned = mirrored(b);

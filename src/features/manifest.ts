@@ -1,4 +1,4 @@
-// manifest.ts: features.csv, read back: which picture a row is of. Read as a stream: it may be of a million lines.
+// manifest.ts: features.csv, read back: which picture a row is of. Read as a stream: it may have a million lines.
 
 import { parse } from 'csv-parse';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';

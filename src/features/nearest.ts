@@ -40,7 +40,7 @@ export async function nearestRows(
   return best.map((top) => top.sorted());
 }
 
-/** Four sums side by side: the additions need not wait for each other. */
+/** Dot product as four separate sums, so that the additions need not wait for each other. */
 function dot(a: Float32Array, b: Float32Array): number {
   let [s0, s1, s2, s3] = [0, 0, 0, 0];
   const whole = a.length & ~3;
@@ -54,7 +54,7 @@ function dot(a: Float32Array, b: Float32Array): number {
   return s0 + s1 + (s2 + s3);
 }
 
-/** The best of many, in a heap whose top is the worst of them. What is no number is no neighbour. */
+/** The best of many rows, in a heap whose top is the worst row kept. A similarity of NaN is never kept. */
 class TopK {
   readonly #size: number;
   readonly #heap: Neighbour[] = [];
@@ -70,7 +70,7 @@ class TopK {
       heap.push({ row, similarity });
       this.#up(heap.length - 1);
     } else if (similarity > heap[0]!.similarity) {
-      // Rows come in order: an equal one is a later one, and stays out.
+      // Rows come in order, so an equally similar row is a later one and is left out.
       heap[0] = { row, similarity };
       this.#down();
     }

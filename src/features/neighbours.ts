@@ -1,4 +1,4 @@
-// neighbours.ts: of every row of a matrix the rows nearest to it, and all pairs that are close. Exact: every pair is looked at.
+// neighbours.ts: for every row of a matrix, the rows nearest to it, and all close pairs. Exact: every pair is looked at.
 
 /** Rows of length 1, `[N,D]`, so that a product is a cosine. */
 export interface UnitRows {
@@ -31,10 +31,10 @@ export interface NeighbourOptions {
   readonly onProgress?: (share: number) => boolean;
 }
 
-/** Rows that stay in the processor's cache while others pass by. */
+/** Number of rows that stay in the processor's cache while they are compared with others. */
 const TILE = 64;
 
-/** More pairs than these say only that all is alike: of a million copies nobody wants a list. */
+/** More pairs than this only show that everything is alike: nobody wants a list of a million copies. */
 const MAX_PAIRS = 200_000;
 
 export async function findNeighbours(
@@ -73,7 +73,7 @@ export async function findNeighbours(
     }
     const left = Math.max(0, count - a0 - TILE) / count;
     if (onProgress?.(1 - left * left) === false) break;
-    // Ctrl-C and the status line get their turn.
+    // This lets Ctrl-C and the status line be handled.
     await new Promise((resolve) => setImmediate(resolve));
   }
   return { nearest, similarities, k, pairs };
@@ -81,7 +81,7 @@ export async function findNeighbours(
 
 interface Four {
   readonly a: number;
-  /** The first of four rows; those beyond `last` are taken for it. */
+  /** The first of four rows; a row beyond `last` is replaced by `last`. */
   readonly b: number;
   readonly last: number;
   readonly numbers: number;

@@ -8,7 +8,7 @@ import { AppError } from '../util/errors.ts';
 import { writeFileAside } from '../util/files.ts';
 import { elementCount, type Shape } from '../util/shape.ts';
 
-/** Numbers in a row group: it is held in memory. */
+/** Numbers in a row group, which is held in memory. */
 const GROUP_NUMBERS = 2 ** 21;
 
 export interface ParquetSource {
@@ -16,7 +16,7 @@ export interface ParquetSource {
   readonly work: string;
   readonly manifest: string;
   readonly dtype: NpyDtype;
-  /** Longer than `[D]`, it is kept as the file's key-value `shape`; the column is a flat list. */
+  /** A shape longer than `[D]` is kept as the file's key-value `shape`; the column is a flat list. */
   readonly rowShape: Shape;
 }
 

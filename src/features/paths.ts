@@ -1,4 +1,4 @@
-// paths.ts: the names of the files that one extraction writes, all by its --out. Touches no disk.
+// paths.ts: the names of the files that one extraction writes, all derived from its --out. Touches no disk.
 
 import path from 'node:path';
 import { AppError } from '../util/errors.ts';

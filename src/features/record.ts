@@ -1,5 +1,5 @@
 // record.ts: features.json, the record beside the features: how they were made, and how far writing them has come.
-// It is what a resume goes by and what search reads; it holds no times, so that the same run writes the same bytes.
+// A resume and search read it; it holds no times, so that the same run writes the same bytes.
 
 import path from 'node:path';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
@@ -8,10 +8,10 @@ import { readJson } from '../util/json.ts';
 import { INTERPOLATIONS, MAX_SIDE, RESIZE_MODES, type Preprocessing } from '../util/preprocessing.ts';
 import type { Shape } from '../util/shape.ts';
 
-/** Counts up when a reader of the former shape would misread the new one. */
+/** Raised when a reader of the former layout would misread the new one. */
 const VERSION = 1;
 
-/** A record is a page of text; more is something else. */
+/** A record is a page of text; a larger file is something else. */
 const MAX_RECORD_BYTES = 16 * 1024 ** 2;
 
 /** All that decides the files' content. */
@@ -35,7 +35,7 @@ export interface FeatureSettings {
 
 export interface FeatureRecord {
   readonly settings: FeatureSettings;
-  /** One for each layer; names without folders, for they lie beside the record. */
+  /** One for each layer; names without folders, because the files lie beside the record. */
   readonly files: readonly { readonly file: string; readonly layer: string; readonly rowShape: Shape }[];
   readonly complete: boolean;
   /** Pictures whose rows are on the disk for good, and those that failed. */
@@ -131,7 +131,7 @@ export function settingsDifference(former: FeatureSettings, now: FeatureSettings
   return undefined;
 }
 
-/** In the order in which a difference is told; a model given by another path is the same if its weights are. */
+/** In the order of reporting. `modelSource` is left out: a model from another path is the same if its weights are. */
 const NAMES = {
   model: 'the model',
   weights: "the model's weights",

@@ -13,13 +13,13 @@ interface Input {
   readonly file: string;
 }
 
-/** Files are hashed so many at a time. */
+/** Number of files that are hashed at a time. */
 const AHEAD = 16;
 
 /**
- * Yields the inputs behind those that have a row or a failure already.
+ * Yields the inputs after those that already have a row or a failure.
  * @param sha256 of an input's content; undefined when it cannot be read
- * @throws AppError USAGE naming the first input that is another one
+ * @throws AppError USAGE naming the first input that differs
  */
 export async function* remaining<T extends Input>(
   inputs: AsyncIterable<T>,

@@ -4,16 +4,16 @@ import type { Neighbours } from './neighbours.ts';
 
 export interface Suspect {
   readonly row: number;
-  /** Class number that the neighbours speak for. */
+  /** The class number that the neighbours' votes support. */
   readonly suggested: number;
-  /** What speaks for it less what speaks for the label, shares of all votes: above 0, at most 1. */
+  /** Its votes minus the votes for the label, as a share of all votes: above 0, at most 1. */
   readonly margin: number;
 }
 
 /**
  * Each neighbour votes for its class by its cosine; a class's votes are divided by its share of all pictures, so that a large
- * class does not win by its size. Who has no other class near is no suspect.
- * @param classes class number of each row. @param twins whether two rows are one picture: copies do not vouch for each other
+ * class does not win by its size. A picture with no other class near it is no suspect.
+ * @param classes class number of each row. @param twins whether two rows are one picture: copies do not vote for each other
  * @returns the most suspicious first
  */
 export function suspectLabels(

@@ -1,5 +1,5 @@
 // writer.ts: rows, manifest and failures of one extraction go to the disk together: whatever ends the process, a resume finds
-// how much of all three is there for good. The record is the journal; it is written after what it tells of.
+// how much of all three is safe on the disk. The record is the journal; it is written after the data it describes.
 
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { stringify } from 'csv-stringify/sync';
@@ -9,7 +9,7 @@ import { writeFailed } from '../util/files.ts';
 import type { FeaturePaths } from './paths.ts';
 import { writeRecord, type FeatureRecord } from './record.ts';
 
-/** At most so much work is lost to a kill or a power cut, in milliseconds. */
+/** The most work, in milliseconds, that is lost when the process is killed or the power fails. */
 const CHECKPOINT_MS = 2000;
 
 export const MANIFEST_COLUMNS = ['row', 'file', 'class', 'sha256', 'width', 'height'] as const;
@@ -29,18 +29,18 @@ interface FeatureRow {
 export interface FeatureWriter {
   readonly rows: number;
   readonly failed: number;
-  /** Gathers; `flush` writes. */
+  /** Keeps the row in memory until `flush` writes it. */
   add(row: FeatureRow): void;
   fail(file: string, error: AppError): void;
   /** Writes what was gathered, and from time to time makes it durable. @throws AppError WRITE_FAILED */
   flush(): Promise<void>;
-  /** Makes everything durable: from here a resume goes on. @throws AppError WRITE_FAILED */
+  /** Makes everything durable: a resume continues from here. @throws AppError WRITE_FAILED */
   checkpoint(options?: { readonly complete?: boolean }): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Starts at the beginning or, with a record that has rows, behind the last durable one: what lies beyond is cut off.
+ * Starts at the beginning or, with a record that has rows, after the last durable row; what follows it is cut off.
  * @throws AppError WRITE_FAILED; FILE_INVALID when the files hold less than the record says
  */
 export async function openFeatureWriter(
@@ -78,7 +78,7 @@ export async function openFeatureWriter(
   }
 }
 
-/** A file that only grows, but for its beginning. */
+/** A file that only grows; only its beginning is changed in place. */
 class FeatureFile {
   readonly #file: string;
   readonly #handle: FileHandle;
@@ -132,7 +132,7 @@ class FeatureFile {
     await this.#handle.close().catch(() => {});
   }
 
-  /** One call may take less than it is given: a full disk shows at the next. */
+  /** One call may write less than it is given; a full disk is reported only by the next call. */
   async #write(bytes: Uint8Array, position: number): Promise<void> {
     try {
       for (let done = 0; done < bytes.length;) {
@@ -159,7 +159,7 @@ class Writer implements FeatureWriter {
   #errors: FeatureFile | undefined;
   #rows: number;
   #failed: number;
-  /** Gathered since the last flush. */
+  /** Rows added since the last flush. */
   readonly #pending: FeatureRow[] = [];
   readonly #problems: (readonly [file: string, code: string, message: string])[] = [];
   #lastCheckpoint = performance.now();
@@ -204,7 +204,7 @@ class Writer implements FeatureWriter {
     await Promise.all(
       rowFiles.map(async (file, i) => {
         await file.sync();
-        // After the rows it counts: whoever opens the file meanwhile finds as many as it says.
+        // The header follows the rows it counts: a reader always finds as many rows as it says.
         await file.patch(this.#header(i, this.#rows));
         await file.sync();
       }),

@@ -1,11 +1,11 @@
 // budget.ts: what reading one file from outside may cost, counted before it is spent: steps for time, bytes for memory.
 
-/** Twelve bytes of a checkpoint's pickle describe a value or two; what they become takes some times their size. */
+/** Twelve bytes of a checkpoint's pickle describe one or two values, which take several times as much memory. */
 const BYTES_PER_BYTE = 10;
-/** Small files may be read in any case. */
+/** Every file may use this much, however small it is. */
 const MIN_BYTES = 32 * 1024 ** 2;
 const MAX_BYTES = 160 * 1024 ** 2;
-/** A checkpoint of a thousand layers takes a hundred thousand steps; so many take less than a second. */
+/** A checkpoint of a thousand layers takes a hundred thousand steps; this many steps take less than a second. */
 const MAX_STEPS = 2_000_000;
 
 export class Budget {

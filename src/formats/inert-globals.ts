@@ -50,7 +50,7 @@ const DICTIONARIES = new Set([
   'yacs.config.CfgNode',
 ]);
 
-/** Families of names, where a table of each would go out of date with every version. */
+/** Families of names, because a table of every name would go out of date with every version. */
 const PATTERNS: readonly RegExp[] = [
   /^numpy\.(core|_core)\.(multiarray\.(scalar|_reconstruct)|numeric\._frombuffer)$/,
   /^numpy\.dtypes\.\w+DType$/,

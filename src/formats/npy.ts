@@ -1,5 +1,5 @@
 // npy.ts: NumPy's array file, version 1.0: written row by row with a count that is patched in place, read in blocks.
-// Little-endian float32 and float16 in C order, which is what numpy.save writes on every customary machine.
+// Little-endian float32 and float16 in C order, which is what numpy.save writes on every usual machine.
 // Source: numpy.lib.format, "A Simple File Format for NumPy Arrays".
 
 import type { FileHandle } from 'node:fs/promises';
@@ -23,7 +23,7 @@ export const NPY_HEADER_BYTES = 128;
 /** numpy.load itself refuses headers longer than 10,000 bytes. */
 const MAX_HEADER_BYTES = 10_000;
 
-/** A row of more numbers is no feature, and the product of a lying header's sizes stays a whole number. */
+/** A row of more numbers is no feature; the limit also keeps the product of a false header's sizes exact. */
 const MAX_ROW_NUMBERS = 2 ** 31;
 
 /** Bytes of a row of this shape in a file. */

@@ -80,7 +80,7 @@ const OPCODES: Readonly<Record<string, Step>> = {
   R: call, // REDUCE
   '\x81': call, // NEWOBJ
   '\x92': (m) => {
-    m.pop(); // NEWOBJ_EX: arguments by name are of no use to what calls nothing
+    m.pop(); // NEWOBJ_EX: named arguments are dropped, because nothing is called
     call(m);
   },
   o: (m) => {
@@ -101,7 +101,7 @@ const OPCODES: Readonly<Record<string, Step>> = {
   Q: (m) => m.persistent(m.pop()), // BINPERSID
 };
 
-/** The same by number. */
+/** The same steps, by the number of the opcode. */
 export const STEPS: readonly (Step | undefined)[] = Array.from(
   { length: 256 },
   (_, code) => OPCODES[String.fromCharCode(code)],

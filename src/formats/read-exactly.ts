@@ -27,7 +27,7 @@ export async function readExactly(
   }
 }
 
-/** What is read at once for the sake of the few bytes that are asked for. */
+/** Number of bytes that are read at once when only a few are asked for. */
 const BLOCK_BYTES = 256 * 1024;
 
 /** Fills small buffers one behind the other, as lists of entries are read, without a call to the system for each. */

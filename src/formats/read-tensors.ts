@@ -1,4 +1,4 @@
-// read-tensors.ts: the named tensors of a file, whichever container it is: told by its content, not by its name.
+// read-tensors.ts: the named tensors of a file, in any container. The container is recognised by its content, not by its name.
 
 import { AppError, messageOf } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
@@ -18,7 +18,7 @@ export async function readTensors(file: string, choose: ChooseGroup = largestGro
   });
   const head = new Uint8Array(9);
   const { bytesRead } = await handle.read(head, 0, 9, 0).finally(() => handle.close());
-  // A safetensors header is JSON behind its length in eight bytes; neither of torch's containers has a { there.
+  // A safetensors file begins with the header's length in eight bytes, then JSON; neither of torch's containers has a { there.
   const isSafetensors = bytesRead === 9 && head[8] === 0x7b;
   if (!isSafetensors) return readTorchCheckpoint(file, choose);
   const { tensors } = await readSafetensors(file);

@@ -44,7 +44,7 @@ interface Entry {
   readonly end: number;
 }
 
-/** @throws AppError FILE_INVALID when the header lies or the file is cut short */
+/** @throws AppError FILE_INVALID when the header is false or the file is cut short */
 export async function readSafetensors(file: string): Promise<SafetensorsFile> {
   const { handle, size } = await openRegularFile(file);
   try {
@@ -52,7 +52,7 @@ export async function readSafetensors(file: string): Promise<SafetensorsFile> {
     checkCoverage(entries, size - dataStart, file);
     const tensors = new Map<string, RawTensor>();
     for (const { name, dtype, shape, begin, end } of entries) {
-      // Each tensor goes straight into a buffer of its own: the file is never held whole beside them.
+      // Each tensor goes straight into a buffer of its own: the whole file is never in memory as well.
       const bytes = new Uint8Array(end - begin);
       await readExactly(handle, bytes, dataStart + begin, file);
       tensors.set(name, { dtype, shape, bytes });

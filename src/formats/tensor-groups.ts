@@ -37,7 +37,7 @@ export function byPreference(groups: readonly TensorGroup[]): readonly TensorGro
   return groups.toSorted((a, b) => rank(a) - rank(b));
 }
 
-/** What a message lists of the groups at most. */
+/** The most groups that a message lists. */
 const SHOWN_GROUPS = 4;
 
 /** `state_dict (122 tensors: conv1.weight, bn1.weight, …)`, the largest first, for a message. */

@@ -29,7 +29,7 @@ const MAX_ELEMENTS = 2 ** 31;
 
 /**
  * Rules for the pickles of one torch file: what may be called and named, and nothing else. Storages are collected by key.
- * @param pickleBytes how long the pickles are: what they may cost goes by it
+ * @param pickleBytes length of the pickles, which decides what they may cost
  */
 export function torchRules(file: string, pickleBytes: number, storages: Map<string, Storage>): PickleRules {
   const invalid = (problem: string) => new AppError('FILE_INVALID', `${file}: ${problem}`);
@@ -45,7 +45,7 @@ export function torchRules(file: string, pickleBytes: number, storages: Map<stri
     return new Map(entries as [PickleValue, PickleValue][]);
   };
   const tensorOf: Call = ([storage, offset, shape, strides]) => {
-    // Of a type that no weight has: complex numbers, quantised ones.
+    // The storage is of a type that no weight has: complex or quantised numbers.
     if (storage === INERT) return storage;
     if (!(storage instanceof Storage)) throw invalid('a tensor without a storage');
     if (!isSizes(shape) || !isSizes(strides) || shape.length !== strides.length) {
@@ -60,7 +60,7 @@ export function torchRules(file: string, pickleBytes: number, storages: Map<stri
     if (count > MAX_ELEMENTS || (count > 0 && !(last < storage.count))) {
       throw invalid(`a tensor ${formatShape(shape)} reaches beyond its storage of ${storage.count} numbers`);
     }
-    // Copies: the pickle may go on to change its own lists.
+    // The lists are copied, because the pickle may change its own later.
     return new View(storage, offset, [...shape], [...strides]);
   };
   const first: Call = ([value = null]) => value;
@@ -71,7 +71,7 @@ export function torchRules(file: string, pickleBytes: number, storages: Map<stri
     ['torch._utils._rebuild_parameter', first],
     ['torch._utils._rebuild_parameter_with_state', first],
     ['torch.Size', first],
-    // A subclass of Tensor: the tensor in it is what its state dict means.
+    // A subclass of Tensor is read as the tensor inside it.
     [
       'torch._tensor._rebuild_from_type_v2',
       ([maker, , args]) => {

@@ -39,7 +39,7 @@ export class View {
 
 /**
  * The tensor of a view whose storage has its bytes. A contiguous one shares them; others are gathered each time `bytes` is asked for,
- * so that what nobody wants takes no memory.
+ * so that a tensor that nobody reads takes no memory.
  */
 export function tensorOf(view: View, file: string): RawTensor {
   const { storage, offset, shape, strides } = view;
@@ -70,7 +70,7 @@ export function tensorOf(view: View, file: string): RawTensor {
   };
 }
 
-/** Unsigned numbers of the element's size: bits are moved, not values. */
+/** Unsigned numbers of the element's size: the bits are copied without reading them as values. */
 const WORDS = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array } as const;
 
 function gather(source: Uint8Array, { offset, shape, strides }: View, size: 1 | 2 | 4 | 8): Uint8Array {

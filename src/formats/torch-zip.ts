@@ -13,7 +13,7 @@ import type { Storage } from './torch-view.ts';
 
 /** A storage is an entry of the archive; networks have thousands. Listing so many takes less than a second. */
 const MAX_ENTRIES = 50_000;
-/** Of a name: storages are numbered. */
+/** Longest name of an entry; storages have numbers for names. */
 const MAX_NAME = 1000;
 
 export async function openZip(handle: FileHandle, file: string, size: number): Promise<OpenedContainer> {
@@ -58,7 +58,7 @@ export async function openZip(handle: FileHandle, file: string, size: number): P
   const readStorages = async (wanted: ReadonlySet<Storage>) => {
     let total = 0;
     for (const storage of wanted) {
-      // Entries may overlap in a hostile archive; what they hold together cannot be more than the file.
+      // Entries may overlap in a hostile archive; together they must not hold more bytes than the file.
       total += storage.byteLength;
       if (total > size)
         throw new AppError('FILE_INVALID', `${file} promises more bytes of tensors than it has`);

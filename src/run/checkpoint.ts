@@ -14,14 +14,14 @@ import { CHECKPOINT_RECORD, readRunRecord } from './records.ts';
 export interface Checkpoint {
   readonly progress: RunProgress;
   readonly tensors: RunTensors;
-  /** That the run has taken up to here. */
+  /** Time that the run has taken up to here. */
   readonly seconds: number;
   /** What computed it, for people: `onnx on cpu`. Any other can go on from it. */
   readonly engine?: string;
 }
 
 const RECORD = 'state.json';
-/** Counts up when a former finch would misread it. */
+/** Raised when an older finch would misread the record. */
 const VERSION = 1;
 
 const TRAINER = 'trainer/';

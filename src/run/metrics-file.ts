@@ -1,10 +1,10 @@
-// metrics-file.ts: metrics.csv: a row an epoch, of both stages. Written whole each time, so that a run that was interrupted has the
-// same bytes as one that was not; there is no time in it for that reason.
+// metrics-file.ts: metrics.csv: one row for each epoch of both stages. Written whole each time, so that an interrupted run
+// has the same bytes as one that was not; there is no time in it for that reason.
 
 import { stringify } from 'csv-stringify/sync';
 import type { EpochRow } from '../train/stage-two.ts';
 
-/** Digits that float32 arithmetic means. */
+/** Only the digits that are meaningful in float32 arithmetic. */
 const number = (value: number | undefined) => (value === undefined ? '' : `${Number(value.toPrecision(7))}`);
 
 const COMMON = {

@@ -1,4 +1,4 @@
-// records.ts: what the records in a run's folder must look like to be gone on from. Anybody may have edited them.
+// records.ts: what the records in a run's folder must look like so that the run can go on. Anybody may have edited them.
 
 import { z } from 'zod';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
@@ -16,7 +16,7 @@ const judgement = { loss: number, score: number, top1: number.optional(), top5: 
 const stage = z.enum(['head', 'all']);
 const text = z.string().max(65_536);
 
-/** config.json: the words of a command line, which are parsed as such again. */
+/** config.json: the values of a command line, which are parsed again like a command line. */
 export const RUN_CONFIG = z.object({
   dataset: text,
   flags: z

@@ -37,7 +37,7 @@ export function runPaths(folder: string): RunPaths {
 /** Where runs go when `--out` does not say. */
 const RUNS = 'runs';
 
-/** Runs of one name; a number beyond it is somebody's mistake. */
+/** The most runs of one name; a higher number is a mistake. */
 const MAX_RUNS = 100_000;
 
 /** Makes `runs/<name>-<n>` with the first number that is free. @throws AppError WRITE_FAILED */
@@ -55,7 +55,7 @@ export async function newRunFolder(name: string): Promise<string> {
   throw new AppError('WRITE_FAILED', `${RUNS} has ${MAX_RUNS} runs of ${name}; name one with --out`);
 }
 
-/** In a run's folder while a process works in it. */
+/** Name of the lock in a run's folder while a process works in it. */
 const LOCK = 'run';
 
 /** Runs `action` as the only process in a run's folder. @throws AppError USAGE naming the one that works in it already */
@@ -106,8 +106,8 @@ export async function latestRunFolder(name: string): Promise<string> {
 }
 
 /**
- * Puts a run's folder in order whose process was killed while it replaced a folder in two moves: what stands aside takes the
- * missing folder's place (both sides of the exchange are whole then), other remains are removed.
+ * Puts a run's folder in order after its process was killed while it replaced a folder in two moves: a folder that was moved
+ * aside takes the missing folder's place (the old and the new one are both whole then), and other remains are removed.
  */
 export async function tidyRunFolder({ folder, best, last }: RunPaths): Promise<void> {
   const names = await readdir(folder);

@@ -1,5 +1,5 @@
 // find-rate.ts: which learning rate suits: one step after another at rates that grow from far too small to far too large.
-// The weights are its own; nothing of it is kept. Source: Smith, Cyclical Learning Rates (2015), section 3.3.
+// It trains weights of its own, and none of them are kept. Source: Smith, Cyclical Learning Rates (2015), section 3.3.
 
 import type { EngineModel, OnDivided } from '../engine/engine.ts';
 import type { TrainableEngine, TrainSpec } from '../engine/training.ts';
@@ -29,7 +29,7 @@ const HIGHEST = 1;
 const STEPS = 100;
 /** Share of the former average in the smoothed loss. */
 const SMOOTHING = 0.9;
-/** Beyond this multiple of the lowest loss the rest is known. */
+/** The search ends when the loss is above this multiple of the lowest loss. */
 const TOO_HIGH = 4;
 
 /** @throws AppError INTERRUPTED */
@@ -54,7 +54,7 @@ export async function tryRates({
       const loss = await lossOfStep(() => trainer.step(batch, targets, [rate]));
       if (loss === undefined) break;
       average = SMOOTHING * average + (1 - SMOOTHING) * loss;
-      // An average that began at 0 is too small by what it has not seen yet.
+      // The average began at 0, so it is too small at first: the division corrects this.
       const smoothed = average / (1 - SMOOTHING ** (step + 1));
       points.push([rate, smoothed]);
       lowest = Math.min(lowest, smoothed);
@@ -68,7 +68,7 @@ export async function tryRates({
   return { points, ...(suggested !== undefined && { suggested }) };
 }
 
-/** Undefined when it diverged: the search has seen enough. */
+/** The loss of a step; undefined when training diverged, which ends the search. */
 async function lossOfStep(step: () => Promise<{ readonly loss: number }>): Promise<number | undefined> {
   try {
     return (await step()).loss;
@@ -86,7 +86,7 @@ async function* endless(data: TrainingData) {
 export function suggestedRate(points: FoundRates['points']): number | undefined {
   let [steepest, rate]: [number, number | undefined] = [0, undefined];
   for (let i = 2; i < points.length - 2; i++) {
-    // Over four steps: single ones are noise.
+    // The slope is taken over four steps, because a single step is noise.
     const slope = points[i + 2]![1] - points[i - 2]![1];
     if (slope < steepest) [steepest, rate] = [slope, points[i]![0]];
   }

@@ -19,10 +19,10 @@ export interface FeatureSet {
 
 export interface HeadJob {
   readonly engine: TrainableEngine;
-  /** Views of one picture follow each other or not: each row is a sample. */
+  /** Each row is a sample; views of one picture may stand in any order. */
   readonly train: FeatureSet;
   readonly val: FeatureSet;
-  /** In a row. */
+  /** Numbers in a row. */
   readonly numbers: number;
   readonly classes: number;
   readonly multiLabel: boolean;
@@ -30,7 +30,7 @@ export interface HeadJob {
   readonly rate: number;
   readonly batchSize: number;
   readonly loss: Loss;
-  /** The run's own; only forked. */
+  /** The run's own generator; it is only forked here. */
   readonly rng: Rng;
   readonly signal?: AbortSignal;
 }
@@ -38,7 +38,7 @@ export interface HeadJob {
 export interface HeadEpoch extends Judgement {
   readonly epoch: number;
   readonly trainLoss: number;
-  /** Share of right answers; with several labels absent. */
+  /** Share of right answers; absent with several labels. */
   readonly trainAccuracy?: number;
 }
 
@@ -48,7 +48,7 @@ export interface TrainedHead {
   readonly epochs: readonly HeadEpoch[];
 }
 
-/** torch.nn.Linear's own beginning: uniform within 1 / sqrt(features). */
+/** The initial values of torch.nn.Linear: uniform within 1 / sqrt(features). */
 export function newHead(numbers: number, classes: number, rng: Rng): HeadWeights {
   const stream = rng.fork('head');
   const reach = 1 / Math.sqrt(numbers);
@@ -117,7 +117,7 @@ export async function trainHeadByAdam(
       };
       epochs.push(row);
       onEpoch?.(row);
-      // A fixed number of epochs means all of them, as torch's script has it; patience looks for the best.
+      // Without patience the last epoch is kept, as in torch's script; with patience, the best one is.
       if (patience === Infinity || epochs.length === 1 || isBetter(judgement, best.judgement)) {
         best = { head, judgement, epoch };
       }
@@ -134,7 +134,7 @@ function gathered(rows: Float32Array, numbers: number, chosen: readonly number[]
   return { data, count: chosen.length };
 }
 
-/** The head of the least loss there is, and nothing random in it. One row: every iteration sees all pictures. */
+/** Trains the head to the lowest possible loss, with no randomness. One row: every iteration sees all pictures. */
 export function trainHeadToConvergence(job: HeadJob, c: number): TrainedHead {
   const { train, val, numbers, classes, epochs: maxIterations } = job;
   const { rows } = train;

@@ -24,24 +24,25 @@ export interface LinearHeadOptions {
   /** How much an error weighs against the penalty |kernel|^2 / 2: scikit-learn's C. */
   readonly c?: number;
   readonly maxIterations?: number;
-  /** It has converged when no part of the mean loss's gradient is larger. */
+  /** Training has converged when no component of the mean loss's gradient is larger than this. */
   readonly tolerance?: number;
 }
 
 /** Pairs of steps and gradients that L-BFGS remembers. */
 const MEMORY = 10;
 
-/** A step is taken when it gains this share of what the slope promises, and halved until it does. */
+/** A step is halved until the loss falls by at least this share of what the slope predicts. */
 const ARMIJO = 1e-4;
 const MAX_HALVINGS = 30;
 
-/** A feature that varies less than this is constant, and says nothing about how far the others move. */
+/** A feature that varies less than this counts as constant, and is left out of the median deviation. */
 const MIN_DEVIATION = 1e-6;
 
 /**
- * A feature is divided by at least this share of the deviation that the middle one of all features has. A unit that hardly moved
- * while it was learnt from can move as far as any other on a new picture, which would be thousands of its own deviations. Of 0,
- * 0.01, 0.03, 0.1 and 0.3 this was never worse, on many pictures a class and on few (docs/finetune.md).
+ * A feature is divided by its deviation, but by no less than this share of the median deviation of all features. A unit that
+ * hardly moved on the training pictures can move as far as any other on a new picture, which would be thousands of its own
+ * deviations. Of 0, 0.01, 0.03, 0.1 and 0.3, this value was never worse, with many pictures a class and with few
+ * (docs/finetune.md).
  */
 const SMALLEST_SHARE = 0.3;
 
@@ -68,7 +69,7 @@ export function trainLinearHead(data: LabelledRows, options: LinearHeadOptions =
       reached = objective(next, nextGradient);
       if (reached <= value + ARMIJO * step * slope) break;
     }
-    if (!(reached < value)) break; // as far as the arithmetic goes
+    if (!(reached < value)) break; // rounding lets the loss fall no further
     const s = next.map((x, i) => x - point[i]!);
     const y = nextGradient.map((g, i) => g - gradient[i]!);
     const curvature = dot(s, y);
@@ -106,8 +107,8 @@ function standardize({ rows, numbers }: LabelledRows): Standardized {
 type Objective = (point: Float64Array, gradient: Float64Array) => number;
 
 /**
- * Mean cross-entropy + |kernel|^2 / (2 c N), and its gradient. A point is the kernel `[D,K]` and behind it the bias `[K]`,
- * which no penalty holds back.
+ * Mean cross-entropy + |kernel|^2 / (2 c N), and its gradient. A point is the kernel `[D,K]` followed by the bias `[K]`; the
+ * penalty does not apply to the bias.
  */
 function objectiveOf({ rows, numbers, labels, classes }: LabelledRows, c: number): Objective {
   const count = rows.length / numbers;
@@ -128,7 +129,7 @@ function objectiveOf({ rows, numbers, labels, classes }: LabelledRows, c: number
       let sum = 0;
       for (let k = 0; k < classes; k++) sum += Math.exp(logits[k]! - highest);
       loss += Math.log(sum) + highest - logits[labels[n]!]!;
-      // From here the logits are the gradient by them: softmax less the truth.
+      // From here on, `logits` holds the gradient of the loss by the logits: softmax minus the truth.
       for (let k = 0; k < classes; k++) {
         logits[k] = (Math.exp(logits[k]! - highest) / sum - Number(k === labels[n])) / count;
         biasGradient[k]! += logits[k]!;
@@ -156,7 +157,7 @@ function addProduct(logits: Float64Array, row: Float32Array, kernel: Float32Arra
   }
 }
 
-/** Downhill, by the two loops of L-BFGS: the gradient turned by the curvature that the last steps met. */
+/** The direction of descent, by the two loops of L-BFGS: the gradient corrected by the curvature seen in the last steps. */
 function descent(
   gradient: Float64Array,
   steps: readonly { readonly s: Float64Array; readonly y: Float64Array; readonly rho: number }[],
@@ -191,7 +192,7 @@ function largest(values: Float64Array): number {
   return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 }
 
-/** (x - mean) / deviation times a kernel is x times another, with another bias. */
+/** The kernel and bias that give, on rows as they are, the logits that `point` gives on standardised rows. */
 function unstandardized(
   point: Float64Array,
   {
@@ -211,7 +212,7 @@ function unstandardized(
   return { kernel, bias: Float32Array.from(bias) };
 }
 
-/** The middle one, the upper of two; 0 where there are none. */
+/** The middle value, or the upper of the two middle ones; 0 where there are no values. */
 function median(values: Float64Array): number {
   return values.toSorted()[values.length >> 1] ?? 0;
 }

@@ -12,10 +12,10 @@ export interface Recipe {
   readonly batchSize: number;
   readonly valSplit: number;
   readonly head: {
-    /** `converged`: the least loss there is. `adam`: epochs of small batches. */
+    /** `converged`: trained to the lowest possible loss. `adam`: epochs of small batches. */
     readonly method: 'converged' | 'adam';
     readonly epochs: number;
-    /** Adam's. */
+    /** The learning rate of Adam. */
     readonly rate: number;
   };
   readonly optimizer: Optimizer;
@@ -30,26 +30,26 @@ export interface Recipe {
   readonly clipNorm: number;
 }
 
-/** Iterations of a head that converges: beyond these nothing moves. */
+/** Most iterations of a head that converges: after these, nothing changes any more. */
 const CONVERGED = 100;
 
 export const RECIPES = {
   // Chosen on splits of train/ (bench/results/finetune.md): the head that stage 1 finds is good, so stage 2 moves gently away
-  // from it, keeps ImageNet's batch-norm statistics, which few pictures estimate badly, and averages its weights.
+  // from it, keeps ImageNet's batch-norm statistics (a few pictures give poor estimates of them), and averages its weights.
   default: {
     epochs: 10,
     batchSize: 32,
     valSplit: 0.2,
     head: { method: 'converged', epochs: CONVERGED, rate: 1e-3 },
-    // SGD moves a weight as far as its gradient is large: its best rate for ResNet undoes a network of depthwise kernels, whose
-    // few weights take the gradient of a whole channel. Adam's steps are as long everywhere, and one rate suits both.
+    // SGD moves a weight in proportion to its gradient. Its best rate for ResNet ruins a network of depthwise kernels, because
+    // their few weights take the gradient of a whole channel. Adam's steps are equally long everywhere: one rate suits both.
     optimizer: { kind: 'adamw', weightDecay: 0 },
     schedule: { name: 'cosine', rate: 1e-4, warmup: 1, stepSize: 2, gamma: 0.9 },
     batchNorm: 'frozen',
     labelSmoothing: 0,
     minCrop: 0.35,
     ema: 1,
-    // A head that is sure of itself meets views it has never seen: without a bound the first steps can undo the network.
+    // A confident head meets views it has never seen: without a limit on gradients, the first steps can ruin the network.
     clipNorm: 1,
   },
   // The two stages of the tutorial that finch comes from, value by value.

@@ -1,5 +1,5 @@
-// schedule.ts: the learning rate at each moment of a run, as PyTorch's lr_scheduler gives it. Pure functions: what a run
-// is at is what its rate depends on, so that a resumed run needs nothing but the place where it stopped.
+// schedule.ts: the learning rate at each moment of a run, as PyTorch's lr_scheduler gives it. Pure functions: a rate
+// depends only on where the run stands, so a resumed run needs nothing but the place where it stopped.
 
 export const SCHEDULES = ['constant', 'step', 'exponential', 'cosine', 'onecycle', 'plateau'] as const;
 type ScheduleName = (typeof SCHEDULES)[number];
@@ -9,7 +9,7 @@ export interface ScheduleSpec {
   readonly name: ScheduleName;
   /** The rate to begin with; onecycle's is the highest. */
   readonly rate: number;
-  /** No lower than this. Cosine ends there. */
+  /** The rate never falls below this; cosine ends at it. */
   readonly minRate?: number;
   /** step: epochs between drops. */
   readonly stepSize?: number;
@@ -17,12 +17,12 @@ export interface ScheduleSpec {
   readonly gamma?: number;
   /** plateau: epochs without improvement before a drop. */
   readonly patience?: number;
-  /** Epochs over which the rate grows evenly from 0 (from its first step on it is above 0). The rest follows after. */
+  /** Epochs over which the rate grows evenly from 0 (it is above 0 from the first step). The curve begins after them. */
   readonly warmup?: number;
 }
 
 export interface Moment {
-  /** Epochs done, with the fraction of the one that runs. */
+  /** Epochs done, including the fraction done of the current one. */
   readonly epoch: number;
   /** Of the whole run. */
   readonly epochs: number;
@@ -36,7 +36,7 @@ const DEFAULTS = { minRate: 0, stepSize: 10, gamma: 0.1, patience: 10, warmup: 0
 
 type Curve = (spec: Required<ScheduleSpec>, moment: Moment & { readonly share: number }) => number;
 
-/** `epoch` counts from the end of the warmup on; `share` is how far the run is then, 0 … 1. */
+/** `epoch` counts from the end of the warmup; `share` is how much of the run after the warmup is done, 0 … 1. */
 const CURVES = {
   constant: ({ rate }) => rate,
   step: ({ rate, gamma, stepSize }, { epoch }) => rate * gamma ** Math.floor(epoch / stepSize),
@@ -65,7 +65,7 @@ export function rateAt(spec: ScheduleSpec, moment: Moment): number {
   return Math.max(value, minRate);
 }
 
-/** Fractions of epochs are sums of 1 / steps: what is a hair below a whole epoch is one. */
+/** Fractions of epochs are sums of 1 / steps, so a whole epoch can come out slightly too small: this is added to it. */
 const ROUNDING = 1e-9;
 
 /** Half a cosine from one value to another. */
@@ -73,7 +73,10 @@ function between(from: number, to: number, share: number): number {
   return to + ((from - to) * (1 + Math.cos(Math.PI * share))) / 2;
 }
 
-/** PyTorch's defaults: 30 % of the steps up from rate / 25, the rest down to rate / 250,000. Source: Smith and Topin (2018). */
+/**
+ * PyTorch's defaults: the rate rises from rate / 25 over 30 % of the steps, then falls to rate / 250,000.
+ * Source: Smith and Topin (2018).
+ */
 const ONE_CYCLE = { up: 0.3, start: 25, end: 1e4 } as const;
 
 function oneCycle(rate: number, { epoch, epochs, stepsPerEpoch }: Moment): number {
@@ -99,7 +102,7 @@ function drops(losses: readonly number[], patience: number): number {
   return count;
 }
 
-/** Epochs since the best value, and whether that is too many. @param values of each epoch done, higher is better */
+/** Whether `patience` or more epochs have passed since the best value. @param values of each epoch done, higher is better */
 export function stopsEarly(values: readonly number[], patience: number): boolean {
   let best = -1;
   values.forEach((value, i) => {

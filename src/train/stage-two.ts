@@ -14,12 +14,12 @@ interface LabelledBatch extends Batch {
   readonly targets: Targets;
 }
 
-/** What stage 2 learns from. The batches of an epoch are the same ones however often they are asked for. */
+/** What stage 2 learns from. An epoch has the same batches each time it is asked for. */
 export interface TrainingData {
   readonly classes: number;
   readonly multiLabel: boolean;
   readonly stepsPerEpoch: number;
-  /** @param skip batches that an interrupted epoch has had already */
+  /** @param skip number of batches that an interrupted epoch has already used */
   epoch(epoch: number, skip: number): AsyncIterable<LabelledBatch>;
 }
 
@@ -27,24 +27,24 @@ export interface TrainingData {
 export interface EpochRow extends Judgement {
   readonly stage: 'head' | 'all';
   readonly epoch: number;
-  /** At the end of the epoch. */
+  /** The learning rate at the end of the epoch. */
   readonly rate: number;
   readonly trainLoss: number;
   readonly trainAccuracy?: number;
 }
 
-/** Where a run stands: plain data, from which and the dataset alone it goes on. */
+/** Where a run stands, as plain data: with RunTensors and the dataset, a run can go on from it. */
 export interface RunProgress {
   readonly rows: readonly EpochRow[];
   /** The best so far by validation, and which row it was. */
   readonly best: Judgement & { readonly stage: EpochRow['stage']; readonly epoch: number };
-  /** Epochs of stage 2 done, batches of the one that runs, and what has been seen in it. */
+  /** Epochs of stage 2 done, batches done of the current one, and sums over these batches. */
   readonly epoch: number;
   readonly batch: number;
   readonly sums: { readonly loss: number; readonly right: number; readonly seen: number };
 }
 
-/** The numbers that go with it. */
+/** The tensors that belong to a RunProgress. */
 export interface RunTensors {
   readonly trainer: TrainerState;
   /** The averaged weights. */
@@ -69,13 +69,13 @@ export interface StageTwoJob {
   readonly checkpointEvery: number;
 }
 
-/** How the loop tells what happens; all are waited for. */
+/** How the loop reports what happens; it waits for every call. */
 export interface StageTwoEvents {
   onStep(step: StepReport): void;
-  /** Better than all before. */
+  /** Called when an epoch is better than all before. */
   onBest(weights: Weights, progress: RunProgress): Promise<void>;
   onEpoch(row: EpochRow, weights: Weights, progress: RunProgress): Promise<void>;
-  /** To be kept: the run can go on from here. */
+  /** Called with a state to keep, from which the run can go on. */
   onCheckpoint(progress: RunProgress, tensors: RunTensors): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-// targets.ts: what pictures should be, as the loss wants it, and how many answers of a batch were right. Pure functions.
+// targets.ts: the right answers for pictures, in the form that the loss takes, and how many answers of a batch are right. Pure.
 
 import type { Loss, Targets } from '../engine/training.ts';
 import { predictions } from '../evaluation/metrics.ts';
@@ -11,7 +11,7 @@ export function targetsFor(loss: Loss['kind'], targets: Targets, classes: number
   return { probabilities };
 }
 
-/** Rows whose largest score is at their class, or at the largest share of a mixture. */
+/** Number of rows whose largest score is at their class or, in a mixture, at the class with the largest share. */
 export function rightAnswers(logits: Float32Array, targets: Targets, classes: number): number {
   const truth =
     'classes' in targets ? targets.classes : predictions({ logits: targets.probabilities, classes });

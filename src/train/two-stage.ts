@@ -1,4 +1,4 @@
-// two-stage.ts: how a network learns new classes: first a head on what it sees already, then all of it together.
+// two-stage.ts: how a network learns new classes: first a new head on its present features, then all its weights together.
 
 import type { EngineModel } from '../engine/engine.ts';
 import { withHeadWeights, type HeadWeights } from '../graph/new-head.ts';
@@ -23,7 +23,7 @@ import {
 } from './stage-two.ts';
 
 interface HeadSettings {
-  /** `converged`: the least loss there is. `adam`: epochs of small batches, as torch would do them. */
+  /** `converged`: trained to the lowest possible loss. `adam`: epochs of small batches, as torch would do them. */
   readonly method: 'converged' | 'adam';
   readonly epochs: number;
   readonly rate: number;
@@ -31,7 +31,7 @@ interface HeadSettings {
 }
 
 export interface TwoStageJob {
-  /** Stage 1; absent when the run goes on in stage 2. */
+  /** Stage 1; absent when a resumed run continues in stage 2. */
   readonly head?: { readonly job: Omit<HeadJob, 'epochs' | 'rate'>; readonly settings: HeadSettings };
   /** The classifier in `all.model`'s graph, which the head becomes. */
   readonly classifier: string;
@@ -46,7 +46,7 @@ export interface TwoStageEvents extends StageTwoEvents {
 /** Epochs without improvement after which a head that Adam trains has stopped improving. */
 const HEAD_PATIENCE = 10;
 
-/** @param from where the run stood, of a run that goes on */
+/** @param from where a resumed run stood */
 export async function trainTwoStages(
   job: TwoStageJob,
   events: TwoStageEvents,
@@ -98,10 +98,10 @@ function trainHead(
   return trainHeadByAdam(job, patience, (row) => events.onHeadEpoch(row));
 }
 
-/** Products of one pass over the features, beyond which the engine's small batches are sooner there: seconds a pass. */
+/** Above this many products in one pass over the features, a pass takes seconds and the engine's small batches finish sooner. */
 const MAX_PRODUCTS = 1e9;
 
-/** One label and a plain loss, which has a single least value, and no more features than can be walked over again and again. */
+/** Whether there is one label, a plain loss (it has a single minimum), and few enough features to pass over many times. */
 function canConverge({ spec: { loss } }: StageTwoJob, job: HeadJob): boolean {
   const { multiLabel, train, numbers, classes } = job;
   if (train.labels.length * numbers * classes > MAX_PRODUCTS) return false;

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { AppError } from '../../util/errors.ts';
 
-/** A picture's own facts, which travel with its features. */
+/** Facts about the picture itself, kept with its features. */
 export interface CachedPicture {
   /** Of the decoded picture, in pixels. */
   readonly width: number;
@@ -33,7 +33,7 @@ export function encodeRecord(sha256: string, { width, height, row }: CachedPictu
   return record;
 }
 
-/** Of which picture a record says it is. */
+/** The hash of the picture that a record says it is of. */
 export function hashOfRecord(record: Buffer): string {
   return record.toString('hex', 0, HASH_BYTES);
 }
@@ -52,7 +52,7 @@ function checksum(record: Buffer): Buffer {
   return createHash('sha256').update(body).digest().subarray(0, CHECKSUM_BYTES);
 }
 
-/** A file of records. Rows are a few kilobytes: reading them without leaving the thread is several times as fast. */
+/** A file of records. Rows are a few kilobytes, so synchronous reads are several times as fast. */
 export class CacheSegment {
   readonly file: string;
   readonly #descriptor: number;
@@ -96,7 +96,7 @@ export class CacheSegment {
     return record;
   }
 
-  /** @throws the system's error when the disk does not take it; what was written of it is never seen as a record */
+  /** @throws the system's error when the disk does not take the record; a partly written record is never read as one */
   append(record: Buffer): void {
     const written = writeSync(this.#descriptor, record, 0, record.length, this.#count * this.#size);
     if (written < record.length)

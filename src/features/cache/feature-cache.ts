@@ -1,5 +1,5 @@
-// feature-cache.ts: features of pictures kept on disk, by what they were made from. Knows numbers and keys alone: it opens no
-// picture and runs no network. A cache can only save time: whatever is wrong with it, its answer is "not here".
+// feature-cache.ts: features of pictures kept on disk, found by what they were made from. It knows only numbers and keys: it
+// opens no picture and runs no network. A cache can only save time: whatever is wrong with it, its answer is "not here".
 //
 // A set is a folder named by the hash of everything that decides a row but the picture. It holds segments: files that one
 // process appends to and all may read, so that processes need not wait for each other.
@@ -25,14 +25,14 @@ const DEFAULT_LIMIT_BYTES = 2 * 1024 ** 3;
 /** Eviction goes down to this share of the limit, so that it is rare. */
 const EVICT_TO = 0.8;
 
-/** A segment is what eviction removes at a time. */
+/** Largest size of a segment. Eviction removes one segment at a time. */
 const MAX_SEGMENT_BYTES = 64 * 1024 ** 2;
 
-/** From so many small segments on they are put together: each costs an open file. */
+/** This many small segments or more are put together, because each costs an open file. */
 const MANY_SEGMENTS = 16;
 const SMALL_SEGMENT_BYTES = 8 * 1024 ** 2;
 
-/** Longer rows (a layer's pictures) would push everything else out. */
+/** Longer rows (a layer's unpooled output) are not kept: they would push everything else out. */
 const MAX_ROW_NUMBERS = 65_536;
 
 /** Counts up when a record's layout changes. */
@@ -96,7 +96,7 @@ interface Place {
 
 class SegmentedCache implements FeatureCache {
   readonly #place: Place;
-  /** In the order of the index: those that were there, then those of this process, the last being written. */
+  /** In the order of the index: existing segments, then those of this process, of which the last is being written. */
   readonly #segments: CacheSegment[];
   readonly #index: HashIndex;
   readonly #used = new Set<CacheSegment>();
@@ -116,7 +116,7 @@ class SegmentedCache implements FeatureCache {
   }
 
   get(sha256: string): CachedPicture | undefined {
-    // Of several records of a picture any whole one will do: where one is damaged, it was computed and written again.
+    // A picture has several records when one was damaged and its row was written again. Any whole record will do.
     for (const number of this.#index.find(sha256)) {
       let at = number;
       const segment = this.#segments.find(({ count }) => {

@@ -3,7 +3,7 @@
 
 const HASH_BYTES = 32;
 
-/** Slots for each hash at least: half empty, so that a search is short. */
+/** At least this many slots for each hash: half of them stay empty, so that a search is short. */
 const SPARENESS = 2;
 
 export class HashIndex {
