@@ -23,7 +23,7 @@ const WANTED = [
 /** TensorFlow's libraries take 0.8 GB, CUDA's 4: anything beyond is no wheel of theirs. */
 const MAX_UNPACKED_BYTES = 8 * 2 ** 30;
 const MAX_ENTRIES = 100_000;
-/** CUDA libraries that TensorFlow opens by name at its start; loaded with the addon they are found wherever they lie. */
+/** CUDA libraries that TensorFlow opens by name when it starts; once loaded with the addon, they are found in any folder. */
 const CUDA_LIBRARIES =
   /^lib(cudart|cublas|cublasLt|cufft|curand|cusolver|cusparse|cudnn|nccl|nvJitLink)\.so\.\d+$/;
 
@@ -140,7 +140,7 @@ async function unpackTensorFlow({ gpu, version, wheel }) {
   return home;
 }
 
-/** Of the compiled program, which a checkout may have to compile first. */
+/** Loads a file of the compiled program, which a checkout may have to compile first. */
 async function helpers() {
   if (existsSync(path.join(root, 'tsconfig.json'))) await (await import('./build.js')).buildIfStale();
   const [{ finchHome }, { withFileLock }, { writeFolderAtomic }] = await Promise.all([
@@ -294,7 +294,7 @@ function compileAndCheck({ addon, compiler, headers, home, gpu }) {
       `-L${tensorflow}`,
       '-l:libtensorflow_cc.so.2',
       '-l:libtensorflow_framework.so.2',
-      // All symbols at loading: another TensorFlow is an error then, where it would end the process later.
+      // All symbols are resolved at loading, so a different TensorFlow gives an error here instead of ending the process later.
       '-Wl,-z,now',
       '-Wl,--no-as-needed',
       ...cuda,
@@ -332,7 +332,7 @@ function cudaLibraries(home) {
   return found.map((file) => path.join(nvidia, file));
 }
 
-/** A convolution and its gradient by the new addon in a process of its own. @returns what is wrong, or nothing */
+/** Runs a convolution and its gradient with the new addon in a process of its own. @returns what is wrong, or nothing */
 function check(addon) {
   const script = `
     const util = require('node:util');

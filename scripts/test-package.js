@@ -19,7 +19,7 @@ const EXAMPLE = path.join('examples', 'book.png');
 const MAX_PACKED_BYTES = 30e6;
 const MATRIX = { npm: [10, 11], node: [20, 22, 24] };
 
-/** Ways and whether scripts may run. What CI tries, in a minute; with --matrix, all. */
+/** The way to install, and whether scripts may run. CI tries these, in a minute; --matrix tries all ways. */
 const TRIALS = [
   ['local', true],
   ['local', false],
@@ -161,7 +161,7 @@ function compare(printed, expected) {
   if (received !== wanted) throw new Error(`classify answers ${received}, in the checkout ${wanted}`);
 }
 
-/** Without what `npm run` sets, with the chosen Node first on the path, and with a cache of models of its own. */
+/** The environment without what `npm run` sets, with the chosen Node first on the path, and with its own model cache. */
 function environment(scratch, tool) {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^npm_(lifecycle|package|command|config_(local_)?prefix|config_ignore_scripts)/.test(name),
@@ -186,7 +186,7 @@ function listing(folder) {
     .join('\n');
 }
 
-/** Links of the pages in the package lead to files in the package. */
+/** Checks that links of the pages in the package lead to files in the package. */
 function checkLinks(folder) {
   const pages = filesOf(folder).filter((name) => name.endsWith('.md') && !name.includes('node_modules'));
   for (const page of pages) {

@@ -32,7 +32,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     interrupt.abort();
   };
   for (const signal of STOP_SIGNALS) process.on(signal, stop);
-  // A reader that goes away is told of by the write that fails; without a listener it would be a crash.
+  // When a reader of the output goes away, the failed write reports it; without this listener it would be a crash.
   process.stdout.on('error', () => {});
   const output: Output = {
     stdout: process.stdout,

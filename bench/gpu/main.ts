@@ -1,5 +1,5 @@
 // main.ts: the GPU check: every step in a process of its own with a time limit, all within eight minutes; gpu.json is rewritten
-// after each, so that what ends the check leaves what was measured. run.sh starts it. --small is for a driver in software.
+// after each step, so that results stay when the check is ended. run.sh starts it. --small is for a driver in software.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

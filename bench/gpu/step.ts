@@ -78,5 +78,5 @@ try {
 } catch (error) {
   process.stdout.write(`${JSON.stringify({ error: messageOf(error) })}\n`);
 }
-// A driver that hangs when it is let go must not take the answer with it.
+// A driver that hangs while it is being released must not prevent the answer from being written.
 process.exit(0);

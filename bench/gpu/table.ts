@@ -1,4 +1,4 @@
-// table.ts: what the GPU check found -> a markdown table: times, and how far each device's numbers are from the CPU's.
+// table.ts: results of the GPU check -> a markdown table: times, and how far each device's numbers are from the CPU's.
 
 import type { Step } from './plan.ts';
 

@@ -1,4 +1,4 @@
-// vulkan.ts: what of Vulkan this machine has: driver manifests (ICDs), and NVIDIA's libraries where no manifest names them.
+// vulkan.ts: finds the parts of Vulkan on this machine: driver manifests (ICDs), and NVIDIA's libraries that no manifest names.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ export interface Vulkan {
   readonly card: string;
 }
 
-/** @param scratch a folder for a manifest that is made up where the library is there and its manifest is not */
+/** @param scratch a folder for a manifest that is generated where the library exists but its manifest does not */
 export function findVulkan(scratch: string): Vulkan {
   const given = process.env['VK_ICD_FILENAMES'];
   const found = MANIFEST_FOLDERS.flatMap((folder) => list(folder).map((name) => path.join(folder, name)));

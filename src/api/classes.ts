@@ -1,5 +1,5 @@
-// classes.ts: what a network's outputs stand for: how many classes there are, what they are called, which of them a dataset's
-// class names mean.
+// classes.ts: what a network's outputs mean: how many classes there are, what they are called, and which of them a dataset's
+// class names refer to.
 
 import { distance } from 'fastest-levenshtein';
 import { outputOfModel, type Model } from '../artefact/model.ts';
@@ -26,7 +26,7 @@ export function classCount({ model, predictor }: LoadedNetwork): number {
   );
 }
 
-/** The names that a model has of its own, ImageNet's, or none that say anything. */
+/** The model's own class names, ImageNet's names, or placeholders such as `class 7`. */
 export async function ownLabels(model: LoadedNetwork['model'], classes: number, work: Work): Promise<Labels> {
   if (model.labels?.set === 'own') {
     const { names } = model.labels;
@@ -43,7 +43,7 @@ export async function ownLabels(model: LoadedNetwork['model'], classes: number, 
   return Array.from({ length: classes }, (_, i) => ({ label: `class ${i}` }));
 }
 
-/** How many names come near enough to be offered. */
+/** The largest number of similar names that an error message offers. */
 const NEAREST = 3;
 
 /** Names are compared without case, and `_` is a space: folders are often called so. */

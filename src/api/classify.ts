@@ -1,4 +1,4 @@
-// classify.ts: pictures in, their classes out, in order. Wires the stages; no arithmetic.
+// classify.ts: computes the classes of pictures, in order. Connects the stages; does no arithmetic.
 
 import type { ClassifyConfig } from '../config/classify.ts';
 import { outputOfModel } from '../artefact/model.ts';
@@ -173,7 +173,7 @@ function resultOf(
   return { file: image.file, model, predictions };
 }
 
-/** Indices of the `count` largest values, largest first; of equals, the lower index first. */
+/** Indices of the `count` largest values, largest first; among equal values, the lower index comes first. */
 function topIndices(values: Float64Array, count: number): readonly number[] {
   const indices = Array.from(values.keys());
   return indices.sort((a, b) => values[b]! - values[a]! || a - b).slice(0, count);

@@ -1,5 +1,5 @@
-// embedding.ts: pictures in, their features out, in order: from the cache where they are in it, else through the network,
-// which is loaded when the first picture needs it. What extract-features, search and inspect share.
+// embedding.ts: computes the features of pictures, in order: they come from the cache where it has them, else from the network,
+// which is loaded when the first picture needs it. extract-features, search and inspect share this file.
 
 import path from 'node:path';
 import { hashModelFolder } from '../artefact/model-folder.ts';
@@ -60,7 +60,7 @@ export interface Embedder {
   readonly device: string;
   readonly layers: readonly FeatureLayer[];
   embed(references: AsyncIterable<ImageReference>): AsyncGenerator<EmbeddedImage, void, undefined>;
-  /** Writes what is new to the cache. The network stays. */
+  /** Writes new rows to the cache. The network stays loaded. */
   dispose(): Promise<void>;
 }
 
@@ -98,7 +98,7 @@ export async function openEmbedder(
   };
 }
 
-/** Opens the model and an embedder on it for `action`, and closes both behind it. @throws AppError for all that can be missing or wrong */
+/** Opens the model and an embedder for `action`, and closes both afterwards. @throws AppError if anything is missing or wrong */
 export async function withEmbedder<T>(
   config: NetworkConfig & FeatureChoice,
   work: Work,
@@ -113,7 +113,7 @@ export async function withEmbedder<T>(
   }
 }
 
-/** What will compute, known without loading it where that is certain: rows from the cache need no engine at all. */
+/** The engine that will compute, named without loading it where it is certain: rows from the cache need no engine at all. */
 async function placeBefore(opened: OpenedNetwork, { engine, device }: EmbeddingConfig): Promise<string> {
   if (engine === 'tfjs' || device === 'js') return placeOf(await opened.engine());
   return placeOf({ name: 'onnx', device: device === 'auto' ? 'cpu' : device });
@@ -141,7 +141,7 @@ interface CacheQuestion {
   readonly config: EmbeddingConfig;
 }
 
-/** A set for each layer. Everything that can change a bit of a row is in the key. */
+/** One cache set for each layer. The key contains everything that can change a bit of a row. */
 async function openCaches(question: CacheQuestion): Promise<readonly FeatureCache[]> {
   const { opened, layers, weights, device, config } = question;
   const { pool, decode, useCache } = config;
@@ -182,7 +182,7 @@ async function* embed(
 ): AsyncGenerator<EmbeddedImage, void, undefined> {
   const { opened, config, caches, work } = job;
   const { decode, batchSize = DEFAULT_BATCH } = config;
-  // Results keep the order of the references: where each was found is handed round the loader, not through it.
+  // Results keep the order of the references: the folder in which each was found does not pass through the loader.
   const roots: (string | undefined)[] = [];
   async function* noted() {
     for await (const reference of references) {
@@ -196,7 +196,7 @@ async function* embed(
     keepOriginal: false,
     hash: true,
   };
-  // Into an empty cache nobody looks: the file is hashed where it is read, in a worker.
+  // An empty cache needs no lookup: the worker that reads the file computes its hash.
   const recall = caches.some((cache) => cache.isEmpty) ? undefined : recaller(caches, decode.maxPixels);
   const images = loadImages<Recalled>(noted(), prepare, batchSize, recall);
   let isLoaded = false;
@@ -223,7 +223,7 @@ async function* embed(
   }
 }
 
-/** Looks a picture up by its content. What cannot be read, or is larger than allowed, is left to the loader to explain. */
+/** Looks a picture up by its content. The loader reports a picture that cannot be read or is larger than allowed. */
 function recaller(caches: readonly FeatureCache[], maxPixels = Infinity) {
   return async ({ file, content }: ImageReference): Promise<Recalled | undefined> => {
     const bytes = await readContent(content).catch(() => undefined);

@@ -1,4 +1,4 @@
-// evaluate.ts: a labelled dataset in, how well a network knows it out. Wires the stages; the figures are evaluation/'s.
+// evaluate.ts: measures how well a network knows a labelled dataset. Connects the stages; evaluation/ computes the figures.
 
 import type { EvaluateConfig } from '../config/evaluate.ts';
 import { invalid, type Dataset, type Sample } from '../dataset/dataset.ts';

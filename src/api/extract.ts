@@ -1,4 +1,4 @@
-// extract.ts: pictures in, a row of numbers each out, to files that a resume can go on with. Wires the stages.
+// extract.ts: computes a row of numbers for each picture and writes it to files that can be resumed. Connects the stages.
 
 import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -17,12 +17,12 @@ import { formatShape } from '../util/shape.ts';
 import { withEmbedder, type Embedder, type EmbeddedImage } from './embedding.ts';
 import { untilAborted, untilInterrupted, type Work } from './work.ts';
 
-/** Rows are handed to the disk in groups: each is a few writes. */
+/** Rows are written in groups, because each group costs several writes. */
 const FLUSH_ROWS = 32;
 
-/** What came of it. */
+/** The result of an extraction. */
 export interface Extraction {
-  /** Whether a former run had done everything already. */
+  /** Whether an earlier run had already done everything. */
   readonly wasComplete: boolean;
   readonly interrupted: boolean;
   readonly paths: FeaturePaths;
@@ -33,8 +33,8 @@ export interface Extraction {
 }
 
 /**
- * Writes the rows of all pictures, or those that a former run did not come to.
- * @throws AppError USAGE where files are there that nothing was said about; WRITE_FAILED, after which a resume goes on
+ * Writes the rows of all pictures, or only the rows that an earlier run did not reach.
+ * @throws AppError USAGE when files exist and no flag says what to do with them; WRITE_FAILED, after which a resume continues
  */
 export async function extractFeatures(
   config: ExtractConfig,
@@ -65,7 +65,7 @@ async function extract(config: ExtractConfig, task: Task, work: Work): Promise<E
   const all = untilAborted(imageReferences(config.inputs, stdin, work.signal, passed), work);
   const isResumed = start.rows + start.failed > 0;
   const references = isResumed ? remaining(all, { paths, record: start, sha256: contentHash }) : all;
-  // The first input behind those that are done is looked for before anything is cut off: other inputs change nothing.
+  // The first input after the finished ones is looked up before anything is cut off, so that wrong inputs change nothing.
   const first = await references.next();
   const writer = await openFeatureWriter(paths, start, config.dtype);
   const tally = tallyOf(work);
@@ -102,7 +102,7 @@ async function extract(config: ExtractConfig, task: Task, work: Work): Promise<E
   return { wasComplete: false, interrupted: work.signal.aborted, paths, rows, failed, summary };
 }
 
-/** Rows become parquet when all are there; until the record says so, a resume does it again. */
+/** The parquet file is made when all rows exist; until the record says that it is done, a resume makes it again. */
 async function finishParquet(
   writer: FeatureWriter,
   { embedder, paths }: Task,
@@ -118,7 +118,7 @@ async function finishParquet(
   for (const file of paths.work) await rm(file, { force: true });
 }
 
-/** Where to begin: at nothing, or where the record says that a former run stopped. */
+/** Where to begin: at the start, or where the record says that an earlier run stopped. */
 async function startingPoint(
   config: ExtractConfig,
   embedder: Embedder,
@@ -202,7 +202,7 @@ function classOf({ file, root }: EmbeddedImage, inputs: number): string {
   return inputs > 1 ? path.basename(folder) : '';
 }
 
-/** A failed write leaves what was durable before it. */
+/** After a failed write, the data that was already safely on disk stays. */
 function resumable(error: unknown, { record }: FeaturePaths): unknown {
   if (!(error instanceof AppError) || error.code !== 'WRITE_FAILED') return error;
   return new AppError(

@@ -3,7 +3,7 @@
 import type { PreprocessingOptions, RunOptions } from './options.ts';
 import type { WorkOptions } from './work.ts';
 
-/** What is not given is the recipe's. */
+/** An option that is not given has the recipe's value. */
 export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preprocessing'>, WorkOptions {
   /** Where to start from: a model's name or folder; `efficientnet_lite0` by default. */
   readonly model?: string | undefined;
@@ -14,7 +14,7 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly out?: string | undefined;
   /** Go on where a run stopped: its folder, or true for the latest of this dataset. */
   readonly resume?: string | true | undefined;
-  /** Of every random choice: 0 to 2^32 - 1; 0 by default. */
+  /** The seed of every random choice: 0 to 2^32 - 1; 0 by default. */
   readonly seed?: number | undefined;
   /** Share of the pictures set aside to judge by, where the dataset has no val/ or test/: above 0, at most 0.9. */
   readonly valSplit?: number | undefined;
@@ -22,13 +22,13 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly checkpointMinutes?: number | undefined;
   readonly preprocessing?: PreprocessingOptions | undefined;
 
-  /** At most so many passes of stage 1, the head. */
+  /** The largest number of passes of stage 1, which trains the head. */
   readonly headEpochs?: number | undefined;
-  /** Rate of stage 1, with Adam instead of the converged head. */
+  /** Learning rate of stage 1, which then uses Adam instead of computing the converged head. */
   readonly headLr?: number | undefined;
   /** Weight of an error against the penalty on a converged head's weights: scikit-learn's C. */
   readonly headC?: number | undefined;
-  /** Augmented views of each picture for stage 1, besides its middle. */
+  /** Augmented views of each picture for stage 1, in addition to its centre crop. */
   readonly headViews?: number | undefined;
 
   /** Epochs of stage 2, in which all weights learn; 0: the head alone. */
@@ -37,7 +37,7 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly batchSize?: number | undefined;
   readonly lr?: number | undefined;
   readonly optimizer?: 'sgd' | 'adam' | 'adamw' | undefined;
-  /** Chooses SGD. */
+  /** Giving a momentum selects SGD. */
   readonly momentum?: number | undefined;
   readonly weightDecay?: number | undefined;
   readonly schedule?: 'constant' | 'step' | 'exponential' | 'cosine' | 'onecycle' | 'plateau' | undefined;
@@ -60,7 +60,7 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly cutmix?: number | undefined;
   readonly sampler?: 'shuffle' | 'weighted' | undefined;
   readonly batchNorm?: 'train' | 'frozen' | undefined;
-  /** Only this layer or module, and what comes behind it, learns in stage 2. */
+  /** In stage 2, only this layer or module and the layers after it are trained. */
   readonly trainFrom?: string | undefined;
   /** Stop after so many epochs without improvement. */
   readonly patience?: number | undefined;

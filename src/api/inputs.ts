@@ -1,4 +1,4 @@
-// inputs.ts: what a program hands over -> references to pictures, one at a time and in order. Opens no picture.
+// inputs.ts: the inputs that a program gives -> references to pictures, one at a time and in order. It opens no picture.
 
 import { fileURLToPath } from 'node:url';
 import { pathReferences, type ImageReference } from '../images/source.ts';
@@ -7,10 +7,10 @@ import { AppError } from '../util/errors.ts';
 /** A picture file, a folder (recursive) or a glob; a `file:` URL of one; or a picture's bytes. */
 export type PictureInput = string | URL | Uint8Array;
 
-/** One input, or any number of them, which may come as they are found. */
+/** One input, or any number of them, also as an async iterable. */
 export type PictureInputs = PictureInput | Iterable<PictureInput> | AsyncIterable<PictureInput>;
 
-/** What a picture of bytes is called inside: no path is empty. */
+/** The internal name of a picture that was given as bytes: no real path is empty. */
 const NAMELESS = '';
 
 /** The path of a row, or null where the picture was handed over as bytes. */
@@ -26,7 +26,7 @@ export async function* pictureReferences(
     if (typeof input === 'string') yield* pathReferences(input);
     else if (input instanceof URL) yield* pathReferences(pathOf(input));
     else if (input instanceof Uint8Array) {
-      // A copy: the bytes go to a worker, and the caller may change its own meanwhile.
+      // The bytes are copied, because they go to a worker and the caller may change the original meanwhile.
       yield { file: NAMELESS, content: { bytes: Buffer.from(input) } };
     } else {
       throw new AppError(

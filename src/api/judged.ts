@@ -1,4 +1,4 @@
-// judged.ts: a network's answers to a labelled dataset -> all figures, and the worst mistakes. Runs no network.
+// judged.ts: a network's answers to a labelled dataset -> all figures and the worst mistakes. It runs no network.
 
 import { outputOfModel } from '../artefact/model.ts';
 import type { Dataset, Sample } from '../dataset/dataset.ts';
@@ -22,7 +22,7 @@ export interface Answers {
   readonly failed: readonly { readonly file: string; readonly error: AppError }[];
 }
 
-/** What is asked about a network's answers. */
+/** A network's answers, and the settings for judging them. */
 export interface Question {
   readonly answers: Answers;
   readonly classes: number;

@@ -19,7 +19,7 @@ export interface EvaluateOptions extends RunOptions, WorkOptions {
   readonly manifest?: string | undefined;
 }
 
-/** What a run has left behind. */
+/** The result of a run. */
 export interface FinetunedRun {
   /** The run's folder: config.json, metrics.csv, summary.json, report.html, best/ and last/. */
   readonly folder: string;

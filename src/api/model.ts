@@ -32,11 +32,11 @@ export interface ClassifyOptions extends WorkOptions {
 export interface FeatureOptions extends WorkOptions {
   /** The layer whose output is taken; the classifier's input by default. */
   readonly layer?: string | undefined;
-  /** What becomes of a layer's height and width: their mean (the default), their maximum, or all numbers. */
+  /** How a layer's height and width are reduced: by their mean (the default), their maximum, or not at all (all numbers). */
   readonly pool?: Pool | undefined;
   /** Scale every row to length 1; false by default. */
   readonly normalize?: boolean | undefined;
-  /** Take rows from, and keep them in, the cache in FINCH_HOME; true by default. */
+  /** Read rows from the cache in FINCH_HOME and store new ones there; true by default. */
   readonly cache?: boolean | undefined;
 }
 
@@ -81,7 +81,7 @@ export interface Model {
     inputs: PictureInputs,
     options?: FeatureOptions,
   ): AsyncGenerator<FeaturesRow | FailedRow, void, undefined>;
-  /** Waits for nothing: ends the model, and lets go of its memory. Calls that are under way fail. */
+  /** Closes the model at once and frees its memory. It does not wait for running calls: they fail. */
   close(): Promise<void>;
   /** The same as `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;

@@ -1,4 +1,4 @@
-// network.ts: what every command does that runs a network: find the model, choose the engine, load the one into the other.
+// network.ts: the steps shared by every command that runs a network: find the model, choose the engine, load the model into it.
 
 import { openModelFolder } from '../artefact/model-folder.ts';
 import type { Model } from '../artefact/model.ts';
@@ -12,13 +12,13 @@ import { formatBytes } from '../util/progress.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import type { Work } from './work.ts';
 
-/** Pictures in one run when the user does not say: beyond it the CPU gains nothing. */
+/** Pictures in one run when the user does not say: larger batches are no faster on the CPU. */
 export const DEFAULT_BATCH = 8;
 
-/** A picture does not wait longer than this for others to share a run with, in milliseconds. */
+/** The longest time that a picture waits for others to share a run with, in milliseconds. */
 export const BATCH_PATIENCE_MS = 30;
 
-/** What has to be known to run a network over pictures. */
+/** The settings needed to run a network over pictures. */
 export type NetworkConfig = Omit<InferenceConfig, 'inputs'>;
 
 /** A model that is known but not yet in memory: enough to start on the pictures. */
@@ -28,7 +28,7 @@ export interface OpenedNetwork {
   readonly preprocessing: Preprocessing;
   /** @throws AppError MODEL_INVALID when they are not what the folder promises */
   readWeights(): Promise<Weights>;
-  /** Made once, whoever asks. @throws AppError ENGINE_UNAVAILABLE */
+  /** Made once, however often it is requested. @throws AppError ENGINE_UNAVAILABLE */
   engine(): Promise<Engine>;
   /**
    * The network in memory, loaded once for the same outputs.
@@ -36,7 +36,7 @@ export interface OpenedNetwork {
    * @throws AppError when the weights or the engine are missing or wrong
    */
   load(outputs?: readonly string[]): Promise<LoadedNetwork>;
-  /** Lets go of everything that was loaded. */
+  /** Frees everything that was loaded. */
   close(): Promise<void>;
 }
 
@@ -97,7 +97,7 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
       {
         ...(outputs && { outputs }),
         size: [size, size],
-        // A batch size that the user asked for is refused when it is too large, not computed in parts.
+        // When a batch size that the user gave is too large, it is refused, not computed in parts.
         ...(config.batchSize === undefined && { onDivided: dividedNote(work) }),
       },
     );
@@ -106,7 +106,7 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
 }
 
 /**
- * Tells the user that a device does not hold as many pictures as finch would have run at a time; the same number once.
+ * Tells the user that the device's memory holds fewer pictures than finch would run at a time; each number is told once.
  * @param batchNorm of the training steps, if there are any: `train` takes statistics from each part
  */
 export function dividedNote(work: Work, batchNorm: 'train' | 'frozen' = 'frozen'): OnDivided {

@@ -1,11 +1,11 @@
-// options.ts: the options of the library: the flags of the commands in camelCase, as numbers, booleans and lists. One set of rules
-// checks both: options become the text that a flag would have.
+// options.ts: the library's options: the flags of the commands in camelCase, as numbers, booleans and lists. The same rules
+// check both, because options are turned into the text that a flag would have.
 
 import type { Device, EngineName } from '../engine/engine.ts';
 import { AppError } from '../util/errors.ts';
 import type { Interpolation, ResizeMode, Rgb } from '../util/preprocessing.ts';
 
-/** How pixels become what the network sees; each value stands above the model's own. */
+/** How pixels are turned into the network's input; each value overrides the model's own. */
 export interface PreprocessingOptions {
   /** Short side after resizing, in pixels: 1 to 4096. */
   readonly minSide?: number | undefined;
@@ -39,7 +39,7 @@ export interface RunOptions {
 
 type Option = string | number | boolean | readonly (string | number)[] | object | undefined;
 
-/** As commander would hand them over. */
+/** Options in the form in which commander would give flags. */
 type Flags = Readonly<Record<string, string | boolean | undefined>>;
 
 /** Options as flags: numbers and lists as text, `preprocessing` beside the others. */

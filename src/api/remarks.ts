@@ -1,4 +1,4 @@
-// remarks.ts: what is to be said of pictures that were read all the same: of each kind the first is named, the others are counted.
+// remarks.ts: remarks about pictures that could still be read: of each kind, the first is named and the others are counted.
 
 import { printable } from '../util/quoted.ts';
 

@@ -1,4 +1,4 @@
-// search.ts: the pictures nearest to a picture, among those whose features are in a file. Wires the stages.
+// search.ts: finds the pictures nearest to a picture, among the pictures whose features are in a file. Connects the stages.
 
 import path from 'node:path';
 import type { Readable } from 'node:stream';
@@ -94,7 +94,7 @@ async function answer(
 
 interface FoundRecord {
   readonly record: FeatureRecord;
-  /** Of the files that were written together. */
+  /** The common name of the files that were written together. */
   readonly stem: string;
 }
 
@@ -110,7 +110,7 @@ async function findRecord(features: string): Promise<FoundRecord | undefined> {
   return undefined;
 }
 
-/** The query is made a row of as the features were; flags that were given stand above that. */
+/** The query's features are computed as the file's were; flags that the user gave override this. */
 function asRecorded(config: SearchConfig, { settings, files }: FeatureRecord): SearchConfig {
   const { given } = config;
   const own = given.includes('model');

@@ -9,14 +9,14 @@ import type { Tile } from '../report/parts.ts';
 export interface WorstCase {
   readonly sample: Sample;
   readonly truth: string;
-  /** Absent where nobody asked it. */
+  /** Absent when the network was not asked about the picture. */
   readonly said?: string;
 }
 
 /** Longest side of a thumbnail, in pixels. */
 const SIDE = 240;
 
-/** The pictures of mistakes, small, with what they are and what was said. */
+/** Thumbnails of the mistakes, each with its true class and the network's answer. */
 export async function tilesOf(worst: readonly WorstCase[], decode: DecodeOptions): Promise<readonly Tile[]> {
   const tiles: Tile[] = [];
   for (const { sample, truth, said } of worst) {

@@ -1,4 +1,4 @@
-// work.ts: how work under way speaks with whoever asked for it: it can be aborted, and it tells remarks and progress. It prints
+// work.ts: the link between running work and its caller: the caller can abort it, and it reports remarks and progress. It prints
 // nothing itself.
 
 import { AppError } from '../util/errors.ts';
@@ -9,7 +9,7 @@ export interface Progress {
   readonly task: 'fetch' | 'scan' | 'classify' | 'features' | 'search' | 'inspect' | 'evaluate' | 'find-lr' | 'head' | 'train';
   /** Bytes, pictures, rows or steps that are done. */
   readonly done: number;
-  /** Of so many, where that is known. */
+  /** The total number of these, where it is known. */
   readonly total?: number;
   /** The same as one line for people. */
   readonly text: string;
@@ -19,9 +19,9 @@ export interface Progress {
 export interface WorkOptions {
   /** Ends the work: what is under way rejects with a FinchError of code `INTERRUPTED`. */
   readonly signal?: AbortSignal | undefined;
-  /** Told how far the work is; never more often than once a picture or step. */
+  /** Called with the progress, at most once for each picture or step. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Told remarks for people, one line each: which device runs, which pictures were left out. */
+  /** Called with remarks for people, one line each: which device runs, which pictures were left out. */
   readonly onNote?: ((text: string) => void) | undefined;
 }
 
@@ -44,13 +44,13 @@ export function throwIfAborted({ signal }: Pick<Work, 'signal'>): void {
   if (signal.aborted) throw interrupted(signal);
 }
 
-/** What a job that was told to end rejects with. */
+/** The error with which an aborted job rejects. */
 export function interrupted(signal: AbortSignal): AppError {
   return new AppError('INTERRUPTED', 'interrupted', { cause: signal.reason });
 }
 
 /**
- * The same items, but a source that does not answer (a pipe, a slow disk) is not waited for once the work is aborted.
+ * The same items; once the work is aborted, it no longer waits for a source that does not answer (a pipe, a slow disk).
  * @throws AppError INTERRUPTED
  */
 export async function* untilAborted<T>(
@@ -74,13 +74,13 @@ export async function* untilAborted<T>(
   } finally {
     signal.removeEventListener('abort', abort);
     const closed = iterator.return?.();
-    // A source that hangs would hang here too.
+    // If the source hangs, waiting for it here would hang too.
     if (signal.aborted) closed?.catch(() => {});
     else await closed;
   }
 }
 
-/** What was computed before an interruption is kept: it ends the rows, and is no error to whoever writes them. */
+/** Keeps what was computed before an interruption: the interruption ends the rows, and the writer sees no error. */
 export async function* untilInterrupted<T>(
   rows: AsyncIterable<T>,
   signal: AbortSignal,

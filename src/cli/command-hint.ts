@@ -1,4 +1,4 @@
-// command-hint.ts: what other programs call finch's commands, told to whoever tries those names.
+// command-hint.ts: names of finch's commands in other programs, and a hint for users who try those names.
 
 const MEANT = {
   train: 'finetune',
@@ -17,7 +17,7 @@ const MEANT = {
   '-v': '--version',
 } as const satisfies Record<string, string>;
 
-/** An error message of commander's about a word that it does not know, with the one that is meant. */
+/** Commander's error message about an unknown word, with the name of the command that the user probably means. */
 export function withCommandHint(text: string): string {
   const [, word] = /unknown (?:command|option) '([^']*)'/.exec(text) ?? [];
   if (word === undefined || !Object.hasOwn(MEANT, word) || text.includes('Did you mean')) return text;

@@ -1,4 +1,4 @@
-// flags.ts: the flags that several commands share, written once, and what a command's definition is given.
+// flags.ts: the flags that several commands share, defined once, and what the definition of a command receives.
 
 import type { Command } from 'commander';
 import type { ExitCodeValue } from '../util/errors.ts';
@@ -21,7 +21,7 @@ export function repeated(value: string, former: readonly string[] = []): readonl
   return [...former, value];
 }
 
-/** Of every command that runs a network over pictures; `InferenceFlags` in config.ts is what they become. */
+/** Flags of every command that runs a network over pictures; they become `InferenceFlags` in config.ts. */
 export function addInferenceFlags(
   command: Command,
   batchSizeHelp = 'pictures per run (default: chosen for the device)',

@@ -1,4 +1,4 @@
-// models.ts: the flags and help of `models` and its subcommands. Calls the commands, nothing more.
+// models.ts: the flags and help of `models` and its subcommands. It only calls the commands.
 
 import { Option, type Command } from 'commander';
 import type { ExportFlags } from '../api/models/export.ts';

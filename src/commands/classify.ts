@@ -14,7 +14,7 @@ import { terminalWork, write, type Output, type TerminalWork } from './output.ts
 
 export async function classify(config: ClassifyConfig, output: Output): Promise<ExitCodeValue> {
   const terminal = terminalWork(output);
-  // Rows on a terminal are progress enough.
+  // On a terminal, the result rows already show the progress.
   const work: TerminalWork = {
     ...terminal,
     progress: (progress) => {

@@ -1,4 +1,4 @@
-// extract-features.ts: `extract-features`: says on stderr what was written and what failed.
+// extract-features.ts: `extract-features`: reports on stderr what was written and what failed.
 
 import { extractFeatures as extract } from '../api/extract.ts';
 import type { ExtractConfig } from '../config/features.ts';

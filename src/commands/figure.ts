@@ -1,4 +1,4 @@
-// figure.ts: gathers what `--figure` shows while pictures are classified, and writes the file at the end.
+// figure.ts: collects what `--figure` shows while pictures are classified, and writes the file at the end.
 
 import type { FigureFormat, Language } from '../config/classify.ts';
 import { encodeThumbnail, renderSvg } from '../images/decode.ts';
@@ -7,7 +7,7 @@ import type { FigurePanel } from '../report/figure.ts';
 import type { ClassifiedImage } from '../report/prediction.ts';
 import { writeFileAtomic } from '../util/files.ts';
 
-/** More panels than these make a page that nobody scrolls and a picture that no viewer opens. */
+/** With more panels than these, the page is too long to scroll and the picture too large for viewers. */
 const MAX_PANELS = { html: 500, svg: 50, png: 50 } as const satisfies Record<FigureFormat, number>;
 
 /** Longest side of the picture in a panel, in pixels: sharp at twice the size it is drawn. */
@@ -17,7 +17,7 @@ const PICTURE_SIDE = 640;
 const PNG_SCALE = 2;
 /** … but not so few that small text cannot be read. */
 const MIN_PNG_SCALE = 0.7;
-/** What librsvg draws and viewers open. */
+/** The longest side that librsvg draws and viewers open, in pixels. */
 const MAX_PNG_SIDE = 32_767;
 
 export interface FigureCollector {

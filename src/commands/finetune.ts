@@ -1,4 +1,4 @@
-// finetune.ts: `finetune`: runs, and says where the best network lies; or looks ahead, and writes the page that was asked for.
+// finetune.ts: `finetune`: trains and reports where the best network is; or previews a run and writes the requested page.
 
 import { augmentPreview, findRate } from '../api/finetune/look-ahead.ts';
 import { executeRun, prepareRun, type PreparedRun } from '../api/finetune/run.ts';
@@ -7,7 +7,7 @@ import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
 import { terminalWork, write, writeLine, type Output, type TerminalWork } from './output.ts';
 
-/** @param flags as given; what is absent is the recipe's, or of a run that goes on its own */
+/** @param flags as given; an absent flag has the recipe's value, or the run's own value when a run is resumed */
 export async function finetune(
   dataset: string | undefined,
   flags: GivenFinetuneFlags,

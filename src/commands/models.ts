@@ -1,4 +1,4 @@
-// models.ts: `finch models …`: prints what networks there are, and brings them here.
+// models.ts: `finch models …`: lists the available networks, and fetches, imports and exports them.
 
 import { describeModel, listModels } from '../api/models/catalogue.ts';
 import { exportModel as exported, type ExportFlags } from '../api/models/export.ts';

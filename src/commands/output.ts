@@ -8,7 +8,7 @@ import { systemCode } from '../util/errors.ts';
 import { statusLine, terminalColumns } from '../util/progress.ts';
 import { printable } from '../util/quoted.ts';
 
-/** Thrown when the reader of stdout has gone (`| head`): there is nobody to tell, and nothing wrong. */
+/** Thrown when the reader of stdout has closed it (`| head`): nobody reads the output any more, and this is not an error. */
 export class ReaderGone extends Error {
   override readonly name = 'ReaderGone';
 }
@@ -22,7 +22,7 @@ export interface Output {
 }
 
 export interface TerminalWork extends Work {
-  /** Takes the status line away: before a result is written, and at the end. */
+  /** Removes the status line: before a result is written, and at the end. */
   clear(): void;
 }
 
@@ -40,7 +40,7 @@ export function terminalWork({ stderr, signal }: Output): TerminalWork {
   };
 }
 
-/** One line of a result, tabs between its cells: as it is for a script, without what a terminal would obey for people. */
+/** One line of a result with tabs between its cells: unchanged for a script; for people, without terminal control characters. */
 export async function writeLine(stream: NodeJS.WriteStream, ...cells: readonly string[]): Promise<void> {
   await write(stream, `${(stream.isTTY ? cells.map(printable) : cells).join('\t')}\n`);
 }

@@ -22,7 +22,7 @@ interface Axis {
 export function niceAxis(values: readonly number[], { count = 5, apart = 0 } = {}): Axis {
   const finite = values.filter(Number.isFinite);
   let [low, high] = finite.length === 0 ? [0, 1] : [Math.min(...finite), Math.max(...finite)];
-  // Equal as far as a chart can show.
+  // The values are equal, as far as a chart can show.
   const largest = Math.max(Math.abs(low), Math.abs(high));
   if (largest < 1e-30) [low, high] = [0, 1];
   else if (high - low < 1e-6 * largest) [low, high] = [low - largest / 2, high + largest / 2];
@@ -63,7 +63,7 @@ const placeY = ({ low, high }: Axis, value: number) =>
 
 export interface Curve {
   readonly name: string;
-  /** x ascending; what is not finite is a gap. */
+  /** x ascending; a value that is not finite is a gap. */
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
@@ -73,7 +73,7 @@ export interface LineChartOptions {
   readonly format?: (value: number) => string;
   /** A logarithmic x axis, for the rate finder. All x above 0. */
   readonly logX?: boolean;
-  /** An x that is worth a line of its own. */
+  /** An x value that is marked by a line of its own. */
   readonly mark?: number;
 }
 
@@ -193,7 +193,7 @@ export interface ReliabilityBin {
   readonly accuracy: number;
 }
 
-/** How often the network is right when it is so sure; on the diagonal it is as sure as it is right. */
+/** How often the network is right at each level of confidence; on the diagonal, both are equal. */
 export function reliabilityDiagram(bins: readonly ReliabilityBin[]): string {
   const unit: Axis = { low: 0, high: 1, ticks: [0, 0.2, 0.4, 0.6, 0.8, 1] };
   const total = bins.reduce((sum, { count }) => sum + count, 0);

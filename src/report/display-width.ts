@@ -2,7 +2,7 @@
 
 import stringWidth from 'string-width';
 
-/** Of these, printable ASCII takes one column; CJK ideographs, their punctuation and full-width forms take two. */
+/** Of these characters, printable ASCII takes one column; CJK ideographs, their punctuation and full-width forms take two. */
 const PLAIN = /^[\x20-\x7e\u3001-\u3029\u4e00-\u9fff\uff01-\uff60]*$/;
 
 /**

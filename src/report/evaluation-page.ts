@@ -17,7 +17,7 @@ export function evaluationPage(report: EvaluationReport, worst: readonly Tile[])
   return htmlPage(title, PARTS_STYLE, parts.filter((text) => text !== '').join('\n'));
 }
 
-/** All but the headline. */
+/** All sections except the headline. */
 export function evaluationSections(report: EvaluationReport, worst: readonly Tile[]): readonly string[] {
   return [
     ...(report.kind === 'single'

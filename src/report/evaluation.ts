@@ -21,7 +21,7 @@ interface Share {
 interface Common {
   readonly model: string;
   readonly dataset: string;
-  /** Which part of it: `test/`. */
+  /** The part of the dataset that was evaluated: `test/`. */
   readonly part: string;
   readonly device: string;
   readonly samples: number;
@@ -82,10 +82,10 @@ export function formatEvaluation(
 
 const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
 
-/** Pairs that a terminal shows; the page has more. */
+/** The number of pairs that a terminal shows; the page has more. */
 const PAIRS = 10;
 
-/** Headline figures: name, value, and what is to be said of it. */
+/** Headline figures: name, value, and a remark on it. */
 export function headline(report: EvaluationReport): readonly (readonly [string, string, string])[] {
   if (report.kind === 'multi') {
     return [
@@ -217,7 +217,7 @@ export function evaluationRecord(report: EvaluationReport): EvaluationRecord {
   );
 }
 
-/** All numbers of an object with six decimals: what float32 arithmetic can be trusted with. */
+/** Rounds all numbers of an object to six decimals, which is as precise as float32 arithmetic is. */
 function roundedAll<T>(value: T): T {
   const rounded = (part: unknown): unknown => {
     if (typeof part === 'number') return Math.round(part * 1e6) / 1e6;

@@ -35,10 +35,10 @@ const SHARE_GAP = 16;
 /** Baselines below the top of a panel, so that the title's capitals begin where the picture does. */
 const BASELINE = { title: 16, subtitle: 38, row: 14 } as const;
 
-/** Of the room for names, what a long second one is sure of. */
+/** The share of the space for names that a long second name always gets. */
 const SECOND_SHARE = 0.45;
 
-/** Not an ellipsis: the font has that in the Chinese manner, at half the height of a line. */
+/** Three dots, not an ellipsis: the font draws an ellipsis in the Chinese style, at half the height of a line. */
 const CUT = '...';
 
 const TITLE: TextStyle = { size: 20, weight: 'bold' };
@@ -55,7 +55,7 @@ interface Row {
   readonly probability: number;
 }
 
-/** What a row is called, in the languages asked for; a model without Chinese names is shown under its own. */
+/** A row's name in the requested languages; a model without Chinese names is shown with its own names. */
 function rowsOf(predictions: readonly Prediction[], { labels }: FigureOptions): readonly Row[] {
   return predictions.map(({ label, labelZh, probability }) => {
     const zh = labels.includes('zh') ? (labelZh ?? '') : '';
@@ -69,7 +69,7 @@ function rowsOf(predictions: readonly Prediction[], { labels }: FigureOptions): 
   });
 }
 
-/** A figure's title: the file's name without the folders, which are long and say little. */
+/** A figure's title: the file's name without its folders, which are long and not informative. */
 function titleOf(file: string): string {
   return printable(file.split(/[/\\]/).at(-1) || file);
 }
@@ -114,7 +114,7 @@ export async function figureSvg(panels: readonly FigurePanel[], options: FigureO
   ].join('\n');
 }
 
-/** Of a drawing of these panels, in its units. */
+/** The size of a drawing of these panels, in its units. */
 export function figureHeight(panels: readonly FigurePanel[]): number {
   const heights = panels.map(
     ({ picture, predictions }) =>
@@ -134,7 +134,7 @@ function chartHeight(rows: number): number {
 
 interface Place {
   readonly top: number;
-  /** Of the part's clipping path. */
+  /** The id of the part's clipping path. */
   readonly id: string;
   /** Elements are added here. */
   readonly parts: string[];
@@ -179,7 +179,7 @@ function svgChart(panel: DrawnPanel, { top, id, parts, pen }: Place & { readonly
     const bar = Math.max(1, CHART * Math.min(1, row.probability));
     const place = `y="${y + BAR_TOP}" height="${BAR}" rx="${BAR / 2}"`;
     tracks.push(`<rect x="${LEFT}" width="${CHART}" ${place}/>`);
-    // Begins before its track, which clips it: so the shortest too has its end round and its beginning in line.
+    // The bar begins before its track, which clips it, so that even the shortest bar has a round end and an aligned start.
     const fill = i === 0 ? COLOURS.bar : COLOURS.other;
     bars.push(`<rect x="${LEFT - BAR}" width="${(BAR + bar).toFixed(1)}" ${place} fill="${fill}"/>`);
   });
@@ -190,7 +190,7 @@ function svgChart(panel: DrawnPanel, { top, id, parts, pen }: Place & { readonly
   );
 }
 
-/** As much of a text as has room, the cut marked. */
+/** As much of a text as fits, with a mark where it is cut. */
 function fit(text: string, room: number, style: TextStyle, pen: Outliner): string {
   if (pen.width(text, style) <= room) return text;
   let left = room - pen.width(CUT, style);

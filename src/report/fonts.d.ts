@@ -1,4 +1,4 @@
-// fonts.d.ts: declarations of the little that is used of the font libraries, which bring none.
+// fonts.d.ts: type declarations of the functions used from the font libraries, which have no types of their own.
 
 declare module 'wawoff2' {
   const wawoff2: {

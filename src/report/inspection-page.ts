@@ -11,7 +11,7 @@ import {
 import { escapeXml, htmlPage } from './page.ts';
 import { printable } from './table.ts';
 
-/** A page shows so many of each problem; `--list` has all. */
+/** The page shows this many of each problem; `--list` has all. */
 const MAX_SHOWN = 60;
 
 /** Data URIs by file; a picture that cannot be shown has none. */

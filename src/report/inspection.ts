@@ -1,4 +1,4 @@
-// inspection.ts: what `inspect` found in a dataset, as plain data, as text, as JSON, and as a list of what to look at.
+// inspection.ts: the findings of `inspect`, as plain data, as text, as JSON, and as a list of pictures to check.
 
 import { stringify } from 'csv-stringify/sync';
 import { printable } from './table.ts';
@@ -39,7 +39,7 @@ export interface Leak {
 
 export interface LabelSuspect extends DatasetPicture {
   readonly suggested: string;
-  /** How much more the neighbours speak for the suggested class, 0…1. */
+  /** How much more the neighbours support the suggested class, 0…1. */
   readonly margin: number;
   /** The nearest pictures of that class. */
   readonly neighbours: readonly string[];
@@ -55,7 +55,7 @@ export interface Inspection {
   readonly imbalance: number | null;
   readonly sizes: { readonly width: Range; readonly height: Range } | null;
   readonly unreadable: readonly (DatasetPicture & { readonly code: string; readonly message: string })[];
-  /** Files that are no pictures by their names, by ending. */
+  /** Files that are not pictures according to their names, by file extension. */
   readonly otherFiles: Readonly<Record<string, number>>;
   readonly exactDuplicates: readonly DuplicateGroup[];
   readonly nearDuplicates: readonly NearPair[];
@@ -161,7 +161,7 @@ function section(
 
 const files = (pictures: readonly DatasetPicture[]) => pictures.map(({ file }) => file);
 
-/** One picture under two labels is worse than twice under one. */
+/** One picture under two labels is worse than the same picture twice under one label. */
 export function conflict({ pictures }: { readonly pictures: readonly DatasetPicture[] }): readonly string[] {
   const names = [...new Set(pictures.map((picture) => picture.class))];
   return names.length > 1 ? [`labels differ: ${names.map(className).join(', ')}`] : [];
@@ -171,7 +171,7 @@ export function nearNotes(pair: NearPair): readonly string[] {
   return [...(pair.mirrored ? ['mirrored'] : []), ...conflict(pair)];
 }
 
-/** A csv of what to look at, `path,problem,detail`: a line for each picture of each problem. */
+/** A csv of the pictures to check, `path,problem,detail`: one line for each picture of each problem. */
 export function inspectionList(inspection: Inspection): string {
   const others = (pictures: readonly DatasetPicture[], file: string) =>
     pictures.filter((picture) => picture.file !== file).map((picture) => picture.file);

@@ -19,7 +19,7 @@ export interface TextStyle {
   readonly weight?: Weight;
 }
 
-/** Draws the texts it was made for. */
+/** Draws the texts that it was created for. */
 export interface Outliner {
   /** Width of a text in units of the drawing. */
   width(text: string, style: TextStyle): number;
@@ -36,7 +36,7 @@ interface TextPath {
 interface Outline {
   readonly x: number;
   readonly y: number;
-  /** Empty for what has no outline, as a space. */
+  /** Empty for a character without an outline, such as a space. */
   readonly data: string;
 }
 
@@ -53,7 +53,7 @@ interface Range {
   readonly subset: string;
 }
 
-/** Loads what the characters of these texts need; others are drawn as the font's box for what is missing. */
+/** Loads the font files for the characters of these texts; other characters are drawn as the font's missing-character box. */
 export async function createOutliner(texts: Iterable<string>): Promise<Outliner> {
   const folder = path.dirname(createRequire(import.meta.url).resolve(`${PACKAGE}/package.json`));
   const ranges = await readRanges(path.join(folder, 'unicode.json'));
@@ -71,7 +71,7 @@ export async function createOutliner(texts: Iterable<string>): Promise<Outliner>
     let glyph = glyphs.get(key);
     if (glyph === undefined) {
       const font = (fonts.get(subsetOf(character.codePointAt(0)!) ?? '') ?? fallback)[weight];
-      // Drawn first: a glyph takes on the font's weight then; before, its advance is the thinnest one's.
+      // The glyph is drawn first, because only then it takes the font's weight; before, it has the thinnest weight's advance.
       const { commands } = font.getPath(character, 0, 0, EM, { kerning: false });
       const advance = font.getAdvanceWidth(character, EM, { kerning: false });
       glyph = { advance, ...outlineOf(commands) };
@@ -98,12 +98,12 @@ export async function createOutliner(texts: Iterable<string>): Promise<Outliner>
   };
 }
 
-/** As the font has it: accents composed (macOS takes file names apart), without characters that are never seen. */
+/** Text as the font expects it: accents composed (macOS decomposes them in file names), without invisible characters. */
 function drawable(text: string): string {
   return text.normalize('NFC').replace(/\p{Default_Ignorable_Code_Point}/gu, '');
 }
 
-/** Points are rounded to the grid first and counted from the one before then: no error adds up. */
+/** Points are rounded to the grid before differences are taken, so that rounding errors do not add up. */
 function outlineOf([first, ...commands]: readonly PathCommand[]): Outline {
   if (first?.type !== 'M') return { x: 0, y: 0, data: '' };
   const origin = { x: Math.round(first.x), y: Math.round(first.y) };
@@ -156,7 +156,7 @@ async function loadSubset(folder: string, subset: string): Promise<Readonly<Reco
   const file = path.join(folder, 'files', `noto-sans-sc-${subset}-wght-normal.woff2`);
   const { buffer, byteOffset, byteLength } = await wawoff2.decompress(await readFile(file));
   const bytes = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
-  // A font has one weight at a time: advances follow the one that was set last.
+  // A font has one weight at a time: advances follow the weight that was set last.
   const atWeight = (wght: number) => {
     const font = opentype.parse(bytes);
     font.variation.set({ wght });

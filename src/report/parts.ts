@@ -34,13 +34,13 @@ export function heading(title: string, about: string): string {
   return `<h1>${escapeXml(title)}</h1>\n<p class="about">${escapeXml(about)}</p>`;
 }
 
-/** @param content HTML. Nothing for nothing. */
+/** @param content HTML. Returns an empty string for empty content. */
 export function section(title: string, content: string | undefined): string {
   if (content === undefined || content === '') return '';
   return `<section>\n<h2>${escapeXml(title)}</h2>\n<div class="wide">${content}</div>\n</section>`;
 }
 
-/** Name, value, and a word about it. */
+/** Name, value, and a short remark on it. */
 export function largeFigures(figures: readonly (readonly [string, string, string])[]): string {
   const items = figures.map(
     ([name, value, about]) =>
@@ -49,7 +49,7 @@ export function largeFigures(figures: readonly (readonly [string, string, string
   return `<div class="figures">${items.join('\n')}</div>`;
 }
 
-/** Figures, as reports write them; a column of nothing else is set to the right. */
+/** Numbers as reports write them; a column that contains only these is aligned to the right. */
 const FIGURE = /^(-?[\d.]+( %)?|–?)$/;
 
 /** The first row is the header. */
@@ -62,10 +62,10 @@ export function htmlTable([header = [], ...rows]: readonly (readonly string[])[]
 }
 
 export interface Tile {
-  /** Shown when the pointer rests on it: the file. */
+  /** Shown when the pointer rests on the picture: the file. */
   readonly title: string;
   readonly picture: { readonly dataUri: string; readonly width: number; readonly height: number };
-  /** The first one in ink, the others fainter. */
+  /** The first line is dark, the others are fainter. */
   readonly lines: readonly string[];
 }
 
@@ -82,7 +82,7 @@ export function contactSheet(tiles: readonly Tile[]): string {
   return `<div class="sheet">\n${figures.join('\n')}\n</div>`;
 }
 
-/** Names of classes are often words joined by _: lines may end behind one. */
+/** Class names are often words joined by _: a line may break after each _. */
 function breakable(text: string): string {
   return escapeXml(text).replaceAll('_', '_<wbr>');
 }

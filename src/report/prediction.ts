@@ -1,4 +1,4 @@
-// prediction.ts: what was found in a picture: as reports take it, and as json and the library hand it over. Plain data.
+// prediction.ts: the classes found for a picture: as reports take them, and as json and the library give them. Plain data.
 
 export interface Prediction {
   /** From 1. */
@@ -25,7 +25,7 @@ interface FailedImage {
 
 export type ClassifyResult = ClassifiedImage | FailedImage;
 
-/** What a picture is called in which no class reached the threshold. */
+/** The label of a picture in which no class reached the threshold. */
 export const UNKNOWN = 'unknown';
 
 /** A picture and its classes: the object of `--format ndjson`, and of the library. */
@@ -40,7 +40,7 @@ export interface ClassifiedRow {
   readonly predictions: readonly Prediction[];
 }
 
-/** A picture that could not be answered for, and why. */
+/** A picture that could not be classified, and the reason. */
 export interface FailedRow {
   readonly file: string | null;
   /** `message` is one line for people. */

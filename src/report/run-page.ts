@@ -1,4 +1,4 @@
-// run-page.ts: a training run as one HTML page: how it learnt, how good it became, where it errs. Strings in, HTML out.
+// run-page.ts: a training run as one HTML page: learning curves, final quality and mistakes. Strings in, HTML out.
 
 import { lineChart, type Curve } from './charts.ts';
 import { evaluationSections } from './evaluation-page.ts';
@@ -26,7 +26,7 @@ export interface RunPageContent {
   readonly head: readonly CurvePoint[];
   readonly worst: readonly Tile[];
   readonly samples: readonly Tile[];
-  /** Name and value of what was asked for. */
+  /** Names and values of the settings that were asked for. */
   readonly settings: readonly (readonly [string, string])[];
   readonly about: string;
 }

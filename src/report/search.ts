@@ -7,7 +7,7 @@ import { formatTable } from './text-table.ts';
 interface FoundPicture {
   /** From 1. */
   readonly rank: number;
-  /** In the features, from 0. */
+  /** Row number in the features, from 0. */
   readonly row: number;
   readonly file: string;
   readonly className: string;
@@ -35,7 +35,7 @@ export function searchTable(results: readonly SearchResult[], columns?: number):
     .join('');
 }
 
-/** One array, an object a query, in the order of the queries. */
+/** One JSON array with an object for each query, in the order of the queries. */
 export function searchJson(results: readonly SearchResult[]): string {
   const objects = results.map((result) => {
     const { query } = result;
@@ -58,7 +58,7 @@ export function searchJson(results: readonly SearchResult[]): string {
 export interface SearchPage {
   readonly features: string;
   readonly topk: number;
-  /** Data URIs by file; a picture that is not there any more has none. */
+  /** Data URIs by file; a picture that no longer exists has none. */
   readonly thumbnails: ReadonlyMap<string, string>;
 }
 

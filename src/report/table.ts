@@ -11,15 +11,15 @@ export interface TableOptions {
   readonly labels: readonly ('en' | 'zh')[];
 }
 
-/** Narrower bars say nothing, wider ones only take room from the labels. */
+/** Narrower bars show too little, and wider ones only take space from the labels. */
 const MIN_BAR = 4;
 const MAX_BAR = 24;
 
-/** The bar's part of what a terminal has beyond `NARROW` columns. */
+/** The bar's share of the columns that a terminal has beyond `NARROW`. */
 const BAR_SHARE = 0.3;
 const NARROW = 40;
 
-/** Fewer columns than these (some terminals say 0) are not laid out for: lines wrap. */
+/** The layout does not adapt to fewer columns than these (some terminals report 0): lines wrap. */
 const MIN_COLUMNS = 32;
 
 /** A full cell and its eighths. */
@@ -27,7 +27,7 @@ const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const;
 
 type Style = Parameters<typeof styleText>[0];
 
-/** The lines of one picture, each at most `columns` wide; a failed one is one line that may wrap, for it is read to its end. */
+/** The lines of one picture, each at most `columns` wide; an error is one line that may wrap, so that it is shown in full. */
 export function tableBlock(result: ClassifyResult, { columns: given, colour, labels }: TableOptions): string {
   const columns = Math.max(MIN_COLUMNS, given);
   const paint = (style: Style, text: string) =>
@@ -61,7 +61,7 @@ function labelColumns(
   const wantsZh = languages.includes('zh');
   const chinese = predictions.map(({ labelZh = '' }) => (wantsZh ? printable(labelZh) : ''));
   const hasZh = chinese.some((text) => text !== '');
-  // A model without Chinese names is shown under its own, whatever was asked for.
+  // A model without Chinese names is shown with its own names, whatever language was asked for.
   const wantsEn = languages.includes('en') || !hasZh;
   const english = predictions.map(({ label }) => (wantsEn ? printable(label) : ''));
   if (!wantsEn || !hasZh) return (wantsEn ? english : chinese).map((text) => shorten(text, room));
@@ -81,12 +81,12 @@ function barOf(share: number, width: number): string {
   return '█'.repeat(full) + part + ' '.repeat(width - full - (part ? 1 : 0));
 }
 
-/** At most `width` columns, the cut at the end marked by an ellipsis. */
+/** The text in at most `width` columns; a cut at the end is marked by an ellipsis. */
 function shorten(text: string, width: number): string {
   return displayWidth(text) <= width ? text : `${widestPart(graphemes(text), width - 1).join('')}…`;
 }
 
-/** The same, cut at the start: of a path, the file's name is what tells. */
+/** The same, cut at the start: the most useful part of a path is the file's name. */
 function shortenStart(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   return `…${widestPart(graphemes(text).reverse(), width - 1)
@@ -94,7 +94,7 @@ function shortenStart(text: string, width: number): string {
     .join('')}`;
 }
 
-/** As many from the front as have room. */
+/** As many characters from the front as fit. */
 function widestPart(segments: readonly string[], room: number): string[] {
   let left = room;
   let count = 0;
@@ -109,7 +109,7 @@ function widestPart(segments: readonly string[], room: number): string[] {
 const graphemes = (text: string) => Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
 
 /**
- * Names come from anywhere: characters that drive a terminal, turn text around or cannot be seen are shown as their
+ * Names may contain anything: characters that control a terminal, reverse text or are invisible are shown as their
  * codes. The joiners of emoji and of Indic scripts (U+200C, U+200D) stay.
  */
 export function printable(text: string): string {

@@ -10,13 +10,13 @@ const MIN_WIDTH = 12;
 const GAP = '  ';
 
 export interface TableLayout {
-  /** Numbers of the columns whose cells end together. */
+  /** Numbers of the columns whose cells are aligned at the end. */
   readonly right?: readonly number[];
   /** The terminal's width: the widest columns of text wrap under themselves where the table is wider. */
   readonly columns?: number | undefined;
 }
 
-/** Columns two spaces apart, each row in as many lines as its highest cell. Cells may come from outside. */
+/** Columns are two spaces apart; each row has as many lines as its highest cell. Cells may come from outside. */
 export function formatTable(
   rows: readonly (readonly string[])[],
   { right = [], columns = Infinity }: TableLayout = {},
@@ -46,7 +46,7 @@ export function formatTable(
     .join('');
 }
 
-/** The widths, those of the widest columns of text reduced until the table fits or nothing can give. */
+/** Column widths; the widest columns of text are reduced until the table fits or none can be reduced further. */
 function fitted(natural: readonly number[], right: readonly number[], columns: number): readonly number[] {
   const widths = [...natural];
   for (;;) {

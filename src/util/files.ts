@@ -1,4 +1,4 @@
-// files.ts: reading regular files alone, bounded; writing so that nobody ever sees half a file: aside, then renamed.
+// files.ts: reads only regular files, with a size limit; writes aside and then renames, so that nobody sees half a file.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, type PathLike, type Stats } from 'node:fs';
@@ -6,15 +6,15 @@ import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError, messageOf, systemCode, type ErrorCode } from './errors.ts';
 
-/** How a file is spoken of when it is refused. */
+/** How a refused file is described in the error. */
 interface Reading {
   /** Begins the message, such as `--labels names.txt`. By default the path. */
   readonly what?: string;
-  /** Of the AppError. By default FILE_INVALID. */
+  /** The AppError's code. By default FILE_INVALID. */
   readonly code?: ErrorCode;
 }
 
-/** Waits for no writer of a named pipe, and takes no terminal as the process's own. Windows has neither. */
+/** Does not wait for a writer of a named pipe, and does not make a terminal the process's own. Windows has neither flag. */
 const READ_AT_ONCE = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
 
 /** Larger files are read in so many pieces; what has no size of its own (/proc) in pieces of PIECE_BYTES. */

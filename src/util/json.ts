@@ -6,7 +6,7 @@ import { AppError, messageOf, type ErrorCode } from './errors.ts';
 import { readRegularFile } from './files.ts';
 import { quoted } from './quoted.ts';
 
-/** Nothing that finch reads nests a dozen levels; code that walks the values may recurse as deep. */
+/** Nothing that finch reads nests a dozen levels, so code that walks the values may recurse this deep. */
 const MAX_DEPTH = 64;
 /** Of a file of ordinary size: the tensors of a large network, the layers of a deep one. */
 const MAX_VALUES = 2_000_000;
@@ -14,7 +14,7 @@ const MAX_VALUES = 2_000_000;
 export interface JsonLimits {
   /** Begins the message, as a path does. */
   readonly what: string;
-  /** Of the AppError. By default FILE_INVALID. */
+  /** The AppError's code. By default FILE_INVALID. */
   readonly code?: ErrorCode;
   readonly maxValues?: number;
 }

@@ -1,4 +1,4 @@
-// lock.ts: one process at a time does a thing. A lock is a file that only one can create; one whose owner died is taken over.
+// lock.ts: lets one process at a time do something. A lock is a file that only one can create; a dead owner's is taken over.
 
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
@@ -33,8 +33,8 @@ export async function withFileLock<T>(
 }
 
 /**
- * The same for what cannot wait: refused at once while a living process holds the lock.
- * @param refusal says so, given the process that holds `file`
+ * The same for work that cannot wait: it is refused at once while a living process holds the lock.
+ * @param refusal makes the error, given the process that holds `file`
  */
 export async function withFileLockOrElse<T>(
   path: string,
@@ -61,7 +61,7 @@ async function ownerOf(file: string): Promise<string | undefined> {
   const content = await readFile(file, 'utf8').catch(() => undefined);
   if (content === undefined) return undefined;
   const [pid, host] = content.trim().split(' ');
-  // Its owner is about to write its name into it.
+  // The owner has created the file but not yet written its name into it.
   if (!pid) return 'just started';
   return host === hostname() ? `process ${pid}` : `process ${pid} on ${host}`;
 }
@@ -76,7 +76,7 @@ async function holding<T>(file: string, token: string, action: () => Promise<T>)
     return await action();
   } finally {
     clearInterval(refresh);
-    // Only our own: after a long sleep of the machine another may have taken it over.
+    // Removes only our own lock: while the machine slept for long, another process may have taken it over.
     const content = await readFile(file, 'utf8').catch(() => '');
     if (content === token) await rm(file, { force: true });
   }
@@ -117,8 +117,8 @@ function isAlive(pid: number): boolean {
 }
 
 /**
- * Several may find the same lock abandoned, and one of them may hold it already when another comes to remove it: whoever removes
- * holds a second lock, and looks again.
+ * Several processes may find the same lock abandoned, and one may already hold it when another comes to remove it: so a process
+ * that removes a lock holds a second lock, and checks again.
  */
 async function takeAway(file: string): Promise<void> {
   const guard = `${file}.takeover`;

@@ -1,5 +1,5 @@
-// memory-budget.ts: memory that the threads of this process share by agreement: whoever needs much waits for its turn. What
-// needs little never waits. Knows nothing of what the memory is for.
+// memory-budget.ts: memory that the threads of this process share by agreement: a thread that needs much waits for its turn. A
+// thread that needs little never waits. This file does not know what the memory is used for.
 
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,8 +25,8 @@ const held = new Int32Array(shared ?? new SharedArrayBuffer(4 * (THREADS + 1)));
 const slotOf = (thread: number) => 1 + (thread % THREADS);
 
 /**
- * Runs `action` once `bytes` fit into what is left; more than there is at all waits until nobody holds anything.
- * Do not nest: two that wait for each other's share would wait for ever.
+ * Runs `action` once `bytes` fit into the rest of the budget; a request above the whole budget waits until nothing is held.
+ * Do not nest calls: two that wait for each other's share would wait for ever.
  */
 export async function withMemory<T>(bytes: number, action: () => Promise<T>): Promise<T> {
   const amount = Math.min(BUDGET, Math.ceil(bytes / UNIT_BYTES));

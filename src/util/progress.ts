@@ -12,7 +12,7 @@ export interface StatusLine {
 /** Back to the start of the terminal's line, which becomes empty. */
 export const CLEAR_LINE = '\r\x1b[K';
 
-/** What a terminal that says 0 columns is taken for. */
+/** The width assumed for a terminal that reports 0 columns. */
 const USUAL_COLUMNS = 80;
 
 /** The width of a terminal; undefined where the stream is none. */

@@ -1,4 +1,4 @@
-// streams.ts: async iterables that work ahead a bounded way and keep their order.
+// streams.ts: async iterables that work ahead by a limited number of items and keep the order.
 
 /**
  * Applies `map` to items as they come, at most `ahead` of them at a time, and yields the results in the items' order.
@@ -37,7 +37,7 @@ export async function* mapOrdered<T, R>(
   }
 }
 
-/** The same items, the first asked for at once: the work behind it goes on while the caller is busy with something else. */
+/** The same items; the first is requested at once, so that its work continues while the caller is busy with something else. */
 export function startNow<T>(source: AsyncGenerator<T, void, undefined>): AsyncIterableIterator<T> & {
   return(): Promise<unknown>;
 } {
@@ -57,7 +57,7 @@ export function startNow<T>(source: AsyncGenerator<T, void, undefined>): AsyncIt
 }
 
 /**
- * Groups items, `size` to a group; a group that has waited `patience` milliseconds for its next item goes as it is,
+ * Groups items, `size` to a group; a group that has waited `patience` milliseconds for its next item is given as it is,
  * so that a slow source (a pipe) is answered at once.
  */
 export async function* batched<T>(

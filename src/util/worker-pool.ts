@@ -1,4 +1,4 @@
-// worker-pool.ts: threads that answer requests: here the side that asks, `serve` in serve.ts the side that answers.
+// worker-pool.ts: threads that answer requests: this file is the side that asks, `serve` in serve.ts is the side that answers.
 
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import { AppError, systemCode } from './errors.ts';
@@ -25,7 +25,7 @@ interface Waiting<Request, Reply> {
   readonly request: Request;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: unknown) => void;
-  /** It was with a worker that died: it is asked again with nothing beside it, so that only the culprit fails. */
+  /** The request was with a worker that died: it is sent again alone, so that only the request that caused the death fails. */
   readonly isAlone: boolean;
 }
 
@@ -41,7 +41,7 @@ interface PoolWorker<Request, Reply> {
 export class WorkerPool<Request, Reply> {
   readonly #options: PoolOptions;
   readonly #workers = new Set<PoolWorker<Request, Reply>>();
-  /** Ends when all that were with dead workers have been asked again. */
+  /** Ends when all requests of dead workers have been sent again. */
   #again: Promise<void> = Promise.resolve();
   #next = 0;
   #isDisposed = false;

@@ -1,5 +1,5 @@
-// doctor.ts: what this machine can run: each engine and device tried with the shipped network on a picture made here,
-// checked against the CPU's answer, and timed.
+// doctor.ts: finds out what this machine can run: it tries each engine and device with the shipped network on a generated
+// picture, compares the result with the CPU's answer, and measures the time.
 
 import { fork } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
@@ -10,7 +10,7 @@ import { messageOf } from '../../util/errors.ts';
 import { packageVersion } from '../../util/package.ts';
 import type { DeviceReport, Probe } from './probe.ts';
 
-/** A driver that hangs is as good as none. */
+/** A driver that hangs is treated as one that does not work. */
 const PROBE_TIMEOUT_MS = 60_000;
 /** TensorFlow says in a few lines what it misses. */
 const MAX_LOG_CHARACTERS = 20_000;
@@ -39,12 +39,12 @@ export async function diagnose(signal: AbortSignal): Promise<Diagnosis> {
   for (const device of ONNX_DEVICES) devices.push(await probeAside({ engine: 'onnx', device }, signal));
   const tfjs = await probeAside({ engine: 'tfjs', device: 'cpu' }, signal);
   devices.push(tfjs);
-  // Without its addon there is nothing to say about a GPU that the line above does not say.
+  // Without its addon, nothing more can be said about a GPU than the line above says.
   if (tfjs.works) devices.push(await probeAside({ engine: 'tfjs', device: 'cuda' }, signal));
   return { machine, devices };
 }
 
-/** In a process of its own: a graphics driver that crashes must not take the doctor with it. */
+/** The probe runs in a process of its own, so that a graphics driver that crashes does not end the doctor. */
 async function probeAside(probe: Probe, signal: AbortSignal): Promise<DeviceReport> {
   const child = fork(new URL('./probe.js', import.meta.url), {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -79,7 +79,7 @@ async function probeAside(probe: Probe, signal: AbortSignal): Promise<DeviceRepo
   };
 }
 
-/** TensorFlow writes only to stderr why it sees no GPU. */
+/** TensorFlow writes the reason why it sees no GPU only to stderr. */
 function withReason(report: DeviceReport, stderr: string): DeviceReport {
   if (report.engine !== 'tfjs' || report.device !== 'cuda' || report.works) return report;
   const reason = whyNoGpu(stderr);

@@ -1,5 +1,5 @@
 // probe.ts: the process that doctor.ts starts for a device: runs the shipped network there and on the CPU.
-// Nothing else imports it but for its types.
+// Other files import only its types.
 
 import { readModelFolder } from '../../artefact/model-folder.ts';
 import type { Batch, Device, EngineModel, EngineName } from '../../engine/engine.ts';
@@ -12,7 +12,7 @@ const MODEL = 'efficientnet_lite0';
 const REPEATS = 5;
 const TRAINING_SIZE = 64;
 const TRAINING_COUNT = 2;
-/** finetune's. */
+/** The default batch size of finetune. */
 const DEFAULT_BATCH = 32;
 
 /** A device that computes in float32 stays well below this; one that computes in half precision does not. */
@@ -33,7 +33,7 @@ export interface DeviceReport extends Probe {
   readonly difference?: number;
   /** Time of one training step, of a few small pictures, in milliseconds. */
   readonly stepMilliseconds?: number;
-  /** What a training step of the shipped network takes at the default batch size, about, in bytes. */
+  /** Approximate memory of a training step of the shipped network at the default batch size, in bytes. */
   readonly trainingBytes?: number;
   readonly note: string;
 }
@@ -66,20 +66,20 @@ async function probe(wanted: Probe): Promise<DeviceReport> {
   }
 }
 
-/** The tfjs engine's messages are for users already; what a runtime says needs advice. */
+/** The tfjs engine's messages are already written for users; a runtime's message needs advice added. */
 function noteOf({ engine, device }: Probe, error: unknown): string {
   return engine === 'tfjs'
     ? messageOf(error).replace(/ See: finch doctor\b.*$/, ' See: docs/gpu.md')
     : `${reasonOf(error)}. ${ADVICE[device]}`;
 }
 
-/** The heart of a runtime's message, without the places in its source that it comes from. */
+/** The main part of a runtime's message, without the positions in the runtime's source code. */
 function reasonOf(error: unknown): string {
   const reason = messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
   return reason.replace(/^.* was false\. /, '').replace(/(\. See: finch doctor|\.)$/, '');
 }
 
-/** How to get what is missing. */
+/** How to get the missing device to work. */
 const ADVICE = {
   cpu: 'Installing finch anew may help; in a checkout: npm ci',
   webgpu:
@@ -113,14 +113,14 @@ async function timed(wanted: Probe) {
   return { ...trained, numbers: [...logits, ...trained.losses], milliseconds, description };
 }
 
-/** Two steps on small pictures: the second loss shows whether the first step went where the CPU's goes. */
+/** Two steps on small pictures: the second loss shows whether the first step changed the weights as it does on the CPU. */
 async function trainingSteps(engine: TrainableEngine, model: EngineModel) {
   const spec: TrainSpec = {
     size: [TRAINING_SIZE, TRAINING_SIZE],
     batchSize: TRAINING_COUNT,
     loss: { kind: 'cross-entropy' },
     optimizer: { kind: 'sgd', momentum: 0.9 },
-    // A few pictures have no statistics to speak of.
+    // A few pictures are too few for meaningful statistics.
     batchNorm: 'frozen',
   };
   const trainer = await engine.trainer(model, spec);

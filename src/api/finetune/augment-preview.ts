@@ -1,4 +1,4 @@
-// augment-preview.ts: the html page of what training will see. Wires dataset and report.
+// augment-preview.ts: the html page of the pictures as training will see them. Connects dataset and report.
 
 import type { Dataset, Sample } from '../../dataset/dataset.ts';
 import { openLoader, type LoaderOptions } from '../../dataset/loader.ts';
@@ -11,7 +11,7 @@ import type { Rng } from '../../util/rng.ts';
 
 export interface AugmentPreview {
   readonly dataset: Dataset;
-  /** Those that will be trained on. */
+  /** The pictures that will be used for training. */
   readonly samples: readonly Sample[];
   readonly loader: LoaderOptions;
   readonly augment?: AugmentSpec;
@@ -64,7 +64,7 @@ export async function augmentPreviewPage(preview: AugmentPreview): Promise<strin
   }
 }
 
-/** What a mixed picture is to be taken for, a line a class. */
+/** The target of a mixed picture: one line for each class. */
 function sharesText(shares: Float32Array | undefined, classes: readonly string[]): readonly string[] {
   if (!shares) return [];
   return [...shares.keys()]

@@ -1,4 +1,4 @@
-// data.ts: a dataset for training: scanned, divided, and turned into batches. Wires dataset/ to what train/ asks for.
+// data.ts: a dataset for training: scanned, divided, and turned into batches. Connects dataset/ to the interface of train/.
 
 import path from 'node:path';
 import { checkTrainable, invalid, type Dataset, type Sample } from '../../dataset/dataset.ts';
@@ -15,7 +15,7 @@ import { createRng, type Rng } from '../../util/rng.ts';
 import type { Preprocessing } from '../../util/preprocessing.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 
-/** A dataset that is divided into what is learnt and what is judged by. */
+/** A dataset that is divided into a training part and a validation part. */
 export interface DividedDataset {
   readonly dataset: Dataset;
   readonly contents: Contents;
@@ -26,7 +26,7 @@ export interface DividedDataset {
 }
 
 /**
- * @param before of a run that goes on: what has not been touched since is not read again
+ * @param before of a resumed run: files that have not changed since then are not read again
  * @throws AppError DATASET_NOT_FOUND, DATASET_INVALID
  */
 export async function divideDataset(
@@ -63,7 +63,7 @@ export async function divideDataset(
   };
 }
 
-/** The same without pictures that cannot be read. @throws AppError DATASET_INVALID when too little is left */
+/** The same dataset without pictures that cannot be read. @throws AppError DATASET_INVALID when too little is left */
 export function withoutFailed(
   divided: DividedDataset,
   failed: ReadonlySet<string>,
@@ -80,10 +80,10 @@ function nothingToJudgeBy(root: string): Error {
   return invalid(root, 'has no picture to judge by', 'expected two or more in some class, or a val/ folder');
 }
 
-/** Small pictures that are kept on disk at most, in bytes, where memory does not hold a dataset. */
+/** The limit, in bytes, of the small pictures kept on disk when a dataset does not fit into memory. */
 const DISK_LIMIT = 16 * 1024 ** 3;
 
-/** Bytes of pictures that memory holds, beside a training step that takes four times as much; what is more goes to disk. */
+/** Bytes of pictures kept in memory, beside a training step that takes four times as much; the rest goes to disk. */
 const MEMORY = 512 * 1024 ** 2;
 
 export function openPictures(
@@ -108,13 +108,13 @@ interface Source {
   readonly rng: Rng;
 }
 
-/** What stage 2 learns from: every epoch a new order and new views, the same ones whenever it is asked for. */
+/** The batches of stage 2: each epoch has a new order and new views, which are the same whenever that epoch is requested. */
 export function trainingData({ loader, divided, settings, rng }: Source): TrainingData {
   const { dataset, train: samples } = divided;
   const { batchSize, sampler, augment, mix } = settings;
   const classes = dataset.classes.length;
   const labels = samples.map((sample) => sample.labels);
-  // A last batch of one picture has no statistics: it waits for another epoch.
+  // A last batch of one picture has no statistics, so the picture is left out of this epoch.
   const isOneLeft = samples.length > batchSize && samples.length % batchSize === 1;
   const used = samples.length - (isOneLeft ? 1 : 0);
   return {

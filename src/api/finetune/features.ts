@@ -1,5 +1,5 @@
-// features.ts: what the frozen network makes of each picture, computed once: from the cache where it is there, else through
-// the engine. Finds the pictures that cannot be read on the way.
+// features.ts: the frozen network's features of each picture, computed once: from the cache where it has them, else by
+// the engine. This also finds the pictures that cannot be read.
 
 import path from 'node:path';
 import type { Contents } from '../../dataset/contents.ts';
@@ -37,8 +37,8 @@ export interface ComputedFeatures extends FeatureSet {
 const BATCH = 16;
 
 /**
- * Rows of the pictures' middles, in the order of `samples`, those left out that cannot be read.
- * @param once whether nobody asks for these middles again
+ * Rows of the pictures' centre crops, in the order of `samples`, without the pictures that cannot be read.
+ * @param once whether these centre crops are not needed again
  */
 export async function middleFeatures(
   samples: readonly Sample[],
@@ -113,7 +113,7 @@ async function featuresOf(
   }
   const lost = missing.filter((i) => rows[i] === undefined);
   const known = new Set(failed.map(({ sample }) => sample.file));
-  // A batch of which no picture could be read is passed over without a word.
+  // A batch in which no picture could be read is skipped without a message.
   const rest = lost.map((i) => samples[i]!).filter(({ file }) => !known.has(file));
   if (rest.length > 0) failed.push(...(await loader.survey(rest, 'square')));
   const kept = [...samples.keys()].filter((i) => rows[i] !== undefined);

@@ -1,4 +1,4 @@
-// keeper.ts: writes down what happens in a run as it happens: metrics, models, checkpoints. Tells how far it is.
+// keeper.ts: records a run while it happens: metrics, models, checkpoints. Reports its progress.
 
 import { writeModelFolder } from '../../artefact/model-folder.ts';
 import type { Model } from '../../artefact/model.ts';
@@ -14,7 +14,7 @@ import type { Work } from '../work.ts';
 
 export interface KeeperOptions {
   readonly paths: RunPaths;
-  /** The model to be, but for its weights. */
+  /** The model that will be saved, without its weights. */
   readonly model: Omit<Model, 'weights'>;
   readonly multiLabel: boolean;
   readonly epochs: number;
@@ -92,7 +92,7 @@ function paceOf(epochs: number): Pace {
     after(step) {
       const now = performance.now();
       if (step.epoch !== epoch) {
-        // The first step of an epoch waits for workers and kernels: time runs from its end.
+        // The first step of an epoch waits for workers and kernels, so the time is measured from the end of that step.
         [epoch, started, pictures, steps] = [step.epoch, now, 0, 0];
         if (rate === 0) return 'starting';
       } else {
@@ -117,7 +117,7 @@ export function clock(seconds: number): string {
   return hours > 0 ? `${hours}:${`${minutes}`.padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
 }
 
-/** A failed write leaves the former checkpoint, and a way to go on. */
+/** When a write fails, the previous checkpoint stays, and the error says how to resume. */
 function resumable(error: unknown, { folder }: RunPaths): unknown {
   if (!(error instanceof AppError) || error.code !== 'WRITE_FAILED') return error;
   return new AppError(

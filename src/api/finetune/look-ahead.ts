@@ -1,5 +1,5 @@
-// look-ahead.ts: what can be looked at before a run: the pictures as training would see them, and which rate would suit.
-// Nothing is kept.
+// look-ahead.ts: previews of a run: the pictures as training would see them, and which learning rate would be suitable.
+// No run is saved.
 
 import type { TrainSettings } from '../../config/finetune-settings.ts';
 import { datasetName } from '../../dataset/scan.ts';

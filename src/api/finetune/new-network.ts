@@ -1,4 +1,4 @@
-// network.ts: the network that is to learn: the chosen one with a head for the dataset's classes, and how it is trained and kept.
+// new-network.ts: the network to train: the chosen one with a head for the dataset's classes, and how it is trained and saved.
 
 import type { Model } from '../../artefact/model.ts';
 import { embeddingLayer } from '../../artefact/model.ts';
@@ -18,7 +18,7 @@ import type { DividedDataset } from './data.ts';
 export interface NewNetwork {
   /** With the new head; its output is logits. */
   readonly graph: Graph;
-  /** The head's layer, and the one whose output it takes: a vector of so many numbers. */
+  /** The head's layer, and the layer whose output is the head's input: a vector of `numbers` numbers. */
   readonly classifier: string;
   readonly embedding: string;
   readonly numbers: number;
@@ -28,7 +28,7 @@ export interface NewNetwork {
 
 /**
  * @throws AppError MODEL_UNSUPPORTED when the network has no dense classifier; USAGE when it has no layer `trainFrom`, or when the
- * dataset's labels do not go with the settings
+ * dataset's labels do not fit the settings
  */
 export function newNetwork(
   { model, preprocessing: { size } }: OpenedNetwork,
@@ -86,7 +86,7 @@ export function trainSpec(
   };
 }
 
-/** Settings that take one label a picture are refused where there are several, before anything is computed. */
+/** Refuses, before anything is computed, settings that need one label for each picture when pictures have several. */
 function checkLabels({ loss, labelSmoothing, head }: TrainSettings, multiLabel: boolean): void {
   if (!multiLabel) return;
   const alone = [
@@ -117,12 +117,12 @@ function lossOf(
   return kind === 'bce-logits' && classWeights ? { kind, posWeight: weights() } : { kind };
 }
 
-/** The same network where the loss takes probabilities. */
+/** The same network with probabilities as its output, for a loss that needs them. */
 export function graphFor(loss: Loss['kind'], graph: Graph): Graph {
   return loss === 'bce' ? withSigmoid(graph) : graph;
 }
 
-/** What is written of it besides its weights. */
+/** What is saved of the network besides its weights. */
 export function savedModel(
   name: string,
   { model, preprocessing }: OpenedNetwork,

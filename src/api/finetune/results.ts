@@ -45,12 +45,12 @@ export interface RunSummary {
   /** Epochs of stage 2 that were run. */
   readonly epochs: number;
   readonly classes: number;
-  /** Pictures that the network was judged by, and those that it learnt from. */
+  /** Numbers of the validation pictures and of the training pictures. */
   readonly samples: number;
   readonly trainSamples: number;
   /** What computed: `onnxruntime 1.30.0 on cpu, 2 threads`. */
   readonly device: string;
-  /** Of the whole run, interruptions left out. */
+  /** Time of the whole run, without interruptions. */
   readonly seconds: number;
   /** Files that could not be read and were left out. */
   readonly failed?: readonly string[];
@@ -138,14 +138,14 @@ async function reportOf(results: RunResults, bestEpoch: number): Promise<string>
   });
 }
 
-/** The last row of stage 1 is where stage 2 begins. */
+/** The last row of stage 1 is the starting point of stage 2, shown as epoch 0. */
 function pointsOf(rows: readonly EpochRow[]): readonly CurvePoint[] {
   const head = rows.findLast(({ stage }) => stage === 'head');
   const all = rows.filter(({ stage }) => stage === 'all');
   return head ? [{ ...head, epoch: 0 }, ...all] : all;
 }
 
-/** Pictures of as many classes as there are places, of each class as many as of any other. */
+/** Sample pictures: at most the same number of each class, and at most SAMPLES in all. */
 function sampleCases(samples: readonly Sample[], classes: readonly string[]): readonly WorstCase[] {
   const places = Math.max(1, Math.floor(SAMPLES / classes.length));
   const counts = new Map<number, number>();

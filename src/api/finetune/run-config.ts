@@ -1,4 +1,4 @@
-// run-config.ts: config.json: what a run was asked to do, as flags that can be read again, and what that came to.
+// run-config.ts: config.json: the flags that a run was given, in a form that can be read again, and the settings they led to.
 
 import path from 'node:path';
 import { finetuneConfig } from '../../config/finetune.ts';
@@ -9,7 +9,7 @@ import { packageVersion } from '../../util/package.ts';
 import { readRunRecord, RUN_CONFIG } from '../../run/records.ts';
 import { writeJson } from '../../run/run-folder.ts';
 
-/** Flags that say where and how fast, not what: they may differ when a run goes on. */
+/** Flags that say where and how fast a run computes, not what it computes: they may differ when a run is resumed. */
 const FREE = [
   'out',
   'resume',
@@ -37,8 +37,8 @@ export async function writeRunConfig(
 }
 
 /**
- * The configuration of a run that goes on: its own flags, with those of `given` that may differ over them.
- * @throws AppError CHECKPOINT_INVALID, USAGE when `given` asks for something else than the run was begun with
+ * The configuration of a resumed run: its own flags, overridden by those flags of `given` that may differ.
+ * @throws AppError CHECKPOINT_INVALID, USAGE when `given` asks for something different from what the run was begun with
  */
 export async function readRunConfig(
   file: string,
@@ -51,7 +51,7 @@ export async function readRunConfig(
   const { dataset, flags, settings } = stored;
   refuseDifferent(flags as FinetuneFlags, given.flags);
   const free = Object.entries(given.flags).filter(([name]) => FREE.some((known) => known === name));
-  // A dataset that has moved: whether it is the same one is told by the content of its files.
+  // When a dataset has moved, the content of its files shows whether it is the same one.
   const place = given.dataset === undefined ? dataset : path.resolve(given.dataset);
   const request = { dataset: place, flags: { ...(flags as FinetuneFlags), ...Object.fromEntries(free) } };
   const config = finetuneConfig(place, request.flags);

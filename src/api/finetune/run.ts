@@ -1,4 +1,4 @@
-// run.ts: from a folder of pictures to a network that knows them: which run it is, and where it begins.
+// run.ts: decides which training run to make and where it begins, and runs it from a folder of pictures to a trained network.
 
 import path from 'node:path';
 import { finetuneConfig } from '../../config/finetune.ts';
@@ -28,14 +28,14 @@ import type { FinishedRun } from './results.ts';
 import { readRunConfig, writeRunConfig, type RunRequest } from './run-config.ts';
 import { train, type BegunRun, type RunParts } from './train.ts';
 
-/** A run that is known in full, before anything of it is computed or written. */
+/** A run whose settings are all known before anything is computed or written. */
 export interface PreparedRun extends RunParts {
   readonly run: Run;
 }
 
 /**
- * Which run it is, of which pictures and of which network.
- * @param flags as given; what is absent is the recipe's, or of a run that goes on its own
+ * Decides which run it is, with which pictures and which network.
+ * @param flags as given; an absent flag has the recipe's value, or the run's own value when a run is resumed
  */
 export async function prepareRun(
   dataset: string | undefined,
@@ -51,7 +51,7 @@ export async function prepareRun(
 
 /** From the first feature to the report. @throws AppError INTERRUPTED after what can be saved is saved */
 export async function executeRun({ run, ...parts }: PreparedRun, work: Work): Promise<FinishedRun> {
-  // Before its folder is made: an engine or a device that is not there leaves no run behind.
+  // The engine is opened before the folder is made: a missing engine or device leaves no run behind.
   const engine = await selectEngine(parts.config);
   const folder = run.folder ?? (await newFolder(run));
   return aloneInRunFolder(folder, async () => {
@@ -63,7 +63,7 @@ export async function executeRun({ run, ...parts }: PreparedRun, work: Work): Pr
 interface Run {
   readonly request: RunRequest;
   readonly config: FinetuneConfig;
-  /** Of a run that goes on: its folder, and what it found, unless it was stopped before that. */
+  /** For a resumed run: its folder, and what it had found out about its pictures, unless it stopped before that. */
   readonly folder?: string;
   readonly former?: FoundBefore;
 }
@@ -83,7 +83,7 @@ async function chosenRun(dataset: string | undefined, flags: GivenFinetuneFlags)
     const paths = runPaths(folder);
     const stored = await readRunConfig(paths.config, asked);
     const former = await readRunRecord(paths.dataset, DATASET_RECORD);
-    // Nothing was written down yet by which another place could be known to hold the same pictures.
+    // The run has not yet recorded anything that could show that another place holds the same pictures.
     if (!former && stored.hasMoved) {
       throw new AppError(
         'USAGE',
@@ -99,7 +99,7 @@ async function chosenRun(dataset: string | undefined, flags: GivenFinetuneFlags)
   return { request, config: finetuneConfig(request.dataset, request.flags) };
 }
 
-/** A model folder is found again from wherever the run goes on. */
+/** Makes a model folder's path absolute, so that the run can be resumed from any folder. */
 async function withWholePath(flags: GivenFinetuneFlags): Promise<GivenFinetuneFlags> {
   const { model } = flags;
   const isFolder = model !== undefined && (await exists(path.join(model, 'model.json')));
@@ -118,7 +118,7 @@ function runName(dataset: string, { model }: Pick<GivenFinetuneFlags, 'model'>):
   return `${datasetName(dataset)}-${path.basename(path.resolve(model ?? DEFAULT_MODEL))}`;
 }
 
-/** Where a run will be that was never begun. */
+/** The folder of a run that has not begun before. */
 async function newFolder({ request, config: { model, out } }: Run): Promise<string> {
   if (out === undefined) return newRunFolder(runName(request.dataset, { model }));
   await makeFolder(out);
@@ -130,7 +130,7 @@ interface Beginning {
   readonly divided: DividedDataset;
 }
 
-/** Writes down what a new run is, or finds where one stopped. @throws AppError CHECKPOINT_INVALID when the dataset is another now */
+/** Records what a new run is, or finds where one stopped. @throws AppError CHECKPOINT_INVALID when the dataset has changed */
 async function beginRun(
   run: Run,
   { folder, divided: { dataset, contents } }: Beginning,

@@ -23,11 +23,11 @@ import { keeperOf } from './keeper.ts';
 import { graphFor, savedModel, trainSpec, untrainedModel, type NewNetwork } from './new-network.ts';
 import { writeResults, type FinishedRun } from './results.ts';
 
-/** A run whose folder is there. */
+/** A run whose folder exists. */
 export interface BegunRun {
   readonly paths: RunPaths;
   readonly fingerprint: Fingerprint;
-  /** Of a run that goes on: where it stood, and the pictures that it could not read. */
+  /** For a resumed run: where it stopped, and the pictures that it could not read. */
   readonly former?: { readonly checkpoint: Checkpoint; readonly failed: readonly string[] };
 }
 
@@ -68,7 +68,7 @@ export async function train(
   }
 }
 
-/** Engines compute the same sums in other orders: who compares a run with another one should know. */
+/** Engines add numbers in different orders: the user should know this when comparing runs. */
 function noteOtherEngine({ former }: BegunRun, engine: TrainableEngine, work: Work): void {
   const before = former?.checkpoint.engine;
   if (before === undefined || before === placeOf(engine)) return;
@@ -137,7 +137,7 @@ async function runStages(
     },
     former?.checkpoint,
   );
-  // A run that went on and found nothing better has not seen its best: it lies in best/.
+  // A resumed run that found nothing better has no scores of its best weights yet: the weights are in best/.
   const best =
     scores.best ?? (await score({ ...untrained, weights: (await readModelFolder(paths.best)).weights }));
   return writeResults(
@@ -153,7 +153,7 @@ interface SeenPictures {
   readonly failed: readonly string[];
 }
 
-/** What the frozen network makes of all pictures: their middles, and as many augmented views as were asked for. */
+/** The frozen network's features of all pictures: of their centre crops, and of as many augmented views as were asked for. */
 async function allFeatures(
   { config, opened, divided }: RunParts,
   tools: Tools,
@@ -194,7 +194,7 @@ async function allFeatures(
   };
   try {
     const train = counted(await middleFeatures(divided.train, job, { once: true }), divided.train);
-    // Each epoch of stage 2 is judged by them.
+    // Each epoch of stage 2 is evaluated on these pictures.
     const once = settings.epochs === 0;
     const val = counted(await middleFeatures(divided.val, job, { once }), divided.val);
     const views = await viewFeatures(divided.train, job, settings);
@@ -236,7 +236,7 @@ function headStage(
   };
 }
 
-/** Pictures in one run of the network that is judged. */
+/** Pictures in one run of the network during evaluation. */
 const JUDGED_AT_A_TIME = 16;
 
 /** Logits `[N, classes]` of the validation pictures. */

@@ -1,5 +1,5 @@
-// duplicates.ts: which pictures of a dataset are the same one: by their bytes, by their pixels, or nearly. Embeddings name the
-// candidates, the pixels decide.
+// duplicates.ts: finds pictures of a dataset that are the same: by bytes, by pixels, or nearly. Embeddings select the
+// candidates, then the pixels decide.
 
 import { align, ALIGNMENT_SIDE, greyOf } from '../../features/alignment.ts';
 import type { ClosePair } from '../../features/neighbours.ts';
@@ -11,15 +11,15 @@ import { loadImages } from '../../images/loader.ts';
 export const CLOSE = 0.82;
 
 /**
- * The same picture: pixels that correlate at least so much. Copies that were encoded anew, resized or cropped by 5 % have
+ * The least correlation of pixels of the same picture. Copies that were encoded again, resized or cropped by 5 % have
  * 0.995 and more; different photos of one bird 0.81 at most (docs/inspect.md).
  */
 const SAME = 0.97;
 
-/** So much alike are only pictures whose pixels are worth comparing one by one. */
+/** Only pairs whose small pictures correlate this much are compared pixel by pixel at full size. */
 const IDENTICAL = 0.9999;
 
-/** Pictures are compared in small; more pairs than these are not a dataset's duplicates but its nature. */
+/** The most pairs to compare, as small pictures. With more, the dataset's pictures are simply alike, not duplicates. */
 const MAX_CANDIDATES = 50_000;
 
 const BATCH = 16;
@@ -58,7 +58,7 @@ export async function confirmPairs(
   return confirmed;
 }
 
-/** Small grey pictures by number; one that has become unreadable meanwhile has none. */
+/** Small grey pictures by number; a picture that can no longer be read is absent. */
 async function smallGreys(
   numbers: readonly number[],
   pictures: readonly Candidate[],

@@ -1,4 +1,4 @@
-// inspect.ts: what is in a dataset before training on it. Changes nothing in it. Wires the stages.
+// inspect.ts: shows what is in a dataset before training on it. Changes nothing in the dataset. Connects the stages.
 
 import { stat } from 'node:fs/promises';
 import type { InspectConfig } from '../../config/features.ts';
@@ -26,7 +26,7 @@ import { CLOSE, confirmPairs, type Compared } from './duplicates.ts';
 /** Neighbours that vote on a label. */
 const VOTERS = 10;
 
-/** Of the suggested class so many pictures are shown beside a suspect. */
+/** The number of pictures of the suggested class that are shown beside a suspect. */
 const SHOWN_NEIGHBOURS = 3;
 
 /** @throws AppError DATASET_INVALID where there is no such folder, or no picture in it; INTERRUPTED */
@@ -64,7 +64,7 @@ interface Dataset {
   /** Rows of length 1 of each picture, `[N,D]`. */
   readonly data: Float32Array;
   readonly numbers: number;
-  /** Files that are no pictures, by ending. */
+  /** Files that are not pictures, by file extension. */
   readonly others: Places['others'];
 }
 
@@ -118,7 +118,7 @@ async function look(dataset: Dataset, config: InspectConfig, work: Work): Promis
   );
   throwIfAborted(work);
   const exact = sameContent(pictures);
-  // Copies of one content are one picture here: the first stands for all.
+  // Copies with the same content count as one picture here: the first represents them all.
   const firsts = new Set(exact.values());
   const pairs = neighbours.pairs.filter(({ a, b }) => firsts.has(a) && firsts.has(b));
   const same = await confirmPairs(pairs, pictures, config.decode);

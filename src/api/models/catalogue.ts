@@ -1,4 +1,4 @@
-// catalogue.ts: what networks there are, and what each of them is.
+// catalogue.ts: lists the available networks and describes each of them.
 
 import { outputOfModel } from '../../artefact/model.ts';
 import { readModelMetadata } from '../../artefact/model-folder.ts';
@@ -48,7 +48,7 @@ export async function listModels(): Promise<readonly (ListedModel | OwnModel)[]>
   return [...published, ...own];
 }
 
-/** What is known of a network; what is not, is absent. */
+/** What is known of a network; unknown values are absent. */
 export interface ModelFacts {
   readonly [fact: string]: string | number | Preprocessing | undefined;
 }

@@ -61,7 +61,7 @@ async function toOnnx(model: Model, { out }: ExportFlags): Promise<string> {
     output: outputOf(model.graph).activation === 'none' ? 'logits' : 'probabilities',
     metadata: await metadataOf(model, preprocessing),
   });
-  // Checked under another name first: what does not compute the same never gets its own.
+  // The file is checked under another name first: it gets its own name only if it computes the same results.
   const aside = path.join(path.dirname(out), `.${path.basename(out)}.${process.pid}.tmp`);
   await writeFileAtomic(aside, bytes);
   try {

@@ -1,4 +1,4 @@
-// import.ts: a checkpoint or a foreign model folder -> a model folder of finch. Pickles run no code.
+// import.ts: a checkpoint or a foreign model folder -> a model folder of finch. Code inside pickles is never run.
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -101,7 +101,7 @@ function requiredArchitecture(architecture: string | undefined, file: string): s
   );
 }
 
-/** What a checkpoint of an architecture with several published versions does not say: how its pictures are prepared. */
+/** Notes how pictures are assumed to be prepared: a checkpoint of an architecture with several versions does not say it. */
 function noteAssumed({ architecture, preprocessing }: Model, work: Work): void {
   const [first, second] = RECORDS.filter((record) => record.architecture === architecture);
   if (!first || !second || preprocessing !== first.preprocessing) return;

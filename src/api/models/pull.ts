@@ -1,4 +1,4 @@
-// pull.ts: published weights, fetched, checked and converted; and models that are here, compared with their checksums.
+// pull.ts: fetches published weights, checks and converts them; compares the models on this machine with their checksums.
 
 import { verifyModelFolder } from '../../artefact/model-folder.ts';
 import { pullModel, resolveModel } from '../../store/models.ts';
@@ -9,7 +9,7 @@ import { findRecord, modelNames } from '../../zoo/registry.ts';
 import type { Work } from '../work.ts';
 
 /**
- * Fetches one model after another; all names are looked up before the first byte.
+ * Fetches one model after another; all names are looked up before any data is fetched.
  * @param mirror another place that has the same files
  * @throws AppError MODEL_NOT_FOUND, DOWNLOAD_FAILED, INTERRUPTED
  */
@@ -44,7 +44,7 @@ function publishedRecord(name: string) {
   );
 }
 
-/** What is wrong with each model's weight files; nothing, where they are what was recorded. */
+/** What is wrong with each model's weight files; empty where they match the recorded checksums. */
 export async function* verifyByName(
   names: readonly string[],
 ): AsyncGenerator<{ readonly name: string; readonly problems: readonly string[] }, void, undefined> {
