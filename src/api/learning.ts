@@ -1,7 +1,7 @@
 // learning.ts: `finetune` and `evaluate` for programs. They print nothing.
 
 import { evaluateConfig } from '../config/evaluate.ts';
-import { DEFAULT_MODEL } from '../config/inference.ts';
+import { DEFAULT_MODEL } from '../config/default-model.ts';
 import { evaluationRecord, type EvaluationRecord } from '../report/evaluation.ts';
 import { evaluateDataset } from './evaluate.ts';
 import type { FinetuneOptions } from './finetune-options.ts';

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import type { ClassifyFlags } from '../config/classify.ts';
-import { DEFAULT_MODEL } from '../config/inference.ts';
+import { DEFAULT_MODEL } from '../config/default-model.ts';
 import { addInferenceFlags, INPUT_HELP, type Finish } from './flags.ts';
 
 export function addClassify(program: Command, output: Output, finish: Finish): void {

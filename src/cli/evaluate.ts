@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import type { EvaluateFlags } from '../config/evaluate.ts';
-import { DEFAULT_MODEL } from '../config/inference.ts';
+import { DEFAULT_MODEL } from '../config/default-model.ts';
 import { addInferenceFlags, DATASET_HELP, MANIFEST_HELP, ROOT_HELP, type Finish } from './flags.ts';
 
 export function addEvaluate(program: Command, output: Output, finish: Finish): void {

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
-import { DEFAULT_MODEL } from '../config/inference.ts';
+import { DEFAULT_MODEL } from '../config/default-model.ts';
 import type { GivenFinetuneFlags } from '../config/finetune-settings.ts';
 import { addInferenceFlags, DATASET_HELP, MANIFEST_HELP, ROOT_HELP, type Finish } from './flags.ts';
 

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
-import { DEFAULT_MODEL } from '../config/inference.ts';
+import { DEFAULT_MODEL } from '../config/default-model.ts';
 import type { InspectFlags } from '../config/features.ts';
 import { addInferenceFlags, repeated, type Finish } from './flags.ts';
 

@@ -10,7 +10,8 @@ import { createWriter } from '../report/writer.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { hasColours, terminalColumns } from '../util/progress.ts';
 import { figureCollector } from './figure.ts';
-import { terminalWork, write, type Output, type TerminalWork } from './output.ts';
+import { write, type Output } from './output.ts';
+import { terminalWork, type TerminalWork } from './terminal.ts';
 
 export async function classify(config: ClassifyConfig, output: Output): Promise<ExitCodeValue> {
   const terminal = terminalWork(output);

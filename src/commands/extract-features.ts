@@ -3,7 +3,8 @@
 import { extractFeatures as extract } from '../api/extract.ts';
 import type { ExtractConfig } from '../config/features.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
-import { terminalWork, type Output } from './output.ts';
+import type { Output } from './output.ts';
+import { terminalWork } from './terminal.ts';
 
 export async function extractFeatures(config: ExtractConfig, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);

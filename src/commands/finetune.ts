@@ -5,7 +5,8 @@ import { executeRun, prepareRun, type PreparedRun } from '../api/finetune/run.ts
 import type { GivenFinetuneFlags } from '../config/finetune-settings.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
-import { terminalWork, write, writeLine, type Output, type TerminalWork } from './output.ts';
+import { write, writeLine, type Output } from './output.ts';
+import { terminalWork, type TerminalWork } from './terminal.ts';
 
 /** @param flags as given; an absent flag has the recipe's value, or the run's own value when a run is resumed */
 export async function finetune(

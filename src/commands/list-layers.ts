@@ -8,7 +8,8 @@ import { formatTable } from '../report/text-table.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { terminalColumns } from '../util/progress.ts';
 import { formatShape } from '../util/shape.ts';
-import { terminalWork, write, type Output } from './output.ts';
+import { write, type Output } from './output.ts';
+import { terminalWork } from './terminal.ts';
 
 /** Shapes without the batch, channel-last, at the size at which the model would be run. */
 export async function listLayers(config: InferenceConfig, output: Output): Promise<ExitCodeValue> {

@@ -7,7 +7,8 @@ import { pullByName, verifyByName } from '../api/models/pull.ts';
 import { formatRecord, formatTable } from '../report/text-table.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { terminalColumns } from '../util/progress.ts';
-import { terminalWork, write, writeLine, type Output } from './output.ts';
+import { write, writeLine, type Output } from './output.ts';
+import { terminalWork } from './terminal.ts';
 
 export async function list(asJson: boolean, output: Output): Promise<ExitCodeValue> {
   const models = await listModels();

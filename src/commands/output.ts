@@ -1,11 +1,9 @@
 // output.ts: how a command reaches its user: results to stdout, everything else to stderr. cli.ts gives it the streams.
+// `--help` loads this file, so it imports little.
 
 import { once } from 'node:events';
-import type { Work } from '../api/work.ts';
-import { foldNote } from '../report/fold.ts';
 import { writeFailed } from '../util/files.ts';
 import { systemCode } from '../util/errors.ts';
-import { statusLine, terminalColumns } from '../util/progress.ts';
 import { printable } from '../util/quoted.ts';
 
 /** Thrown when the reader of stdout has closed it (`| head`): nobody reads the output any more, and this is not an error. */
@@ -19,25 +17,6 @@ export interface Output {
   readonly stdin: NodeJS.ReadStream;
   /** Aborted at Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
-}
-
-export interface TerminalWork extends Work {
-  /** Removes the status line: before a result is written, and at the end. */
-  clear(): void;
-}
-
-/** Work whose progress is a status line on stderr, and whose remarks are lines there. */
-export function terminalWork({ stderr, signal }: Output): TerminalWork {
-  const status = statusLine(stderr);
-  return {
-    signal,
-    progress: ({ text }) => status.update(text),
-    note(text) {
-      status.clear();
-      stderr.write(`${foldNote(printable(text), terminalColumns(stderr) ?? Infinity)}\n`);
-    },
-    clear: () => status.clear(),
-  };
 }
 
 /** One line of a result with tabs between its cells: unchanged for a script; for people, without terminal control characters. */

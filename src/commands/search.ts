@@ -8,7 +8,8 @@ import { searchHtml, searchJson, searchTable, type SearchResult } from '../repor
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
 import { terminalColumns } from '../util/progress.ts';
-import { terminalWork, write, type Output } from './output.ts';
+import { write, type Output } from './output.ts';
+import { terminalWork } from './terminal.ts';
 
 export async function search(config: SearchConfig, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);

@@ -1,6 +1,7 @@
 // features.ts: what the user wrote -> the configuration of extract-features, search and inspect.
 
-import { DEFAULT_MODEL, inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
+import { DEFAULT_MODEL } from './default-model.ts';
+import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
 import { parseChoice, parseNumber } from './parse.ts';
 import { POOLS, type Pool } from '../features/pooling.ts';
 import { NPY_DTYPES, type NpyDtype } from '../formats/npy.ts';

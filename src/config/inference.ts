@@ -9,9 +9,6 @@ import {
   type PreprocessingOverrides,
 } from './preprocessing.ts';
 
-/** The model when `--model` is not given; it ships with finch. */
-export const DEFAULT_MODEL = 'efficientnet_lite0';
-
 /** As commander hands flags over: text, or true for a flag without a value. */
 export interface InferenceFlags extends PreprocessingFlags {
   readonly model: string;

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { finetuneConfig } from '../../config/finetune.ts';
 import type { FinetuneConfig, GivenFinetuneFlags } from '../../config/finetune-settings.ts';
-import { DEFAULT_MODEL } from '../../config/inference.ts';
+import { DEFAULT_MODEL } from '../../config/default-model.ts';
 import { fingerprintChanges, fingerprintOf, type Fingerprint } from '../../dataset/fingerprint.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import { selectEngine } from '../../engine/select.ts';
