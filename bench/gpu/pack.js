@@ -48,11 +48,14 @@ try {
   rmSync(stage, { recursive: true, force: true });
 }
 
-/** Folders of what finch needs when it runs, as npm sees them. */
+/** Folders of what finch needs when it runs, as npm sees them; the runtime itself is among a checkout's development packages. */
 function dependencies() {
   const listed = execFileSync('npm', ['ls', '--omit=dev', '--omit=peer', '--all', '--parseable'], { cwd: root, encoding: 'utf8' }); // prettier-ignore
   const folders = listed.split('\n').map((line) => path.relative(root, line.trim()));
-  return folders.filter((folder) => folder.startsWith('node_modules') && !folder.includes('@tensorflow'));
+  const needed = folders.filter(
+    (folder) => folder.startsWith('node_modules') && !folder.includes('@tensorflow'),
+  );
+  return [...needed, path.join('node_modules', 'onnxruntime-node')];
 }
 
 function isNeeded(file) {
