@@ -8,9 +8,8 @@ import type { Batch, Engine, OnDivided, Predictor } from '../engine/engine.ts';
 import { selectEngine } from '../engine/select.ts';
 import type { Graph, Weights } from '../graph/layers.ts';
 import { resolveModel } from '../store/models.ts';
-import { formatBytes } from '../util/progress.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
-import type { Work } from './work.ts';
+import { fetchProgress, type Work } from './work.ts';
 
 /** Pictures in one run when the user does not say: larger batches are no faster on the CPU. */
 export const DEFAULT_BATCH = 8;
@@ -50,13 +49,7 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
   const folder = await resolveModel(config.model, {
     offline: config.offline,
     signal: work.signal,
-    onProgress: (received, total) =>
-      work.progress({
-        task: 'fetch',
-        done: received,
-        ...(total !== undefined && { total }),
-        text: `fetching ${config.model}: ${formatBytes(received)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`,
-      }),
+    onProgress: fetchProgress(`fetching ${config.model}`, work),
   });
   const { model, readWeights } = await openModelFolder(folder);
   const preprocessing = applyOverrides(model.preprocessing, config.preprocessing, {

@@ -2,6 +2,7 @@
 // nothing itself.
 
 import { AppError } from '../util/errors.ts';
+import { formatBytes } from '../util/progress.ts';
 
 /** How far a long job is. */
 export interface Progress {
@@ -91,4 +92,15 @@ export async function* untilInterrupted<T>(
     const isInterruption = signal.aborted && error instanceof AppError && error.code === 'INTERRUPTED';
     if (!isInterruption) throw error;
   }
+}
+
+/** Reports the bytes of a download that have arrived. @param what begins the line for people */
+export function fetchProgress(what: string, work: Work): (received: number, total?: number) => void {
+  return (done, total) =>
+    work.progress({
+      task: 'fetch',
+      done,
+      ...(total !== undefined && { total }),
+      text: `${what}: ${formatBytes(done)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`,
+    });
 }

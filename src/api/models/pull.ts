@@ -4,9 +4,8 @@ import { verifyModelFolder } from '../../artefact/model-folder.ts';
 import { pullModel, resolveModel } from '../../store/models.ts';
 import { AppError } from '../../util/errors.ts';
 import { didYouMean } from '../../util/names.ts';
-import { formatBytes } from '../../util/progress.ts';
 import { findRecord, modelNames } from '../../zoo/registry.ts';
-import type { Work } from '../work.ts';
+import { fetchProgress, type Work } from '../work.ts';
 
 /**
  * Fetches one model after another; all names are looked up before any data is fetched.
@@ -22,13 +21,7 @@ export async function* pullByName(
     const folder = await pullModel(record, {
       ...(mirror !== undefined && { mirror }),
       signal: work.signal,
-      onProgress: (received, total) =>
-        work.progress({
-          task: 'fetch',
-          done: received,
-          ...(total !== undefined && { total }),
-          text: `${record.name}: ${formatBytes(received)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`,
-        }),
+      onProgress: fetchProgress(record.name, work),
     });
     yield { name: record.name, folder };
   }
