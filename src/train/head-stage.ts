@@ -42,9 +42,14 @@ export interface HeadEpoch extends Judgement {
   readonly trainAccuracy?: number;
 }
 
+/** `converged`: trained to the lowest possible loss. `adam`: epochs of small batches, as torch would do them. */
+export type HeadMethod = 'converged' | 'adam';
+
 export interface TrainedHead {
   readonly head: HeadWeights;
   readonly judgement: Judgement;
+  /** The pass that the head is from: with patience, often an earlier one than the last. */
+  readonly epoch: number;
   readonly epochs: readonly HeadEpoch[];
 }
 
@@ -125,13 +130,19 @@ export async function trainHeadByAdam(
   } finally {
     await trainer.dispose();
   }
-  return { head: best.head, judgement: best.judgement, epochs };
+  return { ...best, epochs };
 }
 
 function gathered(rows: Float32Array, numbers: number, chosen: readonly number[]): Features {
   const data = new Float32Array(chosen.length * numbers);
   chosen.forEach((row, i) => data.set(rows.subarray(row * numbers, (row + 1) * numbers), i * numbers));
   return { data, count: chosen.length };
+}
+
+/** The pass that the head is from: the last one, as in torch's script, or the best one where training waits for improvement. */
+export function keptPass<T extends Judgement>(passes: readonly T[], method: HeadMethod): T | undefined {
+  if (method === 'adam') return passes.at(-1);
+  return passes.reduce<T | undefined>((best, pass) => (isBetter(pass, best) ? pass : best), undefined);
 }
 
 /** Trains the head to the lowest possible loss, with no randomness. One row: every iteration sees all pictures. */
@@ -147,5 +158,5 @@ export function trainHeadToConvergence(job: HeadJob, c: number): TrainedHead {
   const own = judge(applyHead(head, train), { labels: train.labels, classes, multiLabel: false });
   const judgement = judge(applyHead(head, val), { labels: val.labels, classes, multiLabel: false });
   const row = { epoch: iterations, trainLoss: own.loss, trainAccuracy: own.score, ...judgement };
-  return { head, judgement, epochs: [row] };
+  return { head, judgement, epoch: iterations, epochs: [row] };
 }

@@ -9,6 +9,7 @@ import {
   trainHeadToConvergence,
   type HeadEpoch,
   type HeadJob,
+  type HeadMethod,
   type TrainedHead,
 } from './head-stage.ts';
 import { judge } from '../evaluation/judgement.ts';
@@ -23,16 +24,21 @@ import {
 } from './stage-two.ts';
 
 interface HeadSettings {
-  /** `converged`: trained to the lowest possible loss. `adam`: epochs of small batches, as torch would do them. */
-  readonly method: 'converged' | 'adam';
+  readonly method: HeadMethod;
   readonly epochs: number;
   readonly rate: number;
   readonly c: number;
 }
 
+/** Stage 1. */
+export interface HeadStage {
+  readonly job: Omit<HeadJob, 'epochs' | 'rate'>;
+  readonly settings: HeadSettings;
+}
+
 export interface TwoStageJob {
-  /** Stage 1; absent when a resumed run continues in stage 2. */
-  readonly head?: { readonly job: Omit<HeadJob, 'epochs' | 'rate'>; readonly settings: HeadSettings };
+  /** Absent when a resumed run continues in stage 2. */
+  readonly head?: HeadStage;
   /** The classifier in `all.model`'s graph, which the head becomes. */
   readonly classifier: string;
   readonly all: StageTwoJob;
@@ -55,7 +61,8 @@ export async function trainTwoStages(
   if (from) return stageTwo(job.all, events, from.progress, from.tensors);
 
   // Stage 1. The backbone is frozen and runs as at inference: batch norm keeps its statistics. Only the head learns.
-  const { head, progress } = await learnHead(job, events);
+  if (!job.head) throw new Error('a run without a checkpoint begins with its head');
+  const { head, progress } = await learnHead(job.head, (row) => events.onHeadEpoch(row));
   const weights = withHeadWeights(job.all.model.weights, job.classifier, head);
   await events.onHead(head, weights, progress);
 
@@ -64,22 +71,20 @@ export async function trainTwoStages(
   return stageTwo({ ...job.all, model: { ...job.all.model, weights } }, events, progress);
 }
 
-async function learnHead(
-  { head: stage, all }: TwoStageJob,
-  events: TwoStageEvents,
+/** The trained head, and the progress of a run that has its head and nothing more. */
+export async function learnHead(
+  { job: given, settings }: HeadStage,
+  onEpoch?: (row: HeadEpoch) => void,
 ): Promise<{ readonly head: HeadWeights; readonly progress: RunProgress }> {
-  if (!stage) throw new Error('a run without a checkpoint begins with its head');
-  const { settings } = stage;
-  const job: HeadJob = { ...stage.job, ...settings };
-  const converges = settings.method === 'converged' && canConverge(all, job);
-  const trained = await trainHead(job, settings, { converges, events });
+  const job: HeadJob = { ...given, ...settings };
+  const converges = settings.method === 'converged' && canConverge(job);
+  const trained = await trainHead(job, settings, { converges, onEpoch });
   const rate = converges ? 0 : settings.rate;
-  const rows = trained.epochs.map((row): EpochRow => ({ ...row, stage: 'head', rate }));
   return {
     head: trained.head,
     progress: {
-      rows,
-      best: { ...trained.judgement, stage: 'head', epoch: rows.at(-1)?.epoch ?? 0 },
+      rows: trained.epochs.map((row): EpochRow => ({ ...row, stage: 'head', rate })),
+      best: { ...trained.judgement, stage: 'head', epoch: trained.epoch },
       epoch: 0,
       batch: 0,
       sums: { loss: 0, right: 0, seen: 0 },
@@ -90,20 +95,22 @@ async function learnHead(
 function trainHead(
   job: HeadJob,
   { epochs, method, c }: HeadSettings,
-  { converges, events }: { readonly converges: boolean; readonly events: TwoStageEvents },
+  {
+    converges,
+    onEpoch,
+  }: { readonly converges: boolean; readonly onEpoch: ((row: HeadEpoch) => void) | undefined },
 ): TrainedHead | Promise<TrainedHead> {
   if (epochs === 0) return untrained(job);
   if (converges) return trainHeadToConvergence(job, c);
   const patience = method === 'converged' ? HEAD_PATIENCE : Infinity;
-  return trainHeadByAdam(job, patience, (row) => events.onHeadEpoch(row));
+  return trainHeadByAdam(job, patience, onEpoch);
 }
 
 /** Above this many products in one pass over the features, a pass takes seconds and the engine's small batches finish sooner. */
 const MAX_PRODUCTS = 1e9;
 
 /** Whether there is one label, a plain loss (it has a single minimum), and few enough features to pass over many times. */
-function canConverge({ spec: { loss } }: StageTwoJob, job: HeadJob): boolean {
-  const { multiLabel, train, numbers, classes } = job;
+function canConverge({ multiLabel, train, numbers, classes, loss }: HeadJob): boolean {
   if (train.labels.length * numbers * classes > MAX_PRODUCTS) return false;
   return !multiLabel && loss.kind === 'cross-entropy' && loss.classWeights === undefined;
 }
@@ -111,5 +118,5 @@ function canConverge({ spec: { loss } }: StageTwoJob, job: HeadJob): boolean {
 function untrained({ numbers, classes, multiLabel, rng, val }: HeadJob): TrainedHead {
   const head = newHead(numbers, classes, rng);
   const judgement = judge(applyHead(head, val), { labels: val.labels, classes, multiLabel });
-  return { head, judgement, epochs: [] };
+  return { head, judgement, epoch: 0, epochs: [] };
 }

@@ -4,15 +4,17 @@
 import type { TrainSettings } from '../../config/finetune-settings.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import { selectEngine } from '../../engine/select.ts';
+import { withHeadWeights } from '../../graph/new-head.ts';
 import { ratePage } from '../../report/rate-page.ts';
-import { tryRates } from '../../train/find-rate.ts';
+import { tryRates, type FoundRates } from '../../train/find-rate.ts';
+import { learnHead } from '../../train/two-stage.ts';
 import { createRng } from '../../util/rng.ts';
 import { dividedNote } from '../network.ts';
 import type { Work } from '../work.ts';
 import { augmentPreviewPage } from './augment-preview.ts';
-import { openPictures, trainingData } from './data.ts';
+import { openPictures, trainingData, withoutFailed } from './data.ts';
 import { graphFor, trainSpec, untrainedModel } from './new-network.ts';
-import type { RunParts } from './train.ts';
+import { allFeatures, headStage, type RunParts } from './stage-one.ts';
 
 /** The html page of what training would see. */
 export function augmentPreview({ config, opened, divided }: RunParts): Promise<string> {
@@ -42,36 +44,45 @@ function augmentText({ augment, mix }: TrainSettings): string {
   return parts.filter(Boolean).join('; ');
 }
 
-export interface FoundRate {
+export interface FoundRate extends FoundRates {
   /** An html page with the losses over the rates. */
   readonly page: string;
-  /** Absent: the loss fell at no rate. */
-  readonly suggested?: number;
 }
 
-/** Tries rates from small to large on a copy of the network. */
-export async function findRate(
-  { config, opened, divided, network }: RunParts,
-  work: Work,
-): Promise<FoundRate> {
+/**
+ * Tries rates from small to large on a copy of the network. It begins with the head that stage 1 finds, as stage 2 would: a new
+ * head would ask for the rate that suits a new head.
+ */
+export async function findRate(parts: RunParts, work: Work): Promise<FoundRate> {
+  const { config, opened, network } = parts;
   const { settings } = config;
   const engine = await selectEngine(config);
-  const loader = await openPictures(config, opened.preprocessing, divided.train.length);
+  const pictures = parts.divided.train.length + parts.divided.val.length;
+  const loader = await openPictures(config, opened.preprocessing, pictures);
   try {
+    const onDivided = dividedNote(work, settings.batchNorm);
+    const tools = { engine, loader, network, onDivided };
+    const seen = await allFeatures(parts, tools, work);
+    const divided = withoutFailed(parts.divided, new Set(seen.failed), config.dataset);
     const spec = trainSpec(settings, divided, opened);
+    const { head } = await learnHead(headStage(seen, parts, tools, { loss: spec.loss, signal: work.signal }));
     const model = untrainedModel(network, await opened.readWeights(), opened);
     const found = await tryRates({
       engine,
-      model: { ...model, graph: graphFor(spec.loss.kind, network.graph) },
+      model: {
+        ...model,
+        graph: graphFor(spec.loss.kind, network.graph),
+        weights: withHeadWeights(model.weights, network.classifier, head),
+      },
       spec,
-      ...(config.mayDivide && { onDivided: dividedNote(work, settings.batchNorm) }),
+      ...(config.mayDivide && { onDivided }),
       data: trainingData({ loader, divided, settings, rng: createRng(settings.seed) }),
       signal: work.signal,
       onStep: (done, total) =>
         work.progress({ task: 'find-lr', done, total, text: `trying rates: step ${done} of ${total}` }),
     });
     const page = ratePage(`Rates for ${opened.model.name} on ${datasetName(config.dataset)}`, found);
-    return { page, ...(found.suggested !== undefined && { suggested: found.suggested }) };
+    return { page, ...found };
   } finally {
     await loader.dispose();
   }

@@ -4,6 +4,7 @@ import type { Model } from '../../artefact/model.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import type { FinetuneConfig } from '../../config/finetune-settings.ts';
+import { keptPass, type HeadMethod } from '../../train/head-stage.ts';
 import { runPage, type CurvePoint } from '../../report/run-page.ts';
 import { writeJson, type RunPaths } from '../../run/run-folder.ts';
 import type { EpochRow, StageTwoResult } from '../../train/stage-two.ts';
@@ -128,7 +129,7 @@ async function reportOf(results: RunResults, bestEpoch: number): Promise<string>
   const left = failed.length > 0 ? `, ${failed.length} left out` : '';
   return runPage({
     report,
-    points: pointsOf(rows),
+    points: pointsOf(rows, config.settings.head.method),
     head: rows.filter(({ stage }) => stage === 'head'),
     bestEpoch,
     worst: await tilesOf(worst, config.decode),
@@ -138,9 +139,12 @@ async function reportOf(results: RunResults, bestEpoch: number): Promise<string>
   });
 }
 
-/** The last row of stage 1 is the starting point of stage 2, shown as epoch 0. */
-function pointsOf(rows: readonly EpochRow[]): readonly CurvePoint[] {
-  const head = rows.findLast(({ stage }) => stage === 'head');
+/** The pass of stage 1 that the head is from is the starting point of stage 2, shown as epoch 0. */
+function pointsOf(rows: readonly EpochRow[], method: HeadMethod): readonly CurvePoint[] {
+  const head = keptPass(
+    rows.filter(({ stage }) => stage === 'head'),
+    method,
+  );
   const all = rows.filter(({ stage }) => stage === 'all');
   return head ? [{ ...head, epoch: 0 }, ...all] : all;
 }

@@ -26,7 +26,8 @@ import { divideDataset, type DividedDataset } from './data.ts';
 import { newNetwork } from './new-network.ts';
 import type { FinishedRun } from './results.ts';
 import { readRunConfig, writeRunConfig, type RunRequest } from './run-config.ts';
-import { train, type BegunRun, type RunParts } from './train.ts';
+import type { RunParts } from './stage-one.ts';
+import { train, type BegunRun } from './train.ts';
 
 /** A run whose settings are all known before anything is computed or written. */
 export interface PreparedRun extends RunParts {

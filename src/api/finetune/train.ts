@@ -1,27 +1,24 @@
-// train.ts: one run: features, the two stages, the results. Wires data, engine and folder to the loop in train/two-stage.
+// train.ts: one run: the two stages and the results. Wires data, engine and folder to the loop in train/two-stage.
 
 import path from 'node:path';
-import { hashModelFolder, readModelFolder } from '../../artefact/model-folder.ts';
+import { readModelFolder } from '../../artefact/model-folder.ts';
 import type { Fingerprint } from '../../dataset/fingerprint.ts';
-import type { PictureLoader } from '../../dataset/loader.ts';
-import type { Sample } from '../../dataset/dataset.ts';
-import type { EngineModel, OnDivided, Predictor } from '../../engine/engine.ts';
+import type { EngineModel } from '../../engine/engine.ts';
 import type { TrainableEngine } from '../../engine/training.ts';
-import type { FinetuneConfig } from '../../config/finetune-settings.ts';
 import type { Checkpoint } from '../../run/checkpoint.ts';
 import { makeFolder, writeJson, type RunPaths } from '../../run/run-folder.ts';
-import { applyHead, type FeatureSet } from '../../train/head-stage.ts';
+import { applyHead } from '../../train/head-stage.ts';
 import { judge } from '../../evaluation/judgement.ts';
 import type { StageTwoJob } from '../../train/stage-two.ts';
-import { trainTwoStages, type TwoStageJob } from '../../train/two-stage.ts';
+import { trainTwoStages } from '../../train/two-stage.ts';
 import { createRng } from '../../util/rng.ts';
-import { dividedNote, placeOf, type OpenedNetwork } from '../network.ts';
+import { dividedNote, placeOf } from '../network.ts';
 import type { Work } from '../work.ts';
-import { openPictures, trainingData, withoutFailed, type DividedDataset } from './data.ts';
-import { joined, middleFeatures, viewFeatures, type ComputedFeatures, type FeatureJob } from './features.ts';
+import { openPictures, trainingData, withoutFailed } from './data.ts';
 import { keeperOf } from './keeper.ts';
-import { graphFor, savedModel, trainSpec, untrainedModel, type NewNetwork } from './new-network.ts';
+import { graphFor, savedModel, trainSpec, untrainedModel } from './new-network.ts';
 import { writeResults, type FinishedRun } from './results.ts';
+import { allFeatures, headStage, type RunParts, type RunTools } from './stage-one.ts';
 
 /** A run whose folder exists. */
 export interface BegunRun {
@@ -29,21 +26,6 @@ export interface BegunRun {
   readonly fingerprint: Fingerprint;
   /** For a resumed run: where it stopped, and the pictures that it could not read. */
   readonly former?: { readonly checkpoint: Checkpoint; readonly failed: readonly string[] };
-}
-
-/** What a run is made of. */
-export interface RunParts {
-  readonly config: FinetuneConfig;
-  readonly opened: OpenedNetwork;
-  readonly divided: DividedDataset;
-  readonly network: NewNetwork;
-}
-
-interface Tools {
-  readonly engine: TrainableEngine;
-  readonly loader: PictureLoader;
-  readonly network: NewNetwork;
-  readonly onDivided: OnDivided;
 }
 
 /** @throws AppError INTERRUPTED after what can be saved is saved; for everything that can be missing or wrong */
@@ -78,7 +60,7 @@ function noteOtherEngine({ former }: BegunRun, engine: TrainableEngine, work: Wo
 async function runStages(
   { paths, fingerprint, former }: BegunRun,
   parts: RunParts,
-  tools: Tools,
+  tools: RunTools,
   work: Work,
 ): Promise<FinishedRun> {
   const { config, opened } = parts;
@@ -125,7 +107,7 @@ async function runStages(
     seconds,
     onBest: () => (scores.best = scores.latest!),
   });
-  const head = seen && headStage(seen, parts, { ...tools, loss: spec.loss, signal: work.signal });
+  const head = seen && headStage(seen, parts, tools, { loss: spec.loss, signal: work.signal });
   const result = await trainTwoStages(
     { classifier: network.classifier, all, ...(head && { head }) },
     {
@@ -146,96 +128,6 @@ async function runStages(
   ); // prettier-ignore
 }
 
-interface SeenPictures {
-  readonly train: FeatureSet;
-  readonly val: FeatureSet;
-  /** Files that cannot be read. */
-  readonly failed: readonly string[];
-}
-
-/** The frozen network's features of all pictures: of their centre crops, and of as many augmented views as were asked for. */
-async function allFeatures(
-  { config, opened, divided }: RunParts,
-  tools: Tools,
-  work: Work,
-): Promise<SeenPictures> {
-  const { engine, loader, network } = tools;
-  const { settings } = config;
-  const { mean, std, size } = opened.preprocessing;
-  let loading: Promise<Predictor> | undefined;
-  const load = async () =>
-    engine.load(
-      { graph: opened.model.graph, weights: await opened.readWeights(), mean, std },
-      { outputs: [network.embedding], size: [size, size], onDivided: tools.onDivided },
-    );
-  const total = divided.val.length + divided.train.length * (1 + settings.head.views);
-  let before = 0;
-  const job: FeatureJob = {
-    loader,
-    contents: divided.contents,
-    ...network,
-    network: () => (loading ??= load()),
-    key: {
-      weights: await hashModelFolder(opened.folder),
-      layer: network.embedding,
-      preprocessing: opened.preprocessing,
-      exif: !config.decode.ignoreExif,
-      device: placeOf(engine),
-    },
-    signal: work.signal,
-    onProgress: (now) => {
-      const done = before + now;
-      work.progress({ task: 'features', done, total, text: `features: ${done} of ${total} pictures` });
-    },
-  };
-  const counted = (features: ComputedFeatures, samples: readonly Sample[]) => {
-    before += samples.length;
-    return features;
-  };
-  try {
-    const train = counted(await middleFeatures(divided.train, job, { once: true }), divided.train);
-    // Each epoch of stage 2 is evaluated on these pictures.
-    const once = settings.epochs === 0;
-    const val = counted(await middleFeatures(divided.val, job, { once }), divided.val);
-    const views = await viewFeatures(divided.train, job, settings);
-    const failed = [...train.failed, ...val.failed];
-    for (const { sample, error } of failed) work.note(`left out: ${sample.file}: ${error.message}`);
-    return {
-      train: views.length > 0 ? joined([train, ...views]) : train,
-      val,
-      failed: failed.map(({ sample }) => sample.file),
-    };
-  } finally {
-    await (await loading?.catch(() => undefined))?.dispose();
-  }
-}
-
-function headStage(
-  { train, val }: SeenPictures,
-  { config: { settings } }: RunParts,
-  {
-    engine,
-    network,
-    loss,
-    signal,
-  }: Tools & Pick<StageTwoJob['spec'], 'loss'> & { readonly signal: AbortSignal },
-): NonNullable<TwoStageJob['head']> {
-  return {
-    settings: settings.head,
-    job: {
-      engine,
-      train,
-      val,
-      ...network,
-      batchSize: settings.batchSize,
-      // The head alone puts out logits.
-      loss: loss.kind === 'bce' ? { kind: 'bce-logits' } : loss,
-      rng: createRng(settings.seed),
-      signal,
-    },
-  };
-}
-
 /** Pictures in one run of the network during evaluation. */
 const JUDGED_AT_A_TIME = 16;
 
@@ -243,7 +135,7 @@ const JUDGED_AT_A_TIME = 16;
 async function validationScores(
   model: EngineModel,
   { divided, opened }: Pick<RunParts, 'divided' | 'opened'>,
-  { engine, loader, network, onDivided }: Tools,
+  { engine, loader, network, onDivided }: RunTools,
 ): Promise<Float32Array> {
   const { size } = opened.preprocessing;
   const { val } = divided;
