@@ -1,16 +1,28 @@
 // builder.ts: writes a graph down layer by layer. The zoo reads like a torch `forward`, the result is plain data.
 
 import type { Shape } from '../util/shape.ts';
-import type { ActivationName, Graph, Layer, Padding, Size2d } from './layers.ts';
+import type { ActivationName, Graph, Layer, Padding, Padding2d, Size2d } from './layers.ts';
+import { nonNegativeLayers } from './sign.ts';
+
+/** One number for rows and columns alike, or one for each. */
+type Pair = number | Size2d;
 
 interface ConvOptions {
   readonly filters: number;
-  readonly kernel: number;
-  readonly stride?: number;
-  /** Torch's padding, the same on all four sides; or TensorFlow's `same`. */
-  readonly pad?: number | 'same';
-  readonly dilation?: number;
+  readonly kernel: Pair;
+  readonly stride?: Pair;
+  readonly pad?: Pad;
+  readonly dilation?: Pair;
   readonly bias?: boolean;
+}
+
+/** Torch's padding: the same on all sides, or for rows and columns, or for each side. Or TensorFlow's `same`. */
+type Pad = Pair | Padding2d | 'same';
+
+interface PoolOptions {
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly pad?: Pad;
 }
 
 /** One method a layer kind; each takes names of layers and returns the name of the new one. */
@@ -20,27 +32,32 @@ export interface GraphBuilder {
   depthwiseConv2d(from: string, name: string, options: Omit<ConvOptions, 'filters'>): string;
   batchNormalization(from: string, name: string, options?: { epsilon?: number; momentum?: number }): string;
   activation(from: string, name: string, activation: ActivationName): string;
-  maxPooling2d(
-    from: string,
-    name: string,
-    options: { kernel: number; stride: number; pad?: number | 'same' },
-  ): string;
-  averagePooling2d(
-    from: string,
-    name: string,
-    options: { kernel: number; stride: number; pad?: 'same' },
-  ): string;
+  /**
+   * Padding is below every number, as in torch. @param options.ceil torch's `ceil_mode`: a last window that only begins in the
+   * picture counts too
+   */
+  maxPooling2d(from: string, name: string, options: PoolOptions & { readonly ceil?: boolean }): string;
+  /** The zeros of torch's padding are counted (torch's default); those of `same` are not. */
+  averagePooling2d(from: string, name: string, options: PoolOptions): string;
   globalAveragePooling2d(from: string, name: string): string;
-  dense(from: string, name: string, units: number): string;
+  dense(from: string, name: string, units: number, options?: { bias?: boolean }): string;
   dropout(from: string, name: string, rate: number, options?: { perSample?: boolean }): string;
   reshape(from: string, name: string, shape: Shape): string;
+  flatten(from: string, name: string): string;
+  zeroPadding2d(from: string, name: string, pad: Pair | Padding2d): string;
   multiply(name: string, ...from: readonly string[]): string;
   concatenate(name: string, ...from: readonly string[]): string;
   add(name: string, ...from: readonly string[]): string;
   build(output: string): Graph;
 }
 
-const square = (size: number): Size2d => [size, size];
+const pair = (size: Pair): Size2d => (typeof size === 'number' ? [size, size] : size);
+
+function around(pad: Pair | Padding2d): Padding2d {
+  if (typeof pad === 'object' && 'top' in pad) return pad;
+  const [rows, columns] = pair(pad);
+  return { top: rows, bottom: rows, left: columns, right: columns };
+}
 
 /** @param size height and width of the input in pixels; it has three channels */
 export function graphBuilder(name: string, size: number): GraphBuilder {
@@ -49,23 +66,20 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
     layers.push(layer);
     return layer.name;
   };
+  const zeroPadding2d = (from: string, name: string, pad: Pair | Padding2d): string =>
+    push({ kind: 'zeroPadding2d', name, inputs: [from], pad: around(pad) });
   /** Torch pads before a window slides; tf.LayersModel says the same with a layer of its own. */
-  const padded = (
-    from: string,
-    window: string,
-    pad: number | 'same' | undefined,
-  ): readonly [string, Padding] => {
+  const padded = (from: string, window: string, pad: Pad = 0): readonly [string, Padding] => {
     if (pad === 'same') return [from, 'same'];
-    if (!pad) return [from, 'valid'];
-    const around = { top: pad, bottom: pad, left: pad, right: pad };
-    return [push({ kind: 'zeroPadding2d', name: `${window}.pad`, inputs: [from], pad: around }), 'valid'];
+    if (isZero(around(pad))) return [from, 'valid'];
+    return [zeroPadding2d(from, `${window}.pad`, pad), 'valid'];
   };
   return {
     input: 'input',
     conv2d(from, name, { filters, kernel, stride = 1, pad, dilation = 1, bias = false, groups = 1 }) {
       const [input, padding] = padded(from, name, pad);
-      const strides = square(stride);
-      const kernelSize = square(kernel);
+      const strides = pair(stride);
+      const kernelSize = pair(kernel);
       return push({
         kind: 'conv2d',
         name,
@@ -74,15 +88,15 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
         ...(groups > 1 && { groups }),
         kernelSize,
         strides,
-        dilation: square(dilation),
+        dilation: pair(dilation),
         padding,
         useBias: bias,
       });
     },
     depthwiseConv2d(from, name, { kernel, stride = 1, pad, dilation = 1, bias = false }) {
       const [input, padding] = padded(from, name, pad);
-      const strides = square(stride);
-      const kernelSize = square(kernel);
+      const strides = pair(stride);
+      const kernelSize = pair(kernel);
       return push({
         kind: 'depthwiseConv2d',
         name,
@@ -90,7 +104,7 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
         depthMultiplier: 1,
         kernelSize,
         strides,
-        dilation: square(dilation),
+        dilation: pair(dilation),
         padding,
         useBias: bias,
       });
@@ -108,34 +122,64 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
       });
     },
     activation: (from, name, activation) => push({ kind: 'activation', name, inputs: [from], activation }),
-    maxPooling2d(from, name, { kernel, stride, pad }) {
-      const [input, padding] = padded(from, name, pad);
-      return push({
-        kind: 'maxPooling2d',
-        name,
-        inputs: [input],
-        poolSize: square(kernel),
-        strides: square(stride),
-        padding,
-      });
+    maxPooling2d(from, name, { kernel, stride, pad = 0, ceil = false }) {
+      const pool = (input: string, called: string, poolSize: Size2d, strides: Size2d, padding: Padding) =>
+        push({ kind: 'maxPooling2d', name: called, inputs: [input], poolSize, strides, padding });
+      const [poolSize, strides] = [pair(kernel), pair(stride)];
+      if (pad === 'same') return pool(from, name, poolSize, strides, 'same');
+      const [isWhole, isEven] = [strides.every((step) => step === 1), isCentred(poolSize, around(pad))];
+      if (isWhole && isEven) return pool(from, name, poolSize, strides, 'same');
+      const zeros = ceil ? withLastWindow(around(pad), poolSize, strides) : around(pad);
+      if (isZero(zeros) || nonNegativeLayers(layers).has(from)) {
+        // Zeros change no maximum of numbers that are not negative.
+        const [input, padding] = padded(from, name, zeros);
+        return pool(input, name, poolSize, strides, padding);
+      }
+      if (!isEven || ceil) {
+        throw new Error(
+          `'${name}' pads numbers that may be negative; the pad has to be (kernel - 1) / 2, without ceil`,
+        );
+      }
+      // A zero is no padding here. Pooled at every place, where `same` pads as torch does, and of that every stride-th place.
+      return pool(pool(from, `${name}.everywhere`, poolSize, [1, 1], 'same'), name, [1, 1], strides, 'valid');
     },
-    averagePooling2d: (from, name, { kernel, stride, pad }) =>
-      push({
-        kind: 'averagePooling2d',
-        name,
-        inputs: [from],
-        poolSize: square(kernel),
-        strides: square(stride),
-        padding: pad ?? 'valid',
-      }),
+    averagePooling2d(from, name, { kernel, stride, pad }) {
+      const [input, padding] = padded(from, name, pad);
+      const [poolSize, strides] = [pair(kernel), pair(stride)];
+      return push({ kind: 'averagePooling2d', name, inputs: [input], poolSize, strides, padding });
+    },
     globalAveragePooling2d: (from, name) => push({ kind: 'globalAveragePooling2d', name, inputs: [from] }),
-    dense: (from, name, units) => push({ kind: 'dense', name, inputs: [from], units, useBias: true }),
+    dense: (from, name, units, { bias = true } = {}) =>
+      push({ kind: 'dense', name, inputs: [from], units, useBias: bias }),
     dropout: (from, name, rate, { perSample = false } = {}) =>
       push({ kind: 'dropout', name, inputs: [from], rate, ...(perSample && { perSample }) }),
     reshape: (from, name, shape) => push({ kind: 'reshape', name, inputs: [from], shape }),
+    flatten: (from, name) => push({ kind: 'flatten', name, inputs: [from] }),
+    zeroPadding2d,
     multiply: (name, ...from) => push({ kind: 'multiply', name, inputs: from }),
     concatenate: (name, ...from) => push({ kind: 'concatenate', name, inputs: from }),
     add: (name, ...from) => push({ kind: 'add', name, inputs: from }),
     build: (output) => ({ name, layers, input: 'input', output }),
   };
+}
+
+const isZero = (pad: Padding2d) => Object.values(pad).every((size) => size === 0);
+
+/** Whether a window at every place, padded so, sees as much before its place as behind it: what `same` does at stride 1. */
+function isCentred([height, width]: Size2d, { top, bottom, left, right }: Padding2d): boolean {
+  return (
+    [top, bottom].every((size) => 2 * size + 1 === height) &&
+    [left, right].every((size) => 2 * size + 1 === width)
+  );
+}
+
+/**
+ * `ceil_mode` as padding: stride - 1 more at the bottom and right give floor((n + s - 1 - k) / s) + 1 = ceil((n - k) / s) + 1 places.
+ * Torch leaves out a window that begins behind the picture; there is none while window >= stride + pad.
+ */
+function withLastWindow(pad: Padding2d, [height, width]: Size2d, [down, across]: Size2d): Padding2d {
+  if (height < down + pad.top || width < across + pad.left) {
+    throw new Error(`ceil_mode takes windows of at least stride + pad, received ${height}x${width}`);
+  }
+  return { ...pad, bottom: pad.bottom + down - 1, right: pad.right + across - 1 };
 }

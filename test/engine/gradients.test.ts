@@ -192,6 +192,18 @@ describe('gradients are finite differences', () => {
     ];
     return checkGradient({ ...graph, layers: [...layers, ...more], output: 'fc' }, 5, {}, KINKED);
   });
+  test('a mean that counts its padding', () =>
+    checkGradient(
+      around(5, (b, x) => b.averagePooling2d(x, 'pool', { kernel: [3, 2], stride: [1, 2], pad: 1 })),
+      5,
+    ));
+  test('a maximum whose border is below every number', () =>
+    checkGradient(
+      around(6, (b, x) => b.maxPooling2d(x, 'pool', { kernel: 3, stride: 2, pad: 1 })),
+      6,
+      {},
+      KINKED,
+    ));
   test('dropout, of numbers and of samples: the same masks at every look', () =>
     checkGradient(
       around(5, (b, x) => b.dropout(b.dropout(x, 'd', 0.4), 'p', 0.3, { perSample: true })),

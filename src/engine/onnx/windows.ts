@@ -3,6 +3,7 @@
 
 import type { Graph, Layer, LayerOf, Padding2d, Size2d } from '../../graph/layers.ts';
 import { samePadding } from '../../graph/shapes.ts';
+import { nonNegativeLayers } from '../../graph/sign.ts';
 import type { Shape } from '../../util/shape.ts';
 
 export type Convolution = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
@@ -41,6 +42,22 @@ export function windowOf(
   return { kernel, strides, dilations, pads: [top, left, bottom, right] };
 }
 
+/**
+ * A pooling's window as attributes of an onnx operator. The zeros of a padding layer before a mean are numbers of its picture and
+ * counted; those of `same` are not.
+ */
+export function poolingAttributes({ kind }: Pooling, window: Window, pad: Padding2d | undefined) {
+  const { dilations: _, ...attributes } = windowAttributes(window);
+  return kind === 'averagePooling2d' && pad ? { ...attributes, count_include_pad: 1 } : attributes;
+}
+
+/** A maximum at every place of which only every n-th is used: so `graphBuilder` writes a border that is below every number. */
+export function isSubsampledBy(layer: LayerOf<'maxPooling2d'>, next: Layer | undefined): boolean {
+  return next?.kind === 'maxPooling2d' && isOne(layer.strides) && isOne(next.poolSize);
+}
+
+const isOne = (size: Size2d) => size[0] === 1 && size[1] === 1;
+
 /** The window as attributes of an onnx operator. */
 export function windowAttributes({ kernel, strides, dilations, pads }: Window) {
   return { kernel_shape: kernel, strides, dilations, pads };
@@ -68,14 +85,12 @@ export function isAbsorbed(
   graph: Graph,
   consumers: readonly Layer[],
 ): boolean {
-  return consumers.every(
-    (next) =>
-      ((next.kind === 'conv2d' || next.kind === 'depthwiseConv2d') && next.padding === 'valid') ||
-      (next.kind === 'maxPooling2d' &&
-        next.padding === 'valid' &&
-        isNarrower(layer.pad, next.poolSize) &&
-        isNonNegative(graph, layer.inputs[0])),
-  );
+  return consumers.every((next) => {
+    if (!('padding' in next) || next.padding !== 'valid') return false;
+    if (next.kind === 'conv2d' || next.kind === 'depthwiseConv2d') return true;
+    const isNarrow = isNarrower(layer.pad, next.poolSize);
+    return isNarrow && (next.kind === 'averagePooling2d' || nonNegativeIn(graph).has(layer.inputs[0]));
+  });
 }
 
 /** Whether the padding is narrower than the window. A window wholly within the padding would have no maximum. */
@@ -83,7 +98,10 @@ function isNarrower({ top, bottom, left, right }: Padding2d, [height, width]: Si
   return Math.max(top, bottom) < height && Math.max(left, right) < width;
 }
 
-function isNonNegative(graph: Graph, name: string): boolean {
-  const layer = graph.layers.find((candidate) => candidate.name === name);
-  return layer?.kind === 'activation' && ['relu', 'relu6', 'sigmoid', 'softmax'].includes(layer.activation);
+const NON_NEGATIVE = new WeakMap<Graph, ReadonlySet<string>>();
+
+function nonNegativeIn(graph: Graph): ReadonlySet<string> {
+  const found = NON_NEGATIVE.get(graph) ?? nonNegativeLayers(graph.layers);
+  NON_NEGATIVE.set(graph, found);
+  return found;
 }

@@ -19,6 +19,7 @@ export interface Concatenate extends Nary {
 
 export const add: Kind<Add> = {
   outputShape: (layer, inputs) => inputs.reduce((a, b) => broadcast(layer, a, b)),
+  keepsSign: true,
   keras: {
     write: () => ['Add', {}],
     read: { Add: (_config, { name, inputs }) => ({ kind: 'add', name, inputs }) },
@@ -28,6 +29,7 @@ export const add: Kind<Add> = {
 export const multiply: Kind<Multiply> = {
   outputShape: (layer, inputs) => inputs.reduce((a, b) => broadcast(layer, a, b)),
   isKept: true,
+  keepsSign: true,
   keras: {
     write: () => ['Multiply', {}],
     read: { Multiply: (_config, { name, inputs }) => ({ kind: 'multiply', name, inputs }) },
@@ -46,6 +48,7 @@ export const concatenate: Kind<Concatenate> = {
     return [...leading, inputs.reduce((sum, shape) => sum + shape.at(-1)!, 0)];
   },
   isKept: true,
+  keepsSign: true,
   keras: {
     write: () => ['Concatenate', { axis: -1 }],
     read: {

@@ -13,6 +13,7 @@ export interface Dropout extends Unary {
 
 export const dropout: Kind<Dropout> = {
   outputShape: (_layer, [input]) => input!,
+  keepsSign: true,
   keras: {
     write: ({ rate, perSample }) => ['Dropout', { rate, ...(perSample && { noise_shape: [null, 1, 1, 1] }) }],
     read: {

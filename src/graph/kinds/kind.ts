@@ -19,6 +19,8 @@ export interface Kind<L extends AnyLayer> {
   multiplyAdds?(layer: L, input: Shape, output: Shape): number;
   /** A training step keeps the layer's output for its gradient; the outputs of others are passed on, recomputed or fused away. */
   readonly isKept?: true;
+  /** Numbers that are not negative give numbers that are not negative. */
+  readonly keepsSign?: true;
   readonly torch?: Readonly<Partial<Record<WeightRole, TorchWeight>>>;
   readonly keras: KerasKind<L>;
 }

@@ -30,6 +30,7 @@ export interface GlobalMaxPooling2d extends Unary {
 export const maxPooling2d: Kind<MaxPooling2d> = {
   outputShape: pooledShape,
   isKept: true,
+  keepsSign: true,
   keras: {
     write: (layer) => ['MaxPooling2D', writtenPooling(layer)],
     read: {
@@ -45,6 +46,7 @@ export const maxPooling2d: Kind<MaxPooling2d> = {
 
 export const averagePooling2d: Kind<AveragePooling2d> = {
   outputShape: pooledShape,
+  keepsSign: true,
   keras: {
     write: (layer) => ['AveragePooling2D', writtenPooling(layer)],
     read: {
@@ -60,6 +62,7 @@ export const averagePooling2d: Kind<AveragePooling2d> = {
 
 export const globalAveragePooling2d: Kind<GlobalAveragePooling2d> = {
   outputShape: channelsOf,
+  keepsSign: true,
   keras: {
     write: () => ['GlobalAveragePooling2D', CHANNELS_LAST],
     read: {
@@ -74,6 +77,7 @@ export const globalAveragePooling2d: Kind<GlobalAveragePooling2d> = {
 
 export const globalMaxPooling2d: Kind<GlobalMaxPooling2d> = {
   outputShape: channelsOf,
+  keepsSign: true,
   keras: {
     write: () => ['GlobalMaxPooling2D', CHANNELS_LAST],
     read: {

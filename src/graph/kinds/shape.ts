@@ -56,6 +56,7 @@ export const zeroPadding2d: Kind<ZeroPadding2d> = {
     const { top, bottom, left, right } = layer.pad;
     return [height + top + bottom, width + left + right, channels];
   },
+  keepsSign: true,
   keras: {
     write: ({ pad: { top, bottom, left, right } }) => [
       'ZeroPadding2D',
@@ -87,6 +88,7 @@ export const reshape: Kind<Reshape> = {
       throw invalidLayer(layer, `cannot turn ${formatShape(shape!)} into ${formatShape(layer.shape)}`);
     return target;
   },
+  keepsSign: true,
   keras: {
     write: ({ shape }) => ['Reshape', { target_shape: shape }],
     read: {
@@ -102,6 +104,7 @@ export const reshape: Kind<Reshape> = {
 
 export const flatten: Kind<Flatten> = {
   outputShape: (_layer: AnyLayer, [shape]) => [elementCount(shape!)],
+  keepsSign: true,
   keras: {
     write: () => ['Flatten', {}],
     read: {

@@ -2,8 +2,16 @@
 // gradient among the places of the window.
 
 import type { LayerOf } from '../../../graph/layers.ts';
+import { elementCount, sameShape } from '../../../util/shape.ts';
 import { FLOAT, type Rule, type Step, type Value } from '../step.ts';
-import { windowAttributes, windowOf, type Window } from '../windows.ts';
+import {
+  consumersOf,
+  isSubsampledBy,
+  poolingAttributes,
+  windowOf,
+  type Pooling,
+  type Window,
+} from '../windows.ts';
 import { isPositive } from '../activations.ts';
 import { blockedMaximum, pictureMeans } from '../blocked.ts';
 import type { Emitter } from '../emitter.ts';
@@ -18,11 +26,16 @@ const LOWEST = -1e38;
  */
 export const maxPooling: Rule<LayerOf<'maxPooling2d'>> = (layer, [given], step) => {
   const e = step.emitter;
+  // A window of one place: nothing is left to do where the layer before has computed the places that are used.
+  const isDone = elementCount(layer.poolSize) === 1 && sameShape(given.shape, step.shapes.get(layer.name)!);
+  if (isDone) return { output: given, backward: (gradient) => [gradient] };
   const x = step.settled(given);
-  const window = windowOf(layer, x.shape, x.pad);
+  const next = subsamplingOf(layer, step);
+  const { strides, name } = next ?? layer;
+  const window = { ...windowOf(layer, x.shape, x.pad), strides };
   const { pad: _, ...rest } = x;
-  const pooled = x.blocked ? blockedMaximum(e, x.tensor, window) : maximum(e, x.tensor, window);
-  const output: Value = { ...rest, tensor: pooled, shape: step.shapes.get(layer.name)! };
+  const pooled = x.blocked ? blockedMaximum(e, x.tensor, window) : maximum(e, x.tensor, layer, window);
+  const output: Value = { ...rest, tensor: pooled, shape: step.shapes.get(name)! };
   return {
     output,
     backward: (gradient) => {
@@ -42,18 +55,22 @@ export const maxPooling: Rule<LayerOf<'maxPooling2d'>> = (layer, [given], step) 
   };
 };
 
-function maximum(e: Emitter, x: string, window: Window): string {
-  const { dilations: _, ...attributes } = windowAttributes(window);
-  return e.emit('MaxPool', [x], attributes);
+/** The layer behind a maximum at every place that uses every n-th: these alone are computed, under both names. */
+function subsamplingOf(layer: LayerOf<'maxPooling2d'>, { graph }: Step): LayerOf<'maxPooling2d'> | undefined {
+  const [next, ...others] = consumersOf(graph).get(layer.name) ?? [];
+  return others.length === 0 && isSubsampledBy(layer, next) ? (next as LayerOf<'maxPooling2d'>) : undefined;
 }
 
-/** Padding is not counted: a window at the border has fewer places. */
+function maximum(e: Emitter, x: string, layer: Pooling, window: Window): string {
+  return e.emit('MaxPool', [x], poolingAttributes(layer, window, undefined));
+}
+
+/** The zeros of a padding layer are counted. Those of `same` are not: a window at the border has fewer places. */
 export const averagePooling: Rule<LayerOf<'averagePooling2d'>> = (layer, [x], step) => {
   const e = step.emitter;
   const window = windowOf(layer, x.shape, x.pad);
-  const { dilations: _, ...attributes } = windowAttributes(window);
   const output: Value = {
-    tensor: e.emit('AveragePool', [x.tensor], attributes),
+    tensor: e.emit('AveragePool', [x.tensor], poolingAttributes(layer, window, x.pad)),
     shape: step.shapes.get(layer.name)!,
   };
   return {
@@ -144,6 +161,7 @@ function seenBy(
 function sharesOf({ kernel, strides, pads }: Window, x: Value, output: Value): readonly number[] {
   const counts = [0, 1].map((axis) =>
     Array.from({ length: to2d(output)[axis]! }, (_, place) => {
+      if (x.pad) return kernel[axis]!;
       const start = place * strides[axis]! - pads[axis]!;
       return Math.min(start + kernel[axis]!, to2d(x)[axis]!) - Math.max(start, 0);
     }),

@@ -9,7 +9,7 @@ import { convolution } from './convolution.ts';
 import { dense } from './dense.ts';
 import { input } from './input.ts';
 import { batchNormalization } from './normalization.ts';
-import { globalPooling, pooling } from './pooling.ts';
+import { averagePooling, globalPooling, maxPooling } from './pooling.ts';
 import { reshape, zeroPadding } from './shape.ts';
 
 const activation: Lowering<LayerOf<'activation'>> = (layer, scope) => {
@@ -25,8 +25,8 @@ const LOWERINGS = {
   batchNormalization,
   activation,
   zeroPadding2d: zeroPadding,
-  maxPooling2d: pooling('MaxPool'),
-  averagePooling2d: pooling('AveragePool'),
+  maxPooling2d: maxPooling,
+  averagePooling2d: averagePooling,
   globalAveragePooling2d: globalPooling('GlobalAveragePool'),
   globalMaxPooling2d: globalPooling('GlobalMaxPool'),
   dense,
