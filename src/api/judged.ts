@@ -5,6 +5,7 @@ import type { Dataset, Sample } from '../dataset/dataset.ts';
 import { multiLabelFigures, singleLabelFigures } from '../evaluation/figures.ts';
 import { labelProbabilities, logitsOf } from '../graph/output.ts';
 import type { Labels } from '../labels.ts';
+import { isolated } from '../report/page.ts';
 import type { EvaluationReport } from '../report/evaluation.ts';
 import { AppError } from '../util/errors.ts';
 import type { LoadedNetwork } from './network.ts';
@@ -61,6 +62,7 @@ function singleLabel({ answers, classes, labels, places, model }: Question, abou
   const report: EvaluationReport = {
     kind: 'single',
     ...about,
+    classes,
     ...figures,
     perClass: perClass.map((row, i) => ({ class: name(numbers[i]!), ...row })),
     confused: confused.map((pair) => ({
@@ -78,7 +80,7 @@ function singleLabel({ answers, classes, labels, places, model }: Question, abou
     .map(({ sample, truth, predicted, probability }) => ({
       sample,
       truth: name(truth),
-      said: `${name(predicted)} ${(probability * 100).toFixed(1)} %`,
+      said: `${isolated(name(predicted))} ${(probability * 100).toFixed(1)} %`,
     }));
   return { report, worst };
 }
@@ -100,18 +102,23 @@ function multiLabel({ answers, classes, labels, places, dataset, model }: Questi
   const report: EvaluationReport = {
     kind: 'multi',
     ...about,
+    classes: count,
     ...figures,
     perClass: perClass.map((row, k) => ({ class: name(k), ...row })),
     failed: answers.failed.map(plainError),
   };
+  const saidOf = (i: number) => [...places.keys()].filter((k) => scores[i * count + k]! >= 0.5);
+  const namesOf = (classes: readonly number[]) => classes.map(name).join(', ') || 'none';
+  const isMistaken = (i: number) =>
+    places.some((_, k) => scores[i * count + k]! >= 0.5 !== (truth[i * count + k] === 1));
   const worst = rows
     .map(({ loss }, i) => ({ loss, i }))
+    .filter(({ i }) => isMistaken(i))
     .sort((a, b) => b.loss - a.loss)
     .slice(0, WORST_CASES)
     .map(({ i }) => {
       const sample = answers.samples[i]!;
-      const said = dataset.classes.flatMap((_, k) => (scores[i * count + k]! >= 0.5 ? [name(k)] : []));
-      return { sample, truth: sample.labels.map(name).join(', ') || 'none', said: said.join(', ') || 'none' };
+      return { sample, truth: namesOf(sample.labels), said: isolated(namesOf(saidOf(i))) };
     });
   return { report, worst };
 }

@@ -3,13 +3,14 @@
 import type { Sample } from '../dataset/dataset.ts';
 import { decodeImage, encodeThumbnail, type DecodeOptions } from '../images/decode.ts';
 import { readPicture } from '../images/prepare.ts';
+import { isolated } from '../report/page.ts';
 import type { Tile } from '../report/parts.ts';
 
 /** A mistake: the picture, what it is, and what the network said. */
 export interface WorstCase {
   readonly sample: Sample;
   readonly truth: string;
-  /** Absent when the network was not asked about the picture. */
+  /** Names in it are isolated. Absent when the network was not asked about the picture. */
   readonly said?: string;
 }
 
@@ -28,7 +29,8 @@ export async function tilesOf(worst: readonly WorstCase[], decode: DecodeOptions
     tiles.push({
       title: sample.file,
       picture: { dataUri, width, height },
-      lines: said === undefined ? [truth] : [truth, `said: ${said}`],
+      lines:
+        said === undefined ? [isolated(truth)] : [isolated(truth), `said: ${said}`, isolated(sample.file)],
     });
   }
   return tiles;

@@ -1,6 +1,7 @@
 // evaluate.ts: `finch evaluate`: prints the figures and writes the page.
 
 import { evaluateDataset } from '../api/evaluate.ts';
+import { madeIn } from '../api/made.ts';
 import { tilesOf } from '../api/tiles.ts';
 import type { EvaluateConfig } from '../config/evaluate.ts';
 import { evaluationPage } from '../report/evaluation-page.ts';
@@ -13,11 +14,15 @@ import { terminalWork } from './terminal.ts';
 
 export async function evaluate(config: EvaluateConfig, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);
+  const began = performance.now();
   const { report, worst, failed } = await evaluateDataset(config, work).finally(() => work.clear());
   await write(output.stdout, formatEvaluation(config.format, report, terminalColumns(output.stdout)));
   if (config.report !== undefined) {
     const tiles = await tilesOf(worst, config.decode);
-    await writeFileAtomic(config.report, evaluationPage(report, tiles));
+    await writeFileAtomic(
+      config.report,
+      evaluationPage(report, tiles, madeIn((performance.now() - began) / 1000)),
+    );
     work.note(`report: ${config.report}`);
   }
   for (const { file, error } of failed) work.note(`${file}: ${error.message}`);

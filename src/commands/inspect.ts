@@ -1,6 +1,7 @@
 // inspect.ts: `finch inspect`: prints or writes what was found in a dataset.
 
 import { inspectDataset } from '../api/inspect/inspect.ts';
+import { madeIn } from '../api/made.ts';
 import type { InspectConfig } from '../config/features.ts';
 import { thumbnailsOf } from '../images/thumbnails.ts';
 import { inspectionJson, inspectionList, inspectionText, type Inspection } from '../report/inspection.ts';
@@ -13,12 +14,14 @@ import { terminalWork } from './terminal.ts';
 
 export async function inspect(config: InspectConfig, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);
+  const began = performance.now();
   const inspection = await inspectDataset(config, work).finally(() => work.clear());
   if (config.list !== undefined) {
     await writeFileAtomic(config.list, inspectionList(inspection));
     work.note(`list: ${config.list}`);
   }
-  const text = await formatted(inspection, config, terminalColumns(output.stdout));
+  const seconds = (performance.now() - began) / 1000;
+  const text = await formatted(inspection, config, { seconds, columns: terminalColumns(output.stdout) });
   if (config.out === undefined) await write(output.stdout, text);
   else {
     await writeFileAtomic(config.out, text);
@@ -30,7 +33,7 @@ export async function inspect(config: InspectConfig, output: Output): Promise<Ex
 async function formatted(
   inspection: Inspection,
   { format }: InspectConfig,
-  columns: number | undefined,
+  { seconds, columns }: { readonly seconds: number; readonly columns: number | undefined },
 ): Promise<string> {
   switch (format) {
     case 'text':
@@ -38,7 +41,7 @@ async function formatted(
     case 'json':
       return inspectionJson(inspection);
     case 'html':
-      return inspectionHtml(inspection, await thumbnailsOf(shownPictures(inspection)));
+      return inspectionHtml(inspection, await thumbnailsOf(shownPictures(inspection)), madeIn(seconds));
     default:
       throw new Error(format satisfies never);
   }

@@ -1,15 +1,14 @@
-// charts.ts: numbers as SVG for a page: curves, a confusion matrix, a reliability diagram. Colours are the page's; text is
-// the page's font. Fixed sizes, no scripts.
+// charts.ts: numbers as SVG for a page: curves, a reliability diagram. Colours are the page's; text is the page's font. As
+// wide as a narrow screen, so that a phone shows the text at its size. No scripts.
 
-import { displayWidth } from './display-width.ts';
 import { escapeXml } from './page.ts';
 
-/** Colours of several curves in one chart, readable on light and dark paper. */
-const CURVES = ['var(--bar)', '#d9822b', '#3a9d5d', '#b4558f'] as const;
+/** Colours of several curves in one chart. */
+const CURVES = ['var(--bar)', 'var(--second)'] as const;
 
-const WIDTH = 640;
-const HEIGHT = 260;
-const PLOT = { left: 56, top: 16, right: 16, bottom: 36 } as const;
+const WIDTH = 400;
+const HEIGHT = 250;
+const PLOT = { left: 58, top: 28, right: 12, bottom: 44 } as const;
 const INNER = { width: WIDTH - PLOT.left - PLOT.right, height: HEIGHT - PLOT.top - PLOT.bottom } as const;
 
 interface Axis {
@@ -35,6 +34,8 @@ export function niceAxis(values: readonly number[], { count = 5, apart = 0 } = {
   );
   return { low: ticks[0]!, high: ticks.at(-1)!, ticks };
 }
+
+const xTitle = (name: string) => text(PLOT.left + INNER.width / 2, HEIGHT - 8, name, 'class="mid"');
 
 const text = (x: number, y: number, content: string, attributes = '') =>
   `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${attributes}>${escapeXml(content)}</text>`;
@@ -85,7 +86,7 @@ export function lineChart(
   const scale = (x: number) => (logX ? Math.log10(x) : x);
   const all = curves.flatMap(({ points }) => points.map(([at]) => scale(at)));
   // There is nothing between two epochs.
-  const x = niceAxis(all, { count: 8, apart: all.every(Number.isInteger) ? 1 : 0 });
+  const x = niceAxis(all, { count: 6, apart: all.every(Number.isInteger) ? 1 : 0 });
   const y = niceAxis(curves.flatMap(({ points }) => points.map(([, value]) => value)));
   const parts = grid(logX ? { ...x, ticks: [] } : x, y, format);
   if (logX) {
@@ -97,7 +98,7 @@ export function lineChart(
     const at = placeX(x, scale(mark)).toFixed(1);
     parts.push(`<path class="dash" d="M${at} ${PLOT.top}V${HEIGHT - PLOT.bottom}"/>`);
   }
-  parts.push(text(WIDTH - PLOT.right, HEIGHT - 4, xName, 'class="end"'));
+  parts.push(xTitle(xName));
   curves.forEach(({ name, points }, i) => {
     const colour = CURVES[i % CURVES.length]!;
     let pen = 'M';
@@ -118,11 +119,10 @@ export function lineChart(
         `<circle cx="${placeX(x, scale(at)).toFixed(1)}" cy="${placeY(y, value).toFixed(1)}" r="3" style="fill:${colour}"/>`,
       );
     }
-    const legend = PLOT.left + 12 + i * 130;
-    parts.push(
-      `<rect x="${legend}" y="${HEIGHT - 12}" width="14" height="3" rx="1.5" style="fill:${colour}"/>`,
-    );
-    parts.push(text(legend + 20, HEIGHT - 6, name));
+    if (curves.length < 2) return;
+    const legend = PLOT.left + i * 120;
+    parts.push(`<rect x="${legend}" y="9" width="14" height="3" rx="1.5" style="fill:${colour}"/>`);
+    parts.push(text(legend + 20, 15, name));
   });
   return frame(WIDTH, HEIGHT, title, parts);
 }
@@ -130,61 +130,6 @@ export function lineChart(
 /** At most four significant digits. */
 function short(value: number): string {
   return `${Number(value.toPrecision(4))}`;
-}
-
-/** More classes than these are cells too small to see. */
-const MAX_HEAT_CLASSES = 120;
-const NAMED_CLASSES = 40;
-
-/** Columns of a name beside the matrix at most, and the pixels that one takes up. */
-const NAME_COLUMNS = 24;
-const COLUMN = 7.2;
-
-/** Rows: truth, columns: prediction; shaded by the share of the row. Undefined when there are too many classes. */
-export function heatMap(
-  matrix: readonly (readonly number[])[],
-  names: readonly string[],
-): string | undefined {
-  const count = matrix.length;
-  if (count === 0 || count > MAX_HEAT_CLASSES) return undefined;
-  const cell = Math.max(5, Math.min(30, Math.floor(560 / count)));
-  const columns = Math.max(...names.map((name) => displayWidth(cut(name, NAME_COLUMNS))));
-  const room = count <= NAMED_CLASSES ? Math.ceil(columns * COLUMN) + 14 : 8;
-  const [left, top] = [room, 8];
-  const side = cell * count;
-  const parts: string[] = [
-    `<rect x="${left}" y="${top}" width="${side}" height="${side}" style="fill:var(--track)"/>`,
-  ];
-  matrix.forEach((row, i) => {
-    const total = row.reduce((a, b) => a + b, 0);
-    row.forEach((value, j) => {
-      if (value === 0) return;
-      const share = value / total;
-      const [x, y] = [left + j * cell, top + i * cell];
-      const colour = i === j ? 'var(--bar)' : '#d9534f';
-      const title = `${names[i]} taken for ${names[j]}: ${value} of ${total}`;
-      parts.push(
-        `<rect x="${x}" y="${y}" width="${cell - 1}" height="${cell - 1}" style="fill:${colour};opacity:${(0.2 + 0.8 * share).toFixed(2)}"><title>${escapeXml(title)}</title></rect>`,
-      );
-      if (cell >= 18) parts.push(text(x + cell / 2, y + cell / 2 + 4, `${value}`, 'class="mid cell"'));
-    });
-  });
-  if (count <= NAMED_CLASSES) {
-    names.forEach((name, i) => {
-      const shown = cut(name, NAME_COLUMNS);
-      parts.push(text(left - 6, top + i * cell + cell / 2 + 4, shown, 'class="end"'));
-      const [x, y] = [left + i * cell + cell / 2, top + side + 8];
-      parts.push(text(x, y, shown, `class="end" transform="rotate(-60 ${x} ${y})"`));
-    });
-  }
-  return frame(left + side + 8, top + side + room, 'confusion matrix', parts);
-}
-
-function cut(name: string, most: number): string {
-  if (displayWidth(name) <= most) return name;
-  const characters = [...name];
-  while (displayWidth(characters.join('')) >= most) characters.pop();
-  return `${characters.join('')}…`;
 }
 
 export interface ReliabilityBin {
@@ -203,7 +148,7 @@ export function reliabilityDiagram(bins: readonly ReliabilityBin[]): string {
     const [from, to] = [placeX(unit, i / bins.length), placeX(unit, (i + 1) / bins.length)];
     const y = placeY(unit, accuracy);
     const title = `${count} of ${total} pictures: sure by ${(confidence * 100).toFixed(1)} %, right in ${(accuracy * 100).toFixed(1)} %`;
-    const weight = (0.35 + 0.65 * Math.min(1, (count / total) * 3)).toFixed(2);
+    const weight = (0.5 + 0.5 * Math.min(1, (count / total) * 3)).toFixed(2);
     parts.push(
       `<rect x="${(from + 1).toFixed(1)}" y="${y.toFixed(1)}" width="${(to - from - 2).toFixed(1)}" height="${Math.max(1, placeY(unit, 0) - y).toFixed(1)}" style="fill:var(--bar);opacity:${weight}"><title>${title}</title></rect>`,
     );
@@ -211,7 +156,8 @@ export function reliabilityDiagram(bins: readonly ReliabilityBin[]): string {
   const diagonal = `M${placeX(unit, 0)} ${placeY(unit, 0)}L${placeX(unit, 1)} ${placeY(unit, 1)}`;
   parts.push(
     `<path class="dash" d="${diagonal}"/>`,
-    text(WIDTH - PLOT.right, HEIGHT - 4, 'how sure it was', 'class="end"'),
+    xTitle('how sure the network was'),
+    text(PLOT.left - 40, 15, 'share of these that was right'),
   );
   return frame(WIDTH, HEIGHT, 'reliability diagram', parts);
 }

@@ -24,6 +24,8 @@ interface Common {
   /** The part of the dataset that was evaluated: `test/`. */
   readonly part: string;
   readonly device: string;
+  /** Classes that the network chooses from. */
+  readonly classes: number;
   readonly samples: number;
   readonly loss: number;
   readonly macroF1: number;
@@ -98,7 +100,8 @@ export function headline(report: EvaluationReport): readonly (readonly [string, 
   const range = ({ low, high }: Share) => `95 %: ${(low * 100).toFixed(1)} … ${(high * 100).toFixed(1)} %`;
   return [
     ['top-1', percent(report.top1.value), range(report.top1)],
-    ['top-5', percent(report.top5.value), range(report.top5)],
+    // Among five classes or fewer, every answer is one of the first five.
+    ...(report.classes > 5 ? [['top-5', percent(report.top5.value), range(report.top5)] as const] : []),
     ['macro F1', percent(report.macroF1), ''],
     ['loss', report.loss.toFixed(4), 'cross-entropy'],
     [

@@ -8,8 +8,8 @@ import {
   type Inspection,
   type LabelSuspect,
 } from './inspection.ts';
-import { escapeXml, htmlPage } from './page.ts';
-import { printable } from './table.ts';
+import { breakable, escapeXml, htmlPage, isolated, nameHtml } from './page.ts';
+import { footer, htmlTable, PARTS_STYLE, section, type Made } from './parts.ts';
 
 /** The page shows this many of each problem; `--list` has all. */
 const MAX_SHOWN = 60;
@@ -34,36 +34,38 @@ export function shownPictures(inspection: Inspection): readonly string[] {
   ];
 }
 
-const STYLE = `body { max-width: 76rem; }
-h1 { margin: 1.5rem 0 0; font-size: 1.4rem; overflow-wrap: anywhere; }
-h2 { margin: 2rem 0 0.6rem; font-size: 1.1rem; }
-h2 small, .none { color: var(--faint); font-weight: 400; font-size: 0.9rem; }
-dl { display: flex; flex-wrap: wrap; gap: 0.8rem 2.2rem; margin: 1rem 0 0; }
+const STYLE = `${PARTS_STYLE}
+h2 small { color: var(--faint); font-weight: 400; font-size: 0.9rem; }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 0.8rem 1.2rem; margin: 1rem 0 1.6rem; }
 dt { color: var(--faint); font-size: 0.8rem; }
-dd { margin: 0; font-size: 1.2rem; font-variant-numeric: tabular-nums; }
-table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
-td { padding: 0.15rem 0.8rem 0.15rem 0; overflow-wrap: anywhere; }
-td.count { text-align: right; color: var(--faint); font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.bar { width: 55%; padding: 0; }
-td.bar div { height: 10px; border-radius: 5px; background: var(--bar); min-width: 2px; }
+dd { margin: 0; font-size: 1.2rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.classes { display: grid; grid-template-columns: minmax(8rem, 1fr) auto auto 40%; gap: 0.2rem 0.9rem; align-items: center;
+  font-size: 0.9rem; }
+.classes > * { overflow-wrap: anywhere; }
+.classes .number { color: var(--faint); font-variant-numeric: tabular-nums; }
+.classes i { height: 10px; border-radius: 5px; background: var(--bar); min-width: 2px; }
 .problems { display: flex; flex-wrap: wrap; gap: 1rem; }
-.problem { padding: 0.6rem; border: 1px solid var(--rule); border-radius: 6px; }
+.problem { padding: 0.6rem; border: 1px solid var(--rule); border-radius: 6px; min-width: 0; max-width: 100%; box-sizing: border-box; }
 .row { display: flex; flex-wrap: wrap; gap: 0.5rem; }
-.problem > p { margin: 0.3rem 0 0; font-size: 0.8rem; color: var(--faint); max-width: 24rem; }
-figure { margin: 0; width: 8.5rem; }
-figure.small { width: 5.5rem; }
+.problem > p { margin: 0.3rem 0 0; font-size: 0.8rem; color: var(--faint); max-width: 24rem; overflow-wrap: anywhere; }
+.problem figure { width: 8.5rem; }
+.problem figure.small { width: 5.5rem; }
 .frame { display: flex; align-items: center; justify-content: center; aspect-ratio: 1; border-radius: 4px;
   background: var(--track); overflow: hidden; color: var(--faint); font-size: 0.75rem; }
-.frame img { display: block; max-width: 100%; max-height: 100%; }
-figcaption { margin-top: 0.25rem; font-size: 0.72rem; overflow-wrap: anywhere; }
-footer { margin: 2rem 0; color: var(--faint); font-size: 0.8rem; }`;
+.frame img { display: block; width: auto; height: auto; max-width: 100%; max-height: 100%; }
+.problem figcaption { margin-top: 0.25rem; font-size: 0.72rem; overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  .classes { grid-template-columns: minmax(0, 1fr) auto auto; gap: 0.1rem 0.8rem; }
+  .classes i { grid-column: 1 / -1; margin-bottom: 0.5rem; }
+}`;
 
-export function inspectionHtml(inspection: Inspection, thumbnails: Thumbnails): string {
+export function inspectionHtml(inspection: Inspection, thumbnails: Thumbnails, made: Made): string {
   const { folder, leaks, exactDuplicates, nearDuplicates, unreadable } = inspection;
   const show = (pictures: readonly DatasetPicture[]) =>
     row(pictures.map((picture) => figure(picture.file, thumbnails, placeText(picture))));
   const body = [
-    `<h1>${text(folder)}</h1>`,
+    `<h1>${nameHtml(folder)}</h1>`,
+    `<p class="about">features by ${nameHtml(inspection.model)}; nothing was changed or deleted</p>`,
     summary(inspection),
     classes(inspection),
     problems('The same picture in several splits', leaks, ({ kind, pictures }) => [show(pictures), kind]),
@@ -75,19 +77,19 @@ export function inspectionHtml(inspection: Inspection, thumbnails: Thumbnails): 
     ),
     problems('Exact duplicates', exactDuplicates, (group) => [
       show(group.pictures),
-      conflict(group).join('; '),
+      conflict(group, shownClass).join('; '),
     ]),
     problems('Near duplicates', nearDuplicates, (pair) => [
       show(pair.pictures),
-      [`similarity ${pair.similarity.toFixed(3)}`, ...nearNotes(pair)].join('; '),
+      [`similarity ${pair.similarity.toFixed(3)}`, ...nearNotes(pair, shownClass)].join('; '),
     ]),
     unreadableTable(unreadable),
-    `<footer>features by ${text(inspection.model)}; nothing was changed or deleted</footer>`,
+    footer(made),
   ];
-  return htmlPage(`inspect ${printable(folder)}`, STYLE, body.join('\n'));
+  return htmlPage(`inspect ${isolated(folder)}`, STYLE, body.join('\n'));
 }
 
-const text = (content: string) => escapeXml(printable(content));
+const shownClass = (name: string) => isolated(className(name));
 
 function summary(inspection: Inspection): string {
   const { sizes, imbalance, splits } = inspection;
@@ -103,7 +105,7 @@ function summary(inspection: Inspection): string {
     ['near duplicates', inspection.nearDuplicates.length],
     ['suspect labels', inspection.suspectCount],
   ];
-  return `<dl>${facts.map(([name, value]) => `<div><dt>${text(name)}</dt><dd>${text(String(value))}</dd></div>`).join('')}</dl>`;
+  return `<dl>${facts.map(([name, value]) => `<div><dt>${nameHtml(name)}</dt><dd>${escapeXml(String(value))}</dd></div>`).join('')}</dl>`;
 }
 
 function classes({ classes }: Inspection): string {
@@ -111,9 +113,9 @@ function classes({ classes }: Inspection): string {
   const rows = classes.map(({ name, total, splits }) => {
     const parts = Object.entries(splits).filter(([split]) => split !== '').map(([split, count]) => `${split} ${count}`); // prettier-ignore
     const width = ((total / largest) * 100).toFixed(1);
-    return `<tr><td>${escapeXml(className(name))}</td><td class="count">${text(parts.join(', '))}</td><td class="count">${total}</td><td class="bar"><div style="width:${width}%"></div></td></tr>`;
+    return `<span>${nameHtml(className(name))}</span><span class="number">${escapeXml(parts.join(', '))}</span><span class="number">${total}</span><i style="width:${width}%"></i>`;
   });
-  return `<h2>Classes</h2>\n<table>${rows.join('\n')}</table>`;
+  return section('Classes', `<div class="classes">\n${rows.join('\n')}\n</div>`);
 }
 
 /** @param block HTML of the pictures, and a remark */
@@ -123,13 +125,16 @@ function problems<T>(
   block: (item: T) => readonly [html: string, remark: string],
   count = found.length,
 ): string {
-  if (found.length === 0) return `<h2>${title} <small>none</small></h2>`;
+  if (found.length === 0) return section(title, '', 'None.');
   const shown = found.slice(0, MAX_SHOWN).map((item) => {
     const [html, remark] = block(item);
-    return `<div class="problem">${html}${remark === '' ? '' : `<p>${text(remark)}</p>`}</div>`;
+    return `<div class="problem">${html}${remark === '' ? '' : `<p>${breakable(remark)}</p>`}</div>`;
   });
   const more = count > shown.length ? `, the first ${shown.length} shown` : '';
-  return `<h2>${title} <small>${count}${more}</small></h2>\n<div class="problems">\n${shown.join('\n')}\n</div>`;
+  return section(
+    title,
+    `<p class="none">${count}${more}</p>\n<div class="problems">\n${shown.join('\n')}\n</div>`,
+  );
 }
 
 function suspectBlock(suspect: LabelSuspect, thumbnails: Thumbnails): readonly [string, string] {
@@ -137,25 +142,32 @@ function suspectBlock(suspect: LabelSuspect, thumbnails: Thumbnails): readonly [
   const near = neighbours.map((other) => figure(other, thumbnails, '', 'small'));
   return [
     row([figure(file, thumbnails, placeText(suspect)), ...near]),
-    `labelled ${className(suspect.class)}, its neighbours are ${className(suggested)} (margin ${margin.toFixed(2)})`,
+    `labelled ${shownClass(suspect.class)}, its neighbours are ${shownClass(suggested)} (margin ${margin.toFixed(2)})`,
   ];
 }
 
 const row = (figures: readonly string[]) => `<div class="row">${figures.join('')}</div>`;
 
 function placeText({ file, split, class: name }: DatasetPicture): string {
-  return [split, name, file.split(/[/\\]/).at(-1)!].filter(Boolean).join(' / ');
+  return [split, name, file.split(/[/\\]/).at(-1)!].filter(Boolean).map(isolated).join(' / ');
 }
 
+/** @param caption of isolated names */
 function figure(file: string, thumbnails: Thumbnails, caption: string, kind = ''): string {
   const uri = thumbnails.get(file);
-  const inside = uri === undefined ? 'not shown' : `<img src="${escapeXml(uri)}" alt="${text(file)}">`;
-  const under = caption === '' ? '' : `<figcaption>${text(caption)}</figcaption>`;
-  return `<figure class="${kind}" title="${text(file)}"><div class="frame">${inside}</div>${under}</figure>`;
+  const name = escapeXml(isolated(file));
+  const inside = uri === undefined ? 'not shown' : `<img src="${escapeXml(uri)}" alt="${name}">`;
+  const under = caption === '' ? '' : `<figcaption>${breakable(caption)}</figcaption>`;
+  return `<figure class="${kind}" title="${name}"><div class="frame">${inside}</div>${under}</figure>`;
 }
 
 function unreadableTable(unreadable: Inspection['unreadable']): string {
-  if (unreadable.length === 0) return '';
-  const rows = unreadable.slice(0, MAX_SHOWN).map(({ file, message }) => `<tr><td>${text(file)}</td><td>${text(message)}</td></tr>`); // prettier-ignore
-  return `<h2>Unreadable <small>${unreadable.length}</small></h2>\n<table>${rows.join('\n')}</table>`;
+  const rows = unreadable.slice(0, MAX_SHOWN).map(({ file, message }) => [file, message]);
+  const more =
+    unreadable.length > rows.length ? `<p class="hint">and ${unreadable.length - rows.length} more</p>` : '';
+  return section(
+    'Unreadable',
+    htmlTable([['file', 'why'], ...rows]) + more,
+    'None: every picture could be read.',
+  );
 }

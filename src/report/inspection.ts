@@ -162,13 +162,16 @@ function section(
 const files = (pictures: readonly DatasetPicture[]) => pictures.map(({ file }) => file);
 
 /** One picture under two labels is worse than the same picture twice under one label. */
-export function conflict({ pictures }: { readonly pictures: readonly DatasetPicture[] }): readonly string[] {
+export function conflict(
+  { pictures }: { readonly pictures: readonly DatasetPicture[] },
+  shown: (name: string) => string = className,
+): readonly string[] {
   const names = [...new Set(pictures.map((picture) => picture.class))];
-  return names.length > 1 ? [`labels differ: ${names.map(className).join(', ')}`] : [];
+  return names.length > 1 ? [`labels differ: ${names.map(shown).join(', ')}`] : [];
 }
 
-export function nearNotes(pair: NearPair): readonly string[] {
-  return [...(pair.mirrored ? ['mirrored'] : []), ...conflict(pair)];
+export function nearNotes(pair: NearPair, shown?: (name: string) => string): readonly string[] {
+  return [...(pair.mirrored ? ['mirrored'] : []), ...conflict(pair, shown)];
 }
 
 /** A csv of the pictures to check, `path,problem,detail`: one line for each picture of each problem. */

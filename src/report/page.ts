@@ -1,14 +1,36 @@
 // page.ts: the frame of every HTML page: one file that needs nothing else: no scripts, no fonts, no requests.
 
+import { printable } from './table.ts';
+
 export const COLOURS = {
   paper: '#ffffff',
   ink: '#1d2433',
-  faint: '#6b7385',
+  faint: '#646c7e',
   rule: '#e3e7ee',
   track: '#eef1f6',
   bar: '#2f6fdb',
   other: '#9db8e8',
+  wrong: '#c23a34',
+  second: '#b85c00',
 } as const;
+
+/** The same on dark paper. */
+export const DARK_COLOURS = {
+  paper: '#14181f',
+  ink: '#e8ebf1',
+  faint: '#9aa3b5',
+  rule: '#2a313d',
+  track: '#222935',
+  bar: '#5b93f2',
+  other: '#3d5a8c',
+  wrong: '#f0716b',
+  second: '#f0a04b',
+} as const satisfies Record<keyof typeof COLOURS, string>;
+
+const variables = (colours: Readonly<Record<string, string>>) =>
+  Object.entries(colours)
+    .map(([name, value]) => `--${name}: ${value};`)
+    .join(' ');
 
 /** @param style CSS of what is in the page. @param body HTML, escaped already */
 export function htmlPage(title: string, style: string, body: string): string {
@@ -19,12 +41,11 @@ export function htmlPage(title: string, style: string, body: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeXml(title)}</title>
 <style>
-:root { color-scheme: light dark; --paper: ${COLOURS.paper}; --ink: ${COLOURS.ink}; --faint: ${COLOURS.faint};
-  --rule: ${COLOURS.rule}; --track: ${COLOURS.track}; --bar: ${COLOURS.bar}; --other: ${COLOURS.other}; }
-@media (prefers-color-scheme: dark) { :root { --paper: #14181f; --ink: #e8ebf1; --faint: #9aa3b5; --rule: #2a313d;
-  --track: #222935; --bar: #5b93f2; --other: #3d5a8c; } }
+:root { color-scheme: light dark; ${variables(COLOURS)} }
+@media (prefers-color-scheme: dark) { :root { ${variables(DARK_COLOURS)} } }
 body { margin: 0 auto; max-width: 60rem; padding: 0 1.5rem; background: var(--paper); color: var(--ink);
   font: 16px/1.4 system-ui, "Noto Sans", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif; }
+@media (max-width: 30rem) { body { padding: 0 1rem; } }
 ${style}
 </style>
 <main>
@@ -33,6 +54,18 @@ ${body}
 </html>
 `;
 }
+
+/**
+ * A name from outside in a text of ours: its letters may run from right to left without turning round what stands beside it.
+ * Text, not HTML: between the isolating characters of Unicode.
+ */
+export const isolated = (name: string) => `\u2068${printable(name)}\u2069`;
+
+/** Text as HTML in which a line may break after the signs that join the words of class names and paths. */
+export const breakable = (text: string) => escapeXml(text).replace(/[_/\\]/g, '$&<wbr>');
+
+/** A name from outside as HTML, isolated likewise. */
+export const nameHtml = (name: string) => `<bdi>${breakable(printable(name))}</bdi>`;
 
 /** For text and for attributes in double quotes; what XML cannot hold at all is left out. */
 export function escapeXml(text: string): string {

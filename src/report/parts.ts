@@ -1,43 +1,72 @@
 // parts.ts: what report pages are made of: sections, figures in large type, tables, sheets of pictures. Strings in, HTML
 // out; everything that is said is escaped here.
 
-import { escapeXml } from './page.ts';
+import { breakable, escapeXml, isolated, nameHtml } from './page.ts';
 
 /** CSS of all of them. */
 export const PARTS_STYLE = `h1 { margin: 2rem 0 0; font-size: 1.5rem; overflow-wrap: anywhere; }
 .about { margin: 0.2rem 0 1.5rem; font-size: 0.85rem; color: var(--faint); overflow-wrap: anywhere; }
 section { padding: 1.2rem 0 1.6rem; border-top: 1px solid var(--rule); }
-h2 { margin: 0 0 0.8rem; font-size: 1.1rem; }
+h2 { margin: 0 0 0.8rem; font-size: 1.1rem; overflow-wrap: anywhere; }
+.none, .hint { margin: 0; color: var(--faint); font-size: 0.85rem; }
+.hint { margin-top: 0.6rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: 1.2rem; margin-bottom: 1.6rem; }
 .figures b { display: block; font-size: 1.6rem; font-variant-numeric: tabular-nums; }
 .figures span { color: var(--faint); font-size: 0.8rem; }
 svg { display: block; max-width: 100%; height: auto; }
-svg text { font-size: 11px; fill: var(--faint); }
+svg text { font-size: 12px; fill: var(--faint); unicode-bidi: isolate; }
 svg .end { text-anchor: end; }
 svg .mid { text-anchor: middle; }
-svg .cell { fill: var(--ink); }
 svg .rule { stroke: var(--rule); }
 svg .dash { stroke: var(--faint); stroke-dasharray: 4 4; }
-.wide { overflow-x: auto; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1.4rem 2rem; }
+.charts svg { width: 100%; max-width: 30rem; }
+.charts figcaption { margin: 0 0 0.3rem; font-size: 0.85rem; }
 table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.25rem 1.2rem 0.25rem 0; text-align: left; overflow-wrap: anywhere; }
-.number { text-align: right; white-space: nowrap; }
+th, td { padding: 0.25rem 1.2rem 0.25rem 0; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+td:not(.number) { min-width: 5.5rem; }
+td.number, th.number { text-align: right; white-space: nowrap; }
 th { color: var(--faint); font-weight: 400; }
 tr + tr td { border-top: 1px solid var(--rule); }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: 1rem; }
 figure { margin: 0; font-size: 0.78rem; min-width: 0; }
 figure img { width: 100%; height: 9rem; object-fit: contain; border-radius: 4px; background: var(--track); }
-figcaption { margin-top: 0.3rem; overflow-wrap: anywhere; }
-figcaption span { display: block; color: var(--faint); }`;
+.sheet figcaption { margin-top: 0.3rem; overflow-wrap: anywhere; }
+.sheet figcaption span { display: block; color: var(--faint); }
+footer { padding: 1.2rem 0 2rem; border-top: 1px solid var(--rule); color: var(--faint); font-size: 0.8rem; }
+@media (max-width: 40rem) {
+  th, td { padding-right: 0.6rem; }
+  .many tr { display: grid; grid-template-columns: repeat(auto-fit, minmax(3.2rem, 1fr)); }
+  .many th, .many td { border: 0; }
+  .many tr > :first-child { grid-column: 1 / -1; }
+  .many tr + tr { border-top: 1px solid var(--rule); }
+  .many td, .many th { text-align: left; white-space: normal; }
+}`;
 
+/** Names from outside are `isolated` by the caller, here and wherever they stand in a text of ours. */
 export function heading(title: string, about: string): string {
-  return `<h1>${escapeXml(title)}</h1>\n<p class="about">${escapeXml(about)}</p>`;
+  return `<h1>${breakable(title)}</h1>\n<p class="about">${escapeXml(about)}</p>`;
 }
 
-/** @param content HTML. Returns an empty string for empty content. */
-export function section(title: string, content: string | undefined): string {
-  if (content === undefined || content === '') return '';
-  return `<section>\n<h2>${escapeXml(title)}</h2>\n<div class="wide">${content}</div>\n</section>`;
+/** @param content HTML. Where it is empty the section says `none`; without that it is left out. */
+export function section(title: string, content: string, none?: string): string {
+  const shown = content === '' && none !== undefined ? `<p class="none">${escapeXml(none)}</p>` : content;
+  return shown === '' ? '' : `<section>\n<h2>${breakable(title)}</h2>\n${shown}\n</section>`;
+}
+
+/** A chart, and what it shows in words above it. */
+export interface Chart {
+  readonly caption: string;
+  readonly svg: string;
+}
+
+/** Charts side by side, one above the other on a narrow screen. */
+export function charts(all: readonly Chart[]): string {
+  if (all.length === 0) return '';
+  const figures = all.map(
+    ({ caption, svg }) => `<figure><figcaption>${escapeXml(caption)}</figcaption>${svg}</figure>`,
+  );
+  return `<div class="charts">\n${figures.join('\n')}\n</div>`;
 }
 
 /** Name, value, and a short remark on it. */
@@ -50,15 +79,19 @@ export function largeFigures(figures: readonly (readonly [string, string, string
 }
 
 /** Numbers as reports write them; a column that contains only these is aligned to the right. */
-const FIGURE = /^(-?[\d.]+( %)?|–?)$/;
+const FIGURE = /^(-?[\d.,]+( %)?|–?)$/;
+
+/** A table of more columns than these has each row's name on a line of its own on a narrow screen. */
+const MAX_NARROW_COLUMNS = 5;
 
 /** The first row is the header. */
 export function htmlTable([header = [], ...rows]: readonly (readonly string[])[]): string {
   if (rows.length === 0) return '';
   const isNumber = header.map((_, column) => rows.every((row) => FIGURE.test(row[column] ?? '')));
   const line = (cells: readonly string[], tag: 'th' | 'td') =>
-    `<tr>${cells.map((cell, i) => `<${tag}${isNumber[i] ? ' class="number"' : ''}>${escapeXml(cell)}</${tag}>`).join('')}</tr>`;
-  return `<table>\n${[line(header, 'th'), ...rows.map((row) => line(row, 'td'))].join('\n')}\n</table>`;
+    `<tr>${cells.map((cell, i) => `<${tag}${isNumber[i] ? ' class="number"' : ''}>${isNumber[i] ? escapeXml(cell) : nameHtml(cell)}</${tag}>`).join('')}</tr>`;
+  const kind = header.length > MAX_NARROW_COLUMNS ? ' class="many"' : '';
+  return `<table${kind}>\n${[line(header, 'th'), ...rows.map((row) => line(row, 'td'))].join('\n')}\n</table>`;
 }
 
 export interface Tile {
@@ -75,14 +108,31 @@ export function contactSheet(tiles: readonly Tile[]): string {
   const figures = tiles.map(
     ({ title, picture: { dataUri, width, height }, lines: [first = '', ...rest] }) => {
       const words = [breakable(first), ...rest.map((line) => `<span>${breakable(line)}</span>`)].join('');
-      const name = escapeXml(title);
+      const name = escapeXml(isolated(title));
       return `<figure title="${name}"><img src="${escapeXml(dataUri)}" width="${width}" height="${height}" alt="${name}"><figcaption>${words}</figcaption></figure>`;
     },
   );
   return `<div class="sheet">\n${figures.join('\n')}\n</div>`;
 }
 
-/** Class names are often words joined by _: a line may break after each _. */
-function breakable(text: string): string {
-  return escapeXml(text).replaceAll('_', '_<wbr>');
+/** When a page was made, of what, and how long that took. */
+export interface Made {
+  readonly version: string;
+  readonly date: Date;
+  /** Of the work that the page is about. */
+  readonly seconds: number;
+}
+
+export function footer({ version, date, seconds }: Made): string {
+  const at = `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  return `<footer>finch ${escapeXml(version)}, ${at}, took ${duration(seconds)}</footer>`;
+}
+
+/** `0.8 s`, `42 s`, `3 min 20 s`, `2 h 5 min` */
+export function duration(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min ${whole % 60} s` : `${whole} s`;
 }

@@ -2,14 +2,14 @@
 
 import { lineChart } from './charts.ts';
 import { htmlPage } from './page.ts';
-import { heading, largeFigures, PARTS_STYLE, section } from './parts.ts';
+import { charts, footer, heading, largeFigures, PARTS_STYLE, section, type Made } from './parts.ts';
 
 export interface TriedRates {
   readonly points: readonly (readonly [rate: number, loss: number])[];
   readonly suggested?: number;
 }
 
-export function ratePage(title: string, { points, suggested }: TriedRates): string {
+export function ratePage(title: string, { points, suggested }: TriedRates, made: Made): string {
   const chart = lineChart([{ name: 'loss', points }], {
     title: 'loss over rate',
     xName: 'learning rate',
@@ -21,7 +21,14 @@ export function ratePage(title: string, { points, suggested }: TriedRates): stri
     largeFigures([
       ['suggested rate', suggested === undefined ? 'none' : `${suggested}`, 'where the loss falls fastest'],
     ]),
-    section('Loss', points.length > 1 ? chart : undefined),
+    section(
+      'Loss',
+      points.length > 1
+        ? charts([{ caption: 'Smoothed loss at each rate; the dashed line is the suggestion', svg: chart }])
+        : '',
+      'Too few steps for a curve.',
+    ),
+    footer(made),
   ];
   return htmlPage(title, PARTS_STYLE, parts.join('\n'));
 }

@@ -32,7 +32,8 @@ export interface Moment {
   readonly losses?: readonly number[];
 }
 
-const DEFAULTS = { minRate: 0, stepSize: 10, gamma: 0.1, patience: 10, warmup: 0 } as const;
+/** What a spec does not say. */
+export const SCHEDULE_DEFAULTS = { minRate: 0, stepSize: 10, gamma: 0.1, patience: 10, warmup: 0 } as const;
 
 type Curve = (spec: Required<ScheduleSpec>, moment: Moment & { readonly share: number }) => number;
 
@@ -48,8 +49,8 @@ const CURVES = {
 
 /** The rate of the step that begins at this moment. */
 export function rateAt(spec: ScheduleSpec, moment: Moment): number {
-  const minRate = Math.min(spec.minRate ?? DEFAULTS.minRate, spec.rate);
-  const whole = { ...DEFAULTS, ...spec, minRate };
+  const minRate = Math.min(spec.minRate ?? SCHEDULE_DEFAULTS.minRate, spec.rate);
+  const whole = { ...SCHEDULE_DEFAULTS, ...spec, minRate };
   const { rate, warmup } = whole;
   const { epoch, epochs, stepsPerEpoch } = moment;
   // A run that is shorter than its warmup only warms up.

@@ -140,9 +140,9 @@ describe('figures', () => {
     for (const part of [
       'Confusion matrix',
       'Calibration',
-      'Worst cases',
-      'blue/mistake.png',
-      'said: red',
+      'Worst mistakes',
+      '\u2068blue/<wbr>mistake.png\u2069',
+      'said: \u2068red\u2069',
       'data:image/jpeg',
     ]) {
       assert.ok(page.includes(part), part);

@@ -6,6 +6,7 @@ import type { MixSpec } from '../../dataset/prepare-batch.ts';
 import { previewPictures, type PreviewedPicture } from '../../dataset/preview.ts';
 import type { AugmentSpec } from '../../images/augment/augment.ts';
 import { encodeThumbnail } from '../../images/decode.ts';
+import { isolated } from '../../report/page.ts';
 import { previewPage, type PreviewRow } from '../../report/preview.ts';
 import type { Rng } from '../../util/rng.ts';
 
@@ -56,7 +57,7 @@ export async function augmentPreviewPage(preview: AugmentPreview): Promise<strin
       const first = await tile(plain[i]!.views[0]!, 'as it is');
       const rest = await Promise.all(views.map((view, epoch) => tile(view, `epoch ${epoch + 1}`)));
       const names = sample.labels.map((label) => classes[label]!).join(', ');
-      rows.push({ title: `${names}: ${sample.file}`, tiles: [first, ...rest] });
+      rows.push({ title: `${isolated(names)}: ${isolated(sample.file)}`, tiles: [first, ...rest] });
     }
     return previewPage(title, about, rows);
   } finally {
@@ -70,5 +71,5 @@ function sharesText(shares: Float32Array | undefined, classes: readonly string[]
   return [...shares.keys()]
     .filter((k) => shares[k]! >= 0.005)
     .sort((a, b) => shares[b]! - shares[a]!)
-    .map((k) => `${(shares[k]! * 100).toFixed(0)} % ${classes[k]!}`);
+    .map((k) => `${(shares[k]! * 100).toFixed(0)} % ${isolated(classes[k]!)}`);
 }

@@ -1,19 +1,21 @@
 // look-ahead.ts: previews of a run: the pictures as training would see them, and which learning rate would be suitable.
 // No run is saved.
 
-import type { TrainSettings } from '../../config/finetune-settings.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import { selectEngine } from '../../engine/select.ts';
 import { withHeadWeights } from '../../graph/new-head.ts';
+import { isolated } from '../../report/page.ts';
 import { ratePage } from '../../report/rate-page.ts';
 import { tryRates, type FoundRates } from '../../train/find-rate.ts';
 import { learnHead } from '../../train/two-stage.ts';
 import { createRng } from '../../util/rng.ts';
+import { madeIn } from '../made.ts';
 import { dividedNote } from '../network.ts';
 import type { Work } from '../work.ts';
 import { augmentPreviewPage } from './augment-preview.ts';
 import { openPictures, trainingData, withoutFailed } from './data.ts';
 import { graphFor, trainSpec, untrainedModel } from './new-network.ts';
+import { augmentationText } from './settings-in-words.ts';
 import { allFeatures, headStage, type RunParts } from './stage-one.ts';
 
 /** The html page of what training would see. */
@@ -26,22 +28,9 @@ export function augmentPreview({ config, opened, divided }: RunParts): Promise<s
     ...(augment && { augment }),
     ...(mix && { mix }),
     rng: createRng(seed),
-    title: `What training sees of ${datasetName(config.dataset)}`,
-    about: augmentText(config.settings),
+    title: `What training sees of ${isolated(datasetName(config.dataset))}`,
+    about: augmentationText(config.settings),
   });
-}
-
-function augmentText({ augment, mix }: TrainSettings): string {
-  if (!augment) return 'no augmentation';
-  const { policy, jitter, erase, crop } = augment;
-  const parts = [
-    `random crops of at least ${Math.round(crop.scale[0] * 100)} % of the area, flips`,
-    policy && (policy.name === 'trivial' ? 'TrivialAugment' : `RandAugment: ${policy.count} operations of magnitude ${policy.magnitude}`),
-    jitter && `colour jitter ${jitter.brightness}`,
-    erase && `random erasing with probability ${erase.probability}`,
-    mix && Object.entries(mix).map(([name, alpha]) => `${name} ${alpha}`).join(', '),
-  ]; // prettier-ignore
-  return parts.filter(Boolean).join('; ');
 }
 
 export interface FoundRate extends FoundRates {
@@ -56,6 +45,7 @@ export interface FoundRate extends FoundRates {
 export async function findRate(parts: RunParts, work: Work): Promise<FoundRate> {
   const { config, opened, network } = parts;
   const { settings } = config;
+  const began = performance.now();
   const engine = await selectEngine(config);
   const pictures = parts.divided.train.length + parts.divided.val.length;
   const loader = await openPictures(config, opened.preprocessing, pictures);
@@ -81,8 +71,8 @@ export async function findRate(parts: RunParts, work: Work): Promise<FoundRate> 
       onStep: (done, total) =>
         work.progress({ task: 'find-lr', done, total, text: `trying rates: step ${done} of ${total}` }),
     });
-    const page = ratePage(`Rates for ${opened.model.name} on ${datasetName(config.dataset)}`, found);
-    return { page, ...found };
+    const title = `Rates for ${isolated(opened.model.name)} on ${isolated(datasetName(config.dataset))}`;
+    return { page: ratePage(title, found, madeIn((performance.now() - began) / 1000)), ...found };
   } finally {
     await loader.dispose();
   }

@@ -4,16 +4,19 @@ import type { Model } from '../../artefact/model.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import type { FinetuneConfig } from '../../config/finetune-settings.ts';
-import { keptPass, type HeadMethod } from '../../train/head-stage.ts';
+import { isolated } from '../../report/page.ts';
 import { runPage, type CurvePoint } from '../../report/run-page.ts';
 import { writeJson, type RunPaths } from '../../run/run-folder.ts';
+import { keptPass, type HeadMethod } from '../../train/head-stage.ts';
 import type { EpochRow, StageTwoResult } from '../../train/stage-two.ts';
 import { writeFileAtomic } from '../../util/files.ts';
 import { judged } from '../judged.ts';
+import { madeIn } from '../made.ts';
 import { tilesOf, type WorstCase } from '../tiles.ts';
 import type { Work } from '../work.ts';
 import type { DividedDataset } from './data.ts';
 import { clock, judgedText } from './keeper.ts';
+import { settingsInWords } from './settings-in-words.ts';
 
 export interface RunResults {
   readonly paths: RunPaths;
@@ -108,7 +111,7 @@ function summaryOf({ result, divided, seconds, device, failed }: RunResults): Ru
 }
 
 async function reportOf(results: RunResults, bestEpoch: number): Promise<string> {
-  const { config, divided, model, result, scores, device, failed } = results;
+  const { config, divided, model, result, scores, device, failed, seconds } = results;
   const { dataset, train, val, division } = divided;
   const classes = dataset.classes.length;
   const question = {
@@ -134,8 +137,14 @@ async function reportOf(results: RunResults, bestEpoch: number): Promise<string>
     bestEpoch,
     worst: await tilesOf(worst, config.decode),
     samples: await tilesOf(sampleCases(train, dataset.classes), config.decode),
-    settings: settingsOf(config),
-    about: `${name}: ${train.length} pictures to learn from, ${val.length} to judge by (${division})${left}, ${classes} classes, ${device}`,
+    settings: settingsInWords({
+      model: config.model,
+      settings: config.settings,
+      isSplit: dataset.val === undefined,
+      multiLabel: dataset.multiLabel,
+    }),
+    made: madeIn(seconds),
+    about: `${isolated(name)}: ${train.length} pictures to learn from, ${val.length} to judge by (${division})${left}, ${classes} classes, ${device}`,
   });
 }
 
@@ -161,20 +170,4 @@ function sampleCases(samples: readonly Sample[], classes: readonly string[]): re
   return chosen
     .slice(0, SAMPLES)
     .map((sample) => ({ sample, truth: sample.labels.map((k) => classes[k]!).join(', ') }));
-}
-
-function settingsOf({ model, settings }: FinetuneConfig): readonly (readonly [string, string])[] {
-  return [['model', model], ...Object.entries(settings).map(([name, value]) => [name, settingText(value)] as const)]; // prettier-ignore
-}
-
-/** `kind sgd, momentum 0.9`: as people read it. */
-function settingText(value: unknown): string {
-  if (typeof value === 'number') return `${Number(value.toPrecision(4))}`;
-  if (Array.isArray(value)) return value.map(settingText).join(' to ');
-  if (typeof value !== 'object' || value === null) return String(value);
-  const parts = Object.entries(value).map(([name, part]) => {
-    const text = settingText(part);
-    return `${name} ${typeof part === 'object' && !Array.isArray(part) ? `(${text})` : text}`;
-  });
-  return parts.join(', ');
 }

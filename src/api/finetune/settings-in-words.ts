@@ -1,0 +1,113 @@
+// settings-in-words.ts: a run's settings as people read them. Only those that have an effect on the run are named.
+
+import type { TrainSettings } from '../../config/finetune-settings.ts';
+import type { Optimizer } from '../../engine/training.ts';
+import { SCHEDULE_DEFAULTS, type ScheduleSpec } from '../../train/schedule.ts';
+
+type Line = readonly [name: string, value: string];
+
+export interface DescribedRun {
+  readonly model: string;
+  readonly settings: TrainSettings;
+  /** Whether the dataset was divided by finch: it has no part of its own to judge by. */
+  readonly isSplit: boolean;
+  readonly multiLabel: boolean;
+}
+
+export function settingsInWords({ model, settings, isSplit, multiLabel }: DescribedRun): readonly Line[] {
+  const { recipe, head, epochs, seed, valSplit } = settings;
+  return [
+    ['started from', model],
+    ['recipe', recipe],
+    ...(isSplit ? [['set aside to judge by', `${percent(valSplit)} of the pictures`] as const] : []),
+    ['stage 1, the head', headText(head)],
+    ['stage 2, all weights', epochs === 0 ? 'left out' : `up to ${plural(epochs, 'epoch')}`],
+    ...(epochs === 0 ? [] : stageTwo(settings, multiLabel)),
+    ['seed', `${seed}`],
+  ];
+}
+
+function headText({ method, epochs, rate, c, views }: TrainSettings['head']): string {
+  if (epochs === 0) return 'left out';
+  if (method === 'adam') return `${plural(epochs, 'epoch')} of Adam at a rate of ${short(rate)}`;
+  const seen = views > 0 ? `, from ${plural(views, 'augmented view')} of each picture too` : '';
+  return `trained until it converged, C ${short(c)}${seen}`;
+}
+
+function stageTwo(settings: TrainSettings, multiLabel: boolean): readonly Line[] {
+  const { batchSize, optimizer, schedule, loss, labelSmoothing, classWeights, sampler } = settings;
+  const { batchNorm, trainFrom, patience, ema, clipNorm, accumulate } = settings;
+  const usualLoss = multiLabel ? 'bce-logits' : 'cross-entropy';
+  const lines: readonly (Line | false | undefined)[] = [
+    ['batch size', accumulate > 1 ? `${batchSize}, gradients of ${accumulate} batches averaged` : `${batchSize}`],
+    ['optimizer', optimizerText(optimizer)],
+    ['learning rate', scheduleText(schedule)],
+    ['loss', loss ?? usualLoss],
+    labelSmoothing > 0 && ['label smoothing', short(labelSmoothing)],
+    classWeights && ['class weights', 'rare classes weigh more'],
+    sampler === 'weighted' && ['sampler', 'every class is drawn equally often'],
+    ['augmentation', augmentationText(settings)],
+    ['batch norm', batchNorm === 'frozen' ? 'statistics stay as they were' : 'statistics of each batch'],
+    trainFrom !== undefined && ['learns from', `layer ${trainFrom} on`],
+    ema > 0 && ['averaged weights', ema === 1 ? 'over a share of the run' : `decay ${short(ema)}`],
+    clipNorm > 0 && ['gradients', `scaled down to a norm of ${short(clipNorm)}`],
+    patience !== undefined && ['stops early', `after ${plural(patience, 'epoch')} without improvement`],
+  ]; // prettier-ignore
+  return lines.filter((line) => line !== false && line !== undefined);
+}
+
+const OPTIMIZERS = { sgd: 'SGD', adam: 'Adam', adamw: 'AdamW' } as const satisfies Record<
+  Optimizer['kind'],
+  string
+>;
+
+function optimizerText(optimizer: Optimizer): string {
+  const parts = [
+    OPTIMIZERS[optimizer.kind],
+    optimizer.kind === 'sgd' && optimizer.momentum && `momentum ${short(optimizer.momentum)}`,
+    optimizer.weightDecay && `weight decay ${short(optimizer.weightDecay)}`,
+  ];
+  return parts.filter(Boolean).join(', ');
+}
+
+/** What each schedule does with its own numbers. */
+const CURVES = {
+  constant: () => 'constant',
+  step: ({ gamma, stepSize }) => `times ${short(gamma)} every ${plural(stepSize, 'epoch')}`,
+  exponential: ({ gamma }) => `times ${short(gamma)} every epoch`,
+  cosine: () => 'falling along a cosine',
+  onecycle: () => 'at most: one cycle up and down',
+  plateau: ({ gamma, patience }) =>
+    `times ${short(gamma)} after ${plural(patience, 'epoch')} without improvement`,
+} as const satisfies Record<ScheduleSpec['name'], (spec: Required<ScheduleSpec>) => string>;
+
+function scheduleText(schedule: ScheduleSpec): string {
+  const whole = { ...SCHEDULE_DEFAULTS, ...schedule };
+  const { name, rate, minRate, warmup } = whole;
+  const isFalling = name !== 'constant' && name !== 'onecycle';
+  const parts = [
+    `${short(rate)}, ${CURVES[name](whole)}`,
+    isFalling && minRate > 0 && `not below ${short(minRate)}`,
+    warmup > 0 && `growing from 0 over the first ${warmup === 1 ? 'epoch' : plural(warmup, 'epoch')}`,
+  ];
+  return parts.filter(Boolean).join(', ');
+}
+
+/** What is done to each picture before the network sees it in training. */
+export function augmentationText({ augment, mix }: Pick<TrainSettings, 'augment' | 'mix'>): string {
+  const mixed = mix && Object.entries(mix).map(([name, alpha]) => `${name} ${short(alpha)}`).join(', '); // prettier-ignore
+  if (!augment) return ['no augmentation', mixed].filter(Boolean).join('; ');
+  const { policy, jitter, erase, crop } = augment;
+  const parts = [
+    `random crops of at least ${percent(crop.scale[0])} of the area, flips`,
+    policy && (policy.name === 'trivial' ? 'TrivialAugment' : `RandAugment: ${plural(policy.count, 'operation')} of magnitude ${policy.magnitude}`),
+    jitter && `colour jitter ${jitter.brightness}`,
+    erase && `random erasing with probability ${erase.probability}`,
+    mixed,
+  ]; // prettier-ignore
+  return parts.filter(Boolean).join('; ');
+}
+
+const short = (value: number) => `${Number(value.toPrecision(4))}`;
+const percent = (share: number) => `${Number((share * 100).toPrecision(3))} %`;
+const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? '' : 's'}`;
