@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { createOnnxEngine } from '../src/engine/onnx/session.ts';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
-import { findArchitecture } from '../src/zoo/registry.ts';
+import { findArchitecture } from '../src/zoo/architectures.ts';
 import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
 import { BOOK, modelFolder, nameOf, peerSide, photos, type BenchContext } from './context.ts';
 import { measure, median, seconds, type Row } from './measure.ts';

@@ -11,7 +11,7 @@ import type { Trainer, TrainSpec } from '../src/engine/training.ts';
 import type { Weights } from '../src/graph/layers.ts';
 import { messageOf } from '../src/util/errors.ts';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
-import { findArchitecture } from '../src/zoo/registry.ts';
+import { findArchitecture } from '../src/zoo/architectures.ts';
 import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
 import { nameOf, peerSide, type BenchContext } from './context.ts';
 import { measure, median, output, type Row } from './measure.ts';

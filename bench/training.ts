@@ -6,7 +6,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { createOnnxEngine } from '../src/engine/onnx/session.ts';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
-import { findArchitecture } from '../src/zoo/registry.ts';
+import { findArchitecture } from '../src/zoo/architectures.ts';
 import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
 import type { BenchContext } from './context.ts';
 import { measure, median, output, type Row } from './measure.ts';

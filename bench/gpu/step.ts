@@ -5,7 +5,7 @@ import type { Device, EngineModel } from '../../src/engine/engine.ts';
 import { selectEngine } from '../../src/engine/select.ts';
 import { resolveModel } from '../../src/store/models.ts';
 import { messageOf } from '../../src/util/errors.ts';
-import { findArchitecture } from '../../src/zoo/registry.ts';
+import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { madeUpPixels } from '../../test/helpers/lcg.ts';
 import { HALF, madeUpWeights } from '../../test/helpers/made-up-model.ts';
 import { median } from '../measure.ts';

@@ -9,7 +9,7 @@ import { bfloat16ToFloat32, float16ToFloat32 } from '../util/float16.ts';
 import { quoted } from '../util/quoted.ts';
 import { elementCount } from '../util/shape.ts';
 import type { WeightsRecord } from '../zoo/record.ts';
-import { ARCHITECTURE_NAMES, findArchitecture } from '../zoo/registry.ts';
+import { ARCHITECTURE_NAMES, findArchitecture } from '../zoo/architectures.ts';
 import { matchNames, type NameMatch, type NamesWanted } from '../zoo/torch-names.ts';
 import { someOf, torchKeys, weightsFromTorch, type TorchTensor } from '../zoo/torch-weights.ts';
 
@@ -30,7 +30,8 @@ export interface ImportOptions {
 export async function importCheckpoint(file: string, options: ImportOptions): Promise<Model> {
   const { name, provenance, onNote } = options;
   const { architecture, preprocessing } = options.record;
-  const { build, classifier, torchName } = findArchitecture(architecture);
+  const { build, classifier, namings } = findArchitecture(architecture);
+  const [torchName] = namings;
   const classifierWeight = `${wantedOf(architecture).classifier}.weight`;
   let match: NameMatch | undefined;
   const tensors = await readTensors(file, (groups) => {
@@ -65,8 +66,12 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
 
 /** What a state dict of an architecture has in it, whatever the number of classes. */
 function wantedOf(architecture: string): NamesWanted {
-  const { build, classifier, torchName } = findArchitecture(architecture);
-  return { keys: torchKeys(build(1), torchName), classifier: torchName?.(classifier) ?? classifier };
+  const { build, classifier, namings } = findArchitecture(architecture);
+  const naming = namings[0]!;
+  return {
+    keys: torchKeys(build(1), naming),
+    classifier: naming(classifier, 'weight').replace(/\.weight$/, ''),
+  };
 }
 
 /** The dictionary that has most of an architecture's names. */

@@ -8,7 +8,7 @@ import { AppError } from '../util/errors.ts';
 import { writeFailed } from '../util/files.ts';
 import { withFileLock } from '../util/lock.ts';
 import type { WeightsRecord } from '../zoo/record.ts';
-import { findRecord, modelNames } from '../zoo/registry.ts';
+import { findRecord, modelNames } from '../zoo/published.ts';
 import { download } from './download.ts';
 import { finchHome, modelsFolder, SHIPPED_MODELS } from './home.ts';
 import { importCheckpoint } from './import.ts';

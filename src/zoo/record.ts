@@ -1,34 +1,74 @@
-// record.ts: what finch knows of a set of published weights. Weights decide the preprocessing; no command hard-codes 224.
+// record.ts: what finch knows of a network and of a set of published weights. Weights decide the preprocessing; no command
+// hard-codes 224.
 
 import type { Graph } from '../graph/layers.ts';
-import type { Preprocessing } from '../util/preprocessing.ts';
+import type { Preprocessing, Rgb } from '../util/preprocessing.ts';
 
+/** One row of models/published.json, completed. */
 export interface WeightsRecord {
   /** As `--model` takes it: the architecture, and a version where several sets of weights are published. */
   readonly name: string;
   readonly architecture: string;
-  /** Where the weights come from; `shipped` ones lie in `models/`. */
+  readonly family: string;
+  /**
+   * Where the weights come from. `shipped` ones lie in `models/`; `file` ones cannot be downloaded by finch, because their licence
+   * forbids it or no address with a checksum is known, and are imported from a file that the user has.
+   */
   readonly origin:
     | { readonly kind: 'shipped'; readonly source: string }
-    | { readonly kind: 'download'; readonly url: string; readonly sha256Prefix: string };
+    | { readonly kind: 'download'; readonly url: string; readonly sha256Prefix: string }
+    | { readonly kind: 'file'; readonly source: string };
   readonly preprocessing: Preprocessing;
   /** Learnable parameters as published; a test holds the graph to it. */
   readonly parameters: number;
+  /** For one picture of the weights' own size. */
+  readonly multiplyAdds: number;
   /** Published accuracy on ImageNet's validation set, in percent; null where none is published for these weights. */
   readonly top1: number | null;
   readonly top5: number | null;
   readonly licence: string;
 }
 
+/** A weight's name in a torch state dict, from its layer's name and torch's own suffix: `weight`, `bias`, `running_mean`. */
+export type TorchNaming = (layer: string, suffix: string) => string;
+
+/** Layers named as torch names their modules. */
+export const asModules: TorchNaming = (layer, suffix) => `${layer}.${suffix}`;
+
 /** One family's network, its layers named as torch names its modules. */
 export interface Architecture {
   readonly build: (classes: number) => Graph;
   /** The classifier: the layer that a new head replaces, and whose input is the picture's embedding. */
   readonly classifier: string;
-  /** Torch's name of a layer's module, where it is not the layer's own. */
-  readonly torchName?: (layer: string) => string;
+  /** How state dicts name the weights: torchvision, timm and others differ. The first is used when weights are exported. */
+  readonly namings: readonly TorchNaming[];
+  /** Modules that state dicts have and the answer does not need: auxiliary heads of the training. */
+  readonly auxiliary?: RegExp;
+  /** The published weights take blue, green, red; the first kernel is turned round when they are read and written. */
+  readonly isBgr?: true;
 }
 
-/** Mean and standard deviation of ImageNet's training pixels, the customary ones (torchvision's among many). */
-export const IMAGENET_MEAN = [0.485, 0.456, 0.406] as const;
-export const IMAGENET_STD = [0.229, 0.224, 0.225] as const;
+/** Mean and standard deviation of pixels scaled to 0…1. */
+export interface PixelStatistics {
+  readonly mean: Rgb;
+  readonly std: Rgb;
+}
+
+/** The pixel statistics that published weights were trained with, by the names of models/published.json. */
+export const PIXELS = {
+  /** ImageNet's training pictures, the customary numbers (torchvision's among many). */
+  imagenet: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+  /** -1…1, TensorFlow's. */
+  half: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+  /** EfficientNet-Lite: (byte - 127) / 128. */
+  lite: { mean: [127 / 255, 127 / 255, 127 / 255], std: [128 / 255, 128 / 255, 128 / 255] },
+  /** Pixels of 0…1 as they are. */
+  none: { mean: [0, 0, 0], std: [1, 1, 1] },
+  /** Caffe: bytes less their mean, as Cadene's BN-Inception takes them. */
+  caffe: { mean: [128 / 255, 117 / 255, 104 / 255], std: [1 / 255, 1 / 255, 1 / 255] },
+  /** OverFeat: (byte - 118.380948) / 61.896913. */
+  overfeat: {
+    mean: [118.380948 / 255, 118.380948 / 255, 118.380948 / 255],
+    std: [61.896913 / 255, 61.896913 / 255, 61.896913 / 255],
+  },
+} as const satisfies Record<string, PixelStatistics>;

@@ -6,7 +6,8 @@ import { weightName } from '../graph/layers.ts';
 import { inferShapes, weightShapes } from '../graph/shapes.ts';
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
-import { formatShape, sameShape, type Shape } from '../util/shape.ts';
+import { elementCount, formatShape, sameShape, type Shape } from '../util/shape.ts';
+import { asModules, type TorchNaming } from './record.ts';
 import { flattenedPictures, torchLayout } from './torch-layout.ts';
 
 /** A tensor as torch keeps it. `read` gives its values, row-major, when they are wanted. */
@@ -19,23 +20,23 @@ export interface TorchTensor {
 const IGNORED = /(^|\.)num_batches_tracked$/;
 
 /** Torch's names of all weights, in the graph's order. */
-export function torchKeys(graph: Graph, torchName: (layer: string) => string = (layer) => layer): string[] {
+export function torchKeys(graph: Graph, naming: TorchNaming = asModules): string[] {
   return graph.layers.flatMap((layer) => {
     const roles = weightShapes(layer, undefined).map(([role]) => role);
-    return roles.map((role) => `${torchName(layer.name)}.${torchLayout(layer, role, []).suffix}`);
+    return roles.map((role) => naming(layer.name, torchLayout(layer, role, []).suffix));
   });
 }
 
 /**
  * @param source what the messages call the checkpoint
- * @param torchName torch's name of a layer's module
+ * @param naming how the checkpoint names the weights
  * @throws AppError MODEL_MISMATCH when a name is missing, left over, of another shape, or holds a value that is not a number
  */
 export function weightsFromTorch(
   graph: Graph,
   stateDict: ReadonlyMap<string, TorchTensor>,
   source: string,
-  torchName: (layer: string) => string = (layer) => layer,
+  naming: TorchNaming = asModules,
 ): Weights {
   const shapes = inferShapes(graph);
   const pictures = flattenedPictures(graph, shapes);
@@ -47,14 +48,14 @@ export function weightsFromTorch(
     const [first] = layer.inputs;
     for (const [role, shape] of weightShapes(layer, first === undefined ? undefined : shapes.get(first))) {
       const layout = torchLayout(layer, role, shape, pictures.get(first ?? ''));
-      const key = `${torchName(layer.name)}.${layout.suffix}`;
+      const key = naming(layer.name, layout.suffix);
       const tensor = stateDict.get(key);
       if (!tensor) {
         missing.push(key);
         continue;
       }
       unused.delete(key);
-      if (!sameShape(tensor.shape, layout.shape)) {
+      if (!sameNumbers(tensor.shape, layout.shape)) {
         misshapen.push(
           `'${key}' is ${formatShape(tensor.shape)}, the graph expects ${formatShape(layout.shape)}`,
         );
@@ -83,7 +84,7 @@ export function weightsFromTorch(
 export function weightsToTorch(
   graph: Graph,
   weights: Weights,
-  torchName: (layer: string) => string = (layer) => layer,
+  naming: TorchNaming = asModules,
 ): ReadonlyMap<string, Weight> {
   const result = new Map<string, Weight>();
   const shapes = inferShapes(graph);
@@ -94,12 +95,25 @@ export function weightsToTorch(
       const weight = weights.get(weightName(layer.name, role));
       if (!weight) continue;
       const layout = torchLayout(layer, role, weight.shape, pictures.get(first ?? ''));
-      const name = `${torchName(layer.name)}.${layout.suffix}`;
+      const name = naming(layer.name, layout.suffix);
       result.set(name, { shape: layout.shape, data: layout.toTorch(weight.data) });
     }
   }
   return result;
 }
+
+/**
+ * Whether the numbers of two shapes lie in the same order: they differ in sizes of one, or the input of a dense layer is written as
+ * channels, rows and columns. A gate's 1x1 convolution may be a linear layer elsewhere, and the other way.
+ */
+function sameNumbers(a: Shape, b: Shape): boolean {
+  const [one, other] = [withoutOnes(a), withoutOnes(b)];
+  if (sameShape(one, other)) return true;
+  const isDense = one.length === 2 || other.length === 2;
+  return isDense && one[0] === other[0] && elementCount(one) === elementCount(other);
+}
+
+const withoutOnes = (shape: Shape) => shape.filter((size, axis) => axis === 0 || size !== 1);
 
 /** A training that diverged leaves NaN; a network with one in it answers NaN to every picture. */
 function refuseInfinite(values: Float32Array, key: string, source: string): void {

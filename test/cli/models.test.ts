@@ -14,7 +14,8 @@ import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import type { RawTensor } from '../../src/formats/tensor-file.ts';
 import { pullModel } from '../../src/store/models.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
-import { findArchitecture, findRecord } from '../../src/zoo/registry.ts';
+import { findArchitecture } from '../../src/zoo/architectures.ts';
+import { findRecord } from '../../src/zoo/published.ts';
 import { madeUpStateDict } from '../helpers/made-up-weights.ts';
 import { runCli } from '../helpers/run-cli.ts';
 

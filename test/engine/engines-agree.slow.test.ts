@@ -20,7 +20,7 @@ import { rateAt } from '../../src/train/schedule.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { createRng, type Rng } from '../../src/util/rng.ts';
 import { elementCount } from '../../src/util/shape.ts';
-import { findArchitecture } from '../../src/zoo/registry.ts';
+import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 import { HALF } from '../helpers/made-up-model.ts';
 import { tfjsNodeMissing } from '../helpers/tfjs-node.ts';

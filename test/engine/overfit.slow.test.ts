@@ -8,7 +8,7 @@ import { readModelFolder } from '../../src/artefact/model-folder.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import type { Optimizer } from '../../src/engine/training.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
-import { findArchitecture } from '../../src/zoo/registry.ts';
+import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { madeUpWeights } from '../helpers/made-up-model.ts';
 import { sharedData } from '../helpers/shared-data.ts';
 

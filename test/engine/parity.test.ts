@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import type { Engine } from '../../src/engine/engine.ts';
 import { graphBuilder } from '../../src/graph/builder.ts';
 import { ACTIVATIONS, type Graph, type Layer, type Padding } from '../../src/graph/layers.ts';
-import { findArchitecture } from '../../src/zoo/registry.ts';
+import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 import { HALF, madeUpWeights } from '../helpers/made-up-model.ts';

@@ -15,7 +15,7 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { writeModelFolder } from '../../src/artefact/model-folder.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
-import { findArchitecture } from '../../src/zoo/registry.ts';
+import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 import { HALF, madeUpWeights } from '../helpers/made-up-model.ts';
 import { runCli } from '../helpers/run-cli.ts';

@@ -11,7 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { readTensors } from '../../src/formats/read-tensors.ts';
 import { importCheckpoint } from '../../src/store/import.ts';
-import { firstRecord } from '../../src/zoo/registry.ts';
+import { firstRecord } from '../../src/zoo/published.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 
 const python = process.env['FINCH_PYTHON'] ?? 'python3';
@@ -56,7 +56,7 @@ describe('torchvision checkpoints', { skip }, () => {
       test(`${name}, ${container}: logits within 1e-4 of PyTorch`, async () => {
         const file = path.join(scratch, `${name}.${container}.pth`);
         const model = await importCheckpoint(file, {
-          record: firstRecord(name),
+          record: firstRecord(name)!,
           name,
           provenance: { source: 'a test' },
         });

@@ -1,31 +1,35 @@
-"""Golden outputs of test/zoo: networks of torchvision and of efficientnet-lite-pytorch in PyTorch, with made-up weights.
+"""Golden outputs of test/zoo: networks of torchvision, timm and others in PyTorch, with made-up weights.
 
-Run in a Python with torch, torchvision and, for its network, efficientnet-lite-pytorch:
-python make_networks.py            writes networks.json
-python make_networks.py NAME...    writes these networks into it and keeps the others
+Run in a Python with torch and the package that a network comes from:
+python make_networks.py            writes networks/NAME.json for all
+python make_networks.py NAME...    for these
 """
 
+import importlib.metadata
 import json
 import pathlib
 import sys
 
 import numpy as np
 import torch
-import torchvision
 from lcg import fnv1a, pixels, uniforms
 
-SIZE = 64
-
-# Layers at three depths besides the logits, by module name; torch's NCHW is stored channel-last.
+# By finch's name: the package, its own name for the network, the side of the picture, and three layers at different depths by
+# module name; torch's NCHW is stored channel-last.
 NETWORKS = {
-    "resnet18": ["maxpool", "layer2", "avgpool"],
-    "resnet34": ["maxpool", "layer2", "avgpool"],
-    "resnet50": ["maxpool", "layer2", "avgpool"],
-    "resnet101": ["maxpool", "layer2", "avgpool"],
-    "resnet152": ["maxpool", "layer2", "avgpool"],
-    "resnext50_32x4d": ["maxpool", "layer2", "avgpool"],
-    "resnext101_32x8d": ["maxpool", "layer2", "avgpool"],
-    "efficientnet_lite0": ["_blocks.0", "_blocks.8", "_avg_pooling"],
+    "resnet18": ("torchvision", "resnet18", 64, ["maxpool", "layer2", "avgpool"]),
+    "resnet34": ("torchvision", "resnet34", 64, ["maxpool", "layer2", "avgpool"]),
+    "resnet50": ("torchvision", "resnet50", 64, ["maxpool", "layer2", "avgpool"]),
+    "resnet101": ("torchvision", "resnet101", 64, ["maxpool", "layer2", "avgpool"]),
+    "resnet152": ("torchvision", "resnet152", 64, ["maxpool", "layer2", "avgpool"]),
+    "resnext50_32x4d": ("torchvision", "resnext50_32x4d", 64, ["maxpool", "layer2", "avgpool"]),
+    "resnext101_32x8d": ("torchvision", "resnext101_32x8d", 64, ["maxpool", "layer2", "avgpool"]),
+    "efficientnet_lite0": (
+        "efficientnet-lite-pytorch",
+        "efficientnet-lite0",
+        64,
+        ["_blocks.0", "_blocks.8", "_avg_pooling"],
+    ),
 }
 
 
@@ -43,39 +47,47 @@ def made_up(name: str, tensor: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(values.astype(np.float32)).reshape(tensor.shape)
 
 
-def build(name: str) -> torch.nn.Module:
-    if name == "efficientnet_lite0":
+def build(package: str, name: str) -> torch.nn.Module:
+    if package == "efficientnet-lite-pytorch":
         from efficientnet_lite_pytorch import EfficientNet
 
-        return EfficientNet.from_name("efficientnet-lite0")
+        return EfficientNet.from_name(name)
+    if package == "timm":
+        import timm
+
+        return timm.create_model(name, pretrained=False)
+    if package == "pretrainedmodels":
+        import pretrainedmodels
+
+        return pretrainedmodels.__dict__[name](num_classes=1000, pretrained=None)
+    import torchvision
+
     return torchvision.models.get_model(name, weights=None)
 
 
 @torch.no_grad()
-def main() -> None:
-    file = pathlib.Path(__file__).with_name("networks.json")
-    names = sys.argv[1:] or NETWORKS
-    networks = json.loads(file.read_text())["networks"] if sys.argv[1:] else {}
-    image = torch.from_numpy(pixels("network", SIZE, SIZE)).permute(2, 0, 1)[None].float()
-    x = (image / 255 - 0.5) / 0.25
-    for name in names:
-        layers = NETWORKS[name]
-        model = build(name).eval()
-        state = model.state_dict()
-        model.load_state_dict({k: v if k.endswith("num_batches_tracked") else made_up(k, v) for k, v in state.items()})
-        seen = {}
-        modules = dict(model.named_modules())
-        for layer in layers:
-            modules[layer].register_forward_hook(lambda _m, _i, out, layer=layer: seen.__setitem__(layer, out))
-        logits = model(x)[0]
-        networks[name] = {
-            "logits": [round(v, 7) for v in logits.double().tolist()],
-            # The mean of each channel: enough to tell where a network first goes wrong.
-            "layers": {k: [round(v, 7) for v in seen[k][0].double().mean((1, 2)).tolist()] for k in layers},
-        }
-        print(name, logits.abs().max().item(), logits.std().item())
-    golden = {"torch": torch.__version__, "torchvision": torchvision.__version__, "size": SIZE, "networks": networks}
-    file.write_text(json.dumps(golden) + "\n")
+def golden(name: str) -> dict:
+    package, own_name, size, layers = NETWORKS[name]
+    image = torch.from_numpy(pixels("network", size, size)).permute(2, 0, 1)[None].float()
+    model = build(package, own_name).eval()
+    state = model.state_dict()
+    model.load_state_dict({k: v if k.endswith("num_batches_tracked") else made_up(k, v) for k, v in state.items()})
+    seen = {}
+    modules = dict(model.named_modules())
+    for layer in layers:
+        modules[layer].register_forward_hook(lambda _m, _i, out, layer=layer: seen.__setitem__(layer, out))
+    logits = model((image / 255 - 0.5) / 0.25)[0]
+    print(name, logits.abs().max().item(), logits.std().item())
+    return {
+        "torch": torch.__version__,
+        "from": f"{package} {importlib.metadata.version(package)}",
+        "size": size,
+        "logits": [round(v, 7) for v in logits.double().tolist()],
+        # The mean of each channel: enough to tell where a network first goes wrong.
+        "layers": {k: [round(v, 7) for v in seen[k][0].double().mean((1, 2)).tolist()] for k in layers},
+    }
 
 
-main()
+folder = pathlib.Path(__file__).with_name("networks")
+for name in sys.argv[1:] or NETWORKS:
+    (folder / f"{name}.json").write_text(json.dumps(golden(name)) + "\n")

@@ -3,42 +3,39 @@
 import type { Graph } from '../../src/graph/layers.ts';
 import { inferShapes, weightShapes } from '../../src/graph/shapes.ts';
 import { elementCount, type Shape } from '../../src/util/shape.ts';
+import { asModules, type TorchNaming } from '../../src/zoo/record.ts';
 import type { TorchTensor } from '../../src/zoo/torch-weights.ts';
 import { fnv1a, uniform } from './lcg.ts';
 
 /** Torch's names and axis order by our roles, written out here so that a test does not ask the code it tests. */
-export function madeUpStateDict(
-  graph: Graph,
-  torchName: (layer: string) => string = (layer) => layer,
-): Map<string, TorchTensor> {
+export function madeUpStateDict(graph: Graph, naming: TorchNaming = asModules): Map<string, TorchTensor> {
   const shapes = inferShapes(graph);
   const state = new Map<string, TorchTensor>();
   const add = (name: string, shape: Shape): void =>
     void state.set(name, { shape, read: () => madeUp(name, shape) });
   for (const layer of graph.layers) {
     const [input] = layer.inputs;
-    const module = torchName(layer.name);
     for (const [role, shape] of weightShapes(layer, input === undefined ? undefined : shapes.get(input))) {
       const [a, b, c, d] = shape as readonly [number, number, number, number];
       switch (role) {
         case 'kernel':
-          add(`${module}.weight`, layer.kind === 'dense' ? [b, a] : [d, c, a, b]);
+          add(naming(layer.name, 'weight'), layer.kind === 'dense' ? [b, a] : [d, c, a, b]);
           break;
         case 'depthwise_kernel':
-          add(`${module}.weight`, [c, d, a, b]);
+          add(naming(layer.name, 'weight'), [c, d, a, b]);
           break;
         case 'gamma':
-          add(`${module}.weight`, shape);
+          add(naming(layer.name, 'weight'), shape);
           break;
         case 'beta':
         case 'bias':
-          add(`${module}.bias`, shape);
+          add(naming(layer.name, 'bias'), shape);
           break;
         case 'moving_mean':
-          add(`${module}.running_mean`, shape);
+          add(naming(layer.name, 'running_mean'), shape);
           break;
         case 'moving_variance':
-          add(`${module}.running_var`, shape);
+          add(naming(layer.name, 'running_var'), shape);
           break;
         default:
           throw new Error(role satisfies never);

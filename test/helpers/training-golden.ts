@@ -7,7 +7,8 @@ import type { Graph, Layer, Weight, Weights, WeightRole } from '../../src/graph/
 import type { Optimizer, TrainableEngine, TrainSpec } from '../../src/engine/training.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { transpose } from '../../src/util/shape.ts';
-import { findArchitecture } from '../../src/zoo/registry.ts';
+import { asModules, type TorchNaming } from '../../src/zoo/record.ts';
+import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { weightsFromTorch } from '../../src/zoo/torch-weights.ts';
 import { fnv1a, madeUpPixels, uniform } from './lcg.ts';
 import { HALF } from './made-up-model.ts';
@@ -44,16 +45,16 @@ const OPTIMIZERS = {
 
 interface Network {
   readonly graph: Graph;
-  readonly torchName: (layer: string) => string;
+  readonly naming: TorchNaming;
 }
 
 function goldenNetwork(name: string): Network {
   const own = TRAINING_NETWORKS[name];
-  if (own) return { graph: own(), torchName: (layer) => layer };
-  const { build, torchName = (layer: string) => layer } = findArchitecture(name);
+  if (own) return { graph: own(), naming: asModules };
+  const { build, namings } = findArchitecture(name);
   const graph = build(CLASSES);
   const layers = graph.layers.map((layer) => (layer.kind === 'dropout' ? { ...layer, rate: 0 } : layer));
-  return { graph: { ...graph, layers }, torchName };
+  return { graph: { ...graph, layers }, naming: namings[0] ?? asModules };
 }
 
 /** The pictures that every run sees. */
@@ -77,8 +78,8 @@ function squares(name: string, size: number): Uint8Array {
 }
 
 /** Made-up weights, the last norm of a residual branch small. */
-function goldenState(graph: Graph, torchName: (layer: string) => string) {
-  const state = madeUpStateDict(graph, torchName);
+function goldenState(graph: Graph, naming: TorchNaming) {
+  const state = madeUpStateDict(graph, naming);
   for (const [name, { shape, read }] of state) {
     if (/(bn3|_bn2)\.weight$/.test(name))
       state.set(name, { shape, read: () => read().map((x) => x * 0.125) });
@@ -92,8 +93,8 @@ export async function trainGolden(
   run: GoldenRun,
   more: Partial<TrainSpec> = {},
 ): Promise<{ readonly losses: readonly number[]; readonly weights: Weights }> {
-  const { graph, torchName } = goldenNetwork(run.network);
-  const weights = weightsFromTorch(graph, goldenState(graph, torchName), run.network, torchName);
+  const { graph, naming } = goldenNetwork(run.network);
+  const weights = weightsFromTorch(graph, goldenState(graph, naming), run.network, naming);
   const [size] = more.size ?? [TRAINING_GOLDEN.sizes[run.network]!];
   const trainer = await engine.trainer(
     { graph, weights, ...HALF },
@@ -121,7 +122,7 @@ export function assertLikeGolden(
   { losses, weights }: { readonly losses: readonly number[]; readonly weights: Weights },
   { lossTolerance = Math.max(1e-4, 3 * run.float32), weightTolerance = 1e-3 } = {},
 ): void {
-  const { graph, torchName } = goldenNetwork(run.network);
+  const { graph, naming } = goldenNetwork(run.network);
   run.losses.forEach((loss, i) => {
     const off = Math.abs(losses[i]! - loss) / Math.abs(loss);
     assert.ok(off <= lossTolerance, `loss of step ${i + 1}: ${losses[i]} for ${loss}, off by ${off}`);
@@ -131,7 +132,7 @@ export function assertLikeGolden(
     for (const [role, suffix] of Object.entries(SUFFIXES)) {
       const weight = weights.get(`${layer.name}/${role}`);
       if (!weight) continue;
-      const name = `${torchName(layer.name)}.${suffix}`;
+      const name = naming(layer.name, suffix);
       const expected = run.tensors[name];
       assert.ok(expected, name);
       const actual = fingerprint(name, torchOrder(layer, role as WeightRole, weight));

@@ -10,7 +10,8 @@ import type { Model } from '../../src/artefact/model.ts';
 import { weightShapes, inferShapes } from '../../src/graph/shapes.ts';
 import { importCheckpoint } from '../../src/store/import.ts';
 import { AppError } from '../../src/util/errors.ts';
-import { findArchitecture, firstRecord } from '../../src/zoo/registry.ts';
+import { findArchitecture } from '../../src/zoo/architectures.ts';
+import { firstRecord } from '../../src/zoo/published.ts';
 import { torchKeys } from '../../src/zoo/torch-weights.ts';
 import { p, torchLegacy, torchZip } from '../helpers/torch-file.ts';
 
@@ -22,7 +23,7 @@ type Entries = readonly (readonly [string, Buffer])[];
 
 /** The tensors of a state dict, named as torchvision names them. */
 function stateDict(architecture = 'resnet18', classes = 3): Entries {
-  const { build, torchName } = findArchitecture(architecture);
+  const { build, namings } = findArchitecture(architecture);
   const graph = build(classes);
   const shapes = inferShapes(graph);
   const torchShapes = graph.layers.flatMap((layer) =>
@@ -32,7 +33,7 @@ function stateDict(architecture = 'resnet18', classes = 3): Entries {
       return role === 'kernel' ? [b!, a!, height!, width!] : [a!, b!, height!, width!];
     }),
   );
-  return torchKeys(graph, torchName).map((key, i) => [key, view(torchShapes[i]!, i)] as const);
+  return torchKeys(graph, namings[0]).map((key, i) => [key, view(torchShapes[i]!, i)] as const);
 }
 
 const view = (shape: readonly number[], offset = 0) =>
@@ -120,7 +121,7 @@ after(() => rm(scratch, { recursive: true, force: true }));
 async function imported(content: Buffer, onNote?: (text: string) => void, architecture = 'resnet18') {
   const file = path.join(scratch, 'weights.pth');
   await writeFile(file, content);
-  const record = firstRecord(architecture);
+  const record = firstRecord(architecture)!;
   return importCheckpoint(file, {
     record,
     name: 'x',

@@ -1,12 +1,12 @@
 // Whole networks with made-up weights against PyTorch, at three depths and at the end. Goldens: test/golden/make_networks.py.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { inferShapes } from '../../src/graph/shapes.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
-import { findArchitecture } from '../../src/zoo/registry.ts';
+import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { weightsFromTorch } from '../../src/zoo/torch-weights.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
@@ -14,14 +14,17 @@ import { madeUpStateDict } from '../helpers/made-up-weights.ts';
 
 interface Golden {
   readonly torch: string;
+  readonly from: string;
   readonly size: number;
-  readonly networks: Readonly<
-    Record<string, { readonly logits: number[]; readonly layers: Record<string, number[]> }>
-  >;
+  readonly logits: number[];
+  readonly layers: Record<string, number[]>;
 }
 
-const file = path.join(PACKAGE_ROOT, 'test', 'golden', 'networks.json');
-const { torch, size, networks } = JSON.parse(readFileSync(file, 'utf8')) as Golden;
+const folder = path.join(PACKAGE_ROOT, 'test', 'golden', 'networks');
+const goldens = readdirSync(folder).map((file) => {
+  const golden = JSON.parse(readFileSync(path.join(folder, file), 'utf8')) as Golden;
+  return [path.basename(file, '.json'), golden] as const;
+});
 
 /** What a torch module that is a whole block puts out, by the name of the block's last layer. */
 const LAST_LAYER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -39,17 +42,14 @@ const LAST_LAYER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 };
 
-describe(`networks against PyTorch ${torch}`, () => {
-  for (const [name, golden] of Object.entries(networks)) {
-    test(name, async () => {
-      const { build, torchName } = findArchitecture(name);
+describe('networks against PyTorch', () => {
+  for (const [name, golden] of goldens) {
+    const { torch, from, size } = golden;
+    test(`${name} of ${from}, PyTorch ${torch}`, async () => {
+      const { build, namings } = findArchitecture(name);
+      const [naming] = namings;
       const graph = build(1000);
-      const weights = weightsFromTorch(
-        graph,
-        madeUpStateDict(graph, torchName),
-        'made-up weights',
-        torchName,
-      );
+      const weights = weightsFromTorch(graph, madeUpStateDict(graph, naming), 'made-up weights', naming);
       const engine = await createOnnxEngine({ device: 'cpu' });
       const layers = Object.entries(golden.layers);
       const outputs = [graph.output, ...layers.map(([layer]) => LAST_LAYER[name]?.[layer] ?? layer)];

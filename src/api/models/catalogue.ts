@@ -7,7 +7,8 @@ import { inferShapes } from '../../graph/shapes.ts';
 import { findModelFolder, installedModels, resolveModel } from '../../store/models.ts';
 import type { Preprocessing } from '../../util/preprocessing.ts';
 import { formatShape } from '../../util/shape.ts';
-import { findArchitecture, findRecord, RECORDS } from '../../zoo/registry.ts';
+import { findArchitecture } from '../../zoo/architectures.ts';
+import { findRecord, publishedRecords } from '../../zoo/published.ts';
 
 /** A network with published weights. */
 export interface ListedModel {
@@ -31,7 +32,7 @@ export interface OwnModel {
 /** The published networks in the zoo's order, then the user's own. */
 export async function listModels(): Promise<readonly (ListedModel | OwnModel)[]> {
   const installed = new Map((await installedModels()).map((model) => [model.name, model]));
-  const published = RECORDS.map((record): ListedModel => {
+  const published = publishedRecords().map((record): ListedModel => {
     const here = installed.get(record.name);
     installed.delete(record.name);
     return {

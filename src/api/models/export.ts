@@ -18,7 +18,7 @@ import { writeFailed, writeFileAtomic } from '../../util/files.ts';
 import { packageVersion } from '../../util/package.ts';
 import type { Preprocessing } from '../../util/preprocessing.ts';
 import { createRng } from '../../util/rng.ts';
-import { findArchitecture } from '../../zoo/registry.ts';
+import { findArchitecture } from '../../zoo/architectures.ts';
 import { weightsToTorch } from '../../zoo/torch-weights.ts';
 import type { Work } from '../work.ts';
 
@@ -125,9 +125,9 @@ async function toTfjs(model: Model, { out, dtype }: ExportFlags): Promise<string
 
 async function toSafetensors(model: Model, { out }: ExportFlags): Promise<string> {
   const { graph, weights, architecture, labels } = model;
-  const torchName = architecture === undefined ? undefined : findArchitecture(architecture).torchName;
+  const naming = architecture === undefined ? undefined : findArchitecture(architecture).namings[0];
   const tensors = new Map<string, RawTensor>();
-  for (const [name, { shape, data }] of weightsToTorch(graph, weights, torchName)) {
+  for (const [name, { shape, data }] of weightsToTorch(graph, weights, naming)) {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     tensors.set(name, { dtype: 'float32', shape, bytes });
   }

@@ -14,7 +14,8 @@ import { modelsFolder } from '../../store/home.ts';
 import { importCheckpoint } from '../../store/import.ts';
 import { AppError } from '../../util/errors.ts';
 import { sha256OfFile } from '../../util/files.ts';
-import { firstRecord, RECORDS } from '../../zoo/registry.ts';
+import { findArchitecture } from '../../zoo/architectures.ts';
+import { firstRecord, publishedRecords } from '../../zoo/published.ts';
 import type { Work } from '../work.ts';
 
 export interface ImportFlags {
@@ -77,7 +78,7 @@ async function readSource(
   const model = found.isDirectory()
     ? { ...(await readModelFolder(file)), name }
     : await importCheckpoint(file, {
-        record: firstRecord(requiredArchitecture(flags.arch, file)),
+        record: firstRecord(requiredArchitecture(flags.arch, file))!,
         onNote: (text) => work.note(text),
         name,
         provenance: {
@@ -94,7 +95,10 @@ async function readSource(
 }
 
 function requiredArchitecture(architecture: string | undefined, file: string): string {
-  if (architecture !== undefined) return architecture;
+  if (architecture !== undefined) {
+    findArchitecture(architecture);
+    return architecture;
+  }
   throw new AppError(
     'USAGE',
     `a checkpoint holds numbers, not a network: say which with --arch, such as --arch resnet18 (${file})`,
@@ -103,7 +107,7 @@ function requiredArchitecture(architecture: string | undefined, file: string): s
 
 /** Notes how pictures are assumed to be prepared: a checkpoint of an architecture with several versions does not say it. */
 function noteAssumed({ architecture, preprocessing }: Model, work: Work): void {
-  const [first, second] = RECORDS.filter((record) => record.architecture === architecture);
+  const [first, second] = publishedRecords().filter((record) => record.architecture === architecture);
   if (!first || !second || preprocessing !== first.preprocessing) return;
   const { resize, size } = preprocessing;
   work.note(`assumed: pictures are prepared as for ${first.name}, the short side ${resize} pixels, of which the middle ${size} are seen; --min-side and --crop of classify override it`); // prettier-ignore

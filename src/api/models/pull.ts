@@ -4,7 +4,7 @@ import { verifyModelFolder } from '../../artefact/model-folder.ts';
 import { pullModel, resolveModel } from '../../store/models.ts';
 import { AppError } from '../../util/errors.ts';
 import { didYouMean } from '../../util/names.ts';
-import { findRecord, modelNames } from '../../zoo/registry.ts';
+import { findRecord, modelNames } from '../../zoo/published.ts';
 import { fetchProgress, type Work } from '../work.ts';
 
 /**

@@ -4,9 +4,9 @@
 // Sources: He et al., Deep Residual Learning for Image Recognition, 2015, table 1; Xie et al., Aggregated Residual Transformations
 // for Deep Neural Networks, 2016; torchvision's variants.
 
-import { graphBuilder, type GraphBuilder } from '../graph/builder.ts';
-import type { Graph } from '../graph/layers.ts';
-import { IMAGENET_MEAN, IMAGENET_STD, type Architecture, type WeightsRecord } from './record.ts';
+import { graphBuilder, type GraphBuilder } from '../../graph/builder.ts';
+import type { Graph } from '../../graph/layers.ts';
+import { asModules, type Architecture } from '../record.ts';
 
 type Block = 'basic' | 'bottleneck';
 
@@ -22,7 +22,7 @@ interface Variant {
   readonly groupWidth?: number;
 }
 
-const VARIANTS = {
+const VARIANTS: Readonly<Record<string, Variant>> = {
   resnet18: { block: 'basic', depths: [2, 2, 2, 2] },
   resnet34: { block: 'basic', depths: [3, 4, 6, 3] },
   resnet50: { block: 'bottleneck', depths: [3, 4, 6, 3] },
@@ -30,12 +30,13 @@ const VARIANTS = {
   resnet152: { block: 'bottleneck', depths: [3, 8, 36, 3] },
   resnext50_32x4d: { block: 'bottleneck', depths: [3, 4, 6, 3], groups: 32, groupWidth: 4 },
   resnext101_32x8d: { block: 'bottleneck', depths: [3, 4, 23, 3], groups: 32, groupWidth: 8 },
-} as const satisfies Record<string, Variant>;
+};
 
-type ResNetName = keyof typeof VARIANTS;
-
-function resnet(name: ResNetName, classes: number): Graph {
-  const { block, depths, groups = 1, groupWidth = 64 }: Variant = VARIANTS[name];
+function resnet(
+  name: string,
+  { block, depths, groups = 1, groupWidth = 64 }: Variant,
+  classes: number,
+): Graph {
   const b = graphBuilder(name, 224);
   let x = b.conv2d(b.input, 'conv1', { filters: 64, kernel: 7, stride: 2, pad: 3 });
   x = b.batchNormalization(x, 'bn1');
@@ -99,49 +100,9 @@ function residual(
   return b.activation(x, `${name}.relu_${convolutions.length - 1}`, 'relu');
 }
 
-export const RESNETS = Object.fromEntries(
-  Object.keys(VARIANTS).map((name) => [
+export const RESNETS: Readonly<Record<string, Architecture>> = Object.fromEntries(
+  Object.entries(VARIANTS).map(([name, variant]) => [
     name,
-    { build: (classes) => resnet(name as ResNetName, classes), classifier: 'fc' },
+    { build: (classes) => resnet(name, variant, classes), classifier: 'fc', namings: [asModules] },
   ]),
-) as Readonly<Record<ResNetName, Architecture>>;
-
-/** Published files: name, version, file, short side, parameters, top-1, top-5. Source: torchvision's weights enums. */
-const PUBLISHED: readonly (readonly [ResNetName, 1 | 2, string, number, number, number, number])[] = [
-  ['resnet18', 1, 'resnet18-f37072fd.pth', 256, 11689512, 69.758, 89.078],
-  ['resnet34', 1, 'resnet34-b627a593.pth', 256, 21797672, 73.314, 91.42],
-  ['resnet50', 1, 'resnet50-0676ba61.pth', 256, 25557032, 76.13, 92.862],
-  ['resnet50', 2, 'resnet50-11ad3fa6.pth', 232, 25557032, 80.858, 95.434],
-  ['resnet101', 1, 'resnet101-63fe2227.pth', 256, 44549160, 77.374, 93.546],
-  ['resnet101', 2, 'resnet101-cd907fc2.pth', 232, 44549160, 81.886, 95.78],
-  ['resnet152', 1, 'resnet152-394f9c45.pth', 256, 60192808, 78.312, 94.046],
-  ['resnet152', 2, 'resnet152-f82ba261.pth', 232, 60192808, 82.284, 96.002],
-  ['resnext50_32x4d', 1, 'resnext50_32x4d-7cdf4587.pth', 256, 25028904, 77.618, 93.698],
-  ['resnext50_32x4d', 2, 'resnext50_32x4d-1a0047aa.pth', 232, 25028904, 81.198, 95.34],
-  ['resnext101_32x8d', 1, 'resnext101_32x8d-8ba56ff5.pth', 256, 88791336, 79.312, 94.526],
-  ['resnext101_32x8d', 2, 'resnext101_32x8d-110c445d.pth', 232, 88791336, 82.834, 96.228],
-];
-
-export const RESNET_RECORDS: readonly WeightsRecord[] = PUBLISHED.map(
-  ([architecture, version, file, resize, parameters, top1, top5]) => ({
-    name: `${architecture}.v${version}`,
-    architecture,
-    origin: {
-      kind: 'download',
-      url: `https://download.pytorch.org/models/${file}`,
-      sha256Prefix: file.replace(/^.*-|\.pth$/g, ''),
-    },
-    preprocessing: {
-      size: 224,
-      resize,
-      mode: 'crop',
-      interpolation: 'bilinear',
-      mean: IMAGENET_MEAN,
-      std: IMAGENET_STD,
-    },
-    parameters,
-    top1,
-    top5,
-    licence: 'BSD-3-Clause (torchvision); trained on ImageNet, whose terms may bind the use',
-  }),
 );

