@@ -4,11 +4,12 @@ import type { ActivationName } from '../../graph/layers.ts';
 import type { Kernels } from './kernels.ts';
 import type { Tf, TfTensor } from './runtime.ts';
 
-type Apply = (
-  x: TfTensor,
-  tools: { readonly tf: Tf; readonly kernels: Kernels },
-  alpha: number | undefined,
-) => TfTensor;
+interface Tools {
+  readonly tf: Tf;
+  readonly kernels: Kernels;
+}
+
+type Apply = (x: TfTensor, tools: Tools, alpha: number | undefined) => TfTensor;
 
 export const ACTIVATIONS = {
   linear: (x) => x.clone(),
@@ -19,9 +20,9 @@ export const ACTIVATIONS = {
   softmax: (x, { tf }) => tf.softmax(x),
   swish: (x, { tf }) => tf.mul(x, tf.sigmoid(x)),
   gelu: (x, { tf }) => tf.mul(x, tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5)),
-  hardSigmoid: (x, { tf }) => tf.clipByValue(tf.add(tf.mul(x, 0.2), 0.5), 0, 1),
-  hardSigmoidTorch: (x, { tf }) => hardSigmoidTorch(tf, x),
-  hardSwish: (x, { tf }) => tf.mul(x, hardSigmoidTorch(tf, x)),
+  hardSigmoid: (x, tools) => hardSigmoid(tools.tf.mul(x, 1.2), tools),
+  hardSigmoidTorch: (x, tools) => hardSigmoid(x, tools),
+  hardSwish: (x, tools) => tools.tf.mul(x, hardSigmoid(x, tools)),
   elu(x, { tf }, alpha = 1) {
     const curve = tf.elu(x);
     return alpha === 1 ? curve : tf.add(tf.relu(x), tf.mul(tf.sub(curve, tf.relu(x)), alpha));
@@ -29,6 +30,7 @@ export const ACTIVATIONS = {
   leakyRelu: (x, { tf }, alpha = 0.3) => tf.leakyRelu(x, alpha),
 } as const satisfies Readonly<Record<ActivationName, Apply>>;
 
-function hardSigmoidTorch(tf: Tf, x: TfTensor): TfTensor {
-  return tf.clipByValue(tf.add(tf.mul(x, 1 / 6), 0.5), 0, 1);
+/** x / 6 + 0.5, cut off at 0 and 1: by relu6, whose gradient is 0 at both ends as in PyTorch. */
+function hardSigmoid(x: TfTensor, { tf, kernels }: Tools): TfTensor {
+  return tf.div(kernels.relu6(tf.add(x, 3)), 6);
 }

@@ -56,7 +56,7 @@ export function plainKernels(tf: Tf): Kernels {
     },
     addBias: (x, bias) => tf.add(x, bias),
     relu: (x) => tf.relu(x),
-    relu6: (x) => tf.relu6(x),
+    relu6: (x) => relu6(tf, x),
     trainedNorm(x, { gamma, beta, epsilon }) {
       const count = x.size / x.shape[3];
       const mean = tf.mean<Tensor1D>(x, [0, 1, 2]);
@@ -74,6 +74,17 @@ export function plainKernels(tf: Tf): Kernels {
       return tf.add(tf.mul(tf.sub(x, mean), factor), beta);
     },
   };
+}
+
+/** TensorFlow.js's own gradient at 6 is 1; PyTorch's and TensorFlow's, here too, is 0 at both ends. */
+function relu6(tf: Tf, x: Tensor): Tensor {
+  const apply = tf.customGrad((...args) => {
+    const [given, save] = args as unknown as [Tensor, (tensors: readonly Tensor[]) => void];
+    save([given]);
+    const isInside = () => tf.logicalAnd(tf.greater(given, 0), tf.less(given, 6));
+    return { value: tf.relu6(given), gradFunc: (dy: Tensor) => tf.mul(dy, tf.cast(isInside(), 'float32')) };
+  });
+  return apply(x);
 }
 
 /** Zeros added where they are not what TensorFlow's `same` would add anyway. */

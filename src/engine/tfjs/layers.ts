@@ -56,7 +56,7 @@ const OPERATIONS = {
   averagePooling2d: ({ layer: { poolSize, strides, padding }, picture, scope: { tf } }) =>
     tf.avgPool(picture, [...poolSize], [...strides], padding),
   globalAveragePooling2d: ({ x, scope: { tf } }) => tf.mean(x, [1, 2]),
-  globalMaxPooling2d: ({ x, scope: { tf } }) => tf.max(x, [1, 2]),
+  globalMaxPooling2d,
   dense,
   add: ({ inputs, scope: { tf } }) => inputs.reduce((a, b) => tf.add(a, b)),
   multiply: ({ inputs, scope: { tf } }) => inputs.reduce((a, b) => tf.mul(a, b)),
@@ -177,6 +177,12 @@ export function runningStatistics(layer: LayerOf<'batchNormalization'>, scope: S
     mean: scope.weight(layer, 'moving_mean') as Tensor1D,
     variance: scope.weight(layer, 'moving_variance') as Tensor1D,
   };
+}
+
+/** One window over the whole picture: `tf.max` would give the gradient to every one of several equal maxima. */
+function globalMaxPooling2d({ picture, scope: { tf } }: Given<LayerOf<'globalMaxPooling2d'>>): TfTensor {
+  const [, height, width, channels] = picture.shape;
+  return tf.reshape(tf.maxPool(picture, [height, width], 1, 'valid'), [-1, channels]);
 }
 
 function dense({ layer, x, scope }: Given<LayerOf<'dense'>>): TfTensor {
