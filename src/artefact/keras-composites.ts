@@ -63,8 +63,10 @@ function passedOver(config: FieldReader, { inputs: [input, ...others] }: KerasPl
   return input;
 }
 
-/** scale x + offset: a batch norm whose statistics are 0 and 1. */
+/** scale x + offset, for each channel: a batch norm whose statistics are 0 and 1. */
 function readRescaling(config: FieldReader, place: KerasPlace, graph: GraphUnderWay): string {
+  const isScalar = [config.raw('scale'), config.raw('offset')].every((value) => !Array.isArray(value));
+  if (isScalar) return graph.push(KERAS_CLASSES.get('Rescaling')!(config, place));
   const [scale, offset] = [perChannel(config, 'scale'), perChannel(config, 'offset', 0)];
   const name = graph.push(fixedNorm(config, place, { center: true, scale: true }));
   graph.setWeight(name, 'gamma', scale);

@@ -160,7 +160,7 @@ class TopologyReader implements GraphUnderWay {
     if (!read && !composite) {
       throw new AppError(
         'MODEL_UNSUPPORTED',
-        `${layer.where}: finch does not know layers of class '${quoted(className)}'. Known: ${[...KERAS_CLASSES.keys(), ...COMPOSITES.keys()].join(', ')}.`,
+        `${layer.where}: finch does not know layers of class '${quoted(className)}'. Known: ${[...new Set([...KERAS_CLASSES.keys(), ...COMPOSITES.keys()])].join(', ')}.`,
       );
     }
     if (config.string('data_format', 'channels_last') !== 'channels_last') {
@@ -178,7 +178,7 @@ class TopologyReader implements GraphUnderWay {
       inputs,
       version: this.#version,
     };
-    const result = read ? this.#pushRead(read(config, place)) : composite!(config, place, this);
+    const result = composite ? composite(config, place, this) : this.#pushRead(read!(config, place));
     if (keepsDims) return this.push({ kind: 'reshape', name, inputs: [result], shape: [1, 1, -1] });
     return separate ? this.push({ kind: 'activation', name, inputs: [result], ...carried }) : result;
   }

@@ -2,6 +2,7 @@
 
 import type { Shape } from '../util/shape.ts';
 import type { ActivationName, Graph, Layer, Padding, Padding2d, Size2d } from './layers.ts';
+import { inferShapes } from './shapes.ts';
 import { nonNegativeLayers } from './sign.ts';
 
 /** One number for rows and columns alike, or one for each. */
@@ -31,6 +32,8 @@ export interface GraphBuilder {
   conv2d(from: string, name: string, options: ConvOptions & { readonly groups?: number }): string;
   depthwiseConv2d(from: string, name: string, options: Omit<ConvOptions, 'filters'>): string;
   batchNormalization(from: string, name: string, options?: { epsilon?: number; momentum?: number }): string;
+  /** Over the channels of each place. */
+  layerNormalization(from: string, name: string, options?: { epsilon?: number }): string;
   activation(from: string, name: string, activation: ActivationName): string;
   /**
    * Padding is below every number, as in torch. @param options.ceil torch's `ceil_mode`: a last window that only begins in the
@@ -45,6 +48,15 @@ export interface GraphBuilder {
   reshape(from: string, name: string, shape: Shape): string;
   flatten(from: string, name: string): string;
   zeroPadding2d(from: string, name: string, pad: Pair | Padding2d): string;
+  cropping2d(from: string, name: string, crop: Pair | Padding2d): string;
+  /** Keras's dims: 1, 2, 3 are rows, columns, channels. */
+  permute(from: string, name: string, dims: readonly number[]): string;
+  /** Channels `begin` to `end`, as `x[:, begin:end]` in torch. */
+  sliceChannels(from: string, name: string, begin: number, end: number): string;
+  /** Channel i of group j becomes channel j of group i: torch's `channel_shuffle`. */
+  shuffleChannels(from: string, name: string, groups: number): string;
+  /** `scale x + offset`. */
+  rescaling(from: string, name: string, scale: number, offset?: number): string;
   multiply(name: string, ...from: readonly string[]): string;
   concatenate(name: string, ...from: readonly string[]): string;
   add(name: string, ...from: readonly string[]): string;
@@ -68,6 +80,14 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
   };
   const zeroPadding2d = (from: string, name: string, pad: Pair | Padding2d): string =>
     push({ kind: 'zeroPadding2d', name, inputs: [from], pad: around(pad) });
+  const cropping2d = (from: string, name: string, crop: Pair | Padding2d): string =>
+    push({ kind: 'cropping2d', name, inputs: [from], crop: around(crop) });
+  const permute = (from: string, name: string, dims: readonly number[]): string =>
+    push({ kind: 'permute', name, inputs: [from], dims });
+  const reshape = (from: string, name: string, shape: Shape): string =>
+    push({ kind: 'reshape', name, inputs: [from], shape });
+  const shapeOf = (layer: string): Shape =>
+    inferShapes({ name, layers, input: 'input', output: layer }).get(layer)!;
   /** Torch pads before a window slides; tf.LayersModel says the same with a layer of its own. */
   const padded = (from: string, window: string, pad: Pad = 0): readonly [string, Padding] => {
     if (pad === 'same') return [from, 'same'];
@@ -121,6 +141,9 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
         scale: true,
       });
     },
+    // torch's default: eps 1e-5
+    layerNormalization: (from, name, { epsilon = 1e-5 } = {}) =>
+      push({ kind: 'layerNormalization', name, inputs: [from], epsilon, center: true, scale: true }),
     activation: (from, name, activation) => push({ kind: 'activation', name, inputs: [from], activation }),
     maxPooling2d(from, name, { kernel, stride, pad = 0, ceil = false }) {
       const pool = (input: string, called: string, poolSize: Size2d, strides: Size2d, padding: Padding) =>
@@ -153,9 +176,25 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
       push({ kind: 'dense', name, inputs: [from], units, useBias: bias }),
     dropout: (from, name, rate, { perSample = false } = {}) =>
       push({ kind: 'dropout', name, inputs: [from], rate, ...(perSample && { perSample }) }),
-    reshape: (from, name, shape) => push({ kind: 'reshape', name, inputs: [from], shape }),
+    reshape,
     flatten: (from, name) => push({ kind: 'flatten', name, inputs: [from] }),
     zeroPadding2d,
+    cropping2d,
+    permute,
+    // Keras crops rows and columns: the channels become columns for as long as that takes.
+    sliceChannels(from, name, begin, end) {
+      const channels = shapeOf(from).at(-1)!;
+      const columns = permute(from, `${name}.columns`, [1, 3, 2]);
+      const crop = { top: 0, bottom: 0, left: begin, right: channels - end };
+      return permute(cropping2d(columns, `${name}.crop`, crop), name, [1, 3, 2]);
+    },
+    shuffleChannels(from, name, groups) {
+      const [height, width, channels] = shapeOf(from) as readonly [number, number, number];
+      const split = reshape(from, `${name}.groups`, [height, width, groups, channels / groups]);
+      return reshape(permute(split, `${name}.permute`, [1, 2, 4, 3]), name, [height, width, channels]);
+    },
+    rescaling: (from, name, scale, offset = 0) =>
+      push({ kind: 'rescaling', name, inputs: [from], scale, offset }),
     multiply: (name, ...from) => push({ kind: 'multiply', name, inputs: from }),
     concatenate: (name, ...from) => push({ kind: 'concatenate', name, inputs: from }),
     add: (name, ...from) => push({ kind: 'add', name, inputs: from }),

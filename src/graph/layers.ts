@@ -3,19 +3,19 @@
 
 import type { Shape } from '../util/shape.ts';
 import type { Activation } from './kinds/activation.ts';
-import type { Add, Concatenate, Multiply } from './kinds/arithmetic.ts';
+import type { Add, Concatenate, Multiply, Rescaling } from './kinds/arithmetic.ts';
 import type { WeightRole } from './kinds/base.ts';
 import type { Conv2d, DepthwiseConv2d } from './kinds/convolution.ts';
 import type { Dense } from './kinds/dense.ts';
 import type { Dropout } from './kinds/dropout.ts';
-import type { BatchNormalization } from './kinds/normalization.ts';
+import type { BatchNormalization, LayerNormalization } from './kinds/normalization.ts';
 import type {
   AveragePooling2d,
   GlobalAveragePooling2d,
   GlobalMaxPooling2d,
   MaxPooling2d,
 } from './kinds/pooling.ts';
-import type { Flatten, Input, Reshape, ZeroPadding2d } from './kinds/shape.ts';
+import type { Cropping2d, Flatten, Input, Permute, Reshape, ZeroPadding2d } from './kinds/shape.ts';
 
 export { ACTIVATIONS, type ActivationName } from './kinds/activation.ts';
 export type { Padding, Padding2d, Size2d, WeightRole } from './kinds/base.ts';
@@ -26,8 +26,10 @@ export type Layer =
   | Conv2d
   | DepthwiseConv2d
   | BatchNormalization
+  | LayerNormalization
   | Activation
   | ZeroPadding2d
+  | Cropping2d
   | MaxPooling2d
   | AveragePooling2d
   | GlobalAveragePooling2d
@@ -36,7 +38,9 @@ export type Layer =
   | Add
   | Multiply
   | Concatenate
+  | Rescaling
   | Reshape
+  | Permute
   | Flatten
   | Dropout;
 

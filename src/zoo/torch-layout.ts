@@ -59,4 +59,6 @@ const KEEPS_ORDER: ReadonlySet<Layer['kind']> = new Set<Layer['kind']>([
   'activation',
   'dropout',
   'batchNormalization',
+  'layerNormalization',
+  'rescaling',
 ]);

@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
+import { graphOf } from '../../src/artefact/keras-read.ts';
+import { topologyOf } from '../../src/artefact/keras-write.ts';
 import { readModelFolder } from '../../src/artefact/model-folder.ts';
 import { outputOfModel } from '../../src/artefact/model.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
+import { graphBuilder } from '../../src/graph/builder.ts';
 import { classProbabilities } from '../../src/graph/output.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
@@ -191,6 +194,15 @@ describe('layers that prepare pictures', () => {
       }); // prettier-ignore
     }
   });
+});
+
+test('layers that only move numbers, layer norm and rescaling are read as they are written', () => {
+  const b = graphBuilder('written', SIZE);
+  let x = b.cropping2d(b.input, 'crop', { top: 1, bottom: 0, left: 2, right: 1 });
+  x = b.permute(b.layerNormalization(x, 'norm', { epsilon: 1e-6 }), 'columns', [1, 3, 2]);
+  x = b.rescaling(b.rescaling(x, 'scaled', 0.17), 'moved', 2, -1);
+  const graph = b.build(b.flatten(b.shuffleChannels(x, 'shuffled', 5), 'flat'));
+  assert.deepEqual(graphOf(topologyOf(graph), 'written').graph.layers, graph.layers);
 });
 
 test('SeparableConv2D is what TensorFlow.js makes of it', async () => {

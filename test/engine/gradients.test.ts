@@ -204,6 +204,44 @@ describe('gradients are finite differences', () => {
       {},
       KINKED,
     ));
+  test('layer norm', () =>
+    checkGradient(
+      around(5, (b, x) => b.layerNormalization(x, 'norm')),
+      5,
+    ));
+  test('a block of ConvNeXt', () =>
+    checkGradient(
+      around(5, (b, x) => {
+        let y = b.depthwiseConv2d(x, 'depthwise', { kernel: 3, pad: 1, bias: true });
+        y = b.layerNormalization(y, 'norm', { epsilon: 1e-6 });
+        y = b.activation(b.dense(y, 'expand', 8), 'gelu', 'gelu');
+        y = b.depthwiseConv2d(b.dense(y, 'reduce', 4), 'gamma', { kernel: 1 });
+        return b.add('sum', y, x);
+      }),
+      5,
+    ));
+  test('slices of channels, shuffled; one that nobody uses', () =>
+    checkGradient(
+      around(5, (b, x) => {
+        const half = b.conv2d(b.sliceChannels(x, 'right', 2, 4), 'c', { filters: 2, kernel: 3, pad: 1 });
+        b.sliceChannels(x, 'unused', 1, 2);
+        const joined = b.concatenate('joined', b.sliceChannels(x, 'left', 0, 2), half);
+        return b.activation(b.shuffleChannels(joined, 'shuffle', 2), 'tanh', 'tanh');
+      }),
+      5,
+    ));
+  test('cropping, rescaling, and axes in an order that is no picture’s', () =>
+    checkGradient(
+      around(6, (_, x) => x, [
+        { kind: 'cropping2d', name: 'c', inputs: ['first'], crop: { top: 1, bottom: 0, left: 0, right: 2 } },
+        { kind: 'rescaling', name: 's', inputs: ['c'], scale: 0.5, offset: -0.25 },
+        { kind: 'permute', name: 'p', inputs: ['s'], dims: [2, 3, 1] },
+        { kind: 'activation', name: 'a', inputs: ['p'], activation: 'tanh' },
+        { kind: 'reshape', name: 'r', inputs: ['a'], shape: [2, 2, 4, 5] },
+        { kind: 'permute', name: 'q', inputs: ['r'], dims: [4, 1, 3, 2] },
+      ]),
+      6,
+    ));
   test('dropout, of numbers and of samples: the same masks at every look', () =>
     checkGradient(
       around(5, (b, x) => b.dropout(b.dropout(x, 'd', 0.4), 'p', 0.3, { perSample: true })),

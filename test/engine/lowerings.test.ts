@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { lowerTraining } from '../../src/engine/onnx/lower-training.ts';
 import type { TrainSpec } from '../../src/engine/training.ts';
-import { graphBuilder } from '../../src/graph/builder.ts';
+import { graphBuilder, type GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, Layer } from '../../src/graph/layers.ts';
 import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
@@ -14,6 +14,23 @@ import { madeUpPixels } from '../helpers/lcg.ts';
 import { HALF, madeUpWeights } from '../helpers/made-up-model.ts';
 
 const SPEC = { loss: { kind: 'cross-entropy' }, optimizer: { kind: 'sgd', momentum: 0.9 } } as const;
+
+/** Layers between two convolutions on blocks. */
+const MIDDLES: Readonly<Record<string, (b: GraphBuilder, from: string) => string>> = {
+  'a block of ConvNeXt': (b, x) => {
+    let y = b.depthwiseConv2d(x, 'depthwise', { kernel: 7, pad: 3, bias: true });
+    y = b.layerNormalization(y, 'norm', { epsilon: 1e-6 });
+    y = b.activation(b.dense(y, 'expand', 64), 'gelu', 'gelu');
+    y = b.depthwiseConv2d(b.dense(y, 'reduce', 32), 'gamma', { kernel: 1 });
+    return b.add('sum', y, x);
+  },
+  'slices of channels, shuffled': (b, x) => {
+    const right = b.conv2d(b.sliceChannels(x, 'right', 16, 32), 'c', { filters: 16, kernel: 3, pad: 1 });
+    return b.shuffleChannels(b.concatenate('joined', b.sliceChannels(x, 'left', 0, 16), right), 'shuffle', 2);
+  },
+  'a maximum whose border is below every number': (b, x) =>
+    b.maxPooling2d(b.rescaling(x, 'scaled', -2, 1), 'pool', { kernel: 3, stride: 2, pad: 1 }),
+};
 
 async function stepWith(lowering: 'portable' | 'tuned', graph: Graph, spec: TrainSpec) {
   if (lowering === 'portable') process.env['FINCH_LOWERING'] = 'portable';
@@ -85,6 +102,21 @@ describe('tuned and portable', () => {
       { numRuns: 40, includeErrorInReport: true },
     );
   });
+
+  for (const [what, middle] of Object.entries(MIDDLES)) {
+    test(`agree on ${what}`, async () => {
+      const b = graphBuilder('middle', 10);
+      const first = b.conv2d(b.input, 'first', { filters: 32, kernel: 3, pad: 1, bias: true });
+      const last = b.conv2d(middle(b, first), 'last', { filters: 32, kernel: 3 });
+      const graph = b.build(b.dense(b.globalAveragePooling2d(last, 'mean'), 'fc', 3));
+      const spec = { ...SPEC, batchSize: 5 };
+      const a = await stepWith('tuned', graph, spec);
+      const { weights } = await stepWith('portable', graph, spec);
+      for (const [name, { data }] of weights) {
+        assertAllClose(a.weights.get(name)!.data, data, { rtol: 2e-5 }, name);
+      }
+    });
+  }
 
   test('FINCH_LOWERING=portable is heeded', async () => {
     const b = graphBuilder('tiny', 8);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Engine } from '../../src/engine/engine.ts';
-import { graphBuilder } from '../../src/graph/builder.ts';
+import { graphBuilder, type GraphBuilder } from '../../src/graph/builder.ts';
 import { ACTIVATIONS, type Graph, type Layer, type Padding } from '../../src/graph/layers.ts';
 import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
@@ -21,6 +21,12 @@ function chain(size: number, ...layers: readonly Layer[]): Graph {
   b.conv2d(b.input, 'first', { filters: 4, kernel: 3, pad: 'same' });
   const graph = b.build('first');
   return { ...graph, layers: [...graph.layers, ...layers], output: layers.at(-1)?.name ?? 'first' };
+}
+
+/** The same with layers from a builder. */
+function built(size: number, make: (b: GraphBuilder, from: string) => string): Graph {
+  const b = graphBuilder('built', size);
+  return b.build(make(b, b.conv2d(b.input, 'first', { filters: 4, kernel: 3, pad: 'same' })));
 }
 
 const one = (from: string): readonly [string] => [from];
@@ -110,6 +116,59 @@ const GRAPHS: Readonly<Record<string, Graph>> = {
     { kind: 'concatenate', name: 'c', inputs: ['first', 'first'] },
     { kind: 'add', name: 'a', inputs: ['c', 'c', 'c'] },
   ),
+  'layer norm, over channels': chain(
+    6,
+    { kind: 'layerNormalization', name: 'n', inputs: one('first'), epsilon: 1e-5, center: true, scale: true },
+    { kind: 'layerNormalization', name: 'm', inputs: one('n'), epsilon: 1e-3, center: false, scale: true },
+  ),
+  'layer norm of a vector': chain(
+    6,
+    { kind: 'globalAveragePooling2d', name: 'g', inputs: one('first') },
+    { kind: 'layerNormalization', name: 'n', inputs: one('g'), epsilon: 1e-5, center: true, scale: true },
+  ),
+  'cropping, and the shift by one pixel': chain(
+    7,
+    {
+      kind: 'cropping2d',
+      name: 'c',
+      inputs: one('first'),
+      crop: { top: 1, bottom: 0, left: 2, right: 1 },
+    },
+    { kind: 'zeroPadding2d', name: 'p', inputs: one('c'), pad: { top: 0, bottom: 1, left: 0, right: 1 } },
+    {
+      kind: 'averagePooling2d',
+      name: 'a',
+      inputs: one('p'),
+      poolSize: [1, 1],
+      strides: [2, 2],
+      padding: 'valid',
+    },
+  ),
+  rescaling: chain(
+    5,
+    { kind: 'rescaling', name: 's', inputs: one('first'), scale: 0.17, offset: 0 },
+    { kind: 'rescaling', name: 't', inputs: one('s'), scale: -2, offset: 0.5 },
+  ),
+  'permute, to a picture and to more axes': chain(
+    6,
+    { kind: 'permute', name: 'p', inputs: one('first'), dims: [3, 1, 2] },
+    { kind: 'reshape', name: 'r', inputs: one('p'), shape: [2, 2, 3, 12] },
+    { kind: 'permute', name: 'q', inputs: one('r'), dims: [4, 2, 1, 3] },
+    { kind: 'flatten', name: 'f', inputs: one('q') },
+  ),
+  'slices of channels, shuffled': built(6, (b, x) => {
+    const wide = b.conv2d(x, 'wide', { filters: 12, kernel: 1 });
+    const left = b.activation(b.sliceChannels(wide, 'left', 0, 6), 'tanh', 'tanh');
+    const joined = b.concatenate('joined', left, b.sliceChannels(wide, 'right', 6, 12));
+    return b.conv2d(b.shuffleChannels(joined, 'shuffle', 3), 'last', { filters: 5, kernel: 3, pad: 1 });
+  }),
+  'a block of ConvNeXt': built(7, (b, x) => {
+    let y = b.depthwiseConv2d(x, 'depthwise', { kernel: 7, pad: 3, bias: true });
+    y = b.layerNormalization(y, 'norm', { epsilon: 1e-6 });
+    y = b.activation(b.dense(y, 'expand', 16), 'gelu', 'gelu');
+    y = b.depthwiseConv2d(b.dense(y, 'reduce', 4), 'gamma', { kernel: 1 });
+    return b.add('sum', y, x);
+  }),
   'dropout does nothing': chain(6, { kind: 'dropout', name: 'd', inputs: one('first'), rate: 0.9 }),
   'dense on a picture': chain(4, { kind: 'dense', name: 'd', inputs: one('first'), units: 3, useBias: true }),
 };

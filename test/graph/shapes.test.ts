@@ -61,6 +61,21 @@ for (const [what, graph, message] of [
     /cannot turn \[8,8,3\]/,
   ],
   [
+    'a permute that names an axis twice',
+    graphOf({ kind: 'permute', name: 'p', inputs: ['input'], dims: [1, 1, 2] }),
+    /cannot put the axes of \[8,8,3\] in the order \[1,1,2\]/,
+  ],
+  [
+    'a crop of more than there is',
+    graphOf({
+      kind: 'cropping2d',
+      name: 'c',
+      inputs: ['input'],
+      crop: { top: 4, bottom: 4, left: 0, right: 0 },
+    }),
+    /'c' \(cropping2d\) would put out \[0,8,3\]/,
+  ],
+  [
     'a name that stands twice',
     graphOf(
       { kind: 'flatten', name: 'f', inputs: ['input'] },

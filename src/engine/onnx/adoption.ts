@@ -92,7 +92,9 @@ const SMALL_SPEC: TrainSpec = {
   optimizer: { kind: 'sgd', momentum: 0.9 },
 };
 
-/** Uses every blocked operator: a stem, pooling, dense and depthwise convolutions with and without strides, a residual sum. */
+/**
+ * Uses every blocked operator: a stem, pooling, dense and depthwise convolutions with and without strides, a residual sum,
+ * and a way out of blocks and back with channels last. */
 function smallModel(): SmallModel {
   const b = graphBuilder('small', SIZE);
   const normed = (from: string, name: string) => b.batchNormalization(from, `${name}.bn`);
@@ -102,7 +104,8 @@ function smallModel(): SmallModel {
     'relu',
   );
   x = b.maxPooling2d(x, 'pool', { kernel: 3, stride: 2, pad: 1 });
-  let y = b.conv2d(x, 'three', { filters: 32, kernel: 3, pad: 1 });
+  let y = b.dense(b.layerNormalization(x, 'places'), 'mixed', 32);
+  y = b.conv2d(y, 'three', { filters: 32, kernel: 3, pad: 1 });
   y = b.activation(b.add('sum', normed(y, 'three'), x), 'b', 'relu');
   y = b.depthwiseConv2d(y, 'depthwise', { kernel: 3, stride: 2, pad: 'same' });
   y = b.activation(normed(y, 'depthwise'), 'c', 'relu6');

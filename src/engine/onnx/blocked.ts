@@ -32,6 +32,9 @@ interface ConvolutionInputs {
   readonly groups: number;
 }
 
+/** In which order a picture outside blocks has its axes. */
+type PlainOrder = 'nchw' | 'nhwc';
+
 const POINT: Window = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] };
 
 export function blockedConvolution(e: Emitter, window: Window, inputs: ConvolutionInputs): string {
@@ -80,12 +83,14 @@ export function blockedMaximum(e: Emitter, x: string, window: Window): string {
   return e.emit('MaxPool', [x], windowAttributes(window), { domain: DOMAIN });
 }
 
-export function toBlocked(e: Emitter, x: string): string {
-  return e.emit('ReorderInput', [x], { channels_last: 0 }, { domain: DOMAIN });
+/** @param order of the plain picture: NCHW, or NHWC */
+export function toBlocked(e: Emitter, x: string, order: PlainOrder = 'nchw'): string {
+  return e.emit('ReorderInput', [x], { channels_last: order === 'nhwc' ? 1 : 0 }, { domain: DOMAIN });
 }
 
-export function fromBlocked(e: Emitter, x: string, channels: number): string {
-  return e.emit('ReorderOutput', [x], { channels }, { domain: DOMAIN });
+export function fromBlocked(e: Emitter, x: string, channels: number, order: PlainOrder = 'nchw'): string {
+  const attributes = { channels, channels_last: order === 'nhwc' ? 1 : 0 };
+  return e.emit('ReorderOutput', [x], attributes, { domain: DOMAIN });
 }
 
 /**

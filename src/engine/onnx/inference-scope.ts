@@ -3,18 +3,19 @@
 
 import type { Graph, Layer, LayerKind, LayerOf, Padding2d } from '../../graph/layers.ts';
 import { inferShapes, type Shapes } from '../../graph/shapes.ts';
-import type { Shape } from '../../util/shape.ts';
+import { sameShape, type Shape } from '../../util/shape.ts';
 import type { EngineModel, LoadOptions } from '../engine.ts';
+import { graphOrder, NCHW, permOf, type Axes } from './axes.ts';
 import type { Emitter } from './emitter.ts';
-import { inLayout, layerTensor } from './names.ts';
+import { layerTensor, reordered } from './names.ts';
 import type { Attribute } from './proto.ts';
 import { WeightPacker } from './weights.ts';
 import { consumersOf } from './windows.ts';
 
-/** A layer's output while lowering. Only pictures have two possible layouts; `pad` is zeros that are not added yet. */
+/** A layer's output while lowering, its axes in any order; `pad` is zeros that are not added yet. */
 export interface Value {
   readonly tensor: string;
-  readonly layout: 'nchw' | 'channelsLast';
+  readonly axes: Axes;
   readonly pad?: Padding2d;
 }
 
@@ -70,12 +71,15 @@ export class InferenceScope {
   nchw(layer: string, pad?: 'keepPad'): Value {
     const value = this.value(layer);
     if (value.pad && !pad) throw new Error(`'${layer}' was left unpadded for a layer that does not pad`);
-    return value.layout === 'nchw' ? value : this.#inLayout(value, 'nchw');
+    return this.#inAxes(value, NCHW);
   }
 
   channelsLast(layer: string): Value {
-    const value = this.value(layer);
-    return value.layout === 'channelsLast' ? value : this.#inLayout(value, 'channelsLast');
+    return this.inAxes(layer, graphOrder(this.shapeOf(layer)));
+  }
+
+  inAxes(layer: string, axes: Axes): Value {
+    return this.#inAxes(this.value(layer), axes);
   }
 
   /** The value as NCHW if it is a picture; a vector stays `[N,C]`. */
@@ -83,14 +87,14 @@ export class InferenceScope {
     return this.shapeOf(layer).length === 1 ? this.value(layer) : this.nchw(layer);
   }
 
-  /** Several values in one layout: pictures as NCHW when all of them are, else channel-last. */
-  alike(layers: readonly string[]): {
-    readonly tensors: readonly string[];
-    readonly layout: Value['layout'];
-  } {
-    const layout = layers.every((layer) => this.value(layer).layout === 'nchw') ? 'nchw' : 'channelsLast';
-    const convert = layout === 'nchw' ? this.nchw.bind(this) : this.channelsLast.bind(this);
-    return { tensors: layers.map((layer) => convert(layer).tensor), layout };
+  /** Several values in one order: that of all, or NCHW when one of them has it, else the graph's. */
+  alike(layers: readonly string[]): { readonly tensors: readonly string[]; readonly axes: Axes } {
+    const orders = layers.map((layer) => this.value(layer).axes);
+    const first = orders[0]!;
+    const isOne = orders.every((order) => sameShape(order, first));
+    const isPicture = orders.some((order) => sameShape(order, NCHW));
+    const axes = isOne ? first : isPicture ? NCHW : graphOrder(this.shapeOf(layers[0]!));
+    return { tensors: layers.map((layer) => this.inAxes(layer, axes).tensor), axes };
   }
 
   /** Emits the operator whose output is the layer's. */
@@ -110,11 +114,12 @@ export class InferenceScope {
     return next as LayerOf<K>;
   }
 
-  #inLayout(value: Value, layout: Value['layout']): Value {
-    const perm = layout === 'nchw' ? [0, 3, 1, 2] : [0, 2, 3, 1];
-    const name = inLayout(value.tensor, layout);
+  #inAxes(value: Value, axes: Axes): Value {
+    const perm = permOf(value.axes, axes);
+    if (!perm) return value;
+    const name = reordered(value.tensor, perm);
     if (!this.#transposed.has(name)) this.emitter.emit('Transpose', [value.tensor], { perm }, { name });
     this.#transposed.add(name);
-    return { tensor: name, layout };
+    return { tensor: name, axes };
   }
 }

@@ -112,7 +112,8 @@ export function lowerTraining(
 
 /** Converts a value to a layout that the layer's rule accepts. */
 function given(layer: Layer, value: Value, step: Step): Value {
-  return ruleOf(layer).takesBlocked ? value : step.plain(value);
+  const { takes } = ruleOf(layer);
+  return takes === 'any' || (takes === 'blocks' && value.blocked) ? value : step.plain(value);
 }
 
 /** Emits the layers that do not learn, as at inference. Returns, by layer, the outputs that the learning layers start from. */

@@ -8,4 +8,4 @@ export const layerTensor = (layer: string): string => `${layer}:out`;
 export const constantWeight = (layer: string, part: 'kernel' | 'bias'): string => `${layer}:${part}`;
 
 /** A tensor in another order of axes. */
-export const inLayout = (tensor: string, layout: string): string => `${tensor}:${layout}`;
+export const reordered = (tensor: string, perm: readonly number[]): string => `${tensor}:${perm.join('')}`;

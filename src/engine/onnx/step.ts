@@ -4,19 +4,24 @@
 import type { Graph, Layer, Padding2d, WeightRole } from '../../graph/layers.ts';
 import { weightName } from '../../graph/layers.ts';
 import type { Shapes } from '../../graph/shapes.ts';
-import { elementCount, type Shape } from '../../util/shape.ts';
+import { elementCount, sameShape, type Shape } from '../../util/shape.ts';
+import { graphOrder, NCHW, permOf, type Axes } from './axes.ts';
 import { fromBlocked, scaledAndShifted, toBlocked, type Pending } from './blocked.ts';
 import type { Emitter } from './emitter.ts';
+import { reordered } from './names.ts';
 
 /**
  * A layer's output, or the gradient of one. All sizes of a step are known, also the size of the batch.
  * Pictures are NCHW; blocked ones hold the same numbers as `[N,C/B,H,W,B]` under the same NCHW shape. Others are as in the graph.
+ * Where `axes` are given, the tensor has them in that order instead.
  */
 export interface Value {
   readonly tensor: string;
   /** The layer's shape, without the batch: `[H,W,C]` of a picture. */
   readonly shape: Shape;
   readonly blocked?: boolean;
+  /** Never those of a blocked picture. */
+  readonly axes?: Axes;
   /** Work that still has to be done on the tensor; `Step.settled` does it. Only blocked pictures have it. */
   readonly pending?: Pending;
   /** Zeros that are not added yet: the windows after this layer add them. */
@@ -34,7 +39,8 @@ export interface Lowered {
 }
 
 /**
- * Rules get plain inputs and gradients, NCHW. Rules that declare that they accept blocked values get values unchanged.
+ * Rules get plain inputs and gradients, pictures as NCHW. What a rule takes besides is in `rules.ts`: pictures in blocks, or values
+ * in blocks and in any order of axes.
  */
 export type Rule<L extends Layer> = (layer: L, inputs: readonly [Value, ...Value[]], step: Step) => Lowered;
 
@@ -67,6 +73,9 @@ export class Step {
   readonly block: number;
   readonly #settled = new Map<Value, Value>();
   readonly #plain = new Map<Value, Value>();
+  readonly #nhwc = new Map<Value, Value>();
+  /** Transposes by what they transpose and how. */
+  readonly #reordered = new Map<string, string>();
 
   constructor({ emitter, graph, shapes, batch, batchNorm, block }: StepOptions) {
     this.emitter = emitter;
@@ -97,10 +106,8 @@ export class Step {
   }
 
   /** The tensor's shape, with the batch. */
-  tensorShape({ shape }: Value): Shape {
-    if (shape.length !== 3) return [this.batch, ...shape];
-    const [height, width, channels] = shape as readonly [number, number, number];
-    return [this.batch, channels, height, width];
+  tensorShape(value: Value): Shape {
+    return axesOf(value).map((axis) => (axis === 0 ? this.batch : value.shape[axis - 1]!));
   }
 
   /**
@@ -113,8 +120,8 @@ export class Step {
   }
 
   /** The axis of channels in the tensor. */
-  channelAxis({ shape }: Value): number {
-    return shape.length === 3 ? 1 : shape.length;
+  channelAxis(value: Value): number {
+    return axesOf(value).indexOf(value.shape.length);
   }
 
   /** All other axes, the batch's among them. */
@@ -126,13 +133,10 @@ export class Step {
   /** The sum of two gradients of one value. It is blocked when one of them is blocked. */
   sum(a: Value, b: Value): Value {
     if (a.blocked || b.blocked) {
-      return {
-        ...a,
-        blocked: true,
-        tensor: this.emitter.add(this.blocked(a).tensor, this.blocked(b).tensor),
-      };
+      const [one, other] = [this.blocked(a), this.blocked(b)];
+      return { ...one, tensor: this.emitter.add(one.tensor, other.tensor) };
     }
-    return { ...a, tensor: this.emitter.add(a.tensor, b.tensor) };
+    return { ...a, tensor: this.emitter.add(a.tensor, this.inAxes(b, axesOf(a)).tensor) };
   }
 
   /** Whether pictures of so many channels have a blocked form. */
@@ -150,23 +154,47 @@ export class Step {
     }));
   }
 
-  /** The value as NCHW. */
+  /** The value as NCHW if it is a picture, else as in the graph. */
   plain(value: Value): Value {
-    if (!value.blocked) return value;
-    return once(this.#plain, value, () => {
+    return this.inAxes(value, usualOrder(value.shape));
+  }
+
+  /** The value outside blocks, its axes in this order. */
+  inAxes(value: Value, axes: Axes): Value {
+    if (value.blocked) {
+      const isNhwc = sameShape(axes, graphOrder(value.shape));
+      return isNhwc ? this.#fromBlocks(value, 'nhwc') : this.inAxes(this.#fromBlocks(value, 'nchw'), axes);
+    }
+    const perm = permOf(axesOf(value), axes);
+    if (!perm) return value;
+    const key = reordered(value.tensor, perm);
+    const tensor = this.#reordered.get(key) ?? this.emitter.transpose(value.tensor, perm);
+    this.#reordered.set(key, tensor);
+    return { ...value, tensor, axes };
+  }
+
+  #fromBlocks(value: Value, order: 'nchw' | 'nhwc'): Value {
+    return once(order === 'nhwc' ? this.#nhwc : this.#plain, value, () => {
       const { blocked: _, ...rest } = this.settled(value);
-      return { ...rest, tensor: fromBlocked(this.emitter, rest.tensor, value.shape.at(-1)!) };
+      const tensor = fromBlocked(this.emitter, rest.tensor, value.shape.at(-1)!, order);
+      return { ...rest, tensor, axes: order === 'nhwc' ? graphOrder(value.shape) : NCHW };
     });
+  }
+
+  /** The value in the form of another one: in blocks, or with its axes in the same order. */
+  like(value: Value, other: Value): Value {
+    return other.blocked ? this.blocked(value) : this.inAxes(value, axesOf(other));
   }
 
   /** The value in blocks, settled. Its channels have to fill the blocks. */
   blocked(value: Value): Value {
     if (value.blocked) return this.settled(value);
-    return once(this.#settled, value, () => ({
-      ...value,
-      blocked: true,
-      tensor: toBlocked(this.emitter, value.tensor),
-    }));
+    return once(this.#settled, value, () => {
+      const isNhwc = sameShape(axesOf(value), graphOrder(value.shape));
+      const { axes: _, ...plain } = isNhwc ? value : this.plain(value);
+      const tensor = toBlocked(this.emitter, plain.tensor, isNhwc ? 'nhwc' : 'nchw');
+      return { ...plain, blocked: true, tensor };
+    });
   }
 
   /** `[C]` numbers in a shape that broadcasts over the value. */
@@ -180,14 +208,9 @@ export class Step {
     return elementCount(this.tensorShape(value)) / value.shape.at(-1)!;
   }
 
-  /** A picture as `[N,H,W,C]`; all other values unchanged. */
-  channelsLast(value: Value): string {
-    return value.shape.length === 3 ? this.emitter.transpose(value.tensor, [0, 2, 3, 1]) : value.tensor;
-  }
-
-  /** A value from a tensor in the graph's order: `[N,H,W,C]` for a picture. */
-  fromChannelsLast(tensor: string, shape: Shape): Value {
-    return { tensor: shape.length === 3 ? this.emitter.transpose(tensor, [0, 3, 1, 2]) : tensor, shape };
+  /** The value in the graph's order, a picture as `[N,H,W,C]`. */
+  channelsLast(value: Value): Value {
+    return this.inAxes(value, graphOrder(value.shape));
   }
 
   /** Sums a gradient over the axes along which a smaller input was broadcast. */
@@ -197,6 +220,13 @@ export class Step {
     return axes.length === 0 ? gradient : this.emitter.reduceSum(gradient, axes, true);
   }
 }
+
+/** The order in which a tensor has the axes of its layer. */
+export function axesOf({ axes, shape }: Value): Axes {
+  return axes ?? usualOrder(shape);
+}
+
+const usualOrder = (shape: Shape): Axes => (shape.length === 3 ? NCHW : graphOrder(shape));
 
 function once(made: Map<Value, Value>, value: Value, make: () => Value): Value {
   const known = made.get(value);

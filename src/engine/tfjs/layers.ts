@@ -40,6 +40,7 @@ const OPERATIONS = {
   conv2d: convolve,
   depthwiseConv2d: convolve,
   batchNormalization: normalise,
+  layerNormalization: normaliseChannels,
   activation: ({ layer, x, scope }) => ACTIVATIONS[layer.activation](x, scope, layer.alpha),
   zeroPadding2d({ layer: { pad }, x, scope: { tf } }) {
     const { top, bottom, left, right } = pad;
@@ -51,6 +52,11 @@ const OPERATIONS = {
     ];
     return tf.pad(x, zeros);
   },
+  cropping2d({ layer: { crop }, picture: x, scope: { tf } }) {
+    const [count, height, width, channels] = x.shape;
+    const { top, bottom, left, right } = crop;
+    return tf.slice(x, [0, top, left, 0], [count, height - top - bottom, width - left - right, channels]);
+  },
   maxPooling2d: ({ layer: { poolSize, strides, padding }, picture, scope: { tf } }) =>
     tf.maxPool(picture, [...poolSize], [...strides], padding),
   averagePooling2d: ({ layer: { poolSize, strides, padding }, picture, scope: { tf } }) =>
@@ -61,6 +67,8 @@ const OPERATIONS = {
   add: ({ inputs, scope: { tf } }) => inputs.reduce((a, b) => tf.add(a, b)),
   multiply: ({ inputs, scope: { tf } }) => inputs.reduce((a, b) => tf.mul(a, b)),
   concatenate: ({ inputs, scope: { tf } }) => tf.concat([...inputs], -1),
+  rescaling: ({ layer: { scale, offset }, x, scope: { tf } }) => tf.add(tf.mul(x, scale), offset),
+  permute: ({ layer: { dims }, x, scope: { tf } }) => tf.transpose(x, [0, ...dims]),
   reshape: ({ layer: { shape }, x, scope: { tf } }) => tf.reshape(x, [x.shape[0], ...shape]),
   flatten: ({ x, scope: { tf } }) => tf.reshape(x, [x.shape[0], -1]),
   dropout: ({ layer, x, scope }) => scope.drop(layer, x),
@@ -169,6 +177,15 @@ function normalise({ layer, x, scope }: Given<LayerOf<'batchNormalization'>>): T
   if (x.rank === 4) return scope.normalise(layer, x as Tensor4D, norm);
   const picture: Tensor4D = tf.reshape(x, [-1, 1, 1, channels]);
   return tf.reshape(scope.normalise(layer, picture, norm), x.shape);
+}
+
+/** Layer norm over the last axis. */
+function normaliseChannels({ layer, x, scope }: Given<LayerOf<'layerNormalization'>>): TfTensor {
+  const { tf } = scope;
+  const { mean, variance } = tf.moments(x, -1, true);
+  const normal = tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, layer.epsilon)));
+  const scaled = layer.scale ? tf.mul(normal, scope.weight(layer, 'gamma')) : normal;
+  return layer.center ? tf.add(scaled, scope.weight(layer, 'beta')) : scaled;
 }
 
 /** The running statistics of a batch norm, as its weights have them. */

@@ -1,8 +1,8 @@
-// arithmetic.ts: sums, products and joins of several layers.
+// arithmetic.ts: sums, products and joins of several layers, and a layer times a number.
 
 import { formatShape, type Shape } from '../../util/shape.ts';
-import type { AnyLayer, Nary } from './base.ts';
-import { unsupportedConfig } from './keras-config.ts';
+import type { AnyLayer, Nary, Unary } from './base.ts';
+import { oneInput, unsupportedConfig } from './keras-config.ts';
 import { invalidLayer, type Kind } from './kind.ts';
 
 export interface Add extends Nary {
@@ -15,6 +15,13 @@ export interface Multiply extends Nary {
 
 export interface Concatenate extends Nary {
   readonly kind: 'concatenate';
+}
+
+/** scale x + offset: numbers that belong to the network and do not learn. */
+export interface Rescaling extends Unary {
+  readonly kind: 'rescaling';
+  readonly scale: number;
+  readonly offset: number;
 }
 
 export const add: Kind<Add> = {
@@ -58,6 +65,23 @@ export const concatenate: Kind<Concatenate> = {
         }
         return { kind: 'concatenate', name, inputs };
       },
+    },
+  },
+};
+
+export const rescaling: Kind<Rescaling> = {
+  outputShape: (_layer, [input]) => input!,
+  keras: {
+    write: ({ scale, offset }) => ['Rescaling', { scale, offset }],
+    // A Rescaling with a number for each channel is another layer: keras-composites.ts.
+    read: {
+      Rescaling: (config, { name, inputs }) => ({
+        kind: 'rescaling',
+        name,
+        inputs: oneInput(config, inputs),
+        scale: config.number('scale'),
+        offset: config.number('offset', 0),
+      }),
     },
   },
 };

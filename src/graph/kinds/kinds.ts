@@ -2,22 +2,24 @@
 
 import type { Layer, LayerKind, LayerOf } from '../layers.ts';
 import { activation } from './activation.ts';
-import { add, concatenate, multiply } from './arithmetic.ts';
+import { add, concatenate, multiply, rescaling } from './arithmetic.ts';
 import { conv2d, depthwiseConv2d } from './convolution.ts';
 import { dense } from './dense.ts';
 import { dropout } from './dropout.ts';
 import { invalidLayer, type KerasRead, type Kind } from './kind.ts';
-import { batchNormalization } from './normalization.ts';
+import { batchNormalization, layerNormalization } from './normalization.ts';
 import { averagePooling2d, globalAveragePooling2d, globalMaxPooling2d, maxPooling2d } from './pooling.ts';
-import { flatten, input, reshape, zeroPadding2d } from './shape.ts';
+import { cropping2d, flatten, input, permute, reshape, zeroPadding2d } from './shape.ts';
 
 const KINDS = {
   input,
   conv2d,
   depthwiseConv2d,
   batchNormalization,
+  layerNormalization,
   activation,
   zeroPadding2d,
+  cropping2d,
   maxPooling2d,
   averagePooling2d,
   globalAveragePooling2d,
@@ -26,7 +28,9 @@ const KINDS = {
   add,
   multiply,
   concatenate,
+  rescaling,
   reshape,
+  permute,
   flatten,
   dropout,
 } as const satisfies { readonly [K in LayerKind]: Kind<LayerOf<K>> };

@@ -1,8 +1,8 @@
-// normalization.ts: batch norm.
+// normalization.ts: batch norm, and layer norm over the channels of each place.
 
 import type { Shape } from '../../util/shape.ts';
 import type { Unary, WeightRole } from './base.ts';
-import { invalidConfig, oneInput } from './keras-config.ts';
+import { invalidConfig, oneInput, type KerasConfig } from './keras-config.ts';
 import type { Kind } from './kind.ts';
 
 export interface BatchNormalization extends Unary {
@@ -10,6 +10,14 @@ export interface BatchNormalization extends Unary {
   readonly epsilon: number;
   /** Keras's: the share of the old running statistics that a training step keeps (torch's momentum is 1 minus it). */
   readonly momentum: number;
+  readonly center: boolean;
+  readonly scale: boolean;
+}
+
+/** y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the mean and variance of a place's channels. */
+export interface LayerNormalization extends Unary {
+  readonly kind: 'layerNormalization';
+  readonly epsilon: number;
   readonly center: boolean;
   readonly scale: boolean;
 }
@@ -40,12 +48,7 @@ export const batchNormalization: Kind<BatchNormalization> = {
     ],
     read: {
       BatchNormalization: (config, { name, inputs }) => {
-        // 3 is the last axis of a picture, 1 of a vector. A 1 that means a picture's rows fails later, on the weights' shapes.
-        const axis = Array.isArray(config.raw('axis'))
-          ? config.numbers('axis', 1)[0]!
-          : config.number('axis', -1);
-        if (![-1, 1, 3].includes(axis))
-          throw invalidConfig(config, `axis must be the last one, received ${axis}`);
+        checkAxis(config);
         return {
           kind: 'batchNormalization',
           name,
@@ -59,3 +62,38 @@ export const batchNormalization: Kind<BatchNormalization> = {
     },
   },
 };
+
+export const layerNormalization: Kind<LayerNormalization> = {
+  outputShape: (_layer, [input]) => input!,
+  weights: ({ scale, center }, input) => {
+    const channels: Shape = [input.at(-1) ?? 0];
+    return [
+      ...(scale ? ([['gamma', channels]] as const) : []),
+      ...(center ? ([['beta', channels]] as const) : []),
+    ];
+  },
+  isKept: true,
+  torch: { gamma: { suffix: 'weight', isByInput: true }, beta: { suffix: 'bias', isByInput: true } },
+  keras: {
+    write: ({ epsilon, center, scale }) => ['LayerNormalization', { axis: -1, epsilon, center, scale }],
+    read: {
+      LayerNormalization: (config, { name, inputs }) => {
+        checkAxis(config);
+        return {
+          kind: 'layerNormalization',
+          name,
+          inputs: oneInput(config, inputs),
+          epsilon: config.number('epsilon', 1e-3),
+          center: config.boolean('center', true),
+          scale: config.boolean('scale', true),
+        };
+      },
+    },
+  },
+};
+
+/** 3 is the last axis of a picture, 1 of a vector. A 1 that means a picture's rows fails later, on the weights' shapes. */
+function checkAxis(config: KerasConfig): void {
+  const axis = Array.isArray(config.raw('axis')) ? config.numbers('axis', 1)[0]! : config.number('axis', -1);
+  if (![-1, 1, 3].includes(axis)) throw invalidConfig(config, `axis must be the last one, received ${axis}`);
+}

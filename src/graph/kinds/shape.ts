@@ -1,4 +1,4 @@
-// shape.ts: kinds that only say or change a shape: the input, zero padding, reshape, flatten.
+// shape.ts: kinds that only say a shape or move numbers: the input, zero padding, cropping, permute, reshape, flatten.
 
 import { elementCount, formatShape, type Shape } from '../../util/shape.ts';
 import type { AnyLayer, Named, Padding2d, Unary } from './base.ts';
@@ -21,6 +21,18 @@ export interface Input extends Named {
 export interface ZeroPadding2d extends Unary {
   readonly kind: 'zeroPadding2d';
   readonly pad: Padding2d;
+}
+
+/** Rows and columns that are left out at each side. */
+export interface Cropping2d extends Unary {
+  readonly kind: 'cropping2d';
+  readonly crop: Padding2d;
+}
+
+export interface Permute extends Unary {
+  readonly kind: 'permute';
+  /** Axis i + 1 of the output is axis `dims[i]` of the input; axis 0 is the batch. */
+  readonly dims: readonly number[];
 }
 
 export interface Reshape extends Unary {
@@ -58,22 +70,55 @@ export const zeroPadding2d: Kind<ZeroPadding2d> = {
   },
   keepsSign: true,
   keras: {
-    write: ({ pad: { top, bottom, left, right } }) => [
-      'ZeroPadding2D',
-      {
-        padding: [
-          [top, bottom],
-          [left, right],
-        ],
-        ...CHANNELS_LAST,
-      },
-    ],
+    write: ({ pad }) => ['ZeroPadding2D', { padding: writtenSides(pad), ...CHANNELS_LAST }],
     read: {
       ZeroPadding2D: (config, { name, inputs }) => ({
         kind: 'zeroPadding2d',
         name,
         inputs: oneInput(config, inputs),
-        pad: readPadding(config),
+        pad: readSides(config, 'padding'),
+      }),
+    },
+  },
+};
+
+export const cropping2d: Kind<Cropping2d> = {
+  outputShape(layer, [shape]) {
+    const [height, width, channels] = picture(layer, shape!);
+    const { top, bottom, left, right } = layer.crop;
+    return [height - top - bottom, width - left - right, channels];
+  },
+  keepsSign: true,
+  keras: {
+    write: ({ crop }) => ['Cropping2D', { cropping: writtenSides(crop), ...CHANNELS_LAST }],
+    read: {
+      Cropping2D: (config, { name, inputs }) => ({
+        kind: 'cropping2d',
+        name,
+        inputs: oneInput(config, inputs),
+        crop: readSides(config, 'cropping'),
+      }),
+    },
+  },
+};
+
+export const permute: Kind<Permute> = {
+  outputShape(layer, [shape]) {
+    const isEach = shape!.every((_, axis) => layer.dims.includes(axis + 1));
+    if (layer.dims.length !== shape!.length || !isEach) {
+      throw invalidLayer(layer, `cannot put the axes of ${formatShape(shape!)} in the order ${formatShape(layer.dims)}`); // prettier-ignore
+    }
+    return layer.dims.map((axis) => shape![axis - 1]!);
+  },
+  keepsSign: true,
+  keras: {
+    write: ({ dims }) => ['Permute', { dims }],
+    read: {
+      Permute: (config, { name, inputs }) => ({
+        kind: 'permute',
+        name,
+        inputs: oneInput(config, inputs),
+        dims: config.numbers('dims'),
       }),
     },
   },
@@ -142,9 +187,16 @@ export function kerasInputShape(config: KerasConfig): Shape | undefined {
   return [side, side, channels];
 }
 
+function writtenSides({ top, bottom, left, right }: Padding2d) {
+  return [
+    [top, bottom],
+    [left, right],
+  ];
+}
+
 /** `1`, `[1, 1]` or `[[top, bottom], [left, right]]`. */
-function readPadding(config: KerasConfig): Padding2d {
-  const raw = config.raw('padding');
+function readSides(config: KerasConfig, key: 'padding' | 'cropping'): Padding2d {
+  const raw = config.raw(key);
   const pairs = Array.isArray(raw) ? (raw as readonly unknown[]) : [raw, raw];
   const [[top, bottom], [left, right]] = [0, 1].map((axis) => {
     const pair = pairs[axis];
@@ -152,7 +204,7 @@ function readPadding(config: KerasConfig): Padding2d {
     return [0, 1].map((side) => {
       const size = list[side];
       if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
-        throw invalidConfig(config, 'padding must be whole numbers from 0');
+        throw invalidConfig(config, `${key} must be whole numbers from 0`);
       }
       return size;
     });

@@ -17,7 +17,7 @@ export const activation: Rule<LayerOf<'activation'>> = (layer, [given], step) =>
   return {
     output: { ...x, tensor: y },
     backward: (gradient) => {
-      const { tensor: dy } = x.blocked ? step.blocked(gradient) : step.plain(gradient);
+      const { tensor: dy } = step.like(gradient, x);
       const tensors = { x: x.tensor, y, dy };
       return [{ ...x, tensor: emitDerivative(step.emitter, layer, tensors, channelAxis) }];
     },

@@ -1,4 +1,4 @@
-// arithmetic.ts: sums, products and joins of several layers. A gradient is summed over the axes of an input's broadcast.
+// arithmetic.ts: sums, products and joins of several layers, and a layer times a number. A gradient is summed over the axes of an input's broadcast.
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { sameShape } from '../../../util/shape.ts';
@@ -65,5 +65,15 @@ export const concatenate: Rule<LayerOf<'concatenate'>> = (layer, inputs, step) =
         return wanted[i] ? { ...input, tensor: e.emit('Slice', [gradient.tensor, ...bounds]) } : undefined;
       });
     },
+  };
+};
+
+export const rescaling: Rule<LayerOf<'rescaling'>> = ({ scale, offset }, [given], step) => {
+  const e = step.emitter;
+  const x = step.settled(given);
+  const scaled = e.scale(x.tensor, scale);
+  return {
+    output: { ...x, tensor: offset === 0 ? scaled : e.add(scaled, e.scalar(offset)) },
+    backward: (gradient) => [{ ...gradient, tensor: e.scale(gradient.tensor, scale) }],
   };
 };

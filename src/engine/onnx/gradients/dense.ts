@@ -2,6 +2,7 @@
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { elementCount } from '../../../util/shape.ts';
+import { graphOrder } from '../axes.ts';
 import type { Rule, Value } from '../step.ts';
 
 export const dense: Rule<LayerOf<'dense'>> = (layer, [x], step) => {
@@ -12,14 +13,14 @@ export const dense: Rule<LayerOf<'dense'>> = (layer, [x], step) => {
   const rows = (value: Value) =>
     value.shape.length === 1
       ? value.tensor
-      : e.reshape(step.channelsLast(value), [
+      : e.reshape(step.channelsLast(value).tensor, [
           (step.batch * elementCount(value.shape)) / value.shape.at(-1)!,
           value.shape.at(-1)!,
         ]);
   const fromRows = (tensor: string, to: typeof shape): Value =>
     to.length === 1
       ? { tensor, shape: to }
-      : step.fromChannelsLast(e.reshape(tensor, [step.batch, ...to]), to);
+      : { tensor: e.reshape(tensor, [step.batch, ...to]), shape: to, axes: graphOrder(to) };
   const xRows = rows(x);
   const operands = [xRows, kernel, ...(layer.useBias ? [step.weight(layer, 'bias')] : [])];
   return {

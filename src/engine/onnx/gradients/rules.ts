@@ -3,36 +3,41 @@
 import type { Layer, LayerKind, LayerOf } from '../../../graph/layers.ts';
 import type { Rule } from '../step.ts';
 import { activation } from './activation.ts';
-import { add, concatenate, multiply } from './arithmetic.ts';
+import { add, concatenate, multiply, rescaling } from './arithmetic.ts';
 import { batchNormalization } from './batch-normalization.ts';
 import { convolution } from './convolution.ts';
 import { dense } from './dense.ts';
 import { dropout } from './dropout.ts';
+import { layerNormalization } from './layer-normalization.ts';
 import { averagePooling, globalAveragePooling, globalMaxPooling, maxPooling } from './pooling.ts';
-import { reshape, zeroPadding } from './shape.ts';
+import { cropping, permute, reshape, zeroPadding } from './shape.ts';
 
 interface KindRule<L extends Layer> {
   readonly rule: Rule<L>;
-  /** Whether the rule accepts pictures in blocks. Other rules get plain pictures. */
-  readonly takesBlocked?: true;
+  /** What the rule accepts besides plain pictures: pictures in blocks, or values in blocks and in any order of axes. */
+  readonly takes?: 'blocks' | 'any';
 }
 
 const RULES = {
-  conv2d: { rule: convolution, takesBlocked: true },
-  depthwiseConv2d: { rule: convolution, takesBlocked: true },
-  batchNormalization: { rule: batchNormalization, takesBlocked: true },
-  activation: { rule: activation, takesBlocked: true },
-  zeroPadding2d: { rule: zeroPadding, takesBlocked: true },
-  maxPooling2d: { rule: maxPooling, takesBlocked: true },
+  conv2d: { rule: convolution, takes: 'any' },
+  depthwiseConv2d: { rule: convolution, takes: 'any' },
+  batchNormalization: { rule: batchNormalization, takes: 'blocks' },
+  layerNormalization: { rule: layerNormalization, takes: 'any' },
+  activation: { rule: activation, takes: 'any' },
+  zeroPadding2d: { rule: zeroPadding, takes: 'blocks' },
+  cropping2d: { rule: cropping, takes: 'any' },
+  maxPooling2d: { rule: maxPooling, takes: 'blocks' },
   averagePooling2d: { rule: averagePooling },
-  globalAveragePooling2d: { rule: globalAveragePooling, takesBlocked: true },
+  globalAveragePooling2d: { rule: globalAveragePooling, takes: 'blocks' },
   globalMaxPooling2d: { rule: globalMaxPooling },
-  dense: { rule: dense },
-  add: { rule: add, takesBlocked: true },
+  dense: { rule: dense, takes: 'any' },
+  add: { rule: add, takes: 'any' },
   multiply: { rule: multiply },
   concatenate: { rule: concatenate },
-  reshape: { rule: reshape },
-  flatten: { rule: reshape },
+  rescaling: { rule: rescaling, takes: 'any' },
+  reshape: { rule: reshape, takes: 'any' },
+  permute: { rule: permute, takes: 'any' },
+  flatten: { rule: reshape, takes: 'any' },
   dropout: { rule: dropout },
 } as const satisfies { readonly [K in Exclude<LayerKind, 'input'>]: KindRule<LayerOf<K>> };
 

@@ -1,5 +1,6 @@
 // convolution.ts: convolutions, with the batch norm behind them folded in and the zeros before them added.
 
+import { NCHW } from '../axes.ts';
 import { packConv } from '../weights.ts';
 import type { Lowering, Value } from '../inference-scope.ts';
 import { windowAttributes, windowOf, type Convolution } from '../windows.ts';
@@ -14,7 +15,7 @@ export const convolution: Lowering<Convolution> = (layer, scope) => {
     ...windowAttributes(windowOf(layer, shape, input.pad)),
     group: layer.kind === 'depthwiseConv2d' ? shape.at(-1)! : (layer.groups ?? 1),
   });
-  const value: Value = { tensor, layout: 'nchw' };
+  const value: Value = { tensor, axes: NCHW };
   if (norm) scope.set(norm.name, value);
   return value;
 };

@@ -1,10 +1,11 @@
 // input.ts: the network's input: pixels, which become normalised numbers, or a vector of features.
 
 import type { LayerOf } from '../../../graph/layers.ts';
+import { graphOrder, NCHW } from '../axes.ts';
 import type { InferenceScope, Lowering, Value } from '../inference-scope.ts';
 
 export const input: Lowering<LayerOf<'input'>> = ({ name, shape }, scope) =>
-  shape.length === 1 ? { tensor: 'features', layout: 'channelsLast' } : lowerPixels(name, scope);
+  shape.length === 1 ? { tensor: 'features', axes: graphOrder(shape) } : lowerPixels(name, scope);
 
 /** uint8 NHWC -> normalised NCHW: (x / 255 - mean) / std = a x + b, a and b for each channel. */
 function lowerPixels(name: string, scope: InferenceScope): Value {
@@ -20,5 +21,5 @@ function lowerPixels(name: string, scope: InferenceScope): Value {
     [1, 3, 1, 1],
     mean.map((m, c) => -m / std[c]!),
   );
-  return { tensor: scope.emitFor(name, 'Add', [e.mul(floats, factor), term]), layout: 'nchw' };
+  return { tensor: scope.emitFor(name, 'Add', [e.mul(floats, factor), term]), axes: NCHW };
 }

@@ -4,17 +4,18 @@ import type { Layer, LayerKind, LayerOf } from '../../../graph/layers.ts';
 import { emitActivation } from '../activations.ts';
 import type { InferenceScope, Lowering, Value } from '../inference-scope.ts';
 import { layerTensor } from '../names.ts';
-import { concatenate, elementwise } from './arithmetic.ts';
+import { concatenate, elementwise, rescaling } from './arithmetic.ts';
 import { convolution } from './convolution.ts';
 import { dense } from './dense.ts';
 import { input } from './input.ts';
-import { batchNormalization } from './normalization.ts';
+import { batchNormalization, layerNormalization } from './normalization.ts';
 import { averagePooling, globalPooling, maxPooling } from './pooling.ts';
-import { reshape, zeroPadding } from './shape.ts';
+import { cropping, permute, reshape, zeroPadding } from './shape.ts';
 
 const activation: Lowering<LayerOf<'activation'>> = (layer, scope) => {
   const from = scope.value(layer.inputs[0]);
-  const options = { channelAxis: from.layout === 'nchw' ? 1 : -1, name: layerTensor(layer.name) };
+  const channelAxis = from.axes.indexOf(from.axes.length - 1);
+  const options = { channelAxis, name: layerTensor(layer.name) };
   return { ...from, tensor: emitActivation(scope.emitter, layer, from.tensor, options) };
 };
 
@@ -23,8 +24,10 @@ const LOWERINGS = {
   conv2d: convolution,
   depthwiseConv2d: convolution,
   batchNormalization,
+  layerNormalization,
   activation,
   zeroPadding2d: zeroPadding,
+  cropping2d: cropping,
   maxPooling2d: maxPooling,
   averagePooling2d: averagePooling,
   globalAveragePooling2d: globalPooling('GlobalAveragePool'),
@@ -33,7 +36,9 @@ const LOWERINGS = {
   add: elementwise('Add'),
   multiply: elementwise('Mul'),
   concatenate,
+  rescaling,
   reshape,
+  permute,
   flatten: reshape,
   dropout: ({ inputs }, scope) => scope.value(inputs[0]),
 } as const satisfies { readonly [K in LayerKind]: Lowering<LayerOf<K>> };

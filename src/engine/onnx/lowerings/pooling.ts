@@ -1,6 +1,7 @@
 // pooling.ts: maxima and means over windows, and over whole pictures.
 
 import type { LayerOf } from '../../../graph/layers.ts';
+import { NCHW } from '../axes.ts';
 import type { InferenceScope, Lowering, Value } from '../inference-scope.ts';
 import { isSubsampledBy, poolingAttributes, windowOf, type Pooling, type Window } from '../windows.ts';
 
@@ -27,12 +28,12 @@ function pooled(
   const input = scope.nchw(from, 'keepPad');
   const window = { ...windowOf(layer, scope.shapeOf(from), input.pad), strides };
   const attributes = poolingAttributes(layer, window, input.pad);
-  return { tensor: scope.emitFor(name, op, [input.tensor], attributes), layout: 'nchw' };
+  return { tensor: scope.emitFor(name, op, [input.tensor], attributes), axes: NCHW };
 }
 
 export const globalPooling =
   (op: string): Lowering<LayerOf<'globalAveragePooling2d' | 'globalMaxPooling2d'>> =>
   (layer, scope) => {
     const pooled = scope.emitter.emit(op, [scope.nchw(layer.inputs[0]).tensor]);
-    return { tensor: scope.emitFor(layer.name, 'Flatten', [pooled], { axis: 1 }), layout: 'channelsLast' };
+    return { tensor: scope.emitFor(layer.name, 'Flatten', [pooled], { axis: 1 }), axes: [0, 1] };
   };
