@@ -6,6 +6,7 @@ import { multiLabelFigures, singleLabelFigures } from '../evaluation/figures.ts'
 import { labelProbabilities, logitsOf } from '../graph/output.ts';
 import type { Labels } from '../labels.ts';
 import { isolated } from '../report/page.ts';
+import type { Answer } from '../report/answers.ts';
 import type { EvaluationReport } from '../report/evaluation.ts';
 import { AppError } from '../util/errors.ts';
 import type { LoadedNetwork } from './network.ts';
@@ -13,6 +14,9 @@ import type { WorstCase } from './tiles.ts';
 
 /** Mistakes that the page shows with their pictures. */
 const WORST_CASES = 24;
+
+/** With several labels a picture, classes of at least this probability are said. */
+const SAID = 0.5;
 
 /** What a network said of each picture that could be read. */
 export interface Answers {
@@ -43,6 +47,32 @@ type About = Pick<EvaluationReport, 'model' | 'dataset' | 'part' | 'device'>;
 export interface Judged {
   readonly report: EvaluationReport;
   readonly worst: readonly WorstCase[];
+  /** Of each picture that could be read, in the order of the dataset. */
+  readonly said: readonly Answer[];
+}
+
+/** What the network said of one picture. */
+interface Case {
+  readonly sample: Sample;
+  readonly answer: Answer;
+  readonly isMistake: boolean;
+  readonly loss: number;
+}
+
+/** The mistakes with the greatest losses. */
+function worstOf(cases: readonly Case[]): readonly WorstCase[] {
+  return cases
+    .filter(({ isMistake }) => isMistake)
+    .sort((a, b) => b.loss - a.loss)
+    .slice(0, WORST_CASES)
+    .map(({ sample, answer: { truth, said, probabilities } }) => ({
+      sample,
+      truth: truth.join(', ') || 'none',
+      said:
+        said
+          .map((name, i) => `${isolated(name)} ${(probabilities[i]! * 100).toFixed(1)}\u00a0%`)
+          .join(', ') || 'none',
+    }));
 }
 
 function singleLabel({ answers, classes, labels, places, model }: Question, about: About): Judged {
@@ -72,17 +102,17 @@ function singleLabel({ answers, classes, labels, places, model }: Question, abou
     })),
     failed: answers.failed.map(plainError),
   };
-  const worst = rows
-    .map((row, i) => ({ ...row, sample: answers.samples[i]! }))
-    .filter(({ truth, predicted }) => truth !== predicted)
-    .sort((a, b) => b.loss - a.loss)
-    .slice(0, WORST_CASES)
-    .map(({ sample, truth, predicted, probability }) => ({
-      sample,
-      truth: name(truth),
-      said: `${isolated(name(predicted))} ${(probability * 100).toFixed(1)} %`,
-    }));
-  return { report, worst };
+  const cases = rows.map(({ truth, predicted, probability, loss }, i): Case => {
+    const sample = answers.samples[i]!;
+    const answer = {
+      file: sample.file,
+      truth: [name(truth)],
+      said: [name(predicted)],
+      probabilities: [probability],
+    };
+    return { sample, answer, isMistake: truth !== predicted, loss };
+  });
+  return { report, worst: worstOf(cases), said: cases.map(({ answer }) => answer) };
 }
 
 function multiLabel({ answers, classes, labels, places, dataset, model }: Question, about: About): Judged {
@@ -107,20 +137,20 @@ function multiLabel({ answers, classes, labels, places, dataset, model }: Questi
     perClass: perClass.map((row, k) => ({ class: name(k), ...row })),
     failed: answers.failed.map(plainError),
   };
-  const saidOf = (i: number) => [...places.keys()].filter((k) => scores[i * count + k]! >= 0.5);
-  const namesOf = (classes: readonly number[]) => classes.map(name).join(', ') || 'none';
-  const isMistaken = (i: number) =>
-    places.some((_, k) => scores[i * count + k]! >= 0.5 !== (truth[i * count + k] === 1));
-  const worst = rows
-    .map(({ loss }, i) => ({ loss, i }))
-    .filter(({ i }) => isMistaken(i))
-    .sort((a, b) => b.loss - a.loss)
-    .slice(0, WORST_CASES)
-    .map(({ i }) => {
-      const sample = answers.samples[i]!;
-      return { sample, truth: namesOf(sample.labels), said: isolated(namesOf(saidOf(i))) };
-    });
-  return { report, worst };
+  const cases = rows.map(({ loss }, i): Case => {
+    const sample = answers.samples[i]!;
+    const own = scores.subarray(i * count, (i + 1) * count);
+    const said = [...places.keys()].filter((k) => own[k]! >= SAID);
+    const answer = {
+      file: sample.file,
+      truth: sample.labels.map(name),
+      said: said.map(name),
+      probabilities: said.map((k) => own[k]!),
+    };
+    const isMistake = said.length !== sample.labels.length || said.some((k) => !sample.labels.includes(k));
+    return { sample, answer, isMistake, loss };
+  });
+  return { report, worst: worstOf(cases), said: cases.map(({ answer }) => answer) };
 }
 
 const plainError = ({ file, error: { code, message } }: Answers['failed'][number]) => ({

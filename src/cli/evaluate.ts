@@ -16,7 +16,8 @@ export function addEvaluate(program: Command, output: Output, finish: Finish): v
     .option('--manifest <columns>', MANIFEST_HELP)
     .option('--root <dir>', ROOT_HELP)
     .option('--format <f>', 'table, json or csv', 'table')
-    .option('--report <file>', 'one HTML page with everything, the worst mistakes with their pictures');
+    .option('--report <file>', 'one HTML page with everything, the worst mistakes with their pictures')
+    .option('--predictions <file>', 'a csv with a row a picture: file, truth, said, probability');
   addInferenceFlags(command)
     .addHelpText(
       'after',
@@ -25,6 +26,7 @@ Examples:
   finch evaluate ./birds --model runs/birds-efficientnet_lite0-1/best
   finch evaluate ./birds --model runs/birds-1/best --format json | jq .top1
   finch evaluate photos.csv --manifest file,wnid --report report.html
+  finch evaluate ./birds --model runs/birds-1/best --predictions said.csv
 
 Exit codes: 0 all done, 1 some pictures failed (they are listed), 2 wrong usage, 3 something needed is missing.`,
     )

@@ -4,6 +4,7 @@ import { evaluateDataset } from '../api/evaluate.ts';
 import { madeIn } from '../api/made.ts';
 import { tilesOf } from '../api/tiles.ts';
 import type { EvaluateConfig } from '../config/evaluate.ts';
+import { answersCsv } from '../report/answers.ts';
 import { evaluationPage } from '../report/evaluation-page.ts';
 import { formatEvaluation } from '../report/evaluation.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
@@ -15,7 +16,7 @@ import { terminalWork } from './terminal.ts';
 export async function evaluate(config: EvaluateConfig, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);
   const began = performance.now();
-  const { report, worst, failed } = await evaluateDataset(config, work).finally(() => work.clear());
+  const { report, worst, said, failed } = await evaluateDataset(config, work).finally(() => work.clear());
   await write(output.stdout, formatEvaluation(config.format, report, terminalColumns(output.stdout)));
   if (config.report !== undefined) {
     const tiles = await tilesOf(worst, config.decode);
@@ -24,6 +25,10 @@ export async function evaluate(config: EvaluateConfig, output: Output): Promise<
       evaluationPage(report, tiles, madeIn((performance.now() - began) / 1000)),
     );
     work.note(`report: ${config.report}`);
+  }
+  if (config.predictions !== undefined) {
+    await writeFileAtomic(config.predictions, answersCsv(said));
+    work.note(`predictions: ${config.predictions}`);
   }
   for (const { file, error } of failed) work.note(`${file}: ${error.message}`);
   return failed.length > 0 ? ExitCode.partial : ExitCode.ok;

@@ -1,7 +1,7 @@
 // evaluate.ts: what the user wrote -> the configuration of evaluate.
 
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
-import { htmlFile, parseChoice } from './parse.ts';
+import { csvFile, htmlFile, parseChoice } from './parse.ts';
 
 export interface EvaluateFlags extends InferenceFlags {
   readonly format: string;
@@ -9,6 +9,7 @@ export interface EvaluateFlags extends InferenceFlags {
   readonly root?: string;
   readonly split?: string;
   readonly report?: string;
+  readonly predictions?: string;
 }
 
 const SPLITS = ['train', 'val', 'test', 'all'] as const;
@@ -24,10 +25,12 @@ export interface EvaluateConfig extends InferenceConfig {
   readonly format: (typeof EVALUATE_FORMATS)[number];
   /** An html file. */
   readonly report?: string;
+  /** A csv file. */
+  readonly predictions?: string;
 }
 
 export function evaluateConfig(dataset: string, flags: EvaluateFlags): EvaluateConfig {
-  const { manifest, root, split, report } = flags;
+  const { manifest, root, split, report, predictions } = flags;
   return {
     ...inferenceConfig([], flags),
     dataset,
@@ -36,5 +39,6 @@ export function evaluateConfig(dataset: string, flags: EvaluateFlags): EvaluateC
     ...(root !== undefined && { root }),
     ...(split !== undefined && { split: parseChoice(split, '--split', SPLITS) }),
     ...(report !== undefined && { report: htmlFile(report, '--report') }),
+    ...(predictions !== undefined && { predictions: csvFile(predictions, '--predictions') }),
   };
 }

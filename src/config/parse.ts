@@ -65,3 +65,9 @@ export function htmlFile(file: string, flag: string): string {
   if (/\.html?$/i.test(file)) return file;
   throw new AppError('USAGE', `${flag} must end in .html, received ${file}`);
 }
+
+/** @throws AppError USAGE */
+export function csvFile(file: string, flag: string): string {
+  if (/\.csv$/i.test(file)) return file;
+  throw new AppError('USAGE', `${flag} must end in .csv, received ${file}`);
+}

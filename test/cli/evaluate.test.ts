@@ -132,6 +132,20 @@ describe('figures', () => {
     assert.match(stderr, /red\/broken.jpg: not an image/);
   });
 
+  test('predictions: a row for each picture, with what was said of it', async () => {
+    await writeFile(at('set', 'red', 'broken.jpg'), 'nothing');
+    const { code, stderr } = await evaluate(at('set'), '--predictions', at('said.csv'));
+    await rm(at('set', 'red', 'broken.jpg'));
+    assert.equal(code, 1);
+    assert.match(stderr, /predictions: .*said\.csv/);
+    const rows = (await readFile(at('said.csv'), 'utf8')).trim().split('\n');
+    assert.equal(rows[0], 'file,truth,said,probability');
+    assert.equal(rows.length, 11);
+    const mixed = 1 / (1 + Math.exp((4 * -50) / 255) + Math.exp((4 * -200) / 255));
+    const [, probability] = /^blue\/mistake\.png,blue,red,([\d.]+)$/m.exec(rows.join('\n'))!;
+    assert.ok(Math.abs(Number(probability) - mixed) < 1e-5, probability);
+  });
+
   test('the report is one page with the mistake in it', async () => {
     const { code, stderr } = await evaluate(at('set'), '--report', at('report.html'));
     assert.equal(code, 0);
@@ -177,7 +191,11 @@ describe('datasets', () => {
     assert.equal(code, 0);
     const result = JSON.parse(stdout) as Json & { readonly mAP: number; readonly microF1: number };
     assert.deepEqual([result.samples, result.mAP], [3, 1]);
-    const table = await evaluate(at('set.csv'), '--report', at('multi.html'));
+    const flags = ['--report', at('multi.html'), '--predictions', at('multi.csv')];
+    const table = await evaluate(at('set.csv'), ...flags);
+    const said = await readFile(at('multi.csv'), 'utf8');
+    assert.match(said, /^set\/red\/0\.png,red,blue\|green\|red,0\.577794\|0\.577794\|0\.980575$/m);
+    assert.match(said, /^set\/blue\/mistake\.png,blue\|red,/m);
     assert.match(table.stdout, /mAP\s+100\.00 %/);
     assert.match(await readFile(at('multi.html'), 'utf8'), /threshold/);
   });
@@ -196,6 +214,7 @@ describe('datasets', () => {
       ['--format', 'xml', /--format must be one of table, json, csv, received xml/],
       ['--split', 'half', /--split must be one of/],
       ['--report', 'page.pdf', /--report must end in .html/],
+      ['--predictions', 'said.txt', /--predictions must end in .csv/],
     ] as const) {
       const { code, stderr } = await evaluate(at('set'), flag, value);
       assert.equal(code, 2);
