@@ -7,6 +7,7 @@ import { KERAS_CLASSES } from '../graph/kinds/kinds.ts';
 import { kerasInputShape } from '../graph/kinds/shape.ts';
 import { weightName, type Graph, type Layer, type WeightRole } from '../graph/layers.ts';
 import { AppError } from '../util/errors.ts';
+import { didYouMean } from '../util/names.ts';
 import { quoted } from '../util/quoted.ts';
 import type { Rgb } from '../util/preprocessing.ts';
 import { fieldReader, type FieldReader } from './json.ts';
@@ -15,6 +16,8 @@ import { COMPOSITES, perChannel, type GraphUnderWay } from './keras-composites.t
 
 /** A network deeper than this is no classifier; the bound keeps hostile files from building endless graphs. */
 const MAX_LAYERS = 20_000;
+/** Of a longer name none is looked for that it may have meant. */
+const MAX_CLASS_NAME = 60;
 /** Models nest a level or two (a sequential around a MobileNet); the bound keeps recursion finite. */
 const MAX_NESTING = 8;
 
@@ -160,7 +163,7 @@ class TopologyReader implements GraphUnderWay {
     if (!read && !composite) {
       throw new AppError(
         'MODEL_UNSUPPORTED',
-        `${layer.where}: finch does not know layers of class '${quoted(className)}'. Known: ${[...new Set([...KERAS_CLASSES.keys(), ...COMPOSITES.keys()])].join(', ')}.`,
+        `${layer.where}: finch does not know layers of class '${quoted(className)}'${didYouMean(className.slice(0, MAX_CLASS_NAME), [...KERAS_CLASSES.keys(), ...COMPOSITES.keys()])}; docs/models.md lists those that it reads`,
       );
     }
     if (config.string('data_format', 'channels_last') !== 'channels_last') {

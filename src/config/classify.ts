@@ -1,6 +1,7 @@
 // classify.ts: what the user wrote -> the configuration of classify.
 
 import { AppError } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
 import { asShare, parseChoice, parseNumber } from './parse.ts';
 
@@ -51,5 +52,5 @@ function parseLabels(text: string): ClassifyConfig['labels'] {
 function parseFigure(file: string): NonNullable<ClassifyConfig['figure']> {
   const format = FIGURE_FORMATS.find((ending) => file.toLowerCase().endsWith(`.${ending}`));
   if (format) return { file, format };
-  throw new AppError('USAGE', `--figure must end in .png, .svg or .html, received ${file}`);
+  throw new AppError('USAGE', `--figure must end in .png, .svg or .html, received ${quoted(file)}`);
 }

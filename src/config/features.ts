@@ -6,6 +6,7 @@ import { parseChoice, parseNumber } from './parse.ts';
 import { POOLS, type Pool } from '../features/pooling.ts';
 import { NPY_DTYPES, type NpyDtype } from '../formats/npy.ts';
 import { AppError } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
 
 /** Which numbers of the network are a picture's features. */
 export interface FeatureChoice {
@@ -59,7 +60,7 @@ export function extractConfig(inputs: readonly string[], flags: ExtractFlags): E
   const format = flags.format === undefined ? (ending ?? 'npy') : parseChoice(flags.format, '--format', FEATURE_FORMATS); // prettier-ignore
   const isDefault = flags.out === undefined;
   if (!isDefault && ending !== format) {
-    throw new AppError('USAGE', `--out must end in .${format}, received ${out}`);
+    throw new AppError('USAGE', `--out must end in .${format}, received ${quoted(out)}`);
   }
   return {
     ...inferenceConfig(inputs, flags),

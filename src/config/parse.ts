@@ -1,6 +1,7 @@
 // parse.ts: text of a flag -> a value within its limits. The message names the flag, what it takes and what was received.
 
 import { AppError } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
 import type { Rgb } from '../util/preprocessing.ts';
 
 /** The most pictures in one run or step; beyond this no device gets faster and memory runs out. */
@@ -31,7 +32,7 @@ export function parseNumber(text: string, rule: NumberRule): number {
   const meant = hint?.(value);
   throw new AppError(
     'USAGE',
-    `${flag} must be ${[kind, range].filter(Boolean).join(' ')}, received ${text}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`,
+    `${flag} must be ${[kind, range].filter(Boolean).join(' ')}, received ${quoted(text)}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`,
   );
 }
 
@@ -39,7 +40,7 @@ export function parseNumber(text: string, rule: NumberRule): number {
 export function parseChoice<T extends string>(text: string, flag: string, choices: readonly T[]): T {
   const found = choices.find((choice) => choice === text);
   if (found) return found;
-  throw new AppError('USAGE', `${flag} must be one of ${choices.join(', ')}, received ${text}`);
+  throw new AppError('USAGE', `${flag} must be one of ${choices.join(', ')}, received ${quoted(text)}`);
 }
 
 /** One number for all channels, or three. */
@@ -47,7 +48,10 @@ export function parseRgb(text: string, flag: string, rule: Omit<NumberRule, 'fla
   const values = text.split(',').map((part) => parseNumber(part, { flag, ...rule }));
   if (values.length === 1) return [values[0]!, values[0]!, values[0]!];
   if (values.length === 3) return values as unknown as Rgb;
-  throw new AppError('USAGE', `${flag} must be one number or three separated by commas, received ${text}`);
+  throw new AppError(
+    'USAGE',
+    `${flag} must be one number or three separated by commas, received ${quoted(text)}`,
+  );
 }
 
 /** @returns `otherwise` where the flag was not given */
@@ -63,7 +67,7 @@ export function asShare(value: number): string | undefined {
 /** The name of an html file. @throws AppError USAGE when it ends otherwise */
 export function htmlFile(file: string, flag: string): string {
   if (/\.html?$/i.test(file)) return file;
-  throw new AppError('USAGE', `${flag} must end in .html, received ${file}`);
+  throw new AppError('USAGE', `${flag} must end in .html, received ${quoted(file)}`);
 }
 
 /** @throws AppError USAGE */

@@ -1,7 +1,7 @@
 // dataset.ts: a labelled dataset as plain data, and the conditions it must meet. It reads nothing.
 
 import { AppError } from '../util/errors.ts';
-import { printable } from '../util/quoted.ts';
+import { quoted as bounded } from '../util/quoted.ts';
 
 /** One labelled picture. */
 export interface Sample {
@@ -70,7 +70,7 @@ export function list(names: readonly string[], most = 5): string {
 }
 
 export function quoted(name: string): string {
-  return printable(JSON.stringify(name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name));
+  return `"${bounded(JSON.stringify(name).slice(1, -1), MAX_NAME)}"`;
 }
 
 /** The longest part of a name that is shown in a list, in characters. */

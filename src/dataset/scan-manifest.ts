@@ -7,6 +7,7 @@ import { readText } from '../text/read-text.ts';
 import { parseTable } from '../text/table.ts';
 import { AppError, messageOf } from '../util/errors.ts';
 import { byCodePoint } from '../util/order.ts';
+import { quoted as bounded } from '../util/quoted.ts';
 import { invalid, list, quoted, type Dataset, type Sample } from './dataset.ts';
 import { columnsOf } from './manifest-columns.ts';
 import { locatePictures } from './manifest-paths.ts';
@@ -34,7 +35,7 @@ export async function scanManifest(
   if (columns.length !== 0 && columns.length !== 2) {
     throw new AppError(
       'USAGE',
-      `--manifest must be a csv file or two column names such as file,label, received ${manifest}`,
+      `--manifest must be a csv file or two column names such as file,label, received ${bounded(manifest ?? '')}`,
     );
   }
   const { rows, remarks } = await readRows(file);
@@ -111,7 +112,9 @@ async function readRows(file: string) {
     const tab = /\.tsv$/i.test(file) ? { delimiter: '\t' } : {};
     return { rows: parseTable(text, { strict: true, ...tab }), remarks };
   } catch (error) {
-    throw new AppError('DATASET_INVALID', `${file} is not CSV: ${messageOf(error)}`, { cause: error });
+    throw new AppError('DATASET_INVALID', `${file} is not CSV: ${bounded(messageOf(error))}`, {
+      cause: error,
+    });
   }
 }
 

@@ -2,6 +2,7 @@
 // or text. It reads no files.
 
 import { messageOf } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
 import { parseLiteral, startsLiteral, type Literal } from './literals.ts';
 import { namesInRows } from './class-rows.ts';
 import { NamesProblem, type ClassName, type NamedClasses } from './class-name.ts';
@@ -22,10 +23,10 @@ async function parseYaml(text: string): Promise<Literal> {
   if (text.length > MAX_YAML_LENGTH)
     throw new NamesProblem(`is too long for YAML, ${text.length} characters`);
   const { parse } = await import('yaml');
-  // Without types every scalar stays text, because a class may be called true.
+  // Without types every scalar stays text, because a class may be called true. Warnings would quote the file on the terminal.
   return parsed(
     'YAML',
-    () => parse(text, { schema: 'failsafe', mapAsMap: true, maxAliasCount: 0 }) as Literal,
+    () => parse(text, { schema: 'failsafe', mapAsMap: true, maxAliasCount: 0, logLevel: 'error' }) as Literal,
   );
 }
 
@@ -33,7 +34,7 @@ function parsed(format: string, parse: () => Literal): Literal {
   try {
     return parse();
   } catch (error) {
-    throw new NamesProblem(`is not ${format}: ${messageOf(error)}`, { cause: error });
+    throw new NamesProblem(`is not ${format}: ${quoted(messageOf(error))}`, { cause: error });
   }
 }
 

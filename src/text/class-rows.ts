@@ -1,6 +1,7 @@
 // class-rows.ts: class names in lines or columns -> their names in order. Numbers in a column or before names give the order.
 
 import { messageOf } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
 import { NamesProblem, type ClassName, type NamedClasses } from './class-name.ts';
 import { parseTable, placesOf } from './table.ts';
 
@@ -18,7 +19,7 @@ export function namesInRows(text: string, { isText }: { readonly isText: boolean
   try {
     rows = parseTable(text, { strict: false });
   } catch (error) {
-    throw new NamesProblem(`is not CSV: ${messageOf(error)}`, { cause: error });
+    throw new NamesProblem(`is not CSV: ${quoted(messageOf(error))}`, { cause: error });
   }
   return withHeader(rows) ?? numbered(rows) ?? plain(rows, { isText, text });
 }

@@ -5,6 +5,7 @@ import { finetuneConfig } from '../../config/finetune.ts';
 import type { FinetuneConfig, FinetuneFlags, GivenFinetuneFlags } from '../../config/finetune-settings.ts';
 import { flagName } from '../../config/belongs.ts';
 import { AppError } from '../../util/errors.ts';
+import { quoted } from '../../util/quoted.ts';
 import { packageVersion } from '../../util/package.ts';
 import { readRunRecord, RUN_CONFIG } from '../../run/records.ts';
 import { writeJson } from '../../run/run-folder.ts';
@@ -79,5 +80,5 @@ function refuseDifferent(stored: FinetuneFlags, given: GivenFinetuneFlags): void
 
 function shown(value: unknown): string {
   if (value === undefined) return 'not given';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return quoted(typeof value === 'string' ? value : JSON.stringify(value));
 }

@@ -13,6 +13,7 @@ import { readLabelFile } from '../../labels.ts';
 import { modelsFolder } from '../../store/home.ts';
 import { importCheckpoint } from '../../store/import.ts';
 import { AppError } from '../../util/errors.ts';
+import { quoted } from '../../util/quoted.ts';
 import { sha256OfFile } from '../../util/files.ts';
 import { findArchitecture } from '../../zoo/architectures.ts';
 import { firstRecord, publishedRecords } from '../../zoo/published.ts';
@@ -46,7 +47,7 @@ export async function importModel(file: string, flags: ImportFlags, work: Work):
     flags.name ??
     (path.basename(path.resolve(file)).replace(/\.(pth|pt|bin|safetensors|tar)$/i, '') || 'model');
   if (!/^[\w.-]+$/.test(name) || name.startsWith('.')) {
-    throw new AppError('USAGE', `--name must be of letters, digits, '_', '-' and '.', received ${name}`);
+    throw new AppError('USAGE', `--name must be of letters, digits, '_', '-' and '.', received ${quoted(name)}`);
   }
   const folder = flags.out ?? path.join(modelsFolder(), name);
   if (

@@ -1,0 +1,17 @@
+// scratch.ts: a folder for the files of one process's cases, removed when the process ends.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'finch-fuzz-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+/** The path of a file, or of a file in folders, that later cases write again. */
+export const scratchPath = (...parts: readonly string[]) => path.join(folder, ...parts);
+
+export function scratchFile(name: string, bytes: Uint8Array): string {
+  const file = scratchPath(name);
+  writeFileSync(file, bytes);
+  return file;
+}
