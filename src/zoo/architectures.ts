@@ -5,11 +5,13 @@ import { AppError } from '../util/errors.ts';
 import { didYouMean } from '../util/names.ts';
 import { EFFICIENTNET_LITES } from './families/efficientnet-lite.ts';
 import { RESNETS } from './families/resnet.ts';
+import { SENETS } from './families/senet.ts';
 import type { Architecture } from './record.ts';
 
 const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   ...EFFICIENTNET_LITES,
   ...RESNETS,
+  ...SENETS,
 };
 
 export const ARCHITECTURE_NAMES: readonly string[] = Object.keys(ARCHITECTURES);

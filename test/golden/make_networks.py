@@ -24,6 +24,9 @@ NETWORKS = {
     "resnet152": ("torchvision", "resnet152", 64, ["maxpool", "layer2", "avgpool"]),
     "resnext50_32x4d": ("torchvision", "resnext50_32x4d", 64, ["maxpool", "layer2", "avgpool"]),
     "resnext101_32x8d": ("torchvision", "resnext101_32x8d", 64, ["maxpool", "layer2", "avgpool"]),
+    "resnet18d": ("timm", "resnet18d", 64, ["maxpool", "layer2", "layer4"]),
+    "seresnet50": ("timm", "seresnet50", 64, ["maxpool", "layer2", "layer4"]),
+    "legacy_seresnet18": ("timm", "legacy_seresnet18", 64, ["pool0", "layer2", "layer4"]),
     "efficientnet_lite0": (
         "efficientnet-lite-pytorch",
         "efficientnet-lite0",

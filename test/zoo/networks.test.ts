@@ -35,6 +35,9 @@ const LAST_LAYER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   resnet152: { layer2: 'layer2.7.relu_2' },
   resnext50_32x4d: { layer2: 'layer2.3.relu_2' },
   resnext101_32x8d: { layer2: 'layer2.3.relu_2' },
+  resnet18d: { layer2: 'layer2.1.relu_1', layer4: 'layer4.1.relu_1' },
+  seresnet50: { layer2: 'layer2.3.relu_2', layer4: 'layer4.2.relu_2' },
+  legacy_seresnet18: { pool0: 'maxpool', layer2: 'layer2.1.relu_out', layer4: 'layer4.1.relu_out' },
   efficientnet_lite0: {
     '_blocks.0': 'blocks.0.bn2',
     '_blocks.8': 'blocks.8.bn2',
