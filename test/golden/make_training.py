@@ -1,6 +1,7 @@
 """Golden training steps of test/engine: five steps of whole networks in PyTorch, with made-up weights and pictures.
 
 Run in a Python with torch, torchvision and efficientnet-lite-pytorch: python make_training.py  (writes training.json)
+With names of networks alone, their runs are made and the others stay as they are in training.json.
 With arguments, NETWORK OPTIMIZER RATE SIZE, one run is printed instead, at another size.
 In float64, so that what is compared with is the truth and not another rounding of it. Losses are kept, and of each tensor after the last step its norm, its projection on a made-up direction, and three values.
 """
@@ -40,7 +41,7 @@ def made_up(name: str, tensor: torch.Tensor) -> torch.Tensor:
 
 
 class DenseBlocks(nn.Module):
-    """Concatenation, average pooling, norm before convolution: mirrored by test/helpers/training-networks.ts, as are the next two."""
+    """Concatenation, average pooling, norm before convolution: mirrored by test/helpers/training-networks.ts, as are the next four."""
 
     def __init__(self):
         super().__init__()
@@ -110,6 +111,60 @@ class Grouped(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+class ConvNext(nn.Module):
+    """Layer norm over channels, linear layers at every place, GELU, a factor for each channel of the branch."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 32, 4, 4)
+        self.norm0 = nn.LayerNorm(32, eps=1e-6)
+        for i in range(2):
+            setattr(self, f"depthwise{i}", nn.Conv2d(32, 32, 7, 1, 3, groups=32))
+            setattr(self, f"norm{i + 1}", nn.LayerNorm(32, eps=1e-6))
+            setattr(self, f"expand{i}", nn.Linear(32, 64))
+            setattr(self, f"reduce{i}", nn.Linear(64, 32))
+            setattr(self, f"gamma{i}", nn.Conv2d(32, 32, 1, groups=32, bias=False))
+        self.norm3 = nn.LayerNorm(32, eps=1e-6)
+        self.fc = nn.Linear(32, CLASSES)
+
+    def forward(self, x):
+        x = self.norm0(self.stem(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        for i in range(2):
+            y = getattr(self, f"norm{i + 1}")(getattr(self, f"depthwise{i}")(x).permute(0, 2, 3, 1))
+            y = getattr(self, f"reduce{i}")(F.gelu(getattr(self, f"expand{i}")(y)))
+            x = x + getattr(self, f"gamma{i}")(y.permute(0, 3, 1, 2))
+        return self.fc(self.norm3(x.mean((2, 3))))
+
+
+class Shuffled(nn.Module):
+    """Channels split, joined and shuffled; rectangular kernels; poolings with ceil_mode, of negative numbers, with zeros that
+    count; a shift by one pixel; a branch times a number."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
+        self.bn0 = nn.BatchNorm2d(32)
+        self.point = nn.Conv2d(16, 16, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.depthwise = nn.Conv2d(16, 16, 3, 1, 1, groups=16, bias=False)
+        self.bn2 = nn.BatchNorm2d(16)
+        self.wide = nn.Conv2d(32, 32, (1, 5), 1, (0, 2), bias=False)
+        self.high = nn.Conv2d(32, 32, (5, 1), 1, (2, 0), bias=False)
+        self.bn3 = nn.BatchNorm2d(32)
+        self.fc = nn.Linear(32, CLASSES)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.bn0(self.stem(x))), 3, 2, ceil_mode=True)
+        left, right = x.chunk(2, 1)
+        right = self.bn2(self.depthwise(F.relu(self.bn1(self.point(right)))))
+        n, c, h, w = x.shape
+        x = torch.cat([left, right], 1).view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+        x = x + 0.3 * F.avg_pool2d(self.bn3(self.high(self.wide(x))), 3, 1, 1)
+        x = F.max_pool2d(x, 3, 2, 1)
+        x = F.relu(x + F.pad(x[:, :, 1:, 1:], (0, 1, 0, 1)))
+        return self.fc(x.mean((2, 3)))
+
+
 def build(name: str) -> nn.Module:
     if name == "efficientnet_lite0":
         model = EfficientNet.from_name("efficientnet-lite0")
@@ -117,11 +172,11 @@ def build(name: str) -> nn.Module:
         model._dropout.p = 0.0
         model._global_params = model._global_params._replace(drop_connect_rate=0.0)
         return model
-    made = {"dense_blocks": DenseBlocks, "squeeze_excite": SqueezeExcite, "grouped": Grouped}
+    made = {"dense_blocks": DenseBlocks, "squeeze_excite": SqueezeExcite, "grouped": Grouped, "convnext_blocks": ConvNext, "shuffled": Shuffled}
     return made[name]() if name in made else torchvision.models.get_model(name, weights=None, num_classes=CLASSES)
 
 
-SIZES = {"resnet18": 64, "resnet50": 64, "efficientnet_lite0": 64, "dense_blocks": 16, "squeeze_excite": 32, "grouped": 32}
+SIZES = {"resnet18": 64, "resnet50": 64, "efficientnet_lite0": 64, "dense_blocks": 16, "squeeze_excite": 32, "grouped": 32, "convnext_blocks": 32, "shuffled": 32}
 OPTIMIZERS = {
     "sgd": lambda p, rate: torch.optim.SGD(p, lr=rate, momentum=0.9, weight_decay=1e-3),
     "adamw": lambda p, rate: torch.optim.AdamW(p, lr=rate, weight_decay=0.05),
@@ -177,13 +232,15 @@ def train(name: str, optimizer: str, rate: float, frozen: bool = False, train_fr
     return {"losses": losses, "tensors": tensors}
 
 
-def main() -> None:
+def main(names: list[str]) -> None:
+    golden_file = pathlib.Path(__file__).with_name("training.json")
     cases = [{"network": n, "optimizer": o} for n in SIZES for o in OPTIMIZERS]
     for name, start in (("resnet18", "layer4"), ("efficientnet_lite0", "_conv_head")):
         cases.append({"network": name, "optimizer": "sgd", "frozen": True})
         cases.append({"network": name, "optimizer": "sgd", "trainFrom": start})
-    runs = []
-    for c in cases:
+    # Runs that are not made again.
+    runs = [r for r in json.loads(golden_file.read_text())["runs"] if r["network"] not in names] if names else []
+    for c in (c for c in cases if not names or c["network"] in names):
         plain = c.get("frozen") or c.get("trainFrom")
         c["rate"] = RATES[c["optimizer"]] * (0.1 if plain else CAREFUL.get(c["network"], 1))
         arguments = (c["network"], c["optimizer"], c["rate"], c.get("frozen", False), c.get("trainFrom"))
@@ -194,10 +251,10 @@ def main() -> None:
         print("  float32 is off by", off)
         runs.append({**c, **run, "float32": off})
     golden = {"torch": torch.__version__, "torchvision": torchvision.__version__, "batch": BATCH, "sizes": SIZES, "runs": runs}
-    pathlib.Path(__file__).with_name("training.json").write_text(json.dumps(golden) + "\n")
+    golden_file.write_text(json.dumps(golden) + "\n")
 
 
-if len(sys.argv) > 1:
+if len(sys.argv) == 5:
     network, optimizer, rate, size = sys.argv[1:]
     SIZES[network] = int(size)
     with contextlib.redirect_stdout(sys.stderr):
@@ -206,4 +263,4 @@ if len(sys.argv) > 1:
     off = max(abs(a - b) / b for a, b in zip(single, run["losses"]))
     print(json.dumps({"network": network, "optimizer": optimizer, "rate": float(rate), "float32": off, **run}))
 else:
-    main()
+    main(sys.argv[1:])

@@ -62,8 +62,44 @@ function grouped(): Graph {
   return b.build(b.dense(b.globalAveragePooling2d(x, 'avgpool'), 'fc', CLASSES));
 }
 
+function convnextBlocks(): Graph {
+  const b = graphBuilder('convnext_blocks', 32);
+  const norm = (from: string, i: number) => b.layerNormalization(from, `norm${i}`, { epsilon: 1e-6 });
+  let x = norm(b.conv2d(b.input, 'stem', { filters: 32, kernel: 4, stride: 4, bias: true }), 0);
+  for (const i of [0, 1]) {
+    let y = norm(b.depthwiseConv2d(x, `depthwise${i}`, { kernel: 7, pad: 3, bias: true }), i + 1);
+    y = b.activation(b.dense(y, `expand${i}`, 64), `gelu${i}`, 'gelu');
+    y = b.depthwiseConv2d(b.dense(y, `reduce${i}`, 32), `gamma${i}`, { kernel: 1 });
+    x = b.add(`add${i}`, x, y);
+  }
+  return b.build(b.dense(norm(b.globalAveragePooling2d(x, 'avgpool'), 3), 'fc', CLASSES));
+}
+
+function shuffled(): Graph {
+  const b = graphBuilder('shuffled', 32);
+  const normed = (from: string, i: number) => b.batchNormalization(from, `bn${i}`);
+  let x = b.conv2d(b.input, 'stem', { filters: 32, kernel: 3, stride: 2, pad: 1 });
+  x = b.activation(normed(x, 0), 'relu0', 'relu');
+  x = b.maxPooling2d(x, 'maxpool', { kernel: 3, stride: 2, ceil: true });
+  let y = b.conv2d(b.sliceChannels(x, 'right', 16, 32), 'point', { filters: 16, kernel: 1 });
+  y = b.depthwiseConv2d(b.activation(normed(y, 1), 'relu1', 'relu'), 'depthwise', { kernel: 3, pad: 1 });
+  x = b.concatenate('joined', b.sliceChannels(x, 'left', 0, 16), normed(y, 2));
+  x = b.shuffleChannels(x, 'shuffle', 2);
+  y = b.conv2d(x, 'wide', { filters: 32, kernel: [1, 5], pad: [0, 2] });
+  y = normed(b.conv2d(y, 'high', { filters: 32, kernel: [5, 1], pad: [2, 0] }), 3);
+  y = b.averagePooling2d(y, 'mean3', { kernel: 3, stride: 1, pad: 1 });
+  x = b.add('sum', x, b.rescaling(y, 'scaled', 0.3));
+  x = b.maxPooling2d(x, 'maximum', { kernel: 3, stride: 2, pad: 1 });
+  y = b.cropping2d(x, 'crop', { top: 1, bottom: 0, left: 1, right: 0 });
+  y = b.zeroPadding2d(y, 'shift', { top: 0, bottom: 1, left: 0, right: 1 });
+  x = b.activation(b.add('sum2', x, y), 'relu2', 'relu');
+  return b.build(b.dense(b.globalAveragePooling2d(x, 'avgpool'), 'fc', CLASSES));
+}
+
 export const TRAINING_NETWORKS: Readonly<Record<string, () => Graph>> = {
   dense_blocks: denseBlocks,
   squeeze_excite: squeezeExcite,
   grouped,
+  convnext_blocks: convnextBlocks,
+  shuffled,
 };
