@@ -17,7 +17,7 @@ Examples:
   finch models list
   finch models info resnet50.v1
   finch models pull resnet101 --mirror https://mirror.example/models
-  finch models import birds.pth --arch resnet18 --labels birds.txt --name birds
+  finch models import birds.pth --labels birds.txt --name birds
   finch models export runs/birds/best --format onnx --out birds.onnx`,
     );
   const format = () => new Option('--format <f>', 'how to print').choices(['table', 'json']).default('table');
@@ -48,12 +48,21 @@ Examples:
   models
     .command('import')
     .description(
-      'a checkpoint (.pth, .pt, .safetensors) or a tf.LayersModel folder becomes a model; pickles run no code',
+      'a checkpoint (.pth, .pt, .safetensors), a timm hub folder or a tf.LayersModel folder becomes a model; pickles run no code',
     )
     .argument('<file>', 'the checkpoint, or a folder with model.json')
-    .option('--arch <name>', 'the architecture of a checkpoint, such as resnet18')
+    .option(
+      '--arch <name>',
+      "a checkpoint's architecture, such as resnet18 (default: found from its names and shapes)",
+    )
     .option('--name <name>', "the model's name (default: the file's)")
     .option('--labels <file>', 'class names: csv, json, txt')
+    .option('--min-side <pixels>', 'short side after resizing, kept in the model, as are the next five')
+    .option('--crop <share>', 'share of the short side that the centre crop keeps, above 0 to 1')
+    .option('--resize-mode <mode>', 'crop, squash or pad')
+    .option('--interpolation <name>', 'bilinear or bicubic')
+    .option('--mean <rgb>', 'mean of pixels scaled to 0…1, one number or three')
+    .option('--std <rgb>', 'standard deviation, likewise')
     .option('--dtype <type>', 'float32 or float16', 'float32')
     .option('--out <folder>', "where to write it (default: the user's models)")
     .option('--source <text>', 'where the weights come from, kept in the model')

@@ -8,18 +8,23 @@ import { AppError } from '../util/errors.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from '../util/float16.ts';
 import { quoted } from '../util/quoted.ts';
 import { elementCount } from '../util/shape.ts';
-import type { WeightsRecord } from '../zoo/record.ts';
-import { ARCHITECTURE_NAMES, findArchitecture } from '../zoo/architectures.ts';
-import { matchNames, type NameMatch, type NamesWanted } from '../zoo/torch-names.ts';
-import { someOf, torchKeys, weightsFromTorch, type TorchTensor } from '../zoo/torch-weights.ts';
+import type { Preprocessing } from '../util/preprocessing.ts';
+import { findArchitecture } from '../zoo/architectures.ts';
+import { bestFit, exactFits, nearestFit, type Fit } from '../zoo/fit.ts';
+import { foreignKind } from '../zoo/foreign.ts';
+import { someOf, weightsFromTorch, type TorchTensor } from '../zoo/torch-weights.ts';
 
 export interface ImportOptions {
-  /** Whose architecture the checkpoint has, and for whose preprocessing its weights were made. */
-  readonly record: WeightsRecord;
+  /** Found from the names and shapes where it is absent. */
+  readonly architecture?: string;
+  /** Names that settle which architecture is meant where several fit: the file's own, that of a config.json beside it. */
+  readonly hints?: readonly string[];
   readonly name: string;
   readonly provenance: Provenance;
   readonly labels?: LabelSource;
-  /** Called with the parts of the checkpoint that were left out. */
+  /** How pictures are prepared for these weights. */
+  readonly preprocessingOf: (architecture: string) => Preprocessing;
+  /** Called with what was found, and with the parts of the checkpoint that were left out. */
   readonly onNote?: (text: string) => void;
 }
 
@@ -28,35 +33,42 @@ export interface ImportOptions {
  * @throws AppError MODEL_NOT_FOUND, MODEL_MISMATCH, FILE_INVALID, FILE_UNSAFE
  */
 export async function importCheckpoint(file: string, options: ImportOptions): Promise<Model> {
-  const { name, provenance, onNote } = options;
-  const { architecture, preprocessing } = options.record;
-  const { build, classifier, namings } = findArchitecture(architecture);
-  const [torchName] = namings;
-  const classifierWeight = `${wantedOf(architecture).classifier}.weight`;
-  let match: NameMatch | undefined;
+  const { name, provenance, onNote, preprocessingOf } = options;
+  let chosen: { readonly fit: Fit; readonly group: TensorGroup } | undefined;
   const tensors = await readTensors(file, (groups) => {
-    const found = bestMatch(architecture, groups);
-    if (!found?.match.names.has(classifierWeight)) throw noClassifier(file, architecture, groups);
-    match = found.match;
-    return found.group;
+    if (groups.length === 0) {
+      throw new AppError('FILE_INVALID', `${file} holds no state dict; in PyTorch, save model.state_dict() and import that`); // prettier-ignore
+    }
+    chosen =
+      options.architecture === undefined
+        ? detect(file, groups, options.hints ?? [])
+        : fitGiven(file, options.architecture, groups);
+    return chosen.group;
   });
-  const { names, leftOut } = match!;
+  const { match, wanted } = chosen!.fit;
+  const { architecture, naming } = wanted;
+  const { build, classifier } = findArchitecture(architecture);
   const stateDict = new Map<string, TorchTensor>();
-  for (const [key, stored] of names) {
+  for (const [key, stored] of match.names) {
     const tensor = tensors.get(stored)!;
     stateDict.set(key, { shape: tensor.shape, read: () => float32Values(stored, tensor) });
   }
-  const classes = stateDict.get(classifierWeight)!.shape[0] ?? 0;
-  if (classes < 1) throw new AppError('MODEL_MISMATCH', `${file}: '${classifierWeight}' has no classes`);
+  const classes = stateDict.get(`${wanted.classifier}.weight`)!.shape[0] ?? 0;
+  if (classes < 1)
+    throw new AppError('MODEL_MISMATCH', `${file}: '${wanted.classifier}.weight' has no classes`);
+  if (options.architecture === undefined) {
+    onNote?.(`found: ${architecture} with ${classes} ${classes === 1 ? 'class' : 'classes'}, by its ${wanted.keys.length} names and their shapes`); // prettier-ignore
+  }
   const graph = build(classes);
   const labels = options.labels ?? (classes === 1000 ? ({ set: 'imagenet' } as const) : undefined);
-  const weights = weightsFromTorch(graph, stateDict, file, torchName);
-  if (leftOut.length > 0) onNote?.(`left out, as ${architecture} has no such weights: ${someOf(leftOut)}`);
+  const weights = weightsFromTorch(graph, stateDict, file, naming);
+  if (match.leftOut.length > 0)
+    onNote?.(`left out, as ${architecture} has no such weights: ${someOf(match.leftOut)}`);
   return {
     name,
     graph,
     weights,
-    preprocessing,
+    preprocessing: preprocessingOf(architecture),
     architecture,
     classifier,
     provenance,
@@ -64,49 +76,92 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
   };
 }
 
-/** What a state dict of an architecture has in it, whatever the number of classes. */
-function wantedOf(architecture: string): NamesWanted {
-  const { build, classifier, namings } = findArchitecture(architecture);
-  const naming = namings[0]!;
-  return {
-    keys: torchKeys(build(1), naming),
-    classifier: naming(classifier, 'weight').replace(/\.weight$/, ''),
-  };
+interface Chosen {
+  readonly fit: Fit;
+  readonly group: TensorGroup;
 }
 
-/** The dictionary that has most of an architecture's names. */
-function bestMatch(architecture: string, groups: readonly TensorGroup[]) {
-  const wanted = wantedOf(architecture);
-  let best: { readonly group: TensorGroup; readonly match: NameMatch } | undefined;
+/** The dictionary that has most of the given architecture's names. @throws AppError when the classifier is not in it */
+function fitGiven(file: string, architecture: string, groups: readonly TensorGroup[]): Chosen {
+  let best: Chosen | undefined;
   for (const group of byPreference(groups)) {
     // Smaller ones, such as an optimizer's of each weight, cannot fit better.
-    if (best && group.shapes.size <= best.match.score) continue;
-    const match = matchNames(wanted, group.shapes);
-    if (!best || match.score > best.match.score) best = { group, match };
+    if (best && group.shapes.size <= best.fit.match.score) continue;
+    const fit = bestFit(architecture, group.shapes);
+    if (!best || fit.match.score > best.fit.match.score) best = { fit, group };
   }
-  return best;
+  if (!best!.fit.match.names.has(`${best!.fit.wanted.classifier}.weight`)) {
+    throw noClassifier(file, best!, groups);
+  }
+  return best!;
 }
 
-function noClassifier(file: string, architecture: string, groups: readonly TensorGroup[]): AppError {
-  if (groups.length === 0) {
+/** The dictionary that is an architecture's in all names and shapes. @throws AppError when it is none's, or that of several */
+function detect(file: string, groups: readonly TensorGroup[], hints: readonly string[]): Chosen {
+  const largest = groups.reduce((a, b) => (b.shapes.size > a.shapes.size ? b : a));
+  // Other dictionaries of that size are averaged weights; an optimizer's of each weight are far smaller.
+  const likely = byPreference(groups).filter(({ shapes }) => 4 * shapes.size >= largest.shapes.size);
+  for (const group of likely.slice(0, MAX_LIKELY)) {
+    const fits = exactFits(group.shapes);
+    if (fits.length > 0) return { fit: settle(file, fits, hints), group };
+  }
+  throw noArchitecture(file, largest, groups);
+}
+
+/** The most dictionaries of a file that are compared with every architecture. */
+const MAX_LIKELY = 8;
+
+/** One of several architectures of the same names and shapes: the one whose name is in a hint. @throws AppError naming them */
+function settle(file: string, fits: readonly Fit[], hints: readonly string[]): Fit {
+  if (fits.length === 1) return fits[0]!;
+  for (const hint of hints) {
+    // The longest: 'tf_efficientnet_b0' holds 'efficientnet_b0', too.
+    const named = fits
+      .filter(({ wanted }) => hint.toLowerCase().includes(wanted.architecture))
+      .toSorted((a, b) => b.wanted.architecture.length - a.wanted.architecture.length);
+    if (named[0]) return named[0];
+  }
+  const names = fits.map(({ wanted }) => wanted.architecture);
+  throw new AppError(
+    'USAGE',
+    `${file} fits ${names.join(' and ')}, which have the same weights and compute differently: say which with --arch ${names[0]}`,
+  );
+}
+
+function noArchitecture(file: string, largest: TensorGroup, groups: readonly TensorGroup[]): AppError {
+  const foreign = foreignKind(groups.flatMap(({ shapes }) => [...shapes.keys()].slice(0, 2000)));
+  if (foreign !== undefined) return new AppError('MODEL_MISMATCH', `${file} is ${foreign}`);
+  const { wanted, missing, extra, misshapen, match } = nearestFit(largest.shapes);
+  const { architecture, keys } = wanted;
+  if (2 * match.score < keys.length) {
     return new AppError(
-      'FILE_INVALID',
-      `${file} holds no state dict; in PyTorch, save model.state_dict() and import that`,
+      'MODEL_MISMATCH',
+      `${file} is of no architecture that finch knows (finch models list); found: ${describeGroups(groups)}`,
     );
   }
-  const { classifier, keys } = wantedOf(architecture);
-  const found = bestMatch(architecture, groups)!;
-  const head = [...found.match.names.keys()].filter((name) => name.startsWith(`${classifier}.`));
-  const others = ARCHITECTURE_NAMES.filter((other) => {
-    const wanted = wantedOf(other);
-    return other !== architecture && bestMatch(other, groups)!.match.score >= wanted.keys.length - 2;
-  });
+  const differences = [
+    ...(missing.length > 0 ? [`${missing.length} of its ${keys.length} weights are missing: ${someOf(missing)}`] : []), // prettier-ignore
+    ...(extra.length > 0 ? [`${extra.length} are not in it: ${someOf(extra)}`] : []),
+    ...(misshapen.length > 0 ? [someOf(misshapen)] : []),
+  ];
+  return new AppError(
+    'MODEL_MISMATCH',
+    `${file} is nearest to ${architecture}, but ${differences.join('; ')}`,
+  );
+}
+
+function noClassifier(file: string, { fit, group }: Chosen, groups: readonly TensorGroup[]): AppError {
+  const { architecture, classifier, keys } = fit.wanted;
+  const foreign = foreignKind(group.shapes.keys());
+  if (foreign !== undefined) return new AppError('MODEL_MISMATCH', `${file} is ${foreign}`);
+  const head = [...fit.match.names.keys()].filter((name) => name.startsWith(`${classifier}.`));
+  const others = exactFits(group.shapes).map(({ wanted }) => wanted.architecture);
   const reason =
     head.length > 0
       ? `'${classifier}' in it has several layers (${someOf(head)}), finch's has one`
       : others.length > 0
         ? `by its names it could be ${others.join(', ')}`
-        : `it has ${found.match.score} of the ${keys.length} weights; found: ${describeGroups(groups)}`;
+        : `it has ${fit.match.score} of the ${keys.length} weights; found: ${describeGroups(groups)}`;
   return new AppError(
     'MODEL_MISMATCH',
     `${file} has no '${classifier}.weight', the classifier of ${architecture}; ${reason}`,

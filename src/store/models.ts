@@ -58,6 +58,12 @@ export async function resolveModel(
       `${record.name} is not on this machine and --offline was given; fetch it with: finch models pull ${record.name}`,
     );
   }
+  if (record?.origin.kind === 'file') {
+    throw new AppError(
+      'MODEL_NOT_FOUND',
+      `${record.name} is not downloaded by finch; it is read from ${record.origin.source}: finch models import FILE --arch ${record.architecture}`,
+    );
+  }
   if (/[/\\]/.test(name)) {
     throw new AppError(
       'MODEL_NOT_FOUND',
@@ -79,7 +85,8 @@ export async function resolveModel(
 export async function pullModel(record: WeightsRecord, options: PullOptions = {}): Promise<string> {
   const { origin, name } = record;
   const folder = path.join(modelsFolder(), name);
-  if (origin.kind !== 'download') return path.join(SHIPPED_MODELS, name);
+  if (origin.kind === 'shipped') return path.join(SHIPPED_MODELS, name);
+  if (origin.kind === 'file') return resolveModel(name, { offline: true });
   const { mirror, ...rest } = options;
   const base = path.posix.basename(new URL(origin.url).pathname);
   const url = mirror === undefined ? origin.url : `${mirror.replace(/\/+$/, '')}/${base}`;
@@ -102,7 +109,13 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
         licence: record.licence,
         changes: 'converted from a torch checkpoint to a tf.LayersModel; values unchanged',
       };
-      const model = await importCheckpoint(file, { record, name, provenance });
+      const { architecture, preprocessing } = record;
+      const model = await importCheckpoint(file, {
+        architecture,
+        preprocessingOf: () => preprocessing,
+        name,
+        provenance,
+      });
       await writeModelFolder(folder, model, { dtype: 'float32' });
       await rm(file, { force: true });
       return folder;

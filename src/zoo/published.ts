@@ -90,6 +90,20 @@ export function firstRecord(architecture: string): WeightsRecord | undefined {
   return publishedRecords().find((record) => record.architecture === architecture);
 }
 
+/** The record of a published file: by its content, else by its name. */
+export function publishedFile(
+  fileName: string,
+  sha256: string,
+): { readonly record: WeightsRecord; readonly by: 'sha256' | 'name' } | undefined {
+  let named: WeightsRecord | undefined;
+  for (const record of publishedRecords()) {
+    if (record.origin.kind !== 'download') continue;
+    if (sha256.startsWith(record.origin.sha256Prefix)) return { record, by: 'sha256' };
+    if (path.posix.basename(record.origin.url) === fileName) named ??= record;
+  }
+  return named && { record: named, by: 'name' };
+}
+
 /** Everything that `--model` takes as a name. */
 export function modelNames(): readonly string[] {
   return [...new Set(publishedRecords().flatMap((record) => [record.architecture, record.name]))];

@@ -8,6 +8,8 @@ export interface NamesWanted {
   readonly keys: readonly string[];
   /** Torch's name of the classifier's module, `fc`. */
   readonly classifier: string;
+  /** Modules that are left out: auxiliary heads. */
+  readonly auxiliary?: RegExp;
 }
 
 export interface NameMatch {
@@ -38,7 +40,7 @@ export function matchNames(wanted: NamesWanted, shapes: ReadonlyMap<string, Shap
     const own = stored.slice(prefix.length);
     const name = own.startsWith(`${head}.`) ? `${wanted.classifier}${own.slice(head.length)}` : own;
     if (COUNTER.test(name)) continue;
-    if (keys.has(name) || isLayer(name, shape)) names.set(name, stored);
+    if (keys.has(name) || (isLayer(name, shape) && !wanted.auxiliary?.test(name))) names.set(name, stored);
     else leftOut.push(stored);
   }
   return { prefix, score, names, leftOut };

@@ -19,14 +19,6 @@ export interface TorchTensor {
 /** Names in a state dict that carry nothing for inference. */
 const IGNORED = /(^|\.)num_batches_tracked$/;
 
-/** Torch's names of all weights, in the graph's order. */
-export function torchKeys(graph: Graph, naming: TorchNaming = asModules): string[] {
-  return graph.layers.flatMap((layer) => {
-    const roles = weightShapes(layer, undefined).map(([role]) => role);
-    return roles.map((role) => naming(layer.name, torchLayout(layer, role, []).suffix));
-  });
-}
-
 /**
  * @param source what the messages call the checkpoint
  * @param naming how the checkpoint names the weights
@@ -106,7 +98,7 @@ export function weightsToTorch(
  * Whether the numbers of two shapes lie in the same order: they differ in sizes of one, or the input of a dense layer is written as
  * channels, rows and columns. A gate's 1x1 convolution may be a linear layer elsewhere, and the other way.
  */
-function sameNumbers(a: Shape, b: Shape): boolean {
+export function sameNumbers(a: Shape, b: Shape): boolean {
   const [one, other] = [withoutOnes(a), withoutOnes(b)];
   if (sameShape(one, other)) return true;
   const isDense = one.length === 2 || other.length === 2;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -120,6 +120,36 @@ describe('import', () => {
     assert.match((await finch('list')).stdout, /birds\s+imported/);
   });
 
+  test('found without --arch, prepared as the flags say for good', async () => {
+    const ended = await finch('import', checkpoint, '--name', 'found', '--min-side', '300', '--crop', '0.8');
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.match(ended.stderr, /found: resnet18 with 4 classes/);
+    assert.match(ended.stderr, /assumed: .*the short side 256 pixels .*first published weights/);
+    const info = JSON.parse((await finch('info', 'found', '--format', 'json')).stdout) as { preprocessing: { size: number; resize: number } }; // prettier-ignore
+    assert.deepEqual([info.preprocessing.size, info.preprocessing.resize], [240, 300]);
+  });
+
+  test('a hub folder of timm', async () => {
+    const hub = path.join(scratch, 'hub');
+    await mkdir(hub, { recursive: true });
+    await copyFile(checkpoint, path.join(hub, 'pytorch_model.bin'));
+    const pretrained = { input_size: [3, 160, 160], interpolation: 'bicubic', crop_pct: 0.95, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], num_classes: 4 }; // prettier-ignore
+    await writeFile(path.join(hub, 'config.json'), JSON.stringify({ architecture: 'resnet18', num_classes: 4, label_names: ['a', 'b', 'c', 'd'], pretrained_cfg: pretrained })); // prettier-ignore
+    const ended = await finch('import', hub);
+    assert.equal(ended.code, 0, ended.stderr);
+    const answer = await runCli('classify', [BOOK, '--model', 'hub', '--format', 'json', '--topk', '1']);
+    assert.match(answer.stdout, /"label":"[abcd]"/);
+    const info = JSON.parse((await finch('info', 'hub', '--format', 'json')).stdout) as {
+      preprocessing: object;
+    };
+    assert.deepEqual(info.preprocessing, { size: 160, resize: 168, mode: 'crop', interpolation: 'bicubic', mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }); // prettier-ignore
+
+    await writeFile(path.join(hub, 'config.json'), '{"model_type": "resnet"}');
+    const other = await finch('import', hub, '--name', 'other-hub');
+    assert.equal(other.code, 3);
+    assert.match(other.stderr, /config\.json is not as timm writes it: architecture/);
+  });
+
   test('a folder of model.json, and a damaged one found by verify', async () => {
     const out = path.join(scratch, 'copy');
     const copied = await finch(
@@ -141,7 +171,6 @@ describe('import', () => {
   });
 
   for (const [what, args, code, message] of [
-    ['no architecture', [], 2, /say which with --arch/],
     [
       'another architecture',
       ['--arch', 'resnet50'],

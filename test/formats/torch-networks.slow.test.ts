@@ -56,7 +56,7 @@ describe('torchvision checkpoints', { skip }, () => {
       test(`${name}, ${container}: logits within 1e-4 of PyTorch`, async () => {
         const file = path.join(scratch, `${name}.${container}.pth`);
         const model = await importCheckpoint(file, {
-          record: firstRecord(name)!,
+          preprocessingOf: (found) => firstRecord(found)!.preprocessing,
           name,
           provenance: { source: 'a test' },
         });

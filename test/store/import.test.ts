@@ -12,10 +12,10 @@ import { importCheckpoint } from '../../src/store/import.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { firstRecord } from '../../src/zoo/published.ts';
-import { torchKeys } from '../../src/zoo/torch-weights.ts';
+import { wantedOf } from '../../src/zoo/fit.ts';
 import { p, torchLegacy, torchZip } from '../helpers/torch-file.ts';
 
-const COUNT = 6000;
+const COUNT = 9000;
 const NUMBERS = Float32Array.from({ length: COUNT }, (_, i) => Math.sin(i) / 8 + 0.25);
 const STORAGE = [['0', new Uint8Array(NUMBERS.buffer)]] as const;
 
@@ -23,7 +23,7 @@ type Entries = readonly (readonly [string, Buffer])[];
 
 /** The tensors of a state dict, named as torchvision names them. */
 function stateDict(architecture = 'resnet18', classes = 3): Entries {
-  const { build, namings } = findArchitecture(architecture);
+  const { build } = findArchitecture(architecture);
   const graph = build(classes);
   const shapes = inferShapes(graph);
   const torchShapes = graph.layers.flatMap((layer) =>
@@ -33,7 +33,7 @@ function stateDict(architecture = 'resnet18', classes = 3): Entries {
       return role === 'kernel' ? [b!, a!, height!, width!] : [a!, b!, height!, width!];
     }),
   );
-  return torchKeys(graph, namings[0]).map((key, i) => [key, view(torchShapes[i]!, i)] as const);
+  return wantedOf(architecture)[0]!.keys.map((key, i) => [key, view(torchShapes[i]!, i)] as const);
 }
 
 const view = (shape: readonly number[], offset = 0) =>
@@ -118,12 +118,17 @@ before(async () => {
 });
 after(() => rm(scratch, { recursive: true, force: true }));
 
-async function imported(content: Buffer, onNote?: (text: string) => void, architecture = 'resnet18') {
+async function imported(
+  content: Buffer,
+  onNote?: (text: string) => void,
+  architecture: string | null = 'resnet18',
+) {
   const file = path.join(scratch, 'weights.pth');
   await writeFile(file, content);
-  const record = firstRecord(architecture)!;
+  const { preprocessing } = firstRecord('resnet18')!;
   return importCheckpoint(file, {
-    record,
+    ...(architecture !== null && { architecture }),
+    preprocessingOf: () => preprocessing,
     name: 'x',
     provenance: { source: 'a test' },
     ...(onNote && { onNote }),
@@ -227,6 +232,71 @@ test('when nothing fits, the message says what is there', async () => {
     assert.ok(error instanceof AppError && error.message.length < 1000, String(error));
     return true;
   });
+});
+
+describe('without --arch', () => {
+  const found = async (value: Buffer) => {
+    const notes: string[] = [];
+    const model = await imported(torchZip(value, STORAGE), (text) => notes.push(text), null);
+    return { model, notes };
+  };
+  for (const [what, value] of Object.entries(WRAPPINGS)) {
+    test(`resnet18 is found: ${what}`, async () => {
+      const { model, notes } = await found(value);
+      assert.equal(model.architecture, 'resnet18');
+      assert.match(notes[0]!, /^found: resnet18 with 3 classes, by its 102 names and their shapes$/);
+    });
+  }
+  test('others are found by their shapes alone', async () => {
+    for (const name of ['resnet34', 'efficientnet_lite0', 'resnet101', 'resnext101_32x8d']) {
+      assert.equal((await found(dict(stateDict(name, 1000)))).model.architecture, name);
+    }
+  });
+  const alone = (content: Buffer, message: RegExp) =>
+    assert.rejects(imported(content, undefined, null), (error) => {
+      assert.ok(error instanceof AppError, String(error));
+      assert.match(error.message, message);
+      assert.doesNotMatch(error.message, /\n/);
+      return true;
+    });
+  test('what nearly fits is named with the difference', async () => {
+    const [gone, ...rest] = PLAIN;
+    await alone(
+      torchZip(dict(rest), STORAGE),
+      new RegExp(`is nearest to resnet18, but 1 of its 102 weights are missing: ${gone![0]}$`),
+    );
+    const extra = [...PLAIN, ['layer1.0.se.fc1.weight', view([4, 64])] as const];
+    await alone(torchZip(dict(extra), STORAGE), /nearest to resnet18, but 1 are not in it: layer1\.0\.se\.fc1\.weight$/); // prettier-ignore
+    const other = PLAIN.map(([name, tensor]) => [name, name === 'conv1.weight' ? view([64, 1, 7, 7]) : tensor] as const); // prettier-ignore
+    await alone(torchZip(dict(other), STORAGE), /nearest to resnet18, but 'conv1\.weight' is \[64,1,7,7\], not \[64,3,7,7\]$/); // prettier-ignore
+  });
+  for (const [what, names, message] of [
+    ['a LoRA adapter', ['base_model.model.layer1.0.conv1.lora_A.weight'], /is a LoRA adapter/],
+    [
+      'a quantised state dict',
+      ['layer1.0.conv1.weight', 'layer1.0.conv1.zero_point'],
+      /is a quantised state dict/,
+    ],
+    ['a detector', ['backbone.body.conv1.weight', 'rpn.head.cls_logits.weight'], /is a detector's network/],
+    [
+      'a segmentation network',
+      ['backbone.conv1.weight', 'aux_classifier.0.weight'],
+      /is a segmentation network/,
+    ],
+    [
+      'nothing of the zoo',
+      ['encoder.block.0.attention.weight'],
+      /is of no architecture that finch knows .*; found: 1 tensor/,
+    ],
+  ] as const) {
+    test(`${what} is told as such`, () =>
+      alone(torchZip(dict(names.map((name) => [name, view([4, 4])] as const)), STORAGE), message));
+  }
+  test("an optimizer's state is told as such", () =>
+    alone(
+      torchZip(p.dict(['state', p.dict(...PLAIN.map((_, i) => [p.int(i), p.dict(['exp_avg', SCALAR])] as const))]), STORAGE), // prettier-ignore
+      /is an optimizer's state/,
+    ));
 });
 
 test('what could do something is refused by name, called or not', async () => {

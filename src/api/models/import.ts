@@ -7,19 +7,23 @@ import { readModelFolder, writeModelFolder } from '../../artefact/model-folder.t
 import type { Model } from '../../artefact/model.ts';
 import type { StoredDtype } from '../../artefact/shards.ts';
 import { parseChoice } from '../../config/parse.ts';
+import { applyOverrides, preprocessingOverrides, type PreprocessingFlags } from '../../config/preprocessing.ts';
 import { countParameters } from '../../graph/cost.ts';
+import { inferShapes } from '../../graph/shapes.ts';
 import { outputOf } from '../../graph/output.ts';
 import { readLabelFile } from '../../labels.ts';
 import { modelsFolder } from '../../store/home.ts';
+import { readHubFolder, type HubFolder } from '../../store/hub-folder.ts';
 import { importCheckpoint } from '../../store/import.ts';
 import { AppError } from '../../util/errors.ts';
 import { quoted } from '../../util/quoted.ts';
 import { sha256OfFile } from '../../util/files.ts';
 import { findArchitecture } from '../../zoo/architectures.ts';
-import { firstRecord, publishedRecords } from '../../zoo/published.ts';
+import { firstRecord, publishedFile } from '../../zoo/published.ts';
+import type { WeightsRecord } from '../../zoo/record.ts';
 import type { Work } from '../work.ts';
 
-export interface ImportFlags {
+export interface ImportFlags extends PreprocessingFlags {
   readonly arch?: string;
   readonly name?: string;
   readonly labels?: string;
@@ -61,55 +65,90 @@ export async function importModel(file: string, flags: ImportFlags, work: Work):
     throw new AppError('USAGE', `${folder} is there already; choose another --name or --out, or replace it with --force`);
   }
   await refuseOtherContent(folder);
-  const model = await readSource(file, name, { flags, dtype }, work);
+  const assumed: string[] = [];
+  const model = await readSource(file, { name, flags, dtype, assumed }, work);
   await writeModelFolder(folder, model, { dtype });
-  noteAssumed(model, work);
+  for (const text of assumed) work.note(text);
   return { name, folder, parameters: countParameters(model.graph), dtype };
 }
 
-async function readSource(
-  file: string,
-  name: string,
-  { flags, dtype }: { readonly flags: ImportFlags; readonly dtype: StoredDtype },
-  work: Work,
-): Promise<Model> {
+interface Reading {
+  readonly name: string;
+  readonly flags: ImportFlags;
+  readonly dtype: StoredDtype;
+  /** What was taken for granted, to be said once the model is written. */
+  readonly assumed: string[];
+}
+
+async function readSource(file: string, reading: Reading, work: Work): Promise<Model> {
   const found = await stat(file).catch((cause: unknown) => {
     throw new AppError('MODEL_NOT_FOUND', `no such file or folder: ${file}`, { cause });
   });
-  const model = found.isDirectory()
-    ? { ...(await readModelFolder(file)), name }
-    : await importCheckpoint(file, {
-        record: firstRecord(requiredArchitecture(flags.arch, file))!,
-        onNote: (text) => work.note(text),
-        name,
-        provenance: {
-          source: flags.source ?? path.basename(file),
-          sha256: await sha256OfFile(file),
-          ...(flags.licence !== undefined && { licence: flags.licence }),
-          changes: `converted to a tf.LayersModel${dtype === 'float16' ? '; weights rounded to float16' : '; values unchanged'}`,
-        },
-      });
-  if (flags.labels === undefined) return model;
+  const hub = found.isDirectory() ? await readHubFolder(file) : undefined;
+  const read =
+    found.isDirectory() && !hub
+      ? { ...(await readModelFolder(file)), name: reading.name }
+      : await readCheckpoint(hub?.weights ?? file, reading, hub, work);
+  const overrides = preprocessingOverrides(reading.flags);
+  const model =
+    Object.keys(overrides).length === 0
+      ? read
+      : { ...read, preprocessing: applyOverrides(read.preprocessing, overrides, { name: reading.name, size: inputSide(read) }) }; // prettier-ignore
+  const { labels } = reading.flags;
+  if (labels === undefined) return model;
   const { classes } = outputOf(model.graph);
-  const names = (await readLabelFile(flags.labels, classes, (text) => work.note(text))).map(({ label }) => label);
+  const names = (await readLabelFile(labels, classes, (text) => work.note(text))).map(({ label }) => label);
   return { ...model, labels: { set: 'own', names } };
 }
 
-function requiredArchitecture(architecture: string | undefined, file: string): string {
-  if (architecture !== undefined) {
-    findArchitecture(architecture);
-    return architecture;
-  }
-  throw new AppError(
-    'USAGE',
-    `a checkpoint holds numbers, not a network: say which with --arch, such as --arch resnet18 (${file})`,
-  );
+const inputSide = ({ graph }: Model) => inferShapes(graph).get(graph.input)![0]!;
+
+async function readCheckpoint(
+  file: string,
+  { name, flags, dtype, assumed }: Reading,
+  hub: HubFolder | undefined,
+  work: Work,
+): Promise<Model> {
+  const sha256 = await sha256OfFile(file);
+  const published = publishedFile(path.basename(file), sha256);
+  const note = (text: string) => work.note(text);
+  const architecture = flags.arch ?? published?.record.architecture;
+  if (architecture !== undefined) findArchitecture(architecture);
+  return importCheckpoint(file, {
+    ...(architecture !== undefined && { architecture }),
+    hints: [...(hub ? [hub.architecture] : []), path.basename(path.resolve(file)), path.basename(path.dirname(path.resolve(file)))],
+    preprocessingOf: (found) => {
+      if (hub) return hub.preprocessing;
+      const isOf = published?.record.architecture === found;
+      const record = isOf ? published.record : firstRecord(found);
+      if (!record) throw new AppError('USAGE', `${found}: no weights of it are published that say how pictures are prepared`); // prettier-ignore
+      if (!givesAll(flags)) assumed.push(assumption(record, isOf ? published.by : undefined));
+      return record.preprocessing;
+    },
+    onNote: note,
+    name,
+    provenance: {
+      source: flags.source ?? path.basename(file),
+      sha256,
+      ...(flags.licence !== undefined && { licence: flags.licence }),
+      changes: `converted to a tf.LayersModel${dtype === 'float16' ? '; weights rounded to float16' : '; values unchanged'}`,
+    },
+    ...(hub?.labels && { labels: { set: 'own', names: hub.labels } as const }),
+  });
 }
 
-/** Notes how pictures are assumed to be prepared: a checkpoint of an architecture with several versions does not say it. */
-function noteAssumed({ architecture, preprocessing }: Model, work: Work): void {
-  const [first, second] = publishedRecords().filter((record) => record.architecture === architecture);
-  if (!first || !second || preprocessing !== first.preprocessing) return;
-  const { resize, size } = preprocessing;
-  work.note(`assumed: pictures are prepared as for ${first.name}, the short side ${resize} pixels, of which the middle ${size} are seen; --min-side and --crop of classify override it`); // prettier-ignore
+/** Whether the flags leave nothing to be assumed. */
+const givesAll = ({ minSide, crop, interpolation, mean, std }: ImportFlags) =>
+  [minSide, crop, interpolation, mean, std].every((flag) => flag !== undefined);
+
+/** How pictures are assumed to be prepared, and why: the numbers of a checkpoint do not say it. */
+function assumption({ name, preprocessing }: WeightsRecord, by: 'sha256' | 'name' | undefined): string {
+  const { resize, size, interpolation } = preprocessing;
+  const why =
+    by === 'sha256'
+      ? `the file is ${name}, by its sha256`
+      : by === 'name'
+        ? `the file has the name of ${name}`
+        : `${name} are the first published weights of this network`;
+  return `assumed: pictures are prepared as for ${name}, the short side ${resize} pixels (${interpolation}), of which the middle ${size} are seen, since ${why}; --min-side, --crop, --interpolation, --mean and --std change it`;
 }

@@ -1,0 +1,105 @@
+// fit.ts: which architecture a state dict is of, from its names and shapes alone.
+
+import { inferShapes, weightShapes } from '../graph/shapes.ts';
+import { formatShape, sameShape, type Shape } from '../util/shape.ts';
+import { ARCHITECTURE_NAMES, findArchitecture } from './architectures.ts';
+import type { TorchNaming } from './record.ts';
+import { flattenedPictures, torchLayout } from './torch-layout.ts';
+import { matchNames, type NameMatch, type NamesWanted } from './torch-names.ts';
+import { sameNumbers } from './torch-weights.ts';
+
+/** What a state dict of an architecture has in it, in one of its namings. */
+export interface Wanted extends NamesWanted {
+  readonly architecture: string;
+  readonly naming: TorchNaming;
+  /** Torch's shapes by torch's names, of a network with one class, in the graph's order. */
+  readonly shapes: ReadonlyMap<string, Shape>;
+}
+
+/** How a state dict compares with an architecture. */
+export interface Fit {
+  readonly wanted: Wanted;
+  readonly match: NameMatch;
+  /** Names of the architecture that the state dict does not have. */
+  readonly missing: readonly string[];
+  /** Layers' weights of the state dict that the architecture does not have. */
+  readonly extra: readonly string[];
+  /** What has another shape, in words. */
+  readonly misshapen: readonly string[];
+}
+
+const isExact = ({ missing, extra, misshapen }: Fit) =>
+  missing.length + extra.length + misshapen.length === 0;
+
+const known = new Map<string, readonly Wanted[]>();
+
+/** What an architecture's state dicts have in them, by naming. @throws AppError MODEL_NOT_FOUND */
+export function wantedOf(architecture: string): readonly Wanted[] {
+  const { build, classifier, namings, auxiliary } = findArchitecture(architecture);
+  const found = known.get(architecture);
+  if (found) return found;
+  const graph = build(1);
+  const shapes = inferShapes(graph);
+  const pictures = flattenedPictures(graph, shapes);
+  const wanted = namings.map((naming): Wanted => {
+    const torchShapes = new Map<string, Shape>();
+    for (const layer of graph.layers) {
+      const [first = ''] = layer.inputs;
+      for (const [role, shape] of weightShapes(layer, shapes.get(first))) {
+        const layout = torchLayout(layer, role, shape, pictures.get(first));
+        torchShapes.set(naming(layer.name, layout.suffix), layout.shape);
+      }
+    }
+    return {
+      architecture,
+      naming,
+      shapes: torchShapes,
+      keys: [...torchShapes.keys()],
+      classifier: naming(classifier, 'weight').replace(/\.weight$/, ''),
+      ...(auxiliary && { auxiliary }),
+    };
+  });
+  known.set(architecture, wanted);
+  return wanted;
+}
+
+/** Compares the shapes of a state dict with what an architecture wants; the number of classes is free. */
+function fitOf(wanted: Wanted, stored: ReadonlyMap<string, Shape>): Fit {
+  const match = matchNames(wanted, stored);
+  const missing: string[] = [];
+  const misshapen: string[] = [];
+  for (const [key, shape] of wanted.shapes) {
+    const name = match.names.get(key);
+    if (name === undefined) {
+      missing.push(key);
+      continue;
+    }
+    const actual = stored.get(name)!;
+    const isHead = key.startsWith(`${wanted.classifier}.`);
+    const compared = isHead ? [shape[0]!, ...actual.slice(1)] : actual;
+    const fits = isHead ? sameShape(compared, shape) || sameNumbers(compared, shape) : sameNumbers(actual, shape); // prettier-ignore
+    if (!fits) misshapen.push(`'${key}' is ${formatShape(actual)}, not ${formatShape(shape)}`);
+  }
+  const extra = [...match.names.keys()].filter((name) => !wanted.shapes.has(name));
+  return { wanted, match, missing, extra, misshapen };
+}
+
+/** The best fit of one architecture, whichever way its weights are named. */
+export function bestFit(architecture: string, stored: ReadonlyMap<string, Shape>): Fit {
+  const [first, ...rest] = wantedOf(architecture).map((wanted) => fitOf(wanted, stored));
+  return rest.reduce((best, fit) => (fit.match.score > best.match.score ? fit : best), first!);
+}
+
+/** Every architecture that a state dict fits in all names and shapes. */
+export function exactFits(stored: ReadonlyMap<string, Shape>): readonly Fit[] {
+  return ARCHITECTURE_NAMES.map((name) => bestFit(name, stored)).filter(isExact);
+}
+
+/** The architecture that has most of a state dict's weights, in name and shape. */
+export function nearestFit(stored: ReadonlyMap<string, Shape>): Fit {
+  const right = ({ match, misshapen, missing, extra }: Fit) =>
+    match.score - misshapen.length - (missing.length + extra.length) / 2;
+  return ARCHITECTURE_NAMES.map((name) => bestFit(name, stored)).reduce((best, fit) =>
+    right(fit) > right(best) ? fit : best,
+  );
+}
