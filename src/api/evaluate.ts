@@ -6,9 +6,11 @@ import { datasetName, scanDataset } from '../dataset/scan.ts';
 import { loadImages } from '../images/loader.ts';
 import type { ImageReference } from '../images/source.ts';
 import { AppError } from '../util/errors.ts';
+import { checkOutputs } from '../util/outputs.ts';
 import { batched } from '../util/streams.ts';
 import { classCount, matchClasses, ownLabels } from './classes.ts';
 import { judged, type Answers, type Judged } from './judged.ts';
+import { refuseLosses, datasetRead, outputsOf } from './outputs.ts';
 import { BATCH_PATIENCE_MS, batchOf, DEFAULT_BATCH, openNetwork, type LoadedNetwork } from './network.ts';
 import { throwIfAborted, type Work } from './work.ts';
 
@@ -18,9 +20,12 @@ export interface Evaluation extends Judged {
 
 /** @throws AppError for a dataset, a model or an engine that is missing or wrong; INTERRUPTED */
 export async function evaluateDataset(config: EvaluateConfig, work: Work): Promise<Evaluation> {
+  const outputs = outputsOf({ '--report': config.report });
+  await checkOutputs(outputs);
   const dataset = await scanDataset(config.dataset, { ...config, signal: work.signal });
   for (const remark of dataset.remarks) work.note(remark);
   const { part, samples } = chosenPart(dataset, config);
+  await refuseLosses(outputs, datasetRead(config, dataset));
   const opened = await openNetwork(config, work);
   try {
     const loaded = await opened.load();

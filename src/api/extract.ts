@@ -1,20 +1,24 @@
 // extract.ts: computes a row of numbers for each picture and writes it to files that can be resumed. Connects the stages.
 
-import { rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ExtractConfig } from '../config/features.ts';
 import { featurePaths, type FeaturePaths } from '../features/paths.ts';
 import { normalized } from '../features/pooling.ts';
-import { readRecord, settingsDifference, type FeatureRecord } from '../features/record.ts';
+import type { FeatureRecord } from '../features/record.ts';
 import { remaining } from '../features/resume.ts';
 import { openFeatureWriter, type FeatureWriter } from '../features/writer.ts';
 import { readContent, sha256Of } from '../images/prepare.ts';
 import { passedOver } from '../images/passed-over.ts';
 import { imageReferences, type ImageReference } from '../images/source.ts';
 import { AppError } from '../util/errors.ts';
+import { withFileLockOrElse } from '../util/lock.ts';
+import { checkOutputs } from '../util/outputs.ts';
 import { formatShape } from '../util/shape.ts';
 import { withEmbedder, type Embedder, type EmbeddedImage } from './embedding.ts';
+import { alreadyThere, busy, firstThere, startingPoint } from './extraction-start.ts';
+import { refuseLosses } from './outputs.ts';
 import { untilAborted, untilInterrupted, type Work } from './work.ts';
 
 /** Rows are written in groups, because each group costs several writes. */
@@ -41,9 +45,27 @@ export async function extractFeatures(
   stdin: Readable,
   work: Work,
 ): Promise<Extraction> {
+  // The name of a single layer is in no file's name.
+  const paths = featurePaths(config.out, config.layers.length > 1 ? config.layers : [''], config.format);
+  const written = [...new Set([...paths.rows, ...paths.work, paths.manifest, paths.errors, paths.record])];
+  const outputs = written.map((file) => ({ flag: '--out', file }));
+  await checkOutputs(outputs);
+  const action = async () => {
+    const there = await firstThere(written);
+    if (there !== undefined && config.existing === 'refuse') throw alreadyThere(there);
+    await refuseLosses(outputs, config, work.signal);
+    return resumeOrStart(config, { paths, there, stdin }, work);
+  };
+  return withFileLockOrElse(paths.lock, action, (owner, file) => busy(config.out, owner, file));
+}
+
+async function resumeOrStart(
+  config: ExtractConfig,
+  { paths, there, stdin }: Pick<Task, 'paths' | 'stdin'> & { readonly there: string | undefined },
+  work: Work,
+): Promise<Extraction> {
   return withEmbedder(config, work, async (embedder) => {
-    const paths = featurePaths(config.out, embedder.layers.map(({ name }) => name), config.format); // prettier-ignore
-    const start = await startingPoint(config, embedder, paths);
+    const start = await startingPoint(config, embedder, { paths, there });
     if (start.complete) {
       return { wasComplete: true, interrupted: false, paths, rows: start.rows, failed: start.failed, summary: '' };
     } // prettier-ignore
@@ -116,65 +138,6 @@ async function finishParquet(
   }
   await writer.checkpoint({ complete: true });
   for (const file of paths.work) await rm(file, { force: true });
-}
-
-/** Where to begin: at the start, or where the record says that an earlier run stopped. */
-async function startingPoint(
-  config: ExtractConfig,
-  embedder: Embedder,
-  paths: FeaturePaths,
-): Promise<FeatureRecord> {
-  const { model, weights, preprocessing, device, layers } = embedder;
-  const { inputs, pool, normalize, dtype, format } = config;
-  const settings = {
-    model,
-    modelSource: config.model,
-    weights,
-    layers: layers.map(({ name }) => name),
-    pool,
-    normalize,
-    dtype,
-    format,
-    preprocessing,
-    exif: !config.decode.ignoreExif,
-    maxPixels: config.decode.maxPixels ?? null,
-    device,
-    inputs,
-  };
-  const files = layers.map(({ name, rowShape }, i) => ({
-    file: path.basename(paths.rows[i]!),
-    layer: name,
-    rowShape,
-  }));
-  const fresh = { settings, files, complete: false, rows: 0, failed: 0, manifestBytes: 0, errorsBytes: 0 };
-  const there = await firstThere([...paths.rows, ...paths.work, paths.manifest, paths.errors, paths.record]);
-  if (there === undefined || config.existing === 'replace') return fresh;
-  if (config.existing === 'refuse') {
-    throw new AppError(
-      'USAGE',
-      `${there} is there already; go on with it with --resume, replace it with --force, or choose another --out`,
-    );
-  }
-  const record = await readRecord(paths.record);
-  if (!record) {
-    throw new AppError(
-      'USAGE',
-      `--resume: ${there} is there, but ${paths.record}, which says how it was made, is not; start anew with --force`,
-    );
-  }
-  const difference = settingsDifference(record.settings, settings);
-  if (difference !== undefined) {
-    throw new AppError(
-      'USAGE',
-      `--resume: ${paths.rows.join(', ')} was begun with other settings: ${difference}; give the same ones, or start anew with --force`,
-    );
-  }
-  return record;
-}
-
-async function firstThere(files: readonly string[]): Promise<string | undefined> {
-  for (const file of files) if (await stat(file).then(() => true, () => false)) return file; // prettier-ignore
-  return undefined;
 }
 
 async function contentHash({ content }: ImageReference): Promise<string | undefined> {

@@ -12,9 +12,11 @@ import { openNpy, type NpyRows } from '../formats/npy.ts';
 import { imageReferences } from '../images/source.ts';
 import type { SearchResult } from '../report/search.ts';
 import { AppError } from '../util/errors.ts';
+import { checkOutputs } from '../util/outputs.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { elementCount, formatShape } from '../util/shape.ts';
 import { withEmbedder, type Embedder } from './embedding.ts';
+import { refuseLosses, outputsOf } from './outputs.ts';
 import { throwIfAborted, type Work } from './work.ts';
 
 /**
@@ -26,17 +28,21 @@ export async function searchFeatures(
   stdin: Readable,
   work: Work,
 ): Promise<readonly SearchResult[]> {
+  const outputs = outputsOf({ '--out': given.out });
+  await checkOutputs(outputs);
   const rows = await openNpy(given.features);
   try {
     const found = await findRecord(given.features);
     const config = found ? asRecorded(given, found.record) : given;
+    const manifest = `${found?.stem ?? given.features.replace(/\.[^.]*$/, '')}.csv`;
+    const files = [given.features, manifest, found && `${found.stem}.json`];
+    await refuseLosses(outputs, { ...config, files }, work.signal);
     if (!found) work.note(`${given.features} has no record of how it was made; --model and --layer say it`);
     if (found && !found.record.complete) {
       work.note(`${given.features} is not complete: ${rows.count} rows so far`);
     }
     return await withEmbedder(config, work, async (embedder) => {
       checkFit(embedder, rows, config, found?.record);
-      const manifest = `${found?.stem ?? given.features.replace(/\.[^.]*$/, '')}.csv`;
       return answer(config, { rows, embedder, manifest, stdin }, work);
     });
   } finally {

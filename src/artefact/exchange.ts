@@ -1,8 +1,9 @@
 // exchange.ts: replaces the model in a folder by another. At every moment, even if the process is killed, model.json names
 // complete shards, either the former or the new ones. Files that do not belong to a model are never changed.
 
-import { copyFile, link, readdir, rm } from 'node:fs/promises';
+import { copyFile, link, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isAsideOf } from '../util/aside.ts';
 import { AppError, systemCode } from '../util/errors.ts';
 import { writeFailed, writeFileAtomic } from '../util/files.ts';
 import { readJson } from '../util/json.ts';
@@ -12,9 +13,6 @@ import { SHARD_NAME, shardOfGroup, type ManifestGroup, type ShardGroup } from '.
 
 /** model.json beside its shards. Larger ones are not finch's. */
 const MAX_JSON_BYTES = 32 * 1024 * 1024;
-
-/** The temporary file that an interrupted write of model.json leaves. */
-const ASIDE = /^\.model\.json\.[0-9a-f]{12}\.tmp$/;
 
 export interface ModelParts {
   /** Writes the shards under names of one group, and returns the manifest. */
@@ -65,7 +63,7 @@ async function removeUnnamed(folder: string): Promise<void> {
   if (!json) return;
   const named = new Set(namedShards(json));
   for (const name of await readdir(folder)) {
-    const isRemains = ASIDE.test(name) || (SHARD_NAME.test(name) && !named.has(name));
+    const isRemains = isAsideOf(name, 'model.json') || (SHARD_NAME.test(name) && !named.has(name));
     if (isRemains) await rm(path.join(folder, name), { force: true });
   }
 }
@@ -75,14 +73,16 @@ async function removeUnnamed(folder: string): Promise<void> {
  * @throws AppError USAGE naming a file that is not finch's
  */
 export async function refuseOtherContent(folder: string): Promise<void> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(async (error: unknown) => {
     if (systemCode(error) === 'ENOENT') return [];
-    if (systemCode(error) !== 'ENOTDIR') throw writeFailed(folder, error);
+    const isFile = await stat(folder).then((found) => found.isFile(), () => false); // prettier-ignore
+    if (systemCode(error) !== 'ENOTDIR' || !isFile) throw writeFailed(folder, error);
     throw new AppError('USAGE', `${folder} is a file, and the model becomes a folder; choose another --out`);
   });
   const json = await readOwnJson(folder);
   const own = new Set(json ? ['model.json', ...namedShards(json)] : []);
-  const isRemains = (name: string) => json !== undefined && (SHARD_NAME.test(name) || ASIDE.test(name));
+  const isRemains = (name: string) =>
+    json !== undefined && (SHARD_NAME.test(name) || isAsideOf(name, 'model.json'));
   const other = entries.find((entry) => !entry.isFile() || !(own.has(entry.name) || isRemains(entry.name)));
   if (!other) return;
   throw new AppError(

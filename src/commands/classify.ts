@@ -2,12 +2,14 @@
 
 import { classifyPictures } from '../api/classify.ts';
 import { openNetwork } from '../api/network.ts';
+import { refuseLosses, outputsOf, pathOf } from '../api/outputs.ts';
 import { untilInterrupted } from '../api/work.ts';
 import type { ClassifyConfig } from '../config/classify.ts';
 import { passedOver } from '../images/passed-over.ts';
 import { imageReferences } from '../images/source.ts';
 import { createWriter } from '../report/writer.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
+import { checkOutputs, notOverwritten } from '../util/outputs.ts';
 import { hasColours, terminalColumns } from '../util/progress.ts';
 import { figureCollector } from './figure.ts';
 import { write, type Output } from './output.ts';
@@ -22,10 +24,19 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
       if (progress.task !== 'classify' || !output.stdout.isTTY) terminal.progress(progress);
     },
   };
+  const { inputs, labels, figure } = config;
+  const outputs = outputsOf({ '--figure': figure?.file });
+  const files = 'file' in labels ? [labels.file] : [];
+  await checkOutputs(outputs);
+  await refuseLosses(outputs, { ...config, files }, output.signal);
   const opened = await openNetwork(config, work);
   const passed = passedOver();
-  const references = imageReferences(config.inputs, output.stdin, output.signal, passed);
-  const settings = { ...config, keepOriginal: config.figure !== undefined };
+  const references = notOverwritten(
+    imageReferences(inputs, output.stdin, output.signal, passed),
+    outputs,
+    pathOf,
+  );
+  const settings = { ...config, keepOriginal: figure !== undefined };
   try {
     const code = await writeRows(classifyPictures(opened, references, settings, work), config, output, work);
     for (const line of passed.lines()) work.note(line);

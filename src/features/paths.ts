@@ -11,6 +11,8 @@ export interface FeaturePaths {
   readonly manifest: string;
   readonly errors: string;
   readonly record: string;
+  /** The path whose lock one process at a time holds. */
+  readonly lock: string;
 }
 
 /**
@@ -37,6 +39,7 @@ export function featurePaths(
     manifest: `${stem}.csv`,
     errors: `${stem}.errors.csv`,
     record: `${stem}.json`,
+    lock: stem,
   };
 }
 

@@ -2,8 +2,9 @@
 // ones, in the same order and with the same content.
 
 import { parse } from 'csv-parse';
-import { AppError } from '../util/errors.ts';
+import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
+import { quoted } from '../util/quoted.ts';
 import { mapOrdered } from '../util/streams.ts';
 import type { FeaturePaths } from './paths.ts';
 import type { FeatureRecord } from './record.ts';
@@ -19,7 +20,7 @@ const AHEAD = 16;
 /**
  * Yields the inputs after those that already have a row or a failure.
  * @param sha256 of an input's content; undefined when it cannot be read
- * @throws AppError USAGE naming the first input that differs
+ * @throws AppError USAGE naming the first input that differs, FILE_INVALID where the former files are missing or damaged
  */
 export async function* remaining<T extends Input>(
   inputs: AsyncIterable<T>,
@@ -53,6 +54,11 @@ export async function* remaining<T extends Input>(
       row = await rows.next();
     } else if (!failure.done && failure.value[0] === input.file) {
       failure = await failures.next();
+    } else if (row.done && failure.done) {
+      throw new AppError(
+        'FILE_INVALID',
+        `${paths.manifest} has fewer rows than its record says; start anew with --force`,
+      );
     } else {
       const former = row.done ? failure.value?.[0] : row.value[1];
       throw different(`picture ${count} is ${input.file}, it was ${former ?? 'none'}`);
@@ -75,14 +81,26 @@ async function* csvRows(
   columns: number,
 ): AsyncGenerator<readonly string[], void, undefined> {
   if (bytes === 0) return;
-  const { handle } = await openRegularFile(file);
-  const records = handle
-    .createReadStream({ end: bytes - 1 })
-    .pipe(parse({ fromLine: 2, relaxColumnCount: true }));
-  for await (const record of records as AsyncIterable<readonly string[]>) {
-    if (record.length !== columns) {
-      throw new AppError('FILE_INVALID', `${file} is not as it was written; start anew with --force`);
+  const damaged = (problem: string, cause?: unknown) =>
+    new AppError('FILE_INVALID', `${file} ${problem}; start anew with --force`, { cause });
+  try {
+    const { handle, size } = await openRegularFile(file);
+    if (size < bytes) {
+      await handle.close();
+      throw damaged(`has ${size} bytes, its record says ${bytes}: it was changed since`);
     }
-    yield record;
+    const records = parse({ fromLine: 2, relaxColumnCount: true });
+    handle
+      .createReadStream({ end: bytes - 1 })
+      .on('error', (error) => records.destroy(error))
+      .pipe(records);
+    for await (const record of records as AsyncIterable<readonly string[]>) {
+      if (record.length !== columns) throw damaged('is not as it was written');
+      yield record;
+    }
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    if (systemCode(error) === 'ENOENT') throw damaged('is not there, and its record says it was', error);
+    throw damaged(`is not as it was written: ${quoted(messageOf(error))}`, error);
   }
 }

@@ -4,7 +4,7 @@
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { stringify } from 'csv-stringify/sync';
 import { NPY_HEADER_BYTES, npyBytes, npyHeader, npyRowBytes, type NpyDtype } from '../formats/npy.ts';
-import { AppError } from '../util/errors.ts';
+import { AppError, systemCode } from '../util/errors.ts';
 import { writeFailed } from '../util/files.ts';
 import type { FeaturePaths } from './paths.ts';
 import { writeRecord, type FeatureRecord } from './record.ts';
@@ -105,6 +105,13 @@ class FeatureFile {
       await handle.truncate(length);
       return new FeatureFile(file, handle, length);
     } catch (error) {
+      if (length > 0 && systemCode(error) === 'ENOENT') {
+        throw new AppError(
+          'FILE_INVALID',
+          `${file} is not there, its record says it has ${length} bytes; start anew with --force`,
+          { cause: error },
+        );
+      }
       throw writeFailed(file, error);
     }
   }

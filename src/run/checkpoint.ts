@@ -1,14 +1,15 @@
 // checkpoint.ts: where a run stands, on disk. Two files that are never changed in place: the tensors under a name of their own, and
 // a small record that names them, which is replaced in one move. A process that dies leaves the former pair or the new one.
 
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
 import type { RawTensor } from '../formats/tensor-file.ts';
 import type { Weight, Weights } from '../graph/layers.ts';
 import type { RunProgress, RunTensors } from '../train/stage-two.ts';
+import { isAside } from '../util/aside.ts';
 import { AppError, messageOf } from '../util/errors.ts';
-import { writeFailed, writeFileAtomic } from '../util/files.ts';
+import { makeFolder, writeFileAtomic } from '../util/files.ts';
 import { CHECKPOINT_RECORD, readRunRecord } from './records.ts';
 
 export interface Checkpoint {
@@ -21,6 +22,7 @@ export interface Checkpoint {
 }
 
 const RECORD = 'state.json';
+const TENSORS = /^tensors-\d+-\d+\.safetensors$/;
 /** Raised when an older finch would misread the record. */
 const VERSION = 1;
 
@@ -38,14 +40,12 @@ export async function saveCheckpoint(
     weights.forEach((weight, name) => all.set(prefix + name, rawTensor(weight)));
   add(TRAINER, tensors.trainer.tensors);
   if (tensors.average) add(AVERAGE, tensors.average);
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw writeFailed(folder, error);
-  });
+  await makeFolder(folder);
   await writeSafetensors(path.join(folder, file), all);
   const record = { version: VERSION, step: tensors.trainer.step, tensors: file, seconds, engine, progress };
   await writeFileAtomic(path.join(folder, RECORD), `${JSON.stringify(record)}\n`);
   for (const name of await readdir(folder)) {
-    const isOurs = name.startsWith('tensors-') || name.startsWith('.');
+    const isOurs = TENSORS.test(name) || isAside(name);
     if (isOurs && name !== file) await rm(path.join(folder, name), { force: true });
   }
 }

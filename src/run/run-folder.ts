@@ -2,8 +2,9 @@
 
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isAside, isAsideOf } from '../util/aside.ts';
 import { AppError, systemCode } from '../util/errors.ts';
-import { writeFailed, writeFileAtomic } from '../util/files.ts';
+import { makeFolder, writeFailed, writeFileAtomic } from '../util/files.ts';
 import { withFileLockOrElse } from '../util/lock.ts';
 
 export interface RunPaths {
@@ -35,7 +36,7 @@ export function runPaths(folder: string): RunPaths {
 }
 
 /** Where runs go when `--out` does not say. */
-const RUNS = 'runs';
+export const RUNS = 'runs';
 
 /** The most runs of one name; a higher number is a mistake. */
 const MAX_RUNS = 100_000;
@@ -71,23 +72,25 @@ export function aloneInRunFolder<T>(folder: string, action: () => Promise<T>): P
   );
 }
 
+/** What a process leaves that is killed before its run has a config.json: nothing can be gone on with. */
+const isRemains = (name: string) => name.startsWith(`${LOCK}.lock`) || isAsideOf(name, 'config.json');
+
 /** @throws AppError USAGE when something is in a folder that a new run is to have for itself */
 export async function refuseUsedFolder(folder: string): Promise<void> {
   const inside = await readdir(folder).catch((error: unknown) => {
     throw writeFailed(folder, error);
   });
-  if (inside.every((name) => name.startsWith(`${LOCK}.lock`))) return;
+  if (inside.every(isRemains)) return;
   throw new AppError(
     'USAGE',
     `${folder} is not empty; go on with the run in it with --resume ${folder}, or choose another --out`,
   );
 }
 
-/** @throws AppError WRITE_FAILED */
-export async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw writeFailed(folder, error);
-  });
+/** The same before the folder is made, unless a process works in it, which `aloneInRunFolder` says. */
+export async function checkNewFolder(folder: string): Promise<void> {
+  const isFree = !(await exists(folder)) || (await exists(path.join(folder, `${LOCK}.lock`)));
+  if (!isFree) await refuseUsedFolder(folder);
 }
 
 /** The run of the highest number among `runs/<name>-<n>`. @throws AppError USAGE when there is none */
@@ -98,7 +101,11 @@ export async function latestRunFolder(name: string): Promise<string> {
     .map((entry) => entry.slice(name.length + 1))
     .filter((rest) => /^\d+$/.test(rest))
     .map(Number);
-  if (numbers.length > 0) return path.join(RUNS, `${name}-${Math.max(...numbers)}`);
+  for (const number of numbers.toSorted((a, b) => b - a)) {
+    const { folder, config } = runPaths(path.join(RUNS, `${name}-${number}`));
+    // A run that was killed before it had a config.json has nothing to go on with.
+    if (await exists(config)) return folder;
+  }
   throw new AppError(
     'USAGE',
     `--resume: there is no ${path.join(RUNS, `${name}-1`)}; name the run's folder: --resume DIR`,
@@ -112,9 +119,7 @@ export async function latestRunFolder(name: string): Promise<string> {
 export async function tidyRunFolder({ folder, best, last }: RunPaths): Promise<void> {
   const names = await readdir(folder);
   for (const whole of [best, last]) {
-    const remains = names.filter(
-      (name) => name.startsWith(`.${path.basename(whole)}.`) && name.endsWith('.tmp'),
-    );
+    const remains = names.filter((name) => isAsideOf(name, path.basename(whole)));
     if (!(await exists(whole))) {
       for (const name of remains) {
         if (!(await exists(path.join(folder, name, 'model.json')))) continue;
@@ -124,7 +129,7 @@ export async function tidyRunFolder({ folder, best, last }: RunPaths): Promise<v
     }
   }
   for (const name of names) {
-    if (name.startsWith('.') && name.endsWith('.tmp')) {
+    if (isAside(name)) {
       await rm(path.join(folder, name), { recursive: true, force: true });
     }
   }

@@ -1,11 +1,11 @@
 // models.ts: a name on the command line -> a model folder: a path, a shipped model, one in the user's cache, or one to pull.
 
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { writeModelFolder } from '../artefact/model-folder.ts';
 import { didYouMean } from '../util/names.ts';
 import { AppError } from '../util/errors.ts';
-import { writeFailed } from '../util/files.ts';
+import { makeFolder } from '../util/files.ts';
 import { withFileLock } from '../util/lock.ts';
 import type { WeightsRecord } from '../zoo/record.ts';
 import { findRecord, modelNames } from '../zoo/published.ts';
@@ -91,12 +91,7 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
   const base = path.posix.basename(new URL(origin.url).pathname);
   const url = mirror === undefined ? origin.url : `${mirror.replace(/\/+$/, '')}/${base}`;
   const file = path.join(finchHome(), 'downloads', base);
-  for (const needed of [folder, file]) {
-    const parent = path.dirname(needed);
-    await mkdir(parent, { recursive: true }).catch((error: unknown) => {
-      throw writeFailed(parent, error);
-    });
-  }
+  for (const needed of [folder, file]) await makeFolder(path.dirname(needed));
   return withFileLock(
     folder,
     async () => {

@@ -1,9 +1,10 @@
 // files.ts: reads only regular files, with a size limit; writes aside and then renames, so that nobody sees half a file.
 
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { constants, type PathLike, type Stats } from 'node:fs';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { asideOf, sweepAsides } from './aside.ts';
 import { AppError, messageOf, systemCode, type ErrorCode } from './errors.ts';
 
 /** How a refused file is described in the error. */
@@ -43,7 +44,8 @@ export async function openRegularFile(
   }
 }
 
-function kindOf(found: Stats): string {
+/** What a path leads to, when it is no regular file: `a folder`. */
+export function kindOf(found: Stats): string {
   if (found.isDirectory()) return 'a folder';
   return found.isFIFO() ? 'a named pipe' : found.isSocket() ? 'a socket' : 'a device';
 }
@@ -80,26 +82,22 @@ export async function readRegularFile(
   }
 }
 
-/** A name beside `target` that no other process uses. */
-function asideOf(target: string): string {
-  return path.join(path.dirname(target), `.${path.basename(target)}.${randomBytes(6).toString('hex')}.tmp`);
-}
-
 /** Writes a whole file; on failure nothing is left and a former file stays. @throws AppError WRITE_FAILED */
 export async function writeFileAtomic(file: string, content: string | Uint8Array): Promise<void> {
   await writeFileAside(file, (handle) => handle.writeFile(content));
 }
 
-/** The same for a file that is written in parts: `write` gets a handle to one aside. @throws AppError WRITE_FAILED */
+/** The same for a file that is written in parts: `write` gets a handle to one aside, and its path. @throws AppError WRITE_FAILED */
 export async function writeFileAside(
   file: string,
-  write: (handle: FileHandle) => Promise<void>,
+  write: (handle: FileHandle, aside: string) => Promise<void>,
 ): Promise<void> {
-  const aside = asideOf(file);
+  await sweepAsides(path.dirname(file));
+  const aside = await asideOf(file);
   try {
     const handle = await open(aside, 'wx');
     try {
-      await write(handle);
+      await write(handle, aside);
       await handle.sync();
     } finally {
       await handle.close();
@@ -116,14 +114,41 @@ export async function writeFolderAtomic(
   folder: string,
   fill: (aside: string) => Promise<void>,
 ): Promise<void> {
-  const aside = asideOf(folder);
+  await makeFolder(path.dirname(folder));
+  await sweepAsides(path.dirname(folder));
+  const aside = await asideOf(folder);
   try {
-    await mkdir(aside, { recursive: true });
+    await mkdir(aside);
     await fill(aside);
     await rename(aside, folder);
   } catch (error) {
     await rm(aside, { recursive: true, force: true }).catch(() => {});
     throw writeFailed(folder, error);
+  }
+}
+
+/** Makes a folder, and those above it where they are missing. @throws AppError WRITE_FAILED */
+export async function makeFolder(folder: string): Promise<void> {
+  await makeWithParents(folder).catch((error: unknown) => {
+    throw writeFailed(folder, error);
+  });
+}
+
+/** Node's own recursive mkdir says ENOENT, a missing folder, where the disk is read-only. */
+async function makeWithParents(folder: string): Promise<void> {
+  const make = () =>
+    mkdir(folder).catch(async (error: unknown) => {
+      const isThere =
+        systemCode(error) === 'EEXIST' && (await stat(folder).catch(() => undefined))?.isDirectory();
+      if (!isThere) throw error;
+    });
+  try {
+    await make();
+  } catch (error) {
+    const parent = path.dirname(folder);
+    if (systemCode(error) !== 'ENOENT' || parent === folder) throw error;
+    await makeWithParents(parent);
+    await make();
   }
 }
 
@@ -144,6 +169,11 @@ const WRITE_ADVICE: Readonly<Record<string, string>> = {
   ENOENT: 'its folder does not exist; make it first',
   ENOTDIR: 'a part of the path is no folder; choose another place',
   EISDIR: 'a folder has that name; choose another',
+  EEXIST: 'something of that name is there already; choose another',
+  ENOTEMPTY: 'a folder of that name is there already; choose another',
+  ENAMETOOLONG: 'its name is too long; choose a shorter one',
+  ELOOP: 'its links lead in a circle; choose another place',
+  EIO: 'the disk reports an error (EIO); choose another place',
 };
 
 /** A failed write as the user should read it; other AppErrors pass as they are. */

@@ -1,17 +1,22 @@
 // lock.ts: lets one process at a time do something. A lock is a file that only one can create; a dead owner's is taken over.
 
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { open, rm, stat, utimes } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, systemCode } from './errors.ts';
-import { writeFailed } from './files.ts';
+import { readRegularFile, writeFailed } from './files.ts';
+import { isRunning, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 
 /** How often a waiting process looks again, in milliseconds. */
 const POLL_MS = 100;
 /** The owner touches its lock this often; one on another machine counts as dead when it has not for STALE_MS. */
 const REFRESH_MS = 10_000;
 const STALE_MS = 60_000;
+/** A lock gets its owner's name at once; one that has none after so long is a dead process'. */
+const NAMELESS_MS = 3000;
+
+/** An owner's name is a line; a larger file is something else. */
+const MAX_LOCK_BYTES = 4096;
 
 /**
  * Runs `action` while holding `<path>.lock`. Others wait for it to end.
@@ -23,7 +28,7 @@ export async function withFileLock<T>(
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<T> {
   const file = `${path}.lock`;
-  const token = newToken();
+  const token = await newToken();
   while (!(await tryCreate(file, token))) {
     if (signal?.aborted) throw new AppError('INTERRUPTED', `interrupted while another finch holds ${file}`);
     if (await isAbandoned(file)) await takeAway(file);
@@ -42,28 +47,38 @@ export async function withFileLockOrElse<T>(
   refusal: (owner: string, file: string) => AppError,
 ): Promise<T> {
   const file = `${path}.lock`;
-  const token = newToken();
+  const token = await newToken();
   while (!(await tryCreate(file, token))) {
-    if (!(await isAbandoned(file))) {
+    if (await isAbandoned(file)) await takeAway(file);
+    else {
       const owner = await ownerOf(file);
       if (owner !== undefined) throw refusal(owner, file);
-    } else await takeAway(file);
+      await sleep(POLL_MS);
+    }
   }
   return holding(file, token, action);
 }
 
-function newToken(): string {
-  return `${process.pid} ${hostname()} ${randomBytes(8).toString('hex')}\n`;
+/** What stands in a lock: the process, and chance, which tells one lock of a process from its next one. */
+async function newToken(): Promise<string> {
+  const { pid, host, boot, start } = await ownIdentity();
+  return `${[pid, host, randomBytes(8).toString('hex'), boot, start].join(' ')}\n`;
 }
 
-/** For people; undefined when the lock has just been released. */
+/** Undefined where the owner has created the file and not yet written its name into it. */
+function ownerIn(content: string): ProcessIdentity | undefined {
+  const [pid, host = '', , boot = '', start = ''] = content.replace(/\n$/, '').split(' ');
+  return pid ? { pid: Number(pid), host, boot, start } : undefined;
+}
+
+const contentOf = async (file: string) => String(await readRegularFile(file, { limit: MAX_LOCK_BYTES }));
+
+/** For people; undefined when the lock has just been released, or has no name in it yet. */
 async function ownerOf(file: string): Promise<string | undefined> {
-  const content = await readFile(file, 'utf8').catch(() => undefined);
-  if (content === undefined) return undefined;
-  const [pid, host] = content.trim().split(' ');
-  // The owner has created the file but not yet written its name into it.
-  if (!pid) return 'just started';
-  return host === hostname() ? `process ${pid}` : `process ${pid} on ${host}`;
+  const owner = ownerIn(await contentOf(file).catch(() => ''));
+  if (!owner) return undefined;
+  const { pid, host } = owner;
+  return host === (await ownIdentity()).host ? `process ${pid}` : `process ${pid} on ${host}`;
 }
 
 async function holding<T>(file: string, token: string, action: () => Promise<T>): Promise<T> {
@@ -77,7 +92,7 @@ async function holding<T>(file: string, token: string, action: () => Promise<T>)
   } finally {
     clearInterval(refresh);
     // Removes only our own lock: while the machine slept for long, another process may have taken it over.
-    const content = await readFile(file, 'utf8').catch(() => '');
+    const content = await contentOf(file).catch(() => '');
     if (content === token) await rm(file, { force: true });
   }
 }
@@ -85,7 +100,12 @@ async function holding<T>(file: string, token: string, action: () => Promise<T>)
 async function tryCreate(file: string, token: string): Promise<boolean> {
   try {
     const handle = await open(file, 'wx');
-    await handle.writeFile(token).finally(() => handle.close());
+    try {
+      await handle.writeFile(token).finally(() => handle.close());
+    } catch (error) {
+      await rm(file, { force: true });
+      throw error;
+    }
     return true;
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false;
@@ -95,24 +115,15 @@ async function tryCreate(file: string, token: string): Promise<boolean> {
 
 async function isAbandoned(file: string): Promise<boolean> {
   try {
-    const [content, { mtimeMs }] = await Promise.all([readFile(file, 'utf8'), stat(file)]);
-    const [pid, host] = content.trim().split(' ');
-    const silent = Date.now() - mtimeMs > STALE_MS;
-    // An empty lock is one that is being written, or whose disk was full.
-    if (host !== hostname() || !pid) return silent;
-    return !isAlive(Number(pid));
+    const [content, { mtimeMs }] = await Promise.all([contentOf(file), stat(file)]);
+    const silentMs = Date.now() - mtimeMs;
+    const owner = ownerIn(content);
+    if (!owner) return silentMs > NAMELESS_MS;
+    const running = await isRunning(owner);
+    return running === undefined ? silentMs > STALE_MS : !running;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return false; // released just now: the next attempt will get it
     throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) === 'EPERM';
   }
 }
 
@@ -122,7 +133,7 @@ function isAlive(pid: number): boolean {
  */
 async function takeAway(file: string): Promise<void> {
   const guard = `${file}.takeover`;
-  if (!(await tryCreate(guard, newToken()))) {
+  if (!(await tryCreate(guard, await newToken()))) {
     if (await isAbandoned(guard)) await rm(guard, { force: true });
     else await sleep(POLL_MS / 10);
     return;

@@ -11,7 +11,7 @@ import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
-import { runCli } from '../helpers/run-cli.ts';
+import { runCli, startCli } from '../helpers/run-cli.ts';
 
 const BOOK = path.join(PACKAGE_ROOT, 'examples', 'book.png');
 
@@ -364,8 +364,17 @@ describe('the reader of stdout', () => {
     assert.match(ended.stderr, /error: cannot write the result: the disk is full/);
   });
 
-  test('a figure that cannot be written: one line, the answer is there', async () => {
-    const { code, stdout, stderr } = await classify(BOOK, '--figure', at('no-folder', 'x.png'));
+  test('a figure that cannot be written any more at the end: one line, the answer is there', async () => {
+    await mkdir(at('gone'));
+    const child = startCli('classify', ['-', '--figure', at('gone', 'x.png')], {});
+    let [stdout, stderr] = ['', ''];
+    child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.stdout!.on('data', (chunk: Buffer) => {
+      if (stdout === '') void rm(at('gone'), { recursive: true }).then(() => child.stdin!.end());
+      stdout += chunk.toString();
+    });
+    child.stdin!.write(`${BOOK}\n`);
+    const code = await new Promise((resolve) => child.on('close', resolve));
     assert.equal(code, 3);
     assert.match(stdout, /book jacket/);
     assert.match(stderr, /error: cannot write .*: its folder does not exist/);

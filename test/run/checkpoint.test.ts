@@ -84,8 +84,8 @@ describe('a run folder after a crash', () => {
     const paths = runPaths(folder);
     await mkdir(paths.best);
     await writeFile(path.join(paths.best, 'model.json'), '{}');
-    await rename(paths.best, path.join(folder, '.best.0a1b2c.tmp'));
-    await mkdir(path.join(folder, '.last.3d4e5f.tmp'));
+    await rename(paths.best, path.join(folder, '.best.0a1b2c3d4e5f.tmp'));
+    await mkdir(path.join(folder, '.last.3d4e5f0a1b2c.tmp'));
     await mkdir(paths.last);
     await tidyRunFolder(paths);
     assert.deepEqual((await readdir(folder)).sort(), ['best', 'last']);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -86,4 +86,43 @@ test('what cannot wait is refused, naming the owner, and takes over what a dead 
   await writeFile(`${target}.lock`, `${dead} ${hostname()} x\n`);
   assert.equal(await attempt(), 'ours');
   assert.ok(!existsSync(`${target}.lock`));
+});
+
+const NO_START = !existsSync('/proc/self/stat') && 'needs /proc, which says when a process began';
+
+test(
+  'a process id that was given again, as 1 in a container that restarts, holds nothing',
+  { skip: NO_START },
+  async () => {
+    const target = path.join(scratch, 'reused');
+    const holder = (await withFileLock(target, () => readFile(`${target}.lock`, 'utf8'))).trim().split(' ');
+    assert.equal(holder.length, 5, 'pid, host, chance, boot, start');
+    const [pid, host, , boot, start] = holder;
+    const refusal = (owner: string) => new AppError('USAGE', owner);
+    const attempt = () => withFileLockOrElse(target, () => Promise.resolve('ours'), refusal);
+    // This process, at another start of it.
+    await writeFile(`${target}.lock`, `${pid} ${host} x ${boot} ${Number(start) + 1}\n`);
+    assert.equal(await attempt(), 'ours');
+    await writeFile(`${target}.lock`, `${pid} ${host} x ${boot} ${start}\n`);
+    await assert.rejects(attempt(), new RegExp(`process ${pid}`));
+    // A former finch recorded no start: the process lives.
+    await writeFile(`${target}.lock`, `${pid} ${host} x\n`);
+    await assert.rejects(attempt(), new RegExp(`process ${pid}`));
+    // What is alive on another start of the machine, or on another of this name, cannot be asked: silence tells.
+    await writeFile(`${target}.lock`, `${pid} ${host} x another-boot ${start}\n`);
+    await assert.rejects(attempt(), new RegExp(`process ${pid}`));
+    const old = new Date(Date.now() - 120_000);
+    await utimes(`${target}.lock`, old, old);
+    assert.equal(await attempt(), 'ours');
+  },
+);
+
+test('a lock without a name in it, and one that names no process, do not hold for ever', async () => {
+  const target = path.join(scratch, 'odd');
+  for (const content of ['', `0 ${hostname()} x\n`, `-1 ${hostname()} x\n`, `none ${hostname()}\n`]) {
+    await writeFile(`${target}.lock`, content);
+    const old = new Date(Date.now() - 5000);
+    await utimes(`${target}.lock`, old, old);
+    assert.equal(await withFileLock(target, () => Promise.resolve('ours')), 'ours', JSON.stringify(content));
+  }
 });

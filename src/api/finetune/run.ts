@@ -4,6 +4,7 @@ import path from 'node:path';
 import { finetuneConfig } from '../../config/finetune.ts';
 import type { FinetuneConfig, GivenFinetuneFlags } from '../../config/finetune-settings.ts';
 import { DEFAULT_MODEL } from '../../config/default-model.ts';
+import type { Dataset } from '../../dataset/dataset.ts';
 import { fingerprintChanges, fingerprintOf, type Fingerprint } from '../../dataset/fingerprint.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import { selectEngine } from '../../engine/select.ts';
@@ -11,16 +12,20 @@ import { readCheckpoint } from '../../run/checkpoint.ts';
 import { DATASET_RECORD, readRunRecord } from '../../run/records.ts';
 import {
   aloneInRunFolder,
+  checkNewFolder,
   exists,
   latestRunFolder,
-  makeFolder,
   newRunFolder,
   refuseUsedFolder,
+  RUNS,
   runPaths,
   tidyRunFolder,
 } from '../../run/run-folder.ts';
 import { AppError } from '../../util/errors.ts';
+import { makeFolder } from '../../util/files.ts';
+import { checkOutputFolder, checkOutputs } from '../../util/outputs.ts';
 import { openNetwork } from '../network.ts';
+import { datasetRead, outputsOf, refuseLosses } from '../outputs.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { divideDataset, type DividedDataset } from './data.ts';
 import { newNetwork } from './new-network.ts';
@@ -45,9 +50,31 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   const run = await chosenRun(dataset, flags);
   const { config, former } = run;
+  const pages = outputsOf({ '--find-lr': config.findRate, '--preview-augment': config.previewAugment });
+  await checkOutputs(pages);
+  if (pages.length === 0) await checkRunFolder(run);
   const opened = await openNetwork(config, work);
   const divided = await divideDataset(config, work, former?.fingerprint);
+  if (run.folder === undefined) refuseUnusedSplit(flags, divided.dataset, config.dataset);
+  await refuseLosses(pages, datasetRead(config, divided.dataset));
   return { run, config, opened, divided, network: newNetwork(opened, divided, config.settings) };
+}
+
+/** Before anything is computed: the folder can be written, and a new run has it for itself. */
+async function checkRunFolder({ folder, config: { out } }: Run): Promise<void> {
+  await checkOutputFolder(
+    folder === undefined ? { flag: '--out', file: out ?? RUNS } : { flag: '--resume', file: folder },
+  );
+  if (folder === undefined && out !== undefined) await checkNewFolder(out);
+}
+
+/** @throws AppError USAGE when a share was given for a dataset that is divided already */
+function refuseUnusedSplit({ valSplit }: GivenFinetuneFlags, { val, layout }: Dataset, root: string): void {
+  if (valSplit === undefined || !val) return;
+  throw new AppError(
+    'USAGE',
+    `--val-split divides datasets that are not divided, ${root} is: ${layout}; leave it out`,
+  );
 }
 
 /** From the first feature to the report. @throws AppError INTERRUPTED after what can be saved is saved */
@@ -76,7 +103,7 @@ interface FoundBefore {
 }
 
 async function chosenRun(dataset: string | undefined, flags: GivenFinetuneFlags): Promise<Run> {
-  const given = await withWholePath(flags);
+  const given = await withWholePaths(flags, dataset);
   const { resume } = given;
   if (resume !== undefined) {
     const folder = resume === true ? await latestRunFolder(runName(requiredDataset(dataset), given)) : resume;
@@ -100,11 +127,22 @@ async function chosenRun(dataset: string | undefined, flags: GivenFinetuneFlags)
   return { request, config: finetuneConfig(request.dataset, request.flags) };
 }
 
-/** Makes a model folder's path absolute, so that the run can be resumed from any folder. */
-async function withWholePath(flags: GivenFinetuneFlags): Promise<GivenFinetuneFlags> {
-  const { model } = flags;
+/** Makes the paths among the flags absolute, so that the run can be resumed from any folder. */
+async function withWholePaths(
+  flags: GivenFinetuneFlags,
+  dataset: string | undefined,
+): Promise<GivenFinetuneFlags> {
+  const { model, root, manifest } = flags;
   const isFolder = model !== undefined && (await exists(path.join(model, 'model.json')));
-  return isFolder ? { ...flags, model: path.resolve(model) } : flags;
+  // A csv inside the dataset moves with it, and --manifest may also be names of columns.
+  const isInside = manifest !== undefined && (await exists(path.join(dataset ?? '.', manifest)));
+  const isHere = manifest !== undefined && !isInside && (await exists(manifest));
+  return {
+    ...flags,
+    ...(isFolder && { model: path.resolve(model) }),
+    ...(root !== undefined && { root: path.resolve(root) }),
+    ...(isHere && { manifest: path.resolve(manifest) }),
+  };
 }
 
 function requiredDataset(dataset: string | undefined): string {

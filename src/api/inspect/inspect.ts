@@ -18,8 +18,10 @@ import type {
   Range,
 } from '../../report/inspection.ts';
 import { AppError } from '../../util/errors.ts';
+import { checkOutputs } from '../../util/outputs.ts';
 import { elementCount } from '../../util/shape.ts';
 import { withEmbedder, type Embedder } from '../embedding.ts';
+import { refuseLosses, outputsOf } from '../outputs.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { CLOSE, confirmPairs, type Compared } from './duplicates.ts';
 
@@ -31,11 +33,14 @@ const SHOWN_NEIGHBOURS = 3;
 
 /** @throws AppError DATASET_INVALID where there is no such folder, or no picture in it; INTERRUPTED */
 export async function inspectDataset(config: InspectConfig, work: Work): Promise<Inspection> {
+  const outputs = outputsOf({ '--out': config.out, '--list': config.list });
+  await checkOutputs(outputs);
   await checkFolder(config.folder);
   const places = await placesIn(config.folder, work.signal);
   if (places.pictures.size === 0) {
     throw new AppError('DATASET_INVALID', `${config.folder}: no pictures in this folder`);
   }
+  await refuseLosses(outputs, { model: config.model, pictures: places.pictures.keys() });
   for (const remark of places.remarks) work.note(remark);
   const dataset = await withEmbedder(config, work, (embedder) => readDataset(embedder, places, work));
   return look({ ...dataset, others: places.others }, config, work);

@@ -1,8 +1,7 @@
 // export.ts: `finch models export`: a model for other programs. Wires store, artefact, engine and formats.
 
 import path from 'node:path';
-import { rename, rm, stat } from 'node:fs/promises';
-import { refuseOtherContent } from '../../artefact/exchange.ts';
+import { stat } from 'node:fs/promises';
 import { readModelFolder, writeModelFolder } from '../../artefact/model-folder.ts';
 import type { Model } from '../../artefact/model.ts';
 import { parseChoice } from '../../config/parse.ts';
@@ -14,13 +13,16 @@ import { outputOf } from '../../graph/output.ts';
 import { imagenetLabels } from '../../labels.ts';
 import { resolveModel } from '../../store/models.ts';
 import { AppError } from '../../util/errors.ts';
-import { writeFailed, writeFileAtomic } from '../../util/files.ts';
+import { writeFileAside } from '../../util/files.ts';
+import { checkOutputs } from '../../util/outputs.ts';
 import { packageVersion } from '../../util/package.ts';
 import type { Preprocessing } from '../../util/preprocessing.ts';
 import { createRng } from '../../util/rng.ts';
 import { findArchitecture } from '../../zoo/architectures.ts';
 import { weightsToTorch } from '../../zoo/torch-weights.ts';
+import { refuseLosses } from '../outputs.ts';
 import type { Work } from '../work.ts';
+import { checkModelPlace, inModelPlace, type ModelPlace } from './model-place.ts';
 
 export interface ExportFlags {
   readonly format: string;
@@ -36,16 +38,21 @@ const FORMATS = { onnx: toOnnx, tfjs: toTfjs, safetensors: toSafetensors } as co
 export async function exportModel(name: string, flags: ExportFlags, { signal }: Work): Promise<string> {
   const format = parseChoice(flags.format, '--format', Object.keys(FORMATS) as (keyof typeof FORMATS)[]);
   const { out, force = false, offline = false } = flags;
-  const there = await stat(out).catch(() => undefined);
-  if (there && !force) {
-    throw new AppError('USAGE', `${out} is there already; choose another --out, or replace it with --force`);
+  const output = { flag: '--out', file: out };
+  if (format === 'tfjs') await checkModelPlace(placeOf(flags));
+  else {
+    const there = await stat(out).catch(() => undefined);
+    if (there && !force) {
+      throw new AppError('USAGE', `${out} is there already; choose another --out, or replace it with --force`);
+    }
+    if (there?.isDirectory()) {
+      throw new AppError('USAGE', `${out} is a folder, and --format ${format} writes a file; choose another --out`);
+    }
+    await checkOutputs([output]);
   }
-  if (format === 'tfjs') await refuseOtherContent(out);
-  else if (there?.isDirectory()) {
-    throw new AppError('USAGE', `${out} is a folder, and --format ${format} writes a file; choose another --out`);
-  }
-  const model = await readModelFolder(await resolveModel(name, { offline, signal }));
-  return FORMATS[format](model, flags);
+  const folder = await resolveModel(name, { offline, signal });
+  await refuseLosses([output], { model: folder });
+  return FORMATS[format](await readModelFolder(folder), flags, signal);
 }
 
 /** Largest difference of an output from the engine's, as a share of the largest output. */
@@ -61,21 +68,16 @@ async function toOnnx(model: Model, { out }: ExportFlags): Promise<string> {
     output: outputOf(model.graph).activation === 'none' ? 'logits' : 'probabilities',
     metadata: await metadataOf(model, preprocessing),
   });
-  // The file is checked under another name first: it gets its own name only if it computes the same results.
-  const aside = path.join(path.dirname(out), `.${path.basename(out)}.${process.pid}.tmp`);
-  await writeFileAtomic(aside, bytes);
-  try {
-    const difference = await differenceFrom(network, size, (batch) => runOnnxFile(aside, batch));
+  let difference = 0;
+  // The file gets its name only if it computes the same results.
+  await writeFileAside(out, async (handle, aside) => {
+    await handle.writeFile(bytes);
+    difference = await differenceFrom(network, size, (batch) => runOnnxFile(aside, batch));
     if (difference > TOLERANCE) {
       throw new AppError('MODEL_UNSUPPORTED', `${out}: plain onnxruntime differs from finch by ${difference.toExponential(1)}`); // prettier-ignore
     }
-    await rename(aside, out).catch((error: unknown) => {
-      throw writeFailed(out, error);
-    });
-    return `pixels [N,${size},${size},3] uint8 in, normalisation inside; checked in onnxruntime: differs by at most ${difference.toExponential(1)}`;
-  } finally {
-    await rm(aside, { force: true });
-  }
+  });
+  return `pixels [N,${size},${size},3] uint8 in, normalisation inside; checked in onnxruntime: differs by at most ${difference.toExponential(1)}`;
 }
 
 async function differenceFrom(
@@ -116,10 +118,16 @@ function requiredPreprocessing({ preprocessing, name }: Model): Preprocessing {
   throw new AppError('MODEL_UNSUPPORTED', `${name} does not say how its pixels are prepared; export it as tfjs or safetensors`); // prettier-ignore
 }
 
-async function toTfjs(model: Model, { out, dtype }: ExportFlags): Promise<string> {
-  await writeModelFolder(out, model, {
-    dtype: parseChoice(dtype, '--dtype', ['float32', 'float16'] as const),
-  });
+const placeOf = ({ out, force = false }: ExportFlags): ModelPlace => ({
+  output: { flag: '--out', file: out },
+  force,
+  otherwise: 'choose another --out',
+});
+
+async function toTfjs(model: Model, flags: ExportFlags, signal: AbortSignal): Promise<string> {
+  const { out } = flags;
+  const dtype = parseChoice(flags.dtype, '--dtype', ['float32', 'float16'] as const);
+  await inModelPlace(placeOf(flags), () => writeModelFolder(out, model, { dtype }), signal);
   return `a tf.LayersModel folder: tf.loadLayersModel opens ${path.join(out, 'model.json')}`;
 }
 

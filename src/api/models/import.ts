@@ -2,7 +2,6 @@
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { refuseOtherContent } from '../../artefact/exchange.ts';
 import { readModelFolder, writeModelFolder } from '../../artefact/model-folder.ts';
 import type { Model } from '../../artefact/model.ts';
 import type { StoredDtype } from '../../artefact/shards.ts';
@@ -21,7 +20,9 @@ import { sha256OfFile } from '../../util/files.ts';
 import { findArchitecture } from '../../zoo/architectures.ts';
 import { firstRecord, publishedFile } from '../../zoo/published.ts';
 import type { WeightsRecord } from '../../zoo/record.ts';
+import { refuseLosses } from '../outputs.ts';
 import type { Work } from '../work.ts';
+import { checkModelPlace, inModelPlace } from './model-place.ts';
 
 export interface ImportFlags extends PreprocessingFlags {
   readonly arch?: string;
@@ -54,20 +55,13 @@ export async function importModel(file: string, flags: ImportFlags, work: Work):
     throw new AppError('USAGE', `--name must be of letters, digits, '_', '-' and '.', received ${quoted(name)}`);
   }
   const folder = flags.out ?? path.join(modelsFolder(), name);
-  if (
-    !flags.force &&
-    (await stat(folder).then(
-      () => true,
-      () => false,
-    ))
-  ) {
-    // prettier-ignore
-    throw new AppError('USAGE', `${folder} is there already; choose another --name or --out, or replace it with --force`);
-  }
-  await refuseOtherContent(folder);
+  const output = { flag: flags.out === undefined ? '--name' : '--out', file: folder };
+  const place = { output, force: flags.force ?? false, otherwise: 'choose another --name or --out' };
+  await checkModelPlace(place);
+  await refuseLosses([output], { model: file, files: [file, flags.labels] });
   const assumed: string[] = [];
   const model = await readSource(file, { name, flags, dtype, assumed }, work);
-  await writeModelFolder(folder, model, { dtype });
+  await inModelPlace(place, () => writeModelFolder(folder, model, { dtype }), work.signal);
   for (const text of assumed) work.note(text);
   return { name, folder, parameters: countParameters(model.graph), dtype };
 }

@@ -1,0 +1,42 @@
+// model-place.ts: the folder that a model is to be written into: what may be there already, and one process at a time in it.
+
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { refuseOtherContent } from '../../artefact/exchange.ts';
+import { AppError } from '../../util/errors.ts';
+import { makeFolder } from '../../util/files.ts';
+import { withFileLock } from '../../util/lock.ts';
+import { checkOutputFolder, type Output } from '../../util/outputs.ts';
+
+export interface ModelPlace {
+  /** The folder, and the flag that named it. */
+  readonly output: Output;
+  readonly force: boolean;
+  /** What else the user may do where something is there already: `choose another --out`. */
+  readonly otherwise: string;
+}
+
+/** @throws AppError USAGE where something is there that may not be replaced, WRITE_FAILED where nothing can be written */
+export async function checkModelPlace({ output, force, otherwise }: ModelPlace): Promise<void> {
+  const isThere = await stat(output.file).then(() => true, () => false); // prettier-ignore
+  if (isThere && !force) {
+    throw new AppError('USAGE', `${output.file} is there already; ${otherwise}, or replace it with --force`);
+  }
+  await refuseOtherContent(output.file);
+  await checkOutputFolder(output);
+}
+
+/** Runs `write` while no other process writes a model there; checks again what is there, once it is this process' turn. */
+export async function inModelPlace<T>(
+  place: ModelPlace,
+  write: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const folder = path.resolve(place.output.file);
+  await makeFolder(path.dirname(folder));
+  const action = async () => {
+    await checkModelPlace(place);
+    return write();
+  };
+  return withFileLock(folder, action, { signal });
+}
