@@ -30,6 +30,8 @@ export type ClassifySettings = Pick<
 > & {
   /** Hands over the decoded pictures too, for figures. */
   readonly keepOriginal: boolean;
+  /** How many pictures there are, as far as it is known. */
+  readonly total?: () => number | undefined;
 };
 
 export interface ClassifiedPicture {
@@ -126,10 +128,12 @@ async function* answers(
     }
     done += group.length;
     const rate = (done / (performance.now() - started)) * 1000;
+    const total = settings.total?.();
     work.progress({
       task: 'classify',
       done,
-      text: `${done} pictures, ${rate.toFixed(1)}/s${failed ? `, ${failed} failed` : ''}`,
+      ...(total !== undefined && { total }),
+      text: `${done}${total === undefined ? '' : ` of ${total}`} pictures, ${rate.toFixed(1)}/s${failed ? `, ${failed} failed` : ''}`,
     });
     throwIfAborted(work);
   }

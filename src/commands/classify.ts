@@ -3,6 +3,7 @@
 import { classifyPictures } from '../api/classify.ts';
 import { openNetwork } from '../api/network.ts';
 import { refuseLosses, outputsOf, pathOf } from '../api/outputs.ts';
+import { pictureCount } from '../api/picture-count.ts';
 import { untilInterrupted } from '../api/work.ts';
 import type { ClassifyConfig } from '../config/classify.ts';
 import { passedOver } from '../images/passed-over.ts';
@@ -18,10 +19,11 @@ import { terminalWork, type TerminalWork } from './terminal.ts';
 export async function classify(config: ClassifyConfig, output: Output): Promise<ExitCodeValue> {
   const terminal = terminalWork(output);
   // On a terminal, the result rows already show the progress.
+  const showsProgress = output.stderr.isTTY && !output.stdout.isTTY;
   const work: TerminalWork = {
     ...terminal,
     progress: (progress) => {
-      if (progress.task !== 'classify' || !output.stdout.isTTY) terminal.progress(progress);
+      if (progress.task !== 'classify' || showsProgress) terminal.progress(progress);
     },
   };
   const { inputs, labels, figure } = config;
@@ -36,7 +38,11 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
     outputs,
     pathOf,
   );
-  const settings = { ...config, keepOriginal: figure !== undefined };
+  const settings = {
+    ...config,
+    keepOriginal: figure !== undefined,
+    ...(showsProgress && { total: pictureCount(inputs, output.signal) }),
+  };
   try {
     const code = await writeRows(classifyPictures(opened, references, settings, work), config, output, work);
     for (const line of passed.lines()) work.note(line);

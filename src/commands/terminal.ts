@@ -2,9 +2,10 @@
 
 import type { Work } from '../api/work.ts';
 import { foldNote } from '../report/fold.ts';
-import { statusLine, terminalColumns } from '../util/progress.ts';
+import { terminalColumns } from '../util/progress.ts';
 import { printable } from '../util/quoted.ts';
 import type { Output } from './output.ts';
+import { statusLine } from './status-line.ts';
 
 export interface TerminalWork extends Work {
   /** Removes the status line: before a result is written, and at the end. */

@@ -35,8 +35,16 @@ export async function* remaining<T extends Input>(
   },
 ): AsyncGenerator<T, void, undefined> {
   const finished = record.rows + record.failed;
-  const rows = csvRows(paths.manifest, record.manifestBytes, MANIFEST_COLUMNS.length);
-  const failures = csvRows(paths.errors, record.errorsBytes, ERROR_COLUMNS.length);
+  const rows = csvRows(paths.manifest, {
+    bytes: record.manifestBytes,
+    rows: record.rows,
+    columns: MANIFEST_COLUMNS.length,
+  });
+  const failures = csvRows(paths.errors, {
+    bytes: record.errorsBytes,
+    rows: record.failed,
+    columns: ERROR_COLUMNS.length,
+  });
   let [row, failure] = [await rows.next(), await failures.next()];
   let count = 0;
   let started = 0;
@@ -54,11 +62,6 @@ export async function* remaining<T extends Input>(
       row = await rows.next();
     } else if (!failure.done && failure.value[0] === input.file) {
       failure = await failures.next();
-    } else if (row.done && failure.done) {
-      throw new AppError(
-        'FILE_INVALID',
-        `${paths.manifest} has fewer rows than its record says; start anew with --force`,
-      );
     } else {
       const former = row.done ? failure.value?.[0] : row.value[1];
       throw different(`picture ${count} is ${input.file}, it was ${former ?? 'none'}`);
@@ -74,11 +77,16 @@ function different(problem: string): AppError {
   );
 }
 
-/** Records of the first `bytes` of a csv, without its header. */
+interface Extent {
+  readonly bytes: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Records of the first `bytes` of a csv, without its header. @throws AppError FILE_INVALID when it is not of this extent */
 async function* csvRows(
   file: string,
-  bytes: number,
-  columns: number,
+  { bytes, rows, columns }: Extent,
 ): AsyncGenerator<readonly string[], void, undefined> {
   if (bytes === 0) return;
   const damaged = (problem: string, cause?: unknown) =>
@@ -94,10 +102,13 @@ async function* csvRows(
       .createReadStream({ end: bytes - 1 })
       .on('error', (error) => records.destroy(error))
       .pipe(records);
+    let count = 0;
     for await (const record of records as AsyncIterable<readonly string[]>) {
       if (record.length !== columns) throw damaged('is not as it was written');
+      count += 1;
       yield record;
     }
+    if (count !== rows) throw damaged(`has ${count} rows, its record says ${rows}`);
   } catch (error) {
     if (error instanceof AppError) throw error;
     if (systemCode(error) === 'ENOENT') throw damaged('is not there, and its record says it was', error);

@@ -3,7 +3,7 @@
 
 import { displayWidth } from './display-width.ts';
 import { escapeXml, isolated } from './page.ts';
-import { printable } from './table.ts';
+import { printable } from '../util/quoted.ts';
 
 /** More classes than these are cells that nobody can see. */
 export const MAX_MATRIX_CLASSES = 250;

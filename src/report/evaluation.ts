@@ -1,7 +1,7 @@
 // evaluation.ts: the figures of one evaluation as a table, json or csv. Returns strings, prints nothing.
 
 import { stringify } from 'csv-stringify/sync';
-import { printable } from './table.ts';
+import { printable } from '../util/quoted.ts';
 import { formatTable } from './text-table.ts';
 
 interface ClassRow {

@@ -3,7 +3,7 @@
 import { createOutliner, type Outliner, type TextStyle } from './outline.ts';
 import { COLOURS, escapeXml, htmlPage } from './page.ts';
 import { UNKNOWN, type Prediction } from './prediction.ts';
-import { printable } from './table.ts';
+import { printable } from '../util/quoted.ts';
 
 export interface FigurePanel {
   readonly file: string;

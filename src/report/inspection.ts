@@ -1,7 +1,7 @@
 // inspection.ts: the findings of `inspect`, as plain data, as text, as JSON, and as a list of pictures to check.
 
 import { stringify } from 'csv-stringify/sync';
-import { printable } from './table.ts';
+import { printable } from '../util/quoted.ts';
 import { formatTable } from './text-table.ts';
 
 export interface ClassCount {

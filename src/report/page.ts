@@ -1,6 +1,6 @@
 // page.ts: the frame of every HTML page: one file that needs nothing else: no scripts, no fonts, no requests.
 
-import { printable } from './table.ts';
+import { printable } from '../util/quoted.ts';
 
 export const COLOURS = {
   paper: '#ffffff',

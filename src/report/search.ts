@@ -1,7 +1,7 @@
 // search.ts: what `search` found, as a table, as JSON, and as one HTML page with the pictures. Returns strings, prints nothing.
 
 import { escapeXml, htmlPage } from './page.ts';
-import { printable } from './table.ts';
+import { printable } from '../util/quoted.ts';
 import { formatTable } from './text-table.ts';
 
 interface FoundPicture {

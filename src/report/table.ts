@@ -1,6 +1,7 @@
 // table.ts: one picture's classes as a block of lines for a terminal: rank, bar, percent, labels, aligned by display width.
 
 import { styleText } from 'node:util';
+import { printable } from '../util/quoted.ts';
 import { displayWidth } from './display-width.ts';
 import { UNKNOWN, type ClassifyResult, type Prediction } from './prediction.ts';
 
@@ -82,7 +83,7 @@ function barOf(share: number, width: number): string {
 }
 
 /** The text in at most `width` columns; a cut at the end is marked by an ellipsis. */
-function shorten(text: string, width: number): string {
+export function shorten(text: string, width: number): string {
   return displayWidth(text) <= width ? text : `${widestPart(graphemes(text), width - 1).join('')}…`;
 }
 
@@ -107,14 +108,3 @@ function widestPart(segments: readonly string[], room: number): string[] {
 }
 
 const graphemes = (text: string) => Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
-
-/**
- * Names may contain anything: characters that control a terminal, reverse text or are invisible are shown as their
- * codes. The joiners of emoji and of Indic scripts (U+200C, U+200D) stay.
- */
-export function printable(text: string): string {
-  return text.replace(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
-    const code = character.codePointAt(0)!.toString(16);
-    return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`;
-  });
-}

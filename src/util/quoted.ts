@@ -4,13 +4,17 @@
 /** What a message quotes at most of a name or a value, in characters. */
 export const MAX_QUOTED = 200;
 
-/** Controls (C0, DEL, C1), line and paragraph separators, direction marks, and halves of surrogate pairs. */
-const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/gu;
+/**
+ * Controls (C0, DEL, C1), line and paragraph separators, characters that reverse text or are invisible, and halves of surrogate
+ * pairs. The joiners of emoji and of Indic scripts (U+200C, U+200D) are part of what is read.
+ */
+const UNPRINTABLE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** The text with every unprintable character written as its escape, `\x1b` or `\u202e`. */
+/** The text with every unprintable character written as its escape: `\x1b`, `\u202e` or `\u{e0041}`. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => {
-    const code = character.charCodeAt(0);
+    const code = character.codePointAt(0)!;
+    if (code > 0xffff) return `\\u{${hex(code, 5)}}`;
     return code < 0x100 ? `\\x${hex(code, 2)}` : `\\u${hex(code, 4)}`;
   });
 }

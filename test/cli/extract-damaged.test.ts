@@ -48,7 +48,7 @@ const TABLE: Readonly<Record<string, [damage: () => Promise<unknown>, isComplete
   'a csv cut short': [() => truncate(at('f.csv'), 100), false, /f\.csv has 100 bytes, its record says \d+/],
   'rows cut short': [() => truncate(at('f.npy'), 200), false, /f\.npy has 200 bytes, its record says \d+/],
   'a quote without its end': [() => replaceIn('f.csv', (text) => text.replace('data', '"ata')), false, /f\.csv is not as it was written/],
-  'no csv at all': [() => replaceIn('f.csv', (text) => text.replace(/[^]/g, '\0')), false, /f\.csv (has fewer rows than its record says|is not as it was written)/],
+  'no csv at all': [() => replaceIn('f.csv', (text) => text.replace(/[^]/g, '\0')), false, /f\.csv has 0 rows, its record says 6/],
   'fewer rows in as many bytes': [() => replaceIn('f.csv', (text) => text.replace(/^1,.*\n/m, (row) => ' '.repeat(row.length))), false, /f\.csv is not as it was written|picture 2 is/],
   'another file instead of the csv': [async () => { await rm(at('f.csv')); await copyFile(at('f.json'), at('f.csv')); }, false, /f\.csv/],
   'a record of another kind': [() => replaceIn('f.json', () => '{"finchFeatures":1}'), false, /f\.json is no record of features/],

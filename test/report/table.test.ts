@@ -6,7 +6,8 @@ import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';
 import stringWidth from 'string-width';
 import type { ClassifiedImage, Prediction } from '../../src/report/prediction.ts';
-import { printable, tableBlock, type TableOptions } from '../../src/report/table.ts';
+import { tableBlock, type TableOptions } from '../../src/report/table.ts';
+import { printable } from '../../src/util/quoted.ts';
 
 const PLAIN: TableOptions = { columns: 80, colour: false, labels: ['en', 'zh'] };
 
@@ -83,7 +84,7 @@ describe('table', () => {
     const error = { code: 'IMAGE_UNREADABLE', message: `damaged\nafter ${'x'.repeat(100)}` };
     assert.equal(
       tableBlock({ file: 'broken.jpg', error }, PLAIN),
-      `broken.jpg: error: damaged\\u000aafter ${'x'.repeat(100)}\n`,
+      `broken.jpg: error: damaged\\x0aafter ${'x'.repeat(100)}\n`,
     );
   });
 
@@ -132,10 +133,7 @@ describe('table', () => {
   });
 
   it('lets no name control the terminal', () => {
-    assert.equal(
-      printable('a\u001b[2J\r\u009b\u202eb\u{e0041}'),
-      'a\\u001b[2J\\u000d\\u009b\\u202eb\\u{e0041}',
-    );
+    assert.equal(printable('a\u001b[2J\r\u009b\u202eb\u{e0041}'), 'a\\x1b[2J\\x0d\\x9b\\u202eb\\u{e0041}');
     assert.equal(printable('旅鸫 👩‍🌾'), '旅鸫 👩‍🌾');
     const hostile = fc.string({
       unit: fc.constantFrom('\u001b', '[31m', '\n', '\r', '\u0007', '\u202e', 'a'),

@@ -108,7 +108,7 @@ describe('a file that is read is not written over', () => {
   });
   test('what is not there yet is not looked for among them', async () => {
     async function* never(): AsyncGenerator<string> {
-      assert.fail('the inputs are looked through');
+      yield assert.fail('the inputs are looked through');
     }
     await refuseOverwriting([output(at('new.png'))], never());
   });
