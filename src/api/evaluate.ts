@@ -20,7 +20,7 @@ export interface Evaluation extends Judged {
 
 /** @throws AppError for a dataset, a model or an engine that is missing or wrong; INTERRUPTED */
 export async function evaluateDataset(config: EvaluateConfig, work: Work): Promise<Evaluation> {
-  const outputs = outputsOf({ '--report': config.report });
+  const outputs = outputsOf({ '--report': config.report, '--predictions': config.predictions });
   await checkOutputs(outputs);
   const dataset = await scanDataset(config.dataset, { ...config, signal: work.signal });
   for (const remark of dataset.remarks) work.note(remark);
