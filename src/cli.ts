@@ -3,6 +3,7 @@
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { addClassify } from './cli/classify.ts';
+import { addCompletion } from './cli/completion.ts';
 import { addDoctor } from './cli/doctor.ts';
 import { addEvaluate } from './cli/evaluate.ts';
 import { addExtractFeatures } from './cli/extract-features.ts';
@@ -96,5 +97,6 @@ Examples:
   addInspect(program, output, finish);
   addModels(program, output, finish);
   addDoctor(program, output, finish);
+  addCompletion(program, output, finish);
   return program;
 }

@@ -40,9 +40,10 @@ export async function list(asJson: boolean, output: Output): Promise<ExitCodeVal
 
 export async function info(name: string, asJson: boolean, output: Output): Promise<ExitCodeValue> {
   const facts = await describeModel(name);
+  const { classNames: _, ...short } = facts;
   await write(
     output.stdout,
-    asJson ? `${JSON.stringify(facts, undefined, 2)}\n` : formatRecord(facts, terminalColumns(output.stdout)),
+    asJson ? `${JSON.stringify(facts, undefined, 2)}\n` : formatRecord(short, terminalColumns(output.stdout)),
   );
   return ExitCode.ok;
 }

@@ -1,4 +1,4 @@
-// home.ts: where finch keeps what it fetches, and where the shipped models lie.
+// home.ts: where finch keeps what it fetches and what the user imports, and where the shipped models lie.
 
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -18,9 +18,21 @@ export function finchHome(): string {
   }
 }
 
-/** Model folders that the user pulled or imported, by name. */
-export function modelsFolder(): string {
+/** Models that were pulled, by name: they can be fetched again. */
+export function pulledModels(): string {
   return path.join(finchHome(), 'models');
+}
+
+/** Models that the user imported, by name: nobody has them but the user, so they lie in no cache, which people empty. */
+export function importedModels(): string {
+  const { FINCH_HOME, XDG_DATA_HOME } = process.env;
+  // What Windows has for a cache is not emptied either.
+  if (FINCH_HOME || process.platform === 'win32') return pulledModels();
+  const data =
+    process.platform === 'darwin'
+      ? path.join(homedir(), 'Library', 'Application Support')
+      : (XDG_DATA_HOME ?? path.join(homedir(), '.local', 'share'));
+  return path.join(data, 'finch', 'models');
 }
 
 /** Model folders that came with finch. */

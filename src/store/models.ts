@@ -1,4 +1,4 @@
-// models.ts: a name on the command line -> a model folder: a path, a shipped model, one in the user's cache, or one to pull.
+// models.ts: a name on the command line -> a model folder: a path, one that the user imported, one in the cache, a shipped one, or one to pull.
 
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import { withFileLock } from '../util/lock.ts';
 import type { WeightsRecord } from '../zoo/record.ts';
 import { findRecord, modelNames } from '../zoo/published.ts';
 import { download } from './download.ts';
-import { finchHome, modelsFolder, SHIPPED_MODELS } from './home.ts';
+import { finchHome, importedModels, pulledModels, SHIPPED_MODELS } from './home.ts';
 import { importCheckpoint } from './import.ts';
 
 /** A published checkpoint has four bytes a parameter, and some for names and running statistics; a server that sends twice as many is not sending it. */
@@ -32,7 +32,8 @@ export async function findModelFolder(name: string): Promise<string | undefined>
   if (!/^[\w.-]+$/.test(name)) return undefined;
   const record = findRecord(name);
   for (const known of record && record.name !== name ? [name, record.name] : [name]) {
-    for (const folder of [path.join(modelsFolder(), known), path.join(SHIPPED_MODELS, known)]) {
+    for (const place of [importedModels(), pulledModels(), SHIPPED_MODELS]) {
+      const folder = path.join(place, known);
       if (await exists(path.join(folder, 'model.json'))) return folder;
     }
   }
@@ -84,7 +85,7 @@ export async function resolveModel(
  */
 export async function pullModel(record: WeightsRecord, options: PullOptions = {}): Promise<string> {
   const { origin, name } = record;
-  const folder = path.join(modelsFolder(), name);
+  const folder = path.join(pulledModels(), name);
   if (origin.kind === 'shipped') return path.join(SHIPPED_MODELS, name);
   if (origin.kind === 'file') return resolveModel(name, { offline: true });
   const { mirror, ...rest } = options;
@@ -130,7 +131,8 @@ export async function installedModels(): Promise<readonly InstalledModel[]> {
   const found = new Map<string, InstalledModel>();
   for (const [place, shipped] of [
     [SHIPPED_MODELS, true],
-    [modelsFolder(), false],
+    [pulledModels(), false],
+    [importedModels(), false],
   ] as const) {
     // prettier-ignore
     const names: string[] = await readdir(place).catch(() => []);

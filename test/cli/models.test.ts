@@ -72,6 +72,9 @@ test('info: of a model that is here, of one that is not, of one that does not ex
   ) as Record<string, unknown>;
   assert.equal(shipped['parameters'], 4652008);
   assert.equal(shipped['licence'], 'Apache-2.0');
+  const names = shipped['classNames'] as readonly string[];
+  assert.deepEqual([names.length, names[921]], [1000, 'book jacket']);
+  assert.doesNotMatch((await finch('info', 'efficientnet_lite0')).stdout, /book jacket/);
   assert.match(
     (await finch('info', 'resnet50')).stdout,
     /name\s+resnet50\.v2\n[^]*preprocessing\s+size 224, resize 232, mode crop, interpolation bilinear/,

@@ -1,9 +1,10 @@
 // catalogue.ts: lists the available networks and describes each of them.
 
-import { outputOfModel } from '../../artefact/model.ts';
+import { outputOfModel, type LabelSource } from '../../artefact/model.ts';
 import { readModelMetadata } from '../../artefact/model-folder.ts';
 import { allWeightShapes, countMultiplyAdds, countParameters } from '../../graph/cost.ts';
 import { inferShapes } from '../../graph/shapes.ts';
+import { imagenetLabels } from '../../labels.ts';
 import { findModelFolder, installedModels, resolveModel } from '../../store/models.ts';
 import type { Preprocessing } from '../../util/preprocessing.ts';
 import { formatShape } from '../../util/shape.ts';
@@ -51,7 +52,9 @@ export async function listModels(): Promise<readonly (ListedModel | OwnModel)[]>
 
 /** What is known of a network; unknown values are absent. */
 export interface ModelFacts {
-  readonly [fact: string]: string | number | Preprocessing | undefined;
+  readonly [fact: string]: string | number | Preprocessing | readonly string[] | undefined;
+  /** In the order of the network's outputs; absent where they are not known. */
+  readonly classNames: readonly string[] | undefined;
 }
 
 /** @throws AppError MODEL_NOT_FOUND, naming the nearest */
@@ -63,11 +66,12 @@ export async function describeModel(name: string): Promise<ModelFacts> {
   const graph = stored?.graph ?? findArchitecture(record!.architecture).build(1000);
   const preprocessing = stored?.preprocessing ?? record?.preprocessing;
   const shapes = inferShapes(graph);
+  const classes = stored ? outputOfModel(stored).classes : shapes.get(graph.output)!.at(-1);
   return {
     name: stored?.name ?? record!.name,
     architecture: stored?.architecture ?? record?.architecture,
     folder: folder ?? 'not on this machine (finch models pull)',
-    classes: stored ? outputOfModel(stored).classes : shapes.get(graph.output)!.at(-1),
+    classes,
     parameters: countParameters(graph),
     multiplyAdds: countMultiplyAdds(graph),
     layers: graph.layers.length,
@@ -82,5 +86,12 @@ export async function describeModel(name: string): Promise<ModelFacts> {
       stored?.provenance?.source ??
       (record && ('url' in record.origin ? record.origin.url : record.origin.source)),
     changes: stored?.provenance?.changes,
+    classNames: await classNames(stored?.labels, classes),
   };
+}
+
+/** A model's own names, or ImageNet's where they are meant. */
+async function classNames(labels: LabelSource | undefined, classes: number | undefined) {
+  if (labels?.set === 'own') return labels.names;
+  return classes === 1000 ? (await imagenetLabels()).map(({ label }) => label) : undefined;
 }

@@ -11,7 +11,7 @@ import { countParameters } from '../../graph/cost.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 import { outputOf } from '../../graph/output.ts';
 import { readLabelFile } from '../../labels.ts';
-import { modelsFolder } from '../../store/home.ts';
+import { importedModels } from '../../store/home.ts';
 import { readHubFolder, type HubFolder } from '../../store/hub-folder.ts';
 import { importCheckpoint } from '../../store/import.ts';
 import { AppError } from '../../util/errors.ts';
@@ -54,7 +54,7 @@ export async function importModel(file: string, flags: ImportFlags, work: Work):
   if (!/^[\w.-]+$/.test(name) || name.startsWith('.')) {
     throw new AppError('USAGE', `--name must be of letters, digits, '_', '-' and '.', received ${quoted(name)}`);
   }
-  const folder = flags.out ?? path.join(modelsFolder(), name);
+  const folder = flags.out ?? path.join(importedModels(), name);
   const output = { flag: flags.out === undefined ? '--name' : '--out', file: folder };
   const place = { output, force: flags.force ?? false, otherwise: 'choose another --name or --out' };
   await checkModelPlace(place);
