@@ -14,7 +14,7 @@ import { finchHome } from '../store/home.ts';
 import { NO_CACHE, openFeatureCache, type FeatureCache } from '../features/cache/feature-cache.ts';
 import { AppError } from '../util/errors.ts';
 import { packageVersion } from '../util/package.ts';
-import type { Preprocessing } from '../util/preprocessing.ts';
+import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 import { elementCount, type Shape } from '../util/shape.ts';
 import { batched } from '../util/streams.ts';
 import { nearestNames } from '../util/names.ts';
@@ -69,7 +69,7 @@ type EmbeddingConfig = Pick<NetworkConfig, 'batchSize' | 'decode' | 'device' | '
 
 /** Names and shapes of a model's layers, at the size at which it will be run. */
 export function layerShapes({ model, preprocessing: { size } }: OpenedNetwork): Shapes {
-  return inferShapes(model.graph, [size, size, 3]);
+  return inferShapes(model.graph, [...sidesOf(size), 3]);
 }
 
 /** @throws AppError USAGE when a layer is not there, with the nearest names */

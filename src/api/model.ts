@@ -7,7 +7,7 @@ import { normalized, type Pool } from '../features/pooling.ts';
 import type { Labels } from '../labels.ts';
 import { classifyRow, type ClassifyRow, type FailedRow } from '../report/prediction.ts';
 import { AppError } from '../util/errors.ts';
-import type { Preprocessing } from '../util/preprocessing.ts';
+import { type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
 import type { Shape } from '../util/shape.ts';
 import { ownLabels, putsOutClasses } from './classes.ts';
 import { classifyPictures } from './classify.ts';
@@ -58,7 +58,7 @@ export interface ModelInfo {
   /** What the classes are called, in their order; `id` is a WordNet id. Empty where there are none. */
   readonly labels: Labels;
   /** Side of the square that it sees, in pixels. */
-  readonly inputSize: number;
+  readonly inputSize: PictureSize;
   readonly preprocessing: Preprocessing;
   /** `onnx on cpu` */
   readonly device: string;

@@ -8,7 +8,7 @@ import type { Batch, Engine, OnDivided, Predictor } from '../engine/engine.ts';
 import { selectEngine } from '../engine/select.ts';
 import type { Graph, Weights } from '../graph/layers.ts';
 import { resolveModel } from '../store/models.ts';
-import type { Preprocessing } from '../util/preprocessing.ts';
+import { sidesOf, type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
 import { fetchProgress, type Work } from './work.ts';
 
 /** Pictures in one run when the user does not say: larger batches are no faster on the CPU. */
@@ -89,7 +89,7 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
       { graph: model.graph, weights, mean, std },
       {
         ...(outputs && { outputs }),
-        size: [size, size],
+        size: sidesOf(size),
         // When a batch size that the user gave is too large, it is refused, not computed in parts.
         ...(config.batchSize === undefined && { onDivided: dividedNote(work) }),
       },
@@ -118,16 +118,19 @@ export function placeOf({ name, device }: Pick<Engine, 'name' | 'device'>): stri
   return `${name} on ${device}`;
 }
 
-/** Side of the pictures that a network was made for, in pixels. */
-function inputSize(graph: Graph): number {
+/** The pictures that a network was made for, in pixels. */
+export function inputSize(graph: Graph): PictureSize {
   const input = graph.layers.find((layer) => layer.name === graph.input);
-  return input?.kind === 'input' ? input.shape[0]! : 224;
+  if (input?.kind !== 'input') return 224;
+  const [height, width] = input.shape as readonly [number, number];
+  return height === width ? height : [height, width];
 }
 
-/** Prepared pictures as one batch, `[N,size,size,3]`. */
-export function batchOf(images: readonly { readonly pixels: Uint8Array }[], size: number): Batch {
-  const bytes = size * size * 3;
+/** Prepared pictures as one batch, `[N,H,W,3]`. */
+export function batchOf(images: readonly { readonly pixels: Uint8Array }[], size: PictureSize): Batch {
+  const [height, width] = sidesOf(size);
+  const bytes = height * width * 3;
   const data = new Uint8Array(images.length * bytes);
   images.forEach(({ pixels }, i) => data.set(pixels, i * bytes));
-  return { data, count: images.length, height: size, width: size };
+  return { data, count: images.length, height, width };
 }

@@ -134,7 +134,8 @@ function asRecorded(config: SearchConfig, { settings, files }: FeatureRecord): S
 }
 
 function overridesOf({ size, resize, ...rest }: Preprocessing): PreprocessingOverrides {
-  return { ...rest, minSide: resize, crop: size / resize };
+  // Only a square is described by its crop; another size is the model's own.
+  return { ...rest, minSide: resize, ...(typeof size === 'number' && { crop: size / resize }) };
 }
 
 function checkFit(

@@ -5,6 +5,8 @@ import {
   INTERPOLATIONS,
   MAX_SIDE,
   RESIZE_MODES,
+  sidesOf,
+  type PictureSize,
   type Preprocessing,
   type Rgb,
 } from '../util/preprocessing.ts';
@@ -49,14 +51,14 @@ export function readMetadata(field: FieldReader): Metadata {
 
 function readPreprocessing(field: FieldReader): Preprocessing {
   const preprocessing = {
-    size: field.number('size'),
+    size: readSize(field),
     resize: field.number('resize'),
     mode: oneOf(field, 'mode', RESIZE_MODES),
     interpolation: oneOf(field, 'interpolation', INTERPOLATIONS),
     mean: field.numbers('mean', 3) as unknown as Rgb,
     std: field.numbers('std', 3) as unknown as Rgb,
   };
-  const sides = [preprocessing.size, preprocessing.resize];
+  const sides = [...sidesOf(preprocessing.size), preprocessing.resize];
   if (!sides.every((side) => Number.isSafeInteger(side) && side >= 1 && side <= MAX_SIDE)) {
     throw new AppError('MODEL_INVALID', `${field.where}: sides must be whole numbers from 1 to ${MAX_SIDE}`);
   }
@@ -64,6 +66,12 @@ function readPreprocessing(field: FieldReader): Preprocessing {
     throw new AppError('MODEL_INVALID', `${field.where}.std: expected numbers above 0`);
   }
   return preprocessing;
+}
+
+/** The side of a square, or height and width. */
+function readSize(field: FieldReader): PictureSize {
+  if (!Array.isArray(field.raw('size'))) return field.number('size');
+  return field.numbers('size', 2) as unknown as PictureSize;
 }
 
 function readLabels(field: FieldReader): LabelSource {

@@ -48,6 +48,6 @@ async function suggestRate(
   await writeFileAtomic(file, page);
   work.note(`plot: ${file}`);
   if (suggested === undefined) {
-    work.note('the loss fell at no rate; look at the plot, or give --batch-size a larger value');
+    work.note('every rate makes the loss rise; look at the plot, or give --batch-size a larger value');
   } else await write(output.stdout, `--lr ${suggested}\n`);
 }

@@ -1,7 +1,14 @@
 // preprocessing.ts: the flags that change how pixels are prepared, and how they override a model's own preparation.
 
 import { AppError } from '../util/errors.ts';
-import { INTERPOLATIONS, MAX_SIDE, RESIZE_MODES, type Preprocessing } from '../util/preprocessing.ts';
+import {
+  INTERPOLATIONS,
+  MAX_SIDE,
+  RESIZE_MODES,
+  sidesOf,
+  type PictureSize,
+  type Preprocessing,
+} from '../util/preprocessing.ts';
 import { asShare, parseChoice, parseNumber, parseRgb } from './parse.ts';
 
 /** Given flags only; `applyOverrides` joins them with the model's own. */
@@ -52,7 +59,7 @@ export function preprocessingOverrides(flags: PreprocessingFlags): Preprocessing
 export function applyOverrides(
   own: Preprocessing | undefined,
   { minSide, crop, ...rest }: PreprocessingOverrides,
-  model: { readonly name: string; readonly size: number },
+  model: { readonly name: string; readonly size: PictureSize },
 ): Preprocessing {
   if (!own && (!rest.mean || !rest.std)) {
     throw new AppError(
@@ -60,16 +67,24 @@ export function applyOverrides(
       `${model.name} does not say how its pixels are prepared; add --mean and --std of pixels scaled to 0…1 (Keras MobileNet: --mean 0.5 --std 0.5)`,
     );
   }
+  const isSquare = typeof model.size === 'number';
   const base: Preprocessing = own ?? {
     size: model.size,
-    resize: model.size,
-    mode: 'crop',
+    resize: Math.max(...sidesOf(model.size)),
+    mode: isSquare ? 'crop' : 'squash',
     interpolation: 'bilinear',
     mean: rest.mean!,
     std: rest.std!,
   };
-  const size =
-    minSide !== undefined && crop !== undefined ? Math.max(1, Math.round(minSide * crop)) : base.size;
-  const resize = minSide ?? (crop === undefined ? base.resize : Math.floor(size / crop));
+  const isSide = minSide !== undefined && crop !== undefined;
+  if (isSide && typeof base.size !== 'number') {
+    throw new AppError(
+      'USAGE',
+      `--min-side and --crop together ask for a square of ${Math.round(minSide * crop)} pixels, ${model.name} takes pictures of ${base.size.join(' x ')} (height x width); give one of the two`,
+    );
+  }
+  const size = isSide ? Math.max(1, Math.round(minSide * crop)) : base.size;
+  const resize =
+    minSide ?? (crop === undefined ? base.resize : Math.floor(Math.max(...sidesOf(size)) / crop));
   return { ...base, ...rest, size, resize };
 }

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import type { AugmentSpec } from '../images/augment/augment.ts';
 import type { DecodeOptions } from '../images/decode.ts';
 import { AppError } from '../util/errors.ts';
-import type { Preprocessing } from '../util/preprocessing.ts';
+import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 import type { Rng } from '../util/rng.ts';
 import { mapOrdered } from '../util/streams.ts';
 import { WorkerPool } from '../util/worker-pool.ts';
@@ -97,7 +97,7 @@ export async function openLoader(options: LoaderOptions): Promise<PictureLoader>
       ...(disk && { disk: { folder: disk.folder, budget: budget! } }),
     } satisfies SmallPictureOptions,
   });
-  const { size } = preprocessing;
+  const [height, width] = sidesOf(preprocessing.size);
 
   const ask = async (samples: readonly Sample[], rest: Omit<BatchRequest, 'pictures'>) => {
     const keys = samples.map(({ path }) => `${rest.form} ${path}`);
@@ -140,7 +140,7 @@ export async function openLoader(options: LoaderOptions): Promise<PictureLoader>
           view: { ...view, position },
         });
         const kept = items.filter((_, place) => !lost.has(place));
-        return { data, count: kept.length, height: size, width: size, targets, samples: kept, failed };
+        return { data, count: kept.length, height, width, targets, samples: kept, failed };
       };
       for await (const batch of mapOrdered(positions(order, batchSize, skip), workers + 1, prepare)) {
         if (batch.count > 0) yield batch;

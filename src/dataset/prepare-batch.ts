@@ -8,6 +8,7 @@ import type { Pixels } from '../images/resize.ts';
 import type { ErrorCode } from '../util/errors.ts';
 import { restoreRng, type Rng, type RngState } from '../util/rng.ts';
 import { loadSmall, type Form, type SmallPicture, type SmallPictureOptions } from './small-picture.ts';
+import { sidesOf } from '../util/preprocessing.ts';
 
 /** Mixing of two pictures: Beta's parameter for each kind. If both are given, one kind is chosen for each batch. */
 export interface MixSpec {
@@ -72,7 +73,8 @@ export async function prepareBatch(request: BatchRequest, options: SmallPictureO
   if (!view) return { data: new Uint8Array(), targets: { classes: new Int32Array() }, loaded, failed };
 
   const { size } = options.preprocessing;
-  const bytes = size * size * 3;
+  const [height, width] = sidesOf(size);
+  const bytes = height * width * 3;
   const data = new Uint8Array(readable.length * bytes);
   const stream = restoreRng(view.stream);
   readable.forEach(({ place, small }, i) => {
@@ -84,7 +86,7 @@ export async function prepareBatch(request: BatchRequest, options: SmallPictureO
   const labels = readable.map(({ place }) => pictures[place]!.labels);
   const targets = targetsOf(labels, view);
   if (view.mix && 'probabilities' in targets && readable.length > 1) {
-    const batch = { data, count: readable.length, side: size, targets: targets.probabilities };
+    const batch = { data, count: readable.length, size, targets: targets.probabilities };
     mixBatch(batch, view.mix, stream.fork('mix', view.position));
   }
   return { data, targets, loaded, failed };
@@ -102,6 +104,6 @@ function targetsOf(
 
 function mixBatch(batch: Parameters<typeof mixup>[0], mix: MixSpec, rng: Rng): void {
   const useCutmix = mix.cutmix !== undefined && (mix.mixup === undefined || rng.chance(0.5));
-  if (useCutmix) cutmix(batch, chooseCutmix(batch.side, mix.cutmix, rng));
+  if (useCutmix) cutmix(batch, chooseCutmix(batch.size, mix.cutmix, rng));
   else if (mix.mixup !== undefined) mixup(batch, rng.beta(mix.mixup, mix.mixup));
 }

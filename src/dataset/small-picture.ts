@@ -8,7 +8,7 @@ import { withDecoded, type DecodeOptions } from '../images/decode.ts';
 import { readPicture } from '../images/prepare.ts';
 import { preprocess } from '../images/preprocess.ts';
 import { resizeAndCrop, type Pixels } from '../images/resize.ts';
-import type { Preprocessing } from '../util/preprocessing.ts';
+import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 
 /**
  * `whole`: it will be cropped anew each time. Its short side is at most an eighth longer than what the network sees, or as
@@ -33,7 +33,7 @@ export interface SmallPictureOptions {
 
 /** The short side of a `whole` picture, unless the picture is smaller. */
 function sideOf({ size, resize }: Preprocessing): number {
-  return Math.max(resize, Math.ceil((size * 8) / 7));
+  return Math.max(resize, Math.ceil((Math.max(...sidesOf(size)) * 8) / 7));
 }
 
 let written = 0;
@@ -61,7 +61,10 @@ export async function loadSmall(
 
 function shrink(pixels: Pixels, form: Form, preprocessing: Preprocessing): SmallPicture {
   const { size, interpolation } = preprocessing;
-  if (form === 'square') return own({ data: preprocess(pixels, preprocessing), width: size, height: size });
+  if (form === 'square') {
+    const [height, width] = sidesOf(size);
+    return own({ data: preprocess(pixels, preprocessing), width, height });
+  }
   const scale = sideOf(preprocessing) / Math.min(pixels.width, pixels.height);
   if (scale >= 1) return own(pixels);
   const whole = {

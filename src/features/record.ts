@@ -111,7 +111,7 @@ function isPreprocessing(value: unknown): boolean {
   const isSide = (side: unknown) => isCount(side) && side >= 1 && side <= MAX_SIDE;
   const isRgb = (rgb: unknown) => Array.isArray(rgb) && rgb.length === 3 && rgb.every(Number.isFinite);
   return (
-    isSide(size) &&
+    (isSide(size) || (Array.isArray(size) && size.length === 2 && size.every(isSide))) &&
     isSide(resize) &&
     RESIZE_MODES.some((known) => known === mode) &&
     INTERPOLATIONS.some((known) => known === interpolation) &&

@@ -30,10 +30,10 @@ export function withNewHead(graph: Graph, classifier: string, classes: number): 
   return withoutActivation({ ...graph, layers: graph.layers.map((layer) => (layer === old ? head : layer)) });
 }
 
-/** The same network for square pictures of another side: other programs require the exact input shape. */
-export function withInputSide(graph: Graph, side: number): Graph {
+/** The same network for pictures of another size: other programs require the exact input shape. */
+export function withInputSize(graph: Graph, size: readonly [height: number, width: number]): Graph {
   const layers = graph.layers.map((layer): Layer => {
-    return layer.kind === 'input' ? { ...layer, shape: [side, side, layer.shape.at(-1)!] } : layer;
+    return layer.kind === 'input' ? { ...layer, shape: [...size, layer.shape.at(-1)!] } : layer;
   });
   return { ...graph, layers };
 }

@@ -19,7 +19,11 @@ export function ratePage(title: string, { points, suggested }: TriedRates, made:
   const parts = [
     heading(title, `${points.length} steps at growing rates; the loss is smoothed`),
     largeFigures([
-      ['suggested rate', suggested === undefined ? 'none' : `${suggested}`, 'where the loss falls fastest'],
+      [
+        'suggested rate',
+        suggested === undefined ? 'none' : `${suggested}`,
+        'a tenth of the rate at which the loss rises',
+      ],
     ]),
     section(
       'Loss',

@@ -1,5 +1,6 @@
 // find-rate.ts: which learning rate suits: one step after another at rates that grow from far too small to far too large.
-// It trains weights of its own, and none of them are kept. Source: Smith, Cyclical Learning Rates (2015), section 3.3.
+// It trains weights of its own, and none of them are kept. Sources: Smith, Cyclical Learning Rates (2015), section 3.3, for the
+// search; Bengio, Practical Recommendations (2012), section 3.1.1, for what is looked for: the largest rate that does no harm.
 
 import type { EngineModel, OnDivided } from '../engine/engine.ts';
 import type { TrainableEngine, TrainSpec } from '../engine/training.ts';
@@ -20,7 +21,7 @@ export interface RateSearch {
 export interface FoundRates {
   /** Rate and smoothed loss of each step. */
   readonly points: readonly (readonly [rate: number, loss: number])[];
-  /** Absent where the loss falls at no rate. */
+  /** Absent where every rate harms. */
   readonly suggested?: number;
 }
 
@@ -29,8 +30,12 @@ const HIGHEST = 1;
 const STEPS = 100;
 /** Share of the former average in the smoothed loss. */
 const SMOOTHING = 0.9;
-/** The search ends when the loss is above this multiple of the lowest loss. */
-const TOO_HIGH = 4;
+/** The search ends when so much more is lost than at the lowest loss, as a share of what a network that knows nothing loses. */
+const TOO_HIGH = 0.5;
+/** A loss above the lowest by this share has risen; less is the difference between batches. */
+const RISEN = 0.05;
+/** The smoothed loss tells of a rise when the rate is already several times too large. */
+const MARGIN = 10;
 
 /** @throws AppError INTERRUPTED */
 export async function tryRates({
@@ -44,6 +49,7 @@ export async function tryRates({
 }: RateSearch): Promise<FoundRates> {
   const trainer = await engine.trainer(model, spec, onDivided);
   const points: (readonly [number, number])[] = [];
+  const ignorance = spec.loss.kind === 'cross-entropy' ? Math.log(data.classes) : Math.log(2);
   let [average, lowest] = [0, Infinity];
   try {
     for await (const batch of endless(data)) {
@@ -59,12 +65,12 @@ export async function tryRates({
       points.push([rate, smoothed]);
       lowest = Math.min(lowest, smoothed);
       onStep(step + 1, STEPS);
-      if (points.length >= STEPS || smoothed > TOO_HIGH * lowest) break;
+      if (points.length >= STEPS || smoothed > lowest + TOO_HIGH * ignorance) break;
     }
   } finally {
     await trainer.dispose();
   }
-  const suggested = suggestedRate(points);
+  const suggested = suggestedRate(points, ignorance);
   return { points, ...(suggested !== undefined && { suggested }) };
 }
 
@@ -82,13 +88,13 @@ async function* endless(data: TrainingData) {
   for (let epoch = 0; ; epoch++) yield* data.epoch(epoch, 0);
 }
 
-/** Where the loss falls most steeply over the logarithm of the rate, rounded to one digit; undefined where it never falls. */
-export function suggestedRate(points: FoundRates['points']): number | undefined {
-  let [steepest, rate]: [number, number | undefined] = [0, undefined];
-  for (let i = 2; i < points.length - 2; i++) {
-    // The slope is taken over four steps, because a single step is noise.
-    const slope = points[i + 2]![1] - points[i - 2]![1];
-    if (slope < steepest) [steepest, rate] = [slope, points[i]![0]];
-  }
-  return rate === undefined ? undefined : Number(rate.toPrecision(1));
+/**
+ * A tenth of the last rate before the loss rises, to one digit; undefined where it rises at once. Where the loss falls fastest says
+ * nothing here: the head has converged, so the loss is low from the beginning, and what falls is chance.
+ * @param ignorance loss of a network that knows nothing: what a rise is measured by
+ */
+export function suggestedRate(points: FoundRates['points'], ignorance: number): number | undefined {
+  const lowest = Math.min(...points.map(([, loss]) => loss));
+  const last = points.findLastIndex(([, loss]) => loss <= lowest + RISEN * ignorance);
+  return last < 1 ? undefined : Number((points[last]![0] / MARGIN).toPrecision(1));
 }

@@ -3,7 +3,10 @@
 export const INTERPOLATIONS = ['bilinear', 'bicubic'] as const;
 export type Interpolation = (typeof INTERPOLATIONS)[number];
 
-/** `crop`: short side to `resize`, centre square kept. `squash`: both sides to `size`. `pad`: long side to `size`, bars added. */
+/**
+ * `crop`: short side to `resize`, centre square kept. `squash`: both sides to `size`. `pad`: as large as fits into `size`, bars
+ * added. Pictures that are not square are squashed or padded.
+ */
 export const RESIZE_MODES = ['crop', 'squash', 'pad'] as const;
 export type ResizeMode = (typeof RESIZE_MODES)[number];
 
@@ -12,9 +15,17 @@ export const MAX_SIDE = 4096;
 
 export type Rgb = readonly [red: number, green: number, blue: number];
 
+/** The side of a square, or `[height, width]` where they differ. */
+export type PictureSize = number | readonly [height: number, width: number];
+
+/** Height and width of a size. */
+export function sidesOf(size: PictureSize): readonly [height: number, width: number] {
+  return typeof size === 'number' ? [size, size] : size;
+}
+
 export interface Preprocessing {
-  /** Side of the square that the network sees, in pixels. */
-  readonly size: number;
+  /** What the network sees, in pixels: the side of a square, or height and width. */
+  readonly size: PictureSize;
   /** Short side after resizing, before the centre crop, in pixels. Only `crop` uses it. */
   readonly resize: number;
   readonly mode: ResizeMode;

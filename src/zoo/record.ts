@@ -18,7 +18,8 @@ export interface WeightsRecord {
     | { readonly kind: 'shipped'; readonly source: string }
     | { readonly kind: 'download'; readonly url: string; readonly sha256Prefix: string }
     | { readonly kind: 'file'; readonly source: string };
-  readonly preprocessing: Preprocessing;
+  /** Published networks see squares. */
+  readonly preprocessing: Preprocessing & { readonly size: number };
   /** Learnable parameters as published; a test holds the graph to it. */
   readonly parameters: number;
   /** For one picture of the weights' own size. */

@@ -13,7 +13,7 @@ import { outputOfModel } from '../../src/artefact/model.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { graphBuilder } from '../../src/graph/builder.ts';
 import { classProbabilities } from '../../src/graph/output.ts';
-import { AppError } from '../../src/util/errors.ts';
+import { inferShapes } from '../../src/graph/shapes.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 
@@ -182,16 +182,16 @@ describe('layers that prepare pictures', () => {
     assertAllClose(await means({ layers }), [luma], { atol: 1e-6 });
   });
 
-  test('an input that is not square is refused', async () => {
-    for (const shape of [
-      [48, 96, 3],
-      [96, 48, 1],
-    ] as const) {
-      // prettier-ignore
-      await assert.rejects(folderOf({ layers: [input(...shape)] }).then(readModelFolder), (error: AppError) => {
-        assert.match(error.message, /takes pictures of \d+ x \d+; finch makes square ones/);
-        return error.code === 'MODEL_UNSUPPORTED';
-      }); // prettier-ignore
+  test('an input keeps its height and width; what it leaves open is the other side, or 224', async () => {
+    const cases = [
+      [[48, 96, 3], [48, 96]],
+      [[96, 48, 1], [96, 48]],
+      [[null, 48, 3], [48, 48]],
+      [[null, null, 3], [224, 224]],
+    ] as const; // prettier-ignore
+    for (const [given, read] of cases) {
+      const { graph } = await readModelFolder(await folderOf({ layers: [input(...given)] }));
+      assert.deepEqual(inferShapes(graph).get(graph.input)!.slice(0, 2), read);
     }
   });
 });

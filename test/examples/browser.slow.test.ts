@@ -22,6 +22,7 @@ import { runCli } from '../helpers/run-cli.ts';
 import { tfjsNodeMissing } from '../helpers/tfjs-node.ts';
 import { loadRuntime } from '../../src/engine/tfjs/runtime.ts';
 import type { Model } from '../../src/artefact/model.ts';
+import { sidesOf } from '../../src/util/preprocessing.ts';
 
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const browser = BROWSERS.find((name) => spawnSync(name, ['--version']).status === 0);
@@ -142,7 +143,8 @@ describe(
         const { preprocessing, labels } = (
           model.getUserDefinedMetadata() as { readonly finch: Pick<Model, 'preprocessing' | 'labels'> }
         ).finch;
-        const { mean, std, size, resize } = preprocessing!;
+        const { mean, std, resize } = preprocessing!;
+        const [size] = sidesOf(preprocessing!.size);
         const border = (resize - size) / 2;
         const { data } = await sharp(given.picture)
           .removeAlpha()

@@ -3,6 +3,8 @@
 import { writeModelFolder } from '../../src/artefact/model-folder.ts';
 import { graphBuilder } from '../../src/graph/builder.ts';
 import type { Graph } from '../../src/graph/layers.ts';
+import { withInputSize } from '../../src/graph/new-head.ts';
+import type { Preprocessing } from '../../src/util/preprocessing.ts';
 import { HALF, madeUpWeights } from './made-up-model.ts';
 
 /** Side of its pictures, in pixels. */
@@ -24,14 +26,23 @@ function smallGraph(classes: number, ending: Ending): Graph {
 }
 
 export async function writeSmallModel(folder: string, ending: Ending = 'logits'): Promise<void> {
-  const graph = smallGraph(7, ending);
-  const preprocessing = {
+  const preprocessing: Preprocessing = {
     size: SMALL_SIDE,
     resize: SMALL_SIDE,
-    mode: 'crop' as const,
-    interpolation: 'bilinear' as const,
+    mode: 'crop',
+    interpolation: 'bilinear',
     ...HALF,
   };
-  const model = { name: 'small', graph, weights: madeUpWeights(graph), preprocessing, classifier: 'fc' };
+  await writeSmall(folder, smallGraph(7, ending), preprocessing);
+}
+
+/** The same network for pictures that are not square. It does not say how they are prepared. */
+export async function writeWideModel(folder: string, size: readonly [number, number]): Promise<void> {
+  await writeSmall(folder, withInputSize(smallGraph(7, 'logits'), size));
+}
+
+async function writeSmall(folder: string, graph: Graph, preprocessing?: Preprocessing): Promise<void> {
+  const weights = madeUpWeights(graph);
+  const model = { name: 'small', graph, weights, classifier: 'fc', ...(preprocessing && { preprocessing }) };
   await writeModelFolder(folder, model, { dtype: 'float32' });
 }

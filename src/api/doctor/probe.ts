@@ -7,6 +7,7 @@ import { selectEngine } from '../../engine/select.ts';
 import type { TrainableEngine, TrainSpec } from '../../engine/training.ts';
 import { resolveModel } from '../../store/models.ts';
 import { messageOf } from '../../util/errors.ts';
+import { sidesOf } from '../../util/preprocessing.ts';
 
 const MODEL = 'efficientnet_lite0';
 const REPEATS = 5;
@@ -96,7 +97,7 @@ async function timed(wanted: Probe) {
   );
   const { mean, std, size } = preprocessing!;
   const predictor = await engine.load({ graph, weights, mean, std });
-  const batch = gradient(size);
+  const batch = gradient(sidesOf(size));
   const times: number[] = [];
   let logits = new Float32Array();
   for (let i = 0; i <= REPEATS; i++) {
@@ -124,7 +125,7 @@ async function trainingSteps(engine: TrainableEngine, model: EngineModel) {
     batchNorm: 'frozen',
   };
   const trainer = await engine.trainer(model, spec);
-  const { data } = gradient(TRAINING_SIZE);
+  const { data } = gradient([TRAINING_SIZE, TRAINING_SIZE]);
   const batch = {
     data: Uint8Array.from({ length: data.length * TRAINING_COUNT }, (_, i) => data[i % data.length]!),
     count: TRAINING_COUNT,
@@ -146,12 +147,12 @@ async function trainingSteps(engine: TrainableEngine, model: EngineModel) {
 }
 
 /** A picture with something of every colour in it. */
-function gradient(size: number): Batch {
-  const data = new Uint8Array(size * size * 3);
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      data.set([(255 * x) / size, (255 * y) / size, (x * y) % 256], (y * size + x) * 3);
+function gradient([height, width]: ReturnType<typeof sidesOf>): Batch {
+  const data = new Uint8Array(height * width * 3);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      data.set([(255 * x) / width, (255 * y) / height, (x * y) % 256], (y * width + x) * 3);
     }
   }
-  return { data, count: 1, height: size, width: size };
+  return { data, count: 1, height, width };
 }

@@ -9,6 +9,7 @@ import { encodeThumbnail } from '../../images/decode.ts';
 import { isolated } from '../../report/page.ts';
 import { previewPage, type PreviewRow } from '../../report/preview.ts';
 import type { Rng } from '../../util/rng.ts';
+import { sidesOf } from '../../util/preprocessing.ts';
 
 export interface AugmentPreview {
   readonly dataset: Dataset;
@@ -28,7 +29,7 @@ const VIEWS = 11;
 
 export async function augmentPreviewPage(preview: AugmentPreview): Promise<string> {
   const { dataset, samples, augment, mix, rng, title, about } = preview;
-  const { size } = preview.loader.preprocessing;
+  const [height, width] = sidesOf(preview.loader.preprocessing.size);
   const loader = await openLoader({ ...preview.loader, workers: 1 });
   try {
     const { classes, multiLabel } = dataset;
@@ -41,14 +42,14 @@ export async function augmentPreviewPage(preview: AugmentPreview): Promise<strin
       ...(mix && { mix }),
     });
     const tile = async ({ pixels, shares }: PreviewedPicture['views'][number], line: string) => {
-      const { jpeg, width, height } = await encodeThumbnail(
-        { data: pixels, width: size, height: size },
-        size,
+      const { jpeg, ...shown } = await encodeThumbnail(
+        { data: pixels, width, height },
+        Math.max(width, height),
       );
       const dataUri = `data:image/jpeg;base64,${jpeg.toString('base64')}`;
       return {
         title: line,
-        picture: { dataUri, width, height },
+        picture: { dataUri, ...shown },
         lines: [line, ...sharesText(shares, classes)],
       };
     };

@@ -12,7 +12,7 @@ import type { FinetuneConfig, TrainSettings } from '../../config/finetune-settin
 import { finchHome } from '../../store/home.ts';
 import type { TrainingData } from '../../train/stage-two.ts';
 import { createRng, type Rng } from '../../util/rng.ts';
-import type { Preprocessing } from '../../util/preprocessing.ts';
+import { sidesOf, type Preprocessing } from '../../util/preprocessing.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 
 /** A dataset that is divided into a training part and a validation part. */
@@ -91,8 +91,9 @@ export function openPictures(
   preprocessing: Preprocessing,
   pictures: number,
 ): Promise<PictureLoader> {
-  // Two forms of about size x size x 3 bytes each.
-  const isLarge = pictures * preprocessing.size ** 2 * 3 * 2.5 > MEMORY;
+  const [height, width] = sidesOf(preprocessing.size);
+  // Two forms of about height x width x 3 bytes each.
+  const isLarge = pictures * height * width * 3 * 2.5 > MEMORY;
   return openLoader({
     decode: config.decode,
     preprocessing,

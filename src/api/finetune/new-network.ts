@@ -8,12 +8,13 @@ import type { Loss, TrainSpec } from '../../engine/training.ts';
 import { learningLayers } from '../../engine/training/learning.ts';
 import type { TrainSettings } from '../../config/finetune-settings.ts';
 import type { Graph, Weights } from '../../graph/layers.ts';
-import { withHeadWeights, withInputSide, withNewHead } from '../../graph/new-head.ts';
+import { withHeadWeights, withInputSize, withNewHead } from '../../graph/new-head.ts';
 import { withSigmoid } from '../../graph/output.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
 import type { OpenedNetwork } from '../network.ts';
 import type { DividedDataset } from './data.ts';
+import { sidesOf } from '../../util/preprocessing.ts';
 
 export interface NewNetwork {
   /** With the new head; its output is logits. */
@@ -46,7 +47,7 @@ export function newNetwork(
   const classes = dataset.classes.length;
   const graph = withNewHead(model.graph, classifier.name, classes);
   learningLayers(graph, settings.trainFrom);
-  const numbers = inferShapes(graph, [size, size, 3]).get(embedding)![0]!;
+  const numbers = inferShapes(graph, [...sidesOf(size), 3]).get(embedding)![0]!;
   return { graph, classifier: classifier.name, embedding, numbers, classes, multiLabel: dataset.multiLabel };
 }
 
@@ -67,7 +68,7 @@ export function trainSpec(
 ): TrainSpec {
   const { batchSize, optimizer, batchNorm, clipNorm, accumulate, trainFrom, seed } = settings;
   return {
-    size: [size, size],
+    size: sidesOf(size),
     batchSize: Math.min(batchSize, train.length),
     loss: lossOf(settings, dataset.multiLabel, () =>
       Array.from(
@@ -132,7 +133,7 @@ export function savedModel(
   const { provenance, architecture } = model;
   return {
     name,
-    graph: withInputSide(multiLabel ? withSigmoid(graph) : graph, preprocessing.size),
+    graph: withInputSize(multiLabel ? withSigmoid(graph) : graph, sidesOf(preprocessing.size)),
     preprocessing,
     labels: { set: 'own', names: dataset.classes },
     classifier,

@@ -15,6 +15,7 @@ import type { Work } from '../work.ts';
 import type { DividedDataset } from './data.ts';
 import { joined, middleFeatures, viewFeatures, type ComputedFeatures, type FeatureJob } from './features.ts';
 import type { NewNetwork } from './new-network.ts';
+import { sidesOf } from '../../util/preprocessing.ts';
 
 /** What a run is made of. */
 export interface RunParts {
@@ -52,7 +53,7 @@ export async function allFeatures(
   const load = async () =>
     engine.load(
       { graph: opened.model.graph, weights: await opened.readWeights(), mean, std },
-      { outputs: [network.embedding], size: [size, size], onDivided: tools.onDivided },
+      { outputs: [network.embedding], size: sidesOf(size), onDivided: tools.onDivided },
     );
   const total = divided.val.length + divided.train.length * (1 + settings.head.views);
   let before = 0;

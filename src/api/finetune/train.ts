@@ -20,6 +20,7 @@ import { keeperOf } from './keeper.ts';
 import { graphFor, savedModel, trainSpec, untrainedModel } from './new-network.ts';
 import { writeResults, type FinishedRun } from './results.ts';
 import { allFeatures, headStage, type RunParts, type RunTools } from './stage-one.ts';
+import { sidesOf } from '../../util/preprocessing.ts';
 
 /** A run whose folder exists. */
 export interface BegunRun {
@@ -141,7 +142,7 @@ async function validationScores(
   const { size } = opened.preprocessing;
   const { val } = divided;
   const scores = new Float32Array(val.length * network.classes);
-  const predictor = await engine.load(model, { size: [size, size], onDivided });
+  const predictor = await engine.load(model, { size: sidesOf(size), onDivided });
   try {
     const batches = loader.batches({
       samples: val,

@@ -16,7 +16,7 @@ import { AppError } from '../../util/errors.ts';
 import { writeFileAside } from '../../util/files.ts';
 import { checkOutputs } from '../../util/outputs.ts';
 import { packageVersion } from '../../util/package.ts';
-import type { Preprocessing } from '../../util/preprocessing.ts';
+import { sidesOf, type PictureSize, type Preprocessing } from '../../util/preprocessing.ts';
 import { createRng } from '../../util/rng.ts';
 import { findArchitecture } from '../../zoo/architectures.ts';
 import { weightsToTorch } from '../../zoo/torch-weights.ts';
@@ -64,7 +64,7 @@ async function toOnnx(model: Model, { out }: ExportFlags): Promise<string> {
   const { mean, std, size } = preprocessing;
   const network: EngineModel = { graph: model.graph, weights: model.weights, mean, std };
   const bytes = exportOnnx(network, {
-    size: [size, size],
+    size: sidesOf(size),
     output: outputOf(model.graph).activation === 'none' ? 'logits' : 'probabilities',
     metadata: await metadataOf(model, preprocessing),
   });
@@ -77,19 +77,20 @@ async function toOnnx(model: Model, { out }: ExportFlags): Promise<string> {
       throw new AppError('MODEL_UNSUPPORTED', `${out}: plain onnxruntime differs from finch by ${difference.toExponential(1)}`); // prettier-ignore
     }
   });
-  return `pixels [N,${size},${size},3] uint8 in, normalisation inside; checked in onnxruntime: differs by at most ${difference.toExponential(1)}`;
+  return `pixels [N,${sidesOf(size).join()},3] uint8 in, normalisation inside; checked in onnxruntime: differs by at most ${difference.toExponential(1)}`;
 }
 
 async function differenceFrom(
   network: EngineModel,
-  size: number,
+  size: PictureSize,
   run: (batch: Batch) => Promise<Float32Array>,
 ): Promise<number> {
   const rng = createRng(0);
-  const data = Uint8Array.from({ length: 2 * size * size * 3 }, () => rng.integer(256));
-  const batch = { data, count: 2, height: size, width: size };
+  const [height, width] = sidesOf(size);
+  const data = Uint8Array.from({ length: 2 * height * width * 3 }, () => rng.integer(256));
+  const batch = { data, count: 2, height, width };
   const engine = await selectEngine({ engine: 'onnx', device: 'cpu' });
-  const predictor = await engine.load(network, { size: [size, size] });
+  const predictor = await engine.load(network, { size: [height, width] });
   try {
     const expected = (await predictor.run(batch))[0]!.data;
     const received = await run(batch);

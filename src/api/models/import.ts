@@ -8,7 +8,6 @@ import type { StoredDtype } from '../../artefact/shards.ts';
 import { parseChoice } from '../../config/parse.ts';
 import { applyOverrides, preprocessingOverrides, type PreprocessingFlags } from '../../config/preprocessing.ts';
 import { countParameters } from '../../graph/cost.ts';
-import { inferShapes } from '../../graph/shapes.ts';
 import { outputOf } from '../../graph/output.ts';
 import { readLabelFile } from '../../labels.ts';
 import { importedModels } from '../../store/home.ts';
@@ -20,6 +19,7 @@ import { sha256OfFile } from '../../util/files.ts';
 import { findArchitecture } from '../../zoo/architectures.ts';
 import { firstRecord, publishedFile } from '../../zoo/published.ts';
 import type { WeightsRecord } from '../../zoo/record.ts';
+import { inputSize } from '../network.ts';
 import { refuseLosses } from '../outputs.ts';
 import type { Work } from '../work.ts';
 import { checkModelPlace, inModelPlace } from './model-place.ts';
@@ -87,15 +87,13 @@ async function readSource(file: string, reading: Reading, work: Work): Promise<M
   const model =
     Object.keys(overrides).length === 0
       ? read
-      : { ...read, preprocessing: applyOverrides(read.preprocessing, overrides, { name: reading.name, size: inputSide(read) }) }; // prettier-ignore
+      : { ...read, preprocessing: applyOverrides(read.preprocessing, overrides, { name: reading.name, size: inputSize(read.graph) }) }; // prettier-ignore
   const { labels } = reading.flags;
   if (labels === undefined) return model;
   const { classes } = outputOf(model.graph);
   const names = (await readLabelFile(labels, classes, (text) => work.note(text))).map(({ label }) => label);
   return { ...model, labels: { set: 'own', names } };
 }
-
-const inputSide = ({ graph }: Model) => inferShapes(graph).get(graph.input)![0]!;
 
 async function readCheckpoint(
   file: string,

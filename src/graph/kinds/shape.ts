@@ -163,7 +163,7 @@ const USUAL_SIDE = 224;
 
 /**
  * The shape without the batch, from `batch_input_shape` (Keras 2) or `batch_shape` (Keras 3): colour `[H,W,3]`, or grey `[H,W,1]`.
- * @throws AppError MODEL_UNSUPPORTED for what is no square picture
+ * @throws AppError MODEL_UNSUPPORTED for what is no picture
  */
 export function kerasInputShape(config: KerasConfig): Shape | undefined {
   const key = ['batch_input_shape', 'batch_shape'].find((candidate) => config.has(candidate));
@@ -176,15 +176,9 @@ export function kerasInputShape(config: KerasConfig): Shape | undefined {
       `takes ${quotedValue(raw)}; a picture classifier takes [null, height, width, 3], or 1 for grey`,
     );
   }
-  const known = [height, width].find((size) => typeof size === 'number');
-  const side = known ?? USUAL_SIDE;
-  if ([height, width].some((size) => typeof size === 'number' && size !== side)) {
-    throw unsupportedConfig(
-      config,
-      `takes pictures of ${String(height)} x ${String(width)}; finch makes square ones. Give the network a square input and convert it again`,
-    );
-  }
-  return [side, side, channels];
+  const isNumber = (size: unknown) => typeof size === 'number';
+  const known = [height, width].find(isNumber) ?? USUAL_SIDE;
+  return [isNumber(height) ? height : known, isNumber(width) ? width : known, channels];
 }
 
 function writtenSides({ top, bottom, left, right }: Padding2d) {

@@ -1,7 +1,7 @@
 // augment.ts: one picture as training sees it this time: crop, flip, then what the recipe adds. The Rng makes every choice:
 // the same stream gives the same bytes.
 
-import type { Interpolation, Rgb } from '../../util/preprocessing.ts';
+import { type Interpolation, type PictureSize, type Rgb } from '../../util/preprocessing.ts';
 import type { Rng } from '../../util/rng.ts';
 import type { Pixels, Rectangle } from '../resize.ts';
 import { brightness, contrast, hue, saturation } from './colour.ts';
@@ -26,8 +26,8 @@ export const IMAGENET_CROP: CropRanges = { scale: [0.08, 1], ratio: [3 / 4, 4 / 
 export const ERASE: AugmentSpec['erase'] = { probability: 0.25, scale: [0.02, 0.33], ratio: [0.3, 3.3] };
 
 interface Target {
-  /** Side of the result, in pixels. */
-  readonly size: number;
+  /** Of the result, in pixels. */
+  readonly size: PictureSize;
   readonly interpolation: Interpolation;
   /** The colour of erased parts and of parts from outside the picture: 0 after normalisation. */
   readonly mean: Rgb;
@@ -35,7 +35,7 @@ interface Target {
 
 const JITTER = { brightness, contrast, saturation, hue } as const;
 
-/** @returns `[size, size, 3]` uint8 */
+/** @returns `[H,W,3]` uint8 */
 export function augment(
   pixels: Pixels,
   spec: AugmentSpec,

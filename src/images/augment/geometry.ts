@@ -1,18 +1,19 @@
 // geometry.ts: operations that move the pixels of a picture: crop, flip, shear, shift, turn; bit for bit as Pillow does them.
 // It chooses nothing: the caller gives the parameters.
 
-import type { Interpolation } from '../../util/preprocessing.ts';
+import { sidesOf, type Interpolation, type PictureSize } from '../../util/preprocessing.ts';
 import { resizeAndCrop, type Pixels, type Rectangle } from '../resize.ts';
 
-/** torchvision's resized_crop: the part, then Pillow's resize of it. @returns `[size, size, 3]` */
+/** torchvision's resized_crop: the part, then Pillow's resize of it. @returns `[H,W,3]` */
 export function resizedCrop(
   pixels: Pixels,
   part: Rectangle,
-  size: number,
+  size: PictureSize,
   interpolation: Interpolation,
 ): Pixels {
   const { width, height } = pixels;
-  const whole = { left: 0, top: 0, width: size, height: size };
+  const [down, across] = sidesOf(size);
+  const whole = { left: 0, top: 0, width: across, height: down };
   const isWhole = part.width === width && part.height === height;
   const cut = isWhole ? pixels : resizeAndCrop(pixels, { width, height }, part, interpolation);
   return resizeAndCrop(cut, whole, whole, interpolation);

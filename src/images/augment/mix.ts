@@ -3,12 +3,13 @@
 
 import type { Rng } from '../../util/rng.ts';
 import type { Rectangle } from '../resize.ts';
+import { sidesOf, type PictureSize } from '../../util/preprocessing.ts';
 
 export interface MixedBatch {
-  /** `[N, side, side, 3]` uint8; changed in place. */
+  /** `[N,H,W,3]` uint8; changed in place. */
   readonly data: Uint8Array;
   readonly count: number;
-  readonly side: number;
+  readonly size: PictureSize;
   /** `[N, classes]`; changed in place. */
   readonly targets: Float32Array;
 }
@@ -27,17 +28,18 @@ export function mixup({ data, count, targets }: MixedBatch, share: number): void
 }
 
 /** Replaces a part of each picture by the same part of the one before it; targets are shared by area. */
-export function cutmix({ data, count, side, targets }: MixedBatch, part: Rectangle): void {
+export function cutmix({ data, count, size, targets }: MixedBatch, part: Rectangle): void {
   const before = data.slice();
-  const size = side * side * 3;
+  const [height, width] = sidesOf(size);
+  const numbers = height * width * 3;
   for (let i = 0; i < count; i++) {
-    const partner = ((i + count - 1) % count) * size;
+    const partner = ((i + count - 1) % count) * numbers;
     for (let row = part.top; row < part.top + part.height; row++) {
-      const at = (row * side + part.left) * 3;
-      data.set(before.subarray(partner + at, partner + at + part.width * 3), i * size + at);
+      const at = (row * width + part.left) * 3;
+      data.set(before.subarray(partner + at, partner + at + part.width * 3), i * numbers + at);
     }
   }
-  mixTargets(targets, count, 1 - (part.width * part.height) / (side * side));
+  mixTargets(targets, count, 1 - (part.width * part.height) / (height * width));
 }
 
 function mixTargets(targets: Float32Array, count: number, share: number): void {
@@ -50,10 +52,11 @@ function mixTargets(targets: Float32Array, count: number, share: number): void {
 }
 
 /** CutMix's box for a share drawn from Beta(alpha, alpha): its middle may be anywhere, and it is cut at the picture's edges. */
-export function chooseCutmix(side: number, alpha: number, rng: Rng): Rectangle {
-  const share = rng.beta(alpha, alpha);
-  const [x, y] = [rng.integer(side), rng.integer(side)];
-  const half = Math.trunc(0.5 * Math.sqrt(1 - share) * side);
-  const [left, top] = [Math.max(0, x - half), Math.max(0, y - half)];
-  return { left, top, width: Math.min(side, x + half) - left, height: Math.min(side, y + half) - top };
+export function chooseCutmix(size: PictureSize, alpha: number, rng: Rng): Rectangle {
+  const [height, width] = sidesOf(size);
+  const half = 0.5 * Math.sqrt(1 - rng.beta(alpha, alpha));
+  const [x, y] = [rng.integer(width), rng.integer(height)];
+  const [across, down] = [Math.trunc(half * width), Math.trunc(half * height)];
+  const [left, top] = [Math.max(0, x - across), Math.max(0, y - down)];
+  return { left, top, width: Math.min(width, x + across) - left, height: Math.min(height, y + down) - top };
 }

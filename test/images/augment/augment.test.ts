@@ -120,7 +120,7 @@ describe('batches', () => {
   const batch = () => ({
     data: madeUpPixels('batch', 3 * 8, 8),
     count: 3,
-    side: 8,
+    size: 8,
     targets: Float32Array.from([1, 0, 0, 0, 1, 0, 0, 0, 1]),
   });
 
