@@ -3,6 +3,7 @@
 import { Option, type Command } from 'commander';
 import type { ExportFlags } from '../api/models/export.ts';
 import type { ImportFlags } from '../api/models/import.ts';
+import type { ListFlags } from '../commands/models.ts';
 import type { Output } from '../commands/output.ts';
 import type { Finish } from './flags.ts';
 
@@ -15,6 +16,7 @@ export function addModels(program: Command, output: Output, finish: Finish): voi
       `
 Examples:
   finch models list
+  finch models list efficientnet --licence apache
   finch models info resnet50.v1
   finch models pull resnet101 --mirror https://mirror.example/models
   finch models import birds.pth --labels birds.txt --name birds
@@ -24,10 +26,12 @@ Examples:
   const command = () => import('../commands/models.ts');
   models
     .command('list')
-    .description('the networks finch knows, and which are on this machine')
+    .description('the networks finch knows, by family, and which are on this machine')
+    .argument('[words...]', 'only those with all of these words in their name or family')
+    .option('--licence <words>', 'only those with this in their licence, such as apache')
     .addOption(format())
-    .action(async (flags: { format: string }) => {
-      finish(await (await command()).list(flags.format === 'json', output));
+    .action(async (words: string[], flags: ListFlags) => {
+      finish(await (await command()).list(words, flags, output));
     });
   models
     .command('info')

@@ -1,6 +1,6 @@
 // models.ts: `finch models …`: lists the available networks, and fetches, imports and exports them.
 
-import { describeModel, listModels } from '../api/models/catalogue.ts';
+import { describeModel, listModels, type ListedModel, type OwnModel } from '../api/models/catalogue.ts';
 import { exportModel as exported, type ExportFlags } from '../api/models/export.ts';
 import { importModel as imported, type ImportFlags } from '../api/models/import.ts';
 import { pullByName, verifyByName } from '../api/models/pull.ts';
@@ -10,32 +10,51 @@ import { terminalColumns } from '../util/progress.ts';
 import { write, writeLine, type Output } from './output.ts';
 import { terminalWork } from './terminal.ts';
 
-export async function list(asJson: boolean, output: Output): Promise<ExitCodeValue> {
-  const models = await listModels();
-  if (asJson) {
+export interface ListFlags {
+  readonly format: string;
+  readonly licence?: string;
+}
+
+export async function list(
+  words: readonly string[],
+  flags: ListFlags,
+  output: Output,
+): Promise<ExitCodeValue> {
+  const { licence } = flags;
+  const models = await listModels({ words, ...(licence !== undefined && { licence }) });
+  if (flags.format === 'json') {
     await write(output.stdout, `${JSON.stringify(models, undefined, 2)}\n`);
     return ExitCode.ok;
   }
-  const rows = models.map((model) =>
-    model.state === 'imported'
-      ? [model.name, '', '', '', model.state]
-      : [
-          model.name,
-          `${(model.parameters / 1e6).toFixed(1)} M`,
-          model.top1?.toFixed(2) ?? '',
-          model.top5?.toFixed(2) ?? '',
-          model.state,
-        ],
-  );
-  const header = ['model', 'parameters', 'top-1 %', 'top-5 %', 'state'];
+  const families = [...new Set(models.map(({ family }) => family))];
+  const rows = families.flatMap((family) => [
+    [family],
+    ...models.filter((model) => model.family === family).map(listedRow),
+  ]);
+  const header = ['model', 'parameters', 'multiply-adds', 'top-1 %', 'pixels', 'state'];
   await write(
     output.stdout,
-    formatTable([header, ...rows], { right: [1, 2, 3], columns: terminalColumns(output.stdout) }),
+    formatTable([header, ...rows], { right: [1, 2, 3, 4], columns: terminalColumns(output.stdout) }),
   );
   terminalWork(output).note(
-    'accuracy: published, on ImageNet; to pull: fetched at first use, or with finch models pull',
+    models.length === 0
+      ? 'no network has all of these words; finch models list shows every one'
+      : 'accuracy: published, on ImageNet; to pull: fetched at first use, or with finch models pull',
   );
   return ExitCode.ok;
+}
+
+function listedRow(model: ListedModel | OwnModel): readonly string[] {
+  const name = `  ${model.name}`;
+  if (model.state === 'imported') return [name, '', '', '', '', model.state];
+  return [
+    name,
+    `${(model.parameters / 1e6).toFixed(1)} M`,
+    `${(model.multiplyAdds / 1e9).toFixed(2)} G`,
+    model.top1?.toFixed(2) ?? '',
+    String(model.size),
+    model.state,
+  ];
 }
 
 export async function info(name: string, asJson: boolean, output: Output): Promise<ExitCodeValue> {

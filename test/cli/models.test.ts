@@ -63,7 +63,20 @@ test('list: every record, and what is here', async () => {
   const models = JSON.parse(stdout) as { name: string; state: string; parameters?: number }[];
   assert.equal(models.find((model) => model.name === 'efficientnet_lite0')?.state, 'shipped');
   assert.equal(models.find((model) => model.name === 'resnet101.v2')?.parameters, 44549160);
-  assert.match((await finch('list')).stdout, /resnet50\.v1\s+25\.6 M\s+76\.13\s+92\.86\s+to pull/);
+  assert.match((await finch('list')).stdout, /resnet50\.v1\s+25\.6 M\s+4\.09 G\s+76\.13\s+224\s+to pull/);
+});
+
+test('list: by words and licence; grouped by family', async () => {
+  const names = async (...args: string[]) =>
+    (JSON.parse((await finch('list', ...args, '--format', 'json')).stdout) as { name: string }[]).map(({ name }) => name); // prettier-ignore
+  assert.deepEqual(await names('ResNeXt', '101', 'v1', '32x8d'), ['resnext101_32x8d.v1']);
+  assert.ok((await names('--licence', 'bsd')).includes('resnet18.v1'));
+  assert.ok(!(await names('--licence', 'bsd')).includes('efficientnet_lite0'));
+  assert.deepEqual(await names('constructor'), []);
+  const [row] = JSON.parse((await finch('list', 'resnet18.v1', '--format', 'json')).stdout) as Record<string, unknown>[]; // prettier-ignore
+  const { architecture, family, multiplyAdds, size, here } = row!;
+  assert.deepEqual([architecture, family, multiplyAdds, size, here], ['resnet18', 'ResNet', 1814073344, 224, false]); // prettier-ignore
+  assert.match((await finch('list')).stdout, /\nResNet\n {2}resnet18\.v1 /);
 });
 
 test('info: of a model that is here, of one that is not, of one that does not exist', async () => {

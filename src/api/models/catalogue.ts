@@ -14,41 +14,77 @@ import { findRecord, publishedRecords } from '../../zoo/published.ts';
 /** A network with published weights. */
 export interface ListedModel {
   readonly name: string;
+  readonly architecture: string;
+  readonly family: string;
   readonly parameters: number;
+  /** For one picture of its own size. */
+  readonly multiplyAdds: number;
   /** Published accuracy on ImageNet, in percent; null where none was published. */
   readonly top1: number | null;
   readonly top5: number | null;
   /** Side of the pictures that it sees, in pixels. */
   readonly size: number;
-  readonly state: 'shipped' | 'pulled' | 'to pull';
   readonly licence: string;
+  /** Whether it is on this machine. */
+  readonly here: boolean;
+  readonly state: 'shipped' | 'pulled' | 'to pull' | 'to import';
 }
 
 /** A model of the user's own. */
 export interface OwnModel {
   readonly name: string;
+  readonly family: 'your own';
+  readonly here: true;
   readonly state: 'imported';
 }
 
-/** The published networks in the zoo's order, then the user's own. */
-export async function listModels(): Promise<readonly (ListedModel | OwnModel)[]> {
+export interface ListFilter {
+  /** Each has to be in the name, the architecture or the family. */
+  readonly words?: readonly string[];
+  /** Has to be in the licence. */
+  readonly licence?: string;
+}
+
+/** The published networks in the zoo's order, then the user's own. A filter by licence leaves out the user's own. */
+export async function listModels({ words = [], licence }: ListFilter = {}): Promise<
+  readonly (ListedModel | OwnModel)[]
+> {
   const installed = new Map((await installedModels()).map((model) => [model.name, model]));
   const published = publishedRecords().map((record): ListedModel => {
     const here = installed.get(record.name);
     installed.delete(record.name);
+    const { name, architecture, family, parameters, multiplyAdds, top1, top5 } = record;
     return {
-      name: record.name,
-      parameters: record.parameters,
-      top1: record.top1,
-      top5: record.top5,
+      name,
+      architecture,
+      family,
+      parameters,
+      multiplyAdds,
+      top1,
+      top5,
       size: record.preprocessing.size,
-      state: here ? (here.shipped ? 'shipped' : 'pulled') : 'to pull',
       licence: record.licence,
+      here: here !== undefined,
+      state: here ? (here.shipped ? 'shipped' : 'pulled') : TO_GET[record.origin.kind],
     };
   });
-  const own = [...installed.values()].map(({ name }): OwnModel => ({ name, state: 'imported' }));
-  return [...published, ...own];
+  const own = [...installed.values()].map(
+    ({ name }): OwnModel => ({ name, family: 'your own', here: true, state: 'imported' }),
+  );
+  return [...published, ...own].filter(
+    (model) =>
+      words.every((word) => isIn(word, wordsOf(model))) &&
+      (licence === undefined || ('licence' in model && isIn(licence, model.licence))),
+  );
 }
+
+/** How a network that is not on this machine comes to it. */
+const TO_GET = { shipped: 'to import', download: 'to pull', file: 'to import' } as const;
+
+const isIn = (word: string, text: string) => text.toLowerCase().includes(word.toLowerCase());
+
+const wordsOf = (model: ListedModel | OwnModel) =>
+  [model.name, model.family, 'architecture' in model ? model.architecture : ''].join(' ');
 
 /** What is known of a network; unknown values are absent. */
 export interface ModelFacts {
