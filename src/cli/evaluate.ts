@@ -24,9 +24,9 @@ export function addEvaluate(program: Command, output: Output, finish: Finish): v
       `
 Examples:
   finch evaluate ./birds --model runs/birds-efficientnet_lite0-1/best
-  finch evaluate ./birds --model runs/birds-1/best --format json | jq .top1
+  finch evaluate ./birds --model runs/birds-efficientnet_lite0-1/best --format json | jq .top1
   finch evaluate photos.csv --manifest file,wnid --report report.html
-  finch evaluate ./birds --model runs/birds-1/best --predictions said.csv
+  finch evaluate ./birds --model runs/birds-efficientnet_lite0-1/best --predictions said.csv
 
 Exit codes: 0 all done, 1 some pictures failed (they are listed), 2 wrong usage, 3 something needed is missing.`,
     )

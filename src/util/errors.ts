@@ -56,7 +56,8 @@ export class AppError extends Error {
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(printable(message), options);
-    this.name = 'AppError';
+    // The library exports the class under this name.
+    this.name = 'FinchError';
     this.code = code;
     this.exitCode = EXIT_CODES[code];
   }

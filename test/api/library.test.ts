@@ -118,7 +118,10 @@ test('an abort ends a call in the middle, even while its source waits', async ()
 test('errors are FinchErrors that name options, and a closed model says so', async () => {
   const model = await small();
   const code = (wanted: string, text: RegExp) => (error: unknown) =>
-    error instanceof FinchError && error.code === wanted && text.test(error.message);
+    error instanceof FinchError &&
+    error.name === 'FinchError' &&
+    error.code === wanted &&
+    text.test(error.message);
   await assert.rejects(all(model.classify(pictures, { topk: 0 })), code('USAGE', /^topk must be/));
   await assert.rejects(all(model.features(pictures, { layer: 'relu' })), code('USAGE', /relu1/));
   await assert.rejects(
