@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import type { ClassifyFlags } from '../config/classify.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
-import { addInferenceFlags, INPUT_HELP, type Finish } from './flags.ts';
+import { addInferenceFlags, CSV_SAFE_HELP, INPUT_HELP, type Finish } from './flags.ts';
 
 export function addClassify(program: Command, output: Output, finish: Finish): void {
   const command = program
@@ -15,6 +15,7 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('-m, --model <m>', 'a model name (finch models list) or a model folder', DEFAULT_MODEL)
     .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')
     .option('--format <f>', 'table, json, ndjson or csv', 'table')
+    .option('--csv-safe', CSV_SAFE_HELP)
     .option('--figure <file>', 'draw picture and bar chart to .png, .svg or .html')
     .option('--threshold <p>', 'classes less probable are not named; none left: unknown', '0');
   addInferenceFlags(command)

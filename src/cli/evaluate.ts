@@ -4,7 +4,14 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import type { EvaluateFlags } from '../config/evaluate.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
-import { addInferenceFlags, DATASET_HELP, MANIFEST_HELP, ROOT_HELP, type Finish } from './flags.ts';
+import {
+  addInferenceFlags,
+  CSV_SAFE_HELP,
+  DATASET_HELP,
+  MANIFEST_HELP,
+  ROOT_HELP,
+  type Finish,
+} from './flags.ts';
 
 export function addEvaluate(program: Command, output: Output, finish: Finish): void {
   const command = program
@@ -17,7 +24,8 @@ export function addEvaluate(program: Command, output: Output, finish: Finish): v
     .option('--root <dir>', ROOT_HELP)
     .option('--format <f>', 'table, json or csv', 'table')
     .option('--report <file>', 'one HTML page with everything, the worst mistakes with their pictures')
-    .option('--predictions <file>', 'a csv with a row a picture: file, truth, said, probability');
+    .option('--predictions <file>', 'a csv with a row a picture: file, truth, said, probability')
+    .option('--csv-safe', CSV_SAFE_HELP);
   addInferenceFlags(command)
     .addHelpText(
       'after',

@@ -16,6 +16,9 @@ export const MANIFEST_HELP = 'a csv of pictures: its file and label columns, suc
 
 export const ROOT_HELP = "the folder that a csv's paths are relative to (default: the csv's, else this one)";
 
+export const CSV_SAFE_HELP =
+  'put an apostrophe before csv cells that a spreadsheet would compute (=, +, -, @)';
+
 /** For a flag that may be given several times. */
 export function repeated(value: string, former: readonly string[] = []): readonly string[] {
   return [...former, value];

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import type { InspectFlags } from '../config/features.ts';
-import { addInferenceFlags, repeated, type Finish } from './flags.ts';
+import { addInferenceFlags, CSV_SAFE_HELP, repeated, type Finish } from './flags.ts';
 
 export function addInspect(program: Command, output: Output, finish: Finish): void {
   const command = program
@@ -16,6 +16,7 @@ export function addInspect(program: Command, output: Output, finish: Finish): vo
     .option('--format <f>', 'text, json or html (default: by the ending of --out, else text)')
     .option('-o, --out <file>', 'write there instead of stdout')
     .option('--list <file>', 'write what to look at as csv: path,problem,detail')
+    .option('--csv-safe', CSV_SAFE_HELP)
     .option('--top <n>', 'how many suspected labels are listed at most', '30')
     .option('-m, --model <m>', 'whose features tell what is alike', DEFAULT_MODEL)
     .option('--layer <name>', "another layer than the classifier's input", repeated)

@@ -13,7 +13,7 @@ import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { checkOutputs, notOverwritten } from '../util/outputs.ts';
 import { hasColours, terminalColumns } from '../util/progress.ts';
 import { figureCollector } from './figure.ts';
-import { write, type Output } from './output.ts';
+import { write, writeCsv, type Output } from './output.ts';
 import { terminalWork, type TerminalWork } from './terminal.ts';
 
 export async function classify(config: ClassifyConfig, output: Output): Promise<ExitCodeValue> {
@@ -55,7 +55,7 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
 
 async function writeRows(
   pictures: ReturnType<typeof classifyPictures>,
-  { format, labels, figure }: ClassifyConfig,
+  { format, labels, figure, csvSafe }: ClassifyConfig,
   output: Output,
   work: TerminalWork,
 ): Promise<ExitCodeValue> {
@@ -64,19 +64,21 @@ async function writeRows(
     columns: terminalColumns(output.stdout) ?? 100,
     colour: hasColours(output.stdout),
     labels: languages,
+    csvSafe,
   });
   const figures = figure && figureCollector(figure, languages);
   let [done, failed] = [0, 0];
+  const print = (text: string) => (format === 'csv' ? writeCsv : write)(output.stdout, text);
   for await (const { result, original } of untilInterrupted(pictures, output.signal)) {
-    if (done === 0) await write(output.stdout, writer.begin());
+    if (done === 0) await print(writer.begin());
     done += 1;
     if ('error' in result) failed += 1;
     else await figures?.add(result, original);
     work.clear();
-    await write(output.stdout, writer.result(result));
+    await print(writer.result(result));
   }
   work.clear();
-  await write(output.stdout, done === 0 ? writer.begin() + writer.end() : writer.end());
+  await print(done === 0 ? writer.begin() + writer.end() : writer.end());
   const drawn = await figures?.save();
   if (drawn !== undefined) work.note(drawn);
   if (output.signal.aborted) return ExitCode.interrupted;

@@ -5,6 +5,7 @@ import { formatRecord, formatTable } from '../report/text-table.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { terminalColumns } from '../util/progress.ts';
 import { write, type Output } from './output.ts';
+import { printableJson } from '../util/quoted.ts';
 
 export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeValue> {
   const { machine, devices } = await diagnose(output.signal);
@@ -12,7 +13,7 @@ export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeV
   const training =
     bytes === undefined ? {} : { training: `about ${(bytes / 2 ** 30).toFixed(1)} GiB at --batch-size 32` };
   if (asJson) {
-    await write(output.stdout, `${JSON.stringify({ machine, devices }, undefined, 2)}\n`);
+    await write(output.stdout, `${printableJson({ machine, devices }, 2)}\n`);
   } else {
     const columns = terminalColumns(output.stdout);
     const rows = devices.map((report) => [

@@ -10,14 +10,20 @@ import { formatEvaluation } from '../report/evaluation.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
 import { terminalColumns } from '../util/progress.ts';
-import { write, type Output } from './output.ts';
+import { write, writeCsv, type Output } from './output.ts';
 import { terminalWork } from './terminal.ts';
 
 export async function evaluate(config: EvaluateConfig, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);
   const began = performance.now();
   const { report, worst, said, failed } = await evaluateDataset(config, work).finally(() => work.clear());
-  await write(output.stdout, formatEvaluation(config.format, report, terminalColumns(output.stdout)));
+  await (config.format === 'csv' ? writeCsv : write)(
+    output.stdout,
+    formatEvaluation(config.format, report, {
+      columns: terminalColumns(output.stdout),
+      csvSafe: config.csvSafe,
+    }),
+  );
   if (config.report !== undefined) {
     const tiles = await tilesOf(worst, config.decode);
     await writeFileAtomic(
@@ -27,7 +33,7 @@ export async function evaluate(config: EvaluateConfig, output: Output): Promise<
     work.note(`report: ${config.report}`);
   }
   if (config.predictions !== undefined) {
-    await writeFileAtomic(config.predictions, answersCsv(said));
+    await writeFileAtomic(config.predictions, answersCsv(said, config.csvSafe));
     work.note(`predictions: ${config.predictions}`);
   }
   for (const { file, error } of failed) work.note(`${file}: ${error.message}`);

@@ -17,7 +17,7 @@ export async function inspect(config: InspectConfig, output: Output): Promise<Ex
   const began = performance.now();
   const inspection = await inspectDataset(config, work).finally(() => work.clear());
   if (config.list !== undefined) {
-    await writeFileAtomic(config.list, inspectionList(inspection));
+    await writeFileAtomic(config.list, inspectionList(inspection, config.csvSafe));
     work.note(`list: ${config.list}`);
   }
   const seconds = (performance.now() - began) / 1000;

@@ -9,6 +9,7 @@ import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { terminalColumns } from '../util/progress.ts';
 import { write, writeLine, type Output } from './output.ts';
 import { terminalWork } from './terminal.ts';
+import { printableJson } from '../util/quoted.ts';
 
 export interface ListFlags {
   readonly format: string;
@@ -23,7 +24,7 @@ export async function list(
   const { licence } = flags;
   const models = await listModels({ words, ...(licence !== undefined && { licence }) });
   if (flags.format === 'json') {
-    await write(output.stdout, `${JSON.stringify(models, undefined, 2)}\n`);
+    await write(output.stdout, `${printableJson(models, 2)}\n`);
     return ExitCode.ok;
   }
   const families = [...new Set(models.map(({ family }) => family))];
@@ -62,7 +63,7 @@ export async function info(name: string, asJson: boolean, output: Output): Promi
   const { classNames: _, ...short } = facts;
   await write(
     output.stdout,
-    asJson ? `${JSON.stringify(facts, undefined, 2)}\n` : formatRecord(short, terminalColumns(output.stdout)),
+    asJson ? `${printableJson(facts, 2)}\n` : formatRecord(short, terminalColumns(output.stdout)),
   );
   return ExitCode.ok;
 }

@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { writeFailed } from '../util/files.ts';
 import { systemCode } from '../util/errors.ts';
-import { printable } from '../util/quoted.ts';
+import { printable, printableLines } from '../util/quoted.ts';
 
 /** Thrown when the reader of stdout has closed it (`| head`): nobody reads the output any more, and this is not an error. */
 export class ReaderGone extends Error {
@@ -22,6 +22,11 @@ export interface Output {
 /** One line of a result with tabs between its cells: unchanged for a script; for people, without terminal control characters. */
 export async function writeLine(stream: NodeJS.WriteStream, ...cells: readonly string[]): Promise<void> {
   await write(stream, `${(stream.isTTY ? cells.map(printable) : cells).join('\t')}\n`);
+}
+
+/** Csv: unchanged for a script; for people, without terminal control characters. */
+export async function writeCsv(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  await write(stream, stream.isTTY ? printableLines(text) : text);
 }
 
 /** Writes and waits until the stream takes more. @throws ReaderGone, AppError WRITE_FAILED */

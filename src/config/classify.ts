@@ -3,7 +3,7 @@
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
-import { asShare, parseChoice, parseNumber } from './parse.ts';
+import { asShare, csvSafe, parseChoice, parseNumber } from './parse.ts';
 
 const OUTPUT_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
 type OutputFormat = (typeof OUTPUT_FORMATS)[number];
@@ -19,6 +19,7 @@ export interface ClassifyFlags extends InferenceFlags {
   readonly format: string;
   readonly figure?: string;
   readonly threshold: string;
+  readonly csvSafe?: boolean;
 }
 
 export interface ClassifyConfig extends InferenceConfig {
@@ -28,6 +29,8 @@ export interface ClassifyConfig extends InferenceConfig {
   readonly format: OutputFormat;
   readonly figure?: { readonly file: string; readonly format: FigureFormat };
   readonly threshold: number;
+  /** Cells that a spreadsheet would compute get an apostrophe. */
+  readonly csvSafe: boolean;
 }
 
 export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags): ClassifyConfig {
@@ -39,6 +42,7 @@ export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags):
     labels: parseLabels(flags.labels ?? 'en,zh'),
     format: parseChoice(flags.format, '--format', OUTPUT_FORMATS),
     ...(flags.figure !== undefined && { figure: parseFigure(flags.figure) }),
+    csvSafe: csvSafe(flags, { '--format csv': flags.format === 'csv' }),
     threshold: parseNumber(flags.threshold, { flag: '--threshold', min: 0, max: 1, hint: asShare }),
   };
 }

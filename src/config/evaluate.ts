@@ -1,7 +1,7 @@
 // evaluate.ts: what the user wrote -> the configuration of evaluate.
 
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
-import { csvFile, htmlFile, parseChoice } from './parse.ts';
+import { csvFile, csvSafe, htmlFile, parseChoice } from './parse.ts';
 
 export interface EvaluateFlags extends InferenceFlags {
   readonly format: string;
@@ -10,6 +10,7 @@ export interface EvaluateFlags extends InferenceFlags {
   readonly split?: string;
   readonly report?: string;
   readonly predictions?: string;
+  readonly csvSafe?: boolean;
 }
 
 const SPLITS = ['train', 'val', 'test', 'all'] as const;
@@ -27,6 +28,8 @@ export interface EvaluateConfig extends InferenceConfig {
   readonly report?: string;
   /** A csv file. */
   readonly predictions?: string;
+  /** Cells that a spreadsheet would compute get an apostrophe. */
+  readonly csvSafe: boolean;
 }
 
 export function evaluateConfig(dataset: string, flags: EvaluateFlags): EvaluateConfig {
@@ -35,6 +38,10 @@ export function evaluateConfig(dataset: string, flags: EvaluateFlags): EvaluateC
     ...inferenceConfig([], flags),
     dataset,
     format: parseChoice(flags.format, '--format', EVALUATE_FORMATS),
+    csvSafe: csvSafe(flags, {
+      '--format csv': flags.format === 'csv',
+      '--predictions': predictions !== undefined,
+    }),
     ...(manifest !== undefined && { manifest }),
     ...(root !== undefined && { root }),
     ...(split !== undefined && { split: parseChoice(split, '--split', SPLITS) }),

@@ -2,7 +2,7 @@
 
 import { DEFAULT_MODEL } from './default-model.ts';
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
-import { parseChoice, parseNumber } from './parse.ts';
+import { csvSafe, parseChoice, parseNumber } from './parse.ts';
 import { POOLS, type Pool } from '../features/pooling.ts';
 import { NPY_DTYPES, type NpyDtype } from '../formats/npy.ts';
 import { AppError } from '../util/errors.ts';
@@ -126,6 +126,7 @@ export interface InspectFlags extends FeatureFlags {
   readonly format?: string;
   readonly out?: string;
   readonly list?: string;
+  readonly csvSafe?: boolean;
   readonly top: string;
 }
 
@@ -134,6 +135,8 @@ export interface InspectConfig extends InferenceConfig, FeatureChoice {
   readonly format: (typeof INSPECT_FORMATS)[number];
   readonly out?: string;
   readonly list?: string;
+  /** Cells of the list that a spreadsheet would compute get an apostrophe. */
+  readonly csvSafe: boolean;
   /** How many suspected labels the report shows at most. */
   readonly top: number;
 }
@@ -147,6 +150,7 @@ export function inspectConfig(folder: string, flags: InspectFlags): InspectConfi
     format: reportFormat(flags, INSPECT_FORMATS),
     ...(out !== undefined && { out }),
     ...(list !== undefined && { list }),
+    csvSafe: csvSafe(flags, { '--list': list !== undefined }),
     top: parseNumber(flags.top, { flag: '--top', min: 0, whole: true }),
   };
 }

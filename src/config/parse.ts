@@ -75,3 +75,18 @@ export function csvFile(file: string, flag: string): string {
   if (/\.csv$/i.test(file)) return file;
   throw new AppError('USAGE', `${flag} must end in .csv, received ${file}`);
 }
+
+/**
+ * Whether `--csv-safe` was given.
+ * @param csvs what writes csv, and whether it was asked for. @throws AppError USAGE when nothing does
+ */
+export function csvSafe(
+  { csvSafe: isSafe = false }: { readonly csvSafe?: boolean },
+  csvs: Readonly<Record<string, boolean>>,
+): boolean {
+  if (!isSafe || Object.values(csvs).some(Boolean)) return isSafe;
+  throw new AppError(
+    'USAGE',
+    `--csv-safe belongs to ${Object.keys(csvs).join(' or ')}, which was not given; leave it out or add that`,
+  );
+}

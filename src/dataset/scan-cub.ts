@@ -2,7 +2,7 @@
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { readRegularFile } from '../util/files.ts';
+import { readText } from '../text/read-text.ts';
 import { byCodePoint } from '../util/order.ts';
 import { invalid, type Dataset, type Sample } from './dataset.ts';
 
@@ -16,10 +16,11 @@ export async function isCub(root: string): Promise<boolean> {
 
 /** @throws AppError DATASET_INVALID */
 export async function scanCub(root: string): Promise<Dataset> {
-  const images = (await readTable(root, 'images.txt'))!;
-  const labels = (await readTable(root, 'image_class_labels.txt'))!;
-  const split = await readTable(root, 'train_test_split.txt');
-  const classes = await readTable(root, 'classes.txt');
+  const remarks: string[] = [];
+  const images = (await readTable(root, 'images.txt', remarks))!;
+  const labels = (await readTable(root, 'image_class_labels.txt', remarks))!;
+  const split = await readTable(root, 'train_test_split.txt', remarks);
+  const classes = await readTable(root, 'classes.txt', remarks);
   const nameOf = (id: string, file: string): string => {
     const label = labels.get(id);
     if (label === undefined)
@@ -50,17 +51,22 @@ export async function scanCub(root: string): Promise<Dataset> {
     multiLabel: false,
     train: part(true),
     ...(val.length > 0 && { val }),
-    remarks: [],
+    remarks,
   };
 }
 
-/** `id value` on each line. Undefined when the file is not there. */
-async function readTable(root: string, name: string): Promise<ReadonlyMap<string, string> | undefined> {
+/** `id value` on each line. Undefined when the file is not there. @param remarks gets what the user should know of its encoding */
+async function readTable(
+  root: string,
+  name: string,
+  remarks: string[],
+): Promise<ReadonlyMap<string, string> | undefined> {
   const file = path.join(root, name);
   if (!(await isFile(file))) return undefined;
-  const bytes = await readRegularFile(file, { limit: MAX_BYTES, code: 'DATASET_INVALID' });
+  const read = await readText(file, { limit: MAX_BYTES, code: 'DATASET_INVALID', expected: 'a number and a value a line' }); // prettier-ignore
+  remarks.push(...read.remarks);
   const table = new Map<string, string>();
-  for (const [i, line] of bytes.toString('utf8').split(/\r?\n/).entries()) {
+  for (const [i, line] of read.text.split(/\r?\n/).entries()) {
     if (line.trim() === '') continue;
     const [, id, value] = /^\s*(\S+)\s+(.*\S)\s*$/.exec(line) ?? [];
     if (id === undefined || value === undefined) {

@@ -1,6 +1,6 @@
 // answers.ts: what a network said of each picture of an evaluation, as csv: file, truth, said, probability. Returns a string.
 
-import { stringify } from 'csv-stringify/sync';
+import { csvText } from './csv.ts';
 import { roundedProbability } from './prediction.ts';
 
 /** One picture. With one label a picture each list has one member. */
@@ -13,14 +13,17 @@ export interface Answer {
 }
 
 /** Several labels are separated by `|`, as in a csv of pictures. */
-export function answersCsv(answers: readonly Answer[]): string {
-  return stringify([
-    ['file', 'truth', 'said', 'probability'],
-    ...answers.map(({ file, truth, said, probabilities }) => [
-      file,
-      truth.join('|'),
-      said.join('|'),
-      probabilities.map(roundedProbability).join('|'),
-    ]),
-  ]);
+export function answersCsv(answers: readonly Answer[], isSafe: boolean): string {
+  return csvText(
+    [
+      ['file', 'truth', 'said', 'probability'],
+      ...answers.map(({ file, truth, said, probabilities }) => [
+        file,
+        truth.join('|'),
+        said.join('|'),
+        probabilities.map(roundedProbability).join('|'),
+      ]),
+    ],
+    isSafe,
+  );
 }

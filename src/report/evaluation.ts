@@ -1,7 +1,7 @@
 // evaluation.ts: the figures of one evaluation as a table, json or csv. Returns strings, prints nothing.
 
-import { stringify } from 'csv-stringify/sync';
-import { printable } from '../util/quoted.ts';
+import { csvText } from './csv.ts';
+import { printable, printableJson } from '../util/quoted.ts';
 import { formatTable } from './text-table.ts';
 
 interface ClassRow {
@@ -71,15 +71,15 @@ export type EvaluationReport = SingleLabelReport | MultiLabelReport;
 
 const FORMATS = { table, json, csv } as const satisfies Record<
   string,
-  (report: EvaluationReport, columns?: number) => string
+  (report: EvaluationReport, columns: number | undefined, csvSafe: boolean) => string
 >;
 
 export function formatEvaluation(
   format: keyof typeof FORMATS,
   report: EvaluationReport,
-  columns?: number,
+  { columns, csvSafe }: { readonly columns?: number | undefined; readonly csvSafe: boolean },
 ): string {
-  return FORMATS[format](report, columns);
+  return FORMATS[format](report, columns, csvSafe);
 }
 
 const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
@@ -232,14 +232,14 @@ function roundedAll<T>(value: T): T {
 }
 
 function json(report: EvaluationReport): string {
-  return `${JSON.stringify(evaluationRecord(report))}\n`;
+  return `${printableJson(evaluationRecord(report))}\n`;
 }
 
-function csv(report: EvaluationReport): string {
+function csv(report: EvaluationReport, _: number | undefined, csvSafe: boolean): string {
   const [first, ...rows] = report.perClass.map((row) => Object.entries(roundedAll(row)));
   if (!first) return '';
-  return stringify([
-    first.map(([key]) => key),
-    ...[first, ...rows].map((row) => row.map(([, value]) => value)),
-  ]);
+  return csvText(
+    [first.map(([key]) => key), ...[first, ...rows].map((row) => row.map(([, value]) => value))],
+    csvSafe,
+  );
 }

@@ -1,7 +1,7 @@
 // inspection.ts: the findings of `inspect`, as plain data, as text, as JSON, and as a list of pictures to check.
 
-import { stringify } from 'csv-stringify/sync';
-import { printable } from '../util/quoted.ts';
+import { csvText } from './csv.ts';
+import { printable, printableJson } from '../util/quoted.ts';
 import { formatTable } from './text-table.ts';
 
 export interface ClassCount {
@@ -72,7 +72,7 @@ export interface Range {
 }
 
 export function inspectionJson(inspection: Inspection): string {
-  return `${JSON.stringify(inspection, undefined, 2)}\n`;
+  return `${printableJson(inspection, 2)}\n`;
 }
 
 /** Classes and problems beyond these are counted, not listed: json and `--list` have all. */
@@ -175,7 +175,7 @@ export function nearNotes(pair: NearPair, shown?: (name: string) => string): rea
 }
 
 /** A csv of the pictures to check, `path,problem,detail`: one line for each picture of each problem. */
-export function inspectionList(inspection: Inspection): string {
+export function inspectionList(inspection: Inspection, isSafe: boolean): string {
   const others = (pictures: readonly DatasetPicture[], file: string) =>
     pictures.filter((picture) => picture.file !== file).map((picture) => picture.file);
   const each = (
@@ -195,5 +195,5 @@ export function inspectionList(inspection: Inspection): string {
       `${own} -> ${suggested}; margin ${margin.toFixed(3)}`,
     ]),
   ];
-  return stringify([['path', 'problem', 'detail'], ...rows]);
+  return csvText([['path', 'problem', 'detail'], ...rows], isSafe);
 }

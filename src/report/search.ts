@@ -3,6 +3,7 @@
 import { escapeXml, htmlPage } from './page.ts';
 import { printable } from '../util/quoted.ts';
 import { formatTable } from './text-table.ts';
+import { printableJson } from '../util/quoted.ts';
 
 interface FoundPicture {
   /** From 1. */
@@ -52,7 +53,7 @@ export function searchJson(results: readonly SearchResult[]): string {
       })),
     };
   });
-  return `[${objects.map((object) => `\n${JSON.stringify(object)}`).join(',')}\n]\n`;
+  return `[${objects.map((object) => `\n${printableJson(object)}`).join(',')}\n]\n`;
 }
 
 export interface SearchPage {

@@ -1,8 +1,9 @@
 // writer.ts: results of `classify` as text, one at a time, in each of the formats. Returns strings, prints nothing.
 
-import { stringify } from 'csv-stringify/sync';
+import { csvText } from './csv.ts';
 import { classifyRow, roundedProbability, UNKNOWN, type ClassifyResult } from './prediction.ts';
 import { tableBlock, type TableOptions } from './table.ts';
+import { printableJson } from '../util/quoted.ts';
 
 /** Text before the first result, for each result, and after the last. */
 export interface ResultWriter {
@@ -11,13 +12,17 @@ export interface ResultWriter {
   end(): string;
 }
 
+interface WriterOptions extends TableOptions {
+  /** Used by csv alone: see csv.ts. */
+  readonly csvSafe: boolean;
+}
+
 const FORMATS = { table, json, ndjson, csv } as const satisfies Record<
   string,
-  (options: TableOptions) => ResultWriter
+  (options: WriterOptions) => ResultWriter
 >;
 
-/** @param options used by the table alone */
-export function createWriter(format: keyof typeof FORMATS, options: TableOptions): ResultWriter {
+export function createWriter(format: keyof typeof FORMATS, options: WriterOptions): ResultWriter {
   return FORMATS[format](options);
 }
 
@@ -32,22 +37,22 @@ function json(): ResultWriter {
     result: (result) => {
       const separator = first ? '\n' : ',\n';
       first = false;
-      return separator + JSON.stringify(classifyRow(result));
+      return separator + printableJson(classifyRow(result));
     },
     end: () => (first ? ']\n' : '\n]\n'),
   };
 }
 
 function ndjson(): ResultWriter {
-  return { begin: () => '', result: (result) => `${JSON.stringify(classifyRow(result))}\n`, end: () => '' };
+  return { begin: () => '', result: (result) => `${printableJson(classifyRow(result))}\n`, end: () => '' };
 }
 
 const CSV_COLUMNS = ['file', 'rank', 'index', 'id', 'label', 'label_zh', 'probability', 'error'];
 
-function csv(): ResultWriter {
+function csv({ csvSafe }: WriterOptions): ResultWriter {
   return {
-    begin: () => stringify([CSV_COLUMNS]),
-    result: (result) => stringify(csvRows(result)),
+    begin: () => csvText([CSV_COLUMNS], csvSafe),
+    result: (result) => csvText(csvRows(result), csvSafe),
     end: () => '',
   };
 }

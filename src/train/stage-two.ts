@@ -3,6 +3,7 @@
 
 import type { Batch, EngineModel, OnDivided } from '../engine/engine.ts';
 import type { TrainableEngine, Targets, Trainer, TrainerState, TrainSpec } from '../engine/training.ts';
+import { checkState } from '../engine/training/errors.ts';
 import type { Weight, Weights } from '../graph/layers.ts';
 import { AppError } from '../util/errors.ts';
 import { copyWeights, decayAt, updateAverage } from './ema.ts';
@@ -105,11 +106,19 @@ export async function stageTwo(
   const trainer = await job.engine.trainer(job.model, job.spec, job.onDivided);
   try {
     if (tensors) await trainer.restore(tensors.trainer);
-    const average = job.ema ? copyWeights(tensors?.average ?? job.model.weights) : undefined;
+    const average = job.ema ? averageFrom(job.model.weights, tensors) : undefined;
     return await loop(job, events, { trainer, average, progress: from });
   } finally {
     await trainer.dispose();
   }
+}
+
+/** @throws AppError CHECKPOINT_INVALID when a checkpoint's average is of another network */
+function averageFrom(weights: Weights, tensors: RunTensors | undefined): Map<string, Weight> {
+  if (!tensors) return copyWeights(weights);
+  const { average = new Map<string, Weight>() } = tensors;
+  checkState(average, [...weights].map(([name, { shape }]) => [name, shape])); // prettier-ignore
+  return copyWeights(new Map([...weights.keys()].map((name) => [name, average.get(name)!])));
 }
 
 interface Learner {

@@ -19,6 +19,16 @@ export function printable(text: string): string {
   });
 }
 
+/**
+ * JSON whose texts have every unprintable character as JSON's own escape, `\\u009b`, so that it is the same value and harmless on a
+ * terminal.
+ */
+export function printableJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(UNPRINTABLE, (character) =>
+    character === '\n' ? character : `\\u${hex(character.charCodeAt(0), 4)}`,
+  );
+}
+
 /** The same for a text of several lines, which stay lines. */
 export const printableLines = (text: string) => text.split('\n').map(printable).join('\n');
 

@@ -4,6 +4,7 @@
 import type { Graph, Weight, Weights } from '../graph/layers.ts';
 import { weightName } from '../graph/layers.ts';
 import { inferShapes, weightShapes } from '../graph/shapes.ts';
+import { refuseInfinite } from '../graph/finite.ts';
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 import { elementCount, formatShape, sameShape, type Shape } from '../util/shape.ts';
@@ -106,18 +107,6 @@ export function sameNumbers(a: Shape, b: Shape): boolean {
 }
 
 const withoutOnes = (shape: Shape) => shape.filter((size, axis) => axis === 0 || size !== 1);
-
-/** A training that diverged leaves NaN; a network with one in it answers NaN to every picture. */
-function refuseInfinite(values: Float32Array, key: string, source: string): void {
-  let odd = 0;
-  for (const value of values) if (!Number.isFinite(value)) odd++;
-  if (odd === 0) return;
-  const word = values.some(Number.isNaN) ? 'NaN' : 'infinite';
-  throw new AppError(
-    'MODEL_MISMATCH',
-    `${source}: '${quoted(key)}' holds ${odd} of ${values.length} numbers that are ${word}: the training diverged; take an earlier checkpoint`,
-  );
-}
 
 /** Some names for a message. */
 export function someOf(items: readonly string[]): string {

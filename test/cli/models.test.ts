@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -179,6 +179,12 @@ describe('import', () => {
     assert.equal(copied.code, 0, copied.stderr);
     const shard = (await readdir(out)).find((name) => name.endsWith('.bin'));
     const bytes = await readFile(path.join(out, shard!));
+    const nan = path.join(scratch, 'nan');
+    await cp(out, nan, { recursive: true });
+    await writeFile(path.join(nan, shard!), Buffer.alloc(bytes.length, 0xff));
+    const refused = await finch('import', nan, '--out', path.join(scratch, 'nan-2'));
+    assert.equal(refused.code, 3);
+    assert.match(refused.stderr, /numbers that are NaN/);
     bytes[5]! ^= 255;
     await writeFile(path.join(out, shard!), bytes);
     const verified = await finch('verify', out);

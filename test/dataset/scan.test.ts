@@ -194,6 +194,8 @@ test("CUB-200-2011's own files", async () => {
   assert.deepEqual(dataset.classes, ['001.Albatross', '002.Auklet']);
   assert.deepEqual(dataset.train.map(({ path: at }) => at), ['001.Albatross/a 1.jpg', '002.Auklet/c.jpg'].map((f) => path.join(root, 'images', f))); // prettier-ignore
   assert.deepEqual(dataset.val?.map(({ labels }) => labels), [[0]]); // prettier-ignore
+  await writeFile(path.join(root, 'classes.txt'), Buffer.from('\ufeff1 信天翁\r\n2 海雀\r\n', 'utf16le'));
+  assert.deepEqual((await scanDataset(root)).classes, ['信天翁', '海雀']);
   await writeFile(path.join(root, 'image_class_labels.txt'), '1 1\n');
   await refused(scanDataset(root), /no class for image 2/);
 });

@@ -11,7 +11,7 @@ type Format = Parameters<typeof createWriter>[0];
 
 /** The whole of what a run would print. */
 function written(format: Format, results: readonly ClassifyResult[]): string {
-  const writer = createWriter(format, { columns: 80, colour: false, labels: ['en', 'zh'] });
+  const writer = createWriter(format, { columns: 80, colour: false, labels: ['en', 'zh'], csvSafe: false });
   return writer.begin() + results.map((result) => writer.result(result)).join('') + writer.end();
 }
 

@@ -177,6 +177,16 @@ describe('stage two', () => {
     assert.deepEqual(rest.checkpoints.at(-1), whole.checkpoints.at(-1));
   });
 
+  it('refuses averaged weights of another network', async () => {
+    const from = { ...START, epoch: 1 };
+    const trainer = { step: 3, tensors: weight(1) };
+    const other: Weights = new Map([['w', { shape: [2], data: new Float32Array(2) }]]);
+    for (const tensors of [{ trainer, average: other }, { trainer }]) {
+      const refused = stageTwo(jobOf([0.5, 0.6], { ema: 0.9 }), listener().events, from, tensors);
+      await assert.rejects(refused, { code: 'CHECKPOINT_INVALID' });
+    }
+  });
+
   it('writes checkpoints within an epoch when it is time', async () => {
     const told = listener();
     await stageTwo(jobOf([0.5], { checkpointEvery: 0 }), told.events, START);

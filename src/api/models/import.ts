@@ -8,6 +8,7 @@ import type { StoredDtype } from '../../artefact/shards.ts';
 import { parseChoice } from '../../config/parse.ts';
 import { applyOverrides, preprocessingOverrides, type PreprocessingFlags } from '../../config/preprocessing.ts';
 import { countParameters } from '../../graph/cost.ts';
+import { refuseInfinite } from '../../graph/finite.ts';
 import { outputOf } from '../../graph/output.ts';
 import { readLabelFile } from '../../labels.ts';
 import { importedModels } from '../../store/home.ts';
@@ -81,7 +82,7 @@ async function readSource(file: string, reading: Reading, work: Work): Promise<M
   const hub = found.isDirectory() ? await readHubFolder(file) : undefined;
   const read =
     found.isDirectory() && !hub
-      ? { ...(await readModelFolder(file)), name: reading.name }
+      ? { ...(await readFolder(file)), name: reading.name }
       : await readCheckpoint(hub?.weights ?? file, reading, hub, work);
   const overrides = preprocessingOverrides(reading.flags);
   const model =
@@ -93,6 +94,12 @@ async function readSource(file: string, reading: Reading, work: Work): Promise<M
   const { classes } = outputOf(model.graph);
   const names = (await readLabelFile(labels, classes, (text) => work.note(text))).map(({ label }) => label);
   return { ...model, labels: { set: 'own', names } };
+}
+
+async function readFolder(folder: string): Promise<Model> {
+  const model = await readModelFolder(folder);
+  for (const [name, { data }] of model.weights) refuseInfinite(data, name, folder);
+  return model;
 }
 
 async function readCheckpoint(
