@@ -20,12 +20,14 @@ export function printable(text: string): string {
 }
 
 /**
- * JSON whose texts have every unprintable character as JSON's own escape, `\\u009b`, so that it is the same value and harmless on a
+ * JSON whose texts have every unprintable character as JSON's own escape, `\u009b`, so that it is the same value and harmless on a
  * terminal.
  */
 export function printableJson(value: unknown, indent?: number): string {
+  const escape = (unit: string) => `\\u${hex(unit.charCodeAt(0), 4)}`;
+  // A character outside the basic plane has two units.
   return JSON.stringify(value, undefined, indent).replace(UNPRINTABLE, (character) =>
-    character === '\n' ? character : `\\u${hex(character.charCodeAt(0), 4)}`,
+    character === '\n' ? character : character.split('').map(escape).join(''),
   );
 }
 
