@@ -55,8 +55,13 @@ const HOSTILE_VALUES: readonly unknown[] = [
   [0], [-1], [1e9, 1e9], { a: 1 }, { length: 3 }, { constructor: 1 }, { toString: 1 }, { toJSON: 1 },
 ]; // prettier-ignore
 
+/** A copy: later faults may change it, and a case must not depend on the cases before it. */
 const hostileValue = (rng: Rng): unknown =>
-  rng.chance(0.4) ? hostileText(rng) : rng.chance(0.05) ? nested(rng) : pick(rng, HOSTILE_VALUES);
+  rng.chance(0.4)
+    ? hostileText(rng)
+    : rng.chance(0.05)
+      ? nested(rng)
+      : structuredClone(pick(rng, HOSTILE_VALUES));
 
 function nested(rng: Rng): unknown {
   let value: unknown = 1;
