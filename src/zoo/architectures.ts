@@ -3,15 +3,23 @@
 
 import { AppError } from '../util/errors.ts';
 import { didYouMean } from '../util/names.ts';
+import { CONVNEXTS } from './families/convnext.ts';
 import { EFFICIENTNET_LITES } from './families/efficientnet-lite.ts';
+import { NASNETS } from './families/nasnet.ts';
+import { PNASNETS } from './families/pnasnet.ts';
 import { RESNETS } from './families/resnet.ts';
 import { SENETS } from './families/senet.ts';
+import { SHUFFLENETS } from './families/shufflenet.ts';
 import type { Architecture } from './record.ts';
 
 const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
+  ...CONVNEXTS,
   ...EFFICIENTNET_LITES,
+  ...NASNETS,
+  ...PNASNETS,
   ...RESNETS,
   ...SENETS,
+  ...SHUFFLENETS,
 };
 
 export const ARCHITECTURE_NAMES: readonly string[] = Object.keys(ARCHITECTURES);

@@ -27,6 +27,9 @@ NETWORKS = {
     "resnet18d": ("timm", "resnet18d", 64, ["maxpool", "layer2", "layer4"]),
     "seresnet50": ("timm", "seresnet50", 64, ["maxpool", "layer2", "layer4"]),
     "legacy_seresnet18": ("timm", "legacy_seresnet18", 64, ["pool0", "layer2", "layer4"]),
+    "convnext_atto": ("timm", "convnext_atto", 64, ["stem.1", "stages.1", "stages.3"]),
+    "shufflenet_v2_x0_5": ("torchvision", "shufflenet_v2_x0_5", 224, ["maxpool", "stage2", "stage4"]),
+    "nasnetamobile": ("pretrainedmodels", "nasnetamobile", 64, ["cell_stem_1", "cell_3", "cell_15"]),
     "efficientnet_lite0": (
         "efficientnet-lite-pytorch",
         "efficientnet-lite0",
@@ -39,7 +42,7 @@ NETWORKS = {
 def made_up(name: str, tensor: torch.Tensor) -> torch.Tensor:
     """Weights that keep activations near 1 through 150 layers; mirrored by test/helpers/made-up-weights.ts."""
     u = uniforms(fnv1a(name), tensor.numel())
-    if tensor.dim() >= 2:
+    if tensor.dim() >= 2 and tensor[0].numel() > 1:
         values = (2 * u - 1) * np.sqrt(3 / tensor[0].numel())
     elif name.endswith("running_var"):
         values = 0.5 + u
@@ -62,7 +65,11 @@ def build(package: str, name: str) -> torch.nn.Module:
     if package == "pretrainedmodels":
         import pretrainedmodels
 
-        return pretrainedmodels.__dict__[name](num_classes=1000, pretrained=None)
+        model = pretrainedmodels.__dict__[name](num_classes=1000, pretrained=None)
+        if name == "nasnetamobile":
+            # Its own takes 7x7 places, no others.
+            model.avg_pool = torch.nn.AdaptiveAvgPool2d(1)
+        return model
     import torchvision
 
     return torchvision.models.get_model(name, weights=None)

@@ -48,9 +48,10 @@ export function madeUpStateDict(graph: Graph, naming: TorchNaming = asModules): 
 /** Keeps activations near 1 through 150 layers. */
 function madeUp(name: string, shape: Shape): Float32Array {
   const seed = fnv1a(name);
-  const bound = Math.sqrt(3 / elementCount(shape.slice(1)));
+  const inputs = elementCount(shape.slice(1));
+  const bound = Math.sqrt(3 / inputs);
   const value = (u: number) => {
-    if (shape.length >= 2) return (2 * u - 1) * bound;
+    if (inputs > 1) return (2 * u - 1) * bound;
     if (name.endsWith('running_var')) return 0.5 + u;
     if (name.endsWith('running_mean') || name.endsWith('bias')) return 0.2 * u - 0.1;
     return 0.75 + 0.5 * u;

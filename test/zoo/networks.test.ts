@@ -38,6 +38,9 @@ const LAST_LAYER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   resnet18d: { layer2: 'layer2.1.relu_1', layer4: 'layer4.1.relu_1' },
   seresnet50: { layer2: 'layer2.3.relu_2', layer4: 'layer4.2.relu_2' },
   legacy_seresnet18: { pool0: 'maxpool', layer2: 'layer2.1.relu_out', layer4: 'layer4.1.relu_out' },
+  convnext_atto: { 'stem.1': 'features.0.1', 'stages.1': 'features.3.1.add', 'stages.3': 'features.7.1.add' },
+  shufflenet_v2_x0_5: { stage2: 'stage2.3.shuffle', stage4: 'stage4.3.shuffle' },
+  nasnetamobile: { cell_stem_1: 'cell_stem_1.cat', cell_3: 'cell_3.cat', cell_15: 'cell_15.cat' },
   efficientnet_lite0: {
     '_blocks.0': 'blocks.0.bn2',
     '_blocks.8': 'blocks.8.bn2',

@@ -24,7 +24,7 @@ describe('records', () => {
       const { size, resize, mean, std } = record.preprocessing;
       assert.ok(size <= resize && [...mean, ...std].every((value) => value >= 0 && value <= 1));
       if (record.origin.kind === 'download') {
-        assert.match(record.origin.url, new RegExp(`-${record.origin.sha256Prefix}\\.pth$`));
+        assert.match(record.origin.url, new RegExp(`-${record.origin.sha256Prefix}\\.pth(\\.tar)?$`));
         assert.match(record.origin.sha256Prefix, /^[0-9a-f]{8,}$/);
       }
     });
@@ -55,6 +55,12 @@ for (const [name, billions] of [
   ['resnet152', 11.514],
   ['resnext50_32x4d', 4.23],
   ['resnext101_32x8d', 16.414],
+  ['resnext101_64x4d', 15.46],
+  ['wide_resnet50_2', 11.398],
+  ['convnext_tiny', 4.456],
+  ['convnext_base', 15.355],
+  ['shufflenet_v2_x0_5', 0.04],
+  ['shufflenet_v2_x2_0', 0.583],
 ] as const) {
   test(`${name} takes ${billions} billion multiply-adds`, () => {
     const actual = countMultiplyAdds(findArchitecture(name).build(1000)) / 1e9;

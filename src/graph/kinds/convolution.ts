@@ -85,7 +85,9 @@ export const depthwiseConv2d: Kind<DepthwiseConv2d> = {
       ...(useBias ? ([['bias', [channels * depthMultiplier]]] as const) : []),
     ];
   },
-  multiplyAdds: ({ kernelSize }, _input, output) => elementCount(output) * elementCount(kernelSize),
+  // A kernel of one place scales the channels, as batch norm does; published figures count neither.
+  multiplyAdds: ({ kernelSize }, _input, output) =>
+    elementCount(kernelSize) === 1 ? 0 : elementCount(output) * elementCount(kernelSize),
   // [C·M,1,H,W] -> HWCM
   torch: {
     depthwise_kernel: {

@@ -1,0 +1,99 @@
+// convnext.ts: ConvNeXt under torchvision's module names. Its linear layers over channels are 1x1 convolutions here, its layer scale is
+// a depthwise 1x1 convolution without a bias.
+// Sources: Liu et al., A ConvNet for the 2020s, 2022, figure 4 and section 3.1; the variants below tiny are timm's.
+
+import { graphBuilder } from '../../graph/builder.ts';
+import type { Graph } from '../../graph/layers.ts';
+import { asModules, type Architecture, type TorchNaming } from '../record.ts';
+
+interface Variant {
+  /** Blocks in each of the four stages. */
+  readonly depths: readonly [number, number, number, number];
+  /** Channels of the first stage; each further one has twice as many. */
+  readonly width: number;
+  /** Chance that training drops the last block's branch, which grows from 0 at the first block. Torchvision trains with it. */
+  readonly dropPath?: number;
+}
+
+const VARIANTS: Readonly<Record<string, Variant>> = {
+  convnext_atto: { depths: [2, 2, 6, 2], width: 40 },
+  convnext_femto: { depths: [2, 2, 6, 2], width: 48 },
+  convnext_pico: { depths: [2, 2, 6, 2], width: 64 },
+  convnext_nano: { depths: [2, 2, 8, 2], width: 80 },
+  convnext_tiny: { depths: [3, 3, 9, 3], width: 96, dropPath: 0.1 },
+  convnext_small: { depths: [3, 3, 27, 3], width: 96, dropPath: 0.4 },
+  convnext_base: { depths: [3, 3, 27, 3], width: 128, dropPath: 0.5 },
+};
+
+const LAYER_NORM = { epsilon: 1e-6 } as const;
+
+function convnext(name: string, { depths, width, dropPath = 0 }: Variant, classes: number): Graph {
+  const b = graphBuilder(name, 224);
+  const total = depths.reduce((sum, depth) => sum + depth);
+  let index = 0;
+  const block = (input: string, module: string, channels: number) => {
+    let x = b.depthwiseConv2d(input, `${module}.block.0`, { kernel: 7, pad: 3, bias: true });
+    x = b.layerNormalization(x, `${module}.block.2`, LAYER_NORM);
+    x = b.conv2d(x, `${module}.block.3`, { filters: 4 * channels, kernel: 1, bias: true });
+    x = b.activation(x, `${module}.block.4`, 'gelu');
+    x = b.conv2d(x, `${module}.block.5`, { filters: channels, kernel: 1, bias: true });
+    x = b.depthwiseConv2d(x, `${module}.layer_scale`, { kernel: 1 });
+    const rate = (dropPath * index++) / (total - 1);
+    if (rate > 0) x = b.dropout(x, `${module}.stochastic_depth`, rate, { perSample: true });
+    return b.add(`${module}.add`, x, input);
+  };
+
+  let x = b.conv2d(b.input, 'features.0.0', { filters: width, kernel: 4, stride: 4, bias: true });
+  x = b.layerNormalization(x, 'features.0.1', LAYER_NORM);
+  depths.forEach((depth, stage) => {
+    const channels = width * 2 ** stage;
+    if (stage > 0) {
+      const module = `features.${2 * stage}`;
+      x = b.layerNormalization(x, `${module}.0`, LAYER_NORM);
+      x = b.conv2d(x, `${module}.1`, { filters: channels, kernel: 2, stride: 2, bias: true });
+    }
+    for (let i = 0; i < depth; i++) x = block(x, `features.${2 * stage + 1}.${i}`, channels);
+  });
+  x = b.globalAveragePooling2d(x, 'avgpool');
+  x = b.layerNormalization(x, 'classifier.0', LAYER_NORM);
+  return b.build(b.dense(x, 'classifier.2', classes));
+}
+
+/** The layer scale is a parameter of the block itself, without a module of its own. */
+const torchvision: TorchNaming = (layer, suffix) =>
+  layer.endsWith('.layer_scale') ? layer : asModules(layer, suffix);
+
+const TIMM_MODULES: Readonly<Record<string, string>> = {
+  'features.0.0': 'stem.0',
+  'features.0.1': 'stem.1',
+  'classifier.0': 'head.norm',
+  'classifier.2': 'head.fc',
+};
+const TIMM_PARTS: Readonly<Record<string, string>> = {
+  'block.0': 'conv_dw',
+  'block.2': 'norm',
+  'block.3': 'mlp.fc1',
+  'block.5': 'mlp.fc2',
+  layer_scale: 'gamma',
+};
+
+const timm: TorchNaming = (layer, suffix) => {
+  const module = TIMM_MODULES[layer];
+  if (module !== undefined) return asModules(module, suffix);
+  const [, number, index, part] = /^features\.(\d+)\.(\d+)\.?(.*)$/.exec(layer) ?? [];
+  const stage = `stages.${Number(number) >> 1}`;
+  if (!part) return asModules(`${stage}.downsample.${index}`, suffix);
+  const own = `${stage}.blocks.${index}.${TIMM_PARTS[part]}`;
+  return part === 'layer_scale' ? own : asModules(own, suffix);
+};
+
+export const CONVNEXTS: Readonly<Record<string, Architecture>> = Object.fromEntries(
+  Object.entries(VARIANTS).map(([name, variant]) => [
+    name,
+    {
+      build: (classes) => convnext(name, variant, classes),
+      classifier: 'classifier.2',
+      namings: variant.dropPath === undefined ? [timm] : [torchvision, timm],
+    },
+  ]),
+);
