@@ -7,6 +7,11 @@ import { CONVNEXTS } from './families/convnext.ts';
 import { EFFICIENTNET_LITES } from './families/efficientnet-lite.ts';
 import { NASNETS } from './families/nasnet.ts';
 import { PNASNETS } from './families/pnasnet.ts';
+import { EFFICIENTNETS } from './families/efficientnet.ts';
+import { MNASNETS } from './families/mnasnet.ts';
+import { MOBILENETS_V2 } from './families/mobilenet-v2.ts';
+import { MOBILENETS_V3 } from './families/mobilenet-v3.ts';
+import { REGNETS } from './families/regnet.ts';
 import { RESNETS } from './families/resnet.ts';
 import { SENETS } from './families/senet.ts';
 import { SHUFFLENETS } from './families/shufflenet.ts';
@@ -17,6 +22,11 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   ...EFFICIENTNET_LITES,
   ...NASNETS,
   ...PNASNETS,
+  ...EFFICIENTNETS,
+  ...MNASNETS,
+  ...MOBILENETS_V2,
+  ...MOBILENETS_V3,
+  ...REGNETS,
   ...RESNETS,
   ...SENETS,
   ...SHUFFLENETS,

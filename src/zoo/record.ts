@@ -36,6 +36,21 @@ export type TorchNaming = (layer: string, suffix: string) => string;
 /** Layers named as torch names their modules. */
 export const asModules: TorchNaming = (layer, suffix) => `${layer}.${suffix}`;
 
+/**
+ * Layers named as another port names its modules: those of the same graph, written with the port's names.
+ * @param own the graph, and @param other the same with the other names; both are built when the first name is asked for
+ */
+export function asWritten(own: () => Graph, other: () => Graph): TorchNaming {
+  let names: ReadonlyMap<string, string> | undefined;
+  return (layer, suffix) => {
+    names ??= pairsOf(own(), other());
+    return `${names.get(layer)}.${suffix}`;
+  };
+}
+
+const pairsOf = (own: Graph, other: Graph) =>
+  new Map(own.layers.map(({ name }, i) => [name, other.layers[i]!.name]));
+
 /** One family's network, its layers named as torch names its modules. */
 export interface Architecture {
   readonly build: (classes: number) => Graph;

@@ -30,6 +30,11 @@ NETWORKS = {
     "convnext_atto": ("timm", "convnext_atto", 64, ["stem.1", "stages.1", "stages.3"]),
     "shufflenet_v2_x0_5": ("torchvision", "shufflenet_v2_x0_5", 224, ["maxpool", "stage2", "stage4"]),
     "nasnetamobile": ("pretrainedmodels", "nasnetamobile", 64, ["cell_stem_1", "cell_3", "cell_15"]),
+    "efficientnet_b0": ("torchvision", "efficientnet_b0", 64, ["features.2.1", "features.4.2", "avgpool"]),
+    "mnasnet0_5": ("torchvision", "mnasnet0_5", 64, ["layers.8", "layers.10", "layers.16"]),
+    "mobilenet_v2": ("torchvision", "mobilenet_v2", 64, ["features.3", "features.10", "features.18"]),
+    "mobilenet_v3_small": ("torchvision", "mobilenet_v3_small", 64, ["features.3", "features.6", "avgpool"]),
+    "regnet_y_400mf": ("torchvision", "regnet_y_400mf", 64, ["stem", "trunk_output.block2", "avgpool"]),
     "efficientnet_lite0": (
         "efficientnet-lite-pytorch",
         "efficientnet-lite0",
@@ -80,8 +85,9 @@ def golden(name: str) -> dict:
     package, own_name, size, layers = NETWORKS[name]
     image = torch.from_numpy(pixels("network", size, size)).permute(2, 0, 1)[None].float()
     model = build(package, own_name).eval()
-    state = model.state_dict()
-    model.load_state_dict({k: v if k.endswith("num_batches_tracked") else made_up(k, v) for k, v in state.items()})
+    for weight, tensor in model.state_dict().items():
+        if not weight.endswith("num_batches_tracked"):
+            tensor.copy_(made_up(weight, tensor))
     seen = {}
     modules = dict(model.named_modules())
     for layer in layers:

@@ -41,6 +41,15 @@ const LAST_LAYER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   convnext_atto: { 'stem.1': 'features.0.1', 'stages.1': 'features.3.1.add', 'stages.3': 'features.7.1.add' },
   shufflenet_v2_x0_5: { stage2: 'stage2.3.shuffle', stage4: 'stage4.3.shuffle' },
   nasnetamobile: { cell_stem_1: 'cell_stem_1.cat', cell_3: 'cell_3.cat', cell_15: 'cell_15.cat' },
+  efficientnet_b0: { 'features.2.1': 'features.2.1.add', 'features.4.2': 'features.4.2.add' },
+  mnasnet0_5: { 'layers.8': 'layers.8.2.add', 'layers.10': 'layers.10.2.add' },
+  mobilenet_v2: {
+    'features.3': 'features.3.add',
+    'features.10': 'features.10.add',
+    'features.18': 'features.18.2',
+  },
+  mobilenet_v3_small: { 'features.3': 'features.3.add', 'features.6': 'features.6.add' },
+  regnet_y_400mf: { stem: 'stem.relu', 'trunk_output.block2': 'trunk_output.block2.block2-2.activation' },
   efficientnet_lite0: {
     '_blocks.0': 'blocks.0.bn2',
     '_blocks.8': 'blocks.8.bn2',

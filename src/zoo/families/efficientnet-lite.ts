@@ -1,80 +1,55 @@
-// efficientnet-lite.ts: EfficientNet-Lite0 under the module names of its PyTorch port, less the underscore before each:
-// TensorFlow.js takes no variable that begins with one.
-// No squeeze-excite, ReLU6 throughout, stem and head not scaled, TensorFlow's `same` padding.
+// efficientnet-lite.ts: EfficientNet-Lite0-4 with TensorFlow's `same` padding, under the module names of their PyTorch ports.
+// No squeeze-excite, ReLU6 throughout; stem and head are not scaled, the first and the last stage not deepened.
 // Source: Tan and Le, EfficientNet, 2019, table 1; the lite variants of TensorFlow's TPU models, 2020.
 
-import { graphBuilder } from '../../graph/builder.ts';
-import type { Graph } from '../../graph/layers.ts';
 import type { Architecture } from '../record.ts';
+import { B0, type Scale } from './efficientnet.ts';
+import { TENSORFLOW_PORT, TIMM, underscored } from './inverted-residual-names.ts';
+import { invertedResiduals, roundChannels, type InvertedResidualNetwork } from './inverted-residual.ts';
 
-interface Stage {
-  readonly repeats: number;
-  readonly kernel: number;
-  readonly stride: number;
-  /** How many times the depthwise convolution is wider than the block's input. */
-  readonly expansion: number;
-  readonly filters: number;
-}
+const SCALES: Readonly<Record<string, Scale>> = {
+  efficientnet_lite0: { size: 224, width: 1, depth: 1, dropout: 0.2 },
+  efficientnet_lite1: { size: 240, width: 1, depth: 1.1, dropout: 0.2 },
+  efficientnet_lite2: { size: 260, width: 1.1, depth: 1.2, dropout: 0.3 },
+  efficientnet_lite3: { size: 300, width: 1.2, depth: 1.4, dropout: 0.3 },
+  efficientnet_lite4: { size: 380, width: 1.4, depth: 1.8, dropout: 0.3 },
+};
 
-const STAGES: readonly Stage[] = [
-  { repeats: 1, kernel: 3, stride: 1, expansion: 1, filters: 16 },
-  { repeats: 2, kernel: 3, stride: 2, expansion: 6, filters: 24 },
-  { repeats: 2, kernel: 5, stride: 2, expansion: 6, filters: 40 },
-  { repeats: 3, kernel: 3, stride: 2, expansion: 6, filters: 80 },
-  { repeats: 3, kernel: 5, stride: 1, expansion: 6, filters: 112 },
-  { repeats: 4, kernel: 5, stride: 2, expansion: 6, filters: 192 },
-  { repeats: 1, kernel: 3, stride: 1, expansion: 6, filters: 320 },
-];
-
-function efficientnetLite0(classes: number): Graph {
-  const b = graphBuilder('efficientnet_lite0', 224);
-  const bn = { epsilon: 1e-3, momentum: 0.99 };
-  /** Convolution, batch norm, ReLU6. */
-  const activated = (
-    from: string,
-    conv: string,
-    norm: string,
-    filters: number,
-    kernel: number,
-    stride = 1,
-  ) => {
-    const x = b.conv2d(from, conv, { filters, kernel, stride, pad: 'same' });
-    return b.activation(b.batchNormalization(x, norm, bn), `${norm}.relu6`, 'relu6');
+function lite({ size, width, depth, dropout }: Scale): InvertedResidualNetwork {
+  return {
+    size,
+    stem: 32,
+    stages: B0.map(({ repeats, filters, ...row }, stage) => {
+      const isFixed = stage === 0 || stage === B0.length - 1;
+      return [
+        {
+          ...row,
+          repeats: isFixed ? repeats : Math.ceil(repeats * depth),
+          filters: roundChannels(filters * width),
+          gated: false,
+        },
+      ];
+    }),
+    head: 1280,
+    activation: 'relu6',
+    pad: 'same',
+    epsilon: 1e-3,
+    momentum: 0.99,
+    dropout,
   };
-
-  let x = activated(b.input, 'conv_stem', 'bn0', 32, 3, 2);
-  let channels = 32;
-  let index = 0;
-  for (const { repeats, kernel, stride: firstStride, expansion, filters } of STAGES) {
-    for (let i = 0; i < repeats; i++) {
-      const block = `blocks.${index++}`;
-      const stride = i === 0 ? firstStride : 1;
-      const input = x;
-      if (expansion !== 1) x = activated(x, `${block}.expand_conv`, `${block}.bn0`, channels * expansion, 1);
-      x = b.depthwiseConv2d(x, `${block}.depthwise_conv`, { kernel, stride, pad: 'same' });
-      x = b.activation(b.batchNormalization(x, `${block}.bn1`, bn), `${block}.bn1.relu6`, 'relu6');
-      x = b.conv2d(x, `${block}.project_conv`, { filters, kernel: 1, pad: 'same' });
-      x = b.batchNormalization(x, `${block}.bn2`, bn);
-      if (stride === 1 && channels === filters) x = b.add(`${block}.add`, x, input);
-      channels = filters;
-    }
-  }
-  x = activated(x, 'conv_head', 'bn1', 1280, 1);
-  x = b.globalAveragePooling2d(x, 'avg_pooling');
-  x = b.dropout(x, 'dropout', 0.2);
-  return b.build(b.dense(x, 'fc', classes));
 }
 
-export const EFFICIENTNET_LITES = {
-  efficientnet_lite0: {
-    build: efficientnetLite0,
-    classifier: 'fc',
-    namings: [
-      (layer, suffix) =>
-        `${layer
-          .split('.')
-          .map((part) => (/^\d/.test(part) ? part : `_${part}`))
-          .join('.')}.${suffix}`,
-    ],
-  },
-} as const satisfies Record<string, Architecture>;
+export const EFFICIENTNET_LITES: Readonly<Record<string, Architecture>> = {
+  ...Object.fromEntries(
+    Object.entries(SCALES).map(([name, scale]) => {
+      const { namings, ...architecture } = invertedResiduals(name, lite(scale), TENSORFLOW_PORT, [TIMM]);
+      return [name, { ...architecture, namings: [underscored, ...namings.slice(1)] }];
+    }),
+  ),
+  /** timm's own, trained with torch's padding. */
+  efficientnet_lite0_symmetric: invertedResiduals(
+    'efficientnet_lite0_symmetric',
+    { ...lite(SCALES['efficientnet_lite0']!), pad: 'symmetric', epsilon: 1e-5, momentum: 0.9 },
+    TIMM,
+  ),
+};

@@ -1,0 +1,121 @@
+// regnet.ts: RegNet Y, torchvision's up to 3.2 GF: residual blocks of grouped convolutions with gates, their widths found by search.
+// Source: Radosavovic et al., Designing Network Design Spaces, 2020, table 9 (widths and depths there, rounded to whole groups here).
+
+import { graphBuilder, type GraphBuilder } from '../../graph/builder.ts';
+import type { Graph } from '../../graph/layers.ts';
+import { asModules, asWritten, type Architecture } from '../record.ts';
+import { squeezeExcite } from './squeeze-excite.ts';
+
+interface Variant {
+  readonly depths: readonly [number, number, number, number];
+  readonly widths: readonly [number, number, number, number];
+  /** Channels of each group. */
+  readonly groupWidth: number;
+}
+
+const VARIANTS: Readonly<Record<string, Variant>> = {
+  regnet_y_400mf: { depths: [1, 3, 6, 6], widths: [48, 104, 208, 440], groupWidth: 8 },
+  regnet_y_800mf: { depths: [1, 3, 8, 2], widths: [64, 144, 320, 784], groupWidth: 16 },
+  regnet_y_1_6gf: { depths: [2, 6, 17, 2], widths: [48, 120, 336, 888], groupWidth: 24 },
+  regnet_y_3_2gf: { depths: [2, 5, 13, 1], widths: [72, 216, 576, 1512], groupWidth: 24 },
+};
+
+/** How a port names its modules. */
+interface ModuleNames {
+  readonly conv: string;
+  readonly norm: string;
+  readonly block: (stage: number, index: number) => string;
+  /** The 1x1, the grouped and the second 1x1 convolution within a block, its gate, and the shortcut's convolution. */
+  readonly parts: readonly [string, string, string];
+  readonly gate: string;
+  readonly shortcut: string;
+  readonly classifier: string;
+}
+
+const TORCHVISION: ModuleNames = {
+  conv: '0',
+  norm: '1',
+  block: (stage, index) => `trunk_output.block${stage}.block${stage}-${index}`,
+  parts: ['f.a', 'f.b', 'f.c'],
+  gate: 'f.se',
+  shortcut: 'proj',
+  classifier: 'fc',
+};
+
+const TIMM: ModuleNames = {
+  conv: 'conv',
+  norm: 'bn',
+  block: (stage, index) => `s${stage}.b${index + 1}`,
+  parts: ['conv1', 'conv2', 'conv3'],
+  gate: 'se',
+  shortcut: 'downsample',
+  classifier: 'head.fc',
+};
+
+interface Unit {
+  readonly filters: number;
+  readonly kernel: number;
+  readonly stride?: number;
+  readonly groups?: number;
+}
+
+function regnet(
+  name: string,
+  { depths, widths, groupWidth }: Variant,
+  names: ModuleNames,
+  classes: number,
+): Graph {
+  const b = graphBuilder(name, 224);
+  const unit = normalized(b, names);
+  let x = unit(b.input, 'stem', { filters: 32, kernel: 3, stride: 2 });
+  x = b.activation(x, 'stem.relu', 'relu');
+  let channels = 32;
+  widths.forEach((filters, stage) => {
+    for (let i = 0; i < depths[stage]!; i++) {
+      const block = names.block(stage + 1, i);
+      const stride = i === 0 ? 2 : 1;
+      const [first, second, third] = names.parts;
+      const input = x;
+      x = unit(x, `${block}.${first}`, { filters, kernel: 1 });
+      x = b.activation(x, `${block}.${first}.relu`, 'relu');
+      x = unit(x, `${block}.${second}`, { filters, kernel: 3, stride, groups: filters / groupWidth });
+      x = b.activation(x, `${block}.${second}.relu`, 'relu');
+      // The gate is a quarter of the block's input.
+      const squeezed = Math.round(channels / 4);
+      x = squeezeExcite(b, x, { channels: filters, squeezed, module: `${block}.${names.gate}` });
+      x = unit(x, `${block}.${third}`, { filters, kernel: 1 });
+      const shortcut =
+        stride === 1 && channels === filters
+          ? input
+          : unit(input, `${block}.${names.shortcut}`, { filters, kernel: 1, stride });
+      x = b.add(`${block}.add`, shortcut, x);
+      x = b.activation(x, `${block}.activation`, 'relu');
+      channels = filters;
+    }
+  });
+  x = b.globalAveragePooling2d(x, 'avgpool');
+  return b.build(b.dense(x, names.classifier, classes));
+}
+
+/** A convolution and its batch norm. */
+function normalized(b: GraphBuilder, { conv, norm }: ModuleNames) {
+  return (from: string, module: string, { filters, kernel, stride = 1, groups = 1 }: Unit): string => {
+    const window = { filters, kernel, stride, groups, pad: (kernel - 1) / 2 };
+    return b.batchNormalization(b.conv2d(from, `${module}.${conv}`, window), `${module}.${norm}`);
+  };
+}
+
+export const REGNETS: Readonly<Record<string, Architecture>> = Object.fromEntries(
+  Object.entries(VARIANTS).map(([name, variant]) => {
+    const written = (names: ModuleNames, classes = 1) => regnet(name, variant, names, classes);
+    const timm = asWritten(() => written(TORCHVISION), () => written(TIMM)); // prettier-ignore
+    return [
+      name,
+      {
+        build: (classes) => written(TORCHVISION, classes),
+        classifier: TORCHVISION.classifier,
+        namings: [asModules, timm],
+      },
+    ];
+  }),
+);

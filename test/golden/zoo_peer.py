@@ -1,0 +1,79 @@
+"""One network of torchvision, timm or Cadene with seeded random weights, its state dict and its logits: test/zoo/parity.slow.test.ts.
+
+python zoo_peer.py FOLDER PACKAGE NAME SIZE PHOTO...
+writes weights.pth, pixels.bin (uint8, [N, SIZE, SIZE, 3]) and answer.json into FOLDER
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+import torch
+from PIL import Image
+
+MEAN = torch.tensor([0.485, 0.456, 0.406])
+STD = torch.tensor([0.229, 0.224, 0.225])
+
+
+def build(package: str, name: str) -> torch.nn.Module:
+    if package == "efficientnet-lite-pytorch":
+        from efficientnet_lite_pytorch import EfficientNet
+
+        return EfficientNet.from_name(name)
+    if package == "timm":
+        import timm
+
+        return timm.create_model(name, pretrained=False)
+    if package == "pretrainedmodels":
+        import pretrainedmodels
+
+        return pretrainedmodels.__dict__[name](num_classes=1000, pretrained=None)
+    import torchvision
+
+    return torchvision.models.get_model(name, weights=None)
+
+
+def randomise(model: torch.nn.Module) -> None:
+    """Every weight, so that no branch is silent: some networks begin with a factor of 0 in each."""
+    torch.manual_seed(1)
+    for name, weight in model.named_parameters():
+        if weight.dim() > 1:
+            torch.nn.init.kaiming_uniform_(weight)
+        elif name.endswith("bias"):
+            torch.nn.init.uniform_(weight, -0.1, 0.1)
+        else:
+            torch.nn.init.uniform_(weight, 0.5, 1.5)
+
+
+def photo(file: str, size: int) -> np.ndarray:
+    """The middle square."""
+    image = Image.open(file).convert("RGB")
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return np.asarray(image.resize((size, size), Image.BILINEAR, (left, top, left + side, top + side)))
+
+
+@torch.no_grad()
+def main(folder: pathlib.Path, package: str, name: str, size: int, files: list[str]) -> None:
+    pixels = np.stack([photo(file, size) for file in files])
+    images = ((torch.from_numpy(pixels).float() / 255 - MEAN) / STD).permute(0, 3, 1, 2)
+    model = build(package, name).eval()
+    randomise(model)
+    # The statistics of these photos; nothing else trains, so that nothing is dropped.
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.momentum = None
+        norm.train()
+    if norms:
+        model(images)
+    model.eval()
+    logits = torch.cat([model(images[i : i + 1]) for i in range(len(files))])
+    torch.save(model.state_dict(), folder / "weights.pth")
+    (folder / "pixels.bin").write_bytes(pixels.tobytes())
+    answer = {"parameters": sum(weight.numel() for weight in model.parameters()), "logits": logits.double().tolist()}
+    (folder / "answer.json").write_text(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5:])

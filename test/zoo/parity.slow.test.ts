@@ -1,0 +1,125 @@
+// Every architecture against PyTorch: a peer of torchvision, timm or Cadene with random weights, batch norm's statistics of real
+// photos, its state dict imported, the logits of ten photos. Needs a Python with torch and the packages (FINCH_PYTHON, else python3).
+// The usual members run; FINCH_ZOO=all or FINCH_ZOO=name,name runs others.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
+
+import { countParameters } from '../../src/graph/cost.ts';
+import { importCheckpoint } from '../../src/store/import.ts';
+import { PACKAGE_ROOT } from '../../src/util/package.ts';
+import { PIXELS } from '../../src/zoo/record.ts';
+import { ARCHITECTURE_NAMES, findArchitecture } from '../../src/zoo/architectures.ts';
+import { assertAllClose } from '../helpers/assert-all-close.ts';
+import { sharedData } from '../helpers/shared-data.ts';
+
+const GOLDEN = path.join(PACKAGE_ROOT, 'test', 'golden');
+
+/** The networks that compute the same, as `package name`; a second one has other names for the weights. */
+const peers = JSON.parse(readFileSync(path.join(GOLDEN, 'zoo-peers.json'), 'utf8')) as Record<
+  string,
+  string[]
+>;
+
+/** One of each family, and of each form within it. */
+const USUAL = [
+  'efficientnet_b0',
+  'efficientnet_lite0',
+  'efficientnet_v2_s',
+  'mnasnet1_0',
+  'mobilenet_v2',
+  'mobilenet_v3_large',
+  'mobilenetv3_small_050',
+  'regnet_y_400mf',
+  'resnet18',
+  'resnext50_32x4d',
+  'semnasnet_100',
+  'tf_efficientnet_b0',
+];
+
+const wanted = process.env['FINCH_ZOO'];
+const names = wanted === 'all' ? Object.keys(peers) : (wanted?.split(',') ?? USUAL);
+
+const python = process.env['FINCH_PYTHON'] ?? 'python3';
+const photos = sharedData('imagenet-sample');
+const hasTorch = spawnSync(python, ['-c', 'import torch, torchvision, timm']).status === 0;
+const skip = photos.skip || (!hasTorch && `${python} has no torch, torchvision and timm`);
+
+const COUNT = 10;
+
+describe('architectures against PyTorch', { skip }, () => {
+  test('every architecture has a peer', () => {
+    assert.deepEqual(
+      ARCHITECTURE_NAMES.filter((name) => !Object.hasOwn(peers, name)),
+      [],
+    );
+  });
+
+  for (const name of names) {
+    for (const peer of peers[name] ?? assert.fail(`no peer of ${name} is listed`)) {
+      test(`${name}, ${peer}`, async (t) => {
+        const folder = await mkdtemp(path.join(tmpdir(), 'finch-parity-'));
+        t.after(() => rm(folder, { recursive: true, force: true }));
+        await compare(name, peer, folder, (text) => t.diagnostic(text));
+      });
+    }
+  }
+});
+
+async function compare(name: string, peer: string, folder: string, note: (text: string) => void) {
+  const { build } = findArchitecture(name);
+  const graph = build(1000);
+  const input = graph.layers.find((layer) => layer.kind === 'input')!;
+  const [size] = input.shape as readonly [number, number, number];
+  const files = readdirSync(photos.file).filter((file) => /\.jpe?g$/i.test(file)).slice(0, COUNT); // prettier-ignore
+  const made = spawnSync(
+    python,
+    [path.join(GOLDEN, 'zoo_peer.py'), folder, ...peer.split(' '), `${size}`, ...files.map((file) => path.join(photos.file, file))],
+    { encoding: 'utf8' },
+  ); // prettier-ignore
+  assert.equal(made.status, 0, made.stderr);
+  const answer = JSON.parse(readFileSync(path.join(folder, 'answer.json'), 'utf8')) as {
+    readonly parameters: number;
+    readonly logits: readonly (readonly number[])[];
+  };
+  assert.equal(countParameters(graph), answer.parameters);
+  const { weights, architecture } = await importCheckpoint(path.join(folder, 'weights.pth'), {
+    // What the user's file is called tells networks of the same names and shapes apart.
+    hints: [name],
+    name,
+    provenance: { source: peer },
+    preprocessingOf: () => ({
+      size,
+      resize: size,
+      mode: 'crop',
+      interpolation: 'bilinear',
+      ...PIXELS.imagenet,
+    }),
+  });
+  assert.equal(architecture, name);
+  const engine = await createOnnxEngine({ device: 'cpu' });
+  const predictor = await engine.load({ graph, weights, ...PIXELS.imagenet }, { size: [size, size] });
+  const pixels = new Uint8Array(await readFile(path.join(folder, 'pixels.bin')));
+  let largest = 0;
+  for (const [i, expected] of answer.logits.entries()) {
+    const data = pixels.subarray(i * size * size * 3, (i + 1) * size * size * 3);
+    const [logits] = await predictor.run({ data, count: 1, height: size, width: size });
+    const actual = [...logits!.data];
+    const scale = Math.max(...expected.map(Math.abs));
+    largest = Math.max(largest, ...actual.map((value, j) => Math.abs(value - expected[j]!) / scale));
+    assertAllClose(actual, expected, { rtol: 1e-4 }, `photo ${i}`);
+    assert.equal(
+      actual.indexOf(Math.max(...actual)),
+      expected.indexOf(Math.max(...expected)),
+      `top-1, photo ${i}`,
+    );
+  }
+  await predictor.dispose();
+  note(`largest deviation ${largest.toExponential(1)} of the largest logit`);
+}
