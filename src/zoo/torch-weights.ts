@@ -96,6 +96,27 @@ export function weightsToTorch(
 }
 
 /**
+ * The first convolution's kernel with its input channels turned round: what took blue, green and red takes red, green and blue, and
+ * the other way.
+ */
+export function withColoursReversed(graph: Graph, weights: Weights): Weights {
+  const first = graph.layers.find((layer) => layer.kind === 'conv2d');
+  const name = weightName(first?.name ?? '', 'kernel');
+  const kernel = weights.get(name);
+  if (!kernel) return weights;
+  const { shape, data } = kernel;
+  const [height, width, channels, filters] = shape as readonly [number, number, number, number];
+  const reversed = new Float32Array(data.length);
+  for (let place = 0; place < height * width; place++) {
+    for (let channel = 0; channel < channels; channel++) {
+      const from = (place * channels + channels - 1 - channel) * filters;
+      reversed.set(data.subarray(from, from + filters), (place * channels + channel) * filters);
+    }
+  }
+  return new Map(weights).set(name, { shape, data: reversed });
+}
+
+/**
  * Whether the numbers of two shapes lie in the same order: they differ in sizes of one, or the input of a dense layer is written as
  * channels, rows and columns. A gate's 1x1 convolution may be a linear layer elsewhere, and the other way.
  */

@@ -50,6 +50,23 @@ const LAST_LAYER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   mobilenet_v3_small: { 'features.3': 'features.3.add', 'features.6': 'features.6.add' },
   regnet_y_400mf: { stem: 'stem.relu', 'trunk_output.block2': 'trunk_output.block2.block2-2.activation' },
+  // Torch's ReLU in place changes what the module before it put out.
+  densenet121: { 'features.transition2': 'features.transition2.pool', 'features.norm5': 'relu' },
+  googlenet: { inception4a: 'inception4a.cat' },
+  inception_v3: { Mixed_6b: 'Mixed_6b.cat' },
+  inception_v4: {
+    'features.3': 'features.3.cat',
+    'features.10': 'features.10.cat',
+    'features.21': 'features.21.cat',
+  },
+  inception_resnet_v2: { mixed_5b: 'mixed_5b.cat', mixed_6a: 'mixed_6a.cat', conv2d_7b: 'conv2d_7b.relu' },
+  legacy_xception: { block1: 'block1.add', block3: 'block3.add' },
+  squeezenet1_1: { 'features.7': 'features.7.cat', 'classifier.1': 'classifier.2' },
+  xception41: {
+    'stem.1': 'stem.1.relu',
+    'blocks.3': 'blocks.3.add',
+    'blocks.12': 'blocks.12.stack.conv3.act_pw',
+  },
   efficientnet_lite0: {
     '_blocks.0': 'blocks.0.bn2',
     '_blocks.8': 'blocks.8.bn2',

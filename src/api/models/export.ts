@@ -19,7 +19,7 @@ import { packageVersion } from '../../util/package.ts';
 import { sidesOf, type PictureSize, type Preprocessing } from '../../util/preprocessing.ts';
 import { createRng } from '../../util/rng.ts';
 import { findArchitecture } from '../../zoo/architectures.ts';
-import { weightsToTorch } from '../../zoo/torch-weights.ts';
+import { weightsToTorch, withColoursReversed } from '../../zoo/torch-weights.ts';
 import { refuseLosses } from '../outputs.ts';
 import type { Work } from '../work.ts';
 import { checkModelPlace, inModelPlace, type ModelPlace } from './model-place.ts';
@@ -133,10 +133,11 @@ async function toTfjs(model: Model, flags: ExportFlags, signal: AbortSignal): Pr
 }
 
 async function toSafetensors(model: Model, { out }: ExportFlags): Promise<string> {
-  const { graph, weights, architecture, labels } = model;
-  const naming = architecture === undefined ? undefined : findArchitecture(architecture).namings[0];
+  const { graph, architecture, labels } = model;
+  const known = architecture === undefined ? undefined : findArchitecture(architecture);
+  const weights = known?.isBgr ? withColoursReversed(graph, model.weights) : model.weights;
   const tensors = new Map<string, RawTensor>();
-  for (const [name, { shape, data }] of weightsToTorch(graph, weights, naming)) {
+  for (const [name, { shape, data }] of weightsToTorch(graph, weights, known?.namings[0])) {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     tensors.set(name, { dtype: 'float32', shape, bytes });
   }
