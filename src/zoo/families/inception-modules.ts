@@ -33,7 +33,7 @@ type Window = keyof typeof WINDOWS;
 type Pool = keyof typeof POOLS;
 
 /** A convolution and its filters; the same twice, beside each other, as `a` and `b`; or a pooling. */
-export type Step = readonly [Window, number] | readonly ['1x3 and 3x1', number] | Pool;
+type Step = readonly [Window, number] | readonly ['1x3 and 3x1', number] | Pool;
 /** The steps of each branch by the branch's name. */
 export type Branches = Readonly<Record<string, readonly Step[]>>;
 

@@ -58,7 +58,7 @@ export interface UnitNames {
 export type Convolution = 'expand' | 'depthwise' | 'project';
 export type Part = Convolution | 'gate';
 
-export interface BlockPlace {
+interface BlockPlace {
   readonly stage: number;
   /** In the stage, and in the network. */
   readonly index: number;
