@@ -29,17 +29,25 @@ const peers = JSON.parse(readFileSync(path.join(GOLDEN, 'zoo-peers.json'), 'utf8
 
 /** One of each family, and of each form within it. */
 const USUAL = [
+  'convnext_atto',
+  'convnext_tiny',
   'efficientnet_b0',
   'efficientnet_lite0',
   'efficientnet_v2_s',
+  'legacy_seresnet18',
+  'legacy_seresnet50',
   'mnasnet1_0',
   'mobilenet_v2',
   'mobilenet_v3_large',
   'mobilenetv3_small_050',
+  'nasnetamobile',
   'regnet_y_400mf',
   'resnet18',
+  'resnet18d',
   'resnext50_32x4d',
   'semnasnet_100',
+  'seresnet50',
+  'shufflenet_v2_x0_5',
   'tf_efficientnet_b0',
 ];
 

@@ -1,4 +1,6 @@
 // nasnet.ts: NASNet-A, mobile (4 @ 1056) and large (6 @ 4032), under the module names of Cadene's port, which timm kept.
+// A mean at the border is that of the places there, as TensorFlow and Cadene's port have it. timm counts the padding of means with a
+// stride, so that its logits of the large network differ from these.
 // Source: Zoph et al., Learning Transferable Architectures for Scalable Image Recognition, 2018, figure 4 and section A.
 
 import { graphBuilder } from '../../graph/builder.ts';
