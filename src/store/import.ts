@@ -10,7 +10,7 @@ import { quoted } from '../util/quoted.ts';
 import { elementCount } from '../util/shape.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { findArchitecture } from '../zoo/architectures.ts';
-import { bestFit, exactFits, nearestFit, type Fit } from '../zoo/fit.ts';
+import { bestFit, exactFits, nearestFit, wantedOf, type Fit } from '../zoo/fit.ts';
 import { foreignKind } from '../zoo/foreign.ts';
 import { someOf, weightsFromTorch, type TorchTensor } from '../zoo/torch-weights.ts';
 
@@ -151,7 +151,9 @@ function noArchitecture(file: string, largest: TensorGroup, groups: readonly Ten
 }
 
 function noClassifier(file: string, { fit, group }: Chosen, groups: readonly TensorGroup[]): AppError {
-  const { architecture, classifier, keys } = fit.wanted;
+  const { architecture, keys } = fit.wanted;
+  // Where little fits, the names are those of the architecture's own naming.
+  const { classifier } = 2 * fit.match.score < keys.length ? wantedOf(architecture)[0]! : fit.wanted;
   const foreign = foreignKind(group.shapes.keys());
   if (foreign !== undefined) return new AppError('MODEL_MISMATCH', `${file} is ${foreign}`);
   const head = [...fit.match.names.keys()].filter((name) => name.startsWith(`${classifier}.`));
