@@ -13,6 +13,7 @@ import { readContent, sha256Of } from '../images/prepare.ts';
 import { passedOver } from '../images/passed-over.ts';
 import { imageReferences, type ImageReference } from '../images/source.ts';
 import { AppError } from '../util/errors.ts';
+import { writeFailed } from '../util/files.ts';
 import { withFileLockOrElse } from '../util/lock.ts';
 import { checkOutputs } from '../util/outputs.ts';
 import { formatShape } from '../util/shape.ts';
@@ -137,7 +138,11 @@ async function finishParquet(
     await writeParquet(file, { work: paths.work[i]!, manifest: paths.manifest, dtype, rowShape });
   }
   await writer.checkpoint({ complete: true });
-  for (const file of paths.work) await rm(file, { force: true });
+  for (const file of paths.work) {
+    await rm(file, { force: true }).catch((error: unknown) => {
+      throw writeFailed(file, error);
+    });
+  }
 }
 
 async function contentHash({ content }: ImageReference): Promise<string | undefined> {

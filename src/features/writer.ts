@@ -58,7 +58,11 @@ export async function openFeatureWriter(
     }
     const manifest = await FeatureFile.open(paths.manifest, start.manifestBytes);
     files.push(manifest);
-    if (start.errorsBytes === 0) await rm(paths.errors, { force: true });
+    if (start.errorsBytes === 0) {
+      await rm(paths.errors, { force: true }).catch((error: unknown) => {
+        throw writeFailed(paths.errors, error);
+      });
+    }
     const errors =
       start.errorsBytes > 0 ? await FeatureFile.open(paths.errors, start.errorsBytes) : undefined;
     if (errors) files.push(errors);

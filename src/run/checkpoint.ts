@@ -46,7 +46,8 @@ export async function saveCheckpoint(
   await writeFileAtomic(path.join(folder, RECORD), `${JSON.stringify(record)}\n`);
   for (const name of await readdir(folder)) {
     const isOurs = TENSORS.test(name) || isAside(name);
-    if (isOurs && name !== file) await rm(path.join(folder, name), { force: true });
+    // What cannot be removed now goes with the next checkpoint.
+    if (isOurs && name !== file) await rm(path.join(folder, name), { force: true }).catch(() => {});
   }
 }
 

@@ -123,14 +123,16 @@ export async function tidyRunFolder({ folder, best, last }: RunPaths): Promise<v
     if (!(await exists(whole))) {
       for (const name of remains) {
         if (!(await exists(path.join(folder, name, 'model.json')))) continue;
-        await rename(path.join(folder, name), whole);
+        await rename(path.join(folder, name), whole).catch((error: unknown) => {
+          throw writeFailed(whole, error);
+        });
         break;
       }
     }
   }
   for (const name of names) {
     if (isAside(name)) {
-      await rm(path.join(folder, name), { recursive: true, force: true });
+      await rm(path.join(folder, name), { recursive: true, force: true }).catch(() => {});
     }
   }
 }

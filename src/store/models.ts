@@ -113,7 +113,7 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
         provenance,
       });
       await writeModelFolder(folder, model, { dtype: 'float32' });
-      await rm(file, { force: true });
+      await rm(file, { force: true }).catch(() => {});
       return folder;
     },
     options.signal && { signal: options.signal },

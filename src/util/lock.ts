@@ -93,7 +93,8 @@ async function holding<T>(file: string, token: string, action: () => Promise<T>)
     clearInterval(refresh);
     // Removes only our own lock: while the machine slept for long, another process may have taken it over.
     const content = await contentOf(file).catch(() => '');
-    if (content === token) await rm(file, { force: true });
+    // The work is done whether or not the disk lets the lock go: once this process has ended, its lock is taken over.
+    if (content === token) await rm(file, { force: true }).catch(() => {});
   }
 }
 

@@ -33,7 +33,9 @@ export const CRASH_CASES: Readonly<Record<string, Swept>> = {
   },
   'models import --force': {
     command: ['finch', 'models', 'import', 'M', '--name', 'same', '--out', 'old', '--force'],
-    whole: ['old/model.json'],
+    whole: [],
+    // For a moment the new model.json names its shards otherwise than at the end.
+    model: 'old',
     result: MODEL.map((name) => `old/${name}`),
   },
   'models export --format tfjs': {

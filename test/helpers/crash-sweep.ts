@@ -6,6 +6,7 @@ import { cp, mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { verifyModelFolder } from '../../src/artefact/model-folder.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import type { CrashMode } from './crash.ts';
 import { runCli, type Ended } from './run-cli.ts';
@@ -17,6 +18,8 @@ export interface Swept {
   readonly resume?: readonly string[];
   /** Files that are the former ones or the new ones, whole, whenever the command ends. */
   readonly whole: readonly string[];
+  /** A folder that holds a model whose shards match their checksums, whenever the command ends. */
+  readonly model?: string;
   /** Files that are the same after the next run as without a crash. */
   readonly result: readonly string[];
 }
@@ -67,6 +70,9 @@ export async function sweep(
       for (const [i, name] of swept.whole.entries()) {
         const isWhole = now[i] === former[i] || now[i] === files[swept.result.indexOf(name)];
         assert.ok(isWhole, `${where}: ${name} is neither the former nor the new one`);
+      }
+      if (swept.model !== undefined) {
+        assert.deepEqual(await verifyModelFolder(path.join(folder, swept.model)), [], where);
       }
       await goOn(folder, swept, where);
       assert.deepEqual(await contents(folder, swept.result), files, `${where}: the next run's files`);
