@@ -10,9 +10,10 @@ import { quoted } from '../util/quoted.ts';
 import { elementCount } from '../util/shape.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { findArchitecture } from '../zoo/architectures.ts';
-import { bestFit, exactFits, nearestFit, wantedOf, type Fit } from '../zoo/fit.ts';
+import { bestFit, exactFits, nearestFit, wantedOf, type Fit, type Wanted } from '../zoo/fit.ts';
 import { foreignKind } from '../zoo/foreign.ts';
-import { someOf, weightsFromTorch, type TorchTensor } from '../zoo/torch-weights.ts';
+import { someOf, weightsFromTorch, withColoursReversed, type TorchTensor } from '../zoo/torch-weights.ts';
+import { readBareWeights } from './bare-weights.ts';
 
 export interface ImportOptions {
   /** Found from the names and shapes where it is absent. */
@@ -34,7 +35,50 @@ export interface ImportOptions {
  */
 export async function importCheckpoint(file: string, options: ImportOptions): Promise<Model> {
   const { name, provenance, onNote, preprocessingOf } = options;
-  let chosen: { readonly fit: Fit; readonly group: TensorGroup } | undefined;
+  const bare = await readBareWeights(file, options.architecture);
+  const { wanted, stateDict, leftOut } = bare ? { ...bare, leftOut: [] } : await readStateDict(file, options);
+  const { architecture, naming } = wanted;
+  const { build, classifier, isBgr } = findArchitecture(architecture);
+  const stored = stateDict.get(`${wanted.classifier}.weight`)!.shape[0] ?? 0;
+  if (stored < 1)
+    throw new AppError('MODEL_MISMATCH', `${file}: '${wanted.classifier}.weight' has no classes`);
+  if (options.architecture === undefined) {
+    onNote?.(`found: ${architecture} with ${stored} ${stored === 1 ? 'class' : 'classes'}, by its ${bare ? 'size' : `${wanted.keys.length} names and their shapes`}`); // prettier-ignore
+  }
+  const hasBackground = stored === 1001;
+  if (hasBackground) {
+    withoutFirstClass(stateDict, wanted.classifier);
+    onNote?.("left out: the first of 1001 classes, TensorFlow's background; the others are ImageNet's");
+  }
+  const classes = hasBackground ? stored - 1 : stored;
+  const graph = build(classes);
+  // OverFeat's classes are in an order of their own.
+  const labels = options.labels ?? (classes === 1000 && !bare ? ({ set: 'imagenet' } as const) : undefined);
+  const read = weightsFromTorch(graph, stateDict, file, naming);
+  const weights = isBgr ? withColoursReversed(graph, read) : read;
+  if (leftOut.length > 0) onNote?.(`left out, as ${architecture} has no such weights: ${someOf(leftOut)}`);
+  return {
+    name,
+    graph,
+    weights,
+    preprocessing: preprocessingOf(architecture),
+    architecture,
+    classifier,
+    provenance,
+    ...(labels && { labels }),
+  };
+}
+
+interface StateDict {
+  readonly wanted: Wanted;
+  readonly stateDict: Map<string, TorchTensor>;
+  /** What the file has beside it. */
+  readonly leftOut: readonly string[];
+}
+
+/** The tensors of the architecture that a file fits, by torch's names. */
+async function readStateDict(file: string, options: ImportOptions): Promise<StateDict> {
+  let chosen: Chosen | undefined;
   const tensors = await readTensors(file, (groups) => {
     if (groups.length === 0) {
       throw new AppError('FILE_INVALID', `${file} holds no state dict; in PyTorch, save model.state_dict() and import that`); // prettier-ignore
@@ -46,34 +90,26 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
     return chosen.group;
   });
   const { match, wanted } = chosen!.fit;
-  const { architecture, naming } = wanted;
-  const { build, classifier } = findArchitecture(architecture);
   const stateDict = new Map<string, TorchTensor>();
   for (const [key, stored] of match.names) {
     const tensor = tensors.get(stored)!;
     stateDict.set(key, { shape: tensor.shape, read: () => float32Values(stored, tensor) });
   }
-  const classes = stateDict.get(`${wanted.classifier}.weight`)!.shape[0] ?? 0;
-  if (classes < 1)
-    throw new AppError('MODEL_MISMATCH', `${file}: '${wanted.classifier}.weight' has no classes`);
-  if (options.architecture === undefined) {
-    onNote?.(`found: ${architecture} with ${classes} ${classes === 1 ? 'class' : 'classes'}, by its ${wanted.keys.length} names and their shapes`); // prettier-ignore
+  return { wanted, stateDict, leftOut: match.leftOut };
+}
+
+/** Networks that TensorFlow trained count the background as class 0. */
+function withoutFirstClass(stateDict: Map<string, TorchTensor>, classifier: string): void {
+  for (const suffix of ['weight', 'bias']) {
+    const key = `${classifier}.${suffix}`;
+    const tensor = stateDict.get(key);
+    if (!tensor) continue;
+    const [classes = 0, ...rest] = tensor.shape;
+    stateDict.set(key, {
+      shape: [classes - 1, ...rest],
+      read: () => tensor.read().slice(elementCount(rest)),
+    });
   }
-  const graph = build(classes);
-  const labels = options.labels ?? (classes === 1000 ? ({ set: 'imagenet' } as const) : undefined);
-  const weights = weightsFromTorch(graph, stateDict, file, naming);
-  if (match.leftOut.length > 0)
-    onNote?.(`left out, as ${architecture} has no such weights: ${someOf(match.leftOut)}`);
-  return {
-    name,
-    graph,
-    weights,
-    preprocessing: preprocessingOf(architecture),
-    architecture,
-    classifier,
-    provenance,
-    ...(labels && { labels }),
-  };
 }
 
 interface Chosen {

@@ -6,6 +6,7 @@ writes weights.pth, pixels.bin (uint8, [N, SIZE, SIZE, 3]) and answer.json into 
 
 import json
 import pathlib
+import re
 import sys
 
 import numpy as np
@@ -14,6 +15,23 @@ from PIL import Image
 
 MEAN = torch.tensor([0.485, 0.456, 0.406])
 STD = torch.tensor([0.229, 0.224, 0.225])
+# Networks that take blue, green, red.
+BGR = {"bninception"}
+# Heads that only helped a network's training.
+AUXILIARY = re.compile(r"(aux\d|AuxLogits)\.")
+# OverFeat has no port in PyTorch: filters, window, stride, padding, and the pooling that follows, from the paper's tables 1 and 3.
+OVERFEAT = {
+    "fast": [(96, 11, 4, 0, 2), (256, 5, 1, 0, 2), (512, 3, 1, 1, 1), (1024, 3, 1, 1, 1), (1024, 3, 1, 1, 2), (3072, 6, 1, 0, 1), (4096, 1, 1, 0, 1)],
+    "accurate": [(96, 7, 2, 0, 3), (256, 7, 1, 0, 2), (512, 3, 1, 1, 1), (512, 3, 1, 1, 1), (1024, 3, 1, 1, 1), (1024, 3, 1, 1, 3), (4096, 5, 1, 0, 1), (4096, 1, 1, 0, 1)],
+}
+
+
+def overfeat(name: str) -> torch.nn.Module:
+    layers, channels = [], 3
+    for filters, window, stride, pad, pool in OVERFEAT[name]:
+        layers += [torch.nn.Conv2d(channels, filters, window, stride, pad), torch.nn.ReLU(), torch.nn.MaxPool2d(pool, pool)]
+        channels = filters
+    return torch.nn.Sequential(*layers, torch.nn.Conv2d(channels, 1000, 1), torch.nn.Flatten())
 
 
 def build(package: str, name: str) -> torch.nn.Module:
@@ -29,6 +47,8 @@ def build(package: str, name: str) -> torch.nn.Module:
         import pretrainedmodels
 
         return pretrainedmodels.__dict__[name](num_classes=1000, pretrained=None)
+    if package == "overfeat":
+        return overfeat(name)
     import torchvision
 
     return torchvision.models.get_model(name, weights=None)
@@ -58,6 +78,8 @@ def photo(file: str, size: int) -> np.ndarray:
 def main(folder: pathlib.Path, package: str, name: str, size: int, files: list[str]) -> None:
     pixels = np.stack([photo(file, size) for file in files])
     images = ((torch.from_numpy(pixels).float() / 255 - MEAN) / STD).permute(0, 3, 1, 2)
+    if name in BGR:
+        images = images.flip(1)
     model = build(package, name).eval()
     randomise(model)
     # The statistics of these photos; nothing else trains, so that nothing is dropped.
@@ -69,9 +91,13 @@ def main(folder: pathlib.Path, package: str, name: str, size: int, files: list[s
         model(images)
     model.eval()
     logits = torch.cat([model(images[i : i + 1]) for i in range(len(files))])
-    torch.save(model.state_dict(), folder / "weights.pth")
+    if package == "overfeat":
+        np.concatenate([weight.numpy().ravel() for weight in model.parameters()]).tofile(folder / "weights.pth")
+    else:
+        torch.save(model.state_dict(), folder / "weights.pth")
     (folder / "pixels.bin").write_bytes(pixels.tobytes())
-    answer = {"parameters": sum(weight.numel() for weight in model.parameters()), "logits": logits.double().tolist()}
+    own = [weight for key, weight in model.named_parameters() if not AUXILIARY.match(key)]
+    answer = {"parameters": sum(weight.numel() for weight in own), "logits": logits.double().tolist()}
     (folder / "answer.json").write_text(json.dumps(answer))
 
 

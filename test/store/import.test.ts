@@ -181,6 +181,21 @@ describe('the same weights, wherever they lie', () => {
   });
 });
 
+test("TensorFlow's background, the first of 1001 classes, is left out and said", async () => {
+  const notes: string[] = [];
+  const entries = stateDict('resnet18', 1001);
+  const model = await imported(torchZip(dict(entries), STORAGE), (text) => notes.push(text));
+  const { shape, data } = model.weights.get('fc/kernel')!;
+  assert.deepEqual(shape, [512, 1000]);
+  assert.deepEqual(model.labels, { set: 'imagenet' });
+  const offset = entries.findIndex(([name]) => name === 'fc.weight');
+  // torch's [class, feature] with strides 1 and 3: class 2 is torch's 3
+  assert.equal(data[5 * 1000 + 2], NUMBERS[offset + 3 * 1 + 5 * 3]);
+  assert.equal(model.weights.get('fc/bias')!.data[0], NUMBERS[offset + 1 + 1]);
+  assert.equal(notes.length, 1);
+  assert.match(notes[0]!, /left out: the first of 1001 classes/);
+});
+
 test('what the network does not have is left out and named', async () => {
   const notes: string[] = [];
   const extra = [['normalizer.mean', view([3])], ['criterion.weight', view([3])], ['\x1b[31mqueue', view([4, 4])]] as const; // prettier-ignore

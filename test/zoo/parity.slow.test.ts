@@ -29,13 +29,21 @@ const peers = JSON.parse(readFileSync(path.join(GOLDEN, 'zoo-peers.json'), 'utf8
 
 /** One of each family, and of each form within it. */
 const USUAL = [
+  'alexnet',
+  'bninception',
   'convnext_atto',
   'convnext_tiny',
+  'densenet121',
   'efficientnet_b0',
   'efficientnet_lite0',
   'efficientnet_v2_s',
+  'googlenet',
+  'inception_resnet_v2',
+  'inception_v3',
+  'inception_v4',
   'legacy_seresnet18',
   'legacy_seresnet50',
+  'legacy_xception',
   'mnasnet1_0',
   'mobilenet_v2',
   'mobilenet_v3_large',
@@ -48,7 +56,10 @@ const USUAL = [
   'semnasnet_100',
   'seresnet50',
   'shufflenet_v2_x0_5',
+  'squeezenet1_1',
   'tf_efficientnet_b0',
+  'vgg11_bn',
+  'xception41',
 ];
 
 const wanted = process.env['FINCH_ZOO'];

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { graphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, Layer } from '../../src/graph/layers.ts';
-import { weightsFromTorch, weightsToTorch } from '../../src/zoo/torch-weights.ts';
+import { weightsFromTorch, weightsToTorch, withColoursReversed } from '../../src/zoo/torch-weights.ts';
 import { madeUpWeights } from '../helpers/made-up-model.ts';
 
 /** Pictures of 2 x 3 with 3 channels, twice as many behind the depthwise convolution, flattened with layers in between. */
@@ -70,4 +70,21 @@ test('what is written comes back', () => {
   for (const [name, { shape, data }] of weights) {
     assert.deepEqual(back.get(name), { shape, data }, name);
   }
+});
+
+test("colours turned round: the first convolution's input channels, and twice is as before", () => {
+  const b = graphBuilder('colours', 4);
+  const graph = b.build(b.conv2d(b.input, 'conv', { filters: 5, kernel: 2 }));
+  const weights = madeUpWeights(graph);
+  const turned = withColoursReversed(graph, weights);
+  const [before, after] = [weights.get('conv/kernel')!.data, turned.get('conv/kernel')!.data];
+  for (let tap = 0; tap < 4; tap++) {
+    for (let channel = 0; channel < 3; channel++) {
+      for (let filter = 0; filter < 5; filter++) {
+        const opposite: number = before[(tap * 3 + 2 - channel) * 5 + filter]!;
+        assert.equal(after[(tap * 3 + channel) * 5 + filter], opposite);
+      }
+    }
+  }
+  assert.deepEqual(withColoursReversed(graph, turned), weights);
 });
