@@ -20,6 +20,22 @@ def uniforms(seed: int, count: int) -> np.ndarray:
     return (x >> 8).astype(np.float64) / 2**24
 
 
+def made_up(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """float32 weights that keep activations near 1 through 150 layers; mirrored by test/helpers/made-up-weights.ts. A weight with
+    one input, as a layer scale, is a factor near 1."""
+    u = uniforms(fnv1a(name), int(np.prod(shape)))
+    inputs = int(np.prod(shape[1:]))
+    if inputs > 1:
+        values = (2 * u - 1) * np.sqrt(3 / inputs)
+    elif name.endswith("running_var"):
+        values = 0.5 + u
+    elif name.endswith(("running_mean", "bias")):
+        values = 0.2 * u - 0.1
+    else:
+        values = 0.75 + 0.5 * u
+    return values.astype(np.float32).reshape(shape)
+
+
 def pixels(name: str, height: int, width: int) -> np.ndarray:
     """[height, width, 3] uint8"""
     return np.floor(uniforms(fnv1a(name), height * width * 3) * 256).astype(np.uint8).reshape(height, width, 3)

@@ -10,9 +10,8 @@ import json
 import pathlib
 import sys
 
-import numpy as np
 import torch
-from lcg import fnv1a, pixels, uniforms
+from lcg import made_up, pixels
 
 # By finch's name: the package, its own name for the network, the side of the picture, and three layers at different depths by
 # module name; torch's NCHW is stored channel-last.
@@ -53,20 +52,6 @@ NETWORKS = {
 }
 
 
-def made_up(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    """Weights that keep activations near 1 through 150 layers; mirrored by test/helpers/made-up-weights.ts."""
-    u = uniforms(fnv1a(name), tensor.numel())
-    if tensor.dim() >= 2 and tensor[0].numel() > 1:
-        values = (2 * u - 1) * np.sqrt(3 / tensor[0].numel())
-    elif name.endswith("running_var"):
-        values = 0.5 + u
-    elif name.endswith(("running_mean", "bias")):
-        values = 0.2 * u - 0.1
-    else:
-        values = 0.75 + 0.5 * u
-    return torch.from_numpy(values.astype(np.float32)).reshape(tensor.shape)
-
-
 def build(package: str, name: str) -> torch.nn.Module:
     if package == "efficientnet-lite-pytorch":
         from efficientnet_lite_pytorch import EfficientNet
@@ -96,7 +81,7 @@ def golden(name: str) -> dict:
     model = build(package, own_name).eval()
     for weight, tensor in model.state_dict().items():
         if not weight.endswith("num_batches_tracked"):
-            tensor.copy_(made_up(weight, tensor))
+            tensor.copy_(torch.from_numpy(made_up(weight, tuple(tensor.shape))))
     seen = {}
     modules = dict(model.named_modules())
     for layer in layers:

@@ -12,10 +12,11 @@ import pathlib
 import re
 import sys
 
+import numpy as np
 import torch
 import torchvision
 from efficientnet_lite_pytorch import EfficientNet
-from lcg import fnv1a, pixels, uniforms
+from lcg import fnv1a, made_up, pixels, uniforms
 from torch import nn
 from torch.nn import functional as F
 
@@ -24,20 +25,10 @@ BATCH = 8
 STEPS = 5
 
 
-def made_up(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    """As in make_networks.py; mirrored by test/helpers/made-up-weights.ts."""
-    u = uniforms(fnv1a(name), tensor.numel())
-    if tensor.dim() >= 2:
-        values = (2 * u - 1) * (3 / tensor[0].numel()) ** 0.5
-    elif name.endswith("running_var"):
-        values = 0.5 + u
-    elif name.endswith(("running_mean", "bias")):
-        values = 0.2 * u - 0.1
-    else:
-        values = 0.75 + 0.5 * u
-    if LAST_OF_BRANCH.search(name):
-        values = values * 0.125
-    return torch.from_numpy(values.astype("float32")).reshape(tensor.shape)
+def trained_up(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """Made-up weights, the last norm of a residual branch small; mirrored by test/helpers/training-golden.ts."""
+    values = made_up(name, tuple(tensor.shape))
+    return torch.from_numpy(values * np.float32(0.125) if LAST_OF_BRANCH.search(name) else values)
 
 
 class DenseBlocks(nn.Module):
@@ -203,7 +194,7 @@ def fingerprint(name: str, tensor: torch.Tensor) -> list[float]:
 def train(name: str, optimizer: str, rate: float, frozen: bool = False, train_from: str | None = None, dtype=torch.float64) -> dict:
     model = build(name)
     state = model.state_dict()
-    model.load_state_dict({k: v if k.endswith("num_batches_tracked") else made_up(k, v) for k, v in state.items()})
+    model.load_state_dict({k: v if k.endswith("num_batches_tracked") else trained_up(k, v) for k, v in state.items()})
     model.train().to(dtype)
     if frozen:
         for module in model.modules():
