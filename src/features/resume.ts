@@ -1,6 +1,7 @@
 // resume.ts: where a former run stopped: passes over the inputs that it finished, after making sure that they are the same
 // ones, in the same order and with the same content.
 
+import { pipeline } from 'node:stream';
 import { parse } from 'csv-parse';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
@@ -45,29 +46,34 @@ export async function* remaining<T extends Input>(
     rows: record.failed,
     columns: ERROR_COLUMNS.length,
   });
-  let [row, failure] = [await rows.next(), await failures.next()];
-  let count = 0;
-  let started = 0;
-  const hashed = mapOrdered(inputs, AHEAD, async (input) => ({
-    input,
-    hash: started++ < finished ? await sha256(input) : undefined,
-  }));
-  for await (const { input, hash } of hashed) {
-    if (count++ >= finished) {
-      yield input;
-      continue;
+  try {
+    let [row, failure] = [await rows.next(), await failures.next()];
+    let count = 0;
+    let started = 0;
+    const hashed = mapOrdered(inputs, AHEAD, async (input) => ({
+      input,
+      hash: started++ < finished ? await sha256(input) : undefined,
+    }));
+    for await (const { input, hash } of hashed) {
+      if (count++ >= finished) {
+        yield input;
+        continue;
+      }
+      if (!row.done && row.value[1] === input.file) {
+        if (hash !== row.value[3]) throw different(`the content of ${input.file} has changed since`);
+        row = await rows.next();
+      } else if (!failure.done && failure.value[0] === input.file) {
+        failure = await failures.next();
+      } else {
+        const former = row.done ? failure.value?.[0] : row.value[1];
+        throw different(`picture ${count} is ${input.file}, it was ${former ?? 'none'}`);
+      }
     }
-    if (!row.done && row.value[1] === input.file) {
-      if (hash !== row.value[3]) throw different(`the content of ${input.file} has changed since`);
-      row = await rows.next();
-    } else if (!failure.done && failure.value[0] === input.file) {
-      failure = await failures.next();
-    } else {
-      const former = row.done ? failure.value?.[0] : row.value[1];
-      throw different(`picture ${count} is ${input.file}, it was ${former ?? 'none'}`);
-    }
+    if (count < finished) throw different(`there are ${count} pictures, ${finished} were done already`);
+  } finally {
+    // A csv that is not read to its end stays open otherwise.
+    await Promise.all([rows.return(), failures.return()]);
   }
-  if (count < finished) throw different(`there are ${count} pictures, ${finished} were done already`);
 }
 
 function different(problem: string): AppError {
@@ -97,11 +103,9 @@ async function* csvRows(
       await handle.close();
       throw damaged(`has ${size} bytes, its record says ${bytes}: it was changed since`);
     }
-    const records = parse({ fromLine: 2, relaxColumnCount: true });
-    handle
-      .createReadStream({ end: bytes - 1 })
-      .on('error', (error) => records.destroy(error))
-      .pipe(records);
+    // Whichever end stops first, the other one and the file are closed; errors come out of the loop below.
+    const stored = handle.createReadStream({ end: bytes - 1 });
+    const records = pipeline(stored, parse({ fromLine: 2, relaxColumnCount: true }), () => {});
     let count = 0;
     for await (const record of records as AsyncIterable<readonly string[]>) {
       if (record.length !== columns) throw damaged('is not as it was written');
