@@ -1,7 +1,7 @@
 // fit.ts: which architecture a state dict is of, from its names and shapes alone.
 
 import { inferShapes, weightShapes } from '../graph/shapes.ts';
-import { formatShape, sameShape, type Shape } from '../util/shape.ts';
+import { formatShape, type Shape } from '../util/shape.ts';
 import { ARCHITECTURE_NAMES, findArchitecture } from './architectures.ts';
 import type { TorchNaming } from './record.ts';
 import { flattenedPictures, torchLayout } from './torch-layout.ts';
@@ -77,8 +77,8 @@ function fitOf(wanted: Wanted, stored: ReadonlyMap<string, Shape>): Fit {
     const actual = stored.get(name)!;
     const isHead = key.startsWith(`${wanted.classifier}.`);
     const compared = isHead ? [shape[0]!, ...actual.slice(1)] : actual;
-    const fits = isHead ? sameShape(compared, shape) || sameNumbers(compared, shape) : sameNumbers(actual, shape); // prettier-ignore
-    if (!fits) misshapen.push(`'${key}' is ${formatShape(actual)}, not ${formatShape(shape)}`);
+    if (!sameNumbers(compared, shape))
+      misshapen.push(`'${key}' is ${formatShape(actual)}, not ${formatShape(shape)}`);
   }
   const extra = [...match.names.keys()].filter((name) => !wanted.shapes.has(name));
   return { wanted, match, missing, extra, misshapen };

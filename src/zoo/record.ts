@@ -64,6 +64,14 @@ export interface Architecture {
   readonly isBgr?: true;
 }
 
+/** A family's networks by name: one for each row of its table. */
+export function familyOf<Variant>(
+  variants: Readonly<Record<string, Variant>>,
+  member: (name: string, variant: Variant) => Architecture,
+): Readonly<Record<string, Architecture>> {
+  return Object.fromEntries(Object.entries(variants).map(([name, variant]) => [name, member(name, variant)]));
+}
+
 /** Mean and standard deviation of pixels scaled to 0…1. */
 export interface PixelStatistics {
   readonly mean: Rgb;

@@ -4,7 +4,7 @@
 
 import { graphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/layers.ts';
-import { asModules, type Architecture } from '../record.ts';
+import { asModules, familyOf } from '../record.ts';
 
 interface Block {
   /** Of the three separable convolutions; the last one has the stride. */
@@ -62,13 +62,8 @@ function alignedXception(name: string, blocks: readonly Block[], classes: number
   return b.build(b.dense(b.globalAveragePooling2d(x, 'head.global_pool'), 'head.fc', classes));
 }
 
-export const ALIGNED_XCEPTIONS: Readonly<Record<string, Architecture>> = Object.fromEntries(
-  Object.entries(BLOCKS).map(([name, blocks]) => [
-    name,
-    {
-      build: (classes) => alignedXception(name, blocks, classes),
-      classifier: 'head.fc',
-      namings: [asModules],
-    },
-  ]),
-);
+export const ALIGNED_XCEPTIONS = familyOf(BLOCKS, (name, blocks) => ({
+  build: (classes) => alignedXception(name, blocks, classes),
+  classifier: 'head.fc',
+  namings: [asModules],
+}));

@@ -4,7 +4,7 @@
 
 import { graphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/layers.ts';
-import { asModules, type Architecture, type TorchNaming } from '../record.ts';
+import { asModules, familyOf, type TorchNaming } from '../record.ts';
 
 interface Variant {
   /** Blocks in each of the four stages. */
@@ -87,13 +87,8 @@ const timm: TorchNaming = (layer, suffix) => {
   return part === 'layer_scale' ? own : asModules(own, suffix);
 };
 
-export const CONVNEXTS: Readonly<Record<string, Architecture>> = Object.fromEntries(
-  Object.entries(VARIANTS).map(([name, variant]) => [
-    name,
-    {
-      build: (classes) => convnext(name, variant, classes),
-      classifier: 'classifier.2',
-      namings: variant.dropPath === undefined ? [timm] : [torchvision, timm],
-    },
-  ]),
-);
+export const CONVNEXTS = familyOf(VARIANTS, (name, variant) => ({
+  build: (classes) => convnext(name, variant, classes),
+  classifier: 'classifier.2',
+  namings: variant.dropPath === undefined ? [timm] : [torchvision, timm],
+}));

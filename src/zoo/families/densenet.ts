@@ -3,7 +3,7 @@
 
 import { graphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/layers.ts';
-import { asModules, type Architecture, type TorchNaming } from '../record.ts';
+import { asModules, familyOf, type TorchNaming } from '../record.ts';
 
 interface Variant {
   /** Channels that each layer adds. */
@@ -60,13 +60,8 @@ function densenet(name: string, { growth, stem, depths }: Variant, classes: numb
 const asPublished: TorchNaming = (layer, suffix) =>
   `${layer.replace(/(denselayer\d+\.(?:norm|conv))(\d)$/, '$1.$2')}.${suffix}`;
 
-export const DENSENETS: Readonly<Record<string, Architecture>> = Object.fromEntries(
-  Object.entries(VARIANTS).map(([name, variant]) => [
-    name,
-    {
-      build: (classes) => densenet(name, variant, classes),
-      classifier: 'classifier',
-      namings: [asModules, asPublished],
-    },
-  ]),
-);
+export const DENSENETS = familyOf(VARIANTS, (name, variant) => ({
+  build: (classes) => densenet(name, variant, classes),
+  classifier: 'classifier',
+  namings: [asModules, asPublished],
+}));

@@ -5,7 +5,7 @@
 import type { Architecture } from '../record.ts';
 import { B0, type Scale } from './efficientnet.ts';
 import { TENSORFLOW_PORT, TIMM, underscored } from './inverted-residual-names.ts';
-import { invertedResiduals, roundChannels, type InvertedResidualNetwork } from './inverted-residual.ts';
+import { invertedResiduals, widened, type InvertedResidualNetwork } from './inverted-residual.ts';
 
 const SCALES: Readonly<Record<string, Scale>> = {
   efficientnet_lite0: { size: 224, width: 1, depth: 1, dropout: 0.2 },
@@ -19,13 +19,12 @@ function lite({ size, width, depth, dropout }: Scale): InvertedResidualNetwork {
   return {
     size,
     stem: 32,
-    stages: B0.map(({ repeats, filters, ...row }, stage) => {
+    stages: widened(B0, width).map(({ repeats, ...row }, stage) => {
       const isFixed = stage === 0 || stage === B0.length - 1;
       return [
         {
           ...row,
           repeats: isFixed ? repeats : Math.ceil(repeats * depth),
-          filters: roundChannels(filters * width),
           gated: false,
         },
       ];

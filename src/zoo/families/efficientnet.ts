@@ -6,6 +6,7 @@ import { TIMM, TORCHVISION_EFFICIENTNET } from './inverted-residual-names.ts';
 import {
   invertedResiduals,
   roundChannels,
+  widened,
   type Blocks,
   type InvertedResidualNetwork,
 } from './inverted-residual.ts';
@@ -54,9 +55,7 @@ const plain = ({ size, width, depth, dropout }: Scale) => ({
   ...COMMON,
   size,
   stem: roundChannels(32 * width),
-  stages: B0.map((row) => [
-    { ...row, repeats: Math.ceil(row.repeats * depth), filters: roundChannels(row.filters * width) },
-  ]),
+  stages: widened(B0, width).map((row) => [{ ...row, repeats: Math.ceil(row.repeats * depth) }]),
   head: roundChannels(1280 * width),
   dropout,
 });

@@ -89,6 +89,11 @@ export function roundChannels(channels: number): number {
   return rounded < 0.9 * channels ? rounded + 8 : rounded;
 }
 
+/** The same rows with this many times as many filters. */
+export function widened(rows: readonly Blocks[], width: number): readonly Blocks[] {
+  return rows.map((row) => ({ ...row, filters: roundChannels(row.filters * width) }));
+}
+
 function invertedResidualNetwork(
   name: string,
   network: InvertedResidualNetwork,

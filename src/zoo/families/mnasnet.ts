@@ -6,6 +6,7 @@ import { TIMM, TORCHVISION_MNASNET } from './inverted-residual-names.ts';
 import {
   invertedResiduals,
   roundChannels,
+  widened,
   type Blocks,
   type InvertedResidualNetwork,
 } from './inverted-residual.ts';
@@ -59,7 +60,7 @@ function mnasnet({ stem, rows }: Plan, width: number, momentum: number): Inverte
   return {
     size: 224,
     stem: roundChannels(stem * width),
-    stages: rows.map((row) => [{ ...row, filters: roundChannels(row.filters * width) }]),
+    stages: widened(rows, width).map((row) => [row]),
     head: 1280,
     activation: 'relu',
     pad: 'symmetric',

@@ -7,6 +7,7 @@ import { TIMM, TORCHVISION_MOBILENET_V2 } from './inverted-residual-names.ts';
 import {
   invertedResiduals,
   roundChannels,
+  widened,
   type Blocks,
   type InvertedResidualNetwork,
 } from './inverted-residual.ts';
@@ -24,7 +25,7 @@ const STAGES: readonly Blocks[] = [
 const mobilenetV2 = (width: number): InvertedResidualNetwork => ({
   size: 224,
   stem: roundChannels(32 * width),
-  stages: STAGES.map((row) => [{ ...row, filters: roundChannels(row.filters * width) }]),
+  stages: widened(STAGES, width).map((row) => [row]),
   head: roundChannels(1280 * Math.max(1, width)),
   activation: 'relu6',
   pad: 'symmetric',

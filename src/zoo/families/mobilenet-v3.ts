@@ -3,11 +3,12 @@
 // Source: Howard et al., Searching for MobileNetV3, 2019, tables 1 and 2. The widths within a block are written as multiples of its
 // input, as the narrower ones are made.
 
-import type { Architecture } from '../record.ts';
+import { familyOf } from '../record.ts';
 import { TIMM_MOBILENET_V3, TORCHVISION_MOBILENET_V3 } from './inverted-residual-names.ts';
 import {
   invertedResiduals,
   roundChannels,
+  widened,
   type Blocks,
   type InvertedResidualNetwork,
 } from './inverted-residual.ts';
@@ -70,9 +71,7 @@ function mobilenetV3(
     size: 224,
     // timm's half-width network keeps the whole stem.
     stem: width < 0.75 ? 16 : roundChannels(16 * width),
-    stages: stages.map((rows) =>
-      rows.map((row) => ({ ...row, filters: roundChannels(row.filters * width) })),
-    ),
+    stages: stages.map((rows) => widened(rows, width)),
     head: roundChannels(head * width),
     hidden,
     activation: 'hardSwish',
@@ -87,18 +86,16 @@ function mobilenetV3(
 
 const TORCHVISION: Variant = { epsilon: 1e-3, momentum: 0.99 };
 
-const VARIANTS = {
+const VARIANTS: Readonly<Record<string, readonly [Plan, Variant]>> = {
   mobilenet_v3_large: [LARGE, TORCHVISION],
   mobilenet_v3_small: [SMALL, TORCHVISION],
   mobilenetv3_large_100: [LARGE, {}],
   mobilenetv3_small_050: [SMALL, { width: 0.5 }],
   mobilenetv3_small_075: [SMALL, { width: 0.75 }],
   mobilenetv3_small_100: [SMALL, {}],
-} as const satisfies Record<string, readonly [Plan, Variant]>;
+};
 
-export const MOBILENETS_V3: Readonly<Record<string, Architecture>> = Object.fromEntries(
-  Object.entries(VARIANTS).map(([name, [plan, variant]]: [string, readonly [Plan, Variant]]) => {
-    const names = variant === TORCHVISION ? TORCHVISION_MOBILENET_V3 : TIMM_MOBILENET_V3;
-    return [name, invertedResiduals(name, mobilenetV3(plan, variant), names)];
-  }),
-);
+export const MOBILENETS_V3 = familyOf(VARIANTS, (name, [plan, variant]) => {
+  const names = variant === TORCHVISION ? TORCHVISION_MOBILENET_V3 : TIMM_MOBILENET_V3;
+  return invertedResiduals(name, mobilenetV3(plan, variant), names);
+});

@@ -5,7 +5,7 @@
 
 import { graphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/layers.ts';
-import { asModules, type Architecture } from '../record.ts';
+import { asModules, familyOf } from '../record.ts';
 import { cellBuilder, type CellPlan } from './searched-cell.ts';
 
 interface Variant {
@@ -91,13 +91,8 @@ function nasnet(name: string, { size, stem, filters, depth, back }: Variant, cla
   return b.build(b.dense(x, 'last_linear', classes));
 }
 
-export const NASNETS: Readonly<Record<string, Architecture>> = Object.fromEntries(
-  Object.entries(VARIANTS).map(([name, variant]) => [
-    name,
-    {
-      build: (classes) => nasnet(name, variant, classes),
-      classifier: 'last_linear',
-      namings: [asModules],
-    },
-  ]),
-);
+export const NASNETS = familyOf(VARIANTS, (name, variant) => ({
+  build: (classes) => nasnet(name, variant, classes),
+  classifier: 'last_linear',
+  namings: [asModules],
+}));

@@ -4,7 +4,7 @@
 
 import { graphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/layers.ts';
-import { asModules, type Architecture } from '../record.ts';
+import { asModules, familyOf } from '../record.ts';
 
 /** A window without padding, but 3x3, which is padded by one; `pool` is the side of the pooling that follows. */
 interface Convolution {
@@ -60,9 +60,8 @@ function overfeat(name: string, { size, convolutions }: Variant, classes: number
   return b.build(b.dense(x, 'fc2', classes));
 }
 
-export const OVERFEATS: Readonly<Record<string, Architecture>> = Object.fromEntries(
-  Object.entries(VARIANTS).map(([name, variant]) => [
-    name,
-    { build: (classes) => overfeat(name, variant, classes), classifier: 'fc2', namings: [asModules] },
-  ]),
-);
+export const OVERFEATS = familyOf(VARIANTS, (name, variant) => ({
+  build: (classes) => overfeat(name, variant, classes),
+  classifier: 'fc2',
+  namings: [asModules],
+}));

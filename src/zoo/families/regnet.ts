@@ -3,7 +3,7 @@
 
 import { graphBuilder, type GraphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/layers.ts';
-import { asModules, asWritten, type Architecture } from '../record.ts';
+import { asModules, asWritten, familyOf } from '../record.ts';
 import { squeezeExcite } from './squeeze-excite.ts';
 
 interface Variant {
@@ -105,17 +105,12 @@ function normalized(b: GraphBuilder, { conv, norm }: ModuleNames) {
   };
 }
 
-export const REGNETS: Readonly<Record<string, Architecture>> = Object.fromEntries(
-  Object.entries(VARIANTS).map(([name, variant]) => {
-    const written = (names: ModuleNames, classes = 1) => regnet(name, variant, names, classes);
-    const timm = asWritten(() => written(TORCHVISION), () => written(TIMM)); // prettier-ignore
-    return [
-      name,
-      {
-        build: (classes) => written(TORCHVISION, classes),
-        classifier: TORCHVISION.classifier,
-        namings: [asModules, timm],
-      },
-    ];
-  }),
-);
+export const REGNETS = familyOf(VARIANTS, (name, variant) => {
+  const written = (names: ModuleNames, classes = 1) => regnet(name, variant, names, classes);
+  const timm = asWritten(() => written(TORCHVISION), () => written(TIMM)); // prettier-ignore
+  return {
+    build: (classes) => written(TORCHVISION, classes),
+    classifier: TORCHVISION.classifier,
+    namings: [asModules, timm],
+  };
+});

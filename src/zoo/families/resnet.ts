@@ -7,7 +7,7 @@
 
 import { graphBuilder, type GraphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/layers.ts';
-import { asModules, type Architecture } from '../record.ts';
+import { asModules, familyOf } from '../record.ts';
 import { squeezeExcite } from './squeeze-excite.ts';
 
 type Block = 'basic' | 'bottleneck';
@@ -156,9 +156,8 @@ function shortcutOf(
   return b.batchNormalization(b.conv2d(input, `${name}.0`, { filters, stride, ...size }), `${name}.1`);
 }
 
-export const RESNETS: Readonly<Record<string, Architecture>> = Object.fromEntries(
-  Object.entries(VARIANTS).map(([name, variant]) => [
-    name,
-    { build: (classes) => resnet(name, variant, classes), classifier: 'fc', namings: [asModules] },
-  ]),
-);
+export const RESNETS = familyOf(VARIANTS, (name, variant) => ({
+  build: (classes) => resnet(name, variant, classes),
+  classifier: 'fc',
+  namings: [asModules],
+}));

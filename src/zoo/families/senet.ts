@@ -2,7 +2,7 @@
 // ones, the authors' Caffe networks as Cadene brought them to PyTorch under names of their own.
 // Source: Hu et al., Squeeze-and-Excitation Networks, 2017, table 1 and section 6.
 
-import { asModules, type Architecture, type TorchNaming } from '../record.ts';
+import { asModules, familyOf, type TorchNaming } from '../record.ts';
 import { resnet, type Variant } from './resnet.ts';
 
 const X4 = { groupWidth: 4, isGated: true } as const;
@@ -54,13 +54,8 @@ function namingOf({ isCaffe, deepStem }: Variant): TorchNaming {
   return (layer, suffix) => asModules(table[layer] ?? layer.replace('.se.', '.se_module.'), suffix);
 }
 
-export const SENETS: Readonly<Record<string, Architecture>> = Object.fromEntries(
-  Object.entries(VARIANTS).map(([name, variant]) => [
-    name,
-    {
-      build: (classes) => resnet(name, variant, classes),
-      classifier: 'fc',
-      namings: [namingOf(variant)],
-    },
-  ]),
-);
+export const SENETS = familyOf(VARIANTS, (name, variant) => ({
+  build: (classes) => resnet(name, variant, classes),
+  classifier: 'fc',
+  namings: [namingOf(variant)],
+}));

@@ -4,7 +4,7 @@
 
 import { graphBuilder, type GraphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/layers.ts';
-import { asModules, type Architecture } from '../record.ts';
+import { asModules, familyOf } from '../record.ts';
 
 /** Channels of the three stages, and of the convolution before the pooling. */
 const VARIANTS: Readonly<Record<string, readonly [number, number, number, number]>> = {
@@ -81,9 +81,8 @@ function branch(
   return pointwise(b, x, [module, 5], { filters, kernel: 1 });
 }
 
-export const SHUFFLENETS: Readonly<Record<string, Architecture>> = Object.fromEntries(
-  Object.entries(VARIANTS).map(([name, widths]) => [
-    name,
-    { build: (classes) => shufflenet(name, widths, classes), classifier: 'fc', namings: [asModules] },
-  ]),
-);
+export const SHUFFLENETS = familyOf(VARIANTS, (name, widths) => ({
+  build: (classes) => shufflenet(name, widths, classes),
+  classifier: 'fc',
+  namings: [asModules],
+}));

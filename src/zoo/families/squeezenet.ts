@@ -3,7 +3,7 @@
 
 import { graphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/layers.ts';
-import { asModules, type Architecture } from '../record.ts';
+import { asModules, familyOf } from '../record.ts';
 
 interface Variant {
   readonly stem: { readonly filters: number; readonly kernel: number; readonly stride: number };
@@ -49,13 +49,8 @@ function squeezenet(name: string, { stem, fires }: Variant, classes: number): Gr
   return b.build(b.globalAveragePooling2d(x, 'classifier.3'));
 }
 
-export const SQUEEZENETS: Readonly<Record<string, Architecture>> = Object.fromEntries(
-  Object.entries(VARIANTS).map(([name, variant]) => [
-    name,
-    {
-      build: (classes) => squeezenet(name, variant, classes),
-      classifier: 'classifier.1',
-      namings: [asModules],
-    },
-  ]),
-);
+export const SQUEEZENETS = familyOf(VARIANTS, (name, variant) => ({
+  build: (classes) => squeezenet(name, variant, classes),
+  classifier: 'classifier.1',
+  namings: [asModules],
+}));
