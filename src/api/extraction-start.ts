@@ -1,11 +1,11 @@
 // extraction-start.ts: where an extraction begins: anew, or where its record says that an earlier one stopped. Says what is in the way.
 
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExtractConfig } from '../config/features.ts';
 import type { FeaturePaths } from '../features/paths.ts';
 import { readRecord, settingsDifference, type FeatureRecord } from '../features/record.ts';
 import { AppError } from '../util/errors.ts';
+import { isThere } from '../util/files.ts';
 import type { Embedder } from './embedding.ts';
 
 export function alreadyThere(file: string): AppError {
@@ -82,6 +82,6 @@ async function refuseMissing(files: readonly string[]): Promise<void> {
 }
 
 export async function firstThere(files: readonly string[]): Promise<string | undefined> {
-  for (const file of files) if (await stat(file).then(() => true, () => false)) return file; // prettier-ignore
+  for (const file of files) if (await isThere(file)) return file;
   return undefined;
 }

@@ -1,12 +1,11 @@
 // source.ts: inputs from the command line -> references to pictures, one at a time and in order. It opens no picture.
 
-import type { PathLike } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { isBinary, listedPaths } from '../text/path-list.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
-import { openRegularFile } from '../util/files.ts';
+import { openRegularFile, isThere } from '../util/files.ts';
 import { folderEntries, type FolderEntry } from './folder.ts';
 import { globPictures, isPattern } from './glob.ts';
 import { IMAGE_EXTENSIONS, type PassedOver } from './passed-over.ts';
@@ -48,8 +47,6 @@ export async function* imageReferences(
     else yield* fromList(input.slice(1), signal, passed);
   }
 }
-
-const isThere = (file: PathLike) => stat(file).then(() => true, () => false); // prettier-ignore
 
 function failed(file: string, code: AppError['code'], message: string): ImageReference {
   return { file, content: { error: new AppError(code, message) } };

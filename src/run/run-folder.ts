@@ -1,10 +1,10 @@
 // run-folder.ts: the folder of a run: where its files lie, how it is begun, found again and put in order after a crash.
 
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isAside, isAsideOf } from '../util/aside.ts';
 import { AppError, systemCode } from '../util/errors.ts';
-import { makeFolder, writeFailed, writeFileAtomic } from '../util/files.ts';
+import { isThere, makeFolder, writeFailed, writeFileAtomic } from '../util/files.ts';
 import { withFileLockOrElse } from '../util/lock.ts';
 
 export interface RunPaths {
@@ -89,7 +89,7 @@ export async function refuseUsedFolder(folder: string): Promise<void> {
 
 /** The same before the folder is made, unless a process works in it, which `aloneInRunFolder` says. */
 export async function checkNewFolder(folder: string): Promise<void> {
-  const isFree = !(await exists(folder)) || (await exists(path.join(folder, `${LOCK}.lock`)));
+  const isFree = !(await isThere(folder)) || (await isThere(path.join(folder, `${LOCK}.lock`)));
   if (!isFree) await refuseUsedFolder(folder);
 }
 
@@ -104,7 +104,7 @@ export async function latestRunFolder(name: string): Promise<string> {
   for (const number of numbers.toSorted((a, b) => b - a)) {
     const { folder, config } = runPaths(path.join(RUNS, `${name}-${number}`));
     // A run that was killed before it had a config.json has nothing to go on with.
-    if (await exists(config)) return folder;
+    if (await isThere(config)) return folder;
   }
   throw new AppError(
     'USAGE',
@@ -120,9 +120,9 @@ export async function tidyRunFolder({ folder, best, last }: RunPaths): Promise<v
   const names = await readdir(folder);
   for (const whole of [best, last]) {
     const remains = names.filter((name) => isAsideOf(name, path.basename(whole)));
-    if (!(await exists(whole))) {
+    if (!(await isThere(whole))) {
       for (const name of remains) {
-        if (!(await exists(path.join(folder, name, 'model.json')))) continue;
+        if (!(await isThere(path.join(folder, name, 'model.json')))) continue;
         await rename(path.join(folder, name), whole).catch((error: unknown) => {
           throw writeFailed(whole, error);
         });
@@ -139,11 +139,4 @@ export async function tidyRunFolder({ folder, best, last }: RunPaths): Promise<v
 
 export async function writeJson(file: string, content: unknown): Promise<void> {
   await writeFileAtomic(file, `${JSON.stringify(content, undefined, 2)}\n`);
-}
-
-export function exists(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { writeModelFolder } from '../artefact/model-folder.ts';
 import { didYouMean } from '../util/names.ts';
 import { AppError } from '../util/errors.ts';
-import { makeFolder } from '../util/files.ts';
+import { isThere, makeFolder } from '../util/files.ts';
 import { withFileLock } from '../util/lock.ts';
 import type { WeightsRecord } from '../zoo/record.ts';
 import { findRecord, modelNames } from '../zoo/published.ts';
@@ -26,16 +26,21 @@ export interface PullOptions {
 /** The folder of a model that is on this machine, or undefined. */
 export async function findModelFolder(name: string): Promise<string | undefined> {
   const isPath = /[/\\]/.test(name) && (await isFolder(name));
-  if (isPath || (await exists(path.join(name, 'model.json')))) return name;
+  if (isPath || (await isThere(path.join(name, 'model.json')))) return name;
   // A path ending in model.json means the folder around it, as tf.loadLayersModel takes it.
-  if (path.basename(name) === 'model.json' && (await exists(name))) return path.dirname(name);
+  if (path.basename(name) === 'model.json' && (await isThere(name))) return path.dirname(name);
   if (!/^[\w.-]+$/.test(name)) return undefined;
+  const here = await folderNamed(name);
+  if (here !== undefined) return here;
+  // The table of published weights is read only for a name that is not here.
   const record = findRecord(name);
-  for (const known of record && record.name !== name ? [name, record.name] : [name]) {
-    for (const place of [importedModels(), pulledModels(), SHIPPED_MODELS]) {
-      const folder = path.join(place, known);
-      if (await exists(path.join(folder, 'model.json'))) return folder;
-    }
+  return record && record.name !== name ? folderNamed(record.name) : undefined;
+}
+
+async function folderNamed(name: string): Promise<string | undefined> {
+  for (const place of [importedModels(), pulledModels(), SHIPPED_MODELS]) {
+    const folder = path.join(place, name);
+    if (await isThere(path.join(folder, 'model.json'))) return folder;
   }
   return undefined;
 }
@@ -96,7 +101,7 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
   return withFileLock(
     folder,
     async () => {
-      if (await exists(path.join(folder, 'model.json'))) return folder;
+      if (await isThere(path.join(folder, 'model.json'))) return folder;
       const { sha256Prefix } = origin;
       await download({ url, file, sha256Prefix, maxBytes: maxBytesOf(record), ...rest });
       const provenance = {
@@ -138,19 +143,12 @@ export async function installedModels(): Promise<readonly InstalledModel[]> {
     const names: string[] = await readdir(place).catch(() => []);
     for (const name of names.sort()) {
       const folder = path.join(place, name);
-      if (!name.startsWith('.') && (await exists(path.join(folder, 'model.json')))) {
+      if (!name.startsWith('.') && (await isThere(path.join(folder, 'model.json')))) {
         found.set(name, { name, folder, shipped });
       }
     }
   }
   return [...found.values()];
-}
-
-async function exists(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function isFolder(file: string): Promise<boolean> {

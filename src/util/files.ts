@@ -44,6 +44,9 @@ export async function openRegularFile(
   }
 }
 
+/** Whether a path leads to anything that can be looked at. */
+export const isThere = (file: PathLike): Promise<boolean> => stat(file).then(() => true, () => false); // prettier-ignore
+
 /** What a path leads to, when it is no regular file: `a folder`. */
 export function kindOf(found: Stats): string {
   if (found.isDirectory()) return 'a folder';

@@ -13,7 +13,6 @@ import { DATASET_RECORD, readRunRecord } from '../../run/records.ts';
 import {
   aloneInRunFolder,
   checkNewFolder,
-  exists,
   latestRunFolder,
   newRunFolder,
   refuseUsedFolder,
@@ -22,7 +21,7 @@ import {
   tidyRunFolder,
 } from '../../run/run-folder.ts';
 import { AppError } from '../../util/errors.ts';
-import { makeFolder } from '../../util/files.ts';
+import { isThere, makeFolder } from '../../util/files.ts';
 import { checkOutputFolder, checkOutputs } from '../../util/outputs.ts';
 import { openNetwork } from '../network.ts';
 import { datasetRead, outputsOf, refuseLosses } from '../outputs.ts';
@@ -133,10 +132,10 @@ async function withWholePaths(
   dataset: string | undefined,
 ): Promise<GivenFinetuneFlags> {
   const { model, root, manifest } = flags;
-  const isFolder = model !== undefined && (await exists(path.join(model, 'model.json')));
+  const isFolder = model !== undefined && (await isThere(path.join(model, 'model.json')));
   // A csv inside the dataset moves with it, and --manifest may also be names of columns.
-  const isInside = manifest !== undefined && (await exists(path.join(dataset ?? '.', manifest)));
-  const isHere = manifest !== undefined && !isInside && (await exists(manifest));
+  const isInside = manifest !== undefined && (await isThere(path.join(dataset ?? '.', manifest)));
+  const isHere = manifest !== undefined && !isInside && (await isThere(manifest));
   return {
     ...flags,
     ...(isFolder && { model: path.resolve(model) }),

@@ -1,10 +1,9 @@
 // model-place.ts: the folder that a model is to be written into: what may be there already, and one process at a time in it.
 
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { refuseOtherContent } from '../../artefact/exchange.ts';
 import { AppError } from '../../util/errors.ts';
-import { makeFolder } from '../../util/files.ts';
+import { isThere, makeFolder } from '../../util/files.ts';
 import { withFileLock } from '../../util/lock.ts';
 import { checkOutputFolder, type Output } from '../../util/outputs.ts';
 
@@ -18,8 +17,7 @@ export interface ModelPlace {
 
 /** @throws AppError USAGE where something is there that may not be replaced, WRITE_FAILED where nothing can be written */
 export async function checkModelPlace({ output, force, otherwise }: ModelPlace): Promise<void> {
-  const isThere = await stat(output.file).then(() => true, () => false); // prettier-ignore
-  if (isThere && !force) {
+  if (!force && (await isThere(output.file))) {
     throw new AppError('USAGE', `${output.file} is there already; ${otherwise}, or replace it with --force`);
   }
   await refuseOtherContent(output.file);
