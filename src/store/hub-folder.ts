@@ -6,15 +6,14 @@ import path from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../util/errors.ts';
 import { readJson } from '../util/json.ts';
-import type { Preprocessing } from '../util/preprocessing.ts';
-import { MAX_SIDE } from '../util/preprocessing.ts';
+import { MAX_SIDE, type Preprocessing } from '../util/preprocessing.ts';
 import { quoted } from '../util/quoted.ts';
 
 const WEIGHT_FILES = ['model.safetensors', 'pytorch_model.bin'] as const;
 /** The class names of ImageNet-21k take 1 MB. */
 const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
 
-const rgb = z.tuple([z.number(), z.number(), z.number()]);
+const rgb = (value: z.ZodNumber) => z.tuple([value, value, value]);
 const CONFIG = z.object({
   architecture: z.string().max(200),
   label_names: z.array(z.string()).optional(),
@@ -23,8 +22,8 @@ const CONFIG = z.object({
     interpolation: z.string().max(40).default('bicubic'),
     crop_pct: z.number().gt(0).max(2).default(0.875),
     crop_mode: z.string().max(40).default('center'),
-    mean: rgb,
-    std: rgb,
+    mean: rgb(z.number()),
+    std: rgb(z.number().gt(0)),
   }),
 });
 
