@@ -3,8 +3,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { NamesProblem, type ClassName } from './text/class-name.ts';
-import { readClassNames } from './text/class-names.ts';
-import { readText } from './text/read-text.ts';
 import { AppError } from './util/errors.ts';
 import { PACKAGE_ROOT } from './util/package.ts';
 
@@ -35,6 +33,11 @@ export async function readLabelFile(
   classes: number,
   remark: (text: string) => void = () => {},
 ): Promise<Labels> {
+  // The readers of all these forms are loaded only for such a file.
+  const [{ readText }, { readClassNames }] = await Promise.all([
+    import('./text/read-text.ts'),
+    import('./text/class-names.ts'),
+  ]);
   const what = `--labels ${file}`;
   const expected = 'en, zh, en,zh or a file of class names';
   const { text, remarks } = await readText(file, { limit: MAX_LABEL_BYTES, code: 'LABELS_INVALID', what, expected }); // prettier-ignore

@@ -9,9 +9,7 @@ import { isThere, makeFolder } from '../util/files.ts';
 import { withFileLock } from '../util/lock.ts';
 import type { WeightsRecord } from '../zoo/record.ts';
 import { findRecord, modelNames } from '../zoo/published.ts';
-import { download } from './download.ts';
 import { finchHome, importedModels, pulledModels, SHIPPED_MODELS } from './home.ts';
-import { importCheckpoint } from './import.ts';
 
 /** A published checkpoint has four bytes a parameter, and some for names and running statistics; a server that sends twice as many is not sending it. */
 const maxBytesOf = ({ parameters }: WeightsRecord) => 8 * parameters + 1024 ** 2;
@@ -93,6 +91,11 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
   const folder = path.join(pulledModels(), name);
   if (origin.kind === 'shipped') return path.join(SHIPPED_MODELS, name);
   if (origin.kind === 'file') return resolveModel(name, { offline: true });
+  // What fetches and converts knows every architecture: it is loaded by who pulls, not by who classifies.
+  const [{ download }, { importCheckpoint }] = await Promise.all([
+    import('./download.ts'),
+    import('./import.ts'),
+  ]);
   const { mirror, ...rest } = options;
   const base = path.posix.basename(new URL(origin.url).pathname);
   const url = mirror === undefined ? origin.url : `${mirror.replace(/\/+$/, '')}/${base}`;

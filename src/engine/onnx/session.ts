@@ -4,11 +4,9 @@ import { availableParallelism } from 'node:os';
 import { AppError, messageOf } from '../../util/errors.ts';
 import type { Batch, Device, EngineModel, Features, LoadOptions, Predictor, Tensor } from '../engine.ts';
 import type { TrainableEngine, TrainSpec } from '../training.ts';
-import { adoptedBlock } from './adoption.ts';
 import { lowerInference } from './lower-inference.ts';
 import { checkMemory, trainingMemory } from './memory.ts';
 import { loadRuntime, sessionOptions, type Session } from './runtime.ts';
-import { createTrainer } from './trainer.ts';
 
 export interface OnnxOptions {
   readonly device: Device;
@@ -33,6 +31,11 @@ export async function createOnnxEngine({
     description: `onnxruntime ${version} on ${where}`,
     async trainer(model, spec) {
       if (device === 'cpu') checkMemory(model, spec);
+      // Gradients and all that a training step needs are loaded by who trains, not by who classifies.
+      const [{ adoptedBlock }, { createTrainer }] = await Promise.all([
+        import('./adoption.ts'),
+        import('./trainer.ts'),
+      ]);
       const make = (
         small: TrainSpec,
         { graph, weights }: Pick<EngineModel, 'graph' | 'weights'>,
