@@ -55,6 +55,20 @@ function step(b: GraphBuilder, from: string, name: string, what: Step): string {
   return b.concatenate(`${name}.cat`, wide, convolution(b, from, `${name}b`, '3x1', filters));
 }
 
+/** What Inception v3 and Inception-ResNet v2 begin with. @param names of the five convolutions and two poolings, in order */
+export function stem(
+  b: GraphBuilder,
+  [c1, c2, c3, p1, c4, c5, p2]: readonly [string, string, string, string, string, string, string],
+): string {
+  let x = convolution(b, b.input, c1, '3x3/2', 32);
+  x = convolution(b, x, c2, '3x3 valid', 32);
+  x = convolution(b, x, c3, '3x3', 64);
+  x = POOLS['max/2'](b, x, p1);
+  x = convolution(b, x, c4, '1x1', 80);
+  x = convolution(b, x, c5, '3x3 valid', 192);
+  return POOLS['max/2'](b, x, p2);
+}
+
 /** A whole module: its branches, joined. */
 export function inception(
   b: GraphBuilder,

@@ -4,7 +4,7 @@
 import { graphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/layers.ts';
 import { asModules, type Architecture, type TorchNaming } from '../record.ts';
-import { convolution, inception, type Branches } from './inception-modules.ts';
+import { convolution, inception, stem, type Branches } from './inception-modules.ts';
 
 const MIXED_5B: Branches = {
   branch0: [['1x1', 96]],
@@ -77,13 +77,7 @@ function inceptionResnetV2(classes: number): Graph {
     }
     return x;
   };
-  let x = convolution(b, b.input, 'conv2d_1a', '3x3/2', 32);
-  x = convolution(b, x, 'conv2d_2a', '3x3 valid', 32);
-  x = convolution(b, x, 'conv2d_2b', '3x3', 64);
-  x = b.maxPooling2d(x, 'maxpool_3a', { kernel: 3, stride: 2 });
-  x = convolution(b, x, 'conv2d_3b', '1x1', 80);
-  x = convolution(b, x, 'conv2d_4a', '3x3 valid', 192);
-  x = b.maxPooling2d(x, 'maxpool_5a', { kernel: 3, stride: 2 });
+  let x = stem(b, ['conv2d_1a', 'conv2d_2a', 'conv2d_2b', 'maxpool_3a', 'conv2d_3b', 'conv2d_4a', 'maxpool_5a']); // prettier-ignore
   x = inception(b, x, 'mixed_5b', MIXED_5B);
   x = inception(b, repeated(x, 'repeat', 10, BLOCK_35), 'mixed_6a', MIXED_6A);
   x = inception(b, repeated(x, 'repeat_1', 20, BLOCK_17), 'mixed_7a', MIXED_7A);

@@ -4,7 +4,7 @@
 import { graphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/layers.ts';
 import { asModules, type Architecture } from '../record.ts';
-import { convolution, inception, type Branches } from './inception-modules.ts';
+import { inception, stem, type Branches } from './inception-modules.ts';
 
 /** Figure 5: 5x5 windows as two of 3x3. */
 const small = (pooled: number): Branches => ({
@@ -54,13 +54,7 @@ const MODULES: Readonly<Record<string, Branches>> = {
 
 function inceptionV3(classes: number): Graph {
   const b = graphBuilder('inception_v3', 299);
-  let x = convolution(b, b.input, 'Conv2d_1a_3x3', '3x3/2', 32);
-  x = convolution(b, x, 'Conv2d_2a_3x3', '3x3 valid', 32);
-  x = convolution(b, x, 'Conv2d_2b_3x3', '3x3', 64);
-  x = b.maxPooling2d(x, 'maxpool1', { kernel: 3, stride: 2 });
-  x = convolution(b, x, 'Conv2d_3b_1x1', '1x1', 80);
-  x = convolution(b, x, 'Conv2d_4a_3x3', '3x3 valid', 192);
-  x = b.maxPooling2d(x, 'maxpool2', { kernel: 3, stride: 2 });
+  let x = stem(b, ['Conv2d_1a_3x3', 'Conv2d_2a_3x3', 'Conv2d_2b_3x3', 'maxpool1', 'Conv2d_3b_1x1', 'Conv2d_4a_3x3', 'maxpool2']); // prettier-ignore
   for (const [name, branches] of Object.entries(MODULES)) {
     x = inception(b, x, name, branches, (branch, index, steps) => {
       if (typeof steps[index] === 'string') return 'pool';
