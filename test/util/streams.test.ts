@@ -1,0 +1,45 @@
+// Groups of what comes: by number, and by time.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MessageChannel } from 'node:worker_threads';
+import { batched } from '../../src/util/streams.ts';
+
+async function groups<T>(source: AsyncIterable<T>, patience: number): Promise<readonly (readonly T[])[]> {
+  const all: (readonly T[])[] = [];
+  for await (const group of batched(source, 3, patience)) all.push(group);
+  return all;
+}
+
+test('groups are full, but for the last one; one that waits too long goes alone', async () => {
+  async function* quick() {
+    yield* [1, 2, 3, 4];
+  }
+  assert.deepEqual(await groups(quick(), 1000), [[1, 2, 3], [4]]);
+  async function* slow() {
+    yield 1;
+    await sleep(200);
+    yield 2;
+  }
+  assert.deepEqual(await groups(slow(), 20), [[1], [2]]);
+});
+
+test('what came while the process was busy has not waited too long', async () => {
+  async function* source() {
+    const { port1, port2 } = new MessageChannel();
+    const news = new Promise((resolve) => {
+      port1.once('message', resolve);
+    });
+    yield 1;
+    setImmediate(() => {
+      port2.postMessage('here');
+      const end = performance.now() + 100;
+      while (performance.now() < end);
+    });
+    await news;
+    port1.close();
+    yield 2;
+  }
+  assert.deepEqual(await groups(source(), 20), [[1, 2]]);
+});
