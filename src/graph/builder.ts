@@ -35,6 +35,8 @@ export interface GraphBuilder {
   /** Over the channels of each place. */
   layerNormalization(from: string, name: string, options?: { epsilon?: number }): string;
   activation(from: string, name: string, activation: ActivationName): string;
+  /** With a slope for each channel, as torch's `PReLU` of so many parameters. */
+  prelu(from: string, name: string): string;
   /**
    * Padding is below every number, as in torch. @param options.ceil torch's `ceil_mode`: a last window that only begins in the
    * picture counts too
@@ -145,6 +147,15 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
     layerNormalization: (from, name, { epsilon = 1e-5 } = {}) =>
       push({ kind: 'layerNormalization', name, inputs: [from], epsilon, center: true, scale: true }),
     activation: (from, name, activation) => push({ kind: 'activation', name, inputs: [from], activation }),
+    prelu: (from, name) =>
+      push({
+        kind: 'prelu',
+        name,
+        inputs: [from],
+        sharedAxes: shapeOf(from)
+          .slice(1)
+          .map((_, axis) => axis + 1),
+      }),
     maxPooling2d(from, name, { kernel, stride, pad = 0, ceil = false }) {
       const pool = (input: string, called: string, poolSize: Size2d, strides: Size2d, padding: Padding) =>
         push({ kind: 'maxPooling2d', name: called, inputs: [input], poolSize, strides, padding });

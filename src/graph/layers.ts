@@ -15,6 +15,7 @@ import type {
   GlobalMaxPooling2d,
   MaxPooling2d,
 } from './kinds/pooling.ts';
+import type { PRelu } from './kinds/prelu.ts';
 import type { Cropping2d, Flatten, Input, Permute, Reshape, ZeroPadding2d } from './kinds/shape.ts';
 
 export { ACTIVATIONS, type ActivationName } from './kinds/activation.ts';
@@ -28,6 +29,7 @@ export type Layer =
   | BatchNormalization
   | LayerNormalization
   | Activation
+  | PRelu
   | ZeroPadding2d
   | Cropping2d
   | MaxPooling2d
@@ -55,7 +57,10 @@ export interface Graph {
   readonly output: string;
 }
 
-/** A weight's values, row-major: kernels `[H,W,in/groups,out]`, depthwise `[H,W,in,multiplier]`, dense `[in,out]`, the rest `[C]`. */
+/**
+ * A weight's values, row-major: kernels `[H,W,in/groups,out]`, depthwise `[H,W,in,multiplier]`, dense `[in,out]`,
+ * slopes of a PReLU as its input or 1 where shared, the rest `[C]`.
+ */
 export interface Weight {
   readonly shape: Shape;
   readonly data: Float32Array;

@@ -64,7 +64,7 @@ function refuseOtherWeights(graph: Graph, shapes: Shapes): void {
     throw new AppError(
       'MODEL_UNSUPPORTED',
       `${graph.name} takes pictures of ${height}x${width} only, received ${given[0]}x${given[1]}: layer '${layer.name}' (${layer.kind}) ` +
-        `has weights for ${ownShapes.get(from)!.at(-1)} numbers and would get ${shapes.get(from)!.at(-1)}. Leave the size as the model has it`,
+        `has weights for ${elementCount(ownShapes.get(from)!)} numbers and would get ${elementCount(shapes.get(from)!)}. Leave the size as the model has it`,
     );
   }
 }

@@ -22,10 +22,11 @@ export interface TorchLayout {
 export function torchLayout(layer: Layer, role: WeightRole, shape: Shape, picture?: Shape): TorchLayout {
   const weight = kindOf(layer).torch?.[role];
   if (!weight) throw new Error(`no torch name for ${role} of ${layer.kind}`);
-  const { suffix, axes = shape.map((_, axis) => axis), isByInput, joined } = weight;
+  const { suffix, isByInput, joined } = weight;
+  const axes = weight.axes?.length === shape.length ? weight.axes : shape.map((_, axis) => axis);
   const plainOrder = shape.map((_, axis) => axes.indexOf(axis));
   const inOrder = plainOrder.map((axis) => shape[axis]!);
-  const isSplit = picture !== undefined && isByInput === true;
+  const isSplit = picture !== undefined && isByInput === true && shape[0] === elementCount(picture);
   const seenAs = isSplit ? [...picture, ...shape.slice(1)] : shape;
   // The first axis becomes three: rows, columns, channels.
   const order = isSplit ? plainOrder.flatMap((axis) => (axis === 0 ? [2, 0, 1] : [axis + 2])) : plainOrder;
@@ -57,6 +58,7 @@ export function flattenedPictures(graph: Graph, shapes: Shapes): ReadonlyMap<str
 
 const KEEPS_ORDER: ReadonlySet<Layer['kind']> = new Set<Layer['kind']>([
   'activation',
+  'prelu',
   'dropout',
   'batchNormalization',
   'layerNormalization',

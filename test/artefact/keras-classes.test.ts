@@ -129,6 +129,48 @@ describe('activations by name', () => {
   });
 });
 
+describe('PReLU', () => {
+  const slope = (x: number, alpha: number) => (x > 0 ? x : alpha * x);
+  const layers = [
+    input(SIZE, SIZE, 3),
+    layer('Rescaling', { scale: 1 / 255 }),
+    layer('Rescaling', { name: 'spread', scale: 8, offset: -4 }),
+  ];
+  test('a slope for each channel, read from Keras 2 and 3', async () => {
+    const weights = { 'p_re_lu/alpha': [[1, 1, 3], [0.5, -1, 0.25]] } as const; // prettier-ignore
+    for (const version of ['2.15.0', '3.4.1']) {
+      const prelu = layer('PReLU', { name: 'p_re_lu', shared_axes: [1, 2] });
+      assertAllClose(
+        await means({ layers: [...layers, prelu], weights, version }),
+        SCALED.map((x, c) => slope(8 * x - 4, [0.5, -1, 0.25][c]!)),
+        { atol: 1e-5 },
+      );
+    }
+  });
+  test('a slope for each place, and one for all', async () => {
+    const alphas = Array.from({ length: SIZE * SIZE * 3 }, (_, i) => (i % 7) / 7);
+    const weights = {
+      'places/alpha': [[SIZE, SIZE, 3], alphas],
+      'all/alpha': [[1], [0.3]],
+    } as const;
+    const own = layer('PReLU', { name: 'places', shared_axes: null });
+    const vector = layer('PReLU', { name: 'all', shared_axes: 1 });
+    const folder = await folderOf({
+      layers: [...layers, own, layer('GlobalAveragePooling2D'), vector],
+      weights,
+    });
+    const expected = SCALED.map((x, c) => {
+      const at = alphas.filter((_, i) => i % 3 === c).map((alpha) => slope(8 * x - 4, alpha));
+      return slope(at.reduce((sum, y) => sum + y, 0) / at.length, 0.3);
+    });
+    assertAllClose(await outputOn(folder, PIXELS), expected, { atol: 1e-5 });
+  });
+  test('shared axes that there are not', async () => {
+    const folder = await folderOf({ layers: [...layers, layer('PReLU', { shared_axes: [0] })] });
+    await assert.rejects(readModelFolder(folder), { code: 'MODEL_INVALID', message: /shared_axes must be 1, 2 or 3, received 0/ }); // prettier-ignore
+  });
+});
+
 describe('layers that prepare pictures', () => {
   test('augmentation and noise do nothing at inference', async () => {
     const augmentation = {
@@ -196,11 +238,11 @@ describe('layers that prepare pictures', () => {
   });
 });
 
-test('layers that only move numbers, layer norm and rescaling are read as they are written', () => {
+test('layers that only move numbers, layer norm, PReLU and rescaling are read as they are written', () => {
   const b = graphBuilder('written', SIZE);
   let x = b.cropping2d(b.input, 'crop', { top: 1, bottom: 0, left: 2, right: 1 });
   x = b.permute(b.layerNormalization(x, 'norm', { epsilon: 1e-6 }), 'columns', [1, 3, 2]);
-  x = b.rescaling(b.rescaling(x, 'scaled', 0.17), 'moved', 2, -1);
+  x = b.rescaling(b.rescaling(b.prelu(x, 'slopes'), 'scaled', 0.17), 'moved', 2, -1);
   const graph = b.build(b.flatten(b.shuffleChannels(x, 'shuffled', 5), 'flat'));
   assert.deepEqual(graphOf(topologyOf(graph), 'written').graph.layers, graph.layers);
 });

@@ -209,6 +209,26 @@ describe('gradients are finite differences', () => {
       around(5, (b, x) => b.layerNormalization(x, 'norm')),
       5,
     ));
+  test('PReLU, a slope for each channel', () =>
+    checkGradient(
+      around(5, (b, x) => b.prelu(x, 'p')),
+      5,
+      {},
+      KINKED,
+    ));
+  test('PReLU, slopes of rows, of every place and of a vector', () =>
+    checkGradient(
+      around(4, (_, x) => x, [
+        { kind: 'prelu', name: 'rows', inputs: ['first'], sharedAxes: [2, 3] },
+        { kind: 'prelu', name: 'places', inputs: ['rows'], sharedAxes: [] },
+        { kind: 'flatten', name: 'f', inputs: ['places'] },
+        { kind: 'prelu', name: 'one', inputs: ['f'], sharedAxes: [1] },
+        { kind: 'prelu', name: 'each', inputs: ['one'], sharedAxes: [] },
+      ]),
+      4,
+      {},
+      KINKED,
+    ));
   test('a block of ConvNeXt', () =>
     checkGradient(
       around(5, (b, x) => {

@@ -28,6 +28,7 @@ const MIDDLES: Readonly<Record<string, (b: GraphBuilder, from: string) => string
     const right = b.conv2d(b.sliceChannels(x, 'right', 16, 32), 'c', { filters: 16, kernel: 3, pad: 1 });
     return b.shuffleChannels(b.concatenate('joined', b.sliceChannels(x, 'left', 0, 16), right), 'shuffle', 2);
   },
+  'slopes that are learnt': (b, x) => b.prelu(x, 'prelu'),
   'a maximum whose border is below every number': (b, x) =>
     b.maxPooling2d(b.rescaling(x, 'scaled', -2, 1), 'pool', { kernel: 3, stride: 2, pad: 1 }),
 };

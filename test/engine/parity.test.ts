@@ -126,6 +126,16 @@ const GRAPHS: Readonly<Record<string, Graph>> = {
     { kind: 'globalAveragePooling2d', name: 'g', inputs: one('first') },
     { kind: 'layerNormalization', name: 'n', inputs: one('g'), epsilon: 1e-5, center: true, scale: true },
   ),
+  'PReLU: a slope for each channel, each row, each place, in any order of axes': chain(
+    5,
+    { kind: 'prelu', name: 'c', inputs: one('first'), sharedAxes: [1, 2] },
+    { kind: 'prelu', name: 'r', inputs: one('c'), sharedAxes: [2, 3] },
+    { kind: 'permute', name: 'q', inputs: one('r'), dims: [3, 1, 2] },
+    { kind: 'prelu', name: 'p', inputs: one('q'), sharedAxes: [] },
+    { kind: 'flatten', name: 'f', inputs: one('p') },
+    { kind: 'prelu', name: 'v', inputs: one('f'), sharedAxes: [] },
+    { kind: 'prelu', name: 's', inputs: one('v'), sharedAxes: [1] },
+  ),
   'cropping, and the shift by one pixel': chain(
     7,
     {

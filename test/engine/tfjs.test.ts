@@ -28,7 +28,7 @@ function network(): Graph {
     'relu2',
     'relu6',
   );
-  x = b.dropout(b.add('add', x, y), 'drop', 0.3);
+  x = b.prelu(b.dropout(b.add('add', x, y), 'drop', 0.3), 'prelu');
   return b.build(b.dense(b.globalAveragePooling2d(x, 'mean'), 'fc', 3));
 }
 

@@ -27,6 +27,9 @@ export function madeUpStateDict(graph: Graph, naming: TorchNaming = asModules): 
         case 'gamma':
           add(naming(layer.name, 'weight'), shape);
           break;
+        case 'alpha':
+          add(naming(layer.name, 'weight'), shape.slice(-1));
+          break;
         case 'beta':
         case 'bias':
           add(naming(layer.name, 'bias'), shape);

@@ -154,6 +154,7 @@ const SUFFIXES = {
   gamma: 'weight',
   beta: 'bias',
   bias: 'bias',
+  alpha: 'weight',
   moving_mean: 'running_mean',
   moving_variance: 'running_var',
 } as const satisfies Record<WeightRole, string>;

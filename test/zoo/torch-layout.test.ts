@@ -60,6 +60,27 @@ test('a depthwise kernel of multiplier 2, and dense weights behind a flattened p
   assert.deepEqual(torch.get('fc2.weight')!.shape, [4, 5]);
 });
 
+test('slopes of a PReLU: one a channel, one for all behind a flattened picture, one a place', () => {
+  const input: Layer = { kind: 'input', name: 'input', inputs: [], shape: [2, 3, 3] };
+  const layers: readonly Layer[] = [
+    input,
+    { kind: 'prelu', name: 'channels', inputs: ['input'], sharedAxes: [1, 2] },
+    { kind: 'prelu', name: 'places', inputs: ['channels'], sharedAxes: [] },
+    { kind: 'flatten', name: 'flat', inputs: ['places'] },
+    { kind: 'prelu', name: 'all', inputs: ['flat'], sharedAxes: [1] },
+    { kind: 'dense', name: 'fc', inputs: ['all'], units: 2, useBias: false },
+  ];
+  const graph: Graph = { name: 'slopes', layers, input: 'input', output: 'fc' };
+  const weights = madeUpWeights(graph);
+  const torch = weightsToTorch(graph, weights);
+  const shapes = ['channels', 'places', 'all'].map((name) => torch.get(`${name}.weight`)!.shape);
+  assert.deepEqual(shapes, [[3], [3, 2, 3], [1]]);
+  const [ours, theirs] = [weights.get('places/alpha')!, torch.get('places.weight')!];
+  assert.equal(theirs.data[(2 * 2 + 1) * 3 + 0], ours.data[(1 * 3 + 0) * 3 + 2]);
+  const stateDict = new Map([...torch].map(([key, { shape, data }]) => [key, { shape, read: () => data }]));
+  assert.deepEqual(weightsFromTorch(graph, stateDict, 'a test'), weights);
+});
+
 test('what is written comes back', () => {
   const graph = flattening();
   const weights = madeUpWeights(graph);

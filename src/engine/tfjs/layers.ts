@@ -42,6 +42,7 @@ const OPERATIONS = {
   batchNormalization: normalise,
   layerNormalization: normaliseChannels,
   activation: ({ layer, x, scope }) => ACTIVATIONS[layer.activation](x, scope, layer.alpha),
+  prelu: ({ layer, x, scope }) => scope.tf.prelu(x, scope.weight(layer, 'alpha')),
   zeroPadding2d({ layer: { pad }, x, scope: { tf } }) {
     const { top, bottom, left, right } = pad;
     const zeros: [number, number][] = [

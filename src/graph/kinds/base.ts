@@ -40,7 +40,7 @@ export interface AnyLayer extends Nary {
 
 /** What a weight is to its layer, in tf.LayersModel's words. */
 export type WeightRole =
-  'kernel' | 'depthwise_kernel' | 'bias' | 'gamma' | 'beta' | 'moving_mean' | 'moving_variance';
+  'kernel' | 'depthwise_kernel' | 'bias' | 'gamma' | 'beta' | 'moving_mean' | 'moving_variance' | 'alpha';
 
 /** The weights of a layer by role, in the order in which tf.LayersModel keeps them. */
 export type WeightShapes = readonly (readonly [WeightRole, Shape])[];

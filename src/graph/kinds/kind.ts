@@ -28,7 +28,7 @@ export interface Kind<L extends AnyLayer> {
 /** A weight in a torch state dict: what follows the module's name, and the order of its axes. */
 interface TorchWeight {
   readonly suffix: string;
-  /** Axis i of ours is axis `axes[i]` of torch's; absent where the two agree. */
+  /** Axis i of ours is axis `axes[i]` of torch's; absent where the two agree, as they do for a weight of another number of axes. */
   readonly axes?: readonly number[];
   /** The first axis of ours counts the numbers of the layer's input. */
   readonly isByInput?: true;

@@ -9,6 +9,7 @@ import { dropout } from './dropout.ts';
 import { invalidLayer, type KerasRead, type Kind } from './kind.ts';
 import { batchNormalization, layerNormalization } from './normalization.ts';
 import { averagePooling2d, globalAveragePooling2d, globalMaxPooling2d, maxPooling2d } from './pooling.ts';
+import { prelu } from './prelu.ts';
 import { cropping2d, flatten, input, permute, reshape, zeroPadding2d } from './shape.ts';
 
 const KINDS = {
@@ -18,6 +19,7 @@ const KINDS = {
   batchNormalization,
   layerNormalization,
   activation,
+  prelu,
   zeroPadding2d,
   cropping2d,
   maxPooling2d,

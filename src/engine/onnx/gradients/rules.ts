@@ -10,6 +10,7 @@ import { dense } from './dense.ts';
 import { dropout } from './dropout.ts';
 import { layerNormalization } from './layer-normalization.ts';
 import { averagePooling, globalAveragePooling, globalMaxPooling, maxPooling } from './pooling.ts';
+import { prelu } from './prelu.ts';
 import { cropping, permute, reshape, zeroPadding } from './shape.ts';
 
 interface KindRule<L extends Layer> {
@@ -24,6 +25,7 @@ const RULES = {
   batchNormalization: { rule: batchNormalization, takes: 'blocks' },
   layerNormalization: { rule: layerNormalization, takes: 'any' },
   activation: { rule: activation, takes: 'any' },
+  prelu: { rule: prelu },
   zeroPadding2d: { rule: zeroPadding, takes: 'blocks' },
   cropping2d: { rule: cropping, takes: 'any' },
   maxPooling2d: { rule: maxPooling, takes: 'blocks' },

@@ -10,6 +10,7 @@ import { dense } from './dense.ts';
 import { input } from './input.ts';
 import { batchNormalization, layerNormalization } from './normalization.ts';
 import { averagePooling, globalPooling, maxPooling } from './pooling.ts';
+import { prelu } from './prelu.ts';
 import { cropping, permute, reshape, zeroPadding } from './shape.ts';
 
 const activation: Lowering<LayerOf<'activation'>> = (layer, scope) => {
@@ -26,6 +27,7 @@ const LOWERINGS = {
   batchNormalization,
   layerNormalization,
   activation,
+  prelu,
   zeroPadding2d: zeroPadding,
   cropping2d: cropping,
   maxPooling2d: maxPooling,
