@@ -2,6 +2,7 @@
 // `--slow` runs the suites named *.slow.test instead; other arguments select files by a part of their path.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.js';
@@ -21,5 +22,12 @@ if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(', ')}`);
   process.exit(2);
 }
-const run = spawnSync(process.execPath, ['--test', ...files], { cwd: root, stdio: 'inherit' });
+// Most files wait for processes of one thread: two at a time use two cores, where node's own default is one fewer than there are.
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const hasConcurrency = major > 20 || (major === 20 && minor >= 10);
+const concurrency = hasConcurrency ? [`--test-concurrency=${Math.max(2, availableParallelism() - 1)}`] : [];
+const run = spawnSync(process.execPath, ['--test', ...concurrency, ...files], {
+  cwd: root,
+  stdio: 'inherit',
+});
 process.exit(run.status ?? 1);

@@ -3,6 +3,7 @@
 import { weightName, type Weight, type WeightRole, type Weights } from '../graph/layers.ts';
 import { inferShapes, weightShapes } from '../graph/shapes.ts';
 import { AppError } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
 import { elementCount, formatShape, sameShape, type Shape } from '../util/shape.ts';
 import type { KerasGraph } from './keras-read.ts';
 
@@ -50,13 +51,13 @@ export function assignWeights(
       if (!found || found === 'ambiguous') {
         throw new AppError(
           'MODEL_INVALID',
-          `${folder}: ${found ? 'several weights could be' : 'the manifest lacks'} '${names[0]!}'`,
+          `${folder}: ${found ? 'several weights could be' : 'the manifest lacks'} '${quoted(names[0]!)}'`,
         );
       }
       if (!sameShape(found.shape, shape)) {
         throw new AppError(
           'MODEL_INVALID',
-          `${folder}: '${names[0]!}' is ${formatShape(found.shape)}, the topology expects ${formatShape(shape)}`,
+          `${folder}: '${quoted(names[0]!)}' is ${formatShape(found.shape)}, the topology expects ${formatShape(shape)}`,
         );
       }
       weights.set(weightName(layer.name, role), found);

@@ -63,7 +63,7 @@ function refuseOtherWeights(graph: Graph, shapes: Shapes): void {
     const [height, width] = own;
     throw new AppError(
       'MODEL_UNSUPPORTED',
-      `${graph.name} takes pictures of ${height}x${width} only, received ${given[0]}x${given[1]}: layer '${layer.name}' (${layer.kind}) ` +
+      `${graph.name} takes pictures of ${height}x${width} only, received ${given[0]}x${given[1]}: layer '${quoted(layer.name)}' (${layer.kind}) ` +
         `has weights for ${elementCount(ownShapes.get(from)!)} numbers and would get ${elementCount(shapes.get(from)!)}. Leave the size as the model has it`,
     );
   }

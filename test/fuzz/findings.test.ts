@@ -2,17 +2,42 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assignWeights } from '../../src/artefact/assign-weights.ts';
 import { parseChoice, parseNumber } from '../../src/config/parse.ts';
 import { list } from '../../src/dataset/dataset.ts';
 import { scanDataset } from '../../src/dataset/scan.ts';
+import type { Graph } from '../../src/graph/layers.ts';
 import { readLabelFile } from '../../src/labels.ts';
 import { endOf } from './cases.ts';
 import { scratchFile } from './scratch.ts';
 
 const ESCAPES = '\x1b'.repeat(300);
 
+/** A layer whose name is long, and whose weights are nowhere. */
+const longNamed: Graph = {
+  name: 'm',
+  input: 'input',
+  output: ESCAPES.repeat(20),
+  layers: [
+    { kind: 'input', name: 'input', inputs: [], shape: [2, 2, 3] },
+    {
+      kind: 'conv2d',
+      name: ESCAPES.repeat(20),
+      inputs: ['input'],
+      filters: 1,
+      kernelSize: [1, 1],
+      strides: [1, 1],
+      dilation: [1, 1],
+      padding: 'valid',
+      useBias: false,
+    },
+  ],
+};
+
 const CASES: Readonly<Record<string, () => unknown>> = {
   'a flag of escapes': () => parseNumber(ESCAPES, { flag: '--lr', min: 0 }),
+  'a layer with a long name and no weights': () =>
+    assignWeights({ graph: longNamed, fixed: new Map() }, new Map(), 'folder'),
   'a choice of escapes': () => parseChoice(ESCAPES, '--loss', ['bce']),
   'a csv with a quote in the wrong place': () =>
     scanDataset(scratchFile('labels.csv', Buffer.from(`file,label\n${ESCAPES}"x,1\n`))),

@@ -1,7 +1,8 @@
-"""One network of torchvision, timm or Cadene with seeded random weights, its state dict and its logits: test/zoo/parity.slow.test.ts.
+"""Networks of torchvision, timm and Cadene with seeded random weights, their state dicts and logits: test/zoo/parity.slow.test.ts.
 
-python zoo_peer.py FOLDER PACKAGE NAME SIZE PHOTO...
-writes weights.pth, pixels.bin (uint8, [N, SIZE, SIZE, 3]) and answer.json into FOLDER
+python zoo_peer.py < jobs
+A job is a line of JSON: {"folder", "package", "name", "size", "photos"}. Each writes weights.pth, pixels.bin (uint8,
+[N, SIZE, SIZE, 3]) and answer.json into its folder, then prints a line: nothing, or what went wrong.
 """
 
 import json
@@ -15,6 +16,8 @@ from PIL import Image
 
 MEAN = torch.tensor([0.485, 0.456, 0.406])
 STD = torch.tensor([0.229, 0.224, 0.225])
+# Photos that are computed in float64 too.
+EXACT = 2
 # Networks that take blue, green, red.
 BGR = {"bninception"}
 # Heads that only helped a network's training.
@@ -91,15 +94,31 @@ def main(folder: pathlib.Path, package: str, name: str, size: int, files: list[s
         model(images)
     model.eval()
     logits = torch.cat([model(images[i : i + 1]) for i in range(len(files))])
+    answer = {"logits": logits.double().tolist()}
     if package == "overfeat":
         np.concatenate([weight.numpy().ravel() for weight in model.parameters()]).tofile(folder / "weights.pth")
     else:
         torch.save(model.state_dict(), folder / "weights.pth")
     (folder / "pixels.bin").write_bytes(pixels.tobytes())
     own = [weight for key, weight in model.named_parameters() if not AUXILIARY.match(key)]
-    answer = {"parameters": sum(weight.numel() for weight in own), "logits": logits.double().tolist()}
+    answer["parameters"] = sum(weight.numel() for weight in own)
+    # How far these very weights are from exact in float32: random weights can make a network's answer hang on rounding.
+    exact = model.double()(images[:EXACT].double())
+    scale = exact.abs().amax(1, keepdim=True)
+    answer["rounding"] = ((logits[:EXACT].double() - exact).abs() / scale).max().item()
     (folder / "answer.json").write_text(json.dumps(answer))
 
 
+def serve() -> None:
+    for line in sys.stdin:
+        job = json.loads(line)
+        problem = ""
+        try:
+            main(pathlib.Path(job["folder"]), job["package"], job["name"], job["size"], job["photos"])
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}".replace("\n", " ")
+        print(problem, flush=True)
+
+
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5:])
+    serve()
