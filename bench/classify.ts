@@ -9,6 +9,7 @@ import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
 import { BOOK, modelFolder, nameOf, peerSide, photos, type BenchContext } from './context.ts';
 import { measure, median, seconds, type Row } from './measure.ts';
 import { memoryGrowth } from './memory.ts';
+import { peersOf, sizeOf } from './networks.ts';
 
 const CLASSIFY = path.join(PACKAGE_ROOT, 'bin', 'classify.js');
 export async function help(): Promise<readonly Row[]> {
@@ -44,15 +45,58 @@ export async function cold({ peer, scratch }: BenchContext): Promise<readonly Ro
   return rows;
 }
 
+const RESNETS = ['resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152'];
+/** One of each family that people use most. */
+const FAMILIES = [
+  'alexnet',
+  'bninception',
+  'convnext_tiny',
+  'densenet121',
+  'efficientnet_b0',
+  'efficientnet_v2_s',
+  'googlenet',
+  'inception_resnet_v2',
+  'inception_v3',
+  'inception_v4',
+  'legacy_xception',
+  'mnasnet1_0',
+  'mobilenet_v2',
+  'mobilenet_v3_large',
+  'nasnetamobile',
+  'regnet_y_400mf',
+  'resnet50d',
+  'resnext50_32x4d',
+  'seresnet50',
+  'shufflenet_v2_x1_0',
+  'squeezenet1_1',
+  'vgg16',
+  'wide_resnet50_2',
+];
+
 /** The network alone. */
-export async function forward({ peer }: BenchContext): Promise<readonly Row[]> {
+export const forward = (context: BenchContext) => networks(['efficientnet_lite0', ...RESNETS], [1, 16], context); // prettier-ignore
+export const forwardZoo = (context: BenchContext) => networks(FAMILIES, [8], context);
+
+async function networks(
+  names: readonly string[],
+  counts: readonly number[],
+  { peer }: BenchContext,
+): Promise<readonly Row[]> {
+  // prettier-ignore
   const rows: Row[] = [];
-  for (const name of ['efficientnet_lite0', 'resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152']) {
+  for (const name of names) {
+    const [peerName = name] = name === 'efficientnet_lite0' ? [] : peersOf(name);
+    const side = sizeOf(name);
     const graph = findArchitecture(name).build(1000);
     const engine = await createOnnxEngine({ device: 'cpu' });
     const predictor = await engine.load({ graph, weights: madeUpWeights(graph), ...HALF });
-    for (const count of [1, 16]) {
-      const batch = { data: new Uint8Array(count * 224 * 224 * 3).fill(100), count, height: 224, width: 224 };
+    for (const count of counts) {
+      const batch = {
+        data: new Uint8Array(count * side * side * 3).fill(100),
+        count,
+        height: side,
+        width: side,
+      };
       const once = async () => {
         const started = performance.now();
         await predictor.run(batch);
@@ -72,8 +116,8 @@ export async function forward({ peer }: BenchContext): Promise<readonly Row[]> {
           },
           peer: peerSide(
             peer,
-            name,
-            (python) => python.json('forward', name, String(count))['milliseconds']!,
+            peerName,
+            (python) => python.json('forward', peerName, String(count), String(side))['milliseconds']!,
           ),
         }),
       );

@@ -1,22 +1,24 @@
 // figures.ts: the figures by the names that the command line takes.
 
-import { cold, folder, forward, help, memory } from './classify.ts';
+import { cold, folder, forward, forwardZoo, help, memory } from './classify.ts';
 import type { Bench } from './context.ts';
 import { hundredHeadEpochs, headFromNothing, stageTwoPace } from './finetune.ts';
 import { features, featuresCached, featuresMemory } from './features.ts';
 import { forwardTfjs, trainingTfjs } from './tfjs.ts';
-import { training } from './training.ts';
+import { training, trainingZoo } from './training.ts';
 
 export const FIGURES = {
   help,
   cold,
   forward,
+  'forward-zoo': forwardZoo,
   folder,
   memory,
   features,
   'features-cached': featuresCached,
   'features-memory': featuresMemory,
   training,
+  'training-zoo': trainingZoo,
   'stage-two': stageTwoPace,
   'head-epochs': hundredHeadEpochs,
   'head-from-nothing': headFromNothing,

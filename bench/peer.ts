@@ -10,7 +10,7 @@ const SCRIPT = path.join(PACKAGE_ROOT, 'bench', 'peer', 'torch_peer.py');
 export interface Peer {
   readonly name: string;
   readonly python: string;
-  /** Whether it can run this model: EfficientNet-Lite0 needs a package of its own. */
+  /** Whether it can run this model, which is torchvision's, efficientnet_lite0, or a `package name`. */
   has(model: string): boolean;
   seconds(...args: string[]): number;
   json(...args: string[]): Record<string, number>;
@@ -24,11 +24,19 @@ export function findPeer(): Peer | string {
   if (version.status !== 0) {
     return `no peer: ${python} has no torch (pip install torch torchvision efficientnet-lite-pytorch; FINCH_PYTHON names another Python)`;
   }
-  const hasLite = probe('import efficientnet_lite_pytorch').status === 0;
+  /** Packages that were looked for, by the name that they are imported by. */
+  const found = new Map([['torchvision', true]]);
+  const isThere = (name: string) => {
+    if (!found.has(name)) found.set(name, probe(`import ${name}`).status === 0);
+    return found.get(name)!;
+  };
   return {
     name: `PyTorch ${version.stdout.trim()}`,
     python,
-    has: (model) => model !== 'efficientnet_lite0' || hasLite,
+    has: (model) => {
+      const [name] = model === 'efficientnet_lite0' ? ['efficientnet-lite-pytorch'] : model.split(' ');
+      return isThere(model.includes(' ') || name !== model ? name!.replaceAll('-', '_') : 'torchvision');
+    },
     seconds: (...args) => seconds(python, [SCRIPT, ...args]),
     json: (...args) =>
       JSON.parse(

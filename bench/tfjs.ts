@@ -128,7 +128,7 @@ function resnet18ByHand(tf: Tf, weights: Weights): (data: Uint8Array, count: num
 
 function torchStep(python: string, count: number): number {
   const script = path.join(PACKAGE_ROOT, 'bench', 'peer', 'torch_training.py');
-  const printed = output(python, [script, NETWORK, String(count), 'channels_last']);
+  const printed = output(python, [script, NETWORK, String(count), 'channels_last', String(SIDE)]);
   return (JSON.parse(printed.trim().split('\n').at(-1)!) as { milliseconds: number }).milliseconds;
 }
 

@@ -3,10 +3,10 @@
     torch_peer.py classify MODEL IMAGE        one picture from a cold start, top 3 printed
     torch_peer.py folder MODEL FOLDER         every picture of a folder, two loader workers, channels_last, batches of 16
     torch_peer.py features MODEL FOLDER       the same, the classifier's input kept as one array
-    torch_peer.py forward MODEL BATCH         milliseconds a picture of the network alone, as JSON
+    torch_peer.py forward MODEL BATCH SIZE    milliseconds a picture of the network alone, as JSON
 
-MODEL is a torchvision name, or efficientnet_lite0 (package efficientnet-lite-pytorch). Weights are random: time does not depend
-on them.
+MODEL is a torchvision name, efficientnet_lite0 (package efficientnet-lite-pytorch), or a package and its name: "timm seresnet50".
+Weights are random: time does not depend on them.
 """
 
 import json
@@ -20,18 +20,25 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+sys.path.append(os.path.join(os.path.dirname(__file__), "..", "..", "test", "golden"))
+import zoo_peer
+
 torch.set_num_threads(int(os.environ.get("FINCH_BENCH_THREADS", "2")))
 
 
-def build(name):
+def network(name):
+    """Of a torchvision name or a package and its name. Without the heads that only help training: finch has none."""
     if name == "efficientnet_lite0":
-        from efficientnet_lite_pytorch import EfficientNet
+        name = "efficientnet-lite-pytorch efficientnet-lite0"
+    if name in ("torchvision inception_v3", "torchvision googlenet"):
+        return torchvision.models.get_model(name.split()[1], weights=None, aux_logits=False, init_weights=False)
+    return zoo_peer.build(*(name.split() if " " in name else ("torchvision", name)))
 
-        model = EfficientNet.from_name("efficientnet-lite0")
-        mode = transforms.InterpolationMode.BICUBIC
-    else:
-        model = torchvision.models.get_model(name, weights=None)
-        mode = transforms.InterpolationMode.BILINEAR
+
+def build(name):
+    model = network(name)
+    lite = name == "efficientnet_lite0"
+    mode = transforms.InterpolationMode.BICUBIC if lite else transforms.InterpolationMode.BILINEAR
     pipeline = transforms.Compose(
         [
             transforms.Resize(256, mode),
@@ -82,8 +89,8 @@ def main():
             rows.append(model(batch.to(memory_format=torch.channels_last)))
         print(json.dumps({"count": len(torch.cat(rows).numpy())}))
     elif job == "forward":
-        size = int(argument)
-        batch = torch.rand(size, 3, 224, 224)
+        size, side = int(argument), int(sys.argv[4])
+        batch = torch.rand(size, 3, side, side)
         for _ in range(3):
             run(batch)
         times = []
@@ -94,4 +101,5 @@ def main():
         print(json.dumps({"milliseconds": sorted(times)[len(times) // 2]}))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,9 @@
 """The peer of the training benchmark: training steps in PyTorch, on two threads unless told otherwise, fp32.
 
-    torch_training.py MODEL BATCH LAYOUT [VARIANT]    milliseconds a picture and peak memory in MiB, as JSON
+    torch_training.py MODEL BATCH LAYOUT SIZE [VARIANT]    milliseconds a picture and peak memory in MiB, as JSON
 
-LAYOUT is nchw (PyTorch's default) or channels_last. VARIANT is frozen (batch norm in eval mode) or the module to train from.
+MODEL is a torchvision name, or a package and its name: "timm seresnet50". LAYOUT is nchw (PyTorch's default) or channels_last. SIZE
+is the side of the pictures. VARIANT is frozen (batch norm in eval mode) or the module to train from.
 """
 
 import json
@@ -12,25 +13,17 @@ import sys
 import time
 
 import torch
-import torchvision
 from torch import nn
+from torch_peer import network
 
 torch.set_num_threads(int(os.environ.get("FINCH_BENCH_THREADS", "2")))
 STEPS = int(os.environ.get("FINCH_BENCH_STEPS", "5"))
 
 
-def build(name):
-    if name == "efficientnet_lite0":
-        from efficientnet_lite_pytorch import EfficientNet
-
-        return EfficientNet.from_name("efficientnet-lite0")
-    return torchvision.models.get_model(name, weights=None)
-
-
 def main():
-    name, batch, layout = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-    variant = sys.argv[4] if len(sys.argv) > 4 else None
-    model = build(name).train()
+    name, batch, layout, size = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+    variant = sys.argv[5] if len(sys.argv) > 5 else None
+    model = network(name).train()
     if variant == "frozen":
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -42,7 +35,7 @@ def main():
             module.eval().requires_grad_(False)
     memory_format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
     model = model.to(memory_format=memory_format)
-    pixels = torch.randint(0, 256, (batch, 3, 224, 224), dtype=torch.uint8)
+    pixels = torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8)
     target = torch.arange(batch) % 1000
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-3, momentum=0.9)
     times = []
