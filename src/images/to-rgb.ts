@@ -23,7 +23,7 @@ const LIMIT_SECONDS = 30;
 /** Drawings have no size of their own: they are rendered with at least this many pixels on the short side … */
 const MIN_DRAWING_SIDE = 512;
 /** … unless that made more pixels than these, or a side that the renderer does not draw. */
-const MAX_DRAWING_PIXELS = 64 * 1024 * 1024;
+const MAX_DRAWING_PIXELS = 16 * 1024 * 1024;
 const MAX_DRAWING_SIDE = 32_767;
 /** librsvg's resolution at which one user unit is one pixel, and the most that sharp accepts. */
 export const DRAWING_DPI = 72;

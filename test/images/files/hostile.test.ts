@@ -152,13 +152,13 @@ describe('drawings', () => {
     }
     assert.ok(performance.now() - started < 3000);
   });
-  test('one that does not end is given up', { timeout: 60_000 }, async () => {
+  test('one that does not end is given up after 2 s of work', { timeout: 60_000 }, async () => {
     const steps = '<feGaussianBlur stdDeviation="900"/><feMorphology operator="dilate" radius="900"/><feTurbulence numOctaves="200" baseFrequency="0.9"/>'; // prettier-ignore
     const bytes = svg(
       `<filter id="f" x="0" y="0" width="1" height="1">${steps.repeat(20)}</filter><rect filter="url(#f)" width="2000" height="2000"/>`,
       'width="2000" height="2000"',
     );
-    await refused(decodeImage(bytes), 'IMAGE_TOO_SLOW', /not done after 10 s/);
+    await refused(decodeImage(bytes), 'IMAGE_TOO_SLOW', /takes more than 2 s/);
     // The next one has a new process.
     assert.equal((await decodeImage(svg('<rect width="9" height="9"/>'))).height, 512);
   });
