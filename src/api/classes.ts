@@ -27,7 +27,11 @@ export function classCount({ model, predictor }: LoadedNetwork): number {
 }
 
 /** The model's own class names, ImageNet's names, or placeholders such as `class 7`. */
-export async function ownLabels(model: LoadedNetwork['model'], classes: number, work: Work): Promise<Labels> {
+export async function ownLabels(
+  model: Pick<Model, 'name' | 'labels'>,
+  classes: number,
+  work: Work,
+): Promise<Labels> {
   if (model.labels?.set === 'own') {
     const { names } = model.labels;
     if (names.length === classes) return names.map((label) => ({ label }));

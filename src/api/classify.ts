@@ -1,7 +1,6 @@
 // classify.ts: computes the classes of pictures, in order. Connects the stages; does no arithmetic.
 
 import type { ClassifyConfig } from '../config/classify.ts';
-import { outputOfModel } from '../artefact/model.ts';
 import { classProbabilities } from '../graph/output.ts';
 import { loadImages } from '../images/loader.ts';
 import type { PreparedImage } from '../images/prepare.ts';
@@ -11,14 +10,9 @@ import { readLabelFile, type Labels } from '../labels.ts';
 import type { ClassifyResult, Prediction } from '../report/prediction.ts';
 import { AppError } from '../util/errors.ts';
 import { batched, startNow } from '../util/streams.ts';
-import { classCount, ownLabels } from './classes.ts';
-import {
-  BATCH_PATIENCE_MS,
-  batchOf,
-  DEFAULT_BATCH,
-  type LoadedNetwork,
-  type OpenedNetwork,
-} from './network.ts';
+import { ownLabels } from './classes.ts';
+import type { LoadedClassifier, OpenedClassifier } from './classifier.ts';
+import { BATCH_PATIENCE_MS, DEFAULT_BATCH } from './network.ts';
 import { remarksOf } from './remarks.ts';
 import { throwIfAborted, untilAborted, type Work } from './work.ts';
 
@@ -40,22 +34,23 @@ export interface ClassifiedPicture {
 }
 
 /**
- * One result for each picture, in the order of the references. The network stays loaded.
+ * One result for each picture, in the order of the references. The networks stay loaded.
  * @throws AppError USAGE for a `topk` beyond the classes, INTERRUPTED, and what loading throws
  */
 export async function* classifyPictures(
-  opened: OpenedNetwork,
+  opened: OpenedClassifier,
   references: AsyncIterable<ImageReference>,
   settings: ClassifySettings,
   work: Work,
 ): AsyncGenerator<ClassifiedPicture, void, undefined> {
   const { decode, keepOriginal, batchSize = DEFAULT_BATCH } = settings;
-  const prepare = { decode, preprocessing: opened.preprocessing, keepOriginal };
-  // The first pictures are decoded while the network is being loaded.
+  const prepare = { decode, preprocessings: opened.preprocessings, keepOriginal };
+  // The first pictures are decoded while the networks are being loaded.
   const images = startNow(loadImages(untilAborted(references, work), prepare, batchSize));
   try {
-    const loaded = await opened.load();
-    yield* answers(images, { loaded, settings, naming: await namingFor(loaded, settings, work) }, work);
+    const classifier = await opened.load();
+    const naming = await namingFor(classifier, settings, work);
+    yield* answers(images, { classifier, settings, naming }, work);
   } finally {
     await images.return();
   }
@@ -66,12 +61,15 @@ interface Naming {
   readonly topk: number;
 }
 
-async function namingFor(loaded: LoadedNetwork, settings: ClassifySettings, work: Work): Promise<Naming> {
-  const { model, engine } = loaded;
-  const classes = classCount(loaded);
-  const topk = checkedTopk(settings.topk, classes, model.name);
-  const labels = await labelsFor(settings, loaded, classes, work);
-  work.note(`${model.name} on ${engine.description}`);
+async function namingFor(
+  classifier: LoadedClassifier,
+  settings: ClassifySettings,
+  work: Work,
+): Promise<Naming> {
+  const { name, classes, engine } = classifier;
+  const topk = checkedTopk(settings.topk, classes, name);
+  const labels = await labelsFor(settings, classifier, work);
+  work.note(`${name} on ${engine}`);
   return { labels, topk };
 }
 
@@ -87,11 +85,11 @@ function checkedTopk(topk: number | undefined, classes: number, name: string): n
 
 async function labelsFor(
   { labels }: ClassifySettings,
-  { model }: LoadedNetwork,
-  classes: number,
+  classifier: LoadedClassifier,
   work: Work,
 ): Promise<Labels> {
-  const own = await ownLabels(model, classes, work);
+  const { classes } = classifier;
+  const own = await ownLabels(classifier, classes, work);
   if ('file' in labels) {
     const given = await readLabelFile(labels.file, classes, (text) => work.note(text));
     return given.map((label, i) => (own[i]?.id !== undefined ? { id: own[i].id, ...label } : label));
@@ -101,25 +99,25 @@ async function labelsFor(
 }
 
 interface Question {
-  readonly loaded: LoadedNetwork;
+  readonly classifier: LoadedClassifier;
   readonly settings: ClassifySettings;
   readonly naming: Naming;
 }
 
 async function* answers(
   images: AsyncIterable<PreparedImage>,
-  { loaded, settings, naming }: Question,
+  { classifier, settings, naming }: Question,
   work: Work,
 ): AsyncGenerator<ClassifiedPicture, void, undefined> {
   const started = performance.now();
   let [done, failed] = [0, 0];
   const remarks = remarksOf();
   for await (const group of batched(images, settings.batchSize ?? DEFAULT_BATCH, BATCH_PATIENCE_MS)) {
-    const probabilities = await runGroup(group, loaded);
+    const probabilities = await runGroup(group, classifier);
     for (const [i, image] of group.entries()) {
       const result = resultOf(image, probabilities[i], {
         ...naming,
-        model: loaded.model.name,
+        model: classifier.name,
         threshold: settings.threshold,
       });
       if ('remark' in image) remarks.add(image);
@@ -143,19 +141,14 @@ async function* answers(
 /** Class probabilities of each readable picture of a group; undefined for the others. */
 async function runGroup(
   group: readonly PreparedImage[],
-  { model, predictor, preprocessing: { size } }: LoadedNetwork,
+  classifier: LoadedClassifier,
 ): Promise<readonly (Float64Array | undefined)[]> {
   const readable = group.filter((image) => 'pixels' in image);
   if (readable.length === 0) return [];
-  const [scores] = await predictor.run(batchOf(readable, size));
-  const classes = scores!.data.length / readable.length;
-  const output = outputOfModel(model);
-  let next = 0;
-  return group.map((image) => {
-    if (!('pixels' in image)) return undefined;
-    const row = scores!.data.subarray(next * classes, ++next * classes);
-    return classProbabilities(output, row);
-  });
+  const scores = (await classifier.rows(readable)).values();
+  return group.map((image) =>
+    'pixels' in image ? classProbabilities(classifier.output, scores.next().value!) : undefined,
+  );
 }
 
 function resultOf(

@@ -8,7 +8,7 @@ import type { FeatureChoice } from '../config/features.ts';
 import { pooled, pooledShape } from '../features/pooling.ts';
 import { inferShapes, type Shapes } from '../graph/shapes.ts';
 import { loadImages } from '../images/loader.ts';
-import { readContent, sha256Of, type PreparedImage } from '../images/prepare.ts';
+import { readContent, sha256Of, type PreparedPixels } from '../images/prepare.ts';
 import type { ImageReference } from '../images/source.ts';
 import { finchHome } from '../store/home.ts';
 import { NO_CACHE, openFeatureCache, type FeatureCache } from '../features/cache/feature-cache.ts';
@@ -192,7 +192,7 @@ async function* embed(
   }
   const prepare = {
     decode,
-    preprocessing: opened.preprocessing,
+    preprocessings: [opened.preprocessing],
     keepOriginal: false,
     hash: true,
   };
@@ -240,12 +240,13 @@ function recaller(caches: readonly FeatureCache[], maxPixels = Infinity) {
 
 /** Rows of each picture, one a layer. */
 async function runLayers(
-  images: readonly Extract<PreparedImage, { readonly pixels: Uint8Array }>[],
+  images: readonly PreparedPixels[],
   { opened, layers, config, network }: Job,
 ): Promise<readonly (readonly Float32Array[])[]> {
   const { predictor } = await network();
   const { size } = opened.preprocessing;
-  const tensors = await predictor.run(batchOf(images, size));
+  const pixels = images.map((image) => image.pixels[0]!);
+  const tensors = await predictor.run(batchOf(pixels, size));
   return images.map((_, i) =>
     layers.map(({ shape }, layer) => {
       const numbers = elementCount(shape);

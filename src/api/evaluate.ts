@@ -8,10 +8,12 @@ import type { ImageReference } from '../images/source.ts';
 import { AppError } from '../util/errors.ts';
 import { checkOutputs } from '../util/outputs.ts';
 import { batched } from '../util/streams.ts';
-import { classCount, matchClasses, ownLabels } from './classes.ts';
+import { matchClasses, ownLabels } from './classes.ts';
+import type { LoadedClassifier, OpenedClassifier } from './classifier.ts';
+import { openClassifier } from './ensemble.ts';
 import { judged, type Answers, type Judged } from './judged.ts';
 import { refuseLosses, datasetRead, outputsOf } from './outputs.ts';
-import { BATCH_PATIENCE_MS, batchOf, DEFAULT_BATCH, openNetwork, type LoadedNetwork } from './network.ts';
+import { BATCH_PATIENCE_MS, DEFAULT_BATCH } from './network.ts';
 import { throwIfAborted, type Work } from './work.ts';
 
 export interface Evaluation extends Judged {
@@ -26,15 +28,14 @@ export async function evaluateDataset(config: EvaluateConfig, work: Work): Promi
   for (const remark of dataset.remarks) work.note(remark);
   const { part, samples } = chosenPart(dataset, config);
   await refuseLosses(outputs, datasetRead(config, dataset));
-  const opened = await openNetwork(config, work);
+  const opened = await openClassifier(config, work, dataset.multiLabel ? 'labels' : 'class');
   try {
-    const loaded = await opened.load();
-    const { model, engine } = loaded;
-    const classes = classCount(loaded);
+    const model = await opened.load();
+    const { name, engine: device, classes } = model;
     const labels = await ownLabels(model, classes, work);
-    const places = matchClasses(dataset.classes, labels, model.name);
-    work.note(`${model.name} on ${engine.description}`);
-    const answers = await answersOf(samples, loaded, config, work);
+    const places = matchClasses(dataset.classes, labels, name);
+    work.note(`${name} on ${device}`);
+    const answers = await answersOf(samples, { opened, model }, config, work);
     if (answers.samples.length === 0) {
       throw invalid(
         config.dataset,
@@ -42,12 +43,7 @@ export async function evaluateDataset(config: EvaluateConfig, work: Work): Promi
         answers.failed[0]?.error.message ?? '',
       );
     }
-    const about = {
-      model: model.name,
-      dataset: datasetName(config.dataset),
-      part,
-      device: engine.description,
-    };
+    const about = { model: name, dataset: datasetName(config.dataset), part, device };
     const question = { answers, classes, labels, places, dataset, model };
     return { ...judged(question, about), failed: answers.failed };
   } finally {
@@ -69,13 +65,12 @@ function chosenPart(whole: Dataset, { split, dataset }: EvaluateConfig) {
 
 async function answersOf(
   samples: readonly Sample[],
-  { predictor, preprocessing }: LoadedNetwork,
+  { opened, model }: { readonly opened: OpenedClassifier; readonly model: LoadedClassifier },
   config: EvaluateConfig,
   work: Work,
 ): Promise<Answers> {
   const { batchSize = DEFAULT_BATCH } = config;
-  const { size } = preprocessing;
-  const prepare = { decode: config.decode, preprocessing, keepOriginal: false };
+  const prepare = { decode: config.decode, preprocessings: opened.preprocessings, keepOriginal: false };
   const answers = {
     samples: [] as Sample[],
     rows: [] as Float32Array[],
@@ -93,12 +88,8 @@ async function answersOf(
     for (const image of group)
       if ('error' in image) answers.failed.push({ file: image.file, error: image.error });
     if (readable.length > 0) {
-      const [scores] = await predictor.run(batchOf(readable, size));
-      const classes = scores!.data.length / readable.length;
-      readable.forEach(({ sample }, i) => {
-        answers.samples.push(sample);
-        answers.rows.push(scores!.data.slice(i * classes, (i + 1) * classes));
-      });
+      answers.samples.push(...readable.map(({ sample }) => sample));
+      answers.rows.push(...(await model.rows(readable)));
     }
     done += group.length;
     const total = samples.length;

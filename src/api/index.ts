@@ -9,6 +9,7 @@ export {
   type ClassifyOptions,
   type FeatureOptions,
   type FeaturesRow,
+  type MemberInfo,
   type Model,
   type ModelInfo,
   type OpenModelOptions,

@@ -1,6 +1,5 @@
 // judged.ts: a network's answers to a labelled dataset -> all figures and the worst mistakes. It runs no network.
 
-import { outputOfModel } from '../artefact/model.ts';
 import type { Dataset, Sample } from '../dataset/dataset.ts';
 import { multiLabelFigures, singleLabelFigures } from '../evaluation/figures.ts';
 import { labelProbabilities, logitsOf } from '../graph/output.ts';
@@ -9,7 +8,7 @@ import { isolated } from '../report/page.ts';
 import type { Answer } from '../report/answers.ts';
 import type { EvaluationReport } from '../report/evaluation.ts';
 import { AppError } from '../util/errors.ts';
-import type { LoadedNetwork } from './network.ts';
+import type { LoadedClassifier } from './classifier.ts';
 import type { WorstCase } from './tiles.ts';
 
 /** Mistakes that the page shows with their pictures. */
@@ -35,7 +34,7 @@ export interface Question {
   /** The model's class number of each class of the dataset. */
   readonly places: readonly number[];
   readonly dataset: Dataset;
-  readonly model: Pick<LoadedNetwork['model'], 'name' | 'graph' | 'labels'>;
+  readonly model: Pick<LoadedClassifier, 'name' | 'labels' | 'output'>;
 }
 
 /** All figures of the answers, and the worst mistakes. */
@@ -77,7 +76,7 @@ function worstOf(cases: readonly Case[]): readonly WorstCase[] {
 
 function singleLabel({ answers, classes, labels, places, model }: Question, about: About): Judged {
   const logits = new Float32Array(answers.rows.length * classes);
-  const output = outputOfModel(model);
+  const { output } = model;
   answers.rows.forEach((row, i) => logits.set(logitsOf(output, row), i * classes));
   const truth = answers.samples.map((sample) => places[sample.labels[0]!]!);
   const shown = model.labels?.set === 'own' ? 'all' : 'occurring';
@@ -119,7 +118,7 @@ function multiLabel({ answers, classes, labels, places, dataset, model }: Questi
   const count = dataset.classes.length;
   const scores = new Float32Array(answers.rows.length * count);
   const truth = new Uint8Array(scores.length);
-  const output = outputOfModel(model);
+  const { output } = model;
   if (classes < count)
     throw new AppError('DATASET_INVALID', `${model.name} has ${classes} classes, the dataset ${count}`);
   answers.rows.forEach((row, i) => {

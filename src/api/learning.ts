@@ -11,7 +11,7 @@ import { flagsOf, inOptionNames, type RunOptions } from './options.ts';
 import { workOf, type WorkOptions } from './work.ts';
 
 export interface EvaluateOptions extends RunOptions, WorkOptions {
-  /** A model's name or folder; `efficientnet_lite0` by default. */
+  /** A model's name or folder, or several: `a,b`, `a:0.6,b:0.4`; `efficientnet_lite0` by default. */
   readonly model?: string | undefined;
   /** Which pictures; by default those of test/, else of val/, else all. */
   readonly split?: 'train' | 'val' | 'test' | 'all' | undefined;

@@ -10,10 +10,12 @@ import { AppError } from '../util/errors.ts';
 import { type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
 import type { Shape } from '../util/shape.ts';
 import { ownLabels, putsOutClasses } from './classes.ts';
+import type { Member, OpenedClassifier } from './classifier.ts';
 import { classifyPictures } from './classify.ts';
 import { openEmbedder } from './embedding.ts';
+import { openClassifier } from './ensemble.ts';
 import { fileOf, pictureReferences, type PictureInputs } from './inputs.ts';
-import { openNetwork, placeOf, type NetworkConfig, type OpenedNetwork } from './network.ts';
+import { placeOf, type NetworkConfig, type OpenedNetwork } from './network.ts';
 import { flagsOf, inOptionNames, type RunOptions } from './options.ts';
 import { workOf, type WorkOptions } from './work.ts';
 
@@ -62,6 +64,14 @@ export interface ModelInfo {
   readonly preprocessing: Preprocessing;
   /** `onnx on cpu` */
   readonly device: string;
+  /** The models whose probabilities are averaged, where there are several; `inputSize` and `preprocessing` are the first one's then. */
+  readonly members?: readonly MemberInfo[];
+}
+
+/** What is known of one of several models that answer together. */
+export interface MemberInfo extends Pick<ModelInfo, 'name' | 'inputSize' | 'preprocessing'> {
+  /** Its share of the mean: those of all members add up to 1. */
+  readonly weight: number;
 }
 
 /** An opened model. Any number of calls may be under way at once. */
@@ -75,7 +85,7 @@ export interface Model {
   classify(inputs: PictureInputs, options?: ClassifyOptions): AsyncGenerator<ClassifyRow, void, undefined>;
   /**
    * The features of each picture, in the order of the inputs.
-   * @throws FinchError USAGE for options, with the nearest layers for one that is not there; INTERRUPTED
+   * @throws FinchError USAGE for options, with the nearest layers for one that is not there, and for several models; INTERRUPTED
    */
   features(
     inputs: PictureInputs,
@@ -89,38 +99,48 @@ export interface Model {
 
 /**
  * Opens a network by its name (`efficientnet_lite0` ships with finch; `resnet18` and others are fetched at first use) or by its
- * model folder. Its weights are loaded when the first picture needs them.
- * @throws FinchError MODEL_NOT_FOUND with the nearest names; MODEL_INVALID; DOWNLOAD_FAILED; ENGINE_UNAVAILABLE; USAGE
+ * model folder. Its weights are loaded when the first picture needs them. Several with the same classes, `a,b` or `a:0.6,b:0.4`,
+ * are one model whose probabilities are the mean of theirs.
+ * @throws FinchError MODEL_NOT_FOUND with the nearest names; MODEL_INVALID; MODEL_MISMATCH; DOWNLOAD_FAILED; ENGINE_UNAVAILABLE; USAGE
  */
 export async function openModel(nameOrFolder: string, options: OpenModelOptions = {}): Promise<Model> {
   const { signal, onNote, onProgress, exif = true, ...rest } = options;
   const config: NetworkConfig = await inOptionNames(() =>
     inferenceConfig([], { ...flagsOf(rest), exif, model: nameOrFolder }),
   );
-  const opened = await openNetwork(config, workOf({ signal, onNote, onProgress }));
-  const engine = await opened.engine();
-  return new OpenModel(opened, config, await infoOf(opened, placeOf(engine)));
+  const opened = await openClassifier(config, workOf({ signal, onNote, onProgress }));
+  return new OpenModel(opened, config, await infoOf(opened));
 }
 
-async function infoOf({ model, preprocessing }: OpenedNetwork, device: string): Promise<ModelInfo> {
+async function infoOf({ name, members }: OpenedClassifier): Promise<ModelInfo> {
+  const [{ network }] = members as [Member];
+  const { model, preprocessing } = network;
   const classes = putsOutClasses(model);
   return {
-    name: model.name,
+    name,
     ...(classes !== undefined && { classes }),
     labels: classes === undefined ? [] : await ownLabels(model, classes, workOf({})),
     inputSize: preprocessing.size,
     preprocessing,
-    device,
+    device: placeOf(await network.engine()),
+    ...(members.length > 1 && { members: members.map(memberInfo) }),
   };
 }
 
+const memberInfo = ({ network: { model, preprocessing }, weight }: Member): MemberInfo => ({
+  name: model.name,
+  weight,
+  inputSize: preprocessing.size,
+  preprocessing,
+});
+
 class OpenModel implements Model {
   readonly info: ModelInfo;
-  readonly #opened: OpenedNetwork;
+  readonly #opened: OpenedClassifier;
   readonly #config: NetworkConfig;
   #isClosed = false;
 
-  constructor(opened: OpenedNetwork, config: NetworkConfig, info: ModelInfo) {
+  constructor(opened: OpenedClassifier, config: NetworkConfig, info: ModelInfo) {
     this.#opened = opened;
     this.#config = config;
     this.info = info;
@@ -159,7 +179,7 @@ class OpenModel implements Model {
       featureChoice({ ...(layer !== undefined && { layer: [layer] }), ...(pool && { pool }), cache }),
     );
     const work = workOf({ signal, onNote, onProgress });
-    const embedder = await openEmbedder(this.#opened, { ...this.#config, ...choice }, work);
+    const embedder = await openEmbedder(this.#onlyNetwork(), { ...this.#config, ...choice }, work);
     const shape = embedder.layers[0]!.rowShape;
     try {
       for await (const image of embedder.embed(pictureReferences(inputs))) {
@@ -184,6 +204,15 @@ class OpenModel implements Model {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #onlyNetwork(): OpenedNetwork {
+    const [{ network }, ...others] = this.#opened.members as [Member];
+    if (others.length === 0) return network;
+    throw new AppError(
+      'USAGE',
+      `features are those of one model, and ${this.info.name} is several; open one`,
+    );
   }
 
   #checkOpen(): void {

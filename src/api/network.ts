@@ -49,6 +49,8 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
   const folder = await resolveModel(config.model, {
     offline: config.offline,
     signal: work.signal,
+    // The measurement is loaded by who fetches, not by who classifies.
+    beforeFetch: async (record) => (await import('./cost.ts')).tellCost(record, config, work),
     onProgress: fetchProgress(`fetching ${config.model}`, work),
   });
   const { model, readWeights } = await openModelFolder(folder);
@@ -126,11 +128,11 @@ export function inputSize(graph: Graph): PictureSize {
   return height === width ? height : [height, width];
 }
 
-/** Prepared pictures as one batch, `[N,H,W,3]`. */
-export function batchOf(images: readonly { readonly pixels: Uint8Array }[], size: PictureSize): Batch {
+/** The pixels of prepared pictures as one batch, `[N,H,W,3]`. */
+export function batchOf(pictures: readonly Uint8Array[], size: PictureSize): Batch {
   const [height, width] = sidesOf(size);
   const bytes = height * width * 3;
-  const data = new Uint8Array(images.length * bytes);
-  images.forEach(({ pixels }, i) => data.set(pixels, i * bytes));
-  return { data, count: images.length, height, width };
+  const data = new Uint8Array(pictures.length * bytes);
+  pictures.forEach((pixels, i) => data.set(pixels, i * bytes));
+  return { data, count: pictures.length, height, width };
 }

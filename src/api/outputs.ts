@@ -6,12 +6,13 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import type { Dataset } from '../dataset/dataset.ts';
 import { imageReferences, type ImageReference } from '../images/source.ts';
+import { membersOf } from '../store/members.ts';
 import { findModelFolder } from '../store/models.ts';
 import { refuseOverwriting, type Output } from '../util/outputs.ts';
 
 /** What a command reads. */
 export interface Read {
-  /** A model's name or folder. */
+  /** A model's name or folder, or several. */
   readonly model?: string | undefined;
   /** Single files, as far as they are given: labels, a csv. */
   readonly files?: readonly (string | undefined)[];
@@ -63,8 +64,9 @@ async function* pathsOf(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<PathLike, void, undefined> {
   for (const file of files) if (file !== undefined) yield file;
-  const folder = model === undefined ? undefined : await findModelFolder(model);
-  if (folder !== undefined) {
+  for (const { name } of model === undefined ? [] : await membersOf(model)) {
+    const folder = await findModelFolder(name);
+    if (folder === undefined) continue;
     yield folder;
     const names = await readdir(folder).catch((): string[] => []);
     for (const name of names) if (MODEL_FILE.test(name)) yield path.join(folder, name);

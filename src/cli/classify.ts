@@ -12,7 +12,11 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .description('what is in a picture: its most probable classes, in English and Chinese')
     .argument('<input...>', INPUT_HELP)
     .option('-k, --topk <k>', 'how many classes (default: 3)')
-    .option('-m, --model <m>', 'a model name (finch models list) or a model folder', DEFAULT_MODEL)
+    .option(
+      '-m, --model <m>',
+      'a model name (finch models list) or a model folder; a,b or a:0.6,b:0.4: their mean',
+      DEFAULT_MODEL,
+    )
     .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')
     .option('--format <f>', 'table, json, ndjson or csv', 'table')
     .option('--csv-safe', CSV_SAFE_HELP)
@@ -29,6 +33,7 @@ Examples:
   find . -name "*.png" | classify - --threshold 0.5
   classify dog.jpg --figure dog.png --labels zh
   classify bird.jpg --model runs/birds/best
+  classify dog.jpg --model resnet50,efficientnet_lite0
 
 Exit codes: 0 all done, 1 some pictures failed (their rows say why), 2 wrong usage, 3 something needed is missing.`,
     )

@@ -18,7 +18,11 @@ export function addEvaluate(program: Command, output: Output, finish: Finish): v
     .command('evaluate')
     .description('how well a network knows a labelled dataset: accuracy, per class, confusion, calibration')
     .argument('<dataset>', DATASET_HELP)
-    .option('-m, --model <m>', 'a model name (finch models list) or a model folder', DEFAULT_MODEL)
+    .option(
+      '-m, --model <m>',
+      'a model name (finch models list) or a model folder; a,b or a:0.6,b:0.4: their mean',
+      DEFAULT_MODEL,
+    )
     .option('--split <s>', 'train, val, test or all (default: test, else val, else all there is)')
     .option('--manifest <columns>', MANIFEST_HELP)
     .option('--root <dir>', ROOT_HELP)

@@ -1,7 +1,7 @@
 // classify.ts: `classify`: writes what the library says of each picture, and draws the figure.
 
 import { classifyPictures } from '../api/classify.ts';
-import { openNetwork } from '../api/network.ts';
+import { openClassifier } from '../api/ensemble.ts';
 import { refuseLosses, outputsOf, pathOf } from '../api/outputs.ts';
 import { pictureCount } from '../api/picture-count.ts';
 import { untilInterrupted } from '../api/work.ts';
@@ -31,7 +31,7 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
   const files = 'file' in labels ? [labels.file] : [];
   await checkOutputs(outputs);
   await refuseLosses(outputs, { ...config, files }, output.signal);
-  const opened = await openNetwork(config, work);
+  const opened = await openClassifier(config, work);
   const passed = passedOver();
   const references = notOverwritten(
     imageReferences(inputs, output.stdin, output.signal, passed),

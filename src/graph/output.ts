@@ -17,6 +17,9 @@ export interface NetworkOutput {
   readonly isBinary: boolean;
 }
 
+/** What the numbers of a row are. */
+export type OutputMeaning = Pick<NetworkOutput, 'activation' | 'isBinary'>;
+
 /**
  * The output of a graph. A final activation counts through layers that leave its numbers as they are.
  * @param names how many class names the model has; a single number is not a choice between two classes if there is one name
@@ -57,7 +60,7 @@ export function withSigmoid(graph: Graph): Graph {
 }
 
 /** How likely each class is, one of them being right: softmax where the network has not computed it. @param row `[numbers]` */
-export function classProbabilities({ activation, isBinary }: NetworkOutput, row: Float32Array): Float64Array {
+export function classProbabilities({ activation, isBinary }: OutputMeaning, row: Float32Array): Float64Array {
   if (isBinary) {
     const [p] = activation === 'none' ? sigmoid(row) : row;
     return Float64Array.of(1 - p!, p!);
@@ -66,13 +69,13 @@ export function classProbabilities({ activation, isBinary }: NetworkOutput, row:
 }
 
 /** How likely each label is, by itself: sigmoid where the network puts out logits. @param row `[labels]` */
-export function labelProbabilities(output: NetworkOutput, row: Float32Array): Float64Array {
+export function labelProbabilities(output: OutputMeaning, row: Float32Array): Float64Array {
   if (output.isBinary) return classProbabilities(output, row);
   return output.activation === 'none' ? sigmoid(row) : Float64Array.from(row);
 }
 
 /** Logits of a row: of probabilities their logarithms, whose softmax gives the same probabilities. @param row `[classes]` */
-export function logitsOf(output: NetworkOutput, row: Float32Array): Float32Array {
+export function logitsOf(output: OutputMeaning, row: Float32Array): Float32Array {
   if (output.isBinary && output.activation === 'none') return Float32Array.of(0, row[0]!);
   if (output.activation === 'none') return row;
   return Float32Array.from(classProbabilities(output, row), (p) => Math.log(Math.max(p, SMALLEST)));

@@ -13,18 +13,24 @@ import type { ImageReference } from './source.ts';
 
 export interface PrepareOptions {
   readonly decode: DecodeOptions;
-  readonly preprocessing: Preprocessing;
+  /** A picture is decoded once and prepared in each of these ways. */
+  readonly preprocessings: readonly Preprocessing[];
   /** Also returns the decoded picture, for figures. */
   readonly keepOriginal: boolean;
   /** Also returns the sha256 of the file's content. */
   readonly hash?: boolean;
 }
 
-/** A picture that is ready for the network, `[size, size, 3]` uint8, or what is wrong with it. */
+/** What a network sees of a picture. */
+export interface PreparedPixels {
+  /** `[height, width, 3]` uint8 for each of the preprocessings, in their order. */
+  readonly pixels: readonly Uint8Array[];
+}
+
+/** A picture that is ready for the network, or what is wrong with it. */
 export type PreparedImage =
-  | {
+  | (PreparedPixels & {
       readonly file: string;
-      readonly pixels: Uint8Array;
       /** The size of the decoded picture, in pixels. */
       readonly width: number;
       readonly height: number;
@@ -33,18 +39,18 @@ export type PreparedImage =
       readonly original?: Pixels;
       /** A remark about the picture for the user. */
       readonly remark?: string;
-    }
+    })
   | { readonly file: string; readonly error: AppError };
 
 /** Never rejects because of a bad picture: any other error is a bug. */
 export async function prepareImage(
   { file, content }: ImageReference,
-  { decode, preprocessing, keepOriginal, hash = false }: PrepareOptions,
+  { decode, preprocessings, keepOriginal, hash = false }: PrepareOptions,
 ): Promise<PreparedImage> {
   try {
     const bytes = await readContent(content);
     return await withDecoded(bytes, decode, ({ remark, ...original }): PreparedImage => {
-      const pixels = preprocess(original, preprocessing);
+      const pixels = preprocessings.map((preprocessing) => preprocess(original, preprocessing));
       const { width, height } = original;
       return {
         file,

@@ -23,5 +23,8 @@ serve(AT_A_TIME, async (reference: ImageReference) => {
     return { reply: { file: image.file, code, message } satisfies WorkerReply };
   }
   // Pixels are transferred, not copied. sharp's buffers may be parts of a larger one, which cannot be transferred.
-  return { reply: image satisfies WorkerReply, transfer: [image.pixels.buffer as ArrayBuffer] };
+  return {
+    reply: image satisfies WorkerReply,
+    transfer: image.pixels.map(({ buffer }) => buffer as ArrayBuffer),
+  };
 });

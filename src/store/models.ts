@@ -7,6 +7,7 @@ import { didYouMean } from '../util/names.ts';
 import { AppError } from '../util/errors.ts';
 import { isThere, makeFolder } from '../util/files.ts';
 import { withFileLock } from '../util/lock.ts';
+import { quoted } from '../util/quoted.ts';
 import type { WeightsRecord } from '../zoo/record.ts';
 import { findRecord, modelNames } from '../zoo/published.ts';
 import { finchHome, importedModels, pulledModels, SHIPPED_MODELS } from './home.ts';
@@ -17,6 +18,8 @@ const maxBytesOf = ({ parameters }: WeightsRecord) => 8 * parameters + 1024 ** 2
 export interface PullOptions {
   /** Replaces the origin's address; the file name is appended. */
   readonly mirror?: string;
+  /** Called once it is certain that weights will be fetched, before they are. */
+  readonly beforeFetch?: (record: WeightsRecord) => Promise<void>;
   readonly onProgress?: (receivedBytes: number, totalBytes: number | undefined) => void;
   readonly signal?: AbortSignal;
 }
@@ -68,6 +71,12 @@ export async function resolveModel(
       `${record.name} is not downloaded by finch; it is read from ${record.origin.source}: finch models import FILE --arch ${record.architecture}`,
     );
   }
+  if (name.includes(',')) {
+    throw new AppError(
+      'USAGE',
+      `${quoted(name)} is neither a folder nor a model's name; several models are averaged by classify and evaluate only, here one is expected`,
+    );
+  }
   if (/[/\\]/.test(name)) {
     throw new AppError(
       'MODEL_NOT_FOUND',
@@ -96,7 +105,7 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
     import('./download.ts'),
     import('./import.ts'),
   ]);
-  const { mirror, ...rest } = options;
+  const { mirror, beforeFetch, ...rest } = options;
   const base = path.posix.basename(new URL(origin.url).pathname);
   const url = mirror === undefined ? origin.url : `${mirror.replace(/\/+$/, '')}/${base}`;
   const file = path.join(finchHome(), 'downloads', base);
@@ -105,6 +114,7 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
     folder,
     async () => {
       if (await isThere(path.join(folder, 'model.json'))) return folder;
+      await beforeFetch?.(record);
       const { sha256Prefix } = origin;
       await download({ url, file, sha256Prefix, maxBytes: maxBytesOf(record), ...rest });
       const provenance = {

@@ -92,10 +92,10 @@ test('without augmentation the pixels are what classify sees', async () => {
       const { file, path: from } = dataset.train[sample]!;
       const seen = await prepareImage(
         { file, content: { path: from } },
-        { decode: {}, preprocessing, keepOriginal: false },
+        { decode: {}, preprocessings: [preprocessing], keepOriginal: false },
       );
       assert.ok('pixels' in seen);
-      assert.deepEqual(Buffer.from(data.subarray(at * 3072, (at + 1) * 3072)), Buffer.from(seen.pixels));
+      assert.deepEqual(Buffer.from(data.subarray(at * 3072, (at + 1) * 3072)), Buffer.from(seen.pixels[0]!));
       i += 1;
     }
   }

@@ -1,6 +1,6 @@
 // results.ts: what a run leaves behind when it ends: summary.json and report.html.
 
-import type { Model } from '../../artefact/model.ts';
+import { outputOfModel, type Model } from '../../artefact/model.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import type { FinetuneConfig } from '../../config/finetune-settings.ts';
@@ -124,7 +124,7 @@ async function reportOf(results: RunResults, bestEpoch: number): Promise<string>
     labels: dataset.classes.map((label) => ({ label })),
     places: dataset.classes.map((_, k) => k),
     dataset,
-    model,
+    model: { ...model, output: outputOfModel(model) },
   };
   const name = datasetName(config.dataset);
   const { report, worst } = judged(question, { model: model.name, dataset: name, part: division, device });

@@ -81,9 +81,13 @@ async function smallGreys(
   }
   const greys = new Map<number, Float32Array>();
   let next = 0;
-  for await (const image of loadImages(references(), { decode, preprocessing, keepOriginal: false }, BATCH)) {
+  for await (const image of loadImages(
+    references(),
+    { decode, preprocessings: [preprocessing], keepOriginal: false },
+    BATCH,
+  )) {
     const number = numbers[next++]!;
-    if ('pixels' in image) greys.set(number, greyOf(image.pixels));
+    if ('pixels' in image) greys.set(number, greyOf(image.pixels[0]!));
   }
   return greys;
 }

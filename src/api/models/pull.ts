@@ -5,6 +5,7 @@ import { pullModel, resolveModel } from '../../store/models.ts';
 import { AppError } from '../../util/errors.ts';
 import { didYouMean } from '../../util/names.ts';
 import { findRecord, modelNames } from '../../zoo/published.ts';
+import { tellCost } from '../cost.ts';
 import { fetchProgress, type Work } from '../work.ts';
 
 /**
@@ -20,6 +21,7 @@ export async function* pullByName(
   for (const record of names.map(publishedRecord)) {
     const folder = await pullModel(record, {
       ...(mirror !== undefined && { mirror }),
+      beforeFetch: () => tellCost(record, { engine: 'auto', device: 'auto' }, work),
       signal: work.signal,
       onProgress: fetchProgress(record.name, work),
     });
