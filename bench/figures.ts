@@ -6,6 +6,7 @@ import { hundredHeadEpochs, headFromNothing, stageTwoPace } from './finetune.ts'
 import { features, featuresCached, featuresMemory } from './features.ts';
 import { forwardTfjs, trainingTfjs } from './tfjs.ts';
 import { training, trainingZoo } from './training.ts';
+import { costs } from './zoo.ts';
 
 export const FIGURES = {
   help,
@@ -24,4 +25,5 @@ export const FIGURES = {
   'head-from-nothing': headFromNothing,
   'forward-tfjs': forwardTfjs,
   'training-tfjs': trainingTfjs,
+  costs,
 } as const satisfies Record<string, Bench>;
