@@ -22,7 +22,7 @@ export async function tilesOf(worst: readonly WorstCase[], decode: DecodeOptions
   const tiles: Tile[] = [];
   for (const { sample, truth, said } of worst) {
     const { jpeg, width, height } = await encodeThumbnail(
-      await decodeImage(await readPicture(sample.path), decode),
+      await decodeImage(await readPicture(sample.path), { ...decode, onWhite: true }),
       SIDE,
     );
     const dataUri = `data:image/jpeg;base64,${jpeg.toString('base64')}`;

@@ -54,6 +54,11 @@ export function assignWeights(
           `${folder}: ${found ? 'several weights could be' : 'the manifest lacks'} '${quoted(names[0]!)}'`,
         );
       }
+      if (layer.kind === 'batchNormalization' && layer.isFixed && found.data.length === 1) {
+        // Normalization(axis=None) has one mean and variance for all channels.
+        weights.set(weightName(layer.name, role), fixedWeight([found.data[0]!], shape));
+        continue;
+      }
       if (!sameShape(found.shape, shape)) {
         throw new AppError(
           'MODEL_INVALID',

@@ -1,10 +1,12 @@
 // keras-composites.ts: classes of Keras layers that are several layers of the graph, a layer with fixed weights, or none at all.
 
-import { invalidConfig, unsupportedConfig } from '../graph/kinds/keras-config.ts';
+import { invalidConfig, oneInput, unsupportedConfig } from '../graph/kinds/keras-config.ts';
 import { KERAS_CLASSES } from '../graph/kinds/kinds.ts';
 import type { KerasPlace } from '../graph/kinds/kind.ts';
 import type { Layer, WeightRole } from '../graph/layers.ts';
 import type { FieldReader } from './json.ts';
+import { channelNumbers } from './keras-inbound.ts';
+import { OPERATION_COMPOSITES } from './keras-operations.ts';
 
 /** The graph that is being read, as far as a composite adds to it. */
 export interface GraphUnderWay {
@@ -12,17 +14,27 @@ export interface GraphUnderWay {
   push(layer: Layer): string;
   /** A weight that the topology itself gives. */
   setWeight(layer: string, role: WeightRole, values: readonly number[]): void;
+  /** scale x + offset, by one number or one for each channel. Returns the name of the layer that it comes from. */
+  rescale(config: FieldReader, place: KerasPlace, by: Rescale): string;
+}
+
+export interface Rescale {
+  readonly scale: readonly number[];
+  readonly offset: readonly number[];
 }
 
 /** Adds the layers and returns the name of the last one. @throws AppError MODEL_INVALID, MODEL_UNSUPPORTED */
-type Composite = (config: FieldReader, place: KerasPlace, graph: GraphUnderWay) => string;
+export type Composite = (config: FieldReader, place: KerasPlace, graph: GraphUnderWay) => string;
 
 export const COMPOSITES: ReadonlyMap<string, Composite> = new Map(
   Object.entries({
     ...Object.fromEntries(inactive().map((className) => [className, passedOver])),
+    ...OPERATION_COMPOSITES,
     Rescaling: readRescaling,
     Normalization: readNormalization,
     SeparableConv2D: readSeparable,
+    Resizing: readResizing,
+    CenterCrop: readCenterCrop,
   }),
 );
 
@@ -46,6 +58,11 @@ function inactive(): readonly string[] {
     'RandomColorDegeneration',
     'RandomSharpness',
     'RandomErasing',
+    'RandomElasticTransform',
+    'RandAugment',
+    'AugMix',
+    'MixUp',
+    'CutMix',
     'RandomGaussianBlur',
     'RandomHeight',
     'RandomWidth',
@@ -63,11 +80,22 @@ function passedOver(config: FieldReader, { inputs: [input, ...others] }: KerasPl
   return input;
 }
 
-/** scale x + offset, for each channel: a batch norm whose statistics are 0 and 1. */
 function readRescaling(config: FieldReader, place: KerasPlace, graph: GraphUnderWay): string {
-  const isScalar = [config.raw('scale'), config.raw('offset')].every((value) => !Array.isArray(value));
-  if (isScalar) return graph.push(KERAS_CLASSES.get('Rescaling')!(config, place));
-  const [scale, offset] = [perChannel(config, 'scale'), perChannel(config, 'offset', 0)];
+  const by = { scale: perChannel(config, 'scale'), offset: perChannel(config, 'offset', 0) };
+  return graph.rescale(config, place, by);
+}
+
+/** scale x + offset as a layer; for each channel a fixed batch norm whose statistics are 0 and 1. */
+export function pushRescaling(
+  config: FieldReader,
+  place: KerasPlace,
+  { scale, offset }: Rescale,
+  graph: GraphUnderWay,
+): string {
+  if (scale.length === 1 && offset.length === 1) {
+    const inputs = oneInput(config, place.inputs);
+    return graph.push({ kind: 'rescaling', name: place.name, inputs, scale: scale[0]!, offset: offset[0]! });
+  }
   const name = graph.push(fixedNorm(config, place, { center: true, scale: true }));
   graph.setWeight(name, 'gamma', scale);
   graph.setWeight(name, 'beta', offset);
@@ -76,7 +104,7 @@ function readRescaling(config: FieldReader, place: KerasPlace, graph: GraphUnder
   return name;
 }
 
-/** (x - mean) / max(sqrt(variance), 1e-7): a batch norm without scale and shift. */
+/** (x - mean) / max(sqrt(variance), 1e-7): a fixed batch norm without scale and shift. */
 function readNormalization(config: FieldReader, place: KerasPlace, graph: GraphUnderWay): string {
   if (config.boolean('invert', false)) throw unsupportedConfig(config, 'an inverted Normalization');
   const axes = [config.raw('axis') ?? -1].flat();
@@ -100,7 +128,25 @@ function fixedNorm(
   const [input, ...others] = inputs;
   if (input === undefined || others.length > 0) throw invalidConfig(config, 'expected one input');
   const epsilon = parts.scale ? 0 : LEAST_VARIANCE;
-  return { kind: 'batchNormalization', name, inputs: [input], epsilon, momentum: 1, ...parts };
+  return { kind: 'batchNormalization', name, inputs: [input], epsilon, momentum: 1, ...parts, isFixed: true };
+}
+
+/** Pictures come to the network in its input's size: a layer that resizes to just that does nothing. */
+function readResizing(config: FieldReader, place: KerasPlace): string {
+  const [height, width] = place.inputShape();
+  if (config.number('height') === height && config.number('width') === width)
+    return passedOver(config, place);
+  throw unsupportedConfig(config, 'resizes pictures inside the network, which finch does not compute');
+}
+
+function readCenterCrop(config: FieldReader, place: KerasPlace, graph: GraphUnderWay): string {
+  const [inputHeight = 0, inputWidth = 0] = place.inputShape();
+  const [rows, columns] = [inputHeight - config.number('height'), inputWidth - config.number('width')];
+  if (rows < 0 || columns < 0) throw unsupportedConfig(config, 'crops pictures that are smaller');
+  if (rows === 0 && columns === 0) return passedOver(config, place);
+  const [top, left] = [Math.floor(rows / 2), Math.floor(columns / 2)];
+  const crop = { top, bottom: rows - top, left, right: columns - left };
+  return graph.push({ kind: 'cropping2d', name: place.name, inputs: oneInput(config, place.inputs), crop });
 }
 
 /** A depthwise convolution, and one of 1x1 behind it that has the bias. */
@@ -124,18 +170,13 @@ function readSeparable(config: FieldReader, place: KerasPlace, graph: GraphUnder
 }
 
 /** One number for all channels, or one for each. */
-export function perChannel(config: FieldReader, key: string, fallback?: number): readonly number[] {
+function perChannel(config: FieldReader, key: string, fallback?: number): readonly number[] {
   return Array.isArray(config.raw(key)) ? config.numbers(key) : [config.number(key, fallback)];
 }
 
 /** As `perChannel`, also in the nesting that broadcasts over a batch of pictures: `[[[[a, b, c]]]]`. */
 function statistics(config: FieldReader, key: string): readonly number[] {
-  let value = config.raw(key);
-  for (let depth = 0; depth < 3 && Array.isArray(value) && value.length === 1; depth++) {
-    if (!Array.isArray(value[0])) break;
-    value = value[0];
-  }
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (list.every((x) => typeof x === 'number' && Number.isFinite(x))) return list as readonly number[];
+  const numbers = channelNumbers(config.raw(key));
+  if (numbers) return numbers;
   throw invalidConfig(config, `${key} must be a number, or one a channel`);
 }

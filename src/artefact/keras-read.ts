@@ -5,14 +5,18 @@ import { activationOf } from '../graph/kinds/activation.ts';
 import { invalidConfig as invalid } from '../graph/kinds/keras-config.ts';
 import { KERAS_CLASSES } from '../graph/kinds/kinds.ts';
 import { kerasInputShape } from '../graph/kinds/shape.ts';
+import type { KerasPlace } from '../graph/kinds/kind.ts';
+import { inferShapes } from '../graph/shapes.ts';
 import { weightName, type Graph, type Layer, type WeightRole } from '../graph/layers.ts';
 import { AppError } from '../util/errors.ts';
+import type { Shape } from '../util/shape.ts';
 import { didYouMean } from '../util/names.ts';
 import { quoted } from '../util/quoted.ts';
 import type { Rgb } from '../util/preprocessing.ts';
 import { fieldReader, type FieldReader } from './json.ts';
-import { inboundNames, layerNames } from './keras-inbound.ts';
-import { COMPOSITES, perChannel, type GraphUnderWay } from './keras-composites.ts';
+import { layerNames, operandsOf } from './keras-inbound.ts';
+import { COMPOSITES, pushRescaling, type GraphUnderWay, type Rescale } from './keras-composites.ts';
+import { OPERATION_COMPOSITES } from './keras-operations.ts';
 
 /** A network deeper than this is no classifier; the bound keeps hostile files from building endless graphs. */
 const MAX_LAYERS = 20_000;
@@ -54,6 +58,8 @@ class TopologyReader implements GraphUnderWay {
   readonly layers: Layer[] = [];
   readonly fixed = new Map<string, readonly number[]>();
   readonly #version: number;
+  /** Several layers take the pixels as they come: no one layer is their preparation. */
+  #isShared = false;
   rescaling: { readonly mean: Rgb; readonly std: Rgb } | undefined;
 
   constructor(version: number) {
@@ -130,20 +136,25 @@ class TopologyReader implements GraphUnderWay {
     /** The model's own names -> names in the graph: a layer with an activation ends under another name than it began. */
     const results = new Map<string, string>();
     const all = config.objects('layers');
+    const uses = all
+      .flatMap(operandsOf)
+      .filter((operand) => typeof operand === 'string' && inputs.has(operand));
+    if (uses.length > 1) this.#isShared = true;
     const read = (layer: FieldReader): void => {
       const name = layer.has('name') ? layer.string('name') : layer.object('config').string('name');
       if (inputs.has(name) && from !== undefined) {
         results.set(name, from);
         return;
       }
-      const sources = inboundNames(layer).map((source) => {
-        const result = results.get(source);
+      const operands = operandsOf(layer).map((operand) => {
+        if (typeof operand !== 'string') return operand;
+        const result = results.get(operand);
         if (result === undefined)
-          throw invalid(layer, `takes '${quoted(source)}', which no layer before it is called`);
+          throw invalid(layer, `takes '${quoted(operand)}', which no layer before it is called`);
         return result;
       });
-      if (sources.length === 0 && !inputs.has(name)) return; // a layer that is listed but never applied
-      results.set(name, this.#readLayer(layer, sources, depth));
+      if (operands.length === 0 && !inputs.has(name)) return; // a layer that is listed but never applied
+      results.set(name, this.#readLayer(layer, operands, depth));
     };
     for (const layer of all) read(layer);
     const result = results.get(output);
@@ -152,18 +163,24 @@ class TopologyReader implements GraphUnderWay {
     return result;
   }
 
-  #readLayer(layer: FieldReader, inputs: readonly string[], depth: number): string {
+  #readLayer(layer: FieldReader, operands: KerasPlace['operands'], depth: number): string {
+    const inputs = operands.filter((operand) => typeof operand === 'string');
     const className = layer.string('class_name');
     if (['Model', 'Functional', 'Sequential'].includes(className)) {
       return this.readModel(layer, inputs[0], depth + 1);
     }
     const config = layer.object('config');
-    if (className === 'Rescaling' && this.#isFirst(inputs)) return this.#readPreprocessing(config, inputs);
     const [read, composite] = [KERAS_CLASSES.get(className), COMPOSITES.get(className)];
     if (!read && !composite) {
       throw new AppError(
         'MODEL_UNSUPPORTED',
         `${layer.where}: finch does not know layers of class '${quoted(className)}'${didYouMean(className.slice(0, MAX_CLASS_NAME), [...KERAS_CLASSES.keys(), ...COMPOSITES.keys()])}; docs/models.md lists those that it reads`,
+      );
+    }
+    if (operands.length > inputs.length && !Object.hasOwn(OPERATION_COMPOSITES, className)) {
+      throw new AppError(
+        'MODEL_UNSUPPORTED',
+        `${layer.where}: finch does not know ${quoted(className)} with a number`,
       );
     }
     if (config.string('data_format', 'channels_last') !== 'channels_last') {
@@ -179,6 +196,8 @@ class TopologyReader implements GraphUnderWay {
     const place = {
       name: separate || keepsDims ? `${name}/linear` : name,
       inputs,
+      operands,
+      inputShape: () => this.#shapeOf(inputs),
       version: this.#version,
     };
     const result = composite ? composite(config, place, this) : this.#pushRead(read!(config, place));
@@ -190,21 +209,29 @@ class TopologyReader implements GraphUnderWay {
     return layer.kind === 'input' ? this.#pushInput(layer) : this.push(layer);
   }
 
-  /** Rescaling(scale, offset) right behind the input is a preprocessing: scale p + offset = (p / 255 - mean) / std. */
-  #readPreprocessing(config: FieldReader, [input]: readonly string[]): string {
-    const [scale, offset] = [rgb(config, 'scale'), rgb(config, 'offset', 0)];
+  /** Right behind the input this is a preprocessing: scale p + offset = (p / 255 - mean) / std. */
+  rescale(config: FieldReader, place: KerasPlace, by: Rescale): string {
+    if (!this.#isFirst(place.inputs) || by.scale.includes(0)) return pushRescaling(config, place, by, this);
+    const [scale, offset] = [rgb(config, by.scale), rgb(config, by.offset)];
     const std = scale.map((s) => 1 / (255 * s));
     this.rescaling = {
       mean: offset.map((o, c) => -o * std[c]!) as unknown as Rgb,
       std: std as unknown as Rgb,
     };
-    return input!;
+    return place.inputs[0]!;
+  }
+
+  #shapeOf([input]: readonly string[]): Shape {
+    if (input === undefined) return [];
+    return inferShapes({ name: '', layers: this.layers, input, output: input }).get(input)!;
   }
 
   /** Whether a layer takes pixels as they come. */
   #isFirst([input]: readonly string[]): boolean {
     const first = this.layers.find(({ name }) => name === input);
-    return !this.rescaling && (first?.kind === 'input' || (input?.endsWith('/grey') ?? false));
+    return (
+      !this.rescaling && !this.#isShared && (first?.kind === 'input' || (input?.endsWith('/grey') ?? false))
+    );
   }
 
   setWeight(layer: string, role: WeightRole, values: readonly number[]): void {
@@ -220,8 +247,8 @@ class TopologyReader implements GraphUnderWay {
   }
 }
 
-function rgb(config: FieldReader, key: string, fallback?: number): readonly number[] {
-  const values = perChannel(config, key, fallback);
+function rgb(config: FieldReader, values: readonly number[]): readonly number[] {
+  if (values.length === 3) return values;
   if (values.length === 1) return [values[0]!, values[0]!, values[0]!];
-  return config.numbers(key, 3);
+  throw invalid(config, `has ${values.length} numbers for the channels of a picture, expected one or 3`);
 }

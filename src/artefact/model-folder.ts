@@ -174,12 +174,14 @@ async function describe(folder: string, json: FieldReader): Promise<Metadata> {
   return foreignDescription(folder);
 }
 
-/** A foreign network that rescales pixels itself gets the whole picture at the network's size, without other preprocessing. */
+/** A foreign network that rescales pixels itself gets the picture at the network's height and width, without other preprocessing. */
 function wholePicture(
   graph: Graph,
   { mean, std }: NonNullable<ReturnType<typeof graphOf>['rescaling']>,
 ): NonNullable<Model['preprocessing']> {
   const input = graph.layers.find((layer) => layer.name === graph.input);
-  const size = input?.kind === 'input' ? input.shape[0]! : 224;
-  return { size, resize: size, mode: 'crop', interpolation: 'bilinear', mean, std };
+  const [height, width] = input?.kind === 'input' ? (input.shape as readonly [number, number]) : [224, 224];
+  const rest = { interpolation: 'bilinear', mean, std } as const;
+  if (height === width) return { size: height, resize: height, mode: 'crop', ...rest };
+  return { size: [height, width], resize: Math.min(height, width), mode: 'squash', ...rest };
 }

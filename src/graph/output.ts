@@ -95,6 +95,8 @@ function finalActivation(graph: Graph): Final | undefined {
     if (isFinal(layer)) return layer;
     const passes =
       layer.kind === 'dropout' ||
+      // The mean of the probabilities of places is a row of probabilities.
+      layer.kind === 'globalAveragePooling2d' ||
       (layer.kind === 'activation' && layer.activation === 'linear') ||
       // A reshape that joins several softmaxes into one row is not the same row of probabilities.
       ((layer.kind === 'reshape' || layer.kind === 'flatten') &&

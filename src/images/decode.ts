@@ -39,6 +39,8 @@ export interface DecodeOptions {
   /** Ignore EXIF orientation, as torchvision does. */
   readonly ignoreExif?: boolean;
   readonly maxPixels?: number;
+  /** For people to look at: white under what is transparent, where Pillow and torchvision drop the alpha channel. */
+  readonly onWhite?: boolean;
 }
 
 /** Bytes for each pixel during decoding: RGB from the decoder, whose memory grows by doubling, and a copy to resize. */
@@ -62,14 +64,14 @@ export function decodeImage(bytes: Buffer, options: DecodeOptions = {}): Promise
 /** Decodes and uses the pixels at once: until `use` ends, other large pictures cannot have their memory. */
 export async function withDecoded<T>(
   bytes: Buffer,
-  { ignoreExif = false, maxPixels = DEFAULT_MAX_PIXELS }: DecodeOptions,
+  { ignoreExif = false, maxPixels = DEFAULT_MAX_PIXELS, onWhite = false }: DecodeOptions,
   use: (pixels: Decoded) => T,
 ): Promise<T> {
   if (bytes.length === 0) throw new AppError('IMAGE_UNREADABLE', 'the file is empty, expected an image');
   const kind = kindOf(bytes);
   try {
     if (kind === undefined) throw notReadable(foreignKind(bytes));
-    const { memory, decode } = await OPENERS[kind](bytes, { ignoreExif, maxPixels });
+    const { memory, decode } = await OPENERS[kind](bytes, { ignoreExif, maxPixels, onWhite });
     return await withMemory(memory, async () => use(await decode()));
   } catch (error) {
     throw explain(error, bytes, kind, maxPixels);

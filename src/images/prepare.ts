@@ -6,7 +6,8 @@ import type { PathLike } from 'node:fs';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readRegularFile } from '../util/files.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
-import { withDecoded, type DecodeOptions } from './decode.ts';
+import { decodeImage, withDecoded, type DecodeOptions } from './decode.ts';
+import { kindOf } from './files/kinds.ts';
 import { preprocess } from './preprocess.ts';
 import type { Pixels } from './resize.ts';
 import type { ImageReference } from './source.ts';
@@ -15,7 +16,7 @@ export interface PrepareOptions {
   readonly decode: DecodeOptions;
   /** A picture is decoded once and prepared in each of these ways. */
   readonly preprocessings: readonly Preprocessing[];
-  /** Also returns the decoded picture, for figures. */
+  /** Also returns the picture as people see it, for figures. */
   readonly keepOriginal: boolean;
   /** Also returns the sha256 of the file's content. */
   readonly hash?: boolean;
@@ -49,6 +50,7 @@ export async function prepareImage(
 ): Promise<PreparedImage> {
   try {
     const bytes = await readContent(content);
+    const shown = keepOriginal && kindOf(bytes) !== 'jpeg' ? await shownPicture(bytes, decode) : undefined;
     return await withDecoded(bytes, decode, ({ remark, ...original }): PreparedImage => {
       const pixels = preprocessings.map((preprocessing) => preprocess(original, preprocessing));
       const { width, height } = original;
@@ -58,13 +60,19 @@ export async function prepareImage(
         width,
         height,
         ...(hash && { sha256: sha256Of(bytes) }),
-        ...(keepOriginal && { original }),
+        ...(keepOriginal && { original: shown ?? original }),
         ...(remark !== undefined && { remark }),
       };
     });
   } catch (error) {
     return { file, error: asImageError(error) };
   }
+}
+
+/** The picture as people see it: white under what is transparent. The network gets other pixels: see decode.ts. */
+async function shownPicture(bytes: Buffer, decode: DecodeOptions): Promise<Pixels> {
+  const { data, width, height } = await decodeImage(bytes, { ...decode, onWhite: true });
+  return { data, width, height };
 }
 
 /** The whole file is held in memory during decoding; a larger file is not taken for a picture. */

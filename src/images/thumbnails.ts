@@ -14,7 +14,10 @@ const SIDE = 320;
 async function thumbnailOf(file: string, besides?: string): Promise<string | undefined> {
   for (const candidate of besides === undefined ? [file] : [file, path.join(besides, file)]) {
     try {
-      const { jpeg } = await encodeThumbnail(await decodeImage(await readPicture(candidate)), SIDE);
+      const { jpeg } = await encodeThumbnail(
+        await decodeImage(await readPicture(candidate), { onWhite: true }),
+        SIDE,
+      );
       return `data:image/jpeg;base64,${jpeg.toString('base64')}`;
     } catch {
       // The place says that it is missing.

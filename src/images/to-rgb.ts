@@ -10,6 +10,7 @@ import { loadSharp } from './sharp.ts';
 export interface How {
   readonly ignoreExif: boolean;
   readonly maxPixels: number;
+  readonly onWhite: boolean;
 }
 
 export interface Decoded extends Pixels {
@@ -39,8 +40,7 @@ async function open(bytes: Buffer, { ignoreExif, maxPixels }: How): Promise<Shar
 
 export async function decodeRgb(bytes: Buffer, how: How): Promise<Pixels> {
   const image = await open(bytes, how);
-  const { data, info } = await image
-    .removeAlpha()
+  const { data, info } = await (how.onWhite ? image.flatten({ background: '#ffffff' }) : image.removeAlpha())
     .toColourspace('srgb')
     .raw()
     .toBuffer({ resolveWithObject: true });
@@ -91,7 +91,7 @@ export async function decodeYcbcr({ bytes, toRgb }: YcbcrPlan, orientation: numb
   const { width, height } = pixels;
   const plain = sharp(Buffer.from(pixels.data.buffer), { raw: { width, height, channels: 3 } });
   const tagged = await plain.withMetadata({ orientation }).tiff({ compression: 'none' }).toBuffer();
-  return decodeRgb(tagged, { ignoreExif: false, maxPixels: width * height });
+  return decodeRgb(tagged, { ignoreExif: false, maxPixels: width * height, onWhite: false });
 }
 
 /** A quarter of white: 14-bit values stored in 16 bits reach it, 12-bit values do not. */

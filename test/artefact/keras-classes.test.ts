@@ -119,6 +119,23 @@ describe('activations by name', () => {
     });
   }
 
+  for (const [what, activation, expected] of [
+    [
+      'LeakyReLU of Keras 3',
+      layer('LeakyReLU', { negative_slope: 0.1 }),
+      (x: number) => Math.max(x, 0.1 * x),
+    ],
+    ['LeakyReLU of Keras 2', layer('LeakyReLU', { alpha: 0.1 }), (x: number) => Math.max(x, 0.1 * x)],
+    ['ReLU to 6', layer('ReLU', { max_value: 6 }), (x: number) => Math.min(6, Math.max(0, x))],
+    ['ReLU with a slope', layer('ReLU', { negative_slope: 0.2 }), (x: number) => Math.max(x, 0.2 * x)],
+  ] as const) {
+    test(`a layer as an activation: ${what}`, async () => {
+      const conv = layer('Activation', { activation });
+      const expectedOf = SCALED.map((x) => expected(shifted(x)));
+      assertAllClose(await means({ layers: [...rescaled, conv] }), expectedOf, { atol: 1e-5 });
+    });
+  }
+
   test('the layer LeakyReLU keeps its own slope', async () => {
     const actual = await means({ layers: [...rescaled, layer('LeakyReLU')] });
     assertAllClose(
@@ -218,6 +235,40 @@ describe('layers that prepare pictures', () => {
     );
   });
 
+  test('Normalization with one mean and variance for all channels', async () => {
+    const weights = { 'normalization/mean': [[], [0.4]], 'normalization/variance': [[], [0.04]] } as const;
+    const normalization = layer('Normalization', { axis: [], mean: null });
+    const layers = [...front, normalization];
+    assertAllClose(
+      await means({ layers, weights }),
+      SCALED.map((x) => (x - 0.4) / 0.2),
+      { atol: 1e-5 },
+    );
+  });
+
+  test('a network that rescales its pixels and is not square keeps its height and width', async () => {
+    const folder = await folderOf({ layers: [input(8, 12, 3), layer('Rescaling', { scale: 1 / 255 })] });
+    const { preprocessing } = await readModelFolder(folder);
+    assert.deepEqual([preprocessing!.size, preprocessing!.mode], [[8, 12], 'squash']);
+  });
+
+  test('a resize to the size that there is does nothing, and the middle is cut out', async () => {
+    const whole = [
+      layer('Resizing', { height: SIZE, width: SIZE }),
+      layer('CenterCrop', { height: 5, width: 4 }),
+    ];
+    const folder = await folderOf({ layers: [input(SIZE, SIZE, 3), ...whole] });
+    const { graph } = await readModelFolder(folder);
+    assert.deepEqual(graph.layers.at(-1), { kind: 'cropping2d', name: 'centercrop', inputs: ['inputlayer'], crop: { top: 1, bottom: 2, left: 2, right: 2 } }); // prettier-ignore
+    const other = await folderOf({
+      layers: [input(SIZE, SIZE, 3), layer('Resizing', { height: 4, width: 4 })],
+    });
+    await assert.rejects(readModelFolder(other), {
+      code: 'MODEL_UNSUPPORTED',
+      message: /resizes pictures inside/,
+    });
+  });
+
   test('a grey input gets the luma of the picture', async () => {
     const layers = [input(SIZE, SIZE, 1), layer('Rescaling', { scale: 1 / 255 })];
     const luma = 0.299 * SCALED[0]! + 0.587 * SCALED[1]! + 0.114 * SCALED[2]!;
@@ -245,6 +296,121 @@ test('layers that only move numbers, layer norm, PReLU and rescaling are read as
   x = b.rescaling(b.rescaling(b.prelu(x, 'slopes'), 'scaled', 0.17), 'moved', 2, -1);
   const graph = b.build(b.flatten(b.shuffleChannels(x, 'shuffled', 5), 'flat'));
   assert.deepEqual(graphOf(topologyOf(graph), 'written').graph.layers, graph.layers);
+});
+
+describe('operations of Keras 3', () => {
+  const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { shape: [null, SIZE, SIZE, 3], dtype: 'float32', keras_history: [name, 0, 0] } }); // prettier-ignore
+  interface Step {
+    readonly class_name: string;
+    readonly args: readonly unknown[];
+    readonly config?: Readonly<Record<string, unknown>>;
+  }
+  /** A functional model of these steps, called a, b, c … */
+  const functional = (steps: readonly Step[]) => {
+    const named = steps.map(({ args, config, class_name }, i) => {
+      const name = 'abcdefg'[i]!;
+      return { class_name, name, config: { name, ...config }, inbound_nodes: [{ args, kwargs: {} }] };
+    });
+    const first = { ...input(SIZE, SIZE, 3), name: 'inputlayer', inbound_nodes: [] };
+    const last = named.at(-1)!.name;
+    const config = { name: 'm', layers: [first, ...named], input_layers: ['inputlayer', 0, 0], output_layers: [last, 0, 0] }; // prettier-ignore
+    return graphOf({ keras_version: '3.4.1', model_config: { class_name: 'Functional', config } }, 'm');
+  };
+  const x = tensor('inputlayer');
+  const array = (value: unknown) => ({ class_name: '__tensor__', config: { value, dtype: 'float32' } });
+
+  test('numbers at the front are the preparation of the pixels, later ones a layer', () => {
+    const { graph, rescaling } = functional([
+      { class_name: 'TrueDivide', args: [x, 127.5] },
+      { class_name: 'Subtract', args: [tensor('a'), 1] },
+      { class_name: 'Subtract', args: [2, tensor('b')] },
+      { class_name: 'Multiply', args: [0.5, tensor('c')] },
+    ]);
+    assert.deepEqual(rescaling, { mean: [-0, -0, -0], std: [0.5, 0.5, 0.5] });
+    assert.deepEqual(graph.layers.slice(1), [
+      { kind: 'rescaling', name: 'b', inputs: ['inputlayer'], scale: 1, offset: -1 },
+      { kind: 'rescaling', name: 'c', inputs: ['b'], scale: -1, offset: 2 },
+      { kind: 'rescaling', name: 'd', inputs: ['c'], scale: 0.5, offset: 0 },
+    ]);
+  });
+
+  test('a number for each channel, sums of layers, functions', () => {
+    const { graph, fixed } = functional([
+      { class_name: 'TrueDivide', args: [x, 255] },
+      { class_name: 'Add', args: [tensor('a'), array([[[[1, 2, 3]]]])] },
+      { class_name: 'Relu6', args: [tensor('b')] },
+      { class_name: 'Add', args: [tensor('b'), tensor('c')] },
+      { class_name: 'Softmax', args: [tensor('d')], config: { axis: -1 } },
+    ]);
+    assert.deepEqual([fixed.get('b/gamma'), fixed.get('b/beta')], [[1, 1, 1], [1, 2, 3]]); // prettier-ignore
+    assert.deepEqual(graph.layers.slice(2).map(({ kind, inputs }) => [kind, ...inputs]), [
+      ['activation', 'b'],
+      ['add', 'b', 'c'],
+      ['activation', 'd'],
+    ]); // prettier-ignore
+  });
+
+  test('pixels that two layers take as they come are prepared by neither', () => {
+    const { rescaling, graph } = functional([
+      { class_name: 'Multiply', args: [x, 2] },
+      { class_name: 'Add', args: [tensor('a'), x] },
+    ]);
+    assert.equal(rescaling, undefined);
+    assert.deepEqual(graph.layers[1], {
+      kind: 'rescaling',
+      name: 'a',
+      inputs: ['inputlayer'],
+      scale: 2,
+      offset: 0,
+    });
+  });
+
+  for (const [what, step, message] of [
+    [
+      'a number above a layer',
+      { class_name: 'TrueDivide', args: [2, x] },
+      /finch computes sums and products/,
+    ],
+    ['a difference of layers', { class_name: 'Subtract', args: [x, x] }, /finch computes sums and products/],
+    [
+      'a number that is none',
+      {
+        class_name: 'Multiply',
+        args: [
+          x,
+          array([
+            [1, 2],
+            [3, 4],
+          ]),
+        ],
+      },
+      /is applied to \{"class_name":"__tensor__"/,
+    ],
+    ['a layer with a number', { class_name: 'Relu', args: [x, 2] }, /finch does not know Relu with a number/],
+    [
+      'the approximation of gelu',
+      { class_name: 'Gelu', args: [x], config: { approximate: true } },
+      /approximate=False only/,
+    ],
+    [
+      'a softmax over rows',
+      { class_name: 'Softmax', args: [x], config: { axis: 1 } },
+      /axis must be the last one, received 1/,
+    ],
+    [
+      'a batch norm over rows',
+      { class_name: 'BatchNormalization', args: [x], config: { axis: 1 } },
+      /axis must be the last one, received 1/,
+    ],
+    [
+      'a layer norm of all',
+      { class_name: 'LayerNormalization', args: [x], config: { axis: [1, 2, 3] } },
+      /axis must be the last one, received \[1,2,3\]/,
+    ],
+  ] as const) {
+    // prettier-ignore
+    test(`refused: ${what}`, () => assert.throws(() => functional([step]), { code: 'MODEL_UNSUPPORTED', message }));
+  }
 });
 
 test('SeparableConv2D is what TensorFlow.js makes of it', async () => {

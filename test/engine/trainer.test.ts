@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
+import { selectEngine } from '../../src/engine/select.ts';
 import { checkMemory, trainingMemory } from '../../src/engine/onnx/memory.ts';
 import type { Targets, TrainSpec } from '../../src/engine/training.ts';
 import { graphBuilder } from '../../src/graph/builder.ts';
@@ -74,6 +75,45 @@ describe('a head on vectors', () => {
     await predictor.dispose();
     await trainer.dispose();
   });
+});
+
+describe('a fixed batch norm prepares pictures and never changes', () => {
+  const fixed = (graph: Graph): Graph => ({
+    ...graph,
+    layers: graph.layers.map((layer) =>
+      layer.kind === 'batchNormalization' ? { ...layer, isFixed: true } : layer,
+    ),
+  });
+  const b = graphBuilder('prepared', SIZE);
+  let x = b.batchNormalization(b.input, 'front');
+  x = b.batchNormalization(b.conv2d(x, 'conv', { filters: 16, kernel: 3, stride: 3, bias: true }), 'inside');
+  x = b.conv2d(x, 'conv2', { filters: 16, kernel: 3, bias: true });
+  const learning = b.build(b.dense(b.globalAveragePooling2d(x, 'mean'), 'fc', CLASSES));
+  const spec: TrainSpec = { ...SPEC, clipNorm: 1, optimizer: { kind: 'adamw', weightDecay: 0.1 } };
+  for (const device of ['cpu', 'js'] as const) {
+    test(`on ${device}`, async () => {
+      const engine = await selectEngine({ engine: 'auto', device });
+      const step = async (graph: Graph, batchNorm: 'train' | 'frozen') => {
+        const trainer = await engine.trainer(
+          { graph, weights: madeUpWeights(graph), ...HALF },
+          { ...spec, batchNorm },
+        );
+        const { loss } = await trainer.step(...pictures(0, 4), [0.1]);
+        const weights = await trainer.weights();
+        await trainer.dispose();
+        return { loss, weights };
+      };
+      const [expected, found] = [await step(learning, 'frozen'), await step(fixed(learning), 'train')];
+      assertAllClose([found.loss], [expected.loss], { rtol: 1e-5 });
+      const before = madeUpWeights(learning);
+      for (const norm of ['front', 'inside']) {
+        for (const role of ['gamma', 'beta', 'moving_mean', 'moving_variance']) {
+          assert.deepEqual(found.weights.get(`${norm}/${role}`), before.get(`${norm}/${role}`));
+        }
+      }
+      assert.notDeepEqual(found.weights.get('conv/kernel'), before.get('conv/kernel'));
+    });
+  }
 });
 
 test('the last batch of an epoch may be smaller, and a mean is a mean', async () => {

@@ -38,11 +38,13 @@ describe('the final activation', () => {
     );
   }
 
-  test('counts through a reshape of one row, not through one that joins several rows', () => {
+  test('counts through a reshape of one row and a mean over places, not through one that joins several rows', () => {
     const b = graphBuilder('rows', 8);
     const vector = b.globalAveragePooling2d(b.input, 'pool');
     const row = b.activation(b.dense(vector, 'fc', 4), 'p', 'softmax');
     assert.equal(outputOf(b.build(b.reshape(row, 'out', [4, 1]))).activation, 'softmax');
+    const mean = b.globalAveragePooling2d(b.activation(b.conv2d(b.input, 'head', { filters: 4, kernel: 1 }), 'q', 'softmax'), 'mean'); // prettier-ignore
+    assert.equal(outputOf(b.build(mean)).activation, 'softmax');
     const places = b.activation(b.conv2d(b.input, 'conv', { filters: 4, kernel: 1 }), 'each', 'softmax');
     assert.equal(outputOf(b.build(b.reshape(places, 'joined', [256]))).activation, 'none');
   });

@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import zlib from 'node:zlib';
 import sharp from 'sharp';
 import { decodeImage, encodeThumbnail } from '../../src/images/decode.ts';
+import { prepareImage } from '../../src/images/prepare.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 
@@ -176,6 +177,36 @@ describe('what is no picture', () => {
       });
     });
   }
+});
+
+test('for people to look at, transparent pictures lie on white; a network gets the colours without alpha', async () => {
+  const alpha = Uint8Array.from(grey, (_, i) => (i % 3 === 0 ? 0 : 255));
+  const bytes = await sharp(withAlpha(alpha), raw(4)).png().toBuffer();
+  await decodes(bytes, rgb);
+  const { data } = await decodeImage(bytes, { onWhite: true });
+  assert.deepEqual(
+    [...data],
+    [...rgb].map((value, i) => (alpha[Math.floor(i / 3)] === 0 ? 255 : value)),
+  );
+  const prepared = await prepareImage(
+    { file: 'x.png', content: { bytes } },
+    {
+      decode: {},
+      preprocessings: [
+        {
+          size: HEIGHT,
+          resize: HEIGHT,
+          mode: 'squash',
+          interpolation: 'bilinear',
+          mean: [0, 0, 0],
+          std: [1, 1, 1],
+        },
+      ],
+      keepOriginal: true,
+    },
+  );
+  assert.ok('pixels' in prepared);
+  assert.deepEqual(prepared.original, { data, width: WIDTH, height: HEIGHT });
 });
 
 test('a thumbnail keeps the aspect and never enlarges', async () => {

@@ -196,7 +196,7 @@ export class LearningNetwork {
     scope: Scope,
     { statistics }: Pass,
   ): Tensor4D {
-    if (this.#spec.batchNorm === 'frozen') {
+    if (this.#spec.batchNorm === 'frozen' || layer.isFixed) {
       return this.#kernels.fixedNorm(x, norm, runningStatistics(layer, scope));
     }
     const { y, batch } = this.#kernels.trainedNorm(x, norm);

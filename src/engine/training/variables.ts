@@ -1,6 +1,6 @@
 // variables.ts: what a training step changes: the weights and running statistics of the layers that learn.
 
-import { weightName, type Graph, type WeightRole } from '../../graph/layers.ts';
+import { weightName, type Graph, type Layer, type WeightRole } from '../../graph/layers.ts';
 import { weightShapes, type Shapes } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
 import type { Shape } from '../../util/shape.ts';
@@ -18,8 +18,14 @@ export interface Variable {
   readonly shape: Shape;
 }
 
+function isStatistic(layer: Layer, role: WeightRole): boolean {
+  const isFixed = layer.kind === 'batchNormalization' && layer.isFixed === true;
+  return isFixed || role === 'moving_mean' || role === 'moving_variance';
+}
+
 /**
- * All variables of a step, in the graph's order. The statistics of a frozen batch norm are included, but do not change.
+ * All variables of a step, in the graph's order. The statistics of a frozen batch norm, and all numbers of a fixed one, are included,
+ * but do not change.
  * @throws AppError USAGE when a group names no learning layer
  */
 export function variablesOf(graph: Graph, spec: TrainSpec, shapes: Shapes): readonly Variable[] {
@@ -41,8 +47,7 @@ export function variablesOf(graph: Graph, spec: TrainSpec, shapes: Shapes): read
       name: weightName(layer.name, role),
       layer: layer.name,
       role,
-      kind:
-        role === 'moving_mean' || role === 'moving_variance' ? ('statistic' as const) : ('weight' as const),
+      kind: isStatistic(layer, role) ? ('statistic' as const) : ('weight' as const),
       group: groups.get(layer.name) ?? 0,
       shape,
     })),

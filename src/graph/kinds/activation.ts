@@ -1,7 +1,13 @@
 // activation.ts: functions of each number by itself, and softmax over the channels.
 
 import type { Unary } from './base.ts';
-import { invalidConfig, oneInput, unsupportedConfig, type KerasConfig } from './keras-config.ts';
+import {
+  checkLastAxis,
+  invalidConfig,
+  oneInput,
+  unsupportedConfig,
+  type KerasConfig,
+} from './keras-config.ts';
 import type { KerasLayer, KerasPlace, KerasRead, Kind } from './kind.ts';
 import { quoted, quotedValue } from '../../util/quoted.ts';
 
@@ -36,6 +42,28 @@ export interface Activation extends Unary {
 /** An activation by its name, and its slope where that is not the usual one. */
 type Named = Pick<Activation, 'activation' | 'alpha'>;
 
+/** Layers and operations of Keras that are activations, by class. */
+const CLASSES: Readonly<Record<string, (config: KerasConfig) => Named>> = {
+  ReLU: readRelu,
+  LeakyReLU: (config) => leaky(config, 0.3),
+  ELU: (config) => ({ activation: 'elu', alpha: config.number('alpha', 1) }),
+  // What Keras 3 records where a function is called on a layer's output: `keras.activations.relu(x)`, `keras.ops.silu(x)`.
+  Relu: () => ({ activation: 'relu' }),
+  Relu6: () => ({ activation: 'relu6' }),
+  LeakyRelu: (config) => leaky(config, 0.2),
+  Elu: (config) => ({ activation: 'elu', alpha: config.number('alpha', 1) }),
+  Sigmoid: () => ({ activation: 'sigmoid' }),
+  Tanh: () => ({ activation: 'tanh' }),
+  Silu: () => ({ activation: 'swish' }),
+  HardSigmoid: () => ({ activation: 'hardSigmoidTorch' }),
+  HardSilu: () => ({ activation: 'hardSwish' }),
+  Gelu: (config) => {
+    if (config.boolean('approximate', true))
+      throw unsupportedConfig(config, 'finch computes gelu with approximate=False only');
+    return { activation: 'gelu' };
+  },
+};
+
 export const activation: Kind<Activation> = {
   outputShape: (_layer, [input]) => input!,
   isKept: true,
@@ -43,14 +71,16 @@ export const activation: Kind<Activation> = {
     write: ({ activation: name, alpha }) => WRITTEN[name]?.(alpha) ?? ['Activation', { activation: name }],
     read: {
       Activation: (config, place) => layerOf(config, place, activationOf(config, place.version)),
-      Softmax: (config, place) => layerOf(config, place, { activation: 'softmax' }),
-      ReLU: (config, place) => layerOf(config, place, { activation: readRelu(config) }),
-      LeakyReLU: (config, place) =>
-        layerOf(config, place, {
-          activation: 'leakyRelu',
-          alpha: config.number(config.has('negative_slope') ? 'negative_slope' : 'alpha', 0.3),
-        }),
-      ELU: (config, place) => layerOf(config, place, { activation: 'elu', alpha: config.number('alpha', 1) }),
+      Softmax: (config, place) => {
+        checkLastAxis(config, place.inputShape);
+        return layerOf(config, place, { activation: 'softmax' });
+      },
+      ...Object.fromEntries(
+        Object.entries(CLASSES).map(([className, read]): [string, KerasRead<Activation>] => [
+          className,
+          (config, place) => layerOf(config, place, read(config)),
+        ]),
+      ),
       FinchHardActivation: readHardActivation,
     },
   },
@@ -70,13 +100,20 @@ function layerOf(config: KerasConfig, { name, inputs }: KerasPlace, named: Named
   return { kind: 'activation', name, inputs: oneInput(config, inputs), ...named };
 }
 
-function readRelu(config: KerasConfig): ActivationName {
+function leaky(config: KerasConfig, usual: number): Named {
+  const alpha = config.number(config.has('negative_slope') ? 'negative_slope' : 'alpha', usual);
+  return { activation: 'leakyRelu', alpha };
+}
+
+function readRelu(config: KerasConfig): Named {
   const max = config.has('max_value') ? config.number('max_value') : undefined;
   const slope = config.number('negative_slope', 0);
-  if (config.number('threshold', 0) === 0 && slope === 0 && (max === undefined || max === 6)) {
-    return max === 6 ? 'relu6' : 'relu';
+  const isPlain = config.number('threshold', 0) === 0;
+  if (isPlain && max === undefined && slope !== 0) return leaky(config, 0);
+  if (isPlain && slope === 0 && (max === undefined || max === 6)) {
+    return { activation: max === 6 ? 'relu6' : 'relu' };
   }
-  throw unsupportedConfig(config, 'ReLU with a slope, a threshold or a maximum other than 6');
+  throw unsupportedConfig(config, 'ReLU with a threshold, a maximum other than 6, or a slope and a maximum');
 }
 
 const HARD: Readonly<Record<string, ActivationName>> = {
@@ -107,6 +144,11 @@ const KERAS_NAMES: Readonly<Record<string, (version: number) => Named>> = {
  */
 export function activationOf(config: KerasConfig, version: number): Named {
   const raw = config.raw('activation') ?? 'linear';
+  // A layer as an activation: {"class_name": "LeakyReLU", "config": {"negative_slope": 0.1}}.
+  const className = isObject(raw) ? raw['class_name'] : undefined;
+  if (typeof className === 'string' && Object.hasOwn(CLASSES, className)) {
+    return CLASSES[className]!(config.object('activation').object('config'));
+  }
   // Keras 3 writes a function as an object: {"class_name": "function", "config": "relu6"}.
   const name = isObject(raw) ? (raw['class_name'] === 'function' ? raw['config'] : raw['class_name']) : raw;
   if (typeof name === 'string' && Object.hasOwn(KERAS_NAMES, name)) return KERAS_NAMES[name]!(version);

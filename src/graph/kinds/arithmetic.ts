@@ -2,7 +2,7 @@
 
 import { formatShape, type Shape } from '../../util/shape.ts';
 import type { AnyLayer, Nary, Unary } from './base.ts';
-import { oneInput, unsupportedConfig } from './keras-config.ts';
+import { checkLastAxis, oneInput } from './keras-config.ts';
 import { invalidLayer, type Kind } from './kind.ts';
 
 export interface Add extends Nary {
@@ -59,10 +59,8 @@ export const concatenate: Kind<Concatenate> = {
   keras: {
     write: () => ['Concatenate', { axis: -1 }],
     read: {
-      Concatenate: (config, { name, inputs }) => {
-        if (![-1, 3].includes(config.number('axis', -1))) {
-          throw unsupportedConfig(config, 'axis must be the last one');
-        }
+      Concatenate: (config, { name, inputs, inputShape }) => {
+        checkLastAxis(config, inputShape);
         return { kind: 'concatenate', name, inputs };
       },
     },

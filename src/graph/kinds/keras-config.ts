@@ -2,7 +2,8 @@
 
 import { AppError } from '../../util/errors.ts';
 import type { Padding, Size2d } from './base.ts';
-import { quoted } from '../../util/quoted.ts';
+import type { Shape } from '../../util/shape.ts';
+import { quoted, quotedValue } from '../../util/quoted.ts';
 
 /** A config, read field by field; each throws AppError MODEL_INVALID for what is not as expected. */
 export interface KerasConfig {
@@ -14,6 +15,7 @@ export interface KerasConfig {
   number(key: string, fallback?: number): number;
   boolean(key: string, fallback?: boolean): boolean;
   numbers(key: string, length?: number): readonly number[];
+  object(key: string): KerasConfig;
 }
 
 export const CHANNELS_LAST = { data_format: 'channels_last' } as const;
@@ -50,4 +52,15 @@ export function readPaddingRule(config: KerasConfig): Padding {
   const rule = config.string('padding', 'valid');
   if (rule === 'same' || rule === 'valid') return rule;
   throw unsupportedConfig(config, `padding '${quoted(rule)}'`);
+}
+
+/**
+ * Checks that a layer works along the channels. 3 is the last axis of a picture; 1 is that of a vector, but the rows of a picture.
+ * @param inputShape without the batch
+ */
+export function checkLastAxis(config: KerasConfig, inputShape: () => Shape): void {
+  const axes: readonly unknown[] = [config.raw('axis') ?? -1].flat();
+  const [axis] = axes;
+  if (axes.length === 1 && (axis === -1 || axis === 3 || (axis === 1 && inputShape().length === 1))) return;
+  throw unsupportedConfig(config, `axis must be the last one, received ${quotedValue(config.raw('axis'))}`);
 }

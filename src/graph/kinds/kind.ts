@@ -49,6 +49,10 @@ interface KerasKind<L> {
 export interface KerasPlace {
   readonly name: string;
   readonly inputs: readonly string[];
+  /** What it is applied to, in order: the inputs, and among them numbers (one, or one for each channel) in an operation of Keras 3. */
+  readonly operands: readonly (string | readonly number[])[];
+  /** The first input's shape, without the batch; `[]` where there is none. */
+  readonly inputShape: () => Shape;
   /** The major version of the Keras that wrote the file; 2 for TensorFlow.js. */
   readonly version: number;
 }

@@ -2,7 +2,7 @@
 
 import type { Shape } from '../../util/shape.ts';
 import type { Unary, WeightRole } from './base.ts';
-import { invalidConfig, oneInput, type KerasConfig } from './keras-config.ts';
+import { checkLastAxis, oneInput } from './keras-config.ts';
 import type { Kind } from './kind.ts';
 
 export interface BatchNormalization extends Unary {
@@ -12,6 +12,8 @@ export interface BatchNormalization extends Unary {
   readonly momentum: number;
   readonly center: boolean;
   readonly scale: boolean;
+  /** Its numbers are a preparation of the pictures (Keras's Normalization) and never change, also where batch norm learns. */
+  readonly isFixed?: true;
 }
 
 /** y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the mean and variance of a place's channels. */
@@ -42,13 +44,13 @@ export const batchNormalization: Kind<BatchNormalization> = {
     moving_variance: { suffix: 'running_var', isByInput: true },
   },
   keras: {
-    write: ({ epsilon, momentum, center, scale }) => [
+    write: ({ epsilon, momentum, center, scale, isFixed }) => [
       'BatchNormalization',
-      { axis: -1, epsilon, momentum, center, scale },
+      { axis: -1, epsilon, momentum, center, scale, ...(isFixed && { trainable: false, fixed: true }) },
     ],
     read: {
-      BatchNormalization: (config, { name, inputs }) => {
-        checkAxis(config);
+      BatchNormalization: (config, { name, inputs, inputShape }) => {
+        checkLastAxis(config, inputShape);
         return {
           kind: 'batchNormalization',
           name,
@@ -57,6 +59,8 @@ export const batchNormalization: Kind<BatchNormalization> = {
           momentum: config.number('momentum', 0.99),
           center: config.boolean('center', true),
           scale: config.boolean('scale', true),
+          // finch's own word: a base that Keras froze for training is not trainable either, but can be trained again.
+          ...(config.boolean('fixed', false) && { isFixed: true as const }),
         };
       },
     },
@@ -77,8 +81,8 @@ export const layerNormalization: Kind<LayerNormalization> = {
   keras: {
     write: ({ epsilon, center, scale }) => ['LayerNormalization', { axis: -1, epsilon, center, scale }],
     read: {
-      LayerNormalization: (config, { name, inputs }) => {
-        checkAxis(config);
+      LayerNormalization: (config, { name, inputs, inputShape }) => {
+        checkLastAxis(config, inputShape);
         return {
           kind: 'layerNormalization',
           name,
@@ -91,9 +95,3 @@ export const layerNormalization: Kind<LayerNormalization> = {
     },
   },
 };
-
-/** 3 is the last axis of a picture, 1 of a vector. A 1 that means a picture's rows fails later, on the weights' shapes. */
-function checkAxis(config: KerasConfig): void {
-  const axis = Array.isArray(config.raw('axis')) ? config.numbers('axis', 1)[0]! : config.number('axis', -1);
-  if (![-1, 1, 3].includes(axis)) throw invalidConfig(config, `axis must be the last one, received ${axis}`);
-}

@@ -4,7 +4,12 @@
 import type { LayerOf } from '../../../graph/layers.ts';
 import { pictureMeans, pictureProducts, scaledAndShifted } from '../blocked.ts';
 import type { Lowered, Step, Value } from '../step.ts';
-import { factorOf, moveRunningStatistics, runningStatistics } from './batch-normalization-statistics.ts';
+import {
+  factorOf,
+  moveRunningStatistics,
+  runningStatistics,
+  usesBatch,
+} from './batch-normalization-statistics.ts';
 
 export function blockedBatchNormalization(
   layer: LayerOf<'batchNormalization'>,
@@ -14,7 +19,7 @@ export function blockedBatchNormalization(
   const e = step.emitter;
   const channels = x.shape.at(-1)!;
   const pictures = { batch: step.batch, shape: x.shape };
-  const trains = step.batchNorm === 'train';
+  const trains = usesBatch(layer, step);
   const ones = e.floats(
     [channels],
     Array.from({ length: channels }, () => 1),
@@ -41,8 +46,9 @@ export function blockedBatchNormalization(
       const count = step.countPerChannel(x);
       const meanOfDy = meanOf(pictureMeans(e, dy, [step.batch, channels]), step);
       const meanOfProduct = meanOf(pictureProducts(e, [dy, centred], pictures), step);
-      if (layer.center) step.setGradient(layer, 'beta', e.scale(meanOfDy, count));
-      if (layer.scale) step.setGradient(layer, 'gamma', e.mul(e.scale(meanOfProduct, count), inverse));
+      if (layer.center && !layer.isFixed) step.setGradient(layer, 'beta', e.scale(meanOfDy, count));
+      if (layer.scale && !layer.isFixed)
+        step.setGradient(layer, 'gamma', e.mul(e.scale(meanOfProduct, count), inverse));
       if (!wanted) return [undefined];
       if (!trains) return [{ ...x, tensor: scaledAndShifted(e, dy, channels, { factor }) }];
       // dx = factor (dy - mean(dy) - (x - mean) inverse² mean(dy (x - mean)))

@@ -10,6 +10,11 @@ export interface Statistics {
   readonly variance: string;
 }
 
+/** Whether a step normalises by the statistics of its batch, and moves the running ones. */
+export function usesBatch({ isFixed }: LayerOf<'batchNormalization'>, { batchNorm }: Step): boolean {
+  return batchNorm === 'train' && !isFixed;
+}
+
 /** 1 / sqrt(variance + eps), and that times gamma. */
 export function factorOf(layer: LayerOf<'batchNormalization'>, variance: string, step: Step) {
   const e = step.emitter;

@@ -8,13 +8,14 @@ import {
   factorOf,
   moveRunningStatistics,
   runningStatistics,
+  usesBatch,
   type Statistics,
 } from './batch-normalization-statistics.ts';
 
 export const batchNormalization: Rule<LayerOf<'batchNormalization'>> = (layer, [x], step) => {
   if (step.block > 0 && x.blocked) return blockedBatchNormalization(layer, step.settled(x), step);
   const e = step.emitter;
-  const trains = step.batchNorm === 'train';
+  const trains = usesBatch(layer, step);
   const { mean, variance } = trains ? batchStatistics(x, step) : runningStatistics(layer, step);
   if (trains) moveRunningStatistics(layer, { mean, variance }, step.countPerChannel(x), step);
 
@@ -32,8 +33,8 @@ export const batchNormalization: Rule<LayerOf<'batchNormalization'>> = (layer, [
       // Σ dy (x - mean): x is centred before it is multiplied and summed, so that no digits cancel
       const centred = e.sub(x.tensor, step.perChannel(mean, x));
       const product = e.reduceSum(e.mul(dy, centred), axes);
-      if (layer.center) step.setGradient(layer, 'beta', sum);
-      if (layer.scale) step.setGradient(layer, 'gamma', e.mul(product, inverse));
+      if (layer.center && !layer.isFixed) step.setGradient(layer, 'beta', sum);
+      if (layer.scale && !layer.isFixed) step.setGradient(layer, 'gamma', e.mul(product, inverse));
       if (!wanted) return [undefined];
       const direct = e.mul(dy, step.perChannel(factor, x));
       if (!trains) return [{ ...x, tensor: direct }];
