@@ -75,6 +75,8 @@ function build(output: Output, finish: Finish): Command {
     .option('--debug', 'print the stack of an error too')
     .showHelpAfterError('(add --help for the flags)')
     .configureOutput({ outputError: (text, write) => write(withCommandHint(withFileHint(text))) })
+    // The names of the commands leave little room beside them, but their descriptions are folded there too.
+    .configureHelp({ minWidthToWrap: 30 })
     .exitOverride()
     .addHelpText(
       'after',
@@ -84,7 +86,7 @@ Examples:
   classify ./photos --format csv        a folder, one row a prediction
   extract-features ./photos             a row of numbers for each picture
   finch search cat.jpg --in photos.npy  the pictures nearest to one
-  finch inspect ./birds                 duplicates, leaks, labels that look wrong
+  finch inspect ./birds                 duplicates, leaks, labels that look off
   finch models list                     the networks there are
   finch doctor                          what this machine can run`,
     );

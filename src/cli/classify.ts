@@ -35,7 +35,8 @@ Examples:
   classify bird.jpg --model runs/birds/best
   classify dog.jpg --model resnet50,efficientnet_lite0
 
-Exit codes: 0 all done, 1 some pictures failed (their rows say why), 2 wrong usage, 3 something needed is missing.`,
+Exit codes: 0 all done, 1 some pictures failed (their rows say why),
+2 wrong usage, 3 something needed is missing.`,
     )
     .action(async (inputs: string[], flags: ClassifyFlags) => {
       const { classifyConfig } = await import('../config/classify.ts');

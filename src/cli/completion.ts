@@ -28,8 +28,10 @@ export function addCompletion(program: Command, output: Output, finish: Finish):
       'after',
       `
 Examples:
-  finch completion bash > ~/.finch.bash                         and in ~/.bashrc: source ~/.finch.bash
-  finch completion zsh > ~/.finch.zsh                           and in ~/.zshrc, after compinit: source ~/.finch.zsh
+  finch completion bash > ~/.finch.bash
+      and in ~/.bashrc: source ~/.finch.bash
+  finch completion zsh > ~/.finch.zsh
+      and in ~/.zshrc, after compinit: source ~/.finch.zsh
   finch completion fish > ~/.config/fish/conf.d/finch.fish`,
     )
     .action(async (shell: Asked) => {

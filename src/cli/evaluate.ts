@@ -35,12 +35,13 @@ export function addEvaluate(program: Command, output: Output, finish: Finish): v
       'after',
       `
 Examples:
-  finch evaluate ./birds --model runs/birds-efficientnet_lite0-1/best
-  finch evaluate ./birds --model runs/birds-efficientnet_lite0-1/best --format json | jq .top1
+  finch evaluate ./birds --model runs/birds/best
+  finch evaluate ./birds --model runs/birds/best --format json | jq .top1
   finch evaluate photos.csv --manifest file,wnid --report report.html
-  finch evaluate ./birds --model runs/birds-efficientnet_lite0-1/best --predictions said.csv
+  finch evaluate ./birds --model runs/birds/best --predictions said.csv
 
-Exit codes: 0 all done, 1 some pictures failed (they are listed), 2 wrong usage, 3 something needed is missing.`,
+Exit codes: 0 all done, 1 some pictures failed (they are listed),
+2 wrong usage, 3 something needed is missing.`,
     )
     .action(async (dataset: string, flags: EvaluateFlags) => {
       const { evaluateConfig } = await import('../config/evaluate.ts');

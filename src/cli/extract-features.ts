@@ -35,14 +35,15 @@ export function addExtractFeatures(program: Command, output: Output, finish: Fin
       `
 Examples:
   extract-features ./photos --out features.npy
-  extract-features ./photos --out features.npy --resume      after Ctrl-C, a crash or a full disk
+  extract-features ./photos --out features.npy --resume    after Ctrl-C, a crash
   extract-features ./birds --normalize --dtype float16 --out birds.npy
   extract-features --list-layers --model resnet18
-  extract-features ./photos --model resnet18 --layer layer3.1.relu_1 --layer avgpool --out r18.npy
+  extract-features ./photos --model resnet18 --layer layer3.1.relu_1
   extract-features ./photos --layer conv_head --pool none --out maps.npy
   find . -name "*.png" | extract-features - --out features.parquet
 
-Exit codes: 0 all done, 1 some pictures failed (.errors.csv says why), 2 wrong usage, 3 something needed is missing,
+Exit codes: 0 all done, 1 some pictures failed (.errors.csv says why),
+2 wrong usage, 3 something needed is missing,
 130 interrupted (go on with --resume).`,
     )
     .action(async (inputs: string[], flags: ExtractFlags) => {

@@ -88,20 +88,22 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
     .addHelpText(
       'after',
       `
-DATASET is divided into what is learnt and what is judged by: train/ and val/ (or test/) where it has them, else by --val-split.
+DATASET is divided into what is learnt and what is judged by: train/ and val/
+(or test/) where it has them, else by --val-split.
 
 Examples:
   finetune ./birds
   finetune ./birds --epochs 0                        a new head only: seconds
   finetune ./birds --epochs 100 --patience 10 --augment randaugment
   finetune ./birds --model resnet50 --lr 0.00005 --out runs/birds
-  finetune --resume runs/birds                       after Ctrl-C, a crash or a full disk
+  finetune --resume runs/birds                       after Ctrl-C or a crash
   finetune photos.csv --manifest file,label          several labels: a|b
   finetune ./birds --preview-augment augment.html
   finetune ./birds --find-lr
   classify photo.jpg --model runs/birds/best
 
-Exit codes: 0 all done, 1 finished, but some pictures failed or training diverged, 2 wrong usage, 3 something needed is missing,
+Exit codes: 0 all done, 1 finished, but some pictures failed or training
+diverged, 2 wrong usage, 3 something needed is missing,
 130 interrupted (go on with --resume).`,
     )
     .action(async (dataset: string | undefined, flags: GivenFinetuneFlags) => {

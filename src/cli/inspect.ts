@@ -34,7 +34,8 @@ Examples:
   finch inspect ./birds --format json | jq .leaks
   finch inspect ./birds --list look-at.csv
 
-Exit codes: 0 all done, 1 some pictures cannot be read (they are listed), 2 wrong usage, 3 no such dataset.`,
+Exit codes: 0 all done, 1 some pictures cannot be read (they are listed),
+2 wrong usage, 3 no such dataset.`,
     )
     .action(async (folder: string, flags: InspectFlags) => {
       const { inspectConfig } = await import('../config/features.ts');

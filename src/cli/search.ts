@@ -26,9 +26,10 @@ Examples:
   extract-features ./photos --out photos.npy
   finch search cat.jpg --in photos.npy --topk 5
   finch search ./cats --in photos.npy --out nearest.html
-  finch search cat.jpg --in photos.npy --format json | jq -r ".[].results[].file"
+  finch search cat.jpg --in photos.npy --format json | jq ".[].results[].file"
 
-Exit codes: 0 all done, 1 some queries failed (their rows say why), 2 wrong usage, 3 something needed is missing.`,
+Exit codes: 0 all done, 1 some queries failed (their rows say why),
+2 wrong usage, 3 something needed is missing.`,
     )
     .action(async (inputs: string[], flags: SearchFlags) => {
       const { searchConfig } = await import('../config/features.ts');

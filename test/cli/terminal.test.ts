@@ -90,3 +90,28 @@ test("finetune's flags come in groups, each flag in one", async () => {
     assert.equal(stdout.match(new RegExp(`^  (-\\w, )?${flag} `, 'gm'))?.length, 1, flag);
   }
 });
+
+test('help fits into 80 columns', async () => {
+  const commands = [
+    'classify',
+    'finetune',
+    'evaluate',
+    'extract-features',
+    'search',
+    'inspect',
+    'models',
+    'doctor',
+  ];
+  const all = [
+    [],
+    ...commands.map((name) => [name]),
+    ['completion'],
+    ['models', 'import'],
+    ['models', 'list'],
+  ];
+  const texts = await Promise.all(all.map((words) => runCli('finch', [...words, '--help'])));
+  for (const { code, stdout } of texts) {
+    assert.equal(code, 0);
+    assert.deepEqual(stdout.split('\n').filter((line) => line.length > 80), []); // prettier-ignore
+  }
+});
