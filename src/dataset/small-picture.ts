@@ -4,10 +4,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { withDecoded, type DecodeOptions } from '../images/decode.ts';
+import { decodeResized, type DecodeOptions } from '../images/decode.ts';
 import { readPicture } from '../images/prepare.ts';
-import { preprocess } from '../images/preprocess.ts';
-import { resizeAndCrop, type Pixels } from '../images/resize.ts';
+import { planOf, withBars } from '../images/preprocess.ts';
+import type { Pixels, Resize, Size } from '../images/resize.ts';
 import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 
 /**
@@ -48,9 +48,10 @@ export async function loadSmall(
   const kept = disk && path.join(disk.folder, await keyOf(file, form, options));
   const former = kept === undefined ? undefined : await readKept(kept);
   if (former) return former;
-  const pixels = await withDecoded(await readPicture(file), decode, (whole) =>
-    shrink(whole, form, preprocessing),
-  );
+  const { resized, ...source } = await decodeResized(await readPicture(file), decode, (size) => [
+    planFor(size, form, preprocessing),
+  ]);
+  const pixels = own(form === 'square' ? squareOf(resized[0]!, source, preprocessing) : resized[0]!);
   const bytes = pixels.data.length + HEADER_BYTES;
   if (kept !== undefined && written + bytes <= disk!.budget) {
     written += bytes;
@@ -59,21 +60,20 @@ export async function loadSmall(
   return pixels;
 }
 
-function shrink(pixels: Pixels, form: Form, preprocessing: Preprocessing): SmallPicture {
-  const { size, interpolation } = preprocessing;
-  if (form === 'square') {
-    const [height, width] = sidesOf(size);
-    return own({ data: preprocess(pixels, preprocessing), width, height });
-  }
-  const scale = sideOf(preprocessing) / Math.min(pixels.width, pixels.height);
-  if (scale >= 1) return own(pixels);
-  const whole = {
-    left: 0,
-    top: 0,
-    width: Math.max(1, Math.round(pixels.width * scale)),
-    height: Math.max(1, Math.round(pixels.height * scale)),
+function planFor(source: Size, form: Form, preprocessing: Preprocessing): Resize {
+  if (form === 'square') return planOf(source, preprocessing);
+  const scale = Math.min(1, sideOf(preprocessing) / Math.min(source.width, source.height));
+  const size = {
+    width: Math.max(1, Math.round(source.width * scale)),
+    height: Math.max(1, Math.round(source.height * scale)),
   };
-  return own(resizeAndCrop(pixels, whole, whole, interpolation));
+  return { size, crop: { left: 0, top: 0, ...size }, interpolation: preprocessing.interpolation };
+}
+
+/** @param source the size of the whole picture */
+function squareOf(resized: Pixels, source: Size, preprocessing: Preprocessing): Pixels {
+  const [height, width] = sidesOf(preprocessing.size);
+  return { data: withBars(resized, planOf(source, preprocessing), preprocessing), width, height };
 }
 
 /**

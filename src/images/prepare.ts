@@ -6,9 +6,8 @@ import type { PathLike } from 'node:fs';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readRegularFile } from '../util/files.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
-import { decodeImage, withDecoded, type DecodeOptions } from './decode.ts';
-import { kindOf } from './files/kinds.ts';
-import { preprocess } from './preprocess.ts';
+import { decodeImage, decodeResized, type DecodeOptions } from './decode.ts';
+import { planOf, withBars } from './preprocess.ts';
 import type { Pixels } from './resize.ts';
 import type { ImageReference } from './source.ts';
 
@@ -50,20 +49,20 @@ export async function prepareImage(
 ): Promise<PreparedImage> {
   try {
     const bytes = await readContent(content);
-    const shown = keepOriginal && kindOf(bytes) !== 'jpeg' ? await shownPicture(bytes, decode) : undefined;
-    return await withDecoded(bytes, decode, ({ remark, ...original }): PreparedImage => {
-      const pixels = preprocessings.map((preprocessing) => preprocess(original, preprocessing));
-      const { width, height } = original;
-      return {
-        file,
-        pixels,
-        width,
-        height,
-        ...(hash && { sha256: sha256Of(bytes) }),
-        ...(keepOriginal && { original: shown ?? original }),
-        ...(remark !== undefined && { remark }),
-      };
-    });
+    const { resized, remark, ...size } = await decodeResized(bytes, decode, (source) =>
+      preprocessings.map((preprocessing) => planOf(source, preprocessing)),
+    );
+    const pixels = preprocessings.map((preprocessing, i) =>
+      withBars(resized[i]!, planOf(size, preprocessing), preprocessing),
+    );
+    return {
+      file,
+      pixels,
+      ...size,
+      ...(hash && { sha256: sha256Of(bytes) }),
+      ...(keepOriginal && { original: await shownPicture(bytes, decode) }),
+      ...(remark !== undefined && { remark }),
+    };
   } catch (error) {
     return { file, error: asImageError(error) };
   }

@@ -1,60 +1,76 @@
 // preprocess.ts: a picture of any size -> the pixels that a network expects, mostly a square, as torchvision's transforms make it.
 // Normalisation is not done here: the engine does it.
 
-import { sidesOf, type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
+import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 import { roundHalfToEven } from '../util/round.ts';
-import { resizeAndCrop, type Pixels } from './resize.ts';
+import { resizeAndCrop, type Pixels, type Resize, type Size } from './resize.ts';
+
+/** How a picture becomes what a network expects: resized, cropped, and put into a larger picture where bars are needed. */
+interface Plan extends Resize {
+  readonly bars?: { readonly left: number; readonly top: number; readonly fill: readonly number[] };
+}
 
 /** @returns `[H,W,3]` uint8 */
 export function preprocess(pixels: Pixels, preprocessing: Preprocessing): Uint8Array {
-  const { interpolation } = preprocessing;
+  const plan = planOf(pixels, preprocessing);
+  return withBars(resizeAndCrop(pixels, plan.size, plan.crop, plan.interpolation), plan, preprocessing);
+}
+
+/** @param source the picture's size */
+export function planOf(source: Size, preprocessing: Preprocessing): Plan {
   switch (preprocessing.mode) {
     case 'squash': {
       const [height, width] = sidesOf(preprocessing.size);
-      const whole = { left: 0, top: 0, width, height };
-      return resizeAndCrop(pixels, whole, whole, interpolation).data;
+      return wholeAt({ width, height }, preprocessing);
     }
     case 'pad':
-      return letterbox(pixels, preprocessing);
+      return letterbox(source, preprocessing);
     case 'crop':
-      return centreCrop(pixels, preprocessing);
+      return centreCrop(source, preprocessing);
     default:
       throw new Error(`no such resize mode: ${String(preprocessing.mode satisfies never)}`);
   }
 }
 
+const wholeAt = (size: Size, { interpolation }: Preprocessing): Plan => ({
+  size,
+  crop: { left: 0, top: 0, ...size },
+  interpolation,
+});
+
 /** torchvision's Resize(short side) and CenterCrop: a picture smaller than the crop is padded with 0. */
-function centreCrop(pixels: Pixels, { size, resize, interpolation }: Preprocessing): Uint8Array {
+function centreCrop(source: Size, { size, resize, interpolation }: Preprocessing): Plan {
   const [rows, columns] = sidesOf(size);
-  const { width, height } = shortSideTo(pixels, resize);
-  const across = span(width, columns);
-  const down = span(height, rows);
+  const whole = shortSideTo(source, resize);
+  const across = span(whole.width, columns);
+  const down = span(whole.height, rows);
   const crop = { left: across.from, top: down.from, width: across.length, height: down.length };
-  const { data } = resizeAndCrop(pixels, { width, height }, crop, interpolation);
-  if (crop.width === columns && crop.height === rows) return data;
-  return placed(data, crop, size, { left: across.to, top: down.to }, [0, 0, 0]);
+  const isFull = crop.width === columns && crop.height === rows;
+  return {
+    size: whole,
+    crop,
+    interpolation,
+    ...(!isFull && { bars: { left: across.to, top: down.to, fill: [0, 0, 0] } }),
+  };
 }
 
 /** The picture as large as it fits; bars of the mean colour (0 after normalisation) fill the rest. */
-function letterbox(pixels: Pixels, { size, interpolation, mean }: Preprocessing): Uint8Array {
+function letterbox(source: Size, preprocessing: Preprocessing): Plan {
+  const { size, mean } = preprocessing;
   const [rows, columns] = sidesOf(size);
-  const scale = Math.min(columns / pixels.width, rows / pixels.height);
-  const width = Math.max(1, Math.round(pixels.width * scale));
-  const height = Math.max(1, Math.round(pixels.height * scale));
-  const whole = { left: 0, top: 0, width, height };
-  const { data } = resizeAndCrop(pixels, whole, whole, interpolation);
-  const offset = { left: (columns - width) >> 1, top: (rows - height) >> 1 };
-  return placed(
-    data,
-    whole,
-    size,
-    offset,
-    mean.map((m) => Math.round(m * 255)),
-  );
+  const scale = Math.min(columns / source.width, rows / source.height);
+  const width = Math.max(1, Math.round(source.width * scale));
+  const height = Math.max(1, Math.round(source.height * scale));
+  const bars = {
+    left: (columns - width) >> 1,
+    top: (rows - height) >> 1,
+    fill: mean.map((m) => Math.round(m * 255)),
+  };
+  return { ...wholeAt({ width, height }, preprocessing), bars };
 }
 
 /** torchvision truncates the long side: `int(size * long / short)`. */
-function shortSideTo({ width, height }: Pixels, side: number): { width: number; height: number } {
+function shortSideTo({ width, height }: Size, side: number): Size {
   if (width <= height) return { width: side, height: Math.trunc((side * height) / width) };
   return { width: Math.trunc((side * width) / height), height: side };
 }
@@ -66,13 +82,14 @@ function span(length: number, size: number): { from: number; to: number; length:
   return { from: 0, to: (size - length) >> 1, length };
 }
 
-function placed(
-  data: Uint8Array,
-  { width, height }: { readonly width: number; readonly height: number },
-  size: PictureSize,
-  offset: { readonly left: number; readonly top: number },
-  fill: readonly number[],
+/** @returns `[H,W,3]` uint8 */
+export function withBars(
+  { data, width, height }: Pixels,
+  { bars }: Plan,
+  { size }: Preprocessing,
 ): Uint8Array {
+  if (!bars) return data;
+  const { left, top, fill } = bars;
   const [rows, columns] = sidesOf(size);
   const result = new Uint8Array(rows * columns * 3);
   if (fill.some((value) => value !== 0)) {
@@ -80,7 +97,7 @@ function placed(
   }
   for (let row = 0; row < height; row++) {
     const from = row * width * 3;
-    result.set(data.subarray(from, from + width * 3), ((offset.top + row) * columns + offset.left) * 3);
+    result.set(data.subarray(from, from + width * 3), ((top + row) * columns + left) * 3);
   }
   return result;
 }

@@ -6,16 +6,12 @@ import { Tag, type Tiff } from './files/tiff.ts';
 import type { YcbcrPlan } from './files/ycbcr.ts';
 import type { Pixels } from './resize.ts';
 import { loadSharp } from './sharp.ts';
+import type { StoredPart } from './strips.ts';
 
 export interface How {
   readonly ignoreExif: boolean;
   readonly maxPixels: number;
   readonly onWhite: boolean;
-}
-
-export interface Decoded extends Pixels {
-  /** A remark for the user about a picture that is not damaged. */
-  readonly remark?: string;
 }
 
 /** For comparison: the largest pictures take a few seconds. */
@@ -30,25 +26,33 @@ const MAX_DRAWING_SIDE = 32_767;
 export const DRAWING_DPI = 72;
 const MAX_DRAWING_DPI = 7200;
 
-async function open(bytes: Buffer, { ignoreExif, maxPixels }: How): Promise<Sharp> {
+/** @param part only this part; undefined for the whole */
+async function open(bytes: Buffer, { ignoreExif, maxPixels }: How, part?: StoredPart): Promise<Sharp> {
   const sharp = await loadSharp();
   // As in Pillow, damaged data is refused but an unusual header is not.
   const image = sharp(bytes, { ignoreIcc: true, limitInputPixels: maxPixels, failOn: 'error' });
   image.timeout({ seconds: LIMIT_SECONDS });
-  return ignoreExif ? image : image.autoOrient();
+  if (!part) return ignoreExif ? image : image.autoOrient();
+  const { turn, isMirrored, ...place } = part;
+  image.extract(place);
+  if (turn !== 0) image.rotate(turn);
+  return isMirrored ? image.flop() : image;
 }
 
-export async function decodeRgb(bytes: Buffer, how: How): Promise<Pixels> {
-  const image = await open(bytes, how);
+/** Bytes of a file -> RGB. */
+export type Decode = (bytes: Buffer, how: How, part?: StoredPart) => Promise<Pixels>;
+
+export const decodeRgb: Decode = async (bytes, how, part) => {
+  const image = await open(bytes, how, part);
   const { data, info } = await (how.onWhite ? image.flatten({ background: '#ffffff' }) : image.removeAlpha())
     .toColourspace('srgb')
     .raw()
     .toBuffer({ resolveWithObject: true });
   return { data: rgbFromChannels(data, info.channels), width: info.width, height: info.height };
-}
+};
 
-export async function decodeCmyk(bytes: Buffer, how: How): Promise<Pixels> {
-  const image = await open(bytes, how);
+export const decodeCmyk: Decode = async (bytes, how, part) => {
+  const image = await open(bytes, how, part);
   const { data, info } = await image
     .pipelineColourspace('cmyk')
     .toColourspace('cmyk')
@@ -56,7 +60,7 @@ export async function decodeCmyk(bytes: Buffer, how: How): Promise<Pixels> {
     .toBuffer({ resolveWithObject: true });
   if (info.channels < 4) throw new Error(`a CMYK picture decoded to ${info.channels} channels`);
   return { data: rgbFromCmyk(data, info.channels), width: info.width, height: info.height };
-}
+};
 
 /** Pillow's conversion from inks: c' = (255 - c)(255 - k) / 255, rounded. */
 function rgbFromCmyk(data: Uint8Array, channels: number): Uint8Array {
@@ -98,18 +102,29 @@ export async function decodeYcbcr({ bytes, toRgb }: YcbcrPlan, orientation: numb
 const DARK = 64;
 const FLOAT = 3;
 
+/** The remark about the pixels of a picture that it is shown, all at once or in parts. */
+export interface Remarks {
+  see(pixels: Pixels): Pixels;
+  readonly remark: string | undefined;
+}
+
 /** Values of more than eight bits are assumed to use the whole range; in pictures of sensors and computations few do. */
-export async function remarked(decode: () => Promise<Pixels>, bits: number, tiff?: Tiff): Promise<Decoded> {
-  const pixels = await decode();
-  if (bits <= 8) return pixels;
-  let most = 0;
-  for (const value of pixels.data) if (value > most) most = value;
-  if (most >= DARK) return pixels;
-  const isFloat = tiff?.number(Tag.sampleFormat, 1) === FLOAT;
-  const range = isFloat
-    ? 'its numbers are taken for 0 to 255'
-    : `its ${bits} bits are taken for the whole range`;
-  return { ...pixels, remark: `the picture is almost black: ${range}; stretch them to it` };
+export function remarksOn(bits: number, tiff?: Tiff): Remarks {
+  let most = bits > 8 ? 0 : DARK;
+  return {
+    see(pixels) {
+      if (most < DARK) for (const value of pixels.data) if (value > most) most = value;
+      return pixels;
+    },
+    get remark() {
+      if (most >= DARK) return undefined;
+      const isFloat = tiff?.number(Tag.sampleFormat, 1) === FLOAT;
+      const range = isFloat
+        ? 'its numbers are taken for 0 to 255'
+        : `its ${bits} bits are taken for the whole range`;
+      return `the picture is almost black: ${range}; stretch them to it`;
+    },
+  };
 }
 
 /** Puts white under a drawing, so that its transparent parts look like paper and not black. Runs in drawing-process.ts. */

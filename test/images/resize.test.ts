@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { preprocess } from '../../src/images/preprocess.ts';
-import { resizeAndCrop } from '../../src/images/resize.ts';
+import { resizeAndCrop, stripResize, stripsOf } from '../../src/images/resize.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import type { Interpolation } from '../../src/util/preprocessing.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
@@ -114,3 +114,36 @@ test('pad keeps the whole picture and fills with the mean colour', () => {
   assert.deepEqual([...result.subarray(0, 3)], [128, 64, 255]);
   assert.deepEqual([...result.subarray(10 * 20 * 3, 10 * 20 * 3 + 3)], [200, 200, 200]);
 });
+
+test('strips give what the whole gives, to the last bit', () => {
+  const side = fc.integer({ min: 1, max: 40 });
+  const kinds = fc.constantFrom<Interpolation>('bilinear', 'bicubic');
+  fc.assert(
+    fc.property(side, side, side, side, kinds, fc.nat(), fc.nat({ max: 200 }), (w, h, toW, toH, interpolation, a, pixels) => {
+      const source = picture(w, h);
+      const size = { width: toW, height: toH };
+      const [left, top] = [a % toW, (a >> 3) % toH];
+      const crop = { left, top, width: toW - left, height: toH - top };
+      const resize = stripResize(source, { size, crop, interpolation });
+      const strips = stripsOf(source, { size, crop, interpolation }, pixels);
+      for (const strip of strips) {
+        assert.ok(strip.width * strip.height <= Math.max(pixels, w, h));
+        resize.add(resizeAndCrop(source, source, strip, interpolation), strip);
+      }
+      assert.deepEqual(resize.finish(), resizeAndCrop(source, size, crop, interpolation));
+    }),
+  );
+}); // prettier-ignore
+
+test('a picture larger than the memory that is kept is resized in strips', () => {
+  for (const [width, height] of [[9000, 3000], [1200, 20_000]] as const) {
+    const source = { data: new Uint8Array(width * height * 3), width, height };
+    for (let i = 0; i < source.data.length; i += 7) source.data[i] = i * 31;
+    const size = { width: 30, height: 40 };
+    const to = { size, crop: { left: 3, top: 5, width: 20, height: 30 }, interpolation: 'bicubic' } as const;
+    assert.ok(stripsOf(source, to, 16 * 2 ** 20).length > 1);
+    const fine = stripResize(source, to);
+    for (const strip of stripsOf(source, to, 10 ** 6)) fine.add(resizeAndCrop(source, source, strip, 'bicubic'), strip);
+    assert.deepEqual(resizeAndCrop(source, size, to.crop, 'bicubic'), fine.finish());
+  }
+}); // prettier-ignore

@@ -6,6 +6,8 @@ export interface PngHeader {
   readonly height: number;
   /** Bits a sample. */
   readonly depth: number;
+  /** Stored in seven passes over the whole picture. */
+  readonly isInterlaced: boolean;
   /** The file, without chunks beside the picture that are too large. */
   readonly bytes: Buffer;
 }
@@ -34,6 +36,7 @@ export function readPng(bytes: Buffer): PngHeader | undefined {
     width: bytes.readUInt32BE(16),
     height: bytes.readUInt32BE(20),
     depth: bytes[24]!,
+    isInterlaced: bytes[28] === 1,
     bytes: unwanted.length === 0 ? bytes : without(bytes, unwanted),
   };
 }

@@ -87,6 +87,17 @@ describe('sizes are refused before anything is decoded', () => {
       refused(decodeImage(bytes), 'IMAGE_TOO_LARGE', new RegExp(`the picture is ${size}, the limit`)),
     );
   }
+  test('a large one of a kind that is decoded as a whole, in a tiny file', async () => {
+    const lossless = await picture().png({ progressive: true }).toBuffer();
+    lossless.writeUInt32BE(13_000, 16);
+    lossless.writeUInt32BE(13_000, 20);
+    await refused(
+      decodeImage(lossless),
+      'IMAGE_TOO_LARGE',
+      /13000x13000 in a file of \d+ bytes.*--max-pixels/,
+    );
+    await refused(decodeImage(lossless, { maxPixels: 170_000_000 }), 'IMAGE_UNREADABLE', /damaged/);
+  });
   test('a PPM as text that says more than it has takes no memory', () =>
     refused(
       decodeImage(Buffer.from('P3 9000 9000 255\n1 2 3')),

@@ -1,0 +1,193 @@
+// opened.ts: a picture file, looked at and checked, with how it is decoded. The size is known before anything is decoded.
+
+import { gunzipSync } from 'node:zlib';
+import { AppError, systemCode } from '../util/errors.ts';
+import { renderElsewhere } from './drawing.ts';
+import { decodeBmp, readBmp } from './files/bmp.ts';
+import { notReadable, tooLarge, unsupported } from './files/explain.ts';
+import { readGif } from './files/gif.ts';
+import { readJpeg } from './files/jpeg.ts';
+import { kindOf, type PictureKind } from './files/kinds.ts';
+import { decodeNetpbm, readNetpbm } from './files/netpbm.ts';
+import { readPng } from './files/png.ts';
+import { checkDrawing } from './files/svg.ts';
+import { readTiff, Tag } from './files/tiff.ts';
+import { planYcbcr } from './files/ycbcr.ts';
+import type { Pixels, Size } from './resize.ts';
+import { loadSharp } from './sharp.ts';
+import { isReadInStrips, type StoredPart } from './strips.ts';
+import {
+  decodeCmyk,
+  decodeRgb,
+  decodeYcbcr,
+  remarksOn,
+  type Decode,
+  type How,
+  type Remarks,
+} from './to-rgb.ts';
+
+/**
+ * Pictures with more pixels are refused unless `--max-pixels` says otherwise: a few kilobytes can unpack to gigabytes.
+ * The value is Pillow's: twice the size at which it warns.
+ */
+export const DEFAULT_MAX_PIXELS = 178_956_970;
+
+/** Bytes for each pixel during decoding: RGB from the decoder, whose memory grows by doubling, and a copy to resize. */
+const BYTES_PER_PIXEL = 9;
+/** Roughly the memory that a drawing's process may take. */
+const DRAWING_BYTES = 256 * 1024 ** 2;
+
+/** A progressive JPEG is decoded once more for each scan. The largest picture with the usual ten scans is below this. */
+const MAX_SCANNED_PIXELS = 4e9;
+
+/** The size of a drawing's text after unpacking. */
+const MAX_DRAWING_BYTES = 64 * 1024 * 1024;
+/**
+ * For decoders that hold the whole picture, which takes 6 to 17 bytes a pixel: a large one with more pixels for each byte of its file
+ * is refused. Photos have fewer, also at a low quality.
+ */
+const MAX_PIXELS_A_BYTE = 50;
+
+/** A picture whose size is known. */
+export interface Opened {
+  /** Roughly the bytes that decoding takes. */
+  readonly memory: number;
+  readonly decode: () => Promise<Pixels>;
+  /** What there may be to say about the pixels. */
+  readonly remarks?: Remarks;
+  /** Where the picture is large and its decoder reads it row by row: the file, and how a part of it is decoded. */
+  readonly strips?: { readonly bytes: Buffer; readonly decode: (part: StoredPart) => Promise<Pixels> };
+}
+
+/** A picture that is read row by row. */
+function openedByRows(bytes: Buffer, { width, height }: Size, how: How, decode: Decode): Opened {
+  return {
+    memory: memoryFor(width, height, how),
+    decode: () => decode(bytes, how),
+    ...(isReadInStrips(width, height) && {
+      strips: { bytes, decode: (part: StoredPart) => decode(bytes, how, part) },
+    }),
+  };
+}
+
+/** A picture that its decoder holds as a whole. */
+function openedWhole(bytes: Buffer, { width, height }: Size, how: How, decode: Decode): Opened {
+  const memory = memoryFor(width, height, how);
+  const isTrusted = how.maxPixels !== DEFAULT_MAX_PIXELS;
+  if (!isTrusted && isReadInStrips(width, height) && width * height > bytes.length * MAX_PIXELS_A_BYTE) {
+    throw tooLarge(`${width}x${height} in a file of ${bytes.length} bytes`, bytes.length * MAX_PIXELS_A_BYTE);
+  }
+  return { memory, decode: () => decode(bytes, how) };
+}
+
+export const OPENERS: Readonly<Record<PictureKind, (bytes: Buffer, how: How) => Opened | Promise<Opened>>> = {
+  jpeg(bytes, how) {
+    const header = readJpeg(bytes);
+    if (!header) return { memory: 0, decode: () => decodeRgb(bytes, how) };
+    const { width, height, components, scans } = header;
+    const decode = components === 4 ? decodeCmyk : decodeRgb;
+    if (scans > 1 && width * height * scans > MAX_SCANNED_PIXELS) {
+      throw new AppError(
+        'IMAGE_TOO_LARGE',
+        `the picture is ${width}x${height} in ${scans} scans; save it again`,
+      );
+    }
+    return (scans === 1 ? openedByRows : openedWhole)(bytes, header, how, decode);
+  },
+  png(bytes, how) {
+    const header = readPng(bytes);
+    if (!header) return { memory: 0, decode: () => decodeRgb(bytes, how) };
+    const opened = (header.isInterlaced ? openedWhole : openedByRows)(header.bytes, header, how, decodeRgb);
+    return { ...opened, remarks: remarksOn(header.depth) };
+  },
+  gif(bytes, how) {
+    const frame = readGif(bytes);
+    if (!frame) return { memory: 0, decode: () => decodeRgb(bytes, how) };
+    const { width, height, left, top, background } = frame;
+    return openedWhole(bytes, frame, how, async () => {
+      const pixels = await decodeRgb(frame.bytes, how);
+      if (pixels.width === width && pixels.height === height) return pixels;
+      const canvas = new Uint8Array(width * height * 3);
+      for (let i = 0; i < canvas.length; i++) canvas[i] = background[i % 3]!;
+      for (let y = 0; y < pixels.height; y++) {
+        const row = pixels.data.subarray(y * pixels.width * 3, (y + 1) * pixels.width * 3);
+        canvas.set(row, ((top + y) * width + left) * 3);
+      }
+      return { data: canvas, width, height };
+    });
+  },
+  async tiff(bytes, how) {
+    const tiff = readTiff(bytes);
+    // This check comes before the decoder, which complains on stderr about sides that are too large for its numbers.
+    const memory = tiff && memoryFor(tiff.number(Tag.width, 1), tiff.number(Tag.height, 1), how);
+    const plan = tiff && planYcbcr(tiff);
+    if (plan === false) throw unsupported('a TIFF with YCbCr colours in an unusual layout');
+    if (plan) {
+      const decode = () => decodeYcbcr(plan, how.ignoreExif ? 1 : tiff.number(Tag.orientation, 1));
+      return { memory: memory!, decode };
+    }
+    const found = await metadataOf(bytes);
+    const opened = openedByRows(bytes, found, how, found.space === 'cmyk' ? decodeCmyk : decodeRgb);
+    return tiff ? { ...opened, remarks: remarksOn(tiff.number(Tag.bits, 1), tiff) } : opened;
+  },
+  webp: openWithDecoder,
+  avif: openWithDecoder,
+  bmp(bytes, how) {
+    const header = readBmp(bytes);
+    const memory = memoryFor(header.width, header.height, how);
+    return { memory, decode: async () => decodeBmp(bytes, header) };
+  },
+  netpbm(bytes, how) {
+    const header = readNetpbm(bytes);
+    const memory = memoryFor(header.width, header.height, how);
+    return { memory, decode: async () => decodeNetpbm(bytes, header) };
+  },
+  svg(bytes, { maxPixels }) {
+    if (bytes.length > MAX_DRAWING_BYTES) {
+      throw new AppError(
+        'IMAGE_TOO_LARGE',
+        `the drawing has ${bytes.length} bytes, expected at most ${MAX_DRAWING_BYTES}`,
+      );
+    }
+    checkDrawing(bytes, (embedded) => {
+      const kind = kindOf(embedded);
+      const size = kind === 'jpeg' ? readJpeg(embedded) : kind === 'png' ? readPng(embedded) : undefined;
+      return size && size.width * size.height;
+    });
+    return { memory: DRAWING_BYTES, decode: () => renderElsewhere({ bytes, maxPixels }) };
+  },
+  svgz(bytes, how) {
+    const unpacked = unpack(bytes);
+    if (kindOf(unpacked) !== 'svg') throw notReadable('it is packed with gzip; unpack it');
+    return OPENERS.svg(unpacked, how);
+  },
+};
+
+function unpack(bytes: Buffer): Buffer {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: MAX_DRAWING_BYTES });
+  } catch (error) {
+    if (systemCode(error) !== 'ERR_BUFFER_TOO_LARGE') throw error;
+    throw new AppError('IMAGE_TOO_LARGE', `the drawing unpacks to more than ${MAX_DRAWING_BYTES} bytes`, {
+      cause: error,
+    });
+  }
+}
+
+/** @throws AppError IMAGE_TOO_LARGE, IMAGE_UNREADABLE */
+function memoryFor(width: number, height: number, { maxPixels }: How): number {
+  if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
+    throw new AppError('IMAGE_UNREADABLE', `the image is damaged: its header says ${width}x${height}`);
+  }
+  if (width * height > maxPixels) throw tooLarge(`${width}x${height}`, maxPixels);
+  return width * height * BYTES_PER_PIXEL;
+}
+
+async function metadataOf(bytes: Buffer) {
+  const sharp = await loadSharp();
+  return sharp(bytes, { limitInputPixels: false }).metadata();
+}
+
+async function openWithDecoder(bytes: Buffer, how: How): Promise<Opened> {
+  return openedWhole(bytes, await metadataOf(bytes), how, decodeRgb);
+}

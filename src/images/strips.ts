@@ -1,0 +1,79 @@
+// strips.ts: a large picture that its decoder reads row by row, decoded and resized strip by strip: a few hundred megabytes less
+// than the whole. Each strip is decoded from the beginning of the file, so that small pictures are quicker as a whole.
+
+import { stripResize, stripsOf, type Pixels, type Rectangle, type Resize, type Size } from './resize.ts';
+import { loadSharp } from './sharp.ts';
+
+/** Pictures with more pixels are read in strips. */
+const MAX_WHOLE_PIXELS = 64 * 1024 * 1024;
+/** Pixels of a strip: 48 MB. Two or three strips are in memory until the garbage collector comes. */
+const STRIP_PIXELS = 16 * 1024 * 1024;
+/**
+ * The share of the memory budget. It is more than is needed (230 MB), so that small machines read one such picture at a time.
+ */
+export const STRIPS_BYTES = 600 * 1024 ** 2;
+
+export const isReadInStrips = (width: number, height: number) => width * height > MAX_WHOLE_PIXELS;
+
+/** A part of a picture as it is stored, and what turns it the right way up. */
+export interface StoredPart extends Rectangle {
+  /** Degrees, clockwise. */
+  readonly turn: number;
+  /** Left and right change places, before it is turned. */
+  readonly isMirrored: boolean;
+}
+
+/** EXIF's orientations 1 to 8. */
+const ORIENTATIONS = [
+  [0, false],
+  [0, true],
+  [180, false],
+  [180, true],
+  [270, true],
+  [90, false],
+  [90, true],
+  [270, false],
+] as const;
+
+/** @param decode decodes a part of the file */
+export async function resizeStrips(
+  bytes: Buffer,
+  ignoreExif: boolean,
+  decode: (part: StoredPart) => Promise<Pixels>,
+  resizesFor: (source: Size) => readonly Resize[],
+  stripPixels = STRIP_PIXELS,
+): Promise<Size & { readonly resized: readonly Pixels[] }> {
+  const sharp = await loadSharp();
+  const stored = await sharp(bytes, { limitInputPixels: false }).metadata();
+  const [turn, isMirrored] = ORIENTATIONS[ignoreExif ? 0 : (stored.orientation ?? 1) - 1] ?? ORIENTATIONS[0];
+  const isOnItsSide = turn === 90 || turn === 270;
+  const source = isOnItsSide ? { width: stored.height, height: stored.width } : stored;
+  const resized: Pixels[] = [];
+  for (const to of resizesFor(source)) {
+    const resize = stripResize(source, to);
+    for (const strip of stripsOf(source, to, stripPixels)) {
+      const part = unturned(strip, source, turn);
+      const left = isMirrored ? stored.width - part.left - part.width : part.left;
+      resize.add(await decode({ ...part, left, turn, isMirrored }), strip);
+    }
+    resized.push(resize.finish());
+  }
+  return { resized, width: source.width, height: source.height };
+}
+
+/** Where a part of the turned picture lies before it is turned. */
+function unturned(part: Rectangle, source: Size, turn: number): Rectangle {
+  const { left, top, width, height } = part;
+  const right = source.width - left - width;
+  const bottom = source.height - top - height;
+  switch (turn) {
+    case 90:
+      return { left: top, top: right, width: height, height: width };
+    case 180:
+      return { left: right, top: bottom, width, height };
+    case 270:
+      return { left: bottom, top: left, width: height, height: width };
+    default:
+      return part;
+  }
+}
