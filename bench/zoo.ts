@@ -8,8 +8,8 @@ import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
 import { median, type Row } from './measure.ts';
 
 /** A network runs until it has run so often or so long, whichever comes first, and three times at least. */
-const RUNS = 15;
-const SECONDS = 2;
+const RUNS = 9;
+const SECONDS = 1;
 
 /** One row for each network, size and batch. */
 export async function costs(): Promise<readonly Row[]> {
@@ -20,7 +20,6 @@ export async function costs(): Promise<readonly Row[]> {
     const name = `${architecture} at ${size}`;
     if (measured.has(name)) continue;
     measured.add(name);
-    process.stderr.write(`  ${name}\n`);
     const graph = withInputSize(findArchitecture(architecture).build(1000), [size, size]);
     const engine = await createOnnxEngine({ device: 'cpu' });
     const predictor = await engine.load({ graph, weights: madeUpWeights(graph), ...HALF });
@@ -42,7 +41,9 @@ export async function costs(): Promise<readonly Row[]> {
         times.push(milliseconds / count);
         spent += milliseconds;
       }
-      rows.push({ measure: `${name}, batch ${count}`, unit: 'ms/picture', finch: Number(median(times).toPrecision(3)), peer: null, ratio: null, peerName: '' }); // prettier-ignore
+      const finch = Number(median(times).toPrecision(3));
+      process.stderr.write(`  ${name}, batch ${count}: ${finch} ms a picture\n`);
+      rows.push({ measure: `${name}, batch ${count}`, unit: 'ms/picture', finch, peer: null, ratio: null, peerName: '' }); // prettier-ignore
     }
     await predictor.dispose();
   }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from './build.js';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-/** Every platform's binaries are in onnxruntime-node; these fit into a package of 30 MB. The others need no install script. */
+/** Every platform's binaries are in onnxruntime-node; these fit into a package of 40 MB. The others need no install script. */
 const PLATFORM = path.join('bin', 'napi-v6', 'linux', 'x64');
 /** Beside its licence texts, which are in the repository. */
 const TARGET = path.join(root, 'third-party', 'onnxruntime');
