@@ -44,6 +44,8 @@ export interface GraphBuilder {
   maxPooling2d(from: string, name: string, options: PoolOptions & { readonly ceil?: boolean }): string;
   /** The zeros of torch's padding are counted (torch's default); those of `same` are not. */
   averagePooling2d(from: string, name: string, options: PoolOptions): string;
+  /** What a layer puts out, without the batch. */
+  shapeOf(layer: string): Shape;
   globalAveragePooling2d(from: string, name: string): string;
   dense(from: string, name: string, units: number, options?: { bias?: boolean }): string;
   dropout(from: string, name: string, rate: number, options?: { perSample?: boolean }): string;
@@ -74,8 +76,8 @@ function around(pad: Pair | Padding2d): Padding2d {
 }
 
 /** @param size height and width of the input in pixels; it has three channels */
-export function graphBuilder(name: string, size: number): GraphBuilder {
-  const layers: Layer[] = [{ kind: 'input', name: 'input', inputs: [], shape: [size, size, 3] }];
+export function graphBuilder(name: string, size: Pair): GraphBuilder {
+  const layers: Layer[] = [{ kind: 'input', name: 'input', inputs: [], shape: [...pair(size), 3] }];
   const push = (layer: Layer): string => {
     layers.push(layer);
     return layer.name;
@@ -98,6 +100,7 @@ export function graphBuilder(name: string, size: number): GraphBuilder {
   };
   return {
     input: 'input',
+    shapeOf,
     conv2d(from, name, { filters, kernel, stride = 1, pad, dilation = 1, bias = false, groups = 1 }) {
       const [input, padding] = padded(from, name, pad);
       const strides = pair(stride);

@@ -13,21 +13,56 @@ export interface HeadWeights {
 }
 
 /**
- * The graph with a classifier of so many classes. It puts out logits: a final softmax or sigmoid of the old one is left out.
- * @throws AppError MODEL_UNSUPPORTED when the classifier is no dense layer on a vector
+ * The graph with a classifier of so many classes. It puts out logits: a final softmax or sigmoid of the old one is left out. A
+ * classifier that looks at every place, of whose answers the network takes the mean (SqueezeNet), looks at the mean of the places.
+ * @throws AppError MODEL_UNSUPPORTED when the classifier is no dense layer, or its input neither a vector nor pooled behind it
  */
 export function withNewHead(graph: Graph, classifier: string, classes: number): Graph {
-  const old = graph.layers.find((layer) => layer.name === classifier);
+  const logits = withoutActivation(graph);
+  const old = logits.layers.find((layer) => layer.name === classifier);
   const input = old?.inputs[0];
-  const taken = input === undefined ? undefined : inferShapes(graph).get(input);
-  if (old?.kind !== 'dense' || taken?.length !== 1) {
-    throw new AppError(
-      'MODEL_UNSUPPORTED',
-      `${graph.name} ends in ${old ? `'${classifier}', a ${old.kind}` : 'no layer with weights'}; finetune replaces a dense layer that takes a vector`,
-    );
+  const taken = input === undefined ? undefined : inferShapes(logits).get(input);
+  if (old?.kind === 'dense' && taken?.length === 1) {
+    const head: Layer = { ...old, units: classes, useBias: true };
+    return { ...logits, layers: logits.layers.map((layer) => (layer === old ? head : layer)) };
   }
-  const head: Layer = { ...old, units: classes, useBias: true };
-  return withoutActivation({ ...graph, layers: graph.layers.map((layer) => (layer === old ? head : layer)) });
+  const pool = old?.kind === 'dense' || isPoint(old) ? meanBehind(logits, classifier) : undefined;
+  if (pool) return pooledBefore(logits, classifier, { pool, input: input!, classes });
+  throw new AppError(
+    'MODEL_UNSUPPORTED',
+    `${graph.name} ends in ${old ? `'${classifier}', a ${old.kind}` : 'no layer with weights'}; finetune replaces a dense layer that takes a vector`,
+  );
+}
+
+const isPoint = (layer: Layer | undefined) =>
+  layer?.kind === 'conv2d' && [...layer.kernelSize, ...layer.strides].every((size) => size === 1);
+
+/** The mean over all places that a classifier's answers go through on their way out, if nothing else with weights is there. */
+function meanBehind(graph: Graph, classifier: string): Layer | undefined {
+  let from = classifier;
+  while (from !== graph.output) {
+    const [next, ...others] = graph.layers.filter(({ inputs }) => inputs.some((name) => name === from));
+    if (!next || others.length > 0) return undefined;
+    if (next.kind === 'globalAveragePooling2d') return next.name === graph.output ? next : undefined;
+    if (next.kind !== 'activation' && next.kind !== 'dropout') return undefined;
+    from = next.name;
+  }
+  return undefined;
+}
+
+/** Everything before the classifier, the mean, and a dense layer of the classifier's name. */
+function pooledBefore(
+  graph: Graph,
+  classifier: string,
+  { pool, input, classes }: { readonly pool: Layer; readonly input: string; readonly classes: number },
+): Graph {
+  const before = graph.layers.slice(
+    0,
+    graph.layers.findIndex(({ name }) => name === classifier),
+  );
+  const mean: Layer = { kind: 'globalAveragePooling2d', name: pool.name, inputs: [input] };
+  const head: Layer = { kind: 'dense', name: classifier, inputs: [pool.name], units: classes, useBias: true };
+  return { ...graph, layers: [...before, mean, head], output: classifier };
 }
 
 /** The same network for pictures of another size: other programs require the exact input shape. */

@@ -13,6 +13,9 @@ const WEIGHT_FILES = ['model.safetensors', 'pytorch_model.bin'] as const;
 /** The class names of ImageNet-21k take 1 MB. */
 const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
 
+/** Networks with the weights' names and shapes of others, and layers without weights that finch's do not have: blurs, TensorFlow's padding. */
+const COMPUTES_OTHERWISE = /^(resnetblur|resnetaa|seresnetaa|seresnextaa|tf_mobilenetv3)/;
+
 const rgb = (value: z.ZodNumber) => z.tuple([value, value, value]);
 const CONFIG = z.object({
   architecture: z.string().max(200),
@@ -50,24 +53,33 @@ export async function readHubFolder(folder: string): Promise<HubFolder | undefin
     );
   }
   const { architecture, label_names: labels, pretrained_cfg: own } = parsed.data;
-  const [, height, width] = own.input_size;
-  if (height !== width) {
-    throw new AppError('MODEL_UNSUPPORTED', `${config}: the network takes ${height} x ${width} pictures`);
+  if (COMPUTES_OTHERWISE.test(architecture)) {
+    throw new AppError('MODEL_UNSUPPORTED', `${config}: finch does not have ${quoted(architecture)}, whose weights would fit another network`); // prettier-ignore
   }
+  const [, height, width] = own.input_size;
+  const mode = own.crop_mode === 'border' ? 'pad' : 'squash';
+  const isSquare = height === width;
   return {
     weights,
-    architecture: architecture.split('.')[0]!,
+    architecture: ourName(architecture.split('.')[0]!),
     ...(labels && { labels }),
     preprocessing: {
-      size: height,
+      size: isSquare ? height : [height, width],
       // timm's rule: the short side is the share's inverse, rounded down.
-      resize: Math.min(MAX_SIDE, Math.floor(height / own.crop_pct)),
-      mode: own.crop_mode === 'squash' ? 'squash' : own.crop_mode === 'border' ? 'pad' : 'crop',
+      resize: Math.min(MAX_SIDE, Math.floor(Math.min(height, width) / own.crop_pct)),
+      // Only squares are cut out of the middle.
+      mode: isSquare && own.crop_mode === 'center' ? 'crop' : mode,
       interpolation: own.interpolation === 'bilinear' ? 'bilinear' : 'bicubic',
       mean: own.mean,
       std: own.std,
     },
   };
+}
+
+/** timm marks TensorFlow's padding by `tf_`; of these networks finch's names mark torch's. */
+function ourName(architecture: string): string {
+  if (architecture.startsWith('tf_efficientnet_lite')) return architecture.slice('tf_'.length);
+  return architecture === 'efficientnet_lite0' ? 'efficientnet_lite0_symmetric' : architecture;
 }
 
 async function firstFile(files: readonly string[]): Promise<string | undefined> {

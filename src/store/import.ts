@@ -4,11 +4,12 @@ import type { LabelSource, Model, Provenance } from '../artefact/model.ts';
 import { readTensors } from '../formats/read-tensors.ts';
 import type { RawTensor } from '../formats/tensor-file.ts';
 import { byPreference, describeGroups, type TensorGroup } from '../formats/tensor-groups.ts';
+import { withInputSize } from '../graph/new-head.ts';
 import { AppError } from '../util/errors.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from '../util/float16.ts';
 import { quoted } from '../util/quoted.ts';
-import { elementCount } from '../util/shape.ts';
-import type { Preprocessing } from '../util/preprocessing.ts';
+import { elementCount, sameShape } from '../util/shape.ts';
+import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 import { findArchitecture } from '../zoo/architectures.ts';
 import { bestFit, exactFits, nearestFit, wantedOf, type Fit, type Wanted } from '../zoo/fit.ts';
 import { foreignKind } from '../zoo/foreign.ts';
@@ -23,6 +24,8 @@ export interface ImportOptions {
   readonly name: string;
   readonly provenance: Provenance;
   readonly labels?: LabelSource;
+  /** The file is a published one: 1001 classes of it are ImageNet's and TensorFlow's background. */
+  readonly isPublished?: boolean;
   /** How pictures are prepared for these weights. */
   readonly preprocessingOf: (architecture: string) => Preprocessing;
   /** Called with what was found, and with the parts of the checkpoint that were left out. */
@@ -38,20 +41,26 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
   const bare = await readBareWeights(file, options.architecture);
   const { wanted, stateDict, leftOut } = bare ? { ...bare, leftOut: [] } : await readStateDict(file, options);
   const { architecture, naming } = wanted;
-  const { build, classifier, isBgr } = findArchitecture(architecture);
+  const { build, classifier, isBgr, hasBackground = false } = findArchitecture(architecture);
   const stored = stateDict.get(`${wanted.classifier}.weight`)!.shape[0] ?? 0;
   if (stored < 1)
     throw new AppError('MODEL_MISMATCH', `${file}: '${wanted.classifier}.weight' has no classes`);
   if (options.architecture === undefined) {
     onNote?.(`found: ${architecture} with ${stored} ${stored === 1 ? 'class' : 'classes'}, by its ${bare ? 'size' : `${wanted.keys.length} names and their shapes`}`); // prettier-ignore
   }
-  const hasBackground = stored === 1001;
-  if (hasBackground) {
+  const isWithBackground = stored === 1001 && (hasBackground || options.isPublished === true);
+  if (isWithBackground) {
     withoutFirstClass(stateDict, wanted.classifier);
     onNote?.("left out: the first of 1001 classes, TensorFlow's background; the others are ImageNet's");
+  } else if (stored === 1001) {
+    onNote?.(
+      "kept: all 1001 classes; only published files of TensorFlow's weights have the background as the first",
+    );
   }
-  const classes = hasBackground ? stored - 1 : stored;
-  const graph = build(classes);
+  const classes = isWithBackground ? stored - 1 : stored;
+  const preprocessing = preprocessingOf(architecture);
+  const sides = sidesOf(preprocessing.size);
+  const graph = withInputSize(build(classes, sides), sides);
   // OverFeat's classes are in an order of their own.
   const labels = options.labels ?? (classes === 1000 && !bare ? ({ set: 'imagenet' } as const) : undefined);
   const read = weightsFromTorch(graph, stateDict, file, naming);
@@ -61,7 +70,7 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
     name,
     graph,
     weights,
-    preprocessing: preprocessingOf(architecture),
+    preprocessing,
     architecture,
     classifier,
     provenance,
@@ -175,6 +184,9 @@ function noArchitecture(file: string, largest: TensorGroup, groups: readonly Ten
       `${file} is of no architecture that finch knows (finch models list); found: ${describeGroups(groups)}`,
     );
   }
+  const { namesake } = findArchitecture(architecture);
+  const told = namesake && largest.shapes.get(match.names.get(namesake.weight) ?? '');
+  if (told && sameShape(told, namesake.shape)) return new AppError('MODEL_MISMATCH', `${file} is ${namesake.what}`); // prettier-ignore
   const differences = [
     ...(missing.length > 0 ? [`${missing.length} of its ${keys.length} weights are missing: ${someOf(missing)}`] : []), // prettier-ignore
     ...(extra.length > 0 ? [`${extra.length} are not in it: ${someOf(extra)}`] : []),

@@ -127,6 +127,7 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
       const model = await importCheckpoint(file, {
         architecture,
         preprocessingOf: () => preprocessing,
+        isPublished: true,
         name,
         provenance,
       });

@@ -11,8 +11,20 @@ const FOREIGN: readonly (readonly [what: string, name: RegExp])[] = [
     /(_packed_params|zero_point|qweight|weight_scale|\.absmax)(\.|$)/,
   ],
   [
+    'a diffusion model: it makes pictures, finch classifies them',
+    /(^|\.)(diffusion_model|time_embed(ding)?|add_embedding|down_blocks|mid_block|up_blocks)\./,
+  ],
+  [
+    'a model of text: finch classifies pictures',
+    /(^|\.)(word_embeddings|embed_tokens|token_embedding|tok_embeddings|lm_head|wte|wpe)(\.|$)/,
+  ],
+  [
+    'a vision transformer: finch has convolutional networks',
+    /(^|\.)(cls_token|class_token|class_embedding|patch_embed(dings)?\.proj(ection)?\.weight|pos_embed(ding)?)$/,
+  ],
+  [
     "a detector's network: finch classifies whole pictures",
-    /(^|\.)(rpn|roi_heads|bbox_head|bbox_embed|anchor_generator|fpn|class_embed|dfl)\./,
+    /(^|\.)(rpn|roi_heads|bbox_head|bbox_embed|anchor_generator|fpn|class_embed|dfl|classification_head|regression_head)\./,
   ],
   [
     'a segmentation network: finch classifies whole pictures',

@@ -1,7 +1,8 @@
 // record.ts: what finch knows of a network and of a set of published weights. Weights decide the preprocessing; no command
 // hard-codes 224.
 
-import type { Graph } from '../graph/layers.ts';
+import type { Graph, Size2d } from '../graph/layers.ts';
+import type { Shape } from '../util/shape.ts';
 import type { Preprocessing, Rgb } from '../util/preprocessing.ts';
 
 /** One row of models/published.json, completed. */
@@ -53,13 +54,18 @@ const pairsOf = (own: Graph, other: Graph) =>
 
 /** One family's network, its layers named as torch names its modules. */
 export interface Architecture {
-  readonly build: (classes: number) => Graph;
+  /** @param sides of the pictures, for networks whose layers depend on them; the usual ones by default */
+  readonly build: (classes: number, sides?: Size2d) => Graph;
   /** The classifier: the layer that a new head replaces, and whose input is the picture's embedding. */
   readonly classifier: string;
   /** How state dicts name the weights: torchvision, timm and others differ. The first is used when weights are exported. */
   readonly namings: readonly TorchNaming[];
   /** Modules that state dicts have and the answer does not need: auxiliary heads of the training. */
   readonly auxiliary?: RegExp;
+  /** Another network that was published under this one's name, told by the shape of one weight in torch's order. */
+  readonly namesake?: { readonly weight: string; readonly shape: Shape; readonly what: string };
+  /** The published weights are TensorFlow's, whose first of 1001 classes is the background: import leaves it out. */
+  readonly hasBackground?: true;
   /** The published weights take blue, green, red; the first kernel is turned round when they are read and written. */
   readonly isBgr?: true;
 }

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { writeDataset } from '../helpers/made-up-dataset.ts';
 import { runCli } from '../helpers/run-cli.ts';
-import { writeSmallModel } from '../helpers/small-model.ts';
+import { writePlacesModel, writeSmallModel } from '../helpers/small-model.ts';
 
 describe('finetune from a network that ends in probabilities', () => {
   let home: string;
@@ -48,6 +48,27 @@ describe('finetune from a network that ends in probabilities', () => {
       assert.ok(Math.abs(told - loss) < 1e-4 * (1 + loss), `metrics.csv ${told}, evaluate ${loss}`);
     });
   }
+
+  it('learns from a network whose classifier looks at every place, in both stages', async () => {
+    await writePlacesModel(path.join(home, 'places'));
+    const trained = await run(
+      'finetune',
+      'data',
+      '--model',
+      'places',
+      '--epochs',
+      '1',
+      '--out',
+      'run-places',
+    );
+    assert.equal(trained.code, 0, trained.stderr);
+    for (const stage of ['best', 'last']) {
+      const model = path.join('run-places', stage);
+      const { code, stdout, stderr } = await run('finch', 'evaluate', 'data', '--split', 'val', '--model', model, '--format', 'json'); // prettier-ignore
+      assert.equal(code, 0, stderr);
+      assert.ok(Number.isFinite((JSON.parse(stdout) as { readonly loss: number }).loss));
+    }
+  });
 
   it('writes the size of the pictures that the network was given into its folder', async () => {
     await writeSmallModel(path.join(home, 'base'));

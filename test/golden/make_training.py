@@ -245,13 +245,14 @@ def main(names: list[str]) -> None:
     golden_file.write_text(json.dumps(golden) + "\n")
 
 
-if len(sys.argv) == 5:
-    network, optimizer, rate, size = sys.argv[1:]
-    SIZES[network] = int(size)
-    with contextlib.redirect_stdout(sys.stderr):
-        run = train(network, optimizer, float(rate))
-        single = train(network, optimizer, float(rate), dtype=torch.float32)["losses"]
-    off = max(abs(a - b) / b for a, b in zip(single, run["losses"]))
-    print(json.dumps({"network": network, "optimizer": optimizer, "rate": float(rate), "float32": off, **run}))
-else:
-    main(sys.argv[1:])
+if __name__ == "__main__":
+    if len(sys.argv) == 5:
+        network, optimizer, rate, size = sys.argv[1:]
+        SIZES[network] = int(size)
+        with contextlib.redirect_stdout(sys.stderr):
+            run = train(network, optimizer, float(rate))
+            single = train(network, optimizer, float(rate), dtype=torch.float32)["losses"]
+        off = max(abs(a - b) / b for a, b in zip(single, run["losses"]))
+        print(json.dumps({"network": network, "optimizer": optimizer, "rate": float(rate), "float32": off, **run}))
+    else:
+        main(sys.argv[1:])

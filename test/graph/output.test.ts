@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { graphBuilder } from '../../src/graph/builder.ts';
 import { withNewHead } from '../../src/graph/new-head.ts';
+import { inferShapes } from '../../src/graph/shapes.ts';
 import type { ActivationName, Graph } from '../../src/graph/layers.ts';
 import {
   classProbabilities,
@@ -74,6 +75,28 @@ test('a network with a new head puts out logits, whatever the old one ended in',
     const graph = withNewHead(classifier(activation), 'fc', 7);
     assert.equal(outputOf(graph).activation, 'none');
   }
+});
+
+test('a classifier of every place, pooled behind it, gets a head on the pooled places', () => {
+  for (const kind of ['dense', 'conv2d'] as const) {
+    const b = graphBuilder('places', 8);
+    const conv = b.conv2d(b.input, 'conv', { filters: 5, kernel: 3 });
+    const fc = kind === 'dense' ? b.dense(conv, 'fc', 4) : b.conv2d(conv, 'fc', { filters: 4, kernel: 1 });
+    const pool = b.globalAveragePooling2d(b.activation(fc, 'relu', 'relu'), 'pool');
+    const graph = withNewHead(b.build(b.activation(pool, 'softmax', 'softmax')), 'fc', 7);
+    assert.deepEqual(namesOf(graph), ['input', 'conv', 'pool', 'fc']);
+    assert.deepEqual(graph.layers.at(-1)!.inputs, ['pool']);
+    assert.deepEqual(inferShapes(graph).get(graph.output), [7]);
+    // With its head it is a network like any other.
+    assert.deepEqual(inferShapes(withNewHead(graph, 'fc', 2)).get('fc'), [2]);
+  }
+});
+
+test('a classifier whose answers go through more than a mean is refused', () => {
+  const b = graphBuilder('places', 8);
+  const fc = b.dense(b.input, 'fc', 4);
+  const graph = b.build(b.globalAveragePooling2d(b.add('sum', fc, fc), 'pool'));
+  assert.throws(() => withNewHead(graph, 'fc', 7), /'fc', a dense; finetune replaces/);
 });
 
 describe('one number', () => {

@@ -25,18 +25,28 @@ function smallGraph(classes: number, ending: Ending): Graph {
   return b.build(ending === 'logits' ? x : b.activation(x, ending, ending));
 }
 
+const PREPROCESSING: Preprocessing = {
+  size: SMALL_SIDE,
+  resize: SMALL_SIDE,
+  mode: 'crop',
+  interpolation: 'bilinear',
+  ...HALF,
+};
+
 export async function writeSmallModel(folder: string, ending: Ending = 'logits'): Promise<void> {
-  const preprocessing: Preprocessing = {
-    size: SMALL_SIDE,
-    resize: SMALL_SIDE,
-    mode: 'crop',
-    interpolation: 'bilinear',
-    ...HALF,
-  };
-  await writeSmall(folder, smallGraph(7, ending), preprocessing);
+  await writeSmall(folder, smallGraph(7, ending), PREPROCESSING);
 }
 
-/** The same network for pictures that are not square. It does not say how they are prepared. */
+/** A classifier of every place, of whose answers the mean counts, as SqueezeNet has it. */
+export async function writePlacesModel(folder: string): Promise<void> {
+  const b = graphBuilder('places', SMALL_SIDE);
+  let x = b.conv2d(b.input, 'conv1', { filters: 12, kernel: 3, stride: 2, pad: 1, bias: true });
+  x = b.dropout(b.activation(x, 'relu1', 'relu'), 'drop', 0.1);
+  x = b.activation(b.dense(x, 'fc', 7), 'relu2', 'relu');
+  await writeSmall(folder, b.build(b.globalAveragePooling2d(x, 'pool')), PREPROCESSING);
+}
+
+/** The small network for pictures that are not square. It does not say how they are prepared. */
 export async function writeWideModel(folder: string, size: readonly [number, number]): Promise<void> {
   await writeSmall(folder, withInputSize(smallGraph(7, 'logits'), size));
 }

@@ -36,9 +36,9 @@ export const TRAINING_GOLDEN = JSON.parse(
   readonly runs: readonly GoldenRun[];
 };
 
-const CLASSES = 10;
+export const CLASSES = 10;
 
-const OPTIMIZERS = {
+export const OPTIMIZERS = {
   sgd: { kind: 'sgd', momentum: 0.9, weightDecay: 1e-3 },
   adamw: { kind: 'adamw', weightDecay: 0.05 },
 } as const satisfies Record<string, Optimizer>;
@@ -58,7 +58,7 @@ function goldenNetwork(name: string): Network {
 }
 
 /** The pictures that every run sees. */
-function goldenBatch(size: number, count: number) {
+export function goldenBatch(size: number, count: number) {
   const pictures = Array.from({ length: count }, (_, i) => squares(`training ${i}`, size));
   return {
     batch: { data: new Uint8Array(Buffer.concat(pictures)), count, height: size, width: size },
@@ -78,7 +78,7 @@ function squares(name: string, size: number): Uint8Array {
 }
 
 /** Made-up weights, the last norm of a residual branch small. */
-function goldenState(graph: Graph, naming: TorchNaming) {
+export function goldenState(graph: Graph, naming: TorchNaming) {
   const state = madeUpStateDict(graph, naming);
   for (const [name, { shape, read }] of state) {
     if (/(bn3|_bn2)\.weight$/.test(name))

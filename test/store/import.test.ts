@@ -8,7 +8,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Model } from '../../src/artefact/model.ts';
 import { weightShapes, inferShapes } from '../../src/graph/shapes.ts';
-import { importCheckpoint } from '../../src/store/import.ts';
+import { importCheckpoint, type ImportOptions } from '../../src/store/import.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { firstRecord } from '../../src/zoo/published.ts';
@@ -122,6 +122,7 @@ async function imported(
   content: Buffer,
   onNote?: (text: string) => void,
   architecture: string | null = 'resnet18',
+  more: Partial<ImportOptions> = {},
 ) {
   const file = path.join(scratch, 'weights.pth');
   await writeFile(file, content);
@@ -132,6 +133,7 @@ async function imported(
     name: 'x',
     provenance: { source: 'a test' },
     ...(onNote && { onNote }),
+    ...more,
   });
 }
 
@@ -181,10 +183,11 @@ describe('the same weights, wherever they lie', () => {
   });
 });
 
-test("TensorFlow's background, the first of 1001 classes, is left out and said", async () => {
+test("TensorFlow's background, the first of 1001 classes of a published file, is left out and said", async () => {
   const notes: string[] = [];
   const entries = stateDict('resnet18', 1001);
-  const model = await imported(torchZip(dict(entries), STORAGE), (text) => notes.push(text));
+  const file = torchZip(dict(entries), STORAGE);
+  const model = await imported(file, (text) => notes.push(text), 'resnet18', { isPublished: true });
   const { shape, data } = model.weights.get('fc/kernel')!;
   assert.deepEqual(shape, [512, 1000]);
   assert.deepEqual(model.labels, { set: 'imagenet' });
@@ -194,6 +197,30 @@ test("TensorFlow's background, the first of 1001 classes, is left out and said",
   assert.equal(model.weights.get('fc/bias')!.data[0], NUMBERS[offset + 1 + 1]);
   assert.equal(notes.length, 1);
   assert.match(notes[0]!, /left out: the first of 1001 classes/);
+});
+
+test("1001 classes: the first is the background of networks that TensorFlow trained, and a class of anybody's own", async () => {
+  for (const [architecture, kept] of [
+    ['inception_v4', 1000],
+    ['resnet18', 1001],
+  ] as const) {
+    const notes: string[] = [];
+    const file = torchZip(dict(stateDict(architecture, 1001)), STORAGE);
+    const { graph, labels } = await imported(file, (text) => notes.push(text), architecture);
+    assert.deepEqual(inferShapes(graph).get(graph.output), [kept]);
+    assert.deepEqual(labels, kept === 1000 ? { set: 'imagenet' } : undefined);
+    assert.match(notes.join(), kept === 1000 ? /left out: the first of 1001/ : /kept: all 1001 classes/);
+  }
+});
+
+test('a network is built for the pictures that it will see', async () => {
+  for (const architecture of ['shufflenet_v2_x0_5', 'resnet18']) {
+    const file = torchZip(dict(stateDict(architecture)), STORAGE);
+    const preprocessing = { ...firstRecord('resnet18')!.preprocessing, size: 160 };
+    const { graph } = await imported(file, undefined, architecture, { preprocessingOf: () => preprocessing });
+    assert.deepEqual(graph.layers[0]!.kind === 'input' && graph.layers[0].shape, [160, 160, 3]);
+    assert.deepEqual(inferShapes(graph).get(graph.output), [3]);
+  }
 });
 
 test('what the network does not have is left out and named', async () => {
@@ -298,6 +325,12 @@ describe('without --arch', () => {
       ['backbone.conv1.weight', 'aux_classifier.0.weight'],
       /is a segmentation network/,
     ],
+    ['a detector with boxes', ['head.classification_head.conv.0.weight'], /is a detector's network/],
+    ['a diffusion UNet', ['time_embedding.linear_1.weight', 'down_blocks.0.resnets.0.conv1.weight'], /is a diffusion model/], // prettier-ignore
+    ['a diffusion checkpoint', ['model.diffusion_model.input_blocks.0.0.weight'], /is a diffusion model/],
+    ['a text model', ['bert.embeddings.word_embeddings.weight'], /is a model of text/],
+    ['a causal language model', ['model.embed_tokens.weight', 'lm_head.weight'], /is a model of text/],
+    ['a vision transformer', ['cls_token', 'blocks.0.attn.qkv.weight'], /is a vision transformer/],
     [
       'nothing of the zoo',
       ['encoder.block.0.attention.weight'],
@@ -307,6 +340,17 @@ describe('without --arch', () => {
     test(`${what} is told as such`, () =>
       alone(torchZip(dict(names.map((name) => [name, view([4, 4])] as const)), STORAGE), message));
   }
+  test('one class is no mistake: it is a choice of two', async () => {
+    const { model, notes } = await found(dict(stateDict('resnet18', 1)));
+    assert.deepEqual(model.weights.get('fc/bias')!.shape, [1]);
+    assert.match(notes[0]!, /^found: resnet18 with 1 class,/);
+  });
+  test('what fits two architectures is refused with both names', () =>
+    alone(torchZip(dict(stateDict('efficientnet_b0')), STORAGE), /fits .*efficientnet_b0 and tf_efficientnet_b0.*--arch/)); // prettier-ignore
+  test("torchvision's first MNASNet is told from its second", () => {
+    const entries = stateDict('mnasnet0_5').map(([name, tensor]) => [name, name === 'layers.0.weight' ? view([32, 3, 3, 3]) : tensor] as const); // prettier-ignore
+    return alone(torchZip(dict(entries), STORAGE), /is version 1 of torchvision's MNASNet/);
+  });
   test("an optimizer's state is told as such", () =>
     alone(
       torchZip(p.dict(['state', p.dict(...PLAIN.map((_, i) => [p.int(i), p.dict(['exp_avg', SCALAR])] as const))]), STORAGE), // prettier-ignore

@@ -37,16 +37,17 @@ export function newNetwork(
   settings: TrainSettings,
 ): NewNetwork {
   checkLabels(settings, dataset.multiLabel);
-  const embedding = embeddingLayer(model);
+  const taken = embeddingLayer(model);
   const classifier = model.graph.layers.findLast(
     (layer) =>
-      layer.inputs[0] === embedding && (layer.name === model.classifier || model.classifier === undefined),
+      layer.inputs[0] === taken && (layer.name === model.classifier || model.classifier === undefined),
   );
   if (!classifier)
     throw new AppError('MODEL_UNSUPPORTED', `${model.name} has no classifier that could be replaced`);
   const classes = dataset.classes.length;
   const graph = withNewHead(model.graph, classifier.name, classes);
   learningLayers(graph, settings.trainFrom);
+  const [embedding] = graph.layers.find(({ name }) => name === classifier.name)!.inputs as readonly [string];
   const numbers = inferShapes(graph, [...sidesOf(size), 3]).get(embedding)![0]!;
   return { graph, classifier: classifier.name, embedding, numbers, classes, multiLabel: dataset.multiLabel };
 }
@@ -137,7 +138,7 @@ export function savedModel(
     preprocessing,
     labels: { set: 'own', names: dataset.classes },
     classifier,
-    ...(architecture !== undefined && { architecture }),
+    ...(architecture !== undefined && hasLayersOf(graph, model.graph) && { architecture }),
     provenance: {
       source: `${model.name}${provenance ? ` (${provenance.source})` : ''}`,
       ...(provenance?.licence !== undefined && { licence: provenance.licence }),
@@ -145,3 +146,7 @@ export function savedModel(
     },
   };
 }
+
+/** Whether a graph still is the architecture's: one whose head was pooled in another place is a network of its own. */
+const hasLayersOf = (graph: Graph, { layers }: Graph) =>
+  graph.layers.length === layers.length && graph.layers.every(({ name }, i) => name === layers[i]!.name);

@@ -15,8 +15,9 @@ import { importedModels } from '../../store/home.ts';
 import { readHubFolder, type HubFolder } from '../../store/hub-folder.ts';
 import { importCheckpoint } from '../../store/import.ts';
 import { AppError } from '../../util/errors.ts';
-import { quoted } from '../../util/quoted.ts';
 import { sha256OfFile } from '../../util/files.ts';
+import type { PictureSize, Preprocessing } from '../../util/preprocessing.ts';
+import { quoted } from '../../util/quoted.ts';
 import { findArchitecture } from '../../zoo/architectures.ts';
 import { firstRecord, publishedFile } from '../../zoo/published.ts';
 import type { WeightsRecord } from '../../zoo/record.ts';
@@ -82,24 +83,30 @@ async function readSource(file: string, reading: Reading, work: Work): Promise<M
   const hub = found.isDirectory() ? await readHubFolder(file) : undefined;
   const read =
     found.isDirectory() && !hub
-      ? { ...(await readFolder(file)), name: reading.name }
+      ? await readFolder(file, reading)
       : await readCheckpoint(hub?.weights ?? file, reading, hub, work);
-  const overrides = preprocessingOverrides(reading.flags);
-  const model =
-    Object.keys(overrides).length === 0
-      ? read
-      : { ...read, preprocessing: applyOverrides(read.preprocessing, overrides, { name: reading.name, size: inputSize(read.graph) }) }; // prettier-ignore
   const { labels } = reading.flags;
-  if (labels === undefined) return model;
-  const { classes } = outputOf(model.graph);
+  if (labels === undefined) return read;
+  const { classes } = outputOf(read.graph);
   const names = (await readLabelFile(labels, classes, (text) => work.note(text))).map(({ label }) => label);
-  return { ...model, labels: { set: 'own', names } };
+  return { ...read, labels: { set: 'own', names } };
 }
 
-async function readFolder(folder: string): Promise<Model> {
+async function readFolder(folder: string, { name, flags }: Reading): Promise<Model> {
   const model = await readModelFolder(folder);
-  for (const [name, { data }] of model.weights) refuseInfinite(data, name, folder);
-  return model;
+  for (const [weight, { data }] of model.weights) refuseInfinite(data, weight, folder);
+  const preprocessing = overridden(model.preprocessing, flags, { name, size: inputSize(model.graph) });
+  return { ...model, name, ...(preprocessing && { preprocessing }) };
+}
+
+/** Preprocessing as the flags want it; without flags as it was, and unknown if it was. */
+function overridden<Own extends Preprocessing | undefined>(
+  own: Own,
+  flags: ImportFlags,
+  model: { readonly name: string; readonly size: PictureSize },
+): Own | Preprocessing {
+  const overrides = preprocessingOverrides(flags);
+  return Object.keys(overrides).length === 0 ? own : applyOverrides(own, overrides, model);
 }
 
 async function readCheckpoint(
@@ -116,13 +123,15 @@ async function readCheckpoint(
   return importCheckpoint(file, {
     ...(architecture !== undefined && { architecture }),
     hints: [...(hub ? [hub.architecture] : []), path.basename(path.resolve(file)), path.basename(path.dirname(path.resolve(file)))],
+    isPublished: published !== undefined,
     preprocessingOf: (found) => {
-      if (hub) return hub.preprocessing;
+      const final = (own: Preprocessing) => overridden(own, flags, { name, size: own.size });
+      if (hub) return final(hub.preprocessing);
       const isOf = published?.record.architecture === found;
       const record = isOf ? published.record : firstRecord(found);
       if (!record) throw new AppError('USAGE', `${found}: no weights of it are published that say how pictures are prepared`); // prettier-ignore
       if (!givesAll(flags)) assumed.push(assumption(record, isOf ? published.by : undefined));
-      return record.preprocessing;
+      return final(record.preprocessing);
     },
     onNote: note,
     name,

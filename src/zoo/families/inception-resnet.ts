@@ -95,5 +95,6 @@ export const INCEPTION_RESNETS = {
     build: inceptionResnetV2,
     classifier: 'classif',
     namings: [asModules, asCadene],
+    hasBackground: true,
   },
 } as const satisfies Record<string, Architecture>;

@@ -71,5 +71,5 @@ function inceptionV4(classes: number): Graph {
 }
 
 export const INCEPTION_V4S = {
-  inception_v4: { build: inceptionV4, classifier: 'last_linear', namings: [asModules] },
+  inception_v4: { build: inceptionV4, classifier: 'last_linear', namings: [asModules], hasBackground: true },
 } as const satisfies Record<string, Architecture>;

@@ -70,8 +70,17 @@ function mnasnet({ stem, rows }: Plan, width: number, momentum: number): Inverte
   };
 }
 
-const torchvision = (name: string, width: number): Architecture =>
-  invertedResiduals(name, mnasnet(B1, width, 0.9997), TORCHVISION_MNASNET, [TIMM]);
+/** torchvision's first version: the stem and the first block had their full width in every network. */
+const VERSION_1 = {
+  weight: 'layers.0.weight',
+  shape: [32, 3, 3, 3],
+  what: "version 1 of torchvision's MNASNet, whose stem is as wide at every width; finch has version 2, of which torchvision's present files are",
+} as const;
+
+const torchvision = (name: string, width: number): Architecture => ({
+  ...invertedResiduals(name, mnasnet(B1, width, 0.9997), TORCHVISION_MNASNET, [TIMM]),
+  ...(width !== 1 && { namesake: VERSION_1 }),
+});
 
 const timm = (name: string, plan: Plan, width: number): Architecture =>
   invertedResiduals(name, mnasnet(plan, width, 0.9), TIMM);

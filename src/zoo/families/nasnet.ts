@@ -95,4 +95,5 @@ export const NASNETS = familyOf(VARIANTS, (name, variant) => ({
   build: (classes) => nasnet(name, variant, classes),
   classifier: 'last_linear',
   namings: [asModules],
+  hasBackground: true,
 }));

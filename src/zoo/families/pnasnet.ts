@@ -80,5 +80,10 @@ function pnasnet5large(classes: number): Graph {
 }
 
 export const PNASNETS = {
-  pnasnet5large: { build: pnasnet5large, classifier: 'last_linear', namings: [asModules] },
+  pnasnet5large: {
+    build: pnasnet5large,
+    classifier: 'last_linear',
+    namings: [asModules],
+    hasBackground: true,
+  },
 } as const satisfies Record<string, Architecture>;

@@ -3,7 +3,7 @@
 // Source: Ma et al., ShuffleNet V2, 2018, table 5 and figure 3.
 
 import { graphBuilder, type GraphBuilder } from '../../graph/builder.ts';
-import type { Graph } from '../../graph/layers.ts';
+import type { Graph, Size2d } from '../../graph/layers.ts';
 import { asModules, familyOf } from '../record.ts';
 
 /** Channels of the three stages, and of the convolution before the pooling. */
@@ -17,8 +17,13 @@ const VARIANTS: Readonly<Record<string, readonly [number, number, number, number
 /** Blocks in each stage. */
 const DEPTHS = [4, 8, 4] as const;
 
-function shufflenet(name: string, [...widths]: readonly number[], classes: number): Graph {
-  const b = graphBuilder(name, 224);
+function shufflenet(
+  name: string,
+  [...widths]: readonly number[],
+  classes: number,
+  sides: Size2d = [224, 224],
+): Graph {
+  const b = graphBuilder(name, sides);
   const last = widths.pop()!;
   let x = pointwise(b, b.input, ['conv1', 0], { filters: 24, kernel: 3, stride: 2, pad: 1 });
   x = b.maxPooling2d(x, 'maxpool', { kernel: 3, stride: 2, pad: 1 });
@@ -82,7 +87,7 @@ function branch(
 }
 
 export const SHUFFLENETS = familyOf(VARIANTS, (name, widths) => ({
-  build: (classes) => shufflenet(name, widths, classes),
+  build: (classes, sides) => shufflenet(name, widths, classes, sides),
   classifier: 'fc',
   namings: [asModules],
 }));

@@ -1,8 +1,9 @@
 // vgg.ts: VGG as torchvision builds it, with and without batch norm.
 // Source: Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, 2014, table 1: A, B, D, E.
 
+import { adaptiveMean } from '../../graph/adaptive-pooling.ts';
 import { graphBuilder } from '../../graph/builder.ts';
-import type { Graph } from '../../graph/layers.ts';
+import type { Graph, Size2d } from '../../graph/layers.ts';
 import { asModules, type Architecture, type TorchNaming } from '../record.ts';
 
 /** How many 3x3 convolutions each of the five stages has. */
@@ -15,8 +16,13 @@ const DEPTHS = {
 
 const FILTERS = [64, 128, 256, 512, 512] as const;
 
-function vgg(name: keyof typeof DEPTHS, isNormalized: boolean, classes: number): Graph {
-  const b = graphBuilder(isNormalized ? `${name}_bn` : name, 224);
+function vgg(
+  name: keyof typeof DEPTHS,
+  isNormalized: boolean,
+  classes: number,
+  sides: Size2d = [224, 224],
+): Graph {
+  const b = graphBuilder(isNormalized ? `${name}_bn` : name, sides);
   let x = b.input;
   let index = 0;
   const next = () => `features.${index++}`;
@@ -28,7 +34,7 @@ function vgg(name: keyof typeof DEPTHS, isNormalized: boolean, classes: number):
     }
     x = b.maxPooling2d(x, next(), { kernel: 2, stride: 2 });
   });
-  // Torch's adaptive mean to 7x7 changes nothing at 224 pixels.
+  x = adaptiveMean(b, x, 'avgpool', [7, 7]);
   x = b.flatten(x, 'flatten');
   x = b.activation(b.dense(x, 'classifier.0', 4096), 'classifier.1', 'relu');
   x = b.dropout(x, 'classifier.2', 0.5);
@@ -47,7 +53,7 @@ const TIMM_MODULES: Readonly<Record<string, string>> = {
 const asTimm: TorchNaming = (layer, suffix) => `${TIMM_MODULES[layer] ?? layer}.${suffix}`;
 
 const member = (name: keyof typeof DEPTHS, isNormalized: boolean): Architecture => ({
-  build: (classes) => vgg(name, isNormalized, classes),
+  build: (classes, sides) => vgg(name, isNormalized, classes, sides),
   classifier: 'classifier.6',
   namings: [asModules, asTimm],
 });

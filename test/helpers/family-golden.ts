@@ -1,0 +1,87 @@
+// family-golden.ts: reads families.json and trains the same narrow networks in finch.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { TrainableEngine } from '../../src/engine/training.ts';
+import type { Weights } from '../../src/graph/layers.ts';
+import { PACKAGE_ROOT } from '../../src/util/package.ts';
+import { findArchitecture } from '../../src/zoo/architectures.ts';
+import { asModules } from '../../src/zoo/record.ts';
+import { weightsFromTorch, weightsToTorch } from '../../src/zoo/torch-weights.ts';
+import { fnv1a, uniform } from './lcg.ts';
+import { HALF } from './made-up-model.ts';
+import { narrowed } from './narrowed.ts';
+import { CLASSES, goldenBatch, goldenState, OPTIMIZERS } from './training-golden.ts';
+
+interface FamilyRun {
+  readonly network: string;
+  readonly size: number;
+  readonly share: number;
+  readonly optimizer: keyof typeof OPTIMIZERS;
+  readonly rate: number;
+  /** How far PyTorch's own float32 losses are off, relative: the golden ones are float64. */
+  readonly float32: number;
+  readonly losses: readonly number[];
+  /** Of what each tensor moved: the norm, the projection on a made-up direction, and how far off PyTorch's float32 is. */
+  readonly tensors: Readonly<Record<string, readonly [norm: number, projection: number, float32: number]>>;
+}
+
+export const FAMILY_GOLDEN = JSON.parse(
+  readFileSync(path.join(PACKAGE_ROOT, 'test', 'golden', 'families.json'), 'utf8'),
+) as { readonly torch: string; readonly batch: number; readonly runs: readonly FamilyRun[] };
+
+/** Networks of few layers, which are compiled in a second. */
+export const isShallow = ({ tensors }: FamilyRun) => Object.keys(tensors).length < 60;
+
+/**
+ * Five steps: losses within 1e-4 of PyTorch's (or thrice what its float32 is off), relative; every tensor within 1e-3 of its norm,
+ * and what it moved within 1e-2 (or five times what float32 is off), so that no layer's gradient hides behind the others'.
+ */
+export async function assertTrainsLikeGolden(engine: TrainableEngine, run: FamilyRun): Promise<void> {
+  const { build, classifier, namings } = findArchitecture(run.network);
+  const naming = namings[0] ?? asModules;
+  const graph = narrowed(build(CLASSES, [run.size, run.size]), classifier, run.share, run.size);
+  const weights = weightsFromTorch(graph, goldenState(graph, naming), run.network, naming);
+  const trainer = await engine.trainer(
+    { graph, weights, ...HALF },
+    { batchSize: FAMILY_GOLDEN.batch, loss: { kind: 'cross-entropy' }, optimizer: OPTIMIZERS[run.optimizer] },
+  );
+  const { batch, targets } = goldenBatch(run.size, FAMILY_GOLDEN.batch);
+  const losses: number[] = [];
+  for (const _ of run.losses) losses.push((await trainer.step(batch, targets, [run.rate])).loss);
+  const trained = await trainer.weights();
+  await trainer.dispose();
+
+  run.losses.forEach((loss, i) => {
+    const off = Math.abs(losses[i]! - loss) / loss;
+    assert.ok(off <= Math.max(1e-4, 3 * run.float32), `loss of step ${i + 1}: ${losses[i]} for ${loss}, off by ${off}`); // prettier-ignore
+  });
+  const inTorch = (these: Weights) => weightsToTorch(graph, these, naming);
+  const before = inTorch(weights);
+  const after = inTorch(trained);
+  assert.deepEqual([...after.keys()].toSorted(), Object.keys(run.tensors).toSorted());
+  for (const [name, { data }] of after) {
+    const start = before.get(name)!.data;
+    const [norm, projection, float32] = run.tensors[name]!;
+    const moved = Float64Array.from(data, (value, i) => value - start[i]!);
+    const whole = normOf(start);
+    // Each of five sums is rounded to float32.
+    const limit = Math.min(1e-3 * whole, Math.max(1e-2 * norm, 5 * float32) + 5 * 6e-8 * whole);
+    const direction = fnv1a(`direction ${name}`);
+    const actual = [
+      normOf(moved),
+      moved.reduce((sum, value, i) => sum + value * (uniform(direction, i) - 0.5), 0),
+    ];
+    [norm, projection].forEach((expected, i) => {
+      const off = Math.abs(actual[i]! - expected);
+      assert.ok(off <= limit, `${name}, ${i === 0 ? 'norm' : 'projection'} of what it moved: ${actual[i]} for ${expected}, limit ${limit}`); // prettier-ignore
+    });
+  }
+}
+
+const normOf = (values: Iterable<number>) => {
+  let square = 0;
+  for (const value of values) square += value * value;
+  return Math.sqrt(square);
+};
