@@ -346,7 +346,7 @@ describe('without --arch', () => {
     assert.match(notes[0]!, /^found: resnet18 with 1 class,/);
   });
   test('what fits two architectures is refused with both names', () =>
-    alone(torchZip(dict(stateDict('efficientnet_b0')), STORAGE), /fits .*efficientnet_b0 and tf_efficientnet_b0.*--arch/)); // prettier-ignore
+    alone(torchZip(dict(stateDict('tf_efficientnet_b0')), STORAGE), /fits .*efficientnet_b0 and tf_efficientnet_b0.*--arch/)); // prettier-ignore
   test("torchvision's first MNASNet is told from its second", () => {
     const entries = stateDict('mnasnet0_5').map(([name, tensor]) => [name, name === 'layers.0.weight' ? view([32, 3, 3, 3]) : tensor] as const); // prettier-ignore
     return alone(torchZip(dict(entries), STORAGE), /is version 1 of torchvision's MNASNet/);
