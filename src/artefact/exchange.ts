@@ -5,7 +5,7 @@ import { copyFile, link, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isAsideOf } from '../util/aside.ts';
 import { AppError, systemCode } from '../util/errors.ts';
-import { writeFailed, writeFileAtomic } from '../util/files.ts';
+import { kindOf, writeFailed, writeFileAtomic } from '../util/files.ts';
 import { readJson } from '../util/json.ts';
 import { quoted } from '../util/quoted.ts';
 import { isObject, type JsonObject } from './json.ts';
@@ -75,9 +75,10 @@ async function removeUnnamed(folder: string): Promise<void> {
 export async function refuseOtherContent(folder: string): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(async (error: unknown) => {
     if (systemCode(error) === 'ENOENT') return [];
-    const isFile = await stat(folder).then((found) => found.isFile(), () => false); // prettier-ignore
-    if (systemCode(error) !== 'ENOTDIR' || !isFile) throw writeFailed(folder, error);
-    throw new AppError('USAGE', `${folder} is a file, and the model becomes a folder; choose another --out`);
+    const found = systemCode(error) === 'ENOTDIR' && (await stat(folder).catch(() => undefined));
+    if (!found) throw writeFailed(folder, error);
+    const kind = found.isFile() ? 'a file' : kindOf(found);
+    throw new AppError('USAGE', `${folder} is ${kind}, and the model becomes a folder; choose another --out`);
   });
   const json = await readOwnJson(folder);
   const own = new Set(json ? ['model.json', ...namedShards(json)] : []);

@@ -4,6 +4,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
+import { kindOf } from '../util/files.ts';
 import { isCub, scanCub } from './scan-cub.ts';
 import { scanFolders } from './scan-folders.ts';
 import { scanManifest } from './scan-manifest.ts';
@@ -35,7 +36,7 @@ export async function scanDataset(
   if (!found.isDirectory() && manifest === undefined && !/\.(csv|tsv|txt)$/i.test(root)) {
     throw invalid(
       root,
-      'is a single file',
+      found.isFile() ? 'is a single file' : `is ${kindOf(found)}`,
       'expected a folder of class folders, or a csv of files and labels',
     );
   }

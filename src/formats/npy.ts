@@ -3,7 +3,7 @@
 // Source: numpy.lib.format, "A Simple File Format for NumPy Arrays".
 
 import type { FileHandle } from 'node:fs/promises';
-import { AppError } from '../util/errors.ts';
+import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../util/float16.ts';
 import { elementCount, formatShape, type Shape } from '../util/shape.ts';
@@ -73,9 +73,8 @@ export async function openNpy(file: string): Promise<NpyRows> {
     ({ handle } = await openRegularFile(file));
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw new AppError('FILE_INVALID', `cannot open ${file}: no such file, or reading it is not permitted`, {
-      cause: error,
-    });
+    const problem = systemCode(error) === 'ENOENT' ? 'no such file' : messageOf(error);
+    throw new AppError('FILE_INVALID', `cannot open ${file}: ${problem}`, { cause: error });
   }
   try {
     return await rowsOf(handle, file);

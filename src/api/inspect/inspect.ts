@@ -17,7 +17,7 @@ import type {
   NearPair,
   Range,
 } from '../../report/inspection.ts';
-import { AppError } from '../../util/errors.ts';
+import { AppError, messageOf, systemCode } from '../../util/errors.ts';
 import { checkOutputs } from '../../util/outputs.ts';
 import { elementCount } from '../../util/shape.ts';
 import { withEmbedder, type Embedder } from '../embedding.ts';
@@ -47,9 +47,12 @@ export async function inspectDataset(config: InspectConfig, work: Work): Promise
 }
 
 async function checkFolder(folder: string): Promise<void> {
-  const found = await stat(folder).catch(() => undefined);
-  if (found?.isDirectory()) return;
-  const problem = found ? 'is no folder' : 'is not there';
+  const problem = await stat(folder).then(
+    (found) => (found.isDirectory() ? undefined : 'is no folder'),
+    (error: unknown) =>
+      systemCode(error) === 'ENOENT' ? 'is not there' : `cannot be read: ${messageOf(error)}`,
+  );
+  if (problem === undefined) return;
   throw new AppError(
     'DATASET_INVALID',
     `${folder} ${problem}; expected a folder of class folders, or train/ and val/ with class folders`,

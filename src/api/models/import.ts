@@ -14,7 +14,7 @@ import { readLabelFile } from '../../labels.ts';
 import { importedModels } from '../../store/home.ts';
 import { readHubFolder, type HubFolder } from '../../store/hub-folder.ts';
 import { importCheckpoint } from '../../store/import.ts';
-import { AppError } from '../../util/errors.ts';
+import { AppError, messageOf, systemCode } from '../../util/errors.ts';
 import { sha256OfFile } from '../../util/files.ts';
 import type { PictureSize, Preprocessing } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
@@ -78,7 +78,8 @@ interface Reading {
 
 async function readSource(file: string, reading: Reading, work: Work): Promise<Model> {
   const found = await stat(file).catch((cause: unknown) => {
-    throw new AppError('MODEL_NOT_FOUND', `no such file or folder: ${file}`, { cause });
+    const problem = systemCode(cause) === 'ENOENT' ? 'no such file or folder' : messageOf(cause);
+    throw new AppError('MODEL_NOT_FOUND', `cannot open ${file}: ${problem}`, { cause });
   });
   const hub = found.isDirectory() ? await readHubFolder(file) : undefined;
   const read =
