@@ -28,6 +28,18 @@ const MIDDLES: Readonly<Record<string, (b: GraphBuilder, from: string) => string
     const right = b.conv2d(b.sliceChannels(x, 'right', 16, 32), 'c', { filters: 16, kernel: 3, pad: 1 });
     return b.shuffleChannels(b.concatenate('joined', b.sliceChannels(x, 'left', 0, 16), right), 'shuffle', 2);
   },
+  'channels that are joined, of which one part leaves the blocks': (b, x) => {
+    const narrow = b.conv2d(x, 'narrow', { filters: 16, kernel: 1, bias: true });
+    const joined = b.concatenate('joined', x, narrow, b.rescaling(x, 'scaled', 0.5));
+    return b.concatenate('all', joined, b.conv2d(x, 'five', { filters: 5, kernel: 1 }));
+  },
+  'a gate for each channel, before and behind the picture': (b, x) => {
+    const gate = (name: string) => {
+      const means = b.reshape(b.globalAveragePooling2d(x, `${name}.mean`), `${name}.place`, [1, 1, 32]);
+      return b.activation(b.conv2d(means, name, { filters: 32, kernel: 1 }), `${name}.open`, 'sigmoid');
+    };
+    return b.multiply('second', gate('behind'), b.multiply('first gate', x, gate('before')));
+  },
   'slopes that are learnt': (b, x) => b.prelu(x, 'prelu'),
   'a maximum whose border is below every number': (b, x) =>
     b.maxPooling2d(b.rescaling(x, 'scaled', -2, 1), 'pool', { kernel: 3, stride: 2, pad: 1 }),
@@ -64,7 +76,7 @@ describe('tuned and portable', () => {
       strides: fc.tuple(small, small),
       dilation: fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 2 })),
       padding: fc.constantFrom('same', 'valid'),
-      kind: fc.constantFrom('conv2d', 'depthwiseConv2d', 'maxPooling2d'),
+      kind: fc.constantFrom('conv2d', 'depthwiseConv2d', 'maxPooling2d', 'averagePooling2d'),
       filters: fc.constantFrom(16, 24, 32),
       count: fc.integer({ min: 1, max: 10 }),
       pad: fc.record({ top: fc.nat(2), bottom: fc.nat(2), left: fc.nat(2), right: fc.nat(2) }),
@@ -82,6 +94,7 @@ describe('tuned and portable', () => {
             conv2d: { kind: 'conv2d', filters, ...window, ...convolution },
             depthwiseConv2d: { kind: 'depthwiseConv2d', depthMultiplier: 1, ...window, ...convolution },
             maxPooling2d: { kind: 'maxPooling2d', poolSize: kernel, ...window },
+            averagePooling2d: { kind: 'averagePooling2d', poolSize: kernel, ...window },
           };
           const { layers: front, ...graph } = b.build(relu);
           const rest: readonly Layer[] = [

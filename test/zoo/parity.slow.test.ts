@@ -89,7 +89,13 @@ describe('architectures against PyTorch', { skip }, () => {
       test(`${name}, ${peerName}`, async (t) => {
         const folder = await mkdtemp(path.join(tmpdir(), 'finch-parity-'));
         t.after(() => rm(folder, { recursive: true, force: true }));
-        await compare(name, peerName, folder, peer.make, (text) => t.diagnostic(text));
+        await compare(
+          name,
+          peerName,
+          folder,
+          (job) => peer.make(job),
+          (text) => t.diagnostic(text),
+        );
       });
     }
   }

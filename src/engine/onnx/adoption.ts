@@ -93,8 +93,8 @@ const SMALL_SPEC: TrainSpec = {
 };
 
 /**
- * Uses every blocked operator: a stem, pooling, dense and depthwise convolutions with and without strides, a residual sum,
- * and a way out of blocks and back with channels last. */
+ * Uses every blocked operator: a stem, poolings, dense and depthwise convolutions with and without strides, a residual sum, joined
+ * channels, a gate for each channel, and a way out of blocks and back with channels last. */
 function smallModel(): SmallModel {
   const b = graphBuilder('small', SIZE);
   const normed = (from: string, name: string) => b.batchNormalization(from, `${name}.bn`);
@@ -111,7 +111,12 @@ function smallModel(): SmallModel {
   y = b.activation(normed(y, 'depthwise'), 'c', 'relu6');
   x = normed(b.conv2d(x, 'point', { filters: 32, kernel: 1, stride: 2 }), 'point');
   y = b.conv2d(b.add('sum2', y, x), 'last', { filters: 64, kernel: 3, stride: 2, pad: 1 });
-  const graph = b.build(b.dense(b.globalAveragePooling2d(normed(y, 'last'), 'mean'), 'fc', CLASSES));
+  const means = b.averagePooling2d(x, 'means', { kernel: 3, stride: 2, pad: 'same' });
+  y = b.concatenate('joined', normed(y, 'last'), means);
+  let gate = b.reshape(b.globalAveragePooling2d(y, 'squeezed'), 'one place', [1, 1, 96]);
+  gate = b.activation(b.conv2d(gate, 'gate', { filters: 96, kernel: 1 }), 'open', 'sigmoid');
+  y = b.multiply('gated', y, gate);
+  const graph = b.build(b.dense(b.globalAveragePooling2d(y, 'mean'), 'fc', CLASSES));
   const weights = new Map(
     [...allWeightShapes(graph)].map(([name, shape], n) => {
       const scale = shape.length > 1 ? 1 / Math.sqrt(elementCount(shape.slice(0, -1))) : 0.2;

@@ -4,7 +4,7 @@
 // These operators are internal to onnxruntime's CPU provider. Its version is therefore pinned, and they are used only where their
 // results have agreed with the standard operators (adoption.ts).
 
-import type { Emitter } from './emitter.ts';
+import type { Attributes, Emitter } from './emitter.ts';
 import type { Shape } from '../../util/shape.ts';
 import { windowAttributes, type Window } from './windows.ts';
 
@@ -74,6 +74,22 @@ export function scaledAndShifted(
   });
 }
 
+/**
+ * Every channel of every picture times a factor of its own: each is a channel of one wide picture.
+ * @param factors `[N,C,1,1]`
+ */
+export function scaledPictures(
+  e: Emitter,
+  x: string,
+  factors: string,
+  [batch, channels, height, width]: Shape,
+): string {
+  // prettier-ignore
+  const wide = batch! * channels!;
+  const scaled = scaledAndShifted(e, e.reshape(x, [1, wide, height!, width!]), wide, { factor: factors });
+  return e.reshape(scaled, [batch!, channels!, height!, width!]);
+}
+
 /** The mean over each picture, by channel: `[N,C]`. @param size `[N,C]` */
 export function pictureMeans(e: Emitter, x: string, size: readonly [number, number]): string {
   return e.reshape(e.emit('GlobalAveragePool', [x], {}, { domain: DOMAIN }), size);
@@ -81,6 +97,11 @@ export function pictureMeans(e: Emitter, x: string, size: readonly [number, numb
 
 export function blockedMaximum(e: Emitter, x: string, window: Window): string {
   return e.emit('MaxPool', [x], windowAttributes(window), { domain: DOMAIN });
+}
+
+/** @param attributes of the pooling, as onnx's own operator has them */
+export function blockedMean(e: Emitter, x: string, attributes: Attributes): string {
+  return e.emit('AveragePool', [x], attributes, { domain: DOMAIN });
 }
 
 /** @param order of the plain picture: NCHW, or NHWC */

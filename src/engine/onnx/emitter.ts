@@ -3,7 +3,7 @@
 import { elementCount, type Shape } from '../../util/shape.ts';
 import type { Attribute, Initializer, Node } from './proto.ts';
 
-type Attributes = Readonly<Record<string, Attribute>>;
+export type Attributes = Readonly<Record<string, Attribute>>;
 
 interface Placement {
   /** The output's name, when other code refers to it. Without it the emitter makes one up. */

@@ -1,7 +1,7 @@
 // pooling.ts: a maximum sends its gradient to the first place with that maximum, as in PyTorch. A mean divides its
 // gradient among the places of the window.
 
-import type { LayerOf } from '../../../graph/layers.ts';
+import type { LayerOf, Padding2d } from '../../../graph/layers.ts';
 import { elementCount, sameShape } from '../../../util/shape.ts';
 import { FLOAT, type Rule, type Step, type Value } from '../step.ts';
 import {
@@ -13,7 +13,7 @@ import {
   type Window,
 } from '../windows.ts';
 import { isPositive } from '../activations.ts';
-import { blockedMaximum, pictureMeans } from '../blocked.ts';
+import { blockedMaximum, blockedMean, pictureMeans } from '../blocked.ts';
 import type { Emitter } from '../emitter.ts';
 import { overlapAdd } from './overlap-add.ts';
 
@@ -66,20 +66,21 @@ function maximum(e: Emitter, x: string, layer: Pooling, window: Window): string 
 }
 
 /** The zeros of a padding layer are counted. Those of `same` are not: a window at the border has fewer places. */
-export const averagePooling: Rule<LayerOf<'averagePooling2d'>> = (layer, [x], step) => {
+export const averagePooling: Rule<LayerOf<'averagePooling2d'>> = (layer, [given], step) => {
   const e = step.emitter;
-  const window = windowOf(layer, x.shape, x.pad);
-  const output: Value = {
-    tensor: e.emit('AveragePool', [x.tensor], poolingAttributes(layer, window, x.pad)),
-    shape: step.shapes.get(layer.name)!,
-  };
+  const { pad, ...x } = step.settled(given);
+  const window = windowOf(layer, x.shape, pad);
+  const attributes = poolingAttributes(layer, window, pad);
+  const tensor = x.blocked ? blockedMean(e, x.tensor, attributes) : e.emit('AveragePool', [x.tensor], attributes); // prettier-ignore
+  const output: Value = { ...x, tensor, shape: step.shapes.get(layer.name)! };
   return {
     output,
     backward: (gradient) => {
-      const shares = e.floats([1, 1, ...to2d(output), 1], sharesOf(window, x, output));
-      const share = e.mul(e.reshape(gradient.tensor, step.places(output)), shares);
+      const dy = step.like(gradient, x).tensor;
+      const shares = e.floats([1, 1, ...to2d(output), 1], sharesOf(window, x, output, pad));
+      const share = e.mul(e.reshape(dy, step.places(output)), shares);
       const taps = eachTap(window, () => share);
-      return [{ shape: x.shape, tensor: overlapAdd(taps, { window, from: x, to: output }, step) }];
+      return [{ ...x, tensor: overlapAdd(taps, { window, from: x, to: output }, step) }];
     },
   };
 };
@@ -158,10 +159,10 @@ function seenBy(
 }
 
 /** 1 / count for every place of the output, `[h,w]`. */
-function sharesOf({ kernel, strides, pads }: Window, x: Value, output: Value): readonly number[] {
+function sharesOf({ kernel, strides, pads }: Window, x: Value, output: Value, pad: Padding2d | undefined) {
   const counts = [0, 1].map((axis) =>
     Array.from({ length: to2d(output)[axis]! }, (_, place) => {
-      if (x.pad) return kernel[axis]!;
+      if (pad) return kernel[axis]!;
       const start = place * strides[axis]! - pads[axis]!;
       return Math.min(start + kernel[axis]!, to2d(x)[axis]!) - Math.max(start, 0);
     }),
