@@ -40,6 +40,14 @@ const MIDDLES: Readonly<Record<string, (b: GraphBuilder, from: string) => string
     };
     return b.multiply('second', gate('behind'), b.multiply('first gate', x, gate('before')));
   },
+  'groups of four channels, of which one block is many': (b, x) =>
+    b.conv2d(x, 'grouped', { filters: 32, kernel: 3, pad: 1, groups: 8 }),
+  'groups of four channels to eight, in steps of two': (b, x) =>
+    b.conv2d(x, 'grouped', { filters: 64, kernel: 3, stride: 2, pad: 1, groups: 8, bias: true }),
+  'groups that are blocks': (b, x) => {
+    const wide = b.conv2d(x, 'wide', { filters: 64, kernel: 1 });
+    return b.conv2d(wide, 'grouped', { filters: 64, kernel: 3, pad: 1, groups: 2 });
+  },
   'slopes that are learnt': (b, x) => b.prelu(x, 'prelu'),
   'a maximum whose border is below every number': (b, x) =>
     b.maxPooling2d(b.rescaling(x, 'scaled', -2, 1), 'pool', { kernel: 3, stride: 2, pad: 1 }),

@@ -93,7 +93,7 @@ const SMALL_SPEC: TrainSpec = {
 };
 
 /**
- * Uses every blocked operator: a stem, poolings, dense and depthwise convolutions with and without strides, a residual sum, joined
+ * Uses every blocked operator: a stem, poolings, dense, grouped and depthwise convolutions with and without strides, a residual sum, joined
  * channels, a gate for each channel, and a way out of blocks and back with channels last. */
 function smallModel(): SmallModel {
   const b = graphBuilder('small', SIZE);
@@ -105,7 +105,7 @@ function smallModel(): SmallModel {
   );
   x = b.maxPooling2d(x, 'pool', { kernel: 3, stride: 2, pad: 1 });
   let y = b.dense(b.layerNormalization(x, 'places'), 'mixed', 32);
-  y = b.conv2d(y, 'three', { filters: 32, kernel: 3, pad: 1 });
+  y = b.conv2d(y, 'three', { filters: 32, kernel: 3, pad: 1, groups: 8 });
   y = b.activation(b.add('sum', normed(y, 'three'), x), 'b', 'relu');
   y = b.depthwiseConv2d(y, 'depthwise', { kernel: 3, stride: 2, pad: 'same' });
   y = b.activation(normed(y, 'depthwise'), 'c', 'relu6');

@@ -4,7 +4,7 @@
 import { blockedConvolution, pictureMeans } from '../blocked.ts';
 import type { Lowered, Step, Value } from '../step.ts';
 import type { Window } from '../windows.ts';
-import type { BlockedOperands } from './convolution-operands.ts';
+import { isDepthwise, type BlockedOperands } from './convolution-operands.ts';
 import { inputGradient } from './input-gradient-blocked.ts';
 
 export function blockedConvolutionRule(conv: BlockedOperands, step: Step): Lowered {
@@ -33,7 +33,7 @@ function biasGradient(dy: Value, channels: number, step: Step): string {
 
 /** The gradient of the kernel, in the kernel's own layout. */
 function kernelGradient(conv: BlockedOperands, x: Value, dy: Value, step: Step): string {
-  return conv.sizes.groups > 1
+  return isDepthwise(conv.sizes)
     ? depthwiseKernelGradient(conv, x, dy, step)
     : denseKernelGradient(conv, x, dy, step);
 }
@@ -42,13 +42,14 @@ function kernelGradient(conv: BlockedOperands, x: Value, dy: Value, step: Step):
  * A convolution over the picture with its blocks laid flat, [C/B,n,H,W·B]. Its kernel is dy, dilated by a block, so that each
  * step along the flat axis is one input channel of one tap. Each convolution takes a few pictures, fewer than a block, because
  * then their number counts as plain channels, and adds to the result of the one before. Numbers are moved only in rows of whole
- * pictures. The plain picture of a stem is treated as a picture in blocks of one channel.
+ * pictures. The plain picture of a stem is treated as a picture in blocks of one channel. A group of channels stays a group.
  */
 function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, step: Step): string {
   const e = step.emitter;
-  const { kernel, strides, dilations, pads, inputs, outputs, from, to } = sizes;
+  const { kernel, strides, dilations, pads, groups, outputs, from, to } = sizes;
   const b = step.block;
   const xb = x.blocked ? b : 1;
+  const blocks = sizes.inputs / groups / xb;
   // Columns are padded here, and rows by the convolution. Both are padded only until the last tap reaches the end.
   const reach = [0, 1].map(
     (axis) => (kernel[axis]! - 1) * dilations[axis]! + (to[axis]! - 1) * strides[axis]! + 1,
@@ -56,8 +57,8 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
   const ends = [0, 1].map((axis) => reach[axis]! - from[axis]! - pads[axis]!);
   const rows = from[0] + Math.min(0, ends[0]!);
   const around = [0, 0, 0, pads[1] * xb, 0, 0, rows - from[0], ends[1]! * xb];
-  const xChunks = swappedChunks(x, from, step).map(({ tensor, count }) => {
-    const flat = e.reshape(tensor, [inputs / xb, count, from[0], from[1] * xb]);
+  const xChunks = swappedChunks(x, from, groups, step).map(({ tensor, count }) => {
+    const flat = e.reshape(tensor, [blocks, groups * count, from[0], from[1] * xb]);
     return around.every((n) => n === 0) ? flat : e.emit('Pad', [flat, e.int64s(around)]);
   });
   const window: Window = {
@@ -67,33 +68,39 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
     pads: [pads[0], 0, Math.max(0, ends[0]!), 0],
   };
   let sum: string | undefined;
-  swappedChunks(dy, to, step).forEach(({ tensor, count }, i) => {
+  swappedChunks(dy, to, 1, step).forEach(({ tensor, count }, i) => {
     const weight = e.reshape(tensor, [outputs, count, ...to]);
-    sum = blockedConvolution(e, window, { x: xChunks[i]!, weight, sum, groups: 1 });
+    sum = blockedConvolution(e, window, { x: xChunks[i]!, weight, sum, groups });
   });
-  // [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are not taps. In plain pictures the strides skip them.
+  // With I and O of a group: [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are not taps. In plain pictures the strides skip them.
   const isSpread = x.blocked === true && dilations[1] > 1;
   const columns = isSpread ? (kernel[1] - 1) * dilations[1] + 1 : kernel[1];
-  let products = e.reshape(sum!, [inputs / xb, outputs / b, kernel[0], columns, xb * b]);
+  let products = e.reshape(sum!, [blocks, outputs / b, kernel[0], columns, xb * b]);
   if (isSpread) {
     products = e.emit('Slice', [products, ...[[0], [columns], [3], [dilations[1]]].map((n) => e.int64s(n))]);
   }
-  return e.reshape(e.transpose(products, [1, 0, 2, 3, 4]), [outputs, inputs, ...kernel]);
+  return e.reshape(e.transpose(products, [1, 0, 2, 3, 4]), [outputs, blocks * xb, ...kernel]);
 }
 
-/** A blocked picture as [C/B,n,H,W,B], in chunks of n pictures. */
-function swappedChunks({ tensor, shape, blocked }: Value, size: readonly [number, number], step: Step) {
+/** A blocked picture as [C/G/B,G,n,H,W,B] for G groups, in chunks of n pictures. */
+function swappedChunks(
+  { tensor, shape, blocked }: Value,
+  size: readonly [number, number],
+  groups: number,
+  step: Step,
+) {
+  // prettier-ignore
   const e = step.emitter;
   const block = blocked ? step.block : 1;
-  const blocks = shape[2]! / block;
+  const blocks = shape[2]! / block / groups;
   const row = size[0] * size[1] * block;
   const most = step.block / 2;
-  const split = e.reshape(tensor, [step.batch, blocks, row]);
+  const split = e.reshape(tensor, [step.batch, groups, blocks, row]);
   return Array.from({ length: Math.ceil(step.batch / most) }, (_, i) => {
     const count = Math.min(most, step.batch - i * most);
     const bounds = [[i * most], [i * most + count], [0]].map((bound) => e.int64s(bound));
     const chunk = count === step.batch ? split : e.emit('Slice', [split, ...bounds]);
-    return { tensor: e.transpose(chunk, [1, 0, 2]), count };
+    return { tensor: e.transpose(chunk, [2, 1, 0, 3]), count };
   });
 }
 

@@ -32,6 +32,10 @@ export interface BlockedOperands extends Operands {
   readonly blocks: 'outputs' | 'both';
 }
 
+/** Whether each channel has a kernel of its own. */
+export const isDepthwise = ({ groups, inputs, outputs }: Sizes): boolean =>
+  groups > 1 && groups === inputs && groups === outputs;
+
 export function sizesOf(layer: Convolution, x: Value, step: Step): Sizes {
   const [height, width, inputs] = x.shape as readonly [number, number, number];
   const [toHeight, toWidth, outputs] = step.shapes.get(layer.name)! as readonly [number, number, number];

@@ -6,6 +6,7 @@ import type { Lowered, Rule, Step } from '../step.ts';
 import { kernelBlocks } from '../variables.ts';
 import { windowAttributes, type Convolution } from '../windows.ts';
 import { blockedConvolutionRule } from './convolution-blocked.ts';
+import { widened } from './convolution-grouped.ts';
 import { sizesOf, transposedConvolution, type Operands, type Sizes } from './convolution-operands.ts';
 
 export const convolution: Rule<Convolution> = (layer, [x], step) => {
@@ -23,6 +24,8 @@ export const convolution: Rule<Convolution> = (layer, [x], step) => {
   const kernel = [sizes.outputs, sizes.inputs / sizes.groups, ...sizes.kernel];
   const blocks = kernelBlocks(layer, kernel, step.block);
   if (blocks !== 'none') return blockedConvolutionRule({ ...operands, blocks }, step);
+  const wide = layer.kind === 'conv2d' ? widened(operands, step) : undefined;
+  if (wide) return blockedConvolutionRule(wide, step);
   return plainConvolution({ ...operands, x: step.plain(x) }, step);
 };
 

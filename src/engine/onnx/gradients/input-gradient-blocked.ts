@@ -84,7 +84,8 @@ function convolvePhase(
 }
 
 /**
- * The wanted taps with input and output channels swapped: [I/B,O/B,taps,o,i] of [O/B,I/B,taps,i,o], or [C/B,taps,c] depthwise.
+ * The wanted taps with input and output channels of each group swapped: [I/B,O/B,taps,o,i] of [O/B,I/B,taps,i,o], or [C/B,taps,c]
+ * depthwise.
  * Blocks are gathered in their new order. Each block is then transposed by reordering B channels of B places, which is fast.
  */
 function turnedTaps(
@@ -93,19 +94,22 @@ function turnedTaps(
   step: Step,
 ): string {
   const e = step.emitter;
-  const { kernel, inputs, outputs } = sizes;
+  const { kernel, outputs, groups } = sizes;
   const [b, area] = [step.block, kernel[0] * kernel[1]];
+  const [inputBlocks, outputBlocks] = [sizes.inputs / groups / b, outputs / groups / b];
   if (blocks === 'outputs') {
     const view = e.reshape(weight, [outputs / b, area, b]);
     return area === 1 ? view : e.emit('Gather', [view, e.int64s(wanted)], { axis: 1 });
   }
   const order: number[] = [];
-  for (let i = 0; i < inputs / b; i++) {
-    for (let o = 0; o < outputs / b; o++) {
-      for (const tap of wanted) order.push((o * (inputs / b) + i) * area + tap);
+  for (let group = 0; group < groups; group++) {
+    for (let i = 0; i < inputBlocks; i++) {
+      for (let o = 0; o < outputBlocks; o++) {
+        for (const tap of wanted) order.push(((group * outputBlocks + o) * inputBlocks + i) * area + tap);
+      }
     }
   }
-  const rows = e.reshape(weight, [(outputs / b) * (inputs / b) * area, b * b]);
+  const rows = e.reshape(weight, [(outputs / b) * inputBlocks * area, b * b]);
   const gathered = e.emit('Gather', [rows, e.int64s(order)], { axis: 0 });
   return fromBlocked(e, e.reshape(gathered, [order.length, b, b / 4, 4]), b);
 }
@@ -134,7 +138,7 @@ function plainKernel({ sizes, weight, blocks }: BlockedOperands, step: Step): st
   const each = inputs / groups;
   const oihw =
     blocks === 'both'
-      ? e.transpose(e.reshape(weight, [outputs / b, inputs / b, ...kernel, b, b]), [0, 5, 1, 4, 2, 3])
+      ? e.transpose(e.reshape(weight, [outputs / b, each / b, ...kernel, b, b]), [0, 5, 1, 4, 2, 3])
       : e.transpose(e.reshape(weight, [outputs / b, each, ...kernel, b]), [0, 4, 1, 2, 3]);
   return e.reshape(oihw, [outputs, each, ...kernel]);
 }
