@@ -48,6 +48,10 @@ const MIDDLES: Readonly<Record<string, (b: GraphBuilder, from: string) => string
     const wide = b.conv2d(x, 'wide', { filters: 64, kernel: 1 });
     return b.conv2d(wide, 'grouped', { filters: 64, kernel: 3, pad: 1, groups: 2 });
   },
+  'three groups': (b, x) => {
+    const wide = b.conv2d(x, 'wide', { filters: 48, kernel: 1 });
+    return b.conv2d(wide, 'grouped', { filters: 96, kernel: 3, stride: 2, pad: 1, groups: 3 });
+  },
   'slopes that are learnt': (b, x) => b.prelu(x, 'prelu'),
   'a maximum whose border is below every number': (b, x) =>
     b.maxPooling2d(b.rescaling(x, 'scaled', -2, 1), 'pool', { kernel: 3, stride: 2, pad: 1 }),
@@ -139,6 +143,19 @@ describe('tuned and portable', () => {
       }
     });
   }
+
+  const hasBlocks = process.arch === 'x64' || process.arch === 'arm64';
+  test(
+    'the tuned lowering is adopted',
+    { skip: !hasBlocks && 'onnxruntime has no blocks here' },
+    async () => {
+      const b = graphBuilder('tiny', 8);
+      const x = b.conv2d(b.input, 'c', { filters: 16, kernel: 3 });
+      const graph = b.build(b.dense(b.globalAveragePooling2d(x, 'mean'), 'fc', 3));
+      const { description } = await stepWith('tuned', graph, { ...SPEC, batchSize: 1 });
+      assert.match(description, /CPU-tuned/);
+    },
+  );
 
   test('FINCH_LOWERING=portable is heeded', async () => {
     const b = graphBuilder('tiny', 8);

@@ -4,7 +4,7 @@
 import { blockedConvolution, pictureMeans } from '../blocked.ts';
 import type { Lowered, Step, Value } from '../step.ts';
 import type { Window } from '../windows.ts';
-import { isDepthwise, type BlockedOperands } from './convolution-operands.ts';
+import { chunksOf, isDepthwise, type BlockedOperands } from './convolution-operands.ts';
 import { inputGradient } from './input-gradient-blocked.ts';
 
 export function blockedConvolutionRule(conv: BlockedOperands, step: Step): Lowered {
@@ -57,8 +57,9 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
   const ends = [0, 1].map((axis) => reach[axis]! - from[axis]! - pads[axis]!);
   const rows = from[0] + Math.min(0, ends[0]!);
   const around = [0, 0, 0, pads[1] * xb, 0, 0, rows - from[0], ends[1]! * xb];
-  const xChunks = swappedChunks(x, from, groups, step).map(({ tensor, count }) => {
-    const flat = e.reshape(tensor, [blocks, groups * count, from[0], from[1] * xb]);
+  const chunks = chunksOf(step.batch, groups, b)!;
+  const xChunks = swapped(x, from, groups, chunks, step).map((tensor, i) => {
+    const flat = e.reshape(tensor, [blocks, groups * chunks[i]!, from[0], from[1] * xb]);
     return around.every((n) => n === 0) ? flat : e.emit('Pad', [flat, e.int64s(around)]);
   });
   const window: Window = {
@@ -68,8 +69,8 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
     pads: [pads[0], 0, Math.max(0, ends[0]!), 0],
   };
   let sum: string | undefined;
-  swappedChunks(dy, to, 1, step).forEach(({ tensor, count }, i) => {
-    const weight = e.reshape(tensor, [outputs, count, ...to]);
+  swapped(dy, to, 1, chunks, step).forEach((tensor, i) => {
+    const weight = e.reshape(tensor, [outputs, chunks[i]!, ...to]);
     sum = blockedConvolution(e, window, { x: xChunks[i]!, weight, sum, groups });
   });
   // With I and O of a group: [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are not taps. In plain pictures the strides skip them.
@@ -83,10 +84,11 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
 }
 
 /** A blocked picture as [C/G/B,G,n,H,W,B] for G groups, in chunks of n pictures. */
-function swappedChunks(
+function swapped(
   { tensor, shape, blocked }: Value,
   size: readonly [number, number],
   groups: number,
+  chunks: readonly number[],
   step: Step,
 ) {
   // prettier-ignore
@@ -94,13 +96,13 @@ function swappedChunks(
   const block = blocked ? step.block : 1;
   const blocks = shape[2]! / block / groups;
   const row = size[0] * size[1] * block;
-  const most = step.block / 2;
   const split = e.reshape(tensor, [step.batch, groups, blocks, row]);
-  return Array.from({ length: Math.ceil(step.batch / most) }, (_, i) => {
-    const count = Math.min(most, step.batch - i * most);
-    const bounds = [[i * most], [i * most + count], [0]].map((bound) => e.int64s(bound));
+  let start = 0;
+  return chunks.map((count) => {
+    const bounds = [[start], [start + count], [0]].map((bound) => e.int64s(bound));
+    start += count;
     const chunk = count === step.batch ? split : e.emit('Slice', [split, ...bounds]);
-    return { tensor: e.transpose(chunk, [2, 1, 0, 3]), count };
+    return e.transpose(chunk, [2, 1, 0, 3]);
   });
 }
 

@@ -2,7 +2,7 @@
 // neighbouring groups stand along the diagonal of the wide kernel, and the rest of it is zeros.
 
 import type { Step } from '../step.ts';
-import type { BlockedOperands, Operands, Sizes } from './convolution-operands.ts';
+import { chunksOf, type BlockedOperands, type Operands, type Sizes } from './convolution-operands.ts';
 
 /** How many neighbouring groups fill whole blocks together, as few as can be. Undefined where no number does. */
 function neighboursOf({ groups, inputs, outputs }: Sizes, block: number): number | undefined {
@@ -12,11 +12,11 @@ function neighboursOf({ groups, inputs, outputs }: Sizes, block: number): number
   return Array.from({ length: block }, (_, n) => n + 1).find(fills);
 }
 
-/** The operands of the wide convolution. Undefined where the groups do not fill blocks. */
+/** The operands of the wide convolution. Undefined where the groups do not fill blocks, or their pictures make no chunks. */
 export function widened(conv: Operands, step: Step): BlockedOperands | undefined {
   const { sizes } = conv;
   const count = step.block > 0 && sizes.groups > 1 ? neighboursOf(sizes, step.block) : undefined;
-  if (count === undefined) return undefined;
+  if (count === undefined || !chunksOf(step.batch, sizes.groups / count, step.block)) return undefined;
   const e = step.emitter;
   const { kernel, outputs } = sizes;
   const [b, each] = [step.block, sizes.inputs / sizes.groups];

@@ -32,6 +32,22 @@ export interface BlockedOperands extends Operands {
   readonly blocks: 'outputs' | 'both';
 }
 
+/**
+ * Numbers of pictures whose channels, for each of the groups, are too few for blocks or fill them: the kernel's gradient takes the
+ * batch in such chunks. Undefined where the batch cannot be cut into them.
+ */
+export function chunksOf(batch: number, groups: number, block: number): readonly number[] | undefined {
+  const fits = (count: number) => groups * count < block || (groups * count) % block === 0;
+  const chunks: number[] = [];
+  for (let left = batch; left > 0; left -= chunks.at(-1)!) {
+    let count = Math.min(block / 2, left);
+    while (count > 0 && !fits(count)) count--;
+    if (count === 0) return undefined;
+    chunks.push(count);
+  }
+  return chunks;
+}
+
 /** Whether each channel has a kernel of its own. */
 export const isDepthwise = ({ groups, inputs, outputs }: Sizes): boolean =>
   groups > 1 && groups === inputs && groups === outputs;
