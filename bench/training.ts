@@ -106,22 +106,20 @@ function jsonOf(command: string, args: readonly string[]): unknown {
 }
 
 /** One side of one case, in a process of its own. */
-async function run(model: string, batch: number, variant: string | undefined): Promise<void> {
-  const graph = findArchitecture(model).build(1000);
-  const weights = madeUpWeights(graph);
-  const started = performance.now();
+async function run(name: string, batch: number, variant: string | undefined): Promise<void> {
+  const graph = findArchitecture(name).build(1000);
   const engine = await createOnnxEngine({ device: 'cpu', threads: THREADS });
-  const trainer = await engine.trainer(
-    { graph, weights, ...HALF },
-    {
-      batchSize: batch,
-      loss: { kind: 'cross-entropy' },
-      optimizer: { kind: 'sgd', momentum: 0.9 },
-      ...(variant === 'frozen' && { batchNorm: 'frozen' }),
-      ...(variant !== undefined && variant !== 'frozen' && { trainFrom: variant }),
-    },
-  );
-  const side = sizeOf(model);
+  // The weights are held by nobody else, as PyTorch's are.
+  const model = { graph, weights: madeUpWeights(graph), ...HALF };
+  const started = performance.now();
+  const trainer = await engine.trainer(model, {
+    batchSize: batch,
+    loss: { kind: 'cross-entropy' },
+    optimizer: { kind: 'sgd', momentum: 0.9 },
+    ...(variant === 'frozen' && { batchNorm: 'frozen' }),
+    ...(variant !== undefined && variant !== 'frozen' && { trainFrom: variant }),
+  });
+  const side = sizeOf(name);
   const data = Uint8Array.from(
     { length: batch * side * side * 3 },
     (_, i) => (Math.imul(i, 2654435761) >>> 13) & 255,

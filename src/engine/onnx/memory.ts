@@ -21,8 +21,8 @@ export function trainingMemory(model: EngineModel, spec: TrainSpec): number {
   const graph = trainedGraph(model.graph, spec);
   const shapes = inferShapes(graph, spec.size && [...spec.size, 3]);
   const learning = learningLayers(graph, spec.trainFrom);
-  // Each weight and each of its moments exists twice: one copy is read while the other is written. The gradients are added.
-  const copies = 2 * (1 + slotsOf(spec.optimizer).length) + ((spec.accumulate ?? 1) > 1 ? 3 : 1);
+  // Each weight exists twice: one copy is read while the other is written. Moments, gradients and those that wait are added.
+  const copies = 2 + slotsOf(spec.optimizer).length + ((spec.accumulate ?? 1) > 1 ? 2 : 1);
   let kept = 0;
   let weights = 0;
   for (const layer of learning) {

@@ -1,4 +1,4 @@
-// moving.ts: the tensors that a training step updates, and where they lie between steps. In this process each has two buffers
+// moving.ts: the tensors that a training step updates, and where they lie between steps. In this process each weight has two buffers
 // that swap, and the runtime reads and writes them directly. On a WebGPU device they stay there, and a step returns new ones.
 
 import type { Device } from '../engine.ts';
@@ -16,7 +16,8 @@ export interface MovingTensors {
   readonly inPlace: boolean;
   /** Whether a step's session has to keep the updated tensors on the device. */
   readonly staysOnDevice: boolean;
-  set(name: string, data: Float32Array, shape: Shape): void;
+  /** @param isReadOnce whether a step reads it only where it writes the new value: one buffer is enough then */
+  set(name: string, data: Float32Array, shape: Shape, isReadOnce?: boolean): void;
   clear(name: string): void;
   /** The tensors that a step reads. */
   feeds(): Promise<Answers>;
@@ -47,7 +48,7 @@ class HostTensors implements MovingTensors {
     this.inPlace = inPlace;
   }
 
-  set(name: string, data: Float32Array, shape: Shape): void {
+  set(name: string, data: Float32Array, shape: Shape, isReadOnce = false): void {
     const { Tensor } = this.#runtime;
     const known = this.#pairs.get(name);
     if (known) {
@@ -55,7 +56,9 @@ class HostTensors implements MovingTensors {
       return;
     }
     const front = new Tensor('float32', data, shape);
-    this.#pairs.set(name, { front, back: new Tensor('float32', new Float32Array(data.length), shape) });
+    const isOne = isReadOnce && this.inPlace;
+    const back = isOne ? front : new Tensor('float32', new Float32Array(data.length), shape);
+    this.#pairs.set(name, { front, back });
   }
 
   clear(name: string): void {
@@ -78,7 +81,7 @@ class HostTensors implements MovingTensors {
   }
 
   discard(): void {
-    // The next step overwrites the new tensors.
+    // The next step overwrites the new weights. What has one buffer is lost: nobody goes on from a step that diverged.
   }
 
   async read(name: string): Promise<Float32Array> {

@@ -57,7 +57,10 @@ export async function createTrainer(
 
 class OnnxTrainer implements Trainer {
   readonly description: string;
+  /** Without the weights that learn. */
   readonly #model: EngineModel;
+  /** All weights, in the model's order. */
+  readonly #names: readonly string[];
   readonly #spec: TrainSpec;
   readonly #options: TrainerOptions;
   readonly #classes: number;
@@ -68,7 +71,6 @@ class OnnxTrainer implements Trainer {
   #step = 0;
 
   constructor(model: EngineModel, spec: TrainSpec, options: TrainerOptions) {
-    this.#model = model;
     this.#spec = spec;
     this.#options = options;
     this.#moving = createMovingTensors(options.runtime, options.device);
@@ -84,14 +86,20 @@ class OnnxTrainer implements Trainer {
       this.#add(variable.name, variable, toStored(variable, data));
       if (variable.kind === 'statistic') continue;
       for (const slot of rememberedOf(spec)) {
-        this.#add(slotName(variable.name, slot), variable, new Float32Array(elementCount(variable.shape)));
+        const zeros = new Float32Array(elementCount(variable.shape));
+        // An optimizer's state is read by its own update alone, number by number.
+        this.#add(slotName(variable.name, slot), variable, zeros, true);
       }
     }
+    // The numbers that learn are in the tensors now: only the others are still read from the model.
+    this.#names = [...model.weights.keys()];
+    const others = [...model.weights].filter(([name]) => !this.#variables.has(name));
+    this.#model = { ...model, weights: new Map(others) };
   }
 
-  #add(name: string, variable: StoredVariable, data: Float32Array): void {
+  #add(name: string, variable: StoredVariable, data: Float32Array, isReadOnce = false): void {
     this.#variables.set(name, variable);
-    this.#moving.set(name, data, variable.stored.shape);
+    this.#moving.set(name, data, variable.stored.shape, isReadOnce);
   }
 
   /** The session of a step of this size. It is made at the first request, and the oldest one is released. */
@@ -213,9 +221,9 @@ class OnnxTrainer implements Trainer {
   }
 
   async weights(): Promise<Weights> {
-    const weights = new Map(this.#model.weights);
-    for (const [name, variable] of this.#variables) {
-      if (name === variable.name) weights.set(name, await this.#read(name));
+    const weights = new Map<string, Weight>();
+    for (const name of this.#names) {
+      weights.set(name, this.#variables.has(name) ? await this.#read(name) : this.#model.weights.get(name)!);
     }
     return weights;
   }
