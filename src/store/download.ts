@@ -16,6 +16,8 @@ export interface DownloadRequest {
   readonly maxBytes: number;
   readonly onProgress?: (receivedBytes: number, totalBytes: number | undefined) => void;
   readonly signal?: AbortSignal;
+  /** How long a connection may deliver no bytes. */
+  readonly stallMs?: number;
 }
 
 /** A connection that delivers no bytes for this long is treated as dead. */
@@ -65,6 +67,8 @@ export async function download(request: DownloadRequest): Promise<void> {
 const partOf = (file: string) => `${file}.part`;
 /** Servers' tags are some dozen characters. */
 const MAX_TAG = 1000;
+/** What fetch takes as a header. */
+const HEADER_VALUE = /^[\x20-\x7e\x80-\xff]+$/;
 /** The server's name for the version of which `.part` is the beginning. */
 const tagOf = (file: string) => `${file}.part.etag`;
 
@@ -88,6 +92,8 @@ async function partBytes(file: string): Promise<number> {
 /** Fetches until the server has nothing more, over as many connections as it takes. */
 async function fetchPart(request: DownloadRequest): Promise<void> {
   let fruitless = 0;
+  // A file that starts over again and again brings nothing new.
+  let most = 0;
   for (let connections = 0; ; connections++) {
     if (connections === MAX_CONNECTIONS) {
       throw failed(request, `it was cut off ${connections} times; the same command goes on where it stopped`);
@@ -104,8 +110,10 @@ async function fetchPart(request: DownloadRequest): Promise<void> {
       }
       if (error instanceof AppError) throw error;
       if (error instanceof Final) throw failed(request, error.message, error);
-      fruitless = (await partBytes(request.file)) > before ? 0 : fruitless + 1;
-      if (fruitless >= MAX_FRUITLESS) throw failed(request, reasonOf(error), error);
+      const after = await partBytes(request.file);
+      fruitless = after > Math.max(before, most) ? 0 : fruitless + 1;
+      most = Math.max(most, after);
+      if (fruitless >= MAX_FRUITLESS) throw failed(request, reasonOf(error, request.stallMs), error);
       await sleep(
         FIRST_PAUSE_MS * 2 ** fruitless,
         undefined,
@@ -117,21 +125,23 @@ async function fetchPart(request: DownloadRequest): Promise<void> {
 
 /** One connection: from where `.part` ends, or from the start when the server does not go on from there. */
 async function fetchOnce(request: DownloadRequest, have: number): Promise<void> {
-  const { url, file, maxBytes, onProgress, signal } = request;
-  const tag = await readFile(tagOf(file), 'utf8').catch(() => '');
+  const { url, file, maxBytes, onProgress, signal, stallMs = STALL_MS } = request;
+  const kept = await readFile(tagOf(file), 'utf8').catch(() => '');
+  const tag = HEADER_VALUE.test(kept) ? kept : '';
   // Without a tag it is unknown whether the rest belongs to the same version as the beginning.
   const resume = have > 0 && tag !== '';
   const stalled = new AbortController();
-  let watchdog = setTimeout(() => stalled.abort(), STALL_MS);
+  let watchdog = setTimeout(() => stalled.abort(), stallMs);
   try {
+    const either = AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]);
     const response = await follow(url, {
       headers: {
         'accept-encoding': 'identity',
         ...(resume && { range: `bytes=${have}-`, 'if-range': tag }),
       },
-      signal: AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]),
+      signal: either,
     });
-    if (response.status === 416) {
+    if (response.status === 416 && resume) {
       // Nothing behind our last byte: either all is here, or the file has become shorter. The hash will tell.
       await response.body?.cancel();
       if (response.headers.get('content-range') === `bytes */${have}`) return;
@@ -168,7 +178,7 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
     const handle = await open(partOf(file), start === 0 ? 'w' : 'r+');
     let received = start;
     try {
-      for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+      for await (const chunk of chunksOf(response.body, either)) {
         clearTimeout(watchdog);
         if (received + chunk.length > maxBytes)
           throw new Final(`it has more than ${maxBytes} bytes, the limit`);
@@ -177,7 +187,7 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
         });
         received += chunk.length;
         onProgress?.(received, total);
-        watchdog = setTimeout(() => stalled.abort(), STALL_MS);
+        watchdog = setTimeout(() => stalled.abort(), stallMs);
       }
       await handle.sync();
     } finally {
@@ -186,6 +196,24 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
     if (total !== undefined && received < total) throw new Error('the connection was cut');
   } finally {
     clearTimeout(watchdog);
+  }
+}
+
+/** The body, until it ends or the signal does: fetch itself waits for ever where the compression of an answer is damaged. */
+async function* chunksOf(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  const aborted = new Promise<never>((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
+  );
+  aborted.catch(() => {});
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), aborted]);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    void reader.cancel().catch(() => {});
   }
 }
 
@@ -208,9 +236,9 @@ async function follow(url: string, options: RequestInit): Promise<Response> {
 }
 
 /** fetch hides the reason in `cause`. */
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, stallMs = STALL_MS): string {
   if (error instanceof DOMException && error.name === 'AbortError')
-    return `nothing came for ${STALL_MS / 1000} s`;
+    return `nothing came for ${stallMs / 1000} s`;
   return quoted(messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error));
 }
 
