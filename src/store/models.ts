@@ -80,14 +80,14 @@ export async function resolveModel(
   if (/[/\\]/.test(name)) {
     throw new AppError(
       'MODEL_NOT_FOUND',
-      `--model ${name}: no such folder; expected a model folder or a name`,
+      `--model ${quoted(name)}: no such folder; expected a model folder or a name`,
     );
   }
   const installed = await installedModels();
   const known = [...new Set([...modelNames(), ...installed.map((model) => model.name)])];
   throw new AppError(
     'MODEL_NOT_FOUND',
-    `unknown model '${name}'${didYouMean(name, known)}. List them with: finch models list`,
+    `unknown model '${quoted(name)}'${didYouMean(name, known)}. List them with: finch models list`,
   );
 }
 

@@ -3,6 +3,7 @@
 
 import { AppError } from '../util/errors.ts';
 import { didYouMean } from '../util/names.ts';
+import { quoted } from '../util/quoted.ts';
 import { ALEXNETS } from './families/alexnet.ts';
 import { ALIGNED_XCEPTIONS } from './families/aligned-xception.ts';
 import { BN_INCEPTIONS } from './families/bn-inception.ts';
@@ -64,6 +65,6 @@ export function findArchitecture(name: string): Architecture {
   if (found) return found;
   throw new AppError(
     'MODEL_NOT_FOUND',
-    `unknown architecture '${name}'${didYouMean(name, ARCHITECTURE_NAMES)}. List them with: finch models list`,
+    `unknown architecture '${quoted(name)}'${didYouMean(name, ARCHITECTURE_NAMES)}. List them with: finch models list`,
   );
 }

@@ -278,7 +278,10 @@ describe('pull', () => {
   test('a name that is not published', async () => {
     const ended = await finch('pull', 'resnet19');
     assert.equal(ended.code, 3);
-    assert.match(ended.stderr, /no weights are published as 'resnet19' \(did you mean resnet18\?\)/);
+    assert.match(
+      ended.stderr,
+      /no weights are published as 'resnet19' \(did you mean resnet18\?\)\. List them with: finch models list\n$/,
+    );
   });
 });
 

@@ -4,6 +4,7 @@ import { verifyModelFolder } from '../../artefact/model-folder.ts';
 import { pullModel, resolveModel } from '../../store/models.ts';
 import { AppError } from '../../util/errors.ts';
 import { didYouMean } from '../../util/names.ts';
+import { quoted } from '../../util/quoted.ts';
 import { findRecord, modelNames } from '../../zoo/published.ts';
 import { tellCost } from '../cost.ts';
 import { fetchProgress, type Work } from '../work.ts';
@@ -35,7 +36,7 @@ function publishedRecord(name: string) {
   const known = modelNames();
   throw new AppError(
     'MODEL_NOT_FOUND',
-    `no weights are published as '${name}'${didYouMean(name, known)}. Known: ${known.join(', ')}.`,
+    `no weights are published as '${quoted(name)}'${didYouMean(name, known)}. List them with: finch models list`,
   );
 }
 
