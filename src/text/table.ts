@@ -7,6 +7,9 @@ const DELIMITERS = ['\t', ';', ','] as const;
 /** How many lines are used to find the separator. */
 const SAMPLE_LINES = 500;
 
+/** Bytes of a row. Paths and names take thousands at most, and the parser is slow where a row has no end. */
+const MAX_ROW = 1_000_000;
+
 interface TableOptions {
   /** Every row must have as many cells as the first, and quotes must be where they belong. */
   readonly strict: boolean;
@@ -26,6 +29,7 @@ export function parseTable(text: string, { strict, delimiter }: TableOptions): s
     delimiter: delimiter ?? named ?? delimiterOf(body),
     relaxColumnCount: !strict,
     relaxQuotes: !strict,
+    maxRecordSize: MAX_ROW,
   });
 }
 
