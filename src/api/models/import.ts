@@ -77,10 +77,7 @@ interface Reading {
 }
 
 async function readSource(file: string, reading: Reading, work: Work): Promise<Model> {
-  const found = await stat(file).catch((cause: unknown) => {
-    const problem = systemCode(cause) === 'ENOENT' ? 'no such file or folder' : messageOf(cause);
-    throw new AppError('MODEL_NOT_FOUND', `cannot open ${file}: ${problem}`, { cause });
-  });
+  const found = await stat(file).catch(cannotOpen(file));
   const hub = found.isDirectory() ? await readHubFolder(file) : undefined;
   const read =
     found.isDirectory() && !hub
@@ -92,6 +89,12 @@ async function readSource(file: string, reading: Reading, work: Work): Promise<M
   const names = (await readLabelFile(labels, classes, (text) => work.note(text))).map(({ label }) => label);
   return { ...read, labels: { set: 'own', names } };
 }
+
+const cannotOpen = (file: string) => (cause: unknown) => {
+  if (cause instanceof AppError) throw cause;
+  const problem = systemCode(cause) === 'ENOENT' ? 'no such file or folder' : messageOf(cause);
+  throw new AppError('MODEL_NOT_FOUND', `cannot open ${file}: ${problem}`, { cause });
+};
 
 async function readFolder(folder: string, { name, flags }: Reading): Promise<Model> {
   const model = await readModelFolder(folder);
@@ -116,7 +119,7 @@ async function readCheckpoint(
   hub: HubFolder | undefined,
   work: Work,
 ): Promise<Model> {
-  const sha256 = await sha256OfFile(file);
+  const sha256 = await sha256OfFile(file).catch(cannotOpen(file));
   const published = publishedFile(path.basename(file), sha256);
   const note = (text: string) => work.note(text);
   const architecture = flags.arch ?? published?.record.architecture;
