@@ -119,5 +119,10 @@ test('what cannot be told is refused in one line that says what to do', async ()
     /"a\/0.jpg" and "b\/0.jpg", which are one file/,
     { root: path.join(scratch, 'images') },
   );
+  await refused(
+    'long.csv',
+    `file,label\nimages/0.jpg,${'x'.repeat(1_100_000)}\n`,
+    /is not CSV: .*1000000 at line 2/,
+  );
   await refused('binary.csv', '\0\0\0\0\0\u0001\u0002', /is no text; expected a csv/);
 });
