@@ -32,7 +32,7 @@ export async function list(
     [family],
     ...models.filter((model) => model.family === family).map(listedRow),
   ]);
-  const header = ['model', 'parameters', 'multiply-adds', 'top-1 %', 'pixels', 'state'];
+  const header = ['model', 'params', 'mult-adds', 'top-1', 'pixels', 'state'];
   await write(
     output.stdout,
     formatTable([header, ...rows], { right: [1, 2, 3, 4], columns: terminalColumns(output.stdout) }),
@@ -40,7 +40,7 @@ export async function list(
   terminalWork(output).note(
     models.length === 0
       ? 'no network has all of these words; finch models list shows every one'
-      : 'accuracy: published, on ImageNet; to pull: fetched at first use, or with finch models pull',
+      : 'top-1: published, in percent, on ImageNet; mult-adds: multiply-adds of one picture; to pull: fetched at first use, or with finch models pull',
   );
   return ExitCode.ok;
 }

@@ -2,9 +2,18 @@
 
 import { displayWidth } from './display-width.ts';
 
-/** Lines of at most `width` columns. A word that is wider, such as a path, is cut where the line is full. */
+/**
+ * Lines of at most `width` columns, all of them indented as the text is. A word that is wider, such as a path, is cut where the line is
+ * full.
+ */
 export function fold(text: string, width: number): readonly string[] {
   if (displayWidth(text) <= width) return [text];
+  const words = text.trimStart();
+  const indent = text.slice(0, text.length - words.length);
+  return foldWords(words, Math.max(1, width - displayWidth(indent))).map((line) => indent + line);
+}
+
+function foldWords(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {

@@ -49,3 +49,8 @@ test('a note breaks between its statements alone, so that a command in it stays 
   ]);
   assert.equal(foldNote(note, Infinity), note);
 });
+
+test('an indented cell keeps its indent on every line', () => {
+  const text = formatTable([['  a_long_name.of_weights', '1']], { right: [1], columns: 18 });
+  assert.deepEqual(text.trimEnd().split('\n').map((line) => line.trimEnd()), ['  a_long_name.o  1', '  f_weights']); // prettier-ignore
+});
