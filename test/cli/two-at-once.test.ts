@@ -49,6 +49,7 @@ const TABLE: readonly Row[] = [
   { command: 'finch models import M --name x --out OUT --force', files: MODEL },
   { command: 'finch models export M --format tfjs --out OUT', files: MODEL, refusal: /is there already/ },
   { command: 'finch models export M --format safetensors --out OUT.st --force', files: ['.st'] },
+  { command: 'finch models export M --format onnx --out OUT.onnx --force', files: ['.onnx'] },
   { command: 'classify data/a/1.png --model M --figure OUT.svg', files: ['.svg'] },
   {
     command: 'finetune data --model M --epochs 1 --batch-size 4 --threads 1 --out OUT',
