@@ -25,6 +25,12 @@ import { untilAborted, untilInterrupted, type Work } from './work.ts';
 /** Rows are written in groups, because each group costs several writes. */
 const FLUSH_ROWS = 32;
 
+interface Given {
+  readonly stdin: Readable;
+  /** How many pictures there are, as far as it is known. */
+  readonly total?: () => number | undefined;
+}
+
 /** The result of an extraction. */
 export interface Extraction {
   /** Whether an earlier run had already done everything. */
@@ -41,11 +47,7 @@ export interface Extraction {
  * Writes the rows of all pictures, or only the rows that an earlier run did not reach.
  * @throws AppError USAGE when files exist and no flag says what to do with them; WRITE_FAILED, after which a resume continues
  */
-export async function extractFeatures(
-  config: ExtractConfig,
-  stdin: Readable,
-  work: Work,
-): Promise<Extraction> {
+export async function extractFeatures(config: ExtractConfig, given: Given, work: Work): Promise<Extraction> {
   // The name of a single layer is in no file's name.
   const paths = featurePaths(config.out, config.layers.length > 1 ? config.layers : [''], config.format);
   const written = [...new Set([...paths.rows, ...paths.work, paths.manifest, paths.errors, paths.record])];
@@ -55,14 +57,14 @@ export async function extractFeatures(
     const there = await firstThere(written);
     if (there !== undefined && config.existing === 'refuse') throw alreadyThere(there);
     await refuseLosses(outputs, config, work.signal);
-    return resumeOrStart(config, { paths, there, stdin }, work);
+    return resumeOrStart(config, { paths, there, ...given }, work);
   };
   return withFileLockOrElse(paths.lock, action, (owner, file) => busy(config.out, owner, file));
 }
 
 async function resumeOrStart(
   config: ExtractConfig,
-  { paths, there, stdin }: Pick<Task, 'paths' | 'stdin'> & { readonly there: string | undefined },
+  { paths, there, ...given }: Given & Pick<Task, 'paths'> & { readonly there: string | undefined },
   work: Work,
 ): Promise<Extraction> {
   return withEmbedder(config, work, async (embedder) => {
@@ -71,15 +73,14 @@ async function resumeOrStart(
       return { wasComplete: true, interrupted: false, paths, rows: start.rows, failed: start.failed, summary: '' };
     } // prettier-ignore
     if (start.rows + start.failed > 0) work.note(`going on after ${start.rows + start.failed} pictures`);
-    return extract(config, { embedder, paths, start, stdin }, work);
+    return extract(config, { embedder, paths, start, ...given }, work);
   });
 }
 
-interface Task {
+interface Task extends Given {
   readonly embedder: Embedder;
   readonly paths: FeaturePaths;
   readonly start: FeatureRecord;
-  readonly stdin: Readable;
 }
 
 async function extract(config: ExtractConfig, task: Task, work: Work): Promise<Extraction> {
@@ -91,7 +92,10 @@ async function extract(config: ExtractConfig, task: Task, work: Work): Promise<E
   // The first input after the finished ones is looked up before anything is cut off, so that wrong inputs change nothing.
   const first = await references.next();
   const writer = await openFeatureWriter(paths, start, config.dtype);
-  const tally = tallyOf(work);
+  const tally = tallyOf(work, () => {
+    const all = task.total?.();
+    return all === undefined ? undefined : all - start.rows - start.failed;
+  });
   try {
     for await (const image of untilInterrupted(
       embedder.embed(startingWith(first, references)),
@@ -189,17 +193,20 @@ interface Tally {
   summary(): string;
 }
 
-function tallyOf(work: Work): Tally {
+/** @param total how many pictures this run has to do */
+function tallyOf(work: Work, total: () => number | undefined): Tally {
   const started = performance.now();
   let [done, failed, cached] = [0, 0, 0];
-  const text = () => {
+  const text = (of = '') => {
     const seconds = (performance.now() - started) / 1000;
     const notes = [failed > 0 && `${failed} failed`, cached > 0 && `${cached} from the cache`].filter(
       Boolean,
     );
-    return [`${done} pictures in ${seconds.toFixed(1)} s`, `${(done / seconds).toFixed(1)}/s`, ...notes].join(
-      ', ',
-    );
+    return [
+      `${done}${of} pictures in ${seconds.toFixed(1)} s`,
+      `${(done / seconds).toFixed(1)}/s`,
+      ...notes,
+    ].join(', ');
   };
   return {
     get done() {
@@ -209,8 +216,10 @@ function tallyOf(work: Work): Tally {
       done += 1;
       if ('error' in image) failed += 1;
       else if (image.isCached) cached += 1;
-      work.progress({ task: 'features', done, text: text() });
+      const all = total();
+      const known = all !== undefined && { total: all };
+      work.progress({ task: 'features', done, ...known, text: text(all === undefined ? '' : ` of ${all}`) });
     },
-    summary: text,
+    summary: () => text(),
   };
 }

@@ -1,6 +1,7 @@
 // extract-features.ts: `extract-features`: reports on stderr what was written and what failed.
 
 import { extractFeatures as extract } from '../api/extract.ts';
+import { pictureCount } from '../api/picture-count.ts';
 import type { ExtractConfig } from '../config/features.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import type { Output } from './output.ts';
@@ -10,7 +11,10 @@ export async function extractFeatures(config: ExtractConfig, output: Output): Pr
   const work = terminalWork(output);
   const { wasComplete, interrupted, paths, rows, failed, summary } = await extract(
     config,
-    output.stdin,
+    {
+      stdin: output.stdin,
+      ...(output.stderr.isTTY && { total: pictureCount(config.inputs, output.signal) }),
+    },
     work,
   ).finally(() => work.clear());
   if (wasComplete) {
