@@ -16,8 +16,8 @@ const NARROW_CLASSES = 24;
 const SCALE = 1.5;
 const SIDE = { named: 240, overview: 400 } as const;
 const CELL = { least: 10, most: 60 } as const;
-/** Of a name: columns at most, and the units that a column takes. */
-const NAME = { columns: 20, unit: 5.8 } as const;
+/** Of a name: columns at most, and the units that a column takes on a narrow screen. */
+const NAME = { columns: 20, unit: 6.5 } as const;
 const TITLE_ROOM = 16;
 const NUMBER_ROOM = 36;
 /** A cell of fewer units has no room for its count on a narrow screen. */
