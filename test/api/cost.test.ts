@@ -2,15 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { tellCost } from '../../src/api/cost.ts';
 import { pullByName } from '../../src/api/models/pull.ts';
 import { workOf } from '../../src/api/work.ts';
+import { serveLocally } from '../helpers/local-server.ts';
 
 async function told(multiplyAdds: number, device: 'js' | 'auto' | 'coreml'): Promise<readonly string[]> {
   const notes: string[] = [];
@@ -37,17 +35,14 @@ test('models pull says it before the first byte is asked for', async () => {
   const home = await mkdtemp(path.join(tmpdir(), 'finch-cost-'));
   process.env['FINCH_HOME'] = home;
   const heard: string[] = [];
-  const server = createServer((_request, response) => {
+  const server = await serveLocally((_request, response) => {
     heard.push('request');
     response.writeHead(404).end();
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const mirror = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const work = workOf({ onNote: (text) => heard.push(text) });
   try {
     // 38 giga multiply-adds: only a machine of more than eighty a second says nothing.
-    const pulled = pullByName(['efficientnet_b7.v1'], mirror, work).next();
+    const pulled = pullByName(['efficientnet_b7.v1'], server.base, work).next();
     await assert.rejects(pulled, { code: 'DOWNLOAD_FAILED' });
     assert.equal(heard.at(-1), 'request');
     assert.ok(heard.slice(0, -1).every((text) => text.startsWith('efficientnet_b7.v1 needs about ')));

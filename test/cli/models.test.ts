@@ -2,10 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -18,12 +15,13 @@ import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { findRecord } from '../../src/zoo/published.ts';
 import { madeUpStateDict } from '../helpers/made-up-weights.ts';
 import { runCli } from '../helpers/run-cli.ts';
+import { serveLocally, type LocalServer } from '../helpers/local-server.ts';
 
 const BOOK = path.join(PACKAGE_ROOT, 'examples', 'book.png');
 
 let scratch = '';
 let checkpoint = '';
-let server: ReturnType<typeof createServer>;
+let server: LocalServer;
 let requests = 0;
 let served: Buffer = Buffer.alloc(0);
 let mirror = '';
@@ -33,13 +31,11 @@ before(async () => {
   process.env['FINCH_HOME'] = path.join(scratch, 'home');
   checkpoint = path.join(scratch, 'birds.safetensors');
   await writeCheckpoint(checkpoint, 4);
-  server = createServer((_request, response) => {
+  server = await serveLocally((_request, response) => {
     requests += 1;
     response.writeHead(200, { 'content-length': served.length, etag: '"1"' }).end(served);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  mirror = `http://127.0.0.1:${(server.address() as AddressInfo).port}/models/`;
+  mirror = `${server.base}/models/`;
 });
 after(async () => {
   server.close();

@@ -4,9 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -23,6 +21,7 @@ import { tfjsNodeMissing } from '../helpers/tfjs-node.ts';
 import { loadRuntime } from '../../src/engine/tfjs/runtime.ts';
 import type { Model } from '../../src/artefact/model.ts';
 import { sidesOf } from '../../src/util/preprocessing.ts';
+import { serveLocally } from '../helpers/local-server.ts';
 
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const browser = BROWSERS.find((name) => spawnSync(name, ['--version']).status === 0);
@@ -172,7 +171,7 @@ async function answerOfBrowser({ model, picture }: Case): Promise<string> {
   const profile = await mkdtemp(path.join(scratch, 'profile-'));
   let tell: (answer: string) => void;
   const answered = new Promise<string>((resolve) => (tell = resolve));
-  const server = createServer((request, response) => {
+  const server = await serveLocally((request, response) => {
     const { pathname } = new URL(request.url!, 'http://localhost');
     if (pathname === '/answer') {
       void text(request)
@@ -185,14 +184,11 @@ async function answerOfBrowser({ model, picture }: Case): Promise<string> {
       () => response.writeHead(404).end(),
     );
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   try {
-    const { port } = server.address() as AddressInfo;
-    return await Promise.race([answered, openPage(`http://127.0.0.1:${port}/watch.html`, profile)]);
+    return await Promise.race([answered, openPage(`${server.base}/watch.html`, profile)]);
   } finally {
     for (const child of running) stop(child);
     server.close();
-    server.closeAllConnections();
   }
 }
 

@@ -6,33 +6,16 @@ import { assignWeights } from '../../src/artefact/assign-weights.ts';
 import { parseChoice, parseNumber } from '../../src/config/parse.ts';
 import { list } from '../../src/dataset/dataset.ts';
 import { scanDataset } from '../../src/dataset/scan.ts';
-import type { Graph } from '../../src/graph/layers.ts';
+import { graphBuilder } from '../../src/graph/builder.ts';
 import { readLabelFile } from '../../src/labels.ts';
 import { endOf } from './cases.ts';
 import { scratchFile } from './scratch.ts';
 
 const ESCAPES = '\x1b'.repeat(300);
 
+const small = graphBuilder('m', 2);
 /** A layer whose name is long, and whose weights are nowhere. */
-const longNamed: Graph = {
-  name: 'm',
-  input: 'input',
-  output: ESCAPES.repeat(20),
-  layers: [
-    { kind: 'input', name: 'input', inputs: [], shape: [2, 2, 3] },
-    {
-      kind: 'conv2d',
-      name: ESCAPES.repeat(20),
-      inputs: ['input'],
-      filters: 1,
-      kernelSize: [1, 1],
-      strides: [1, 1],
-      dilation: [1, 1],
-      padding: 'valid',
-      useBias: false,
-    },
-  ],
-};
+const longNamed = small.build(small.conv2d(small.input, ESCAPES.repeat(20), { filters: 1, kernel: 1 }));
 
 const CASES: Readonly<Record<string, () => unknown>> = {
   'a flag of escapes': () => parseNumber(ESCAPES, { flag: '--lr', min: 0 }),

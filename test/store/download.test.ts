@@ -5,8 +5,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -17,6 +16,7 @@ import { download } from '../../src/store/download.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
+import { serveLocally, type LocalServer } from '../helpers/local-server.ts';
 
 const CONTENT = Buffer.from(madeUpPixels('download', 400, 500));
 const sha256Prefix = createHash('sha256').update(CONTENT).digest('hex').slice(0, 8);
@@ -27,20 +27,18 @@ let handler: Handler = () => {};
 let sent = 0;
 let ranges: (string | undefined)[] = [];
 
-const server = createServer((request, response) => {
-  ranges.push(request.headers.range);
-  handler(request, response);
-});
+let server: LocalServer;
 let base = '';
 let scratch = '';
 before(async () => {
   scratch = await mkdtemp(path.join(tmpdir(), 'finch-download-'));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await serveLocally((request, response) => {
+    ranges.push(request.headers.range);
+    handler(request, response);
+  });
+  ({ base } = server);
 });
 after(async () => {
-  server.closeAllConnections();
   server.close();
   await rm(scratch, { recursive: true, force: true });
 });

@@ -2,11 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -15,6 +13,7 @@ import { gzipSync } from 'node:zlib';
 import { download } from '../../src/store/download.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
+import { serveLocally, type LocalServer } from '../helpers/local-server.ts';
 
 const CONTENT = Buffer.from(madeUpPixels('servers', 100, 100));
 const sha256Prefix = createHash('sha256').update(CONTENT).digest('hex').slice(0, 8);
@@ -118,20 +117,18 @@ const ALL = {
   ...SERVED,
   ...Object.fromEntries(Object.entries(REFUSED).map(([what, [handler]]) => [what, handler])),
 };
-const server = createServer((request, response) => {
-  response.on('error', () => {});
-  ALL[decodeURIComponent(request.url!.slice(1))]?.(response, request);
-});
+let server: LocalServer;
 let base = '';
 let scratch = '';
 before(async () => {
   scratch = await mkdtemp(path.join(tmpdir(), 'finch-servers-'));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await serveLocally((request, response) => {
+    response.on('error', () => {});
+    ALL[decodeURIComponent(request.url!.slice(1))]?.(response, request);
+  });
+  ({ base } = server);
 });
 after(async () => {
-  server.closeAllConnections();
   server.close();
   await rm(scratch, { recursive: true, force: true });
 });
