@@ -15,9 +15,8 @@ import sys
 import torch
 import torchvision
 from lcg import fnv1a, uniforms
-from make_training import BATCH, CLASSES, OPTIMIZERS, STEPS, picture, trained_up
+from make_training import BATCH, CLASSES, take_steps, trained_up
 from torch import nn
-from torch.nn import functional as F
 from zoo_peer import build
 
 # By finch's name: the package and its name of the network, the side of the pictures, and the part of the channels that is left.
@@ -144,19 +143,8 @@ def train(name: str, optimizer: str, rate: float, dtype: torch.dtype) -> tuple[l
         if not key.endswith("num_batches_tracked"):
             value.copy_(trained_up(key, value))
     model.train().to(dtype)
-    size = FAMILIES[name][2]
-    pictures = [picture(f"training {i}", size) for i in range(BATCH)]
-    x = (torch.stack(pictures).permute(0, 3, 1, 2).to(dtype) / 255 - 0.5) / 0.25
-    y = torch.tensor([(7 * i + 3) % CLASSES for i in range(BATCH)])
     before = {k: v.double().clone() for k, v in model.state_dict().items()}
-    stepper = OPTIMIZERS[optimizer](model.parameters(), rate)
-    losses = []
-    for _ in range(STEPS):
-        stepper.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        stepper.step()
-        losses.append(loss.item())
+    losses = take_steps(model, optimizer, rate, FAMILIES[name][2], dtype)
     after = {k: v.double() for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
     return losses, {k: (v - before[k]).flatten() for k, v in after.items()}
 

@@ -191,6 +191,22 @@ def fingerprint(name: str, tensor: torch.Tensor) -> list[float]:
     return [float(f"{v.item():.8g}") for v in [flat.norm(), flat @ direction, *samples]]
 
 
+def take_steps(model: nn.Module, optimizer: str, rate: float, size: int, dtype: torch.dtype) -> list[float]:
+    """Trains on made-up pictures of this size. Returns the loss of each step."""
+    pictures = [picture(f"training {i}", size) for i in range(BATCH)]
+    x = (torch.stack(pictures).permute(0, 3, 1, 2).to(dtype) / 255 - 0.5) / 0.25
+    y = torch.tensor([(7 * i + 3) % CLASSES for i in range(BATCH)])
+    stepper = OPTIMIZERS[optimizer]([p for p in model.parameters() if p.requires_grad], rate)
+    losses = []
+    for _ in range(STEPS):
+        stepper.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        stepper.step()
+        losses.append(loss.item())
+    return losses
+
+
 def train(name: str, optimizer: str, rate: float, frozen: bool = False, train_from: str | None = None, dtype=torch.float64) -> dict:
     model = build(name)
     state = model.state_dict()
@@ -206,18 +222,7 @@ def train(name: str, optimizer: str, rate: float, frozen: bool = False, train_fr
             if child == train_from:
                 break
             module.eval().requires_grad_(False)
-    size = SIZES[name]
-    pictures = [picture(f"training {i}", size) for i in range(BATCH)]
-    x = (torch.stack(pictures).permute(0, 3, 1, 2).to(dtype) / 255 - 0.5) / 0.25
-    y = torch.tensor([(7 * i + 3) % CLASSES for i in range(BATCH)])
-    stepper = OPTIMIZERS[optimizer]([p for p in model.parameters() if p.requires_grad], rate)
-    losses = []
-    for _ in range(STEPS):
-        stepper.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        stepper.step()
-        losses.append(float(f"{loss.item():.8g}"))
+    losses = [float(f"{loss:.8g}") for loss in take_steps(model, optimizer, rate, SIZES[name], dtype)]
     tensors = {k: fingerprint(k, v) for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
     print(name, optimizer, frozen, train_from, losses)
     return {"losses": losses, "tensors": tensors}
