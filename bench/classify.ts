@@ -9,7 +9,7 @@ import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
 import { BOOK, modelFolder, nameOf, peerSide, photos, type BenchContext } from './context.ts';
 import { measure, median, seconds, type Row } from './measure.ts';
 import { memoryGrowth } from './memory.ts';
-import { peersOf, sizeOf } from './networks.ts';
+import { greyBatch, peerOf, sizeOf } from './networks.ts';
 
 const CLASSIFY = path.join(PACKAGE_ROOT, 'bin', 'classify.js');
 export async function help(): Promise<readonly Row[]> {
@@ -82,21 +82,15 @@ async function networks(
   counts: readonly number[],
   { peer }: BenchContext,
 ): Promise<readonly Row[]> {
-  // prettier-ignore
   const rows: Row[] = [];
   for (const name of names) {
-    const [peerName = name] = name === 'efficientnet_lite0' ? [] : peersOf(name);
+    const peerName = peerOf(name);
     const side = sizeOf(name);
     const graph = findArchitecture(name).build(1000);
     const engine = await createOnnxEngine({ device: 'cpu' });
     const predictor = await engine.load({ graph, weights: madeUpWeights(graph), ...HALF });
     for (const count of counts) {
-      const batch = {
-        data: new Uint8Array(count * side * side * 3).fill(100),
-        count,
-        height: side,
-        width: side,
-      };
+      const batch = greyBatch(count, side);
       const once = async () => {
         const started = performance.now();
         await predictor.run(batch);

@@ -34,8 +34,9 @@ export function findPeer(): Peer | string {
     name: `PyTorch ${version.stdout.trim()}`,
     python,
     has: (model) => {
-      const [name] = model === 'efficientnet_lite0' ? ['efficientnet-lite-pytorch'] : model.split(' ');
-      return isThere(model.includes(' ') || name !== model ? name!.replaceAll('-', '_') : 'torchvision');
+      const lite = model === 'efficientnet_lite0' && 'efficientnet-lite-pytorch';
+      const named = model.includes(' ') && model.split(' ')[0];
+      return isThere((named || lite || 'torchvision').replaceAll('-', '_'));
     },
     seconds: (...args) => seconds(python, [SCRIPT, ...args]),
     json: (...args) =>

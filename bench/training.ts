@@ -9,7 +9,7 @@ import { PACKAGE_ROOT } from '../src/util/package.ts';
 import { findArchitecture } from '../src/zoo/architectures.ts';
 import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
 import type { BenchContext } from './context.ts';
-import { peersOf, sizeOf } from './networks.ts';
+import { peerOf, sizeOf } from './networks.ts';
 import { measure, median, output, type Row } from './measure.ts';
 
 const PEER = path.join(PACKAGE_ROOT, 'bench', 'peer', 'torch_training.py');
@@ -23,20 +23,18 @@ interface Case {
   readonly batch: number;
   /** `frozen` batch norm, or the module to train from. */
   readonly variant?: string;
-  /** PyTorch's name, as `package name`; its own name where absent. */
-  readonly peer?: string;
-  readonly layouts: readonly string[];
+  /** PyTorch's; both where absent. */
+  readonly layouts?: readonly string[];
 }
 
-const BOTH = ['nchw', 'channels_last'];
-const FASTER = ['channels_last'];
+const LAYOUTS = ['nchw', 'channels_last'];
 
 const CASES: readonly Case[] = [
-  { model: 'resnet18', batch: 32, layouts: BOTH },
-  { model: 'resnet18', batch: 32, variant: 'frozen', layouts: BOTH },
-  { model: 'resnet18', batch: 32, variant: 'layer4', layouts: BOTH },
-  { model: 'resnet101', batch: 8, layouts: BOTH },
-  { model: 'efficientnet_lite0', batch: 32, layouts: BOTH },
+  { model: 'resnet18', batch: 32 },
+  { model: 'resnet18', batch: 32, variant: 'frozen' },
+  { model: 'resnet18', batch: 32, variant: 'layer4' },
+  { model: 'resnet101', batch: 8 },
+  { model: 'efficientnet_lite0', batch: 32 },
 ];
 
 /** Networks of other families, the size of pictures that each was published for. */
@@ -49,7 +47,7 @@ const ZOO: readonly Case[] = [
   'inception_v3',
   'seresnet50',
   'convnext_tiny',
-].map((model) => ({ model, batch: 16, peer: peersOf(model)[0]!, layouts: FASTER }));
+].map((model) => ({ model, batch: 16, layouts: ['channels_last'] }));
 
 interface Timing {
   readonly milliseconds: number;
@@ -65,21 +63,21 @@ async function stepsOf(cases: readonly Case[], { peer: found }: BenchContext): P
   const torch = typeof found === 'string' ? undefined : found;
   const python = torch?.python;
   const rows: Row[] = [];
-  for (const { model, batch, variant, peer: peerModel, layouts } of cases) {
+  for (const { model, batch, variant, layouts = LAYOUTS } of cases) {
     const name = `training, ${model}, batch ${batch}${variant ? `, ${variant}` : ''}`;
     const own: Timing[] = [];
     const finch = () => {
       own.push(jsonOf(process.execPath, [fileURLToPath(import.meta.url), model, String(batch), ...(variant ? [variant] : [])]) as Timing); // prettier-ignore
       return own.at(-1)!.milliseconds;
     };
-    const size = String(sizeOf(model));
+    const [peerModel, size] = [peerOf(model), String(sizeOf(model))];
     for (const layout of layouts) {
       const peers: Timing[] = [];
       const peer = () => {
-        peers.push(jsonOf(python!, [PEER, peerModel ?? model, String(batch), layout, size, ...(variant ? [variant] : [])]) as Timing); // prettier-ignore
+        peers.push(jsonOf(python!, [PEER, peerModel, String(batch), layout, size, ...(variant ? [variant] : [])]) as Timing); // prettier-ignore
         return peers.at(-1)!.milliseconds;
       };
-      const isThere = torch?.has(peerModel ?? model) ?? false;
+      const isThere = torch?.has(peerModel) ?? false;
       const peerName = isThere ? `PyTorch, ${layout}` : 'no peer';
       rows.push(await measure({ measure: name, unit: 'ms/picture', repeats: REPEATS, peerName, finch, peer: isThere ? peer : undefined })); // prettier-ignore
       const [ours, theirs] = [own, peers].map((list) => (list.length > 0 ? median(list.map((t) => t.mebibytes)) : null)); // prettier-ignore

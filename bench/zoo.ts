@@ -6,6 +6,7 @@ import { findArchitecture } from '../src/zoo/architectures.ts';
 import { publishedRecords } from '../src/zoo/published.ts';
 import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
 import { median, type Row } from './measure.ts';
+import { greyBatch } from './networks.ts';
 
 /** A network runs until it has run so often or so long, whichever comes first, and three times at least. */
 const RUNS = 9;
@@ -24,12 +25,7 @@ export async function costs(): Promise<readonly Row[]> {
     const engine = await createOnnxEngine({ device: 'cpu' });
     const predictor = await engine.load({ graph, weights: madeUpWeights(graph), ...HALF });
     for (const count of [1, 8]) {
-      const batch = {
-        data: new Uint8Array(count * size * size * 3).fill(100),
-        count,
-        height: size,
-        width: size,
-      };
+      const batch = greyBatch(count, size);
       const times: number[] = [];
       let spent = 0;
       // The first run prepares kernels and does not count.

@@ -12,9 +12,11 @@ import { createInterface } from 'node:readline';
 import { after, describe, test } from 'node:test';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 
+import { inputSize } from '../../src/api/network.ts';
 import { countParameters } from '../../src/graph/cost.ts';
 import { importCheckpoint } from '../../src/store/import.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
+import { sidesOf } from '../../src/util/preprocessing.ts';
 import { PIXELS } from '../../src/zoo/record.ts';
 import { ARCHITECTURE_NAMES, findArchitecture } from '../../src/zoo/architectures.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
@@ -126,8 +128,7 @@ async function compare(
 ) {
   const { build } = findArchitecture(name);
   const graph = build(1000);
-  const input = graph.layers.find((layer) => layer.kind === 'input')!;
-  const [size] = input.shape as readonly [number, number, number];
+  const [size] = sidesOf(inputSize(graph));
   const files = readdirSync(photos.file).filter((file) => /\.jpe?g$/i.test(file)).slice(0, COUNT); // prettier-ignore
   const [packageName, peerName] = peer.split(' ');
   await make({
