@@ -3,7 +3,7 @@
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { AppError, messageOf, systemCode } from '../util/errors.ts';
+import { AppError, openingProblem } from '../util/errors.ts';
 import { kindOf } from '../util/files.ts';
 import { isCub, scanCub } from './scan-cub.ts';
 import { scanFolders } from './scan-folders.ts';
@@ -28,7 +28,7 @@ export async function scanDataset(
   try {
     found = await stat(root);
   } catch (error) {
-    const problem = systemCode(error) === 'ENOENT' ? 'no such folder' : messageOf(error);
+    const problem = openingProblem(error, 'no such folder');
     throw new AppError('DATASET_NOT_FOUND', `${root}: ${problem}; check the path (from ${process.cwd()})`, {
       cause: error,
     });

@@ -3,7 +3,7 @@
 // Source: numpy.lib.format, "A Simple File Format for NumPy Arrays".
 
 import type { FileHandle } from 'node:fs/promises';
-import { AppError, messageOf, systemCode } from '../util/errors.ts';
+import { AppError, openingProblem } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../util/float16.ts';
 import { elementCount, formatShape, type Shape } from '../util/shape.ts';
@@ -73,7 +73,7 @@ export async function openNpy(file: string): Promise<NpyRows> {
     ({ handle } = await openRegularFile(file));
   } catch (error) {
     if (error instanceof AppError) throw error;
-    const problem = systemCode(error) === 'ENOENT' ? 'no such file' : messageOf(error);
+    const problem = openingProblem(error, 'no such file');
     throw new AppError('FILE_INVALID', `cannot open ${file}: ${problem}`, { cause: error });
   }
   try {

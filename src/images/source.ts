@@ -4,7 +4,7 @@ import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { isBinary, listedPaths } from '../text/path-list.ts';
-import { AppError, messageOf, systemCode } from '../util/errors.ts';
+import { AppError, messageOf, openingProblem, systemCode } from '../util/errors.ts';
 import { openRegularFile, isThere } from '../util/files.ts';
 import { folderEntries, type FolderEntry } from './folder.ts';
 import { globPictures, isPattern } from './glob.ts';
@@ -79,7 +79,7 @@ export async function* pathReferences(
       yield* fromGlob(input, signal, passed);
       return;
     }
-    yield missing(input, systemCode(error) === 'ENOENT' ? 'no such file or folder' : messageOf(error));
+    yield missing(input, openingProblem(error, 'no such file or folder'));
     return;
   }
   if (!found.isDirectory()) {
@@ -114,7 +114,7 @@ async function* fromList(
     const { handle } = await openRegularFile(list, { what: 'the list', code: 'INPUT_NOT_FOUND' });
     yield* fromPaths(handle.createReadStream(), signal, passed);
   } catch (error) {
-    const problem = systemCode(error) === 'ENOENT' ? 'no such list of paths' : messageOf(error);
+    const problem = openingProblem(error, 'no such list of paths');
     yield failed(`@${list}`, 'INPUT_NOT_FOUND', problem);
   }
 }

@@ -69,6 +69,11 @@ export function messageOf(thrown: unknown): string {
   return printable(text.replace(/\s*\n\s*/g, ' ').trim());
 }
 
+/** Why a file or folder could not be opened: in these words where it is not there, else in the system's. */
+export function openingProblem(thrown: unknown, ifMissing: string): string {
+  return systemCode(thrown) === 'ENOENT' ? ifMissing : messageOf(thrown);
+}
+
 /** The `code` of a Node system error (`ENOENT`, `ENOSPC` …), if it is one. */
 export function systemCode(thrown: unknown): string | undefined {
   if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined;

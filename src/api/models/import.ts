@@ -14,7 +14,7 @@ import { readLabelFile } from '../../labels.ts';
 import { importedModels } from '../../store/home.ts';
 import { readHubFolder, type HubFolder } from '../../store/hub-folder.ts';
 import { importCheckpoint } from '../../store/import.ts';
-import { AppError, messageOf, systemCode } from '../../util/errors.ts';
+import { AppError, openingProblem } from '../../util/errors.ts';
 import { sha256OfFile } from '../../util/files.ts';
 import type { PictureSize, Preprocessing } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
@@ -92,7 +92,7 @@ async function readSource(file: string, reading: Reading, work: Work): Promise<M
 
 const cannotOpen = (file: string) => (cause: unknown) => {
   if (cause instanceof AppError) throw cause;
-  const problem = systemCode(cause) === 'ENOENT' ? 'no such file or folder' : messageOf(cause);
+  const problem = openingProblem(cause, 'no such file or folder');
   throw new AppError('MODEL_NOT_FOUND', `cannot open ${file}: ${problem}`, { cause });
 };
 
