@@ -9,6 +9,7 @@ import type { EngineModel } from '../engine.ts';
 import type { TrainSpec } from '../training.ts';
 import { learningLayers, trainedGraph } from '../training/learning.ts';
 import { decaysWeight, PENDING, slotName, slotsOf } from '../training/optimizer-state.ts';
+import { isStatistic } from '../training/variables.ts';
 import { Emitter } from './emitter.ts';
 import { ruleOf } from './gradients/rules.ts';
 import { emitLoss, TARGET_INPUTS } from './losses.ts';
@@ -162,12 +163,12 @@ function emitBackward(
   }
 }
 
-/** Layers that need a gradient: layers with weights, and all layers after them. */
+/** Layers that need a gradient: layers with weights that learn, and all layers after them. */
 function flowing(learning: readonly Layer[]): ReadonlySet<string> {
   const flows = new Set<string>();
   for (const layer of learning) {
-    const hasWeights = weightShapes(layer, [1]).length > 0;
-    if (hasWeights || layer.inputs.some((name) => flows.has(name))) flows.add(layer.name);
+    const learns = weightShapes(layer, [1]).some(([role]) => !isStatistic(layer, role));
+    if (learns || layer.inputs.some((name) => flows.has(name))) flows.add(layer.name);
   }
   return flows;
 }

@@ -18,7 +18,8 @@ export interface Variable {
   readonly shape: Shape;
 }
 
-function isStatistic(layer: Layer, role: WeightRole): boolean {
+/** Whether steps do not learn it: what batch norm measures, and all numbers of a fixed one. */
+export function isStatistic(layer: Layer, role: WeightRole): boolean {
   const isFixed = layer.kind === 'batchNormalization' && layer.isFixed === true;
   return isFixed || role === 'moving_mean' || role === 'moving_variance';
 }
