@@ -1,0 +1,176 @@
+// onnx-graph.ts: the graph of an ONNX file: onnx.GraphProto -> nodes, constants, inputs and outputs, with the graphs within nodes.
+// Source of the field numbers: onnx/onnx.proto of ONNX 1.19.
+
+import { AppError } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
+import { readAttribute, type OnnxAttribute } from './onnx-attribute.ts';
+import { dataTypeOf, readTensor, type OnnxDataType, type OnnxTensor, type TensorContext } from './onnx-tensor.ts'; // prettier-ignore
+import { bytes, ints, readFields, text } from './protobuf.ts';
+
+export interface OnnxNode {
+  readonly op: string;
+  /** '' is ONNX's own. */
+  readonly domain: string;
+  readonly name: string;
+  /** An empty name stands for an optional input or output that is absent. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: ReadonlyMap<string, OnnxAttribute>;
+}
+
+/** An input, an output, or a tensor between. */
+export interface OnnxValue {
+  readonly name: string;
+  /** `other`: a sequence, a map, or numbers of a type that finch does not know. */
+  readonly type: OnnxDataType | 'other';
+  /** A name or nothing stands for a size that is known only when the network runs. Absent where even the rank is not known. */
+  readonly shape?: readonly (number | string | undefined)[];
+}
+
+export interface OnnxGraph {
+  /** Every node comes after those whose outputs it takes. */
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: ReadonlyMap<string, OnnxTensor>;
+  /** Without those that have an initializer. */
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+  readonly valueInfo: ReadonlyMap<string, OnnxValue>;
+}
+
+export interface GraphContext extends TensorContext {
+  /** How many graphs this one lies in. */
+  readonly depth: number;
+  /** Names of the graphs around it, which its nodes may take. */
+  readonly outer?: ReadonlySet<string>;
+  /** The file brings operators of its own, written out as functions. */
+  readonly hasFunctions: boolean;
+}
+
+/** Networks have up to 20,000 nodes. */
+const MAX_NODES = 200_000;
+/** An If within an If within a Loop is as deep as exporters go. */
+const MAX_DEPTH = 8;
+/** What a node takes beside its names. */
+const NODE_BYTES = 600;
+
+/** Operators that onnxruntime has without a library of somebody else. */
+const DOMAINS: ReadonlySet<string> = new Set(['', 'ai.onnx.ml', 'com.microsoft']);
+
+/** The domain's name, with one name for ONNX's own. */
+export const plainDomain = (domain: string) => (domain === 'ai.onnx' ? '' : domain);
+
+/** @throws AppError FILE_INVALID, FILE_UNSAFE, MODEL_UNSUPPORTED */
+export function readGraph(message: Uint8Array, context: GraphContext): OnnxGraph {
+  const { file, budget, depth } = context;
+  if (depth > MAX_DEPTH) {
+    throw new AppError('FILE_INVALID', `${file} has graphs within graphs, more than ${MAX_DEPTH} deep`);
+  }
+  const nodes: Uint8Array[] = [];
+  const initializers = new Map<string, OnnxTensor>();
+  const inputs: OnnxValue[] = [];
+  const outputs: OnnxValue[] = [];
+  const valueInfo = new Map<string, OnnxValue>();
+  const value = (use: (found: OnnxValue) => void) => bytes((field) => use(readValue(field, context)));
+  readFields(message, budget, {
+    1: bytes((node) => nodes.push(node)),
+    5: bytes((tensor) => {
+      const read = readTensor(tensor, context);
+      initializers.set(read.name, read);
+    }),
+    11: value((input) => inputs.push(input)),
+    12: value((output) => outputs.push(output)),
+    13: value((found) => valueInfo.set(found.name, found)),
+    15: () => {
+      throw new AppError('MODEL_UNSUPPORTED', `${file} has sparse weights, which finch does not read; export it with dense ones`); // prettier-ignore
+    },
+  });
+  if (nodes.length > MAX_NODES) {
+    throw new AppError('FILE_INVALID', `${file} has ${nodes.length} nodes, expected at most ${MAX_NODES}`);
+  }
+  budget.steps(context.outer?.size ?? 0);
+  const known = new Set([...(context.outer ?? []), ...initializers.keys(), ...inputs.map(({ name }) => name)]); // prettier-ignore
+  const read = nodes.map((node) => {
+    const found = readNode(node, { ...context, depth: depth + 1, outer: known });
+    checkNames(found, known, file);
+    return found;
+  });
+  for (const { name } of outputs) {
+    if (!known.has(name)) throw new AppError('FILE_INVALID', `${file}: no node makes the output '${quoted(name)}'`); // prettier-ignore
+  }
+  return {
+    nodes: read,
+    initializers,
+    inputs: inputs.filter(({ name }) => !initializers.has(name)),
+    outputs,
+    valueInfo,
+  };
+}
+
+/** A node takes what is there before it and makes what nothing else makes, so that no graph runs in a circle. */
+function checkNames({ op, inputs, outputs }: OnnxNode, known: Set<string>, file: string): void {
+  const refuse = (problem: string) => new AppError('FILE_INVALID', `${file}: a node '${quoted(op)}' ${problem}`); // prettier-ignore
+  for (const name of inputs) {
+    if (name !== '' && !known.has(name)) throw refuse(`takes '${quoted(name)}', which nothing before it makes`); // prettier-ignore
+  }
+  for (const name of outputs) {
+    if (name === '') continue;
+    if (known.has(name)) throw refuse(`makes '${quoted(name)}', which is there already`);
+    known.add(name);
+  }
+}
+
+function readNode(message: Uint8Array, context: GraphContext): OnnxNode {
+  const { file, budget, hasFunctions } = context;
+  budget.bytes(NODE_BYTES);
+  let [name, op, domain] = ['', '', ''];
+  const inputs: string[] = [];
+  const outputs: string[] = [];
+  const fields: Uint8Array[] = [];
+  readFields(message, budget, {
+    1: text((input) => inputs.push(input)),
+    2: text((output) => outputs.push(output)),
+    3: text((value) => (name = value)),
+    4: text((value) => (op = value)),
+    5: bytes((attribute) => fields.push(attribute)),
+    7: text((value) => (domain = plainDomain(value))),
+  });
+  if (!DOMAINS.has(domain)) {
+    const next = hasFunctions ? 'export the network with its functions inlined' : 'finch runs only the operators of ONNX and onnxruntime'; // prettier-ignore
+    throw new AppError('MODEL_UNSUPPORTED', `${file} uses the operator ${quoted(op, 60)} of '${quoted(domain, 60)}'; ${next}`); // prettier-ignore
+  }
+  const attributes = new Map(
+    fields.map((field) => readAttribute(field, { ...context, where: `${file}: node '${quoted(op)}'` })),
+  );
+  return { op, domain, name, inputs, outputs, attributes };
+}
+
+/** onnx.ValueInfoProto */
+function readValue(message: Uint8Array, { budget }: GraphContext): OnnxValue {
+  budget.bytes(NODE_BYTES);
+  let name = '';
+  let type: OnnxDataType | 'other' = 'other';
+  let shape: (number | string | undefined)[] | undefined;
+  const dimension = bytes((field) => {
+    let size: number | string | undefined;
+    readFields(field, budget, {
+      // Some exporters write -1 or 0 for a size that they do not know.
+      1: ints((value) => (size = value > 0 ? value : undefined)),
+      2: text((value) => (size = value === '' ? undefined : value)),
+    });
+    shape?.push(size);
+  });
+  const tensorType = bytes((field) =>
+    readFields(field, budget, {
+      1: ints((code) => (type = dataTypeOf(code) ?? 'other')),
+      2: bytes((dims) => {
+        shape = [];
+        readFields(dims, budget, { 1: dimension });
+      }),
+    }),
+  );
+  readFields(message, budget, {
+    1: text((value) => (name = value)),
+    2: bytes((field) => readFields(field, budget, { 1: tensorType })),
+  });
+  return { name, type, ...(shape && { shape }) };
+}

@@ -1,0 +1,319 @@
+// The ONNX reader: what finch's own writer writes comes back, every encoding of a tensor is read, and what is false or reaches out of
+// the folder is refused in one line.
+
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import fc from 'fast-check';
+import { encodeModel, type OnnxGraph } from '../../src/engine/onnx/proto.ts';
+import { numbersOf, readOnnxModel } from '../../src/formats/onnx-model.ts';
+import { AppError, type ErrorCode } from '../../src/util/errors.ts';
+import { external, message, modelFile, node, value, type Field } from '../helpers/onnx-file.ts';
+
+let scratch = '';
+before(async () => {
+  scratch = await mkdtemp(path.join(tmpdir(), 'finch-onnx-'));
+});
+after(() => rm(scratch, { recursive: true, force: true }));
+
+async function read(bytes: Uint8Array) {
+  const file = path.join(scratch, 'model.onnx');
+  await writeFile(file, bytes);
+  return readOnnxModel(file);
+}
+
+async function refused(bytes: Uint8Array, pattern: RegExp, code: ErrorCode = 'FILE_INVALID') {
+  await assert.rejects(read(bytes), (error) => {
+    assert.ok(error instanceof AppError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, pattern);
+    assert.ok(error.message.length < 500);
+    return true;
+  });
+}
+
+const SMALL: OnnxGraph = {
+  name: 'small',
+  nodes: [
+    { op: 'Conv', inputs: ['x', 'w'], outputs: ['y'], attributes: { pads: [1, 1, 1, 1], group: 1 } },
+    { op: 'LeakyRelu', inputs: ['y'], outputs: ['z'], attributes: { alpha: { float: 0.5 } } },
+    { op: 'Resize', inputs: ['z', '', 's'], outputs: ['o'], attributes: { mode: 'nearest' } },
+    { op: 'Made', domain: 'com.microsoft', inputs: ['o'], outputs: ['p'], attributes: { f: { floats: [0.5, 2] } } },
+  ],
+  initializers: [
+    { name: 'w', type: 'float32', shape: [1, 3, 1, 1], content: new Uint8Array(Float32Array.of(1, 2, 3).buffer) },
+    { name: 's', type: 'int64', shape: [1], content: new Uint8Array(BigInt64Array.of(-7n).buffer) },
+  ],
+  inputs: [{ name: 'x', type: 'float32', shape: ['N', 3, 8, 8] }],
+  outputs: [{ name: 'p', type: 'float32', shape: ['N', 2] }],
+}; // prettier-ignore
+
+describe('an ONNX file', () => {
+  test('that finch wrote comes back', async () => {
+    const model = await read(encodeModel(SMALL, { labels: '["a"]' }));
+    assert.deepEqual([...model.opsets], [['', 17], ['com.microsoft', 1]]); // prettier-ignore
+    assert.deepEqual(
+      [model.irVersion, model.producer, [...model.metadata]],
+      [8, 'finch', [['labels', '["a"]']]],
+    );
+    assert.deepEqual(
+      model.nodes.map(({ op, domain, inputs, outputs }) => ({ op, domain, inputs, outputs })),
+      SMALL.nodes.map(({ op, domain = '', inputs, outputs }) => ({ op, domain, inputs, outputs })),
+    );
+    assert.deepEqual([...model.nodes[0]!.attributes], [['pads', { kind: 'ints', value: [1, 1, 1, 1] }], ['group', { kind: 'int', value: 1 }]]); // prettier-ignore
+    assert.deepEqual(model.nodes[1]!.attributes.get('alpha'), { kind: 'float', value: 0.5 });
+    assert.deepEqual(model.nodes[2]!.attributes.get('mode'), { kind: 'string', value: 'nearest' });
+    assert.deepEqual(model.nodes[3]!.attributes.get('f'), { kind: 'floats', value: [0.5, 2] });
+    assert.deepEqual(model.inputs, [{ name: 'x', type: 'float32', shape: ['N', 3, 8, 8] }]);
+    assert.deepEqual(model.outputs, [{ name: 'p', type: 'float32', shape: ['N', 2] }]);
+    assert.deepEqual([...numbersOf(model.initializers.get('w')!)!], [1, 2, 3]);
+    assert.deepEqual([...numbersOf(model.initializers.get('s')!)!], [-7]);
+  });
+
+  test('an input that has an initializer is a constant; sizes that are not known are nothing', async () => {
+    const model = await read(
+      modelFile([
+        [1, node('Relu', ['x'], ['y'])],
+        [5, message([1, 1], [2, 1], [8, 'w'], [9, new Uint8Array(4)])],
+        [11, value('w', [1])],
+        [11, value('x', [-1, 3, 0, 'H'])],
+        [12, value('y', [1])],
+        [13, value('t', [1], 8)],
+      ]),
+    );
+    assert.deepEqual(model.inputs, [{ name: 'x', type: 'float32', shape: [undefined, 3, undefined, 'H'] }]);
+    assert.deepEqual(model.valueInfo.get('t'), { name: 't', type: 'other', shape: [1] });
+  });
+
+  test('ai.onnx is ONNX', async () => {
+    const model = await read(
+      modelFile([[1, node('Relu', ['x'], ['y'], [7, 'ai.onnx'])], [11, value('x', [1])], [12, value('y', [1])]], [[8, message([1, 'ai.onnx'], [2, 9])]]),
+    ); // prettier-ignore
+    assert.deepEqual([model.nodes[0]!.domain, [...model.opsets]], ['', [['', 9]]]);
+  });
+
+  test('an inner graph takes names of the outer one, and comes as it was read and as bytes', async () => {
+    const inner = message([1, node('Relu', ['x'], ['a'])], [12, value('a', [1])]);
+    const branch = message([1, 'then_branch'], [6, inner], [20, 5]);
+    const model = await read(modelFile([[1, node('If', ['x'], ['y'], [5, branch])], [11, value('x', [1])], [12, value('y', [1])]])); // prettier-ignore
+    const found = model.nodes[0]!.attributes.get('then_branch');
+    assert.ok(found?.kind === 'graph');
+    assert.deepEqual([found.value.nodes[0]!.inputs, Buffer.from(found.bytes)], [['x'], Buffer.from(inner)]);
+  });
+});
+
+/** A model of one constant and nothing else to read. */
+const constant = (...fields: readonly Field[]) =>
+  modelFile([
+    [5, message(...fields, [8, 't'])],
+    [1, node('Relu', ['t'], ['y'])],
+    [12, value('y', [1])],
+  ]);
+
+describe('a tensor', () => {
+  const packed = (...varints: readonly (number | bigint)[]) => {
+    // A message of fields 1 has the numbers with a byte before each.
+    const parts = varints.map((number) => message([1, number]).subarray(1));
+    return Buffer.concat(parts);
+  };
+  const floats = (...numbers: readonly number[]) => new Uint8Array(Float32Array.from(numbers).buffer);
+  const CASES: Readonly<Record<string, readonly [code: number, Field, numbers: readonly number[]]>> = {
+    'float32 packed': [1, [4, floats(0.5, -2)], [0.5, -2]],
+    float64: [11, [10, new Uint8Array(Float64Array.of(0.1, -2).buffer)], [0.1, -2]],
+    int64: [7, [7, packed(-1, 2 ** 40)], [-1, 2 ** 40]],
+    int32: [6, [5, packed(-1, 7)], [-1, 7]],
+    uint8: [2, [5, packed(255, 7)], [255, 7]],
+    int8: [3, [5, packed(-1, 7)], [-1, 7]],
+    int16: [5, [5, packed(-300, 7)], [-300, 7]],
+    uint16: [4, [5, packed(65_535, 7)], [65_535, 7]],
+    bool: [9, [5, packed(1, 0)], [1, 0]],
+    float16: [10, [5, packed(0x3800, 0xc000)], [0.5, -2]],
+    bfloat16: [16, [5, packed(0x3f00, 0xc000)], [0.5, -2]],
+    uint32: [12, [11, packed(2 ** 32 - 1, 7)], [2 ** 32 - 1, 7]],
+    uint64: [13, [11, packed(2 ** 40, 7)], [2 ** 40, 7]],
+    'float16 raw': [10, [9, Uint8Array.of(0, 0x38, 0, 0xc0)], [0.5, -2]],
+    'bool raw': [9, [9, Uint8Array.of(1, 0)], [1, 0]],
+  };
+  for (const [what, [code, field, expected]] of Object.entries(CASES)) {
+    test(`of ${what}`, async () => {
+      const { initializers } = await read(constant([1, 2], [2, code], field));
+      assert.deepEqual([...numbersOf(initializers.get('t')!)!], expected);
+    });
+  }
+
+  test('whose numbers come one by one', async () => {
+    const { initializers } = await read(constant([1, 2], [2, 1], [4, { float: 0.5 }], [4, { float: -2 }]));
+    assert.deepEqual([...numbersOf(initializers.get('t')!)!], [0.5, -2]);
+    const { initializers: whole } = await read(constant([1, 2], [2, 7], [7, 5], [7, packed(-6)]));
+    assert.deepEqual([...numbersOf(whole.get('t')!)!], [5, -6]);
+  });
+
+  test('of four bits has two numbers in a byte', async () => {
+    const { initializers } = await read(constant([1, 3], [2, 22], [5, packed(0x21, 0x03)]));
+    assert.deepEqual([...initializers.get('t')!.bytes], [0x21, 3]);
+  });
+
+  test('whose shape lies is refused before memory is taken', async () => {
+    await refused(constant([1, 3], [2, 1], [9, floats(1, 2)]), /has 8 bytes; float32 \[3\] needs 12/);
+    await refused(constant([1, 3], [2, 1], [4, floats(1, 2)]), /has 2 numbers; \[3\] needs 3/);
+    await refused(constant([1, 1], [2, 1]), /has 0 numbers; \[1\] needs 1/);
+    await refused(constant([1, 2 ** 31], [2, 7], [7, packed(1, 2)]), /has 2 numbers; \[2147483648\] needs/);
+    await refused(constant([1, 2 ** 40], [1, 2 ** 40], [2, 1]), /impossible shape/);
+    await refused(constant([1, -1], [2, 1]), /impossible shape/);
+    await refused(constant(...Array.from({ length: 17 }, (): Field => [1, 1]), [2, 1]), /impossible shape/);
+    await refused(constant([2, 8]), /type 8, which finch does not read/, 'MODEL_UNSUPPORTED');
+  });
+});
+
+describe('external data', () => {
+  const graph = (...tensors: readonly Uint8Array[]): Uint8Array =>
+    modelFile([
+      ...tensors.map((tensor): Field => [5, tensor]),
+      [1, node('Relu', ['w'], ['y'])],
+      [12, value('y', [2])],
+    ]);
+  const two = (entries: Readonly<Record<string, string>>) => external('w', [2], entries);
+
+  before(async () => {
+    await writeFile(path.join(scratch, 'w.data'), new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer));
+    await mkdir(path.join(scratch, 'sub'), { recursive: true });
+    await writeFile(path.join(scratch, 'sub', 'w.data'), new Uint8Array(8));
+    await mkdir(path.join(scratch, 'outside'));
+    await writeFile(path.join(scratch, 'outside', 'secret'), 'secret..');
+    await mkdir(path.join(scratch, 'inside'));
+    await symlink(path.join(scratch, 'outside', 'secret'), path.join(scratch, 'inside', 'link'));
+    await symlink(path.join(scratch, 'outside'), path.join(scratch, 'inside', 'folder'));
+  });
+
+  test('is read, shared too', async () => {
+    const place = { location: 'w.data', offset: '4', length: '8' };
+    const { initializers } = await read(graph(two(place), external('v', [2], place), external('u', [2], { location: 'sub/w.data' }))); // prettier-ignore
+    assert.deepEqual([...numbersOf(initializers.get('w')!)!], [2, 3]);
+    assert.deepEqual([...numbersOf(initializers.get('v')!)!], [2, 3]);
+    assert.deepEqual([...numbersOf(initializers.get('u')!)!], [0, 0]);
+  });
+
+  test('of a Constant is read', async () => {
+    const attribute = message([1, 'value'], [5, two({ location: 'w.data' })], [20, 4]);
+    const model = await read(modelFile([[1, node('Constant', [], ['y'], [5, attribute])], [12, value('y', [2])]])); // prettier-ignore
+    const found = model.nodes[0]!.attributes.get('value');
+    assert.ok(found?.kind === 'tensor');
+    assert.deepEqual([...numbersOf(found.value)!], [1, 2]);
+  });
+
+  test('that is not there, or too short, or overlaps', async () => {
+    await refused(
+      graph(two({ location: 'gone.data' })),
+      /'gone.data', which is not beside it; put both files/,
+    );
+    await refused(graph(two({})), /leads out of its folder/, 'FILE_UNSAFE');
+    await refused(
+      graph(two({ location: 'w.data', offset: '12' })),
+      /bytes 12 to 20 of 'w.data', which has 16/,
+    );
+    await refused(graph(two({ location: 'w.data', offset: '-4' })), /bytes NaN/);
+    await refused(
+      graph(two({ location: 'w.data', length: '4' })),
+      /takes 4 bytes of 'w.data'; its shape needs 8/,
+    );
+    await refused(graph(external('w', [2 ** 33], { location: 'w.data' })), /which has 16/);
+    const all = [0, 4, 8].map((offset) => external(`w${offset || ''}`, [2], { location: 'w.data', offset: `${offset}` })); // prettier-ignore
+    await refused(graph(...all), /overlaps/);
+    await refused(graph(two({ location: 'sub' })), /a folder, expected a regular file/);
+  });
+
+  test('outside the folder is not read', async () => {
+    const file = path.join(scratch, 'inside', 'model.onnx');
+    for (const location of ['../outside/secret', '/etc/passwd', 'link', 'folder/secret', 'a/../../outside/secret', '..', 'C:\\x', 'a\\..\\x', 'x//y', '\0']) {
+      await writeFile(file, graph(two({ location })));
+      await assert.rejects(readOnnxModel(file), (error) => {
+        assert.ok(error instanceof AppError, String(error));
+        assert.equal(error.code, 'FILE_UNSAFE', `${location}: ${error.message}`);
+        return true;
+      });
+    } // prettier-ignore
+  });
+
+  test('in an inner graph is not read, in whatever way it is said', async () => {
+    const entry: Field = [13, message([1, 'location'], [2, 'w.data'])];
+    const said = message([1, 2], [2, 1], [8, 'w'], entry, [14, 1]);
+    const halfSaid = message([1, 2], [2, 1], [8, 'w'], entry, [9, new Uint8Array(8)]);
+    for (const tensor of [said, halfSaid]) {
+      const inner = message([5, tensor], [12, value('w', [2])]);
+      const loop = node('Loop', [], ['y'], [5, message([1, 'body'], [6, inner], [20, 5])]);
+      await refused(
+        modelFile([
+          [1, loop],
+          [12, value('y', [2])],
+        ]),
+        /within an inner graph/,
+        'FILE_UNSAFE',
+      );
+    }
+  });
+});
+
+describe('what is no network that finch can run', () => {
+  const input: Field = [11, value('x', [1])];
+  const output: Field = [12, value('y', [1])];
+  const relu: Field = [1, node('Relu', ['x'], ['y'])];
+  const sound: readonly Field[] = [input, relu, output];
+
+  test('is refused', async () => {
+    await refused(new Uint8Array(0), /no network in it/);
+    await refused(Buffer.from('hello, I am no model'), /no ONNX file/);
+    await refused(message([1, 8]), /no network in it/);
+    await refused(modelFile(sound, []), /opset none, expected 7/, 'MODEL_UNSUPPORTED');
+    await refused(modelFile(sound, [[8, message([2, 6])]]), /opset 6, expected 7/, 'MODEL_UNSUPPORTED');
+    await refused(modelFile([input, output]), /no node makes the output 'y'/);
+    await refused(modelFile([input, output, [1, node('Relu', ['z'], ['y'])]]), /takes 'z', which nothing before it makes/); // prettier-ignore
+    await refused(
+      modelFile([input, output, [1, node('Add', ['x', 'y'], ['y'])]]),
+      /takes 'y', which nothing/,
+    );
+    await refused(modelFile([input, output, relu, relu]), /makes 'y', which is there already/);
+    await refused(modelFile([...sound, [15, new Uint8Array(0)]]), /sparse/, 'MODEL_UNSUPPORTED');
+  });
+
+  test('operators of others are named', async () => {
+    const custom: Field = [1, node('Evil', ['x'], ['y'], [7, 'org.example'])];
+    await refused(modelFile([input, output, custom]), /operator Evil of 'org.example'; finch runs only/, 'MODEL_UNSUPPORTED'); // prettier-ignore
+    const functions: Field = [25, message([1, 'Evil'])];
+    await refused(modelFile([input, output, custom], [[8, message([2, 17])], functions]), /functions inlined/, 'MODEL_UNSUPPORTED'); // prettier-ignore
+    const inner = message([1, 'b'], [6, message(custom)], [20, 5]);
+    await refused(modelFile([input, output, [1, node('If', ['x'], ['y'], [5, inner])]]), /operator Evil/, 'MODEL_UNSUPPORTED'); // prettier-ignore
+  });
+
+  test('graphs within graphs have an end', async () => {
+    let inner = message();
+    for (let depth = 0; depth < 5000; depth++) {
+      inner = message([1, node('If', [], [], [5, message([1, 'b'], [6, inner], [20, 5])])]);
+    }
+    await refused(modelFile([[7, inner], [1, node('If', [], ['y'], [5, message([1, 'b'], [6, inner], [20, 5])])], output]), /more than 8 deep/); // prettier-ignore
+  });
+
+  test('counts have limits', async () => {
+    const many = Buffer.alloc(2 * 200_001, Uint8Array.of(0x0a, 0));
+    await refused(message([1, 8], [7, many], [8, message([2, 17])]), /has 200001 nodes/);
+    const names = Buffer.alloc(2 * 2_000_001, Uint8Array.of(0x0a, 0));
+    await refused(message([1, 8], [7, message([1, names])], [8, message([2, 17])]), /more than|far more/);
+    const packed = message([1, 'a'], [8, new Uint8Array(2_000_001)], [20, 7]);
+    await refused(modelFile([[1, node('A', [], ['y'], [5, packed])], output]), /more than 2000000 steps/);
+  });
+
+  test('cut short or with bytes changed, it reads or it is our error', async () => {
+    const bytes = Buffer.from(encodeModel(SMALL, { key: 'value' }));
+    await fc.assert(
+      fc.asyncProperty(fc.nat(bytes.length - 1), fc.nat(255), fc.boolean(), async (at, byte, isCut) => {
+        const damaged = Buffer.from(bytes);
+        damaged[at] = byte;
+        await read(isCut ? bytes.subarray(0, at) : damaged).catch((error: unknown) =>
+          assert.ok(error instanceof AppError, String(error)),
+        );
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
