@@ -2,7 +2,7 @@
 // class names refer to.
 
 import { distance } from 'fastest-levenshtein';
-import { outputOfModel, type Model } from '../artefact/model.ts';
+import { outputOfModel, type Model, type ModelDescription } from '../artefact/model.ts';
 import { inferShapes } from '../graph/shapes.ts';
 import { imagenetLabels, type Labels } from '../labels.ts';
 import { AppError } from '../util/errors.ts';
@@ -10,8 +10,9 @@ import type { LoadedNetwork } from './network.ts';
 import type { Work } from './work.ts';
 
 /** How many classes a network tells apart; undefined where it puts out no vector of scores. */
-export function putsOutClasses(model: Omit<Model, 'weights'>): number | undefined {
-  const { graph } = model;
+export function putsOutClasses(model: ModelDescription): number | undefined {
+  const { graph, gives } = model;
+  if (gives === 'features') return undefined;
   const shape = inferShapes(graph).get(graph.output)!;
   return shape.length === 1 ? outputOfModel(model).classes : undefined;
 }
@@ -19,6 +20,12 @@ export function putsOutClasses(model: Omit<Model, 'weights'>): number | undefine
 /** Length of the network's output vector. */
 export function classCount({ model, predictor }: LoadedNetwork): number {
   const [shape] = predictor.outputShapes;
+  if (model.gives === 'features') {
+    throw new AppError(
+      'MODEL_UNSUPPORTED',
+      `${model.name} knows no classes: it puts out features of a picture; use extract-features or search, or teach it classes: finetune DIR --model ${model.name}`,
+    );
+  }
   if (shape?.length === 1) return outputOfModel(model).classes;
   throw new AppError(
     'MODEL_UNSUPPORTED',

@@ -22,6 +22,8 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly checkpointMinutes?: number | undefined;
   readonly preprocessing?: PreprocessingOptions | undefined;
 
+  /** The layer whose output the head takes; the input of the network's own classifier by default. */
+  readonly layer?: string | undefined;
   /** The largest number of passes of stage 1, which trains the head. */
   readonly headEpochs?: number | undefined;
   /** Learning rate of stage 1, which then uses Adam instead of computing the converged head. */

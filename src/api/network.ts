@@ -1,12 +1,12 @@
 // network.ts: the steps shared by every command that runs a network: find the model, choose the engine, load the model into it.
 
 import { openModelFolder } from '../artefact/model-folder.ts';
-import type { Model } from '../artefact/model.ts';
+import type { ModelDescription, ModelWeights } from '../artefact/model.ts';
 import type { InferenceConfig } from '../config/inference.ts';
 import { applyOverrides } from '../config/preprocessing.ts';
 import type { Batch, Engine, OnDivided, Predictor } from '../engine/engine.ts';
 import { selectEngine } from '../engine/select.ts';
-import type { Graph, Weights } from '../graph/layers.ts';
+import type { Graph } from '../graph/layers.ts';
 import { resolveModel } from '../store/models.ts';
 import { sidesOf, type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
 import { fetchProgress, type Work } from './work.ts';
@@ -23,10 +23,10 @@ export type NetworkConfig = Omit<InferenceConfig, 'inputs'>;
 /** A model that is known but not yet in memory: enough to start on the pictures. */
 export interface OpenedNetwork {
   readonly folder: string;
-  readonly model: Omit<Model, 'weights'>;
+  readonly model: ModelDescription;
   readonly preprocessing: Preprocessing;
   /** @throws AppError MODEL_INVALID when they are not what the folder promises */
-  readWeights(): Promise<Weights>;
+  readWeights(): Promise<ModelWeights>;
   /** Made once, however often it is requested. @throws AppError ENGINE_UNAVAILABLE */
   engine(): Promise<Engine>;
   /**
@@ -85,10 +85,10 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
   };
 
   async function load(outputs?: readonly string[]): Promise<LoadedNetwork> {
-    const [weights, chosen] = await Promise.all([readWeights(), engine()]);
+    const [numbers, chosen] = await Promise.all([readWeights(), engine()]);
     const { mean, std, size } = preprocessing;
     const predictor = await chosen.load(
-      { graph: model.graph, weights, mean, std },
+      { graph: model.graph, ...numbers, mean, std },
       {
         ...(outputs && { outputs }),
         size: sidesOf(size),

@@ -1,5 +1,5 @@
 // exchange.ts: replaces the model in a folder by another. At every moment, even if the process is killed, model.json names
-// complete shards, either the former or the new ones. Files that do not belong to a model are never changed.
+// complete files, either the former or the new ones. Files that do not belong to a model are never changed.
 
 import { copyFile, link, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,6 +9,7 @@ import { kindOf, writeFailed, writeFileAtomic } from '../util/files.ts';
 import { readJson } from '../util/json.ts';
 import { quoted } from '../util/quoted.ts';
 import { isObject, type JsonObject } from './json.ts';
+import { NETWORK_NAME } from './network-file.ts';
 import { SHARD_NAME, shardOfGroup, type ManifestGroup, type ShardGroup } from './shards.ts';
 
 /** model.json beside its shards. Larger ones are not finch's. */
@@ -57,13 +58,13 @@ async function linkAsFirst(
   return manifest.map((group) => ({ ...group, paths: group.paths.map((name) => shardOfGroup(name, 1)) }));
 }
 
-/** Removes shards of finch's naming that the folder's own model.json does not name. */
+/** Removes files of finch's naming that the folder's own model.json does not name. */
 async function removeUnnamed(folder: string): Promise<void> {
   const json = await readOwnJson(folder);
   if (!json) return;
-  const named = new Set(namedShards(json));
+  const named = new Set(namedFiles(json));
   for (const name of await readdir(folder)) {
-    const isRemains = isAsideOf(name, 'model.json') || (SHARD_NAME.test(name) && !named.has(name));
+    const isRemains = isAsideOf(name, 'model.json') || (isOfModel(name) && !named.has(name));
     if (isRemains) await rm(path.join(folder, name), { force: true });
   }
 }
@@ -81,9 +82,9 @@ export async function refuseOtherContent(folder: string): Promise<void> {
     throw new AppError('USAGE', `${folder} is ${kind}, and the model becomes a folder; choose another --out`);
   });
   const json = await readOwnJson(folder);
-  const own = new Set(json ? ['model.json', ...namedShards(json)] : []);
+  const own = new Set(json ? ['model.json', ...namedFiles(json)] : []);
   const isRemains = (name: string) =>
-    json !== undefined && (SHARD_NAME.test(name) || isAsideOf(name, 'model.json'));
+    json !== undefined && (isOfModel(name) || isAsideOf(name, 'model.json'));
   const other = entries.find((entry) => !entry.isFile() || !(own.has(entry.name) || isRemains(entry.name)));
   if (!other) return;
   throw new AppError(
@@ -101,6 +102,16 @@ async function readOwnJson(folder: string): Promise<JsonObject | undefined> {
   } catch {
     return undefined;
   }
+}
+
+const isOfModel = (name: string) => SHARD_NAME.test(name) || NETWORK_NAME.test(name);
+
+/** The shards and the foreign network that a model.json names. */
+function namedFiles(json: JsonObject | undefined): readonly string[] {
+  const user = json?.['userDefinedMetadata'];
+  const finch = isObject(user) ? user['finch'] : undefined;
+  const network = isObject(finch) ? finch['network'] : undefined;
+  return [...namedShards(json), ...(typeof network === 'string' ? [network] : [])];
 }
 
 function namedShards(json: JsonObject | undefined): readonly string[] {

@@ -12,13 +12,15 @@ import {
 } from '../util/preprocessing.ts';
 import { quoted } from '../util/quoted.ts';
 import type { FieldReader } from './json.ts';
-import type { LabelSource, Model, Provenance } from './model.ts';
+import type { LabelSource, ModelDescription, Provenance } from './model.ts';
 
 /** The version increases when a reader of the former format would misread the new one. */
 const VERSION = 1;
 
 /** Everything of a model but its graph and weights. */
-export type Metadata = Omit<Model, 'graph' | 'weights'> & {
+export type Metadata = Omit<ModelDescription, 'graph'> & {
+  /** The file of the foreign network. */
+  readonly network?: string;
   /** sha256 of each weight file; what `models verify` compares. */
   readonly shards?: ReadonlyMap<string, string>;
 };
@@ -44,6 +46,8 @@ export function readMetadata(field: FieldReader): Metadata {
     ...(field.has('labels') && { labels: readLabels(field.object('labels')) }),
     ...(field.has('architecture') && { architecture: field.string('architecture') }),
     ...(field.has('classifier') && { classifier: field.string('classifier') }),
+    ...(field.has('gives') && { gives: oneOf(field, 'gives', ['features'] as const) }),
+    ...(field.has('network') && { network: field.string('network') }),
     ...(field.has('provenance') && { provenance: readProvenance(field.object('provenance')) }),
     ...(field.has('shards') && { shards: readHashes(field.object('shards')) }),
   };

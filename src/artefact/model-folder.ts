@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { Graph, Weight, Weights } from '../graph/layers.ts';
+import type { Graph, Weight } from '../graph/layers.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readJson } from '../util/json.ts';
 import { quoted } from '../util/quoted.ts';
@@ -15,7 +15,8 @@ import { fieldReader, type FieldReader } from './json.ts';
 import { graphOf, type KerasGraph } from './keras-read.ts';
 import { topologyOf } from './keras-write.ts';
 import { metadataJson, readMetadata, type Metadata } from './metadata.ts';
-import type { Model } from './model.ts';
+import type { Model, ModelDescription, ModelWeights } from './model.ts';
+import { networkFile, readNetwork, writeNetwork } from './network-file.ts';
 import { hashShards, readShards, writeShards, type StoredDtype } from './shards.ts';
 
 /** Topologies are text of a few hundred kilobytes; the bound keeps JSON.parse from eating all memory. */
@@ -34,21 +35,29 @@ export interface WriteModelOptions {
 /** Writes a model folder, or another model into one; whole or not at all. @throws AppError WRITE_FAILED */
 export async function writeModelFolder(
   folder: string,
-  { graph, weights, ...metadata }: Model,
+  { graph, weights, foreign, ...metadata }: Model,
   { dtype }: WriteModelOptions,
 ): Promise<void> {
   const keepFloat32 = (weight: Weight) => weight.data.length < MIN_HALVED;
+  const network = foreign && networkFile(foreign);
   const parts: ModelParts = {
-    writeShards: (at, group) => writeShards(at, weights, { dtype, group, keepFloat32 }),
+    writeShards: async (at, group) => {
+      if (network) await writeNetwork(at, network);
+      return writeShards(at, weights, { dtype, group, keepFloat32 });
+    },
     describe: async (at, manifest) => {
-      const names = manifest.flatMap((group) => group.paths);
+      const names = [...manifest.flatMap((group) => group.paths), ...(network ? [network.name] : [])];
       const json = {
         format: 'layers-model',
         generatedBy: 'finch',
         convertedBy: null,
         modelTopology: topologyOf(graph),
         weightsManifest: manifest,
-        userDefinedMetadata: metadataJson({ ...metadata, shards: await hashShards(at, names) }),
+        userDefinedMetadata: metadataJson({
+          ...metadata,
+          ...(network && { network: network.name }),
+          shards: await hashShards(at, names),
+        }),
       };
       return `${JSON.stringify(json)}\n`;
     },
@@ -66,9 +75,9 @@ function isFolder(folder: string): Promise<boolean> {
 
 /** A model folder whose description has been read, and whose weights have not yet. */
 export interface OpenedModelFolder {
-  readonly model: Omit<Model, 'weights'>;
-  /** @throws AppError MODEL_INVALID when the shards are not what the manifest promises */
-  readonly readWeights: () => Promise<Weights>;
+  readonly model: ModelDescription;
+  /** @throws AppError MODEL_INVALID when the shards are not what the manifest promises, and for a network that cannot be read */
+  readonly readWeights: () => Promise<ModelWeights>;
 }
 
 /**
@@ -77,22 +86,21 @@ export interface OpenedModelFolder {
  */
 export async function openModelFolder(folder: string): Promise<OpenedModelFolder> {
   const json = await readModelJson(folder);
-  const { shards: _, fixed, ...model } = await describeNetwork(folder, json);
+  const { shards: _, fixed, network, ...model } = await describeNetwork(folder, json);
   return {
     model,
-    readWeights: async () =>
-      assignWeights(
-        { graph: model.graph, fixed },
-        await readShards(folder, json.objects('weightsManifest')),
-        folder,
-      ),
+    readWeights: async () => {
+      const stored = await readShards(folder, json.objects('weightsManifest'));
+      const weights = assignWeights({ graph: model.graph, fixed }, stored, folder);
+      return { weights, ...(network !== undefined && { foreign: await readNetwork(folder, network) }) };
+    },
   };
 }
 
 /** The whole of a model folder. @throws AppError as `openModelFolder` and `readWeights` do */
 export async function readModelFolder(folder: string): Promise<Model> {
   const { model, readWeights } = await openModelFolder(folder);
-  return { ...model, weights: await readWeights() };
+  return { ...model, ...(await readWeights()) };
 }
 
 /** What a folder says of itself, without its weights. */
@@ -103,8 +111,7 @@ export async function readModelMetadata(folder: string): Promise<Metadata & { re
 /** sha256 of what a network computes: its topology and the bytes of its weights, whatever the folder says of itself. */
 export async function hashModelFolder(folder: string): Promise<string> {
   const json = await readModelJson(folder);
-  const manifest = json.objects('weightsManifest');
-  const shards = await hashShards(folder, manifest.flatMap((group) => group.strings('paths'))); // prettier-ignore
+  const shards = await hashShards(folder, weightFiles(json, await describe(folder, json)));
   const whole = [json.raw('modelTopology'), json.raw('weightsManifest'), Object.fromEntries(shards)];
   return createHash('sha256').update(JSON.stringify(whole)).digest('hex');
 }
@@ -112,19 +119,23 @@ export async function hashModelFolder(folder: string): Promise<string> {
 /** Compares every shard with the checksum that was recorded when the folder was written; returns what differs. */
 export async function verifyModelFolder(folder: string): Promise<readonly string[]> {
   const json = await readModelJson(folder);
-  const { shards } = await describe(folder, json);
+  const metadata = await describe(folder, json);
+  const { shards } = metadata;
   await readModelFolder(folder);
   if (!shards) return [];
-  const actual = await hashShards(
-    folder,
-    json.objects('weightsManifest').flatMap((group) => group.strings('paths')),
-  );
+  const actual = await hashShards(folder, weightFiles(json, metadata));
   return [...shards]
     .filter(([name, hash]) => actual.get(name) !== hash)
     .map(
       ([name, hash]) =>
         `${quoted(name)}: sha256 is ${actual.get(name)?.slice(0, 12) ?? 'missing'}, expected ${quoted(hash.slice(0, 12))}`,
     );
+}
+
+/** The names of all files beside model.json that hold the network. */
+function weightFiles(json: FieldReader, { network }: Metadata): readonly string[] {
+  const shards = json.objects('weightsManifest').flatMap((group) => group.strings('paths'));
+  return network === undefined ? shards : [...shards, network];
 }
 
 async function readModelJson(folder: string): Promise<FieldReader> {

@@ -1,5 +1,6 @@
 // model.ts: a model as finch holds it: a network, its weights, and all that is needed to use it and to trust it.
 
+import type { OnnxModel } from '../formats/onnx-model.ts';
 import type { Graph, Weights } from '../graph/layers.ts';
 import { outputOf, type NetworkOutput } from '../graph/output.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
@@ -21,12 +22,16 @@ export interface Model {
   readonly name: string;
   readonly graph: Graph;
   readonly weights: Weights;
+  /** The foreign network behind the graph's `onnx` layers. */
+  readonly foreign?: OnnxModel | undefined;
   /** Absent in foreign models that do not say. */
   readonly preprocessing?: Preprocessing;
   readonly labels?: LabelSource;
   readonly architecture?: string;
   /** The layer whose input is the picture's embedding, and which a new head replaces. */
   readonly classifier?: string;
+  /** What it puts out where that is no score of any class: an embedding. */
+  readonly gives?: 'features';
   readonly provenance?: Provenance;
 }
 
@@ -44,3 +49,9 @@ export function embeddingLayer({ graph, classifier }: Pick<Model, 'graph' | 'cla
 export function outputOfModel({ graph, labels }: Pick<Model, 'graph' | 'labels'>): NetworkOutput {
   return outputOf(graph, labels?.set === 'own' ? labels.names.length : undefined);
 }
+
+/** A model's numbers: what is read only when it is to be run. */
+export type ModelWeights = Pick<Model, 'weights' | 'foreign'>;
+
+/** Everything else. */
+export type ModelDescription = Omit<Model, keyof ModelWeights>;

@@ -17,6 +17,10 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
       `where to start from: a model name or a model folder (default: ${DEFAULT_MODEL})`,
     )
     .option(
+      '--layer <name>',
+      "put the head on this layer's output (default: the input of the network's own classifier)",
+    )
+    .option(
       '--recipe <r>',
       'default, or tutorial: 1 epoch of Adam on the head, then SGD 0.001 with StepLR(2, 0.9)',
     )

@@ -10,6 +10,7 @@ import type { InferenceConfig, InferenceFlags } from './inference.ts';
 
 /** As commander hands them over; what is absent is the recipe's. */
 export interface FinetuneFlags extends InferenceFlags {
+  readonly layer?: string;
   readonly manifest?: string;
   readonly root?: string;
   readonly recipe?: string;
@@ -65,6 +66,8 @@ type LossName = (typeof LOSSES)[number];
 /** Everything that decides what a run computes: plain data, kept in the run folder. */
 export interface TrainSettings {
   readonly recipe: RecipeName;
+  /** What the head is put on; absent: the input of the network's own classifier. */
+  readonly layer?: string;
   readonly epochs: number;
   readonly batchSize: number;
   readonly head: {

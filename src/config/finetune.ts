@@ -45,13 +45,14 @@ export function finetuneConfig(dataset: string, flags: FinetuneFlags): FinetuneC
 
 function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
   const recipe: Recipe = RECIPES[name];
-  const { trainFrom, patience, loss } = flags;
+  const { layer, trainFrom, patience, loss } = flags;
   const augment = augmentSpec(flags, recipe);
   const mix = mixSpec(flags);
   const optimizer = optimizerOf(flags, recipe);
   const givesHeadRate = flags.headLr !== undefined;
   const settings: TrainSettings = {
     recipe: name,
+    ...(layer !== undefined && { layer }),
     epochs: numberOr(flags.epochs, recipe.epochs, { flag: '--epochs', min: 0, max: MAX_EPOCHS, whole: true }),
     batchSize: numberOr(flags.batchSize, recipe.batchSize, {
       flag: '--batch-size',

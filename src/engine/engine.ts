@@ -3,6 +3,7 @@
 // Outputs are named when a model is loaded, not at each run: an engine compiles once for exactly those, and may release
 // the weights it was given.
 
+import type { OnnxModel } from '../formats/onnx-model.ts';
 import type { Graph, Weights } from '../graph/layers.ts';
 import type { Rgb } from '../util/preprocessing.ts';
 import type { Shape } from '../util/shape.ts';
@@ -18,6 +19,8 @@ export type Device = (typeof DEVICES)[number];
 export interface EngineModel {
   readonly graph: Graph;
   readonly weights: Weights;
+  /** The foreign network behind the graph's `onnx` layers. */
+  readonly foreign?: OnnxModel | undefined;
   /** Applied by the engine to pixels scaled to 0…1, as the network's first step. */
   readonly mean: Rgb;
   readonly std: Rgb;

@@ -9,6 +9,7 @@ import type { Conv2d, DepthwiseConv2d } from './kinds/convolution.ts';
 import type { Dense } from './kinds/dense.ts';
 import type { Dropout } from './kinds/dropout.ts';
 import type { BatchNormalization, LayerNormalization } from './kinds/normalization.ts';
+import type { Onnx } from './kinds/onnx.ts';
 import type {
   AveragePooling2d,
   GlobalAveragePooling2d,
@@ -20,6 +21,7 @@ import type { Cropping2d, Flatten, Input, Permute, Reshape, ZeroPadding2d } from
 
 export { ACTIVATIONS, type ActivationName } from './kinds/activation.ts';
 export type { Padding, Padding2d, Size2d, WeightRole } from './kinds/base.ts';
+export type { PictureInput } from './kinds/onnx.ts';
 
 /** Every layer; `inputs` names the layers whose outputs it takes. Weights are listed by `weightShapes`. */
 export type Layer =
@@ -44,7 +46,8 @@ export type Layer =
   | Reshape
   | Permute
   | Flatten
-  | Dropout;
+  | Dropout
+  | Onnx;
 
 export type LayerKind = Layer['kind'];
 export type LayerOf<K extends LayerKind> = Extract<Layer, { kind: K }>;

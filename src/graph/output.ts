@@ -116,7 +116,8 @@ function isVector(name: string, shapes: Shapes): boolean {
   return shape !== undefined && elementCount(shape) === shape.at(-1);
 }
 
-function freeName(wanted: string, { layers }: Graph): string {
+/** A name that no layer of the graph has. */
+export function freeName(wanted: string, { layers }: Graph): string {
   const taken = new Set(layers.map(({ name }) => name));
   let name = wanted;
   for (let i = 1; taken.has(name); i++) name = `${wanted}_${i}`;

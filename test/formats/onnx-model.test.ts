@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { encodeModel, type OnnxGraph } from '../../src/engine/onnx/proto.ts';
+import { encodeModel, type WrittenGraph } from '../../src/formats/onnx-writer.ts';
 import { numbersOf, readOnnxModel } from '../../src/formats/onnx-model.ts';
 import { AppError, type ErrorCode } from '../../src/util/errors.ts';
 import { external, message, modelFile, node, value, type Field } from '../helpers/onnx-file.ts';
@@ -34,7 +34,7 @@ async function refused(bytes: Uint8Array, pattern: RegExp, code: ErrorCode = 'FI
   });
 }
 
-const SMALL: OnnxGraph = {
+const SMALL: WrittenGraph = {
   name: 'small',
   nodes: [
     { op: 'Conv', inputs: ['x', 'w'], outputs: ['y'], attributes: { pads: [1, 1, 1, 1], group: 1 } },
@@ -52,7 +52,7 @@ const SMALL: OnnxGraph = {
 
 describe('an ONNX file', () => {
   test('that finch wrote comes back', async () => {
-    const model = await read(encodeModel(SMALL, { labels: '["a"]' }));
+    const model = await read(encodeModel(SMALL, { metadata: { labels: '["a"]' } }));
     assert.deepEqual([...model.opsets], [['', 17], ['com.microsoft', 1]]); // prettier-ignore
     assert.deepEqual(
       [model.irVersion, model.producer, [...model.metadata]],
@@ -304,7 +304,7 @@ describe('what is no network that finch can run', () => {
   });
 
   test('cut short or with bytes changed, it reads or it is our error', async () => {
-    const bytes = Buffer.from(encodeModel(SMALL, { key: 'value' }));
+    const bytes = Buffer.from(encodeModel(SMALL, { metadata: { key: 'value' } }));
     await fc.assert(
       fc.asyncProperty(fc.nat(bytes.length - 1), fc.nat(255), fc.boolean(), async (at, byte, isCut) => {
         const damaged = Buffer.from(bytes);

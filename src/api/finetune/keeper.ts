@@ -14,7 +14,7 @@ import type { Work } from '../work.ts';
 
 export interface KeeperOptions {
   readonly paths: RunPaths;
-  /** The model that will be saved, without its weights. */
+  /** The model that will be saved; the weights that learn come later. */
   readonly model: Omit<Model, 'weights'>;
   readonly multiLabel: boolean;
   readonly epochs: number;

@@ -1,14 +1,16 @@
 // new-network.ts: the network to train: the chosen one with a head for the dataset's classes, and how it is trained and saved.
 
-import type { Model } from '../../artefact/model.ts';
+import type { ModelDescription, ModelWeights } from '../../artefact/model.ts';
 import { embeddingLayer } from '../../artefact/model.ts';
 import { classWeights } from '../../dataset/sampler.ts';
 import type { EngineModel } from '../../engine/engine.ts';
 import type { Loss, TrainSpec } from '../../engine/training.ts';
 import { learningLayers } from '../../engine/training/learning.ts';
 import type { TrainSettings } from '../../config/finetune-settings.ts';
-import type { Graph, Weights } from '../../graph/layers.ts';
+import type { Graph } from '../../graph/layers.ts';
+import { withHeadOn, type Headed } from '../../graph/head-on.ts';
 import { withHeadWeights, withInputSize, withNewHead } from '../../graph/new-head.ts';
+import { isOpaque } from '../../graph/opaque.ts';
 import { withSigmoid } from '../../graph/output.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
@@ -37,29 +39,39 @@ export function newNetwork(
   settings: TrainSettings,
 ): NewNetwork {
   checkLabels(settings, dataset.multiLabel);
+  const classes = dataset.classes.length;
+  const { graph, classifier } = headed(model, settings.layer, classes);
+  learningLayers(graph, settings.trainFrom);
+  const [embedding] = graph.layers.find(({ name }) => name === classifier)!.inputs as readonly [string];
+  const numbers = inferShapes(graph, [...sidesOf(size), 3]).get(embedding)![0]!;
+  return { graph, classifier, embedding, numbers, classes, multiLabel: dataset.multiLabel };
+}
+
+/** The network with an empty head in the place of its classifier, or on the layer that was asked for. */
+function headed(model: OpenedNetwork['model'], layer: string | undefined, classes: number): Headed {
+  const { graph, name } = model;
+  if (layer !== undefined) return withHeadOn(graph, layer, classes);
   const taken = embeddingLayer(model);
-  const classifier = model.graph.layers.findLast(
+  const classifier = graph.layers.findLast(
     (layer) =>
       layer.inputs[0] === taken && (layer.name === model.classifier || model.classifier === undefined),
   );
-  if (!classifier)
-    throw new AppError('MODEL_UNSUPPORTED', `${model.name} has no classifier that could be replaced`);
-  const classes = dataset.classes.length;
-  const graph = withNewHead(model.graph, classifier.name, classes);
-  learningLayers(graph, settings.trainFrom);
-  const [embedding] = graph.layers.find(({ name }) => name === classifier.name)!.inputs as readonly [string];
-  const numbers = inferShapes(graph, [...sidesOf(size), 3]).get(embedding)![0]!;
-  return { graph, classifier: classifier.name, embedding, numbers, classes, multiLabel: dataset.multiLabel };
+  if (classifier) return { graph: withNewHead(graph, classifier.name, classes), classifier: classifier.name };
+  // A foreign network may end in what others begin a head with.
+  if (isOpaque(graph)) return withHeadOn(graph, graph.output, classes);
+  throw new AppError('MODEL_UNSUPPORTED', `${name} has no classifier that could be replaced`);
 }
 
 /** The network as an engine takes it, its head still empty. */
 export function untrainedModel(
   { graph, classifier, numbers, classes }: NewNetwork,
-  weights: Weights,
+  { weights, foreign }: ModelWeights,
   { preprocessing: { mean, std } }: OpenedNetwork,
 ): EngineModel {
   const head = { kernel: new Float32Array(numbers * classes), bias: new Float32Array(classes) };
-  return { graph, weights: withHeadWeights(weights, classifier, head), mean, std };
+  const names = new Set(graph.layers.map(({ name }) => name));
+  const kept = [...weights].filter(([name]) => names.has(name.slice(0, name.lastIndexOf('/'))));
+  return { graph, weights: withHeadWeights(new Map(kept), classifier, head), foreign, mean, std };
 }
 
 export function trainSpec(
@@ -130,7 +142,7 @@ export function savedModel(
   { model, preprocessing }: OpenedNetwork,
   { graph, classifier, multiLabel }: NewNetwork,
   { dataset }: DividedDataset,
-): Omit<Model, 'weights'> {
+): ModelDescription {
   const { provenance, architecture } = model;
   return {
     name,

@@ -8,6 +8,7 @@ import type { Dataset } from '../../dataset/dataset.ts';
 import { fingerprintChanges, fingerprintOf, type Fingerprint } from '../../dataset/fingerprint.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import { selectEngine } from '../../engine/select.ts';
+import { isOpaque } from '../../graph/opaque.ts';
 import { readCheckpoint } from '../../run/checkpoint.ts';
 import { DATASET_RECORD, readRunRecord } from '../../run/records.ts';
 import {
@@ -22,6 +23,7 @@ import {
 } from '../../run/run-folder.ts';
 import { AppError } from '../../util/errors.ts';
 import { isThere, makeFolder } from '../../util/files.ts';
+import { quoted } from '../../util/quoted.ts';
 import { checkOutputFolder, checkOutputs } from '../../util/outputs.ts';
 import { openNetwork } from '../network.ts';
 import { datasetRead, outputsOf, refuseLosses } from '../outputs.ts';
@@ -47,16 +49,37 @@ export async function prepareRun(
   flags: GivenFinetuneFlags,
   work: Work,
 ): Promise<PreparedRun> {
-  const run = await chosenRun(dataset, flags);
-  const { config, former } = run;
-  const pages = outputsOf({ '--find-lr': config.findRate, '--preview-augment': config.previewAugment });
+  const chosen = await chosenRun(dataset, flags);
+  const pages = outputsOf({
+    '--find-lr': chosen.config.findRate,
+    '--preview-augment': chosen.config.previewAugment,
+  });
   await checkOutputs(pages);
-  if (pages.length === 0) await checkRunFolder(run);
-  const opened = await openNetwork(config, work);
+  if (pages.length === 0) await checkRunFolder(chosen);
+  const opened = await openNetwork(chosen.config, work);
+  const run = isOpaque(opened.model.graph) ? headOnly(chosen, opened.model.name, work) : chosen;
+  const { config, former } = run;
   const divided = await divideDataset(config, work, former?.fingerprint);
   if (run.folder === undefined) refuseUnusedSplit(flags, divided.dataset, config.dataset);
   await refuseLosses(pages, datasetRead(config, divided.dataset));
   return { run, config, opened, divided, network: newNetwork(opened, divided, config.settings) };
+}
+
+/** A foreign network does not learn: without --epochs its run is stage 1. @throws AppError USAGE for what belongs to stage 2 */
+function headOnly(run: Run, name: string, work: Work): Run {
+  const { findRate, settings, dataset } = run.config;
+  if (settings.epochs === 0) return run;
+  const { epochs } = run.request.flags;
+  const asked = findRate === undefined ? epochs && `--epochs ${epochs}` : '--find-lr';
+  if (asked !== undefined) {
+    throw new AppError(
+      'USAGE',
+      `${asked}: ${quoted(name)} is a foreign network, which finch runs but does not train; leave it out, and only the head learns`,
+    );
+  }
+  work.note('a foreign network does not learn: only its head is trained, as with --epochs 0');
+  const flags = { ...run.request.flags, epochs: '0' };
+  return { ...run, request: { ...run.request, flags }, config: finetuneConfig(dataset, flags) };
 }
 
 /** Before anything is computed: the folder can be written, and a new run has it for itself. */

@@ -15,9 +15,10 @@ export interface DescribedRun {
 }
 
 export function settingsInWords({ model, settings, isSplit, multiLabel }: DescribedRun): readonly Line[] {
-  const { recipe, head, epochs, seed, valSplit } = settings;
+  const { recipe, layer, head, epochs, seed, valSplit } = settings;
   return [
     ['started from', model],
+    ...(layer === undefined ? [] : [['head on', `layer ${layer}`] as const]),
     ['recipe', recipe],
     ...(isSplit ? [['set aside to judge by', `${percent(valSplit)} of the pictures`] as const] : []),
     ['stage 1, the head', headText(head)],

@@ -52,7 +52,7 @@ export async function allFeatures(
   let loading: Promise<Predictor> | undefined;
   const load = async () =>
     engine.load(
-      { graph: network.graph, weights: await opened.readWeights(), mean, std },
+      { graph: network.graph, ...(await opened.readWeights()), mean, std },
       { outputs: [network.embedding], size: sidesOf(size), onDivided: tools.onDivided },
     );
   const total = divided.val.length + divided.train.length * (1 + settings.head.views);

@@ -99,7 +99,10 @@ async function runStages(
     signal: work.signal,
     checkpointEvery: config.checkpointMinutes * 60_000,
   };
-  const model = savedModel(path.basename(path.resolve(paths.folder)), opened, network, divided);
+  const model = {
+    ...savedModel(path.basename(path.resolve(paths.folder)), opened, network, divided),
+    foreign: untrained.foreign,
+  };
   const keeper = keeperOf(work, {
     paths,
     model,

@@ -3,6 +3,7 @@
 import { outputOfModel, type LabelSource } from '../../artefact/model.ts';
 import { readModelMetadata } from '../../artefact/model-folder.ts';
 import { allWeightShapes, countMultiplyAdds, countParameters } from '../../graph/cost.ts';
+import { isOpaque } from '../../graph/opaque.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 import { imagenetLabels } from '../../labels.ts';
 import { findModelFolder, installedModels, resolveModel } from '../../store/models.ts';
@@ -108,8 +109,9 @@ export async function describeModel(name: string): Promise<ModelFacts> {
     architecture: stored?.architecture ?? record?.architecture,
     folder: folder ?? 'not on this machine (finch models pull)',
     classes,
-    parameters: countParameters(graph),
-    multiplyAdds: countMultiplyAdds(graph),
+    // What a foreign network is made of is not counted.
+    parameters: isOpaque(graph) ? undefined : countParameters(graph),
+    multiplyAdds: isOpaque(graph) ? undefined : countMultiplyAdds(graph),
     layers: graph.layers.length,
     weights: allWeightShapes(graph).size,
     input: formatShape(shapes.get(graph.input)!),

@@ -9,6 +9,7 @@ import type { Batch, EngineModel } from '../../engine/engine.ts';
 import { selectEngine } from '../../engine/select.ts';
 import { writeSafetensors } from '../../formats/safetensors.ts';
 import type { RawTensor } from '../../formats/tensor-file.ts';
+import { fixedBatch, isOpaque } from '../../graph/opaque.ts';
 import { outputOf } from '../../graph/output.ts';
 import { imagenetLabels } from '../../labels.ts';
 import { resolveModel } from '../../store/models.ts';
@@ -52,7 +53,14 @@ export async function exportModel(name: string, flags: ExportFlags, { signal }: 
   }
   const folder = await resolveModel(name, { offline, signal });
   await refuseLosses([output], { model: folder });
-  return FORMATS[format](await readModelFolder(folder), flags, signal);
+  const model = await readModelFolder(folder);
+  if (format !== 'onnx' && isOpaque(model.graph)) {
+    throw new AppError(
+      'MODEL_UNSUPPORTED',
+      `--format ${format}: ${model.name} has a foreign network in it, whose operators only an ONNX file holds; use --format onnx`,
+    );
+  }
+  return FORMATS[format](model, flags, signal);
 }
 
 /** Largest difference of an output from the engine's, as a share of the largest output. */
@@ -62,10 +70,11 @@ async function toOnnx(model: Model, { out }: ExportFlags): Promise<string> {
   const { exportOnnx, runOnnxFile } = await import('../../engine/onnx/export.ts');
   const preprocessing = requiredPreprocessing(model);
   const { mean, std, size } = preprocessing;
-  const network: EngineModel = { graph: model.graph, weights: model.weights, mean, std };
+  const { graph, weights, foreign } = model;
+  const network: EngineModel = { graph, weights, foreign, mean, std };
   const bytes = exportOnnx(network, {
     size: sidesOf(size),
-    output: outputOf(model.graph).activation === 'none' ? 'logits' : 'probabilities',
+    output: model.gives ?? (outputOf(graph).activation === 'none' ? 'logits' : 'probabilities'),
     metadata: await metadataOf(model, preprocessing),
   });
   let difference = 0;
@@ -77,7 +86,7 @@ async function toOnnx(model: Model, { out }: ExportFlags): Promise<string> {
       throw new AppError('MODEL_UNSUPPORTED', `${out}: plain onnxruntime differs from finch by ${difference.toExponential(1)}`); // prettier-ignore
     }
   });
-  return `pixels [N,${sidesOf(size).join()},3] uint8 in, normalisation inside; checked in onnxruntime: differs by at most ${difference.toExponential(1)}`;
+  return `pixels [${fixedBatch(graph) ?? 'N'},${sidesOf(size).join()},3] uint8 in, normalisation inside; checked in onnxruntime: differs by at most ${difference.toExponential(1)}`;
 }
 
 async function differenceFrom(
@@ -87,8 +96,9 @@ async function differenceFrom(
 ): Promise<number> {
   const rng = createRng(0);
   const [height, width] = sidesOf(size);
-  const data = Uint8Array.from({ length: 2 * height * width * 3 }, () => rng.integer(256));
-  const batch = { data, count: 2, height, width };
+  const count = fixedBatch(network.graph) ?? 2;
+  const data = Uint8Array.from({ length: count * height * width * 3 }, () => rng.integer(256));
+  const batch = { data, count, height, width };
   const engine = await selectEngine({ engine: 'onnx', device: 'cpu' });
   const predictor = await engine.load(network, { size: [height, width] });
   try {

@@ -8,7 +8,7 @@ import { elementCount } from '../../util/shape.ts';
 import type { Trainer, TrainSpec } from '../training.ts';
 import { toBlocked } from './blocked.ts';
 import { Emitter } from './emitter.ts';
-import { encodeModel } from './proto.ts';
+import { encodeModel } from '../../formats/onnx-writer.ts';
 import { sessionOptions, type Runtime } from './runtime.ts';
 
 interface Machine {

@@ -1,7 +1,7 @@
 // emitter.ts: collects the nodes and constants of an ONNX graph that is being written. It knows names, but no layers.
 
 import { elementCount, type Shape } from '../../util/shape.ts';
-import type { Attribute, Initializer, Node } from './proto.ts';
+import type { Attribute, Initializer, Node } from '../../formats/onnx-writer.ts';
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 

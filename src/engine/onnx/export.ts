@@ -4,7 +4,7 @@
 import { AppError } from '../../util/errors.ts';
 import type { Batch, EngineModel, LoadOptions } from '../engine.ts';
 import { lowerInference } from './lower-inference.ts';
-import { encodeModel } from './proto.ts';
+import { encodeModel } from '../../formats/onnx-writer.ts';
 import { loadRuntime } from './runtime.ts';
 
 export interface OnnxExport {
@@ -18,7 +18,7 @@ export interface OnnxExport {
 
 /** The bytes of a .onnx file. */
 export function exportOnnx(model: EngineModel, { size, output, metadata }: OnnxExport): Uint8Array {
-  const { graph, weights } = lowerInference(model, { size }, [output]);
+  const { graph, header, weights } = lowerInference(model, { size }, [output]);
   return encodeModel(
     {
       ...graph,
@@ -28,7 +28,7 @@ export function exportOnnx(model: EngineModel, { size, output, metadata }: OnnxE
         return { ...constant, content: weights.subarray(content.offset, content.offset + content.length) };
       }),
     },
-    metadata,
+    { ...header, metadata },
   );
 }
 

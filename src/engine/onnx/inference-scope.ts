@@ -7,8 +7,9 @@ import { sameShape, type Shape } from '../../util/shape.ts';
 import type { EngineModel, LoadOptions } from '../engine.ts';
 import { graphOrder, NCHW, permOf, type Axes } from './axes.ts';
 import type { Emitter } from './emitter.ts';
+import { ForeignNodes } from './foreign-nodes.ts';
 import { layerTensor, reordered } from './names.ts';
-import type { Attribute } from './proto.ts';
+import type { Attribute } from '../../formats/onnx-writer.ts';
 import { WeightPacker } from './weights.ts';
 import { consumersOf } from './windows.ts';
 
@@ -29,6 +30,8 @@ export class InferenceScope {
   readonly outputs: readonly string[];
   readonly emitter: Emitter;
   readonly packer: WeightPacker;
+  /** The network behind `onnx` layers. */
+  readonly foreign: ForeignNodes | undefined;
   readonly consumers: ReadonlyMap<string, readonly Layer[]>;
   readonly #values = new Map<string, Value>();
   readonly #transposed = new Set<string>();
@@ -47,6 +50,7 @@ export class InferenceScope {
     let bytes = 0;
     for (const weight of model.weights.values()) bytes += weight.data.byteLength + 64;
     this.packer = new WeightPacker(bytes, emitter);
+    this.foreign = model.foreign && new ForeignNodes(model.foreign, emitter, this.packer);
   }
 
   shapeOf(layer: string): Shape {

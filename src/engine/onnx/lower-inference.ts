@@ -6,18 +6,27 @@ import { AppError } from '../../util/errors.ts';
 import type { Shape } from '../../util/shape.ts';
 import type { EngineModel, LoadOptions } from '../engine.ts';
 import { Emitter } from './emitter.ts';
+import { fixedBatch } from '../../graph/opaque.ts';
 import { InferenceScope } from './inference-scope.ts';
 import { lowerLayer } from './lowerings/lowerings.ts';
-import { encodeModel, type OnnxGraph, type ValueInfo } from './proto.ts';
+import {
+  encodeModel,
+  type ModelHeader,
+  type ValueInfo,
+  type WrittenGraph,
+} from '../../formats/onnx-writer.ts';
 import type { WeightPacker } from './weights.ts';
 
 export interface LoweredModel {
-  /** The graph that `model` encodes. */
-  readonly graph: OnnxGraph;
+  /** The graph that `model` encodes, and what is said of the model as a whole. */
+  readonly graph: WrittenGraph;
+  readonly header: ModelHeader;
   readonly model: Uint8Array;
   /** The bytes behind the model's external initializers. */
   readonly weights: Uint8Array;
   readonly input: 'pixels' | 'features';
+  /** Pictures in every run, where a foreign network fixes that. */
+  readonly batch?: number | undefined;
   /** Names in the model, and shapes without the batch. */
   readonly outputs: readonly { readonly name: string; readonly shape: Shape }[];
 }
@@ -63,24 +72,32 @@ export class InferenceLowering {
   }
 
   run(names?: readonly string[]): LoweredModel {
-    const { graph, outputs: wanted, emitter, packer, shapes } = this.#scope;
+    const { graph, outputs: wanted, emitter, packer, shapes, model } = this.#scope;
     const inputShape = shapes.get(graph.input)!;
     const input = inputShape.length === 1 ? 'features' : 'pixels';
     emitter.declare(input);
     this.emit();
+    const batch = fixedBatch(graph);
     const outputs = wanted.map((layer, i) => this.#emitOutput(layer, names?.[i] ?? `output${i}`));
-    const onnxGraph: OnnxGraph = {
+    const onnxGraph: WrittenGraph = {
       name: graph.name,
       nodes: emitter.nodes,
       initializers: [...packer.initializers, ...emitter.constants],
-      inputs: [{ name: input, type: input === 'pixels' ? 'uint8' : 'float32', shape: ['N', ...inputShape] }],
+      inputs: [
+        { name: input, type: input === 'pixels' ? 'uint8' : 'float32', shape: [batch ?? 'N', ...inputShape] },
+      ],
       outputs,
     };
+    // Operators that finch writes here mean the same in every version that a foreign network may be of.
+    const { opsets, irVersion } = model.foreign ?? {};
+    const header = { ...(opsets && { opsets }), ...(irVersion !== undefined && { irVersion }) };
     return {
       graph: onnxGraph,
-      model: encodeModel(onnxGraph),
+      header,
+      model: encodeModel(onnxGraph, header),
       weights: packer.bytes,
       input,
+      batch,
       outputs: outputs.map(({ name }, i) => ({ name, shape: shapes.get(wanted[i]!)! })),
     };
   }
@@ -104,6 +121,7 @@ export class InferenceLowering {
   #emitOutput(layer: string, name: string): ValueInfo {
     const scope = this.#scope;
     scope.emitter.emit('Identity', [scope.channelsLast(layer).tensor], undefined, { name });
-    return { name, type: 'float32', shape: ['N', ...scope.shapeOf(layer)] };
+    const batch = fixedBatch(scope.graph);
+    return { name, type: 'float32', shape: [batch ?? 'N', ...scope.shapeOf(layer)] };
   }
 }

@@ -15,7 +15,7 @@ import { ruleOf } from './gradients/rules.ts';
 import { emitLoss, TARGET_INPUTS } from './losses.ts';
 import { InferenceLowering } from './lower-inference.ts';
 import { emitClipping, emitUpdate, scalarsFor } from './optimizers.ts';
-import { encodeModel, type ValueInfo } from './proto.ts';
+import { encodeModel, type ValueInfo } from '../../formats/onnx-writer.ts';
 import { Step, type Lowered, type Value } from './step.ts';
 import { storedVariables, type StoredVariable } from './variables.ts';
 
@@ -98,7 +98,7 @@ export function lowerTraining(
       initializers: [...packed.initializers, ...emitter.constants],
       inputs: inputs.filter(({ name }) => used.has(name)),
       outputs: [
-        ...(inPlace ? [{ name: FINISHED, type: 'float32' } as const] : []),
+        ...(inPlace ? [{ name: FINISHED, type: 'float32', isSequence: true } as const] : []),
         float(LOSS, []),
         float(LOGITS, [batch, output.shape[0]!]),
         ...extra,

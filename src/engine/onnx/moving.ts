@@ -4,7 +4,7 @@
 import type { Device } from '../engine.ts';
 import type { Shape } from '../../util/shape.ts';
 import { newName } from './lower-training.ts';
-import { encodeModel } from './proto.ts';
+import { encodeModel } from '../../formats/onnx-writer.ts';
 import { sessionOptions, type Runtime, type Session } from './runtime.ts';
 
 export type OnnxTensor = InstanceType<Runtime['Tensor']>;

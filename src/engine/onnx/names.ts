@@ -7,5 +7,8 @@ export const layerTensor = (layer: string): string => `${layer}:out`;
 /** A layer's weight among the constants. */
 export const constantWeight = (layer: string, part: 'kernel' | 'bias'): string => `${layer}:${part}`;
 
+/** A tensor of a foreign network. */
+export const foreignTensor = (name: string): string => `${name}:foreign`;
+
 /** A tensor in another order of axes. */
 export const reordered = (tensor: string, perm: readonly number[]): string => `${tensor}:${perm.join('')}`;

@@ -1,11 +1,14 @@
 // session.ts: the onnx engine: runs lowered graphs on onnxruntime-node.
 
 import { availableParallelism } from 'node:os';
-import { AppError, messageOf } from '../../util/errors.ts';
+import { sameShape } from '../../util/shape.ts';
 import type { Batch, Device, EngineModel, Features, LoadOptions, Predictor, Tensor } from '../engine.ts';
 import type { TrainableEngine, TrainSpec } from '../training.ts';
+import { untrainable } from './gradients/onnx.ts';
 import { lowerInference } from './lower-inference.ts';
+import { inParts } from './fixed-batch.ts';
 import { checkMemory, trainingMemory } from './memory.ts';
+import { otherShape, runtimeRefuses } from './refusal.ts';
 import { loadRuntime, sessionOptions, type Session } from './runtime.ts';
 
 export interface OnnxOptions {
@@ -30,6 +33,7 @@ export async function createOnnxEngine({
     device,
     description: `onnxruntime ${version} on ${where}`,
     async trainer(model, spec) {
+      if (model.foreign) throw untrainable(model.graph.name);
       if (device === 'cpu') checkMemory(model, spec);
       // Gradients and all that a training step needs are loaded by who trains, not by who classifies.
       const [{ adoptedBlock }, { createTrainer }] = await Promise.all([
@@ -48,6 +52,7 @@ export async function createOnnxEngine({
     trainingMemory,
     async load(model: EngineModel, options?: LoadOptions): Promise<Predictor> {
       const lowered = lowerInference(model, options);
+      const refused = { model, device, runtime: `onnxruntime ${version}` };
       let session: Session;
       try {
         session = await InferenceSession.create(
@@ -56,26 +61,27 @@ export async function createOnnxEngine({
           sessionOptions({ device, threads, constants: lowered.weights, trains: false }),
         );
       } catch (error) {
-        throw new AppError(
-          'ENGINE_UNAVAILABLE',
-          `onnxruntime ${version} cannot run ${model.graph.name} on ${device}: ${messageOf(error)}. ` +
-            (device === 'cpu' ? 'Run: finch doctor' : 'Use --device cpu, or see: finch doctor'),
-          { cause: error },
-        );
+        throw runtimeRefuses(error, refused);
       }
+      const runOnce = async (batch: Batch | Features): Promise<readonly Tensor[]> => {
+        const input =
+          'height' in batch
+            ? new OnnxTensor('uint8', batch.data, [batch.count, batch.height, batch.width, 3])
+            : new OnnxTensor('float32', batch.data, [batch.count, batch.data.length / batch.count]);
+        const results = await session.run({ [lowered.input]: input }).catch((error: unknown) => {
+          throw model.foreign ? runtimeRefuses(error, refused) : error;
+        });
+        return lowered.outputs.map(({ name, shape }) => {
+          const { data, dims } = results[name]!;
+          if (model.foreign && !sameShape(dims, [batch.count, ...shape])) throw otherShape(name, dims, shape);
+          return { data: data as Float32Array, shape: dims };
+        });
+      };
+      const { batch: size } = lowered;
       return {
         outputShapes: lowered.outputs.map((output) => output.shape),
-        async run(batch: Batch | Features): Promise<readonly Tensor[]> {
-          const input =
-            'height' in batch
-              ? new OnnxTensor('uint8', batch.data, [batch.count, batch.height, batch.width, 3])
-              : new OnnxTensor('float32', batch.data, [batch.count, batch.data.length / batch.count]);
-          const results = await session.run({ [lowered.input]: input });
-          return lowered.outputs.map(({ name }) => {
-            const result = results[name]!;
-            return { data: result.data as Float32Array, shape: result.dims };
-          });
-        },
+        run: (batch) =>
+          size !== undefined && 'height' in batch ? inParts(batch, size, runOnce) : runOnce(batch),
         dispose: () => session.release(),
       };
     },

@@ -1,11 +1,12 @@
 // weights.ts: a graph's weights as the onnx operators want them: OIHW, batch norm folded in, packed into one buffer.
 
+import type { OnnxTensor } from '../../formats/onnx-model.ts';
 import type { LayerOf, Weights } from '../../graph/layers.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
 import { normScaleAndShift, weightOf } from '../weights.ts';
 import type { Emitter } from './emitter.ts';
 import { constantWeight } from './names.ts';
-import type { Initializer } from './proto.ts';
+import type { Initializer } from '../../formats/onnx-writer.ts';
 
 type Conv = LayerOf<'conv2d'> | LayerOf<'depthwiseConv2d'>;
 
@@ -31,14 +32,8 @@ export class WeightPacker {
 
   /** Makes room for a float32 constant. The caller fills the returned array before adding the next constant. */
   add(name: string, shape: Shape): Float32Array {
-    const offset = Math.ceil(this.#used / ALIGNMENT) * ALIGNMENT;
     const length = elementCount(shape) * 4;
-    if (offset + length > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(offset + length, Math.ceil(this.#buffer.length * 1.5)));
-      grown.set(this.#buffer);
-      this.#buffer = grown;
-    }
-    this.#used = offset + length;
+    const offset = this.#room(length);
     this.initializers.push({
       name: this.#emitter.declare(name),
       type: 'float32',
@@ -46,6 +41,30 @@ export class WeightPacker {
       content: { offset, length },
     });
     return new Float32Array(this.#buffer.buffer, offset, elementCount(shape));
+  }
+
+  /** Takes a constant of any type as it is. */
+  addBytes({ name, type, shape, bytes }: OnnxTensor): void {
+    const offset = this.#room(bytes.length);
+    this.#buffer.set(bytes, offset);
+    this.initializers.push({
+      name: this.#emitter.declare(name),
+      type,
+      shape,
+      content: { offset, length: bytes.length },
+    });
+  }
+
+  /** Where so many bytes go. */
+  #room(length: number): number {
+    const offset = Math.ceil(this.#used / ALIGNMENT) * ALIGNMENT;
+    if (offset + length > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(offset + length, Math.ceil(this.#buffer.length * 1.5)));
+      grown.set(this.#buffer);
+      this.#buffer = grown;
+    }
+    this.#used = offset + length;
+    return offset;
   }
 
   get bytes(): Uint8Array {

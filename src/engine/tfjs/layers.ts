@@ -3,6 +3,8 @@
 
 import type { Layer, LayerKind, LayerOf, Size2d, WeightRole } from '../../graph/layers.ts';
 import { samePadding } from '../../graph/shapes.ts';
+import { AppError } from '../../util/errors.ts';
+import { quoted } from '../../util/quoted.ts';
 import { ACTIVATIONS } from './activations.ts';
 import type { Kernels, Norm, Statistics, Tensor1D, Tensor4D, Window } from './kernels.ts';
 import type { PlannedLayer } from './plan.ts';
@@ -73,6 +75,7 @@ const OPERATIONS = {
   reshape: ({ layer: { shape }, x, scope: { tf } }) => tf.reshape(x, [x.shape[0], ...shape]),
   flatten: ({ x, scope: { tf } }) => tf.reshape(x, [x.shape[0], -1]),
   dropout: ({ layer, x, scope }) => scope.drop(layer, x),
+  onnx: needsOnnxruntime,
 } as const satisfies { readonly [K in LayerKind]: Operation<LayerOf<K>> };
 
 /** @param inputs with the batch first, channel-last */
@@ -209,4 +212,11 @@ function dense({ layer, x, scope }: Given<LayerOf<'dense'>>): TfTensor {
   const rows = tf.matMul(tf.reshape(x, [-1, kernel.shape[0]]), kernel);
   const y = layer.useBias ? scope.kernels.addBias(rows, scope.weight(layer, 'bias') as Tensor1D) : rows;
   return tf.reshape(y, [...x.shape.slice(0, -1), layer.units]);
+}
+
+function needsOnnxruntime({ layer }: Given<LayerOf<'onnx'>>): never {
+  throw new AppError(
+    'MODEL_UNSUPPORTED',
+    `'${quoted(layer.name)}' is of a foreign network, which TensorFlow.js does not run; use --engine onnx`,
+  );
 }

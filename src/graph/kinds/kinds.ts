@@ -8,6 +8,7 @@ import { dense } from './dense.ts';
 import { dropout } from './dropout.ts';
 import { invalidLayer, type KerasRead, type Kind } from './kind.ts';
 import { batchNormalization, layerNormalization } from './normalization.ts';
+import { onnx } from './onnx.ts';
 import { averagePooling2d, globalAveragePooling2d, globalMaxPooling2d, maxPooling2d } from './pooling.ts';
 import { prelu } from './prelu.ts';
 import { cropping2d, flatten, input, permute, reshape, zeroPadding2d } from './shape.ts';
@@ -35,6 +36,7 @@ const KINDS = {
   permute,
   flatten,
   dropout,
+  onnx,
 } as const satisfies { readonly [K in LayerKind]: Kind<LayerOf<K>> };
 
 /** What is known of a layer's kind. @throws AppError MODEL_INVALID when it is none of finch's */

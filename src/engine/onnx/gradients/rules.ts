@@ -9,6 +9,7 @@ import { convolution } from './convolution.ts';
 import { dense } from './dense.ts';
 import { dropout } from './dropout.ts';
 import { layerNormalization } from './layer-normalization.ts';
+import { onnx } from './onnx.ts';
 import { averagePooling, globalAveragePooling, globalMaxPooling, maxPooling } from './pooling.ts';
 import { prelu } from './prelu.ts';
 import { cropping, permute, reshape, zeroPadding } from './shape.ts';
@@ -41,6 +42,7 @@ const RULES = {
   permute: { rule: permute, takes: 'any' },
   flatten: { rule: reshape, takes: 'any' },
   dropout: { rule: dropout },
+  onnx: { rule: onnx },
 } as const satisfies { readonly [K in Exclude<LayerKind, 'input'>]: KindRule<LayerOf<K>> };
 
 /** The gradient rule of a learning layer, which can be any layer but the input. */

@@ -4,8 +4,16 @@ import type { LayerOf } from '../../../graph/layers.ts';
 import { graphOrder, NCHW } from '../axes.ts';
 import type { InferenceScope, Lowering, Value } from '../inference-scope.ts';
 
-export const input: Lowering<LayerOf<'input'>> = ({ name, shape }, scope) =>
-  shape.length === 1 ? { tensor: 'features', axes: graphOrder(shape) } : lowerPixels(name, scope);
+export const input: Lowering<LayerOf<'input'>> = ({ name, shape }, scope) => {
+  if (shape.length === 1) return { tensor: 'features', axes: graphOrder(shape) };
+  return takesPixels(name, scope) ? { tensor: 'pixels', axes: graphOrder(shape) } : lowerPixels(name, scope);
+};
+
+/** Whether it is a foreign network's input, which takes the pixels as they are. */
+function takesPixels(name: string, { consumers }: InferenceScope): boolean {
+  const takers = consumers.get(name) ?? [];
+  return takers.length > 0 && takers.every((layer) => layer.kind === 'onnx' && layer.from.type === 'uint8');
+}
 
 /** uint8 NHWC -> normalised NCHW: (x / 255 - mean) / std = a x + b, a and b for each channel. */
 function lowerPixels(name: string, scope: InferenceScope): Value {

@@ -9,6 +9,7 @@ import { convolution } from './convolution.ts';
 import { dense } from './dense.ts';
 import { input } from './input.ts';
 import { batchNormalization, layerNormalization } from './normalization.ts';
+import { onnx } from './onnx.ts';
 import { averagePooling, globalPooling, maxPooling } from './pooling.ts';
 import { prelu } from './prelu.ts';
 import { cropping, permute, reshape, zeroPadding } from './shape.ts';
@@ -43,6 +44,7 @@ const LOWERINGS = {
   permute,
   flatten: reshape,
   dropout: ({ inputs }, scope) => scope.value(inputs[0]),
+  onnx,
 } as const satisfies { readonly [K in LayerKind]: Lowering<LayerOf<K>> };
 
 export function lowerLayer(layer: Layer, scope: InferenceScope): Value {

@@ -1,0 +1,98 @@
+// classifier.ts: the end of a foreign classifier: the softmax or sigmoid it ends in, and the linear layer before that.
+
+import type { OnnxNode } from '../../formats/onnx-model.ts';
+import { transpose } from '../../util/shape.ts';
+import { attribute } from './attributes.ts';
+import { constantOf, type Constant, type GraphView } from './graph-view.ts';
+
+export interface OnnxClassifier {
+  /** The tensor that it takes: the picture's embedding. */
+  readonly input: string;
+  /** `[in,out]` */
+  readonly kernel: Constant;
+  /** `[out]` */
+  readonly bias?: Float32Array;
+  readonly nodes: readonly OnnxNode[];
+}
+
+export interface End {
+  readonly logits: string;
+  readonly activation: 'none' | 'softmax' | 'sigmoid';
+  readonly classifier?: OnnxClassifier;
+}
+
+/** Nodes that keep a row of numbers as it is. The logarithm of a softmax has the same softmax. */
+const KEEPS_ROW: ReadonlySet<string> = new Set(
+  ['Identity', 'Cast', 'Dropout', 'Flatten', 'Reshape', 'Squeeze', 'Unsqueeze', 'LogSoftmax'],
+); // prettier-ignore
+
+const ACTIVATIONS = { Softmax: 'softmax', Sigmoid: 'sigmoid' } as const;
+
+/** What the output `[N,K]` comes out of. */
+export function classifierBehind(view: GraphView, output: string): End {
+  let [logits, activation]: [string, End['activation']] = [output, 'none'];
+  const seen = new Set<string>();
+  for (let name = output; !seen.has(name);) {
+    seen.add(name);
+    const node = view.producers.get(name);
+    const [before] = node?.inputs ?? [];
+    if (!node || before === undefined) break;
+    const found = isOwn(node) && Object.hasOwn(ACTIVATIONS, node.op) ? (node.op as keyof typeof ACTIVATIONS) : undefined; // prettier-ignore
+    if (found && activation === 'none' && isOverRow(node)) {
+      [logits, activation] = [before, ACTIVATIONS[found]];
+    } else if (!isOwn(node) || !KEEPS_ROW.has(node.op)) {
+      const classifier = linear(view, node);
+      return { logits, activation, ...(classifier && { classifier }) };
+    }
+    name = before;
+  }
+  return { logits, activation };
+}
+
+const isOwn = ({ domain }: OnnxNode) => domain === '' || domain === 'ai.onnx';
+
+/** A softmax over the classes; the default axis is 1 or the last one, which are the same here. */
+function isOverRow(node: OnnxNode): boolean {
+  const axis = node.op === 'Softmax' ? (attribute.int(node, 'axis') ?? -1) : -1;
+  return axis === -1 || axis === 1;
+}
+
+/** Gemm, MatMul, or MatMul and Add, with constant weights. */
+function linear(view: GraphView, node: OnnxNode): OnnxClassifier | undefined {
+  if (!isOwn(node)) return undefined;
+  if (node.op === 'Gemm') return gemm(view, node);
+  if (node.op === 'MatMul') return matMul(view, node);
+  if (node.op !== 'Add') return undefined;
+  for (const [sum, term] of [node.inputs, node.inputs.toReversed()] as readonly (readonly string[])[]) {
+    const bias = constantOf(view, term ?? '')?.data;
+    const product = view.producers.get(sum ?? '');
+    const found = bias && product?.op === 'MatMul' ? matMul(view, product) : undefined;
+    if (found && bias!.length === found.kernel.shape[1])
+      return { ...found, bias: bias!, nodes: [product!, node] };
+  }
+  return undefined;
+}
+
+function gemm(view: GraphView, node: OnnxNode): OnnxClassifier | undefined {
+  const [input, weight, term] = node.inputs;
+  const isPlain =
+    (attribute.float(node, 'alpha') ?? 1) === 1 &&
+    (attribute.float(node, 'beta') ?? 1) === 1 &&
+    (attribute.int(node, 'transA') ?? 0) === 0;
+  const stored = isPlain ? constantOf(view, weight ?? '') : undefined;
+  const bias = term ? constantOf(view, term) : undefined;
+  if (!input || stored?.shape.length !== 2 || (term && !bias)) return undefined;
+  const kernel = (attribute.int(node, 'transB') ?? 0) === 0 ? stored : transposed(stored);
+  if (bias && bias.data.length !== kernel.shape[1]) return undefined;
+  return { input, kernel, ...(bias && { bias: bias.data }), nodes: [node] };
+}
+
+function matMul(view: GraphView, node: OnnxNode): OnnxClassifier | undefined {
+  const [input, weight] = node.inputs;
+  const kernel = constantOf(view, weight ?? '');
+  return input && kernel?.shape.length === 2 ? { input, kernel, nodes: [node] } : undefined;
+}
+
+function transposed({ shape, data }: Constant): Constant {
+  return { shape: shape.toReversed(), data: transpose(data, shape, [1, 0]) };
+}

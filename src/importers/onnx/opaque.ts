@@ -1,0 +1,163 @@
+// opaque.ts: a foreign network as it is, in a graph of finch's: a layer for each of its tensors, and behind them its classifier as a
+// layer of finch's own, which can be replaced. It runs on the onnx engine and does not learn.
+
+import { foreignShapes } from '../../engine/onnx/foreign-shapes.ts';
+import type { OnnxModel } from '../../formats/onnx-model.ts';
+import {
+  weightName,
+  type Graph,
+  type Layer,
+  type LayerOf,
+  type Weight,
+  type Weights,
+} from '../../graph/layers.ts';
+import { freeName } from '../../graph/output.ts';
+import { AppError } from '../../util/errors.ts';
+import { sidesOf, type PictureSize } from '../../util/preprocessing.ts';
+import { sameShape, type Shape } from '../../util/shape.ts';
+import type { OnnxClassifier } from './classifier.ts';
+import { graphView, isChannelsSecond, type GraphView } from './graph-view.ts';
+import {
+  describeOnnx,
+  valuesText,
+  type DescribeOptions,
+  type OnnxInput,
+  type OnnxInterface,
+} from './interface.ts';
+import { pictureHalf } from './picture-half.ts';
+
+export interface OpaqueOptions extends DescribeOptions {
+  /** Asked for where the network takes pictures of any size. */
+  readonly size?: PictureSize | undefined;
+}
+
+export interface OpaqueNetwork {
+  readonly graph: Graph;
+  readonly weights: Weights;
+  readonly foreign: OnnxModel;
+  /** The layer that a new head replaces. */
+  readonly classifier?: string;
+  readonly gives?: 'features';
+}
+
+/** @throws AppError MODEL_UNSUPPORTED for what is no classifier or is not run by onnxruntime; USAGE when a size has to be given */
+export async function opaqueNetwork(model: OnnxModel, options: OpaqueOptions): Promise<OpaqueNetwork> {
+  const { name } = options;
+  const found = describeOnnx(model, options);
+  const { input, logits, classifier, gives } = found;
+  const size = sizeOf(input, options);
+  const foreign = pictureHalf(model, input.name, found.output);
+  const needed = classifier ? [logits, classifier.input] : [logits];
+  const shapes = await foreignShapes(foreign, { name, input, size, needed });
+  const row = shapes.get(logits);
+  if (!row) {
+    throw new AppError(
+      'MODEL_UNSUPPORTED',
+      `${name} is no classifier: of its outputs ${valuesText(model.outputs)} the one that would be meant, ${found.output}, has no row for each picture`,
+    );
+  }
+  const assembled = assemble(foreign, found, { name, size, shapes });
+  return { ...assembled, foreign, ...(gives === 'features' && { gives }) };
+}
+
+/** @throws AppError USAGE */
+function sizeOf({ height, width }: OnnxInput, { name, size }: OpaqueOptions): readonly [number, number] {
+  const given = size === undefined ? undefined : sidesOf(size);
+  const found = [height ?? given?.[0], width ?? given?.[1]] as const;
+  if (found[0] === undefined || found[1] === undefined) {
+    throw new AppError(
+      'USAGE',
+      `${name} takes pictures of any size and does not say which it was made for; give it, for example: --size 224`,
+    );
+  }
+  if (given && !sameShape(given, found as Shape)) {
+    throw new AppError(
+      'USAGE',
+      `--size: ${name} takes pictures of ${found.join('x')} only, received ${given.join('x')}; leave it out`,
+    );
+  }
+  return found as readonly [number, number];
+}
+
+interface Parts {
+  readonly name: string;
+  readonly size: readonly [number, number];
+  readonly shapes: ReadonlyMap<string, Shape>;
+}
+
+function assemble(
+  foreign: OnnxModel,
+  { input, logits, activation, classifier }: OnnxInterface,
+  { name, size, shapes }: Parts,
+): Omit<OpaqueNetwork, 'foreign'> {
+  const view = graphView(foreign);
+  const tensors = [...shapes.keys()];
+  const taken: Graph = { name, layers: tensors.map((tensor) => ({ kind: 'flatten', name: tensor, inputs: [tensor] })), input: '', output: '' }; // prettier-ignore
+  const first = freeName('input', taken);
+  const layers: Layer[] = [
+    { kind: 'input', name: first, inputs: [], shape: [...size, 3] },
+    ...tensors.map((tensor) =>
+      foreignLayer(view, tensor, { from: input, first, size, shape: shapes.get(tensor)! }),
+    ),
+  ];
+  const push = (wanted: string, make: (name: string) => Layer): string => {
+    const layer = make(freeName(wanted, { ...taken, layers }));
+    layers.push(layer);
+    return layer.name;
+  };
+  const weights = new Map<string, Weight>();
+  let output = logits;
+  const own = classifier && fits(classifier, shapes, logits) ? classifier : undefined;
+  const dense = own && push('classifier', (name) => ({ kind: 'dense', name, inputs: [own.input], units: own.kernel.shape[1]!, useBias: true })); // prettier-ignore
+  if (own && dense !== undefined) {
+    const [, classes] = own.kernel.shape as readonly [number, number];
+    weights.set(weightName(dense, 'kernel'), own.kernel);
+    weights.set(weightName(dense, 'bias'), { shape: [classes], data: own.bias ?? new Float32Array(classes) });
+    output = dense;
+  } else if (
+    shapes
+      .get(logits)!
+      .slice(1)
+      .every((size) => size === 1) &&
+    shapes.get(logits)!.length > 1
+  ) {
+    output = push('row', (name) => ({ kind: 'flatten', name, inputs: [logits] }));
+  }
+  if (activation !== 'none') {
+    const from = output;
+    output = push('probabilities', (name) => ({ kind: 'activation', name, inputs: [from], activation }));
+  }
+  const graph = { name, layers, input: first, output };
+  return { graph, weights, ...(dense !== undefined && { classifier: dense }) };
+}
+
+interface Place {
+  readonly from: OnnxInput;
+  readonly first: string;
+  readonly size: readonly [number, number];
+  readonly shape: Shape;
+}
+
+function foreignLayer(view: GraphView, name: string, { from, first, size, shape }: Place): LayerOf<'onnx'> {
+  const { name: called, layout, type, batch } = from;
+  const isMoved = shape.length === 3 && isChannelsSecond(view, name);
+  return {
+    kind: 'onnx',
+    name,
+    inputs: [first],
+    shape: isMoved ? [shape[1]!, shape[2]!, shape[0]!] : shape,
+    ...(isMoved && { isChannelsSecond: true }),
+    from: { name: called, layout, type, ...(batch !== undefined && { batch }) },
+    size,
+  };
+}
+
+/** Whether it takes a vector, and gives the logits without anything between that would make other numbers of them. */
+function fits(
+  { input, kernel }: OnnxClassifier,
+  shapes: ReadonlyMap<string, Shape>,
+  logits: string,
+): boolean {
+  const [features, classes] = kernel.shape as readonly [number, number];
+  return sameShape(shapes.get(input) ?? [], [features]) && sameShape(shapes.get(logits) ?? [], [classes]);
+}
