@@ -84,6 +84,7 @@ function nameOf(members: readonly Member[]): string {
 }
 
 /** All that decides a picture's pixels. The mean is the colour of bars; else the network subtracts it. */
-function viewOf({ size, resize, mode, interpolation, mean }: Preprocessing): string {
-  return JSON.stringify([size, mode, interpolation, mode === 'crop' && resize, mode === 'pad' && mean]);
+function viewOf({ size, resize, mode, cropOffset, interpolation, mean }: Preprocessing): string {
+  const crop = mode === 'crop' && [resize, cropOffset];
+  return JSON.stringify([size, mode, interpolation, crop, mode === 'pad' && mean]);
 }

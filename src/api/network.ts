@@ -52,6 +52,7 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
     // The measurement is loaded by who fetches, not by who classifies.
     beforeFetch: async (record) => (await import('./cost.ts')).tellCost(record, config, work),
     onProgress: fetchProgress(`fetching ${config.model}`, work),
+    onNote: (text) => work.note(text),
   });
   const { model, readWeights } = await openModelFolder(folder);
   const preprocessing = applyOverrides(model.preprocessing, config.preprocessing, {

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import type { Dataset } from '../dataset/dataset.ts';
 import { imageReferences, type ImageReference } from '../images/source.ts';
 import { membersOf } from '../store/members.ts';
+import { isForeignName } from '../store/foreign-name.ts';
 import { findModelFolder } from '../store/models.ts';
 import { refuseOverwriting, type Output } from '../util/outputs.ts';
 
@@ -57,7 +58,7 @@ export function pathOf({ content }: ImageReference): PathLike | undefined {
 }
 
 /** model.json, labels, and shards, which may have no ending. A page or a figure that lies in the folder is not the model's. */
-const MODEL_FILE = /^[^.]+$|\.(json|bin|txt)$/i;
+const MODEL_FILE = /^[^.]+$|\.(json|bin|txt|onnx|safetensors)$/i;
 
 async function* pathsOf(
   { model, files = [], inputs = [], pictures = [] }: Read,
@@ -65,7 +66,7 @@ async function* pathsOf(
 ): AsyncGenerator<PathLike, void, undefined> {
   for (const file of files) if (file !== undefined) yield file;
   for (const { name } of model === undefined ? [] : await membersOf(model)) {
-    const folder = await findModelFolder(name);
+    const folder = (await findModelFolder(name)) ?? ((await isForeignName(name)) ? name : undefined);
     if (folder === undefined) continue;
     yield folder;
     const names = await readdir(folder).catch((): string[] => []);

@@ -58,6 +58,7 @@ function readPreprocessing(field: FieldReader): Preprocessing {
     size: readSize(field),
     resize: field.number('resize'),
     mode: oneOf(field, 'mode', RESIZE_MODES),
+    ...(field.has('cropOffset') && { cropOffset: oneOf(field, 'cropOffset', ['down']) }),
     interpolation: oneOf(field, 'interpolation', INTERPOLATIONS),
     mean: field.numbers('mean', 3) as unknown as Rgb,
     std: field.numbers('std', 3) as unknown as Rgb,

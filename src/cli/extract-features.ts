@@ -15,7 +15,11 @@ export function addExtractFeatures(program: Command, output: Output, finish: Fin
       '-o, --out <file>',
       '.npy or .parquet; .csv, .errors.csv and .json come beside it (default: features.npy)',
     ) // prettier-ignore
-    .option('-m, --model <m>', 'a model name (finch models list) or a model folder', DEFAULT_MODEL)
+    .option(
+      '-m, --model <m>',
+      'a name (finch models list), hf:OWNER/NAME, a model folder, or one of transformers or timm',
+      DEFAULT_MODEL,
+    )
     .option(
       '--layer <name>',
       "whose output; may be given several times, a file each (default: the classifier's input)",

@@ -20,6 +20,7 @@ Examples:
   finch models info resnet50.v1
   finch models pull resnet101 --mirror https://mirror.example/models
   finch models import birds.pth --labels birds.txt --name birds
+  finch models import hf:microsoft/resnet-18
   finch models export runs/birds/best --format onnx --out birds.onnx`,
     );
   const format = () => new Option('--format <f>', 'how to print').choices(['table', 'json']).default('table');
@@ -44,7 +45,7 @@ Examples:
   models
     .command('pull')
     .description('fetch published weights, check and convert them')
-    .argument('<model...>', 'names, such as resnet50.v2')
+    .argument('<model...>', 'names, such as resnet50.v2 or hf:OWNER/NAME')
     .option('--mirror <url>', 'fetch from another place that has the same files')
     .action(async (names: string[], flags: { mirror?: string }) => {
       finish(await (await command()).pull(names, flags.mirror, output));
@@ -52,9 +53,9 @@ Examples:
   models
     .command('import')
     .description(
-      'a checkpoint (.pth, .pt, .safetensors), a timm hub folder or a tf.LayersModel folder becomes a model; pickles run no code',
+      'a checkpoint (.pth, .pt, .safetensors), a folder of transformers or timm, hf:OWNER/NAME or a tf.LayersModel folder becomes a model; pickles run no code',
     )
-    .argument('<file>', 'the checkpoint, or a folder with model.json')
+    .argument('<file>', 'the checkpoint, the folder, or hf:OWNER/NAME[@REVISION]')
     .option(
       '--arch <name>',
       "a checkpoint's architecture, such as resnet18 (default: found from its names and shapes)",
@@ -67,10 +68,16 @@ Examples:
     .option('--interpolation <name>', 'bilinear or bicubic')
     .option('--mean <rgb>', 'mean of pixels scaled to 0…1, one number or three')
     .option('--std <rgb>', 'standard deviation, likewise')
-    .option('--dtype <type>', 'float32 or float16', 'float32')
+    .option(
+      '--dtype <type>',
+      "float32 or float16; or which of a folder's ONNX files: fp32, fp16, q8, int8, uint8, q4, q4f16, bnb4",
+      'float32',
+    )
     .option('--out <folder>', "where to write it (default: the user's models)")
     .option('--source <text>', 'where the weights come from, kept in the model')
     .option('--licence <text>', 'their licence, kept in the model')
+    .option('--mirror <url>', 'ask another hub for hf:OWNER/NAME (also: HF_ENDPOINT)')
+    .option('--offline', 'never ask a hub')
     .option('--force', 'replace a model of that name')
     .action(async (file: string, flags: ImportFlags) => {
       finish(await (await command()).importModel(file, flags, output));

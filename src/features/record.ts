@@ -107,13 +107,14 @@ function isSettings(value: unknown): boolean {
 
 function isPreprocessing(value: unknown): boolean {
   if (!isObject(value)) return false;
-  const { size, resize, mode, interpolation, mean, std } = value;
+  const { size, resize, mode, cropOffset, interpolation, mean, std } = value;
   const isSide = (side: unknown) => isCount(side) && side >= 1 && side <= MAX_SIDE;
   const isRgb = (rgb: unknown) => Array.isArray(rgb) && rgb.length === 3 && rgb.every(Number.isFinite);
   return (
     (isSide(size) || (Array.isArray(size) && size.length === 2 && size.every(isSide))) &&
     isSide(resize) &&
     RESIZE_MODES.some((known) => known === mode) &&
+    (cropOffset === undefined || cropOffset === 'down') &&
     INTERPOLATIONS.some((known) => known === interpolation) &&
     isRgb(mean) &&
     isRgb(std)

@@ -39,11 +39,11 @@ const wholeAt = (size: Size, { interpolation }: Preprocessing): Plan => ({
 });
 
 /** torchvision's Resize(short side) and CenterCrop: a picture smaller than the crop is padded with 0. */
-function centreCrop(source: Size, { size, resize, interpolation }: Preprocessing): Plan {
+function centreCrop(source: Size, { size, resize, interpolation, cropOffset }: Preprocessing): Plan {
   const [rows, columns] = sidesOf(size);
   const whole = shortSideTo(source, resize);
-  const across = span(whole.width, columns);
-  const down = span(whole.height, rows);
+  const across = span(whole.width, columns, cropOffset);
+  const down = span(whole.height, rows, cropOffset);
   const crop = { left: across.from, top: down.from, width: across.length, height: down.length };
   const isFull = crop.width === columns && crop.height === rows;
   return {
@@ -76,8 +76,13 @@ function shortSideTo({ width, height }: Size, side: number): Size {
 }
 
 /** Where `size` of `length` pixels are taken from the middle, and where they are put when there are fewer. */
-function span(length: number, size: number): { from: number; to: number; length: number } {
-  if (length >= size) return { from: roundHalfToEven((length - size) / 2), to: 0, length: size };
+function span(
+  length: number,
+  size: number,
+  offset: Preprocessing['cropOffset'],
+): { from: number; to: number; length: number } {
+  const round = offset === 'down' ? Math.floor : roundHalfToEven;
+  if (length >= size) return { from: round((length - size) / 2), to: 0, length: size };
   // CenterCrop adds (size - length) // 2 pixels of padding before, and crops nothing.
   return { from: 0, to: (size - length) >> 1, length };
 }

@@ -2,18 +2,22 @@
 
 import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, messageOf } from '../util/errors.ts';
-import { sha256OfFile, writeFailed } from '../util/files.ts';
+import { AppError } from '../util/errors.ts';
+import { writeFailed } from '../util/files.ts';
 import { withFileLock } from '../util/lock.ts';
-import { quoted } from '../util/quoted.ts';
+import { checksumOf, type Checksum } from './checksum.ts';
+import { chunksOf, Final, follow, interruptedDownload, isPassing, reasonOf, statusOf } from './http.ts';
 
 export interface DownloadRequest {
   readonly url: string;
   /** Where the file goes; beside it `<file>.part` grows. */
   readonly file: string;
-  /** First digits of the sha256, lower-case hex. */
-  readonly sha256Prefix: string;
+  readonly checksum: Checksum;
   readonly maxBytes: number;
+  /** A secret for the address' own host. */
+  readonly token?: string | undefined;
+  /** What the user may do about an answer of this status; by default the usual advice. */
+  readonly advice?: (status: number) => string | undefined;
   readonly onProgress?: (receivedBytes: number, totalBytes: number | undefined) => void;
   readonly signal?: AbortSignal;
   /** How long a connection may deliver no bytes. */
@@ -28,31 +32,25 @@ const MAX_FRUITLESS = 4;
 const MAX_CONNECTIONS = 200;
 const FIRST_PAUSE_MS = 200;
 
-/** Redirects that are followed: a mirror, its content network, the file. */
-const MAX_REDIRECTS = 5;
-
-/** A failure that another attempt cannot repair. */
-class Final extends Error {}
-
 /**
  * Leaves `file` whole and checked, or throws and leaves at most `<file>.part`, from which the next call goes on.
  * Several processes asking for the same file share one download.
  * @throws AppError DOWNLOAD_FAILED, WRITE_FAILED, INTERRUPTED
  */
 export async function download(request: DownloadRequest): Promise<void> {
-  const { file, url, sha256Prefix, signal } = request;
+  const { file, url, checksum, signal } = request;
   if (!/^https?:/.test(url)) throw failed(request, 'only http and https addresses can be fetched');
   await withFileLock(
     file,
     async () => {
-      if (await hasHash(file, sha256Prefix)) return;
+      if (await matches(file, checksum)) return;
       await fetchPart(request);
-      const hash = await sha256OfFile(partOf(file));
-      if (!hash.startsWith(sha256Prefix)) {
+      const hash = await checksumOf(partOf(file), checksum);
+      if (!hash.startsWith(checksum.prefix)) {
         await removePart(file);
         throw failed(
           request,
-          `its sha256 is ${hash.slice(0, 12)}…, expected ${sha256Prefix}…; it was removed`,
+          `its ${checksum.algorithm} is ${hash.slice(0, 12)}…, expected ${checksum.prefix.slice(0, 12)}…; it was removed`,
         );
       }
       await rename(partOf(file), file).catch((error: unknown) => {
@@ -77,9 +75,9 @@ async function removePart(file: string): Promise<void> {
   await rm(tagOf(file), { force: true });
 }
 
-async function hasHash(file: string, prefix: string): Promise<boolean> {
+async function matches(file: string, checksum: Checksum): Promise<boolean> {
   const found = await stat(file).catch(() => undefined);
-  return found !== undefined && (await sha256OfFile(file)).startsWith(prefix);
+  return found !== undefined && (await checksumOf(file, checksum)).startsWith(checksum.prefix);
 }
 
 async function partBytes(file: string): Promise<number> {
@@ -103,17 +101,14 @@ async function fetchPart(request: DownloadRequest): Promise<void> {
       await fetchOnce(request, before);
       return;
     } catch (error) {
-      if (request.signal?.aborted) {
-        throw new AppError('INTERRUPTED', 'interrupted; the same command goes on where it stopped', {
-          cause: error,
-        });
-      }
+      if (request.signal?.aborted) throw interruptedDownload(error);
       if (error instanceof AppError) throw error;
       if (error instanceof Final) throw failed(request, error.message, error);
       const after = await partBytes(request.file);
       fruitless = after > Math.max(before, most) ? 0 : fruitless + 1;
       most = Math.max(most, after);
-      if (fruitless >= MAX_FRUITLESS) throw failed(request, reasonOf(error, request.stallMs), error);
+      if (fruitless >= MAX_FRUITLESS)
+        throw failed(request, reasonOf(error, request.stallMs ?? STALL_MS), error);
       await sleep(
         FIRST_PAUSE_MS * 2 ** fruitless,
         undefined,
@@ -125,7 +120,7 @@ async function fetchPart(request: DownloadRequest): Promise<void> {
 
 /** One connection: from where `.part` ends, or from the start when the server does not go on from there. */
 async function fetchOnce(request: DownloadRequest, have: number): Promise<void> {
-  const { url, file, maxBytes, onProgress, signal, stallMs = STALL_MS } = request;
+  const { url, file, maxBytes, onProgress, signal, token, stallMs = STALL_MS } = request;
   const kept = await readFile(tagOf(file), 'utf8').catch(() => '');
   const tag = HEADER_VALUE.test(kept) ? kept : '';
   // Without a tag it is unknown whether the rest belongs to the same version as the beginning.
@@ -139,6 +134,7 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
         'accept-encoding': 'identity',
         ...(resume && { range: `bytes=${have}-`, 'if-range': tag }),
       },
+      token,
       signal: either,
     });
     if (response.status === 416 && resume) {
@@ -150,9 +146,10 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
     }
     if (!response.ok || !response.body) {
       await response.body?.cancel();
-      const problem = `the server answered ${response.status} ${quoted(response.statusText, 60)}`.trim();
-      if (response.status >= 500 || response.status === 429) throw new Error(problem);
-      throw new Final(problem);
+      if (isPassing(response)) throw new Error(statusOf(response));
+      const advice = request.advice?.(response.status);
+      if (advice === undefined) throw new Final(statusOf(response));
+      throw new AppError('DOWNLOAD_FAILED', `cannot fetch ${url}: ${statusOf(response)}; ${advice}`);
     }
     // A part of a compressed answer does not tell how many bytes of the file it holds, so it is never resumed.
     const isEncoded = !['', 'identity'].includes(response.headers.get('content-encoding') ?? '');
@@ -197,49 +194,6 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
   } finally {
     clearTimeout(watchdog);
   }
-}
-
-/** The body, until it ends or the signal does: fetch itself waits for ever where the compression of an answer is damaged. */
-async function* chunksOf(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const reader = body.getReader();
-  const aborted = new Promise<never>((_, reject) =>
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
-  );
-  aborted.catch(() => {});
-  try {
-    for (;;) {
-      const { done, value } = await Promise.race([reader.read(), aborted]);
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    void reader.cancel().catch(() => {});
-  }
-}
-
-/** Follows redirects like fetch, but only a few, and never from an encrypted address to an unencrypted one. */
-async function follow(url: string, options: RequestInit): Promise<Response> {
-  let at = url;
-  for (let count = 0; count <= MAX_REDIRECTS; count++) {
-    const response = await fetch(at, { ...options, redirect: 'manual' });
-    const target = response.headers.get('location');
-    if (![301, 302, 303, 307, 308].includes(response.status) || target === null) return response;
-    await response.body?.cancel();
-    if (!URL.canParse(target, at)) throw new Final(`the server redirects to '${quoted(target)}'`);
-    const next = new URL(target, at);
-    if (!/^https?:$/.test(next.protocol) || (at.startsWith('https:') && next.protocol !== 'https:')) {
-      throw new Final('the server redirects to an address without encryption');
-    }
-    at = next.href;
-  }
-  throw new Final(`the server redirects more than ${MAX_REDIRECTS} times`);
-}
-
-/** fetch hides the reason in `cause`. */
-function reasonOf(error: unknown, stallMs = STALL_MS): string {
-  if (error instanceof DOMException && error.name === 'AbortError')
-    return `nothing came for ${stallMs / 1000} s`;
-  return quoted(messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error));
 }
 
 function failed({ url, file }: DownloadRequest, reason: string, cause?: unknown): AppError {

@@ -11,14 +11,17 @@ import { quoted } from '../util/quoted.ts';
 import { elementCount, sameShape } from '../util/shape.ts';
 import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 import { findArchitecture } from '../zoo/architectures.ts';
-import { bestFit, exactFits, nearestFit, wantedOf, type Fit, type Wanted } from '../zoo/fit.ts';
+import { bestFit, exactFits, nearestFit, wantedBy, wantedOf, type Fit, type Wanted } from '../zoo/fit.ts';
 import { foreignKind } from '../zoo/foreign.ts';
 import { someOf, weightsFromTorch, withColoursReversed, type TorchTensor } from '../zoo/torch-weights.ts';
+import type { DescribedNetwork } from '../zoo/transformers/network-type.ts';
 import { readBareWeights } from './bare-weights.ts';
 
 export interface ImportOptions {
   /** Found from the names and shapes where it is absent. */
   readonly architecture?: string;
+  /** The network itself, where a config beside the weights describes it. */
+  readonly network?: DescribedNetwork;
   /** Names that settle which architecture is meant where several fit: the file's own, that of a config.json beside it. */
   readonly hints?: readonly string[];
   readonly name: string;
@@ -26,8 +29,8 @@ export interface ImportOptions {
   readonly labels?: LabelSource;
   /** The file is a published one: 1001 classes of it are ImageNet's and TensorFlow's background. */
   readonly isPublished?: boolean;
-  /** How pictures are prepared for these weights. */
-  readonly preprocessingOf: (architecture: string) => Preprocessing;
+  /** How pictures are prepared for these weights; undefined where nothing says it. */
+  readonly preprocessingOf: (architecture: string) => Preprocessing | undefined;
   /** Called with what was found, and with the parts of the checkpoint that were left out. */
   readonly onNote?: (text: string) => void;
 }
@@ -38,14 +41,14 @@ export interface ImportOptions {
  */
 export async function importCheckpoint(file: string, options: ImportOptions): Promise<Model> {
   const { name, provenance, onNote, preprocessingOf } = options;
-  const bare = await readBareWeights(file, options.architecture);
+  const bare = options.network ? undefined : await readBareWeights(file, options.architecture);
   const { wanted, stateDict, leftOut } = bare ? { ...bare, leftOut: [] } : await readStateDict(file, options);
   const { architecture, naming } = wanted;
-  const { build, classifier, isBgr, hasBackground = false } = findArchitecture(architecture);
+  const { build, classifier, isBgr, hasBackground = false } = wanted.network;
   const stored = stateDict.get(`${wanted.classifier}.weight`)!.shape[0] ?? 0;
   if (stored < 1)
     throw new AppError('MODEL_MISMATCH', `${file}: '${wanted.classifier}.weight' has no classes`);
-  if (options.architecture === undefined) {
+  if (options.architecture === undefined && !options.network) {
     onNote?.(`found: ${architecture} with ${stored} ${stored === 1 ? 'class' : 'classes'}, by its ${bare ? 'size' : `${wanted.keys.length} names and their shapes`}`); // prettier-ignore
   }
   const isWithBackground = stored === 1001 && (hasBackground || options.isPublished === true);
@@ -59,8 +62,9 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
   }
   const classes = isWithBackground ? stored - 1 : stored;
   const preprocessing = preprocessingOf(architecture);
-  const sides = sidesOf(preprocessing.size);
-  const graph = withInputSize(build(classes, sides), sides);
+  const sides = preprocessing && sidesOf(preprocessing.size);
+  const graph = sides ? withInputSize(build(classes, sides), sides) : build(classes);
+  const known = options.network ? options.network.known : architecture;
   // OverFeat's classes are in an order of their own.
   const labels = options.labels ?? (classes === 1000 && !bare ? ({ set: 'imagenet' } as const) : undefined);
   const read = weightsFromTorch(graph, stateDict, file, naming);
@@ -70,8 +74,8 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
     name,
     graph,
     weights,
-    preprocessing,
-    architecture,
+    ...(preprocessing && { preprocessing }),
+    ...(known !== undefined && { architecture: known }),
     classifier,
     provenance,
     ...(labels && { labels }),
@@ -87,15 +91,21 @@ interface StateDict {
 
 /** The tensors of the architecture that a file fits, by torch's names. */
 async function readStateDict(file: string, options: ImportOptions): Promise<StateDict> {
+  const { network, architecture } = options;
+  const wantedBefore = network
+    ? wantedBy(network.name, network.network)
+    : architecture === undefined
+      ? undefined
+      : wantedOf(architecture);
   let chosen: Chosen | undefined;
   const tensors = await readTensors(file, (groups) => {
     if (groups.length === 0) {
       throw new AppError('FILE_INVALID', `${file} holds no state dict; in PyTorch, save model.state_dict() and import that`); // prettier-ignore
     }
     chosen =
-      options.architecture === undefined
+      wantedBefore === undefined
         ? detect(file, groups, options.hints ?? [])
-        : fitGiven(file, options.architecture, groups);
+        : fitGiven(file, wantedBefore, groups);
     return chosen.group;
   });
   const { match, wanted } = chosen!.fit;
@@ -127,16 +137,16 @@ interface Chosen {
 }
 
 /** The dictionary that has most of the given architecture's names. @throws AppError when the classifier is not in it */
-function fitGiven(file: string, architecture: string, groups: readonly TensorGroup[]): Chosen {
+function fitGiven(file: string, namings: readonly Wanted[], groups: readonly TensorGroup[]): Chosen {
   let best: Chosen | undefined;
   for (const group of byPreference(groups)) {
     // Smaller ones, such as an optimizer's of each weight, cannot fit better.
     if (best && group.shapes.size <= best.fit.match.score) continue;
-    const fit = bestFit(architecture, group.shapes);
+    const fit = bestFit(namings, group.shapes);
     if (!best || fit.match.score > best.fit.match.score) best = { fit, group };
   }
   if (!best!.fit.match.names.has(`${best!.fit.wanted.classifier}.weight`)) {
-    throw noClassifier(file, best!, groups);
+    throw noClassifier(file, best!, namings, groups);
   }
   return best!;
 }
@@ -198,10 +208,15 @@ function noArchitecture(file: string, largest: TensorGroup, groups: readonly Ten
   );
 }
 
-function noClassifier(file: string, { fit, group }: Chosen, groups: readonly TensorGroup[]): AppError {
+function noClassifier(
+  file: string,
+  { fit, group }: Chosen,
+  namings: readonly Wanted[],
+  groups: readonly TensorGroup[],
+): AppError {
   const { architecture, keys } = fit.wanted;
   // Where little fits, the names are those of the architecture's own naming.
-  const { classifier } = 2 * fit.match.score < keys.length ? wantedOf(architecture)[0]! : fit.wanted;
+  const { classifier } = 2 * fit.match.score < keys.length ? namings[0]! : fit.wanted;
   const foreign = foreignKind(group.shapes.keys());
   if (foreign !== undefined) return new AppError('MODEL_MISMATCH', `${file} is ${foreign}`);
   const head = [...fit.match.names.keys()].filter((name) => name.startsWith(`${classifier}.`));

@@ -10,6 +10,8 @@ import { withFileLock } from '../util/lock.ts';
 import { quoted } from '../util/quoted.ts';
 import type { WeightsRecord } from '../zoo/record.ts';
 import { findRecord, modelNames } from '../zoo/published.ts';
+import { isForeignName } from './foreign-name.ts';
+import type { Precision } from './hub/weight-files.ts';
 import { finchHome, importedModels, pulledModels, SHIPPED_MODELS } from './home.ts';
 
 /** A published checkpoint has four bytes a parameter, and some for names and running statistics; a server that sends twice as many is not sending it. */
@@ -21,12 +23,16 @@ export interface PullOptions {
   /** Called once it is certain that weights will be fetched, before they are. */
   readonly beforeFetch?: (record: WeightsRecord) => Promise<void>;
   readonly onProgress?: (receivedBytes: number, totalBytes: number | undefined) => void;
+  /** Called with what was found in a network of others, when it is read for the first time. */
+  readonly onNote?: (text: string) => void;
+  /** Asks for one of the ONNX files of a network of others. */
+  readonly precision?: Precision | undefined;
   readonly signal?: AbortSignal;
 }
 
-/** The folder of a model that is on this machine, or undefined. */
+/** The folder of a model that is on this machine and finch's own, or undefined. */
 export async function findModelFolder(name: string): Promise<string | undefined> {
-  const isPath = /[/\\]/.test(name) && (await isFolder(name));
+  const isPath = /[/\\]/.test(name) && (await isFolder(name)) && !(await isForeignName(name));
   if (isPath || (await isThere(path.join(name, 'model.json')))) return name;
   // A path ending in model.json means the folder around it, as tf.loadLayersModel takes it.
   if (path.basename(name) === 'model.json' && (await isThere(name))) return path.dirname(name);
@@ -55,6 +61,11 @@ export async function resolveModel(
   name: string,
   { offline, ...pull }: PullOptions & { readonly offline: boolean },
 ): Promise<string> {
+  // What reads networks of others knows every architecture: it is loaded by who has one.
+  if (await isForeignName(name)) {
+    const { foreignModel } = await import('./foreign-model.ts');
+    return foreignModel(name, { offline, ...pull });
+  }
   const folder = await findModelFolder(name);
   if (folder !== undefined) return folder;
   const record = findRecord(name);
@@ -105,7 +116,8 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
     import('./download.ts'),
     import('./import.ts'),
   ]);
-  const { mirror, beforeFetch, ...rest } = options;
+  const { mirror, beforeFetch, onProgress, signal } = options;
+  const progress = { ...(onProgress && { onProgress }), ...(signal && { signal }) };
   const base = path.posix.basename(new URL(origin.url).pathname);
   const url = mirror === undefined ? origin.url : `${mirror.replace(/\/+$/, '')}/${base}`;
   const file = path.join(finchHome(), 'downloads', base);
@@ -116,7 +128,8 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
       if (await isThere(path.join(folder, 'model.json'))) return folder;
       await beforeFetch?.(record);
       const { sha256Prefix } = origin;
-      await download({ url, file, sha256Prefix, maxBytes: maxBytesOf(record), ...rest });
+      const checksum = { algorithm: 'sha256', prefix: sha256Prefix } as const;
+      await download({ url, file, checksum, maxBytes: maxBytesOf(record), ...progress });
       const provenance = {
         source: origin.url,
         sha256: sha256Prefix,
@@ -135,7 +148,7 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
       await rm(file, { force: true }).catch(() => {});
       return folder;
     },
-    options.signal && { signal: options.signal },
+    signal && { signal },
   );
 }
 

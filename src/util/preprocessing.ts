@@ -29,6 +29,8 @@ export interface Preprocessing {
   /** Short side after resizing, before the centre crop, in pixels. Only `crop` uses it. */
   readonly resize: number;
   readonly mode: ResizeMode;
+  /** Where the crop begins when the middle lies between two pixels: `down`, the first of them (transformers); by default the even one (torchvision). */
+  readonly cropOffset?: 'down';
   readonly interpolation: Interpolation;
   /** Subtracted from, and divided out of, pixels that have been scaled to 0…1. */
   readonly mean: Rgb;

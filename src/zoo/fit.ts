@@ -3,7 +3,7 @@
 import { inferShapes, weightShapes } from '../graph/shapes.ts';
 import { formatShape, type Shape } from '../util/shape.ts';
 import { ARCHITECTURE_NAMES, findArchitecture } from './architectures.ts';
-import type { TorchNaming } from './record.ts';
+import type { Architecture, TorchNaming } from './record.ts';
 import { flattenedPictures, torchLayout } from './torch-layout.ts';
 import { matchNames, type NameMatch, type NamesWanted } from './torch-names.ts';
 import { sameNumbers } from './torch-weights.ts';
@@ -11,6 +11,7 @@ import { sameNumbers } from './torch-weights.ts';
 /** What a state dict of an architecture has in it, in one of its namings. */
 export interface Wanted extends NamesWanted {
   readonly architecture: string;
+  readonly network: Architecture;
   readonly naming: TorchNaming;
   /** Torch's shapes by torch's names, of a network with one class, in the graph's order. */
   readonly shapes: ReadonlyMap<string, Shape>;
@@ -35,13 +36,19 @@ const known = new Map<string, readonly Wanted[]>();
 
 /** What an architecture's state dicts have in them, by naming. @throws AppError MODEL_NOT_FOUND */
 export function wantedOf(architecture: string): readonly Wanted[] {
-  const { build, classifier, namings, auxiliary } = findArchitecture(architecture);
-  const found = known.get(architecture);
-  if (found) return found;
+  const network = findArchitecture(architecture);
+  const found = known.get(architecture) ?? wantedBy(architecture, network);
+  known.set(architecture, found);
+  return found;
+}
+
+/** The same of a network that is not in the zoo, or has another name there. */
+export function wantedBy(architecture: string, network: Architecture): readonly Wanted[] {
+  const { build, classifier, namings, auxiliary } = network;
   const graph = build(1);
   const shapes = inferShapes(graph);
   const pictures = flattenedPictures(graph, shapes);
-  const wanted = namings.map((naming): Wanted => {
+  return namings.map((naming): Wanted => {
     const torchShapes = new Map<string, Shape>();
     for (const layer of graph.layers) {
       const [first = ''] = layer.inputs;
@@ -52,6 +59,7 @@ export function wantedOf(architecture: string): readonly Wanted[] {
     }
     return {
       architecture,
+      network,
       naming,
       shapes: torchShapes,
       keys: [...torchShapes.keys()],
@@ -59,8 +67,6 @@ export function wantedOf(architecture: string): readonly Wanted[] {
       ...(auxiliary && { auxiliary }),
     };
   });
-  known.set(architecture, wanted);
-  return wanted;
 }
 
 /** Compares the shapes of a state dict with what an architecture wants; the number of classes is free. */
@@ -85,21 +91,21 @@ function fitOf(wanted: Wanted, stored: ReadonlyMap<string, Shape>): Fit {
 }
 
 /** The best fit of one architecture, whichever way its weights are named. */
-export function bestFit(architecture: string, stored: ReadonlyMap<string, Shape>): Fit {
-  const [first, ...rest] = wantedOf(architecture).map((wanted) => fitOf(wanted, stored));
+export function bestFit(namings: readonly Wanted[], stored: ReadonlyMap<string, Shape>): Fit {
+  const [first, ...rest] = namings.map((wanted) => fitOf(wanted, stored));
   return rest.reduce((best, fit) => (fit.match.score > best.match.score ? fit : best), first!);
 }
 
 /** Every architecture that a state dict fits in all names and shapes. */
 export function exactFits(stored: ReadonlyMap<string, Shape>): readonly Fit[] {
-  return ARCHITECTURE_NAMES.map((name) => bestFit(name, stored)).filter(isExact);
+  return ARCHITECTURE_NAMES.map((name) => bestFit(wantedOf(name), stored)).filter(isExact);
 }
 
 /** The architecture that has most of a state dict's weights, in name and shape. */
 export function nearestFit(stored: ReadonlyMap<string, Shape>): Fit {
   const right = ({ match, misshapen, missing, extra }: Fit) =>
     match.score - misshapen.length - (missing.length + extra.length) / 2;
-  return ARCHITECTURE_NAMES.map((name) => bestFit(name, stored)).reduce((best, fit) =>
+  return ARCHITECTURE_NAMES.map((name) => bestFit(wantedOf(name), stored)).reduce((best, fit) =>
     right(fit) > right(best) ? fit : best,
   );
 }

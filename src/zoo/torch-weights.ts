@@ -67,7 +67,7 @@ export function weightsFromTorch(
   if (problems.length > 0) {
     throw new AppError(
       'MODEL_MISMATCH',
-      `${source} does not hold the weights of ${graph.name}: ${someOf(problems)}. Is another --arch meant?`,
+      `${source} does not hold the weights of ${graph.name}: ${someOf(problems)}`,
     );
   }
   return weights;

@@ -156,7 +156,7 @@ describe('import', () => {
     };
     assert.deepEqual(info.preprocessing, { size: 160, resize: 168, mode: 'crop', interpolation: 'bicubic', mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }); // prettier-ignore
 
-    await writeFile(path.join(hub, 'config.json'), '{"model_type": "resnet"}');
+    await writeFile(path.join(hub, 'config.json'), '{"model": "resnet"}');
     const other = await finch('import', hub, '--name', 'other-hub');
     assert.equal(other.code, 3);
     assert.match(other.stderr, /config\.json is not as timm writes it: architecture/);

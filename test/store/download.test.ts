@@ -20,6 +20,7 @@ import { serveLocally, type LocalServer } from '../helpers/local-server.ts';
 
 const CONTENT = Buffer.from(madeUpPixels('download', 400, 500));
 const sha256Prefix = createHash('sha256').update(CONTENT).digest('hex').slice(0, 8);
+const checksum = { algorithm: 'sha256', prefix: sha256Prefix } as const;
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 let handler: Handler = () => {};
@@ -90,7 +91,7 @@ function fresh(next: Handler) {
 }
 
 const get = (file: string, more: Partial<Parameters<typeof download>[0]> = {}) =>
-  download({ url: `${base}/file.pth`, file, sha256Prefix, maxBytes: 10_000_000, ...more });
+  download({ url: `${base}/file.pth`, file, checksum, maxBytes: 10_000_000, ...more });
 
 const refused = (code: AppError['code'], message: RegExp) => (error: unknown) => {
   assert.ok(error instanceof AppError, String(error));
@@ -216,7 +217,7 @@ test('interrupted: the part stays, and the next call asks only for the rest', as
 
 function inProcess(file: string): ChildProcess {
   const module = pathToFileURL(path.join(PACKAGE_ROOT, 'dist', 'src', 'store', 'download.js')).href;
-  const request = JSON.stringify({ url: `${base}/file.pth`, file, sha256Prefix, maxBytes: 10_000_000 });
+  const request = JSON.stringify({ url: `${base}/file.pth`, file, checksum, maxBytes: 10_000_000 });
   return spawn(
     process.execPath,
     ['-e', `import(${JSON.stringify(module)}).then((m) => m.download(${request}))`],

@@ -17,6 +17,7 @@ import { serveLocally, type LocalServer } from '../helpers/local-server.ts';
 
 const CONTENT = Buffer.from(madeUpPixels('servers', 100, 100));
 const sha256Prefix = createHash('sha256').update(CONTENT).digest('hex').slice(0, 8);
+const checksum = { algorithm: 'sha256', prefix: sha256Prefix } as const;
 const maxBytes = 100_000;
 /** A server that sends nothing for this long is given up, here in milliseconds instead of half a minute. */
 const STALL_MS = 300;
@@ -134,7 +135,7 @@ after(async () => {
 });
 
 const get = (what: string, file: string) =>
-  download({ url: `${base}/${encodeURIComponent(what)}`, file, sha256Prefix, maxBytes, stallMs: STALL_MS });
+  download({ url: `${base}/${encodeURIComponent(what)}`, file, checksum, maxBytes, stallMs: STALL_MS });
 
 describe('a server that answers', { concurrency: 16, timeout: LIMIT_MS * 3 }, () => {
   for (const [what, [, message]] of Object.entries(REFUSED)) {

@@ -96,9 +96,9 @@ export interface ModelFacts {
 
 /** @throws AppError MODEL_NOT_FOUND, naming the nearest */
 export async function describeModel(name: string): Promise<ModelFacts> {
-  const folder = await findModelFolder(name);
   const record = findRecord(name);
-  if (folder === undefined && !record) await resolveModel(name, { offline: true }); // says what is near
+  // Where neither is known, this says what is near.
+  const folder = (await findModelFolder(name)) ?? (record ? undefined : await resolveModel(name, { offline: true }));
   const stored = folder === undefined ? undefined : await readModelMetadata(folder);
   const graph = stored?.graph ?? findArchitecture(record!.architecture).build(1000);
   const preprocessing = stored?.preprocessing ?? record?.preprocessing;

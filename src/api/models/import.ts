@@ -1,6 +1,6 @@
-// import.ts: a checkpoint or a foreign model folder -> a model folder of finch. Code inside pickles is never run.
+// import.ts: a checkpoint, an ONNX file, a folder or a repository from a hub, or a foreign model folder -> a model folder of finch. Code
+// inside pickles is never run.
 
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { readModelFolder, writeModelFolder } from '../../artefact/model-folder.ts';
 import type { Model } from '../../artefact/model.ts';
@@ -11,19 +11,19 @@ import { countParameters } from '../../graph/cost.ts';
 import { refuseInfinite } from '../../graph/finite.ts';
 import { outputOf } from '../../graph/output.ts';
 import { readLabelFile } from '../../labels.ts';
+import { nameOf } from '../../store/foreign-model.ts';
 import { importedModels } from '../../store/home.ts';
-import { readHubFolder, type HubFolder } from '../../store/hub-folder.ts';
-import { importCheckpoint } from '../../store/import.ts';
-import { AppError, openingProblem } from '../../util/errors.ts';
-import { sha256OfFile } from '../../util/files.ts';
+import { isHubName, parseHubName } from '../../store/hub/name.ts';
+import { PRECISIONS, type Precision } from '../../store/hub/weight-files.ts';
+import { resolveModel } from '../../store/models.ts';
+import { readForeign } from '../../store/read-foreign.ts';
+import { AppError } from '../../util/errors.ts';
+import { isThere } from '../../util/files.ts';
 import type { PictureSize, Preprocessing } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
-import { findArchitecture } from '../../zoo/architectures.ts';
-import { firstRecord, publishedFile } from '../../zoo/published.ts';
-import type { WeightsRecord } from '../../zoo/record.ts';
 import { inputSize } from '../network.ts';
 import { refuseLosses } from '../outputs.ts';
-import type { Work } from '../work.ts';
+import { fetchProgress, type Work } from '../work.ts';
 import { checkModelPlace, inModelPlace } from './model-place.ts';
 
 export interface ImportFlags extends PreprocessingFlags {
@@ -34,6 +34,8 @@ export interface ImportFlags extends PreprocessingFlags {
   readonly out?: string;
   readonly source?: string;
   readonly licence?: string;
+  readonly mirror?: string;
+  readonly offline?: boolean;
   readonly force?: boolean;
 }
 
@@ -44,15 +46,27 @@ export interface ImportedModel {
   readonly dtype: StoredDtype;
 }
 
+/** How weights are stored, or which of a folder's ONNX files is read. */
+const DTYPES = ['float32', 'float16', ...PRECISIONS] as const;
+
+interface Reading {
+  readonly name: string;
+  readonly flags: ImportFlags;
+  readonly dtype: StoredDtype;
+  readonly precision: Precision | undefined;
+  /** What was taken for granted, to be said once the model is written. */
+  readonly assumed: string[];
+}
+
 /**
- * Reads a checkpoint or a foreign model folder and keeps it as a model folder.
- * @throws AppError for a file that is missing, damaged, unsafe or of another network
+ * Reads a network of others and keeps it as a model folder.
+ * @throws AppError for what is missing, damaged, unsafe or of another network
  */
 export async function importModel(file: string, flags: ImportFlags, work: Work): Promise<ImportedModel> {
-  const dtype: StoredDtype = parseChoice(flags.dtype, '--dtype', ['float32', 'float16'] as const);
-  const name =
-    flags.name ??
-    (path.basename(path.resolve(file)).replace(/\.(pth|pt|bin|safetensors|tar)$/i, '') || 'model');
+  const asked = parseChoice(flags.dtype, '--dtype', DTYPES);
+  const dtype: StoredDtype = asked === 'float16' ? asked : 'float32';
+  const precision = asked === 'float32' || asked === 'float16' ? undefined : asked;
+  const name = flags.name ?? (isHubName(file) ? parseHubName(file).name : nameOf(file));
   if (!/^[\w.-]+$/.test(name) || name.startsWith('.')) {
     throw new AppError('USAGE', `--name must be of letters, digits, '_', '-' and '.', received ${quoted(name)}`);
   }
@@ -62,27 +76,14 @@ export async function importModel(file: string, flags: ImportFlags, work: Work):
   await checkModelPlace(place);
   await refuseLosses([output], { model: file, files: [file, flags.labels] });
   const assumed: string[] = [];
-  const model = await readSource(file, { name, flags, dtype, assumed }, work);
+  const model = await readSource(file, { name, flags, dtype, precision, assumed }, work);
   await inModelPlace(place, () => writeModelFolder(folder, model, { dtype }), work.signal);
   for (const text of assumed) work.note(text);
   return { name, folder, parameters: countParameters(model.graph), dtype };
 }
 
-interface Reading {
-  readonly name: string;
-  readonly flags: ImportFlags;
-  readonly dtype: StoredDtype;
-  /** What was taken for granted, to be said once the model is written. */
-  readonly assumed: string[];
-}
-
 async function readSource(file: string, reading: Reading, work: Work): Promise<Model> {
-  const found = await stat(file).catch(cannotOpen(file));
-  const hub = found.isDirectory() ? await readHubFolder(file) : undefined;
-  const read =
-    found.isDirectory() && !hub
-      ? await readFolder(file, reading)
-      : await readCheckpoint(hub?.weights ?? file, reading, hub, work);
+  const read = await readModel(file, reading, work);
   const { labels } = reading.flags;
   if (labels === undefined) return read;
   const { classes } = outputOf(read.graph);
@@ -90,11 +91,36 @@ async function readSource(file: string, reading: Reading, work: Work): Promise<M
   return { ...read, labels: { set: 'own', names } };
 }
 
-const cannotOpen = (file: string) => (cause: unknown) => {
-  if (cause instanceof AppError) throw cause;
-  const problem = openingProblem(cause, 'no such file or folder');
-  throw new AppError('MODEL_NOT_FOUND', `cannot open ${file}: ${problem}`, { cause });
-};
+async function readModel(file: string, reading: Reading, work: Work): Promise<Model> {
+  const { name, flags, dtype, precision, assumed } = reading;
+  const onNote = (text: string) => work.note(text);
+  if (isHubName(file)) {
+    const fetched = await resolveModel(file, {
+      offline: flags.offline ?? false,
+      ...(flags.mirror !== undefined && { mirror: flags.mirror }),
+      precision,
+      signal: work.signal,
+      onNote,
+      onProgress: fetchProgress(`fetching ${file}`, work),
+    });
+    return readFolder(fetched, reading);
+  }
+  if (await isThere(path.join(file, 'model.json'))) return readFolder(file, reading);
+  const isComplete = (['minSide', 'crop', 'interpolation', 'mean', 'std'] as const).every((flag) => flags[flag] !== undefined);
+  return readForeign(file, {
+    name,
+    architecture: flags.arch,
+    precision,
+    provenance: {
+      ...(flags.source !== undefined && { source: flags.source }),
+      ...(flags.licence !== undefined && { licence: flags.licence }),
+      changes: `converted to a tf.LayersModel${dtype === 'float16' ? '; weights rounded to float16' : '; values unchanged'}`,
+    },
+    prepare: { isComplete, apply: (own, size) => overridden(own, flags, { name, size }) },
+    onNote,
+    onAssumed: (text) => void assumed.push(text),
+  });
+}
 
 async function readFolder(folder: string, { name, flags }: Reading): Promise<Model> {
   const model = await readModelFolder(folder);
@@ -104,63 +130,11 @@ async function readFolder(folder: string, { name, flags }: Reading): Promise<Mod
 }
 
 /** Preprocessing as the flags want it; without flags as it was, and unknown if it was. */
-function overridden<Own extends Preprocessing | undefined>(
-  own: Own,
+function overridden(
+  own: Preprocessing | undefined,
   flags: ImportFlags,
   model: { readonly name: string; readonly size: PictureSize },
-): Own | Preprocessing {
+): Preprocessing | undefined {
   const overrides = preprocessingOverrides(flags);
   return Object.keys(overrides).length === 0 ? own : applyOverrides(own, overrides, model);
-}
-
-async function readCheckpoint(
-  file: string,
-  { name, flags, dtype, assumed }: Reading,
-  hub: HubFolder | undefined,
-  work: Work,
-): Promise<Model> {
-  const sha256 = await sha256OfFile(file).catch(cannotOpen(file));
-  const published = publishedFile(path.basename(file), sha256);
-  const note = (text: string) => work.note(text);
-  const architecture = flags.arch ?? published?.record.architecture;
-  if (architecture !== undefined) findArchitecture(architecture);
-  return importCheckpoint(file, {
-    ...(architecture !== undefined && { architecture }),
-    hints: [...(hub ? [hub.architecture] : []), path.basename(path.resolve(file)), path.basename(path.dirname(path.resolve(file)))],
-    isPublished: published !== undefined,
-    preprocessingOf: (found) => {
-      const final = (own: Preprocessing) => overridden(own, flags, { name, size: own.size });
-      if (hub) return final(hub.preprocessing);
-      const isOf = published?.record.architecture === found;
-      const record = isOf ? published.record : firstRecord(found);
-      if (!record) throw new AppError('USAGE', `${found}: no weights of it are published that say how pictures are prepared`); // prettier-ignore
-      if (!givesAll(flags)) assumed.push(assumption(record, isOf ? published.by : undefined));
-      return final(record.preprocessing);
-    },
-    onNote: note,
-    name,
-    provenance: {
-      source: flags.source ?? path.basename(file),
-      sha256,
-      ...(flags.licence !== undefined && { licence: flags.licence }),
-      changes: `converted to a tf.LayersModel${dtype === 'float16' ? '; weights rounded to float16' : '; values unchanged'}`,
-    },
-    ...(hub?.labels && { labels: { set: 'own', names: hub.labels } as const }),
-  });
-}
-
-/** Whether the flags leave nothing to be assumed. */
-const givesAll = ({ minSide, crop, interpolation, mean, std }: ImportFlags) =>
-  [minSide, crop, interpolation, mean, std].every((flag) => flag !== undefined);
-
-/** How pictures are assumed to be prepared, and why: the numbers of a checkpoint do not say it. */
-function assumption({ name, preprocessing }: WeightsRecord, by: 'sha256' | 'name' | undefined): string {
-  const { resize, size, interpolation } = preprocessing;
-  const why =
-    by === 'sha256'
-      ? `the file is ${name}, by its sha256`
-      : by === 'name'
-        ? `the file has the name of ${name}`
-        : `${name} are the first published weights of this network`;
-  return `assumed: pictures are prepared as for ${name}, the short side ${resize} pixels (${interpolation}), of which the middle ${size} are seen, since ${why}; --min-side, --crop, --interpolation, --mean and --std change it`;
 }

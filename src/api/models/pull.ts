@@ -1,6 +1,7 @@
 // pull.ts: fetches published weights, checks and converts them; compares the models on this machine with their checksums.
 
 import { verifyModelFolder } from '../../artefact/model-folder.ts';
+import { isHubName, parseHubName, type HubName } from '../../store/hub/name.ts';
 import { pullModel, resolveModel } from '../../store/models.ts';
 import { AppError } from '../../util/errors.ts';
 import { didYouMean } from '../../util/names.ts';
@@ -19,7 +20,12 @@ export async function* pullByName(
   mirror: string | undefined,
   work: Work,
 ): AsyncGenerator<{ readonly name: string; readonly folder: string }, void, undefined> {
-  for (const record of names.map(publishedRecord)) {
+  const named = names.map((name) => (isHubName(name) ? parseHubName(name) : publishedRecord(name)));
+  for (const record of named) {
+    if ('owner' in record) {
+      yield { name: record.name, folder: await pullFromHub(record, mirror, work) };
+      continue;
+    }
     const folder = await pullModel(record, {
       ...(mirror !== undefined && { mirror }),
       beforeFetch: () => tellCost(record, { engine: 'auto', device: 'auto' }, work),
@@ -28,6 +34,18 @@ export async function* pullByName(
     });
     yield { name: record.name, folder };
   }
+}
+
+/** Asks the hub for the newest commit, too, where one is here already. */
+async function pullFromHub(name: HubName, mirror: string | undefined, work: Work): Promise<string> {
+  const { fetchedModel } = await import('../../store/foreign-model.ts');
+  return fetchedModel(name, {
+    offline: false,
+    mirror,
+    signal: work.signal,
+    onNote: (text) => work.note(text),
+    onProgress: fetchProgress(name.name, work),
+  });
 }
 
 function publishedRecord(name: string) {

@@ -3,14 +3,20 @@
 // Sources: Liu et al., A ConvNet for the 2020s, 2022, figure 4 and section 3.1; the variants below tiny are timm's.
 
 import { graphBuilder } from '../../graph/builder.ts';
-import type { Graph } from '../../graph/layers.ts';
+import type { ActivationName, Graph } from '../../graph/layers.ts';
 import { asModules, familyOf, type TorchNaming } from '../record.ts';
 
-interface Variant {
-  /** Blocks in each of the four stages. */
-  readonly depths: readonly [number, number, number, number];
-  /** Channels of the first stage; each further one has twice as many. */
-  readonly width: number;
+export interface Variant {
+  /** Blocks in each stage; published networks have four. */
+  readonly depths: readonly number[];
+  /** Channels of the first stage; each further one has twice as many, unless there is a list. */
+  readonly width: number | readonly number[];
+  /** The side of the squares that the first convolution takes. */
+  readonly patch?: number;
+  readonly activation?: ActivationName;
+  /** Of the last layer norm. */
+  readonly finalEpsilon?: number;
+  readonly hasLayerScale?: boolean;
   /** Chance that training drops the last block's branch, which grows from 0 at the first block. Torchvision trains with it. */
   readonly dropPath?: number;
 }
@@ -27,7 +33,10 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
 
 const LAYER_NORM = { epsilon: 1e-6 } as const;
 
-function convnext(name: string, { depths, width, dropPath = 0 }: Variant, classes: number): Graph {
+export function convnext(name: string, variant: Variant, classes: number): Graph {
+  const { depths, width, dropPath = 0, patch = 4, activation = 'gelu', hasLayerScale = true } = variant;
+  const { finalEpsilon = LAYER_NORM.epsilon } = variant;
+  const widths = typeof width === 'number' ? depths.map((_, stage) => width * 2 ** stage) : width;
   const b = graphBuilder(name, 224);
   const total = depths.reduce((sum, depth) => sum + depth);
   let index = 0;
@@ -35,18 +44,23 @@ function convnext(name: string, { depths, width, dropPath = 0 }: Variant, classe
     let x = b.depthwiseConv2d(input, `${module}.block.0`, { kernel: 7, pad: 3, bias: true });
     x = b.layerNormalization(x, `${module}.block.2`, LAYER_NORM);
     x = b.conv2d(x, `${module}.block.3`, { filters: 4 * channels, kernel: 1, bias: true });
-    x = b.activation(x, `${module}.block.4`, 'gelu');
+    x = b.activation(x, `${module}.block.4`, activation);
     x = b.conv2d(x, `${module}.block.5`, { filters: channels, kernel: 1, bias: true });
-    x = b.depthwiseConv2d(x, `${module}.layer_scale`, { kernel: 1 });
+    if (hasLayerScale) x = b.depthwiseConv2d(x, `${module}.layer_scale`, { kernel: 1 });
     const rate = (dropPath * index++) / (total - 1);
     if (rate > 0) x = b.dropout(x, `${module}.stochastic_depth`, rate, { perSample: true });
     return b.add(`${module}.add`, x, input);
   };
 
-  let x = b.conv2d(b.input, 'features.0.0', { filters: width, kernel: 4, stride: 4, bias: true });
+  let x = b.conv2d(b.input, 'features.0.0', {
+    filters: widths[0]!,
+    kernel: patch,
+    stride: patch,
+    bias: true,
+  });
   x = b.layerNormalization(x, 'features.0.1', LAYER_NORM);
   depths.forEach((depth, stage) => {
-    const channels = width * 2 ** stage;
+    const channels = widths[stage]!;
     if (stage > 0) {
       const module = `features.${2 * stage}`;
       x = b.layerNormalization(x, `${module}.0`, LAYER_NORM);
@@ -55,7 +69,7 @@ function convnext(name: string, { depths, width, dropPath = 0 }: Variant, classe
     for (let i = 0; i < depth; i++) x = block(x, `features.${2 * stage + 1}.${i}`, channels);
   });
   x = b.globalAveragePooling2d(x, 'avgpool');
-  x = b.layerNormalization(x, 'classifier.0', LAYER_NORM);
+  x = b.layerNormalization(x, 'classifier.0', { epsilon: finalEpsilon });
   return b.build(b.dense(x, 'classifier.2', classes));
 }
 

@@ -5,7 +5,7 @@
 // stochastic depth as in Tan and Le, EfficientNetV2, 2021.
 
 import { graphBuilder, type GraphBuilder } from '../../graph/builder.ts';
-import type { ActivationName, Graph } from '../../graph/layers.ts';
+import type { ActivationName, Graph, Padding2d } from '../../graph/layers.ts';
 import { asModules, asWritten, type Architecture } from '../record.ts';
 import { squeezeExcite } from './squeeze-excite.ts';
 
@@ -25,6 +25,9 @@ export interface Blocks {
   readonly activation?: ActivationName;
 }
 
+/** Zeros around what a window slides over. @param number the block's in the network; absent for the stem and the head */
+export type PadRule = (window: { kernel: number; stride: number; number?: number }) => number | Padding2d;
+
 export interface InvertedResidualNetwork {
   readonly size: number;
   readonly stem: number;
@@ -38,8 +41,12 @@ export interface InvertedResidualNetwork {
   readonly squeezed?: (channels: number, expanded: number) => number;
   readonly inGate?: ActivationName;
   readonly gate?: ActivationName;
-  /** TensorFlow's padding, or torch's. */
-  readonly pad: 'same' | 'symmetric';
+  /** TensorFlow's padding, torch's, or a rule of a port's own. */
+  readonly pad: 'same' | 'symmetric' | PadRule;
+  /** What the channels within a block are rounded to. */
+  readonly rounded?: (channels: number) => number;
+  /** False where a stage's first block never adds its input. */
+  readonly addsFirst?: boolean;
   /** Of batch norm: torch's 1e-5 or TensorFlow's 1e-3; the momentum is the share of the old statistics. */
   readonly epsilon: number;
   readonly momentum: number;
@@ -94,13 +101,13 @@ export function widened(rows: readonly Blocks[], width: number): readonly Blocks
   return rows.map((row) => ({ ...row, filters: roundChannels(row.filters * width) }));
 }
 
-function invertedResidualNetwork(
+export function invertedResidualNetwork(
   name: string,
   network: InvertedResidualNetwork,
   names: ModuleNames,
   classes: number,
 ): Graph {
-  const { size, stem, stages, head, hidden, activation, dropout } = network;
+  const { size, stem, stages, head, hidden, activation, dropout, addsFirst = true } = network;
   const b = graphBuilder(name, size);
   const convolution = units(b, network);
   let x = convolution(b.input, names.stem, { filters: stem, kernel: 3, stride: 2, activation });
@@ -115,8 +122,8 @@ function invertedResidualNetwork(
         const input = x;
         const place = { stage, index: index++, number, parts: partsOf(row) };
         const block = names.block(place);
-        x = branch(b, x, { ...row, stride, channels, block, parts: place.parts }, network, names);
-        if (stride === 1 && channels === row.filters) {
+        x = branch(b, x, { ...row, stride, channels, block, number, parts: place.parts }, network, names);
+        if (stride === 1 && channels === row.filters && (addsFirst || i > 0)) {
           const rate = ((network.dropConnect ?? 0) * number) / blocks;
           if (rate > 0) x = b.dropout(x, `${block}.stochastic_depth`, rate, { perSample: true });
           x = b.add(`${block}.add`, x, input);
@@ -139,6 +146,7 @@ function invertedResidualNetwork(
 interface Branch extends Blocks {
   readonly channels: number;
   readonly block: string;
+  readonly number: number;
   readonly parts: readonly Part[];
 }
 
@@ -146,13 +154,14 @@ interface Branch extends Blocks {
 function branch(
   b: GraphBuilder,
   input: string,
-  { block, parts, channels, kernel, stride, expansion, filters, activation, fused = false }: Branch,
+  { block, number, parts, channels, kernel, stride, expansion, filters, activation, fused = false }: Branch,
   network: InvertedResidualNetwork,
   names: ModuleNames,
 ): string {
-  const convolution = units(b, network);
+  const convolution = units(b, network, number);
   const within = activation ?? network.activation;
-  const expanded = roundChannels(channels * expansion);
+  const { rounded = roundChannels } = network;
+  const expanded = rounded(channels * expansion);
   let x = input;
   for (const part of parts) {
     if (part === 'gate') {
@@ -195,9 +204,10 @@ interface Unit {
 }
 
 /** A convolution with the network's padding, its batch norm and its activation. */
-function units(b: GraphBuilder, { pad: padding, epsilon, momentum }: InvertedResidualNetwork) {
+function units(b: GraphBuilder, { pad: rule, epsilon, momentum }: InvertedResidualNetwork, number?: number) {
   return (from: string, names: UnitNames, { filters, kernel, stride = 1, activation }: Unit): string => {
-    const window = { kernel, stride, pad: padding === 'same' ? padding : (kernel - 1) / 2 };
+    const pad = padOf(rule, { kernel, stride, ...(number !== undefined && { number }) });
+    const window = { kernel, stride, pad };
     let x =
       filters === undefined
         ? b.depthwiseConv2d(from, names.conv, window)
@@ -205,6 +215,14 @@ function units(b: GraphBuilder, { pad: padding, epsilon, momentum }: InvertedRes
     x = b.batchNormalization(x, names.norm, { epsilon, momentum });
     return activation === undefined ? x : b.activation(x, names.activation, activation);
   };
+}
+
+function padOf(
+  rule: InvertedResidualNetwork['pad'],
+  window: Parameters<PadRule>[0],
+): ReturnType<PadRule> | 'same' {
+  if (typeof rule === 'function') return rule(window);
+  return rule === 'same' ? rule : (window.kernel - 1) / 2;
 }
 
 /** @param others the other names that state dicts have for the same weights */

@@ -1,16 +1,26 @@
-// regnet.ts: RegNet Y, torchvision's up to 3.2 GF: residual blocks of grouped convolutions with gates, their widths found by search.
+// regnet.ts: RegNet Y, torchvision's up to 3.2 GF: residual blocks of grouped convolutions with gates, their widths found by search;
+// RegNet X has no gates.
 // Source: Radosavovic et al., Designing Network Design Spaces, 2020, table 9 (widths and depths there, rounded to whole groups here).
 
 import { graphBuilder, type GraphBuilder } from '../../graph/builder.ts';
-import type { Graph } from '../../graph/layers.ts';
+import type { ActivationName, Graph } from '../../graph/layers.ts';
+import { roundHalfToEven } from '../../util/round.ts';
 import { asModules, asWritten, familyOf } from '../record.ts';
 import { squeezeExcite } from './squeeze-excite.ts';
 
-interface Variant {
-  readonly depths: readonly [number, number, number, number];
-  readonly widths: readonly [number, number, number, number];
+export interface Variant {
+  /** Blocks of each stage, and their channels. */
+  readonly depths: readonly number[];
+  readonly widths: readonly number[];
   /** Channels of each group. */
   readonly groupWidth: number;
+  /** Channels of the first convolution. */
+  readonly stem?: number;
+  readonly activation?: ActivationName;
+  /** The stride of the first stage. */
+  readonly firstStride?: number;
+  /** RegNet X. */
+  readonly isPlain?: boolean;
 }
 
 const VARIANTS: Readonly<Record<string, Variant>> = {
@@ -21,7 +31,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
 };
 
 /** How a port names its modules. */
-interface ModuleNames {
+export interface ModuleNames {
   readonly conv: string;
   readonly norm: string;
   readonly block: (stage: number, index: number) => string;
@@ -42,7 +52,7 @@ const TORCHVISION: ModuleNames = {
   classifier: 'fc',
 };
 
-const TIMM: ModuleNames = {
+export const TIMM: ModuleNames = {
   conv: 'conv',
   norm: 'bn',
   block: (stage, index) => `s${stage}.b${index + 1}`,
@@ -59,37 +69,43 @@ interface Unit {
   readonly groups?: number;
 }
 
-function regnet(
+export function regnet(
   name: string,
-  { depths, widths, groupWidth }: Variant,
+  { depths, widths, groupWidth, stem = 32, activation = 'relu', firstStride = 2, isPlain }: Variant,
   names: ModuleNames,
   classes: number,
 ): Graph {
   const b = graphBuilder(name, 224);
   const unit = normalized(b, names);
-  let x = unit(b.input, 'stem', { filters: 32, kernel: 3, stride: 2 });
-  x = b.activation(x, 'stem.relu', 'relu');
-  let channels = 32;
+  let x = unit(b.input, 'stem', { filters: stem, kernel: 3, stride: 2 });
+  x = b.activation(x, 'stem.relu', activation);
+  let channels = stem;
   widths.forEach((filters, stage) => {
     for (let i = 0; i < depths[stage]!; i++) {
       const block = names.block(stage + 1, i);
-      const stride = i === 0 ? 2 : 1;
+      const stride = i > 0 ? 1 : stage > 0 ? 2 : firstStride;
       const [first, second, third] = names.parts;
       const input = x;
       x = unit(x, `${block}.${first}`, { filters, kernel: 1 });
-      x = b.activation(x, `${block}.${first}.relu`, 'relu');
-      x = unit(x, `${block}.${second}`, { filters, kernel: 3, stride, groups: filters / groupWidth });
-      x = b.activation(x, `${block}.${second}.relu`, 'relu');
+      x = b.activation(x, `${block}.${first}.relu`, activation);
+      x = unit(x, `${block}.${second}`, {
+        filters,
+        kernel: 3,
+        stride,
+        groups: Math.max(1, Math.floor(filters / groupWidth)),
+      });
+      x = b.activation(x, `${block}.${second}.relu`, activation);
       // The gate is a quarter of the block's input.
-      const squeezed = Math.round(channels / 4);
-      x = squeezeExcite(b, x, { channels: filters, squeezed, module: `${block}.${names.gate}` });
+      const squeezed = roundHalfToEven(channels / 4);
+      if (!isPlain)
+        x = squeezeExcite(b, x, { channels: filters, squeezed, module: `${block}.${names.gate}` });
       x = unit(x, `${block}.${third}`, { filters, kernel: 1 });
       const shortcut =
         stride === 1 && channels === filters
           ? input
           : unit(input, `${block}.${names.shortcut}`, { filters, kernel: 1, stride });
       x = b.add(`${block}.add`, shortcut, x);
-      x = b.activation(x, `${block}.activation`, 'relu');
+      x = b.activation(x, `${block}.activation`, activation);
       channels = filters;
     }
   });

@@ -6,7 +6,7 @@
 // Classification, 2018; Hu et al., Squeeze-and-Excitation Networks, 2017; the variants of torchvision and timm.
 
 import { graphBuilder, type GraphBuilder } from '../../graph/builder.ts';
-import type { Graph } from '../../graph/layers.ts';
+import type { ActivationName, Graph } from '../../graph/layers.ts';
 import { asModules, familyOf } from '../record.ts';
 import { squeezeExcite } from './squeeze-excite.ts';
 
@@ -17,8 +17,16 @@ const EXPANSION = { basic: 1, bottleneck: 4 } as const satisfies Record<Block, n
 
 export interface Variant {
   readonly block: Block;
-  /** Blocks in each of the four stages. */
-  readonly depths: readonly [number, number, number, number];
+  /** Blocks in each stage; published networks have four. */
+  readonly depths: readonly number[];
+  /** Channels of each stage's sums; by default 64 and then twice as many, times the block's expansion. */
+  readonly widths?: readonly number[];
+  /** Channels of the first convolution. */
+  readonly stem?: number;
+  /** Of the first convolution and of every sum; within a branch it is a ReLU. */
+  readonly activation?: ActivationName;
+  /** The stride of the first stage. */
+  readonly firstStride?: number;
   /** Groups of a bottleneck's 3x3 convolution, and channels of each group in the first stage. */
   readonly groups?: number;
   readonly groupWidth?: number;
@@ -58,21 +66,32 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
 };
 
 export function resnet(name: string, variant: Variant, classes: number): Graph {
-  const { block, depths, groups = 1, groupWidth = 64, deepStem, isCaffe, dropout } = variant;
+  const {
+    block,
+    depths,
+    widths,
+    groups = 1,
+    groupWidth = 64,
+    stem = 64,
+    deepStem,
+    isCaffe,
+    dropout,
+  } = variant;
+  const { activation = 'relu', firstStride = 1 } = variant;
   const b = graphBuilder(name, 224);
-  let channels = deepStem === undefined ? 64 : 2 * deepStem;
+  let channels = deepStem === undefined ? stem : 2 * deepStem;
   let x =
     deepStem === undefined
-      ? b.conv2d(b.input, 'conv1', { filters: 64, kernel: 7, stride: 2, pad: 3 })
+      ? b.conv2d(b.input, 'conv1', { filters: stem, kernel: 7, stride: 2, pad: 3 })
       : threeConvolutions(b, deepStem);
   x = b.batchNormalization(x, 'bn1');
-  x = b.activation(x, 'relu', 'relu');
+  x = b.activation(x, 'relu', activation);
   x = b.maxPooling2d(x, 'maxpool', { kernel: 3, stride: 2, ...(isCaffe ? { ceil: true } : { pad: 1 }) });
   depths.forEach((depth, stage) => {
-    const width = groups * groupWidth * 2 ** stage;
-    const out = 64 * 2 ** stage * EXPANSION[block];
+    const out = widths?.[stage] ?? 64 * 2 ** stage * EXPANSION[block];
+    const width = widths ? Math.floor(out / EXPANSION[block]) : groups * groupWidth * 2 ** stage;
     for (let i = 0; i < depth; i++) {
-      const stride = i === 0 && stage > 0 ? 2 : 1;
+      const stride = i > 0 ? 1 : stage > 0 ? 2 : firstStride;
       x = residual(b, x, `layer${stage + 1}.${i}`, { ...variant, width, out, stride, channels });
       channels = out;
     }
@@ -101,7 +120,7 @@ interface Residual extends Variant {
 }
 
 function residual(b: GraphBuilder, input: string, name: string, block: Residual): string {
-  const { out, isGated, isCaffe } = block;
+  const { out, isGated, isCaffe, activation = 'relu' } = block;
   const convolutions = convolutionsOf(block);
   const last = convolutions.length - 1;
   let x = input;
@@ -113,7 +132,7 @@ function residual(b: GraphBuilder, input: string, name: string, block: Residual)
   if (isCaffe && block.block === 'basic') x = b.activation(x, `${name}.relu_${last}`, 'relu');
   if (isGated) x = squeezeExcite(b, x, { module: `${name}.se`, channels: out, squeezed: out / 16 });
   x = b.add(`${name}.add`, x, shortcutOf(b, input, `${name}.downsample`, block));
-  return b.activation(x, isCaffe ? `${name}.relu_out` : `${name}.relu_${last}`, 'relu');
+  return b.activation(x, isCaffe ? `${name}.relu_out` : `${name}.relu_${last}`, activation);
 }
 
 function convolutionsOf({

@@ -1,0 +1,158 @@
+// foreign-model.ts: a network of others -> a model folder in the cache, made once: of files by their content, of a repository on a hub by its
+// commit. The rest of finch only opens model folders.
+
+import { readFile, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { createHash } from 'node:crypto';
+import { writeModelFolder } from '../artefact/model-folder.ts';
+import { AppError } from '../util/errors.ts';
+import { isThere, makeFolder, writeFileAtomic } from '../util/files.ts';
+import { withFileLock } from '../util/lock.ts';
+import { quoted } from '../util/quoted.ts';
+import { finchHome } from './home.ts';
+import { listRepository, type HubRepository } from './hub/api.ts';
+import { hubOf, type Hub } from './hub/endpoint.ts';
+import { readHubFolder } from './hub/folder.ts';
+import { isCommit, isHubName, parseHubName, type HubName } from './hub/name.ts';
+import { fetchRepository } from './hub/repository.ts';
+import type { Precision } from './hub/weight-files.ts';
+import { readForeign, type ForeignOptions } from './read-foreign.ts';
+import { sha256OfAll, sha256OfLines } from './sha256-of-all.ts';
+
+export interface ForeignModelOptions {
+  /** Never asks a hub. */
+  readonly offline: boolean;
+  /** Asked instead of the hub. */
+  readonly mirror?: string | undefined;
+  readonly precision?: Precision | undefined;
+  readonly onNote?: ((text: string) => void) | undefined;
+  readonly onProgress?: ((receivedBytes: number, totalBytes: number | undefined) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Increases when the same files become another model: what an earlier finch made is left alone. */
+const VERSION = 1;
+const cache = () => path.join(finchHome(), 'foreign', `v${VERSION}`);
+
+/** The folder of the model that a foreign name means. @throws AppError for all that can be missing or wrong */
+export async function foreignModel(name: string, options: ForeignModelOptions): Promise<string> {
+  return isHubName(name) ? hubModel(parseHubName(name), options) : localModel(name, options);
+}
+
+async function localModel(file: string, options: ForeignModelOptions): Promise<string> {
+  const name = nameOf(file);
+  const key = createHash('sha256').update(JSON.stringify([name, await contentOf(file)]));
+  const folder = path.join(cache(), 'files', key.digest('hex').slice(0, 32));
+  return madeOnce(folder, options, async () => {
+    await convert(file, folder, { name, provenance: { changes: CHANGES }, onNote: options.onNote });
+  });
+}
+
+const CHANGES = 'converted to a tf.LayersModel; values unchanged';
+
+/** What a file or a folder is called where nobody gave it a name. */
+export function nameOf(file: string): string {
+  return path.basename(path.resolve(file)).replace(/\.(pth|pt|bin|safetensors|tar|onnx)$/i, '') || 'model';
+}
+
+/** What tells a network from all others: the checksums of its files. */
+async function contentOf(file: string): Promise<string> {
+  const found = await stat(file).catch((cause: unknown) => {
+    throw new AppError('MODEL_NOT_FOUND', `--model ${quoted(file)}: no such file`, { cause });
+  });
+  if (!found.isDirectory()) return sha256OfAll(file);
+  const folder = await readHubFolder(file);
+  if (!folder)
+    throw new AppError('MODEL_NOT_FOUND', `${file} has no model.json, and no weights beside its config.json`);
+  const weights = await sha256OfAll(path.join(file, folder.weights.file));
+  return `${weights} ${await sha256OfLines(file, folder.files)}`;
+}
+
+/** Makes a model folder unless it is there; two processes at once make it once. */
+async function madeOnce(
+  folder: string,
+  { signal }: ForeignModelOptions,
+  make: () => Promise<void>,
+): Promise<string> {
+  const isMade = () => isThere(path.join(folder, 'model.json'));
+  if (await isMade()) return folder;
+  await makeFolder(path.dirname(folder));
+  const once = async () => {
+    if (!(await isMade())) await make();
+    return folder;
+  };
+  return withFileLock(folder, once, signal && { signal });
+}
+
+async function convert(file: string, folder: string, options: ForeignOptions): Promise<void> {
+  await writeModelFolder(folder, await readForeign(file, options), { dtype: 'float32' });
+}
+
+/**
+ * Without a revision, or with a branch, the commit that was fetched stays until `refreshed` asks for a newer one.
+ * @throws AppError DOWNLOAD_FAILED, and all that can be wrong with a network
+ */
+async function hubModel(name: HubName, options: ForeignModelOptions): Promise<string> {
+  const known = await knownCommit(name);
+  const folder = known === undefined ? undefined : folderOf(name, known, options);
+  if (folder !== undefined && (await isThere(path.join(folder, 'model.json')))) return folder;
+  if (options.offline) {
+    throw new AppError('MODEL_NOT_FOUND', `${written(name)} is not on this machine and --offline was given; fetch it with: finch models pull ${written(name)}`); // prettier-ignore
+  }
+  return fetchedModel(name, options);
+}
+
+/** Asks the hub which commit the name means now, and makes the model of it. @throws AppError as `foreignModel` does */
+export async function fetchedModel(name: HubName, options: ForeignModelOptions): Promise<string> {
+  const hub = hubOf(options.mirror);
+  const repository = await listRepository(hub, name, options.signal);
+  const folder = folderOf(name, repository.commit, options);
+  await madeOnce(folder, options, () => makeFromHub(hub, name, repository, folder, options));
+  if (!isCommit(name.revision)) await writeFileAtomic(await referenceFile(name), `${repository.commit}\n`);
+  return folder;
+}
+
+async function makeFromHub(
+  hub: Hub,
+  name: HubName,
+  repository: HubRepository,
+  folder: string,
+  options: ForeignModelOptions,
+): Promise<void> {
+  const { commit, licence } = repository;
+  const files = `${folder}.files`;
+  await fetchRepository(hub, name, repository, files, options);
+  await convert(files, folder, {
+    name: name.name,
+    precision: options.precision,
+    provenance: {
+      source: written({ ...name, revision: commit }),
+      ...(licence !== undefined && { licence }),
+      changes: CHANGES,
+    },
+    onNote: options.onNote,
+  });
+  await rm(files, { recursive: true, force: true }).catch(() => {});
+}
+
+const written = ({ owner, name, revision }: HubName) =>
+  `hf:${owner}/${name}${revision === 'main' ? '' : `@${revision}`}`;
+
+const placeOf = ({ owner, name }: HubName) => path.join(cache(), 'hub', `${owner}--${name}`);
+
+const folderOf = (name: HubName, commit: string, { precision }: ForeignModelOptions) =>
+  path.join(placeOf(name), precision === undefined ? commit : `${commit}-${precision}`);
+
+/** The file that says which commit a branch was when it was fetched. */
+async function referenceFile(name: HubName): Promise<string> {
+  const file = path.join(placeOf(name), 'refs', encodeURIComponent(name.revision));
+  await makeFolder(path.dirname(file));
+  return file;
+}
+
+async function knownCommit(name: HubName): Promise<string | undefined> {
+  if (isCommit(name.revision)) return name.revision;
+  const file = path.join(placeOf(name), 'refs', encodeURIComponent(name.revision));
+  const text = (await readFile(file, 'utf8').catch(() => '')).trim();
+  return isCommit(text) ? text : undefined;
+}

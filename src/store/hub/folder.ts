@@ -1,0 +1,68 @@
+// folder.ts: a folder as transformers and timm keep a network on a hub: config.json beside model.safetensors, pytorch_model.bin or
+// onnx/model.onnx. Also a folder of nothing but an ONNX file.
+
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { AppError } from '../../util/errors.ts';
+import { CONFIG_FILE, PREPROCESSOR_FILE, readHubConfig, type HubConfig } from './config.ts';
+import { onnxFile, precisionsIn, tensorFile, type Precision, type WeightFiles } from './weight-files.ts';
+
+export interface HubFolder {
+  readonly config?: HubConfig;
+  readonly weights: WeightFiles;
+  /** All files of the folder that decide what the network is, by their names in it. */
+  readonly files: readonly string[];
+}
+
+/** What such a folder says; undefined where the folder is none. @throws AppError FILE_INVALID, MODEL_UNSUPPORTED */
+export async function readHubFolder(folder: string, precision?: Precision): Promise<HubFolder | undefined> {
+  const names = await filesIn(folder);
+  if (!isHubFolder(names)) return undefined;
+  const config = names.has(CONFIG_FILE) ? await readHubConfig(folder, names) : undefined;
+  const weights = chooseWeights(names, { where: folder, config, precision });
+  const described = [CONFIG_FILE, PREPROCESSOR_FILE].filter((name) => names.has(name));
+  return { ...(config && { config }), weights, files: [...described, weights.file, ...weights.beside] };
+}
+
+/** The files in a folder and in `onnx/` of it. */
+async function filesIn(folder: string): Promise<ReadonlySet<string>> {
+  const here = await readdir(folder).catch((): string[] => []);
+  const below = here.includes('onnx')
+    ? await readdir(path.join(folder, 'onnx')).catch((): string[] => [])
+    : [];
+  return new Set([...here, ...below.map((name) => `onnx/${name}`)]);
+}
+
+function isHubFolder(names: ReadonlySet<string>): boolean {
+  if (names.has('model.json')) return false;
+  return (
+    [...names].some((name) => name.endsWith('.onnx')) ||
+    (names.has(CONFIG_FILE) && tensorFile(names) !== undefined)
+  );
+}
+
+interface Choice {
+  /** The folder or the repository, for messages. */
+  readonly where: string;
+  readonly config: HubConfig | undefined;
+  /** Asks for an ONNX file. */
+  readonly precision: Precision | undefined;
+}
+
+/** Weights of a network that finch builds, else the ONNX file. @throws AppError MODEL_UNSUPPORTED, MODEL_NOT_FOUND */
+export function chooseWeights(names: ReadonlySet<string>, { where, config, precision }: Choice): WeightFiles {
+  const tensors = precision === undefined ? tensorFile(names) : undefined;
+  if (tensors && config?.isBuilt) return tensors;
+  const onnx = onnxFile(names, precision);
+  if (onnx) return onnx;
+  if (tensors && config) {
+    config.refuseWeights();
+    return tensors;
+  }
+  const precisions = precisionsIn(names);
+  const found = precisions.length > 0 ? `ONNX files of --dtype ${precisions.join(', ')}` : 'none of them';
+  throw new AppError(
+    'MODEL_NOT_FOUND',
+    `${where}: expected ${precision === undefined ? 'model.safetensors, pytorch_model.bin or onnx/model.onnx' : `an ONNX file of --dtype ${precision}`}, found ${found}`,
+  );
+}

@@ -1,0 +1,78 @@
+// repository.ts: the files of a repository on a hub that finch needs, and no others, into a folder; each checked when it is whole.
+
+import path from 'node:path';
+import { readTensorIndex } from '../../formats/tensor-index.ts';
+import { AppError } from '../../util/errors.ts';
+import { makeFolder } from '../../util/files.ts';
+import { download } from '../download.ts';
+import type { HubRepository } from './api.ts';
+import { CONFIG_FILE, PREPROCESSOR_FILE, readHubConfig } from './config.ts';
+import type { Hub } from './endpoint.ts';
+import { chooseWeights } from './folder.ts';
+import type { HubName } from './name.ts';
+import type { Precision } from './weight-files.ts';
+
+export interface FetchOptions {
+  readonly precision?: Precision | undefined;
+  readonly onProgress?: ((receivedBytes: number, totalBytes: number | undefined) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The largest networks for pictures have a billion weights, 4 GB. */
+const MAX_BYTES = 8 * 1024 ** 3;
+/** Files in the repository itself, and in `onnx/`: what else there is, finch does not read. */
+const FILE_NAME = /^(onnx\/)?(?!\.)[\w.-]{1,200}$/;
+
+/** @throws AppError DOWNLOAD_FAILED, INTERRUPTED, WRITE_FAILED, FILE_INVALID, MODEL_UNSUPPORTED, MODEL_NOT_FOUND */
+export async function fetchRepository(
+  hub: Hub,
+  { owner, name }: HubName,
+  { commit, files }: HubRepository,
+  folder: string,
+  { precision, onProgress, signal }: FetchOptions,
+): Promise<void> {
+  const where = `hf:${owner}/${name}`;
+  const names = new Set([...files.keys()].filter((file) => FILE_NAME.test(file)));
+
+  const fetchFiles = async (wanted: readonly string[]): Promise<void> => {
+    const total = wanted.reduce((sum, file) => sum + files.get(file)!.bytes, 0);
+    if (total > MAX_BYTES) {
+      throw new AppError(
+        'MODEL_UNSUPPORTED',
+        `${where}: ${wanted.join(', ')} have ${total} bytes, the limit is ${MAX_BYTES}`,
+      );
+    }
+    let before = 0;
+    for (const file of wanted) {
+      const { bytes, checksum } = files.get(file)!;
+      const target = path.join(folder, file);
+      await makeFolder(path.dirname(target));
+      await download({
+        url: `${hub.endpoint}/${owner}/${name}/resolve/${commit}/${file}`,
+        file: target,
+        checksum,
+        maxBytes: bytes,
+        token: hub.token,
+        advice: hub.advice,
+        onProgress: (received) => onProgress?.(before + received, total),
+        ...(signal && { signal }),
+      });
+      before += bytes;
+    }
+  };
+
+  await fetchFiles([CONFIG_FILE, PREPROCESSOR_FILE].filter((file) => names.has(file)));
+  const config = names.has(CONFIG_FILE) ? await readHubConfig(folder, names) : undefined;
+  const weights = chooseWeights(names, { where, config, precision });
+  if (!weights.file.endsWith('.index.json')) return fetchFiles([weights.file, ...weights.beside]);
+  await fetchFiles([weights.file]);
+  const parts = [...new Set((await readTensorIndex(path.join(folder, weights.file))).values())];
+  const missing = parts.find((file) => !names.has(file));
+  if (missing !== undefined) {
+    throw new AppError(
+      'MODEL_NOT_FOUND',
+      `${where}: ${weights.file} names ${missing}, which is not in the repository`,
+    );
+  }
+  return fetchFiles(parts);
+}

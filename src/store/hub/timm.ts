@@ -1,0 +1,63 @@
+// timm.ts: what timm's config.json says of the weights beside it: which network they are of, its classes, how its pictures are prepared.
+
+import { z } from 'zod';
+import { checkedAs } from '../../util/checked.ts';
+import { AppError } from '../../util/errors.ts';
+import { MAX_SIDE, type Preprocessing } from '../../util/preprocessing.ts';
+import { quoted } from '../../util/quoted.ts';
+import { ARCHITECTURE_NAMES } from '../../zoo/architectures.ts';
+import type { HubConfig } from './config.ts';
+
+/** Networks with the weights' names and shapes of others, and layers without weights that finch's do not have: blurs, TensorFlow's padding. */
+const COMPUTES_OTHERWISE = /^(resnetblur|resnetaa|seresnetaa|seresnextaa|tf_mobilenetv3)/;
+
+const rgb = (value: z.ZodNumber) => z.tuple([value, value, value]);
+const CONFIG = z.object({
+  architecture: z.string().max(200),
+  label_names: z.array(z.string()).optional(),
+  pretrained_cfg: z.object({
+    input_size: z.tuple([z.literal(3), z.int().min(1).max(MAX_SIDE), z.int().min(1).max(MAX_SIDE)]),
+    interpolation: z.string().max(40).default('bicubic'),
+    crop_pct: z.number().gt(0).max(2).default(0.875),
+    crop_mode: z.string().max(40).default('center'),
+    mean: rgb(z.number()),
+    std: rgb(z.number().gt(0)),
+  }),
+});
+
+/** @param file what messages call the config. @throws AppError FILE_INVALID */
+export function readTimmConfig(json: unknown, file: string): HubConfig {
+  const advice = 'import the file of weights alone, with --arch';
+  const { architecture, label_names: labels, pretrained_cfg: own } = checkedAs(CONFIG, json, { file, writer: 'timm', advice }); // prettier-ignore
+  const [, height, width] = own.input_size;
+  const mode = own.crop_mode === 'border' ? 'pad' : 'squash';
+  const isSquare = height === width;
+  const hint = ourName(architecture.split('.')[0]!);
+  const lacks = COMPUTES_OTHERWISE.test(architecture)
+    ? `finch does not have ${quoted(architecture)}, whose weights would fit another network`
+    : undefined;
+  return {
+    hint,
+    isBuilt: lacks === undefined && ARCHITECTURE_NAMES.includes(hint),
+    refuseWeights: () => {
+      if (lacks !== undefined) throw new AppError('MODEL_UNSUPPORTED', `${file}: ${lacks}`);
+    },
+    ...(labels && { labels }),
+    preprocessing: {
+      size: isSquare ? height : [height, width],
+      // timm's rule: the short side is the share's inverse, rounded down.
+      resize: Math.min(MAX_SIDE, Math.floor(Math.min(height, width) / own.crop_pct)),
+      // Only squares are cut out of the middle.
+      mode: isSquare && own.crop_mode === 'center' ? 'crop' : mode,
+      interpolation: own.interpolation === 'bilinear' ? 'bilinear' : 'bicubic',
+      mean: own.mean,
+      std: own.std,
+    } satisfies Preprocessing,
+  };
+}
+
+/** timm marks TensorFlow's padding by `tf_`; of these networks finch's names mark torch's. */
+function ourName(architecture: string): string {
+  if (architecture.startsWith('tf_efficientnet_lite')) return architecture.slice('tf_'.length);
+  return architecture === 'efficientnet_lite0' ? 'efficientnet_lite0_symmetric' : architecture;
+}

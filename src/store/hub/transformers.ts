@@ -1,0 +1,65 @@
+// transformers.ts: what transformers' config.json says of the weights beside it: which network they are of, and its classes.
+
+import { z } from 'zod';
+import { checkedAs } from '../../util/checked.ts';
+import { AppError } from '../../util/errors.ts';
+import { MAX_SIDE } from '../../util/preprocessing.ts';
+import { quoted } from '../../util/quoted.ts';
+import { TRANSFORMERS_NETWORKS } from '../../zoo/transformers/networks.ts';
+import type { HubConfig } from './config.ts';
+
+const side = z.int().min(1).max(MAX_SIDE);
+const CONFIG = z.object({
+  model_type: z.string().max(200),
+  architectures: z.array(z.string().max(200)).nullish(),
+  id2label: z.record(z.string().regex(/^\d{1,7}$/), z.string()).nullish(),
+  problem_type: z.string().max(200).nullish(),
+  image_size: z
+    .union([side, z.tuple([side, side])])
+    .nullish()
+    .catch(undefined),
+});
+
+/** What such a config is told by. */
+export const isTransformersConfig = (json: unknown): boolean =>
+  z.object({ model_type: z.string() }).safeParse(json).success;
+
+/** @param file what messages call the config. @throws AppError FILE_INVALID, MODEL_UNSUPPORTED */
+export function readTransformersConfig(json: unknown, file: string): HubConfig {
+  const config = checkedAs(CONFIG, json, { file, writer: 'transformers' });
+  const { model_type: type, architectures, problem_type: problem, image_size: size } = config;
+  if (problem === 'regression') {
+    throw new AppError('MODEL_UNSUPPORTED', `${file}: 'problem_type' is regression, and finch classifies`);
+  }
+  const labels = labelsOf(config.id2label, file);
+  const read = Object.hasOwn(TRANSFORMERS_NETWORKS, type) ? TRANSFORMERS_NETWORKS[type] : undefined;
+  const [own] = architectures ?? [];
+  const isOther = own !== undefined && !own.endsWith('ForImageClassification');
+  return {
+    hint: type,
+    isBuilt: read !== undefined && !isOther,
+    refuseWeights: () => {
+      if (isOther) throw new AppError('MODEL_UNSUPPORTED', `${file}: the weights are those of ${quoted(own, 60)}, expected a network …ForImageClassification`); // prettier-ignore
+      if (!read) throw new AppError('MODEL_UNSUPPORTED', `${file}: finch builds ${Object.keys(TRANSFORMERS_NETWORKS).join(', ')} from transformers' weights; ${quoted(type, 60)} needs an ONNX file, onnx/model.onnx, which 'optimum-cli export onnx' writes`); // prettier-ignore
+    },
+    ...(read && !isOther && { network: () => read(json, file) }),
+    ...(labels && { labels }),
+    // As the library's pipeline decides: one class, or several at a time, are each judged by itself.
+    isMultiLabel: problem === 'multi_label_classification' || labels?.length === 1,
+    ...(size != null && { size: typeof size !== 'number' && size[0] === size[1] ? size[0] : size }),
+  };
+}
+
+/** In the order of the outputs; undefined where they are only numbered. */
+function labelsOf(
+  id2label: Readonly<Record<string, string>> | null | undefined,
+  file: string,
+): readonly string[] | undefined {
+  const count = Object.keys(id2label ?? {}).length;
+  if (!id2label || count === 0) return undefined;
+  const labels = Array.from({ length: count }, (_, i) => id2label[i]);
+  const gap = labels.indexOf(undefined);
+  if (gap >= 0)
+    throw new AppError('FILE_INVALID', `${file}: 'id2label' has ${count} names and none of ${gap}`);
+  return labels.every((label, i) => label === `LABEL_${i}`) && count > 1 ? undefined : (labels as string[]);
+}

@@ -1,0 +1,161 @@
+// preprocessor-config.ts: how pictures are prepared, as transformers writes it (`preprocessor_config.json`).
+
+import { z } from 'zod';
+import { checkedAs } from '../util/checked.ts';
+import { AppError } from '../util/errors.ts';
+import {
+  MAX_SIDE,
+  type Interpolation,
+  type PictureSize,
+  type Preprocessing,
+  type Rgb,
+} from '../util/preprocessing.ts';
+
+const side = z.int().min(1).max(MAX_SIDE);
+const statistic = (value: z.ZodNumber) => z.union([value, z.tuple([value, value, value])]);
+
+const CONFIG = z.object({
+  image_processor_type: z.string().max(200).nullish(),
+  feature_extractor_type: z.string().max(200).nullish(),
+  do_resize: z.boolean().nullish(),
+  size: z
+    .union([
+      side,
+      z.object({ height: side, width: side }),
+      z.object({ shortest_edge: side, longest_edge: side.nullish() }),
+    ])
+    .nullish(),
+  crop_pct: z.number().gt(0).max(1).nullish(),
+  resample: z.int().nullish(),
+  do_center_crop: z.boolean().nullish(),
+  crop_size: z
+    .union([side, z.object({ height: side, width: side }), z.object({ shortest_edge: side })])
+    .nullish(),
+  do_rescale: z.boolean().nullish(),
+  rescale_factor: z.number().gt(0).max(1).nullish(),
+  rescale_offset: z.boolean().nullish(),
+  do_normalize: z.boolean().nullish(),
+  image_mean: statistic(z.number()).nullish(),
+  image_std: statistic(z.number().gt(0)).nullish(),
+  include_top: z.boolean().nullish(),
+  do_flip_channel_order: z.boolean().nullish(),
+  do_pad: z.boolean().nullish(),
+});
+type Config = z.output<typeof CONFIG>;
+
+/** Pillow's numbers of its filters. */
+const FILTERS = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'] as const;
+const OURS: Readonly<Partial<Record<(typeof FILTERS)[number], Interpolation>>> = {
+  bilinear: 'bilinear',
+  bicubic: 'bicubic',
+};
+
+/** Processors to which a single number is the side of a square; to all others it is the short side. */
+const SQUARE = /^(ViT|DeiT|Beit|Segformer|EfficientNet|Siglip|Vivit|DonutSwin)/i;
+
+/**
+ * @param json the content of the file, and @param file what messages call it
+ * @throws AppError FILE_INVALID, or MODEL_UNSUPPORTED naming the field that finch's own preparation cannot do
+ */
+export function readPreprocessorConfig(json: unknown, file: string): Preprocessing {
+  const config = checkedAs(CONFIG, json, { file, writer: 'transformers' });
+  const refuse = (what: string): never => {
+    throw new AppError(
+      'MODEL_UNSUPPORTED',
+      `${file}: ${what}; say yourself how pictures are prepared: finch models import with --min-side, --crop, --interpolation, --mean and --std`,
+    );
+  };
+  if (config.do_resize === false)
+    refuse("'do_resize' is false, and finch has to bring every picture to one size");
+  if (config.do_flip_channel_order === true)
+    refuse("'do_flip_channel_order' is true: the network takes blue, green, red");
+  if (config.do_pad === true)
+    refuse("'do_pad' is true, and finch does not pad pictures as transformers does");
+  return { ...geometryOf(config, refuse), interpolation: filterOf(config, refuse), ...statisticsOf(config) };
+}
+
+type Refuse = (what: string) => never;
+type Geometry = Pick<Preprocessing, 'size' | 'resize' | 'mode' | 'cropOffset'>;
+
+function filterOf({ resample, image_processor_type: type }: Config, refuse: Refuse): Interpolation {
+  const name = FILTERS[resample ?? (/^ConvNext/i.test(type ?? '') ? 3 : 2)];
+  const ours = name && OURS[name];
+  return (
+    ours ??
+    refuse(`'resample' is ${resample}${name ? `, ${name}` : ''}, and finch has bilinear (2) and bicubic (3)`)
+  );
+}
+
+function geometryOf(config: Config, refuse: Refuse): Geometry {
+  const type = config.image_processor_type ?? config.feature_extractor_type ?? '';
+  const size = sizeOf(config, type);
+  if (size === undefined) return refuse("it has no 'size'");
+  if ('longest_edge' in size)
+    return refuse("'size' has a 'longest_edge', and finch resizes to a short side or a fixed size");
+  if (/^ConvNext/i.test(type) && 'short' in size)
+    return convnextGeometry(size.short, config.crop_pct ?? 224 / 256);
+  if (!config.do_center_crop) {
+    return 'short' in size
+      ? refuse("'size' is a 'shortest_edge' without 'do_center_crop': every picture would have another shape")
+      : { size: size.sides, resize: Math.min(...pair(size.sides)), mode: 'squash' };
+  }
+  const crop = cropOf(config);
+  if (crop === undefined) return refuse("'do_center_crop' is true without a 'crop_size'");
+  if ('sides' in size) {
+    if (pair(size.sides).join() === pair(crop).join())
+      return { size: crop, resize: Math.min(...pair(crop)), mode: 'squash' };
+    return refuse(
+      `pictures are resized to ${pair(size.sides).join(' x ')} whatever their shape, then cropped to ${pair(crop).join(' x ')}`,
+    );
+  }
+  if (typeof crop !== 'number') return refuse("'crop_size' is not a square");
+  // PoolFormer's rule, also of others: the crop is this share of the short side.
+  const resize = config.crop_pct == null ? size.short : Math.trunc(size.short / config.crop_pct);
+  if (resize < crop) return refuse(`'crop_size' (${crop}) is larger than the resized picture (${resize})`);
+  return { size: crop, resize, ...CROP };
+}
+
+const CROP = { mode: 'crop', cropOffset: 'down' } as const;
+
+/** ConvNeXt's rule: below 384 pixels the middle is cut out of a larger picture, from there on nothing is. */
+function convnextGeometry(short: number, share: number): Geometry {
+  if (short >= 384) return { size: short, resize: short, mode: 'squash' };
+  return { size: short, resize: Math.min(MAX_SIDE, Math.trunc(short / share)), ...CROP };
+}
+
+type Size = { readonly short: number } | { readonly sides: PictureSize } | { readonly longest_edge: number };
+
+function sizeOf({ size }: Config, type: string): Size | undefined {
+  if (size == null) return undefined;
+  if (typeof size === 'number') return SQUARE.test(type) ? { sides: size } : { short: size };
+  if ('height' in size) return { sides: joined(size.height, size.width) };
+  return size.longest_edge == null ? { short: size.shortest_edge } : { longest_edge: size.longest_edge };
+}
+
+function cropOf({ crop_size: size }: Config): PictureSize | undefined {
+  if (size == null || typeof size === 'number') return size ?? undefined;
+  return 'height' in size ? joined(size.height, size.width) : size.shortest_edge;
+}
+
+const joined = (height: number, width: number): PictureSize => (height === width ? height : [height, width]);
+const pair = (size: PictureSize) => (typeof size === 'number' ? [size, size] : size);
+
+/**
+ * Mean and standard deviation of pixels scaled to 0…1 that do the same as the library's steps: times a factor, perhaps less one, then
+ * less the mean and divided by the deviation. EfficientNet's `include_top` divides by it once more.
+ */
+function statisticsOf(config: Config): Pick<Preprocessing, 'mean' | 'std'> {
+  const factor = 255 * (config.do_rescale === false ? 1 : (config.rescale_factor ?? 1 / 255));
+  const offset = config.rescale_offset === true ? 1 : 0;
+  const normalizes = config.do_normalize !== false;
+  const mean = rgb(normalizes ? (config.image_mean ?? 0.5) : 0);
+  const std = rgb(normalizes ? (config.image_std ?? 0.5) : 1);
+  const again = config.include_top === true ? rgb(config.image_std ?? 1) : rgb(1);
+  return {
+    mean: mean.map((value) => (value + offset) / factor) as unknown as Rgb,
+    std: std.map((value, i) => (value * again[i]!) / factor) as unknown as Rgb,
+  };
+}
+
+const rgb = (value: number | readonly [number, number, number]): Rgb =>
+  typeof value === 'number' ? [value, value, value] : value;

@@ -1,0 +1,116 @@
+// read-foreign.ts: a network that others wrote, a checkpoint, an ONNX file or a folder from a hub -> a model.
+
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Model, Provenance } from '../artefact/model.ts';
+import { withSigmoid } from '../graph/output.ts';
+import { AppError, openingProblem } from '../util/errors.ts';
+import type { PictureSize, Preprocessing } from '../util/preprocessing.ts';
+import { findArchitecture } from '../zoo/architectures.ts';
+import { firstRecord, publishedFile } from '../zoo/published.ts';
+import type { WeightsRecord } from '../zoo/record.ts';
+import type { HubConfig } from './hub/config.ts';
+import { readHubFolder } from './hub/folder.ts';
+import type { Precision } from './hub/weight-files.ts';
+import { importCheckpoint } from './import.ts';
+import { sha256OfAll } from './sha256-of-all.ts';
+
+export interface ForeignOptions {
+  readonly name: string;
+  /** Of a checkpoint; found from its names and shapes where it is absent. */
+  readonly architecture?: string | undefined;
+  /** Asks for one of a folder's ONNX files. */
+  readonly precision?: Precision | undefined;
+  readonly provenance: Omit<Provenance, 'source' | 'sha256'> & { readonly source?: string };
+  /** What the user wants of how pictures are prepared; by default what the files say. */
+  readonly prepare?: Prepare;
+  /** Called with what was found and left out. */
+  readonly onNote?: ((text: string) => void) | undefined;
+  /** Called with what was taken for granted. */
+  readonly onAssumed?: ((text: string) => void) | undefined;
+}
+
+interface Prepare {
+  /** Nothing of what is assumed remains. */
+  readonly isComplete: boolean;
+  /** @param own undefined where nothing says it */
+  readonly apply: (own: Preprocessing | undefined, size: PictureSize) => Preprocessing | undefined;
+}
+
+/** @throws AppError for what is missing, damaged, unsafe, or of another network */
+export async function readForeign(file: string, options: ForeignOptions): Promise<Model> {
+  const found = await stat(file).catch(cannotOpen(file));
+  if (!found.isDirectory()) {
+    return /\.onnx$/i.test(file) ? readOnnx(file, options) : readWeights(file, options);
+  }
+  const folder = await readHubFolder(file, options.precision);
+  if (!folder) {
+    throw new AppError(
+      'MODEL_NOT_FOUND',
+      `${file} is no model's folder: expected model.json, or config.json beside model.safetensors, pytorch_model.bin or onnx/model.onnx`,
+    );
+  }
+  const { weights, config } = folder;
+  const main = path.join(file, weights.file);
+  return weights.kind === 'onnx' ? readOnnx(main, options, config) : readWeights(main, options, config);
+}
+
+const cannotOpen = (file: string) => (cause: unknown) => {
+  if (cause instanceof AppError) throw cause;
+  const problem = openingProblem(cause, 'no such file or folder');
+  throw new AppError('MODEL_NOT_FOUND', `cannot open ${file}: ${problem}`, { cause });
+};
+
+async function readOnnx(file: string, _options: ForeignOptions, _config?: HubConfig): Promise<Model> {
+  throw new AppError(
+    'MODEL_UNSUPPORTED',
+    `${file} is an ONNX file, which finch cannot read yet; import the weights that it was made from`,
+  );
+}
+
+async function readWeights(file: string, options: ForeignOptions, config?: HubConfig): Promise<Model> {
+  const { name, onNote, prepare } = options;
+  const sha256 = await sha256OfAll(file).catch(cannotOpen(file));
+  const published = publishedFile(path.basename(file), sha256);
+  const architecture = options.architecture ?? published?.record.architecture;
+  if (architecture !== undefined) findArchitecture(architecture);
+  const network = architecture === undefined ? config?.network?.() : undefined;
+  const preprocessingOf = (found: string): Preprocessing | undefined => {
+    if (config) return preparedBy(config.preprocessing, config.size ?? 224);
+    const isOf = published?.record.architecture === found;
+    const record = isOf ? published.record : firstRecord(found);
+    if (!record) throw new AppError('USAGE', `${found}: no weights of it are published that say how pictures are prepared`); // prettier-ignore
+    if (!prepare?.isComplete) options.onAssumed?.(assumption(record, isOf ? published.by : undefined));
+    return preparedBy(record.preprocessing, record.preprocessing.size);
+  };
+  const preparedBy = (own: Preprocessing | undefined, size: PictureSize) =>
+    prepare ? prepare.apply(own, own?.size ?? size) : own;
+  const model = await importCheckpoint(file, {
+    ...(architecture !== undefined && { architecture }),
+    ...(network && { network }),
+    hints: [
+      ...(config ? [config.hint] : []),
+      path.basename(path.resolve(file)),
+      path.basename(path.dirname(path.resolve(file))),
+    ],
+    isPublished: published !== undefined,
+    preprocessingOf,
+    ...(onNote && { onNote }),
+    name,
+    provenance: { ...options.provenance, source: options.provenance.source ?? path.basename(file), sha256 },
+    ...(config?.labels && { labels: { set: 'own', names: config.labels } as const }),
+  });
+  return config?.isMultiLabel ? { ...model, graph: withSigmoid(model.graph) } : model;
+}
+
+/** How pictures are assumed to be prepared, and why: the numbers of a checkpoint do not say it. */
+function assumption({ name, preprocessing }: WeightsRecord, by: 'sha256' | 'name' | undefined): string {
+  const { resize, size, interpolation } = preprocessing;
+  const why =
+    by === 'sha256'
+      ? `the file is ${name}, by its sha256`
+      : by === 'name'
+        ? `the file has the name of ${name}`
+        : `${name} are the first published weights of this network`;
+  return `assumed: pictures are prepared as for ${name}, the short side ${resize} pixels (${interpolation}), of which the middle ${size} are seen, since ${why}; --min-side, --crop, --interpolation, --mean and --std change it`;
+}

@@ -1,0 +1,232 @@
+// `hf:OWNER/NAME` against a server that behaves like the hub: what is fetched, checked, kept and told.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { readModelFolder } from '../../src/artefact/model-folder.ts';
+import { fetchedModel } from '../../src/store/foreign-model.ts';
+import { hubOf } from '../../src/store/hub/endpoint.ts';
+import { parseHubName } from '../../src/store/hub/name.ts';
+import { resolveModel } from '../../src/store/models.ts';
+import { AppError } from '../../src/util/errors.ts';
+import { startHub, TOKEN, type FakeHub } from '../helpers/fake-hub.ts';
+import { inTwoFiles, transformersFiles } from '../helpers/transformers-folder.ts';
+
+const COMMIT = 'a'.repeat(40);
+const LATER = 'b'.repeat(40);
+
+let scratch = '';
+let home = '';
+let hub: FakeHub;
+let files: Record<string, Buffer> = {};
+before(async () => {
+  scratch = await mkdtemp(path.join(tmpdir(), 'finch-hub-'));
+  files = await transformersFiles(scratch);
+  hub = await startHub();
+});
+after(async () => {
+  hub.close();
+  await rm(scratch, { recursive: true, force: true });
+});
+let count = 0;
+beforeEach(() => {
+  home = path.join(scratch, `home${count++}`);
+  process.env['FINCH_HOME'] = home;
+  process.env['HF_ENDPOINT'] = hub.endpoint;
+  delete process.env['HF_TOKEN'];
+  hub.repositories['birds/small'] = { commit: COMMIT, files: { ...files }, licence: 'apache-2.0' };
+  hub.requests.length = 0;
+  hub.next.length = 0;
+  hub.most = Infinity;
+  hub.changeList = (list) => list;
+});
+
+const NAME = 'hf:birds/small';
+const resolve = (name = NAME, more: object = {}) => resolveModel(name, { offline: false, ...more });
+
+const refused = (code: AppError['code'], message: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof AppError, String(error));
+  assert.equal(error.code, code, error.message);
+  assert.match(error.message, message);
+  assert.doesNotMatch(error.message, new RegExp(TOKEN));
+  return true;
+};
+
+test('a repository becomes a model: its name, classes, preparation, commit and licence', async () => {
+  Object.assign(hub.repositories['birds/small']!.files, {
+    'README.md': Buffer.from('# small'),
+    'tf_model.h5': Buffer.alloc(20_000),
+    'pytorch_model.bin': Buffer.alloc(20_000),
+    'onnx/model.onnx': Buffer.alloc(20_000),
+  });
+  const progress: [number, number | undefined][] = [];
+  const folder = await resolve(NAME, {
+    onProgress: (...step: [number, number | undefined]) => progress.push(step),
+  });
+  const { name, labels, preprocessing, provenance } = await readModelFolder(folder);
+  assert.equal(name, 'small');
+  assert.deepEqual(labels, { set: 'own', names: ['robin', 'finch', 'wren'] });
+  assert.equal(preprocessing?.resize, 73);
+  assert.equal(provenance?.source, `hf:birds/small@${COMMIT}`);
+  assert.equal(provenance?.licence, 'apache-2.0');
+  const total = files['model.safetensors']!.length;
+  assert.deepEqual(progress.at(-1), [total, total]);
+  const asked = hub.requests.map(({ what }) => what).filter((what) => !what.startsWith('cdn'));
+  assert.deepEqual(
+    asked.map((what) => what.split('/').at(-1)),
+    ['main?blobs=true', 'config.json', 'preprocessor_config.json', 'model.safetensors'],
+    'nothing else is fetched',
+  );
+  const place = path.dirname(folder);
+  assert.deepEqual((await readdir(place)).sort(), [COMMIT, 'refs'], 'what was fetched is gone');
+});
+
+test('once it is here, nobody is asked; a pull asks for the newest commit', async () => {
+  const folder = await resolve();
+  hub.requests.length = 0;
+  assert.equal(await resolve(), folder);
+  assert.equal(await resolve(NAME, { offline: true }), folder);
+  assert.equal(await resolve(`${NAME}@${COMMIT}`, { offline: true }), folder);
+  assert.deepEqual(hub.requests, []);
+  hub.repositories['birds/small']!.commit = LATER;
+  assert.equal(await resolve(), folder);
+  const newer = await fetchedModel(parseHubName(NAME), { offline: false });
+  assert.equal(path.basename(newer), LATER);
+  assert.equal(await resolve(), newer);
+  assert.equal(await resolve(`${NAME}@${COMMIT}`), folder);
+});
+
+test('--offline before it is here', async () => {
+  await assert.rejects(
+    resolve(`${NAME}@v1`, { offline: true }),
+    refused(
+      'MODEL_NOT_FOUND',
+      /hf:birds\/small@v1 is not on this machine .* finch models pull hf:birds\/small@v1$/,
+    ),
+  );
+  assert.deepEqual(hub.requests, []);
+});
+
+test('a token goes to the hub alone, and nowhere onto the disk', async () => {
+  hub.repositories['birds/small']!.isGated = true;
+  await assert.rejects(resolve(), refused('DOWNLOAD_FAILED', /answered 401 .* set HF_TOKEN/));
+  process.env['HF_TOKEN'] = 'hf_anothers';
+  await assert.rejects(resolve(), refused('DOWNLOAD_FAILED', /HF_TOKEN may not read it/));
+  process.env['HF_TOKEN'] = `${TOKEN}\n`;
+  hub.requests.length = 0;
+  await resolve();
+  for (const { what, authorization } of hub.requests) {
+    assert.equal(authorization, what.startsWith('hub') ? `Bearer ${TOKEN}` : undefined, what);
+  }
+  assert.ok(hub.requests.some(({ what }) => what.startsWith('cdn')));
+  for (const file of await readdir(home, { recursive: true, withFileTypes: true })) {
+    if (!file.isFile()) continue;
+    const content = await readFile(path.join(file.parentPath, file.name), 'latin1');
+    assert.ok(!content.includes(TOKEN), file.name);
+  }
+});
+
+test('a token goes neither to a mirror, nor where it could be read on the way, nor is a broken one repeated', () => {
+  process.env['HF_TOKEN'] = TOKEN;
+  assert.equal(hubOf().token, TOKEN);
+  assert.equal(hubOf('https://mirror.example').token, undefined);
+  process.env['HF_ENDPOINT'] = 'http://hub.example';
+  assert.equal(hubOf().token, undefined);
+  process.env['HF_ENDPOINT'] = 'https://hub.example/';
+  assert.deepEqual([hubOf().endpoint, hubOf().token], ['https://hub.example', TOKEN]);
+  process.env['HF_TOKEN'] = `${TOKEN} \u{e9}`;
+  assert.throws(() => hubOf(), refused('USAGE', /HF_TOKEN has characters that no token has/));
+  process.env['HF_ENDPOINT'] = 'file:///etc';
+  assert.throws(() => hubOf(), refused('USAGE', /HF_ENDPOINT must be an address/));
+});
+
+test('a mirror is asked instead', async () => {
+  process.env['HF_ENDPOINT'] = 'http://127.0.0.1:1';
+  assert.ok(await resolve(NAME, { mirror: `${hub.endpoint}/` }));
+});
+
+test('a large file that is cut goes on where it stopped', async () => {
+  hub.most = 100_000;
+  const folder = await resolve();
+  assert.ok(hub.requests.filter(({ what }) => what.startsWith('cdn')).length >= 3);
+  assert.ok(await stat(path.join(folder, 'model.json')));
+});
+
+test('several files with an index', async () => {
+  const whole = await readModelFolder(await resolve());
+  const { 'model.safetensors': _, ...others } = files;
+  hub.repositories['birds/parts'] = { commit: COMMIT, files: { ...others, ...(await inTwoFiles(scratch)) } };
+  const parts = await readModelFolder(await resolve('hf:birds/parts'));
+  assert.deepEqual([...parts.weights], [...whole.weights]);
+});
+
+test('the hub is busy, then answers', async () => {
+  hub.next.push((_request, response) => response.writeHead(429).end());
+  assert.ok(await resolve());
+});
+
+describe('what is refused, in one line', () => {
+  for (const [what, change, code, message] of [
+    ['a name that is not there', () => delete hub.repositories['birds/small'], 'DOWNLOAD_FAILED', /answered 401 .* check the name, or set HF_TOKEN/],
+    ['other content than listed', () => (hub.changeList = (list) => swapped(list, 'config.json')), 'DOWNLOAD_FAILED', /config\.json: its git sha1 is \w+…, expected 0{12}…; it was removed/],
+    ['other weights than listed', () => (hub.changeList = (list) => swapped(list, 'model.safetensors')), 'DOWNLOAD_FAILED', /its sha256 is \w+…, expected 0{12}…; it was removed/],
+    ['a pointer for the weights', () => (hub.changeList = asPointer), 'DOWNLOAD_FAILED', /has \d+ bytes, the limit is 130/],
+    ['no checksums', () => (hub.changeList = (list) => ({ ...list, siblings: [{ rfilename: 'config.json' }] })), 'DOWNLOAD_FAILED', /no file with a size and a checksum/],
+    ['an answer that is none', () => (hub.changeList = () => ['x']), 'FILE_INVALID', /not as the hub writes it/],
+    ['a commit that is a path', () => (hub.changeList = (list) => ({ ...list, sha: '../../x' })), 'FILE_INVALID', /sha: /],
+    ['no weights', () => delete hub.repositories['birds/small']!.files['model.safetensors'], 'MODEL_NOT_FOUND', /expected model\.safetensors, .* found none of them/],
+    ['a transformer without an ONNX file', () => (hub.repositories['birds/small']!.files['config.json'] = Buffer.from('{"model_type":"vit"}')), 'MODEL_UNSUPPORTED', /vit needs an ONNX file/],
+    ['weights of 9 GB', () => (hub.changeList = (list) => enlarged(list)), 'MODEL_UNSUPPORTED', /the limit is 8589934592/],
+    ['redirects without end', () => hub.next.push(...Array.from({ length: 9 }, () => circle)), 'DOWNLOAD_FAILED', /redirects more than 5 times/],
+  ] as const) {
+    test(what, async () => {
+      change();
+      await assert.rejects(resolve(), refused(code, message));
+      const made = await readdir(home, { recursive: true }).catch((): string[] => []);
+      assert.ok(!made.some((name) => name.endsWith('model.json')));
+    });
+  }
+
+  for (const [what, index, message] of [
+    ['an index that names a path', { weight_map: { a: '../../../etc/passwd' } }, /expected the name of a file beside it/],
+    ['an index that names what is not there', { weight_map: { a: 'b.safetensors' } }, /names b\.safetensors, which is not in the repository/],
+    ['an index of nothing', { weight_map: {} }, /no 'weight_map'/],
+  ] as const) {
+    test(what, async () => {
+      const { 'model.safetensors': _, ...others } = files;
+      const text = Buffer.from(JSON.stringify(index));
+      hub.repositories['birds/odd'] = { commit: COMMIT, files: { ...others, 'model.safetensors.index.json': text } };
+      await assert.rejects(resolve('hf:birds/odd'), (error) => error instanceof AppError && message.test(error.message));
+    });
+  }
+
+  for (const name of ['hf:', 'hf:small', 'hf:a/b/c', 'hf:../x', 'hf:a/..', 'hf:a/b@', 'hf:a/b@../x', 'hf:a/b@x//y', 'hf:a/b\u202e', 'hf:a /b', 'hf:-a/b', 'hf:a/b?x']) {
+    test(`the name ${JSON.stringify(name)}`, async () => {
+      await assert.rejects(resolve(name), refused('USAGE', /expected hf:OWNER\/NAME/));
+      assert.deepEqual(hub.requests, []);
+    });
+  }
+}); // prettier-ignore
+
+type List = Record<string, unknown>;
+const changed = (list: List, change: (file: Record<string, unknown>) => object) => ({
+  ...list,
+  siblings: (list['siblings'] as Record<string, unknown>[]).map((file) => ({ ...file, ...change(file) })),
+});
+
+const swapped = (list: List, name: string) =>
+  changed(list, ({ rfilename, size, lfs }) => {
+    if (rfilename !== name) return {};
+    return lfs ? { lfs: { size, sha256: '0'.repeat(64) } } : { blobId: '0'.repeat(40) };
+  });
+
+/** As if the hub did not know that the file is kept elsewhere. */
+const asPointer = (list: List) => changed(list, ({ lfs }) => (lfs ? { lfs: null, size: 130 } : {}));
+
+const enlarged = (list: List) =>
+  changed(list, ({ lfs }) => (lfs ? { lfs: { size: 9e9, sha256: '0'.repeat(64) } } : {}));
+
+const circle: FakeHub['next'][number] = (request, response) =>
+  response.writeHead(302, { location: request.url! }).end();
