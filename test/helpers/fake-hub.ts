@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { serveLocally } from './local-server.ts';
 
 /** A repository: what its branches are, and its files. */
-export interface FakeRepository {
+interface FakeRepository {
   commit: string;
   files: Record<string, Buffer>;
   /** Only for those who have the token. */
@@ -31,8 +31,8 @@ export const TOKEN = 'hf_secretOfTheTests';
 /** Larger files are not in git: a pointer is, and the content network has them. */
 const LARGE = 10_000;
 
-export const sha256 = (content: Buffer) => createHash('sha256').update(content).digest('hex');
-export const gitSha1 = (content: Buffer) =>
+const sha256 = (content: Buffer) => createHash('sha256').update(content).digest('hex');
+const gitSha1 = (content: Buffer) =>
   createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
 
 export async function startHub(): Promise<FakeHub> {

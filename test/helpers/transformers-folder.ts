@@ -17,7 +17,7 @@ export const SMALL_RESNET = {
   id2label: { 0: 'robin', 1: 'finch', 2: 'wren' },
 };
 
-export const PROCESSOR = {
+const PROCESSOR = {
   image_processor_type: 'ConvNextImageProcessor',
   size: { shortest_edge: 64 },
   crop_pct: 0.875,
@@ -26,7 +26,7 @@ export const PROCESSOR = {
   image_std: [0.229, 0.224, 0.225],
 };
 
-export function weightsOf(config: {
+function weightsOf(config: {
   readonly model_type: string;
   readonly id2label: object;
 }): Map<string, RawTensor> {
@@ -40,10 +40,7 @@ export function weightsOf(config: {
   );
 }
 
-export async function safetensorsOf(
-  tensors: ReadonlyMap<string, RawTensor>,
-  folder: string,
-): Promise<Buffer> {
+async function safetensorsOf(tensors: ReadonlyMap<string, RawTensor>, folder: string): Promise<Buffer> {
   const file = path.join(folder, 'one.safetensors');
   await writeSafetensors(file, new Map(tensors));
   return readFile(file);

@@ -10,7 +10,7 @@ import { Final, follow, interruptedDownload, isPassing, reasonOf, statusOf, text
 import type { Hub } from './endpoint.ts';
 import type { HubName } from './name.ts';
 
-export interface HubFile {
+interface HubFile {
   readonly bytes: number;
   readonly checksum: Checksum;
 }
