@@ -1,8 +1,10 @@
 // builder.ts: writes a graph down layer by layer. The zoo reads like a torch `forward`, the result is plain data.
 
+import { AppError } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
 import type { Shape } from '../util/shape.ts';
 import type { ActivationName, Graph, Layer, Padding, Padding2d, Size2d } from './layers.ts';
-import { inferShapes } from './shapes.ts';
+import { addShape } from './shapes.ts';
 import { nonNegativeLayers } from './sign.ts';
 
 /** One number for rows and columns alike, or one for each. */
@@ -30,7 +32,12 @@ interface PoolOptions {
 export interface GraphBuilder {
   readonly input: string;
   conv2d(from: string, name: string, options: ConvOptions & { readonly groups?: number }): string;
-  depthwiseConv2d(from: string, name: string, options: Omit<ConvOptions, 'filters'>): string;
+  /** @param options.multiplier filters for each channel, 1 by default */
+  depthwiseConv2d(
+    from: string,
+    name: string,
+    options: Omit<ConvOptions, 'filters'> & { readonly multiplier?: number },
+  ): string;
   batchNormalization(from: string, name: string, options?: { epsilon?: number; momentum?: number }): string;
   /** Over the channels of each place. */
   layerNormalization(from: string, name: string, options?: { epsilon?: number }): string;
@@ -64,6 +71,8 @@ export interface GraphBuilder {
   multiply(name: string, ...from: readonly string[]): string;
   concatenate(name: string, ...from: readonly string[]): string;
   add(name: string, ...from: readonly string[]): string;
+  /** Any other layer, as it is. */
+  layer(layer: Layer): string;
   build(output: string): Graph;
 }
 
@@ -90,8 +99,11 @@ export function graphBuilder(name: string, size: Pair): GraphBuilder {
     push({ kind: 'permute', name, inputs: [from], dims });
   const reshape = (from: string, name: string, shape: Shape): string =>
     push({ kind: 'reshape', name, inputs: [from], shape });
-  const shapeOf = (layer: string): Shape =>
-    inferShapes({ name, layers, input: 'input', output: layer }).get(layer)!;
+  const shapes = new Map<string, Shape>();
+  const shapeOf = (layer: string): Shape => {
+    for (const later of layers.slice(shapes.size)) addShape(later, shapes);
+    return shapes.get(layer)!;
+  };
   /** Torch pads before a window slides; tf.LayersModel says the same with a layer of its own. */
   const padded = (from: string, window: string, pad: Pad = 0): readonly [string, Padding] => {
     if (pad === 'same') return [from, 'same'];
@@ -118,7 +130,7 @@ export function graphBuilder(name: string, size: Pair): GraphBuilder {
         useBias: bias,
       });
     },
-    depthwiseConv2d(from, name, { kernel, stride = 1, pad, dilation = 1, bias = false }) {
+    depthwiseConv2d(from, name, { kernel, stride = 1, pad, dilation = 1, bias = false, multiplier = 1 }) {
       const [input, padding] = padded(from, name, pad);
       const strides = pair(stride);
       const kernelSize = pair(kernel);
@@ -126,7 +138,7 @@ export function graphBuilder(name: string, size: Pair): GraphBuilder {
         kind: 'depthwiseConv2d',
         name,
         inputs: [input],
-        depthMultiplier: 1,
+        depthMultiplier: multiplier,
         kernelSize,
         strides,
         dilation: pair(dilation),
@@ -173,8 +185,9 @@ export function graphBuilder(name: string, size: Pair): GraphBuilder {
         return pool(input, name, poolSize, strides, padding);
       }
       if (!isEven || ceil) {
-        throw new Error(
-          `'${name}' pads numbers that may be negative; the pad has to be (kernel - 1) / 2, without ceil`,
+        throw new AppError(
+          'MODEL_UNSUPPORTED',
+          `'${quoted(name)}' pads numbers that may be negative; the pad has to be (kernel - 1) / 2, without ceil`,
         );
       }
       // A zero is no padding here. Pooled at every place, where `same` pads as torch does, and of that every stride-th place.
@@ -212,6 +225,7 @@ export function graphBuilder(name: string, size: Pair): GraphBuilder {
     multiply: (name, ...from) => push({ kind: 'multiply', name, inputs: from }),
     concatenate: (name, ...from) => push({ kind: 'concatenate', name, inputs: from }),
     add: (name, ...from) => push({ kind: 'add', name, inputs: from }),
+    layer: push,
     build: (output) => ({ name, layers, input: 'input', output }),
   };
 }
@@ -232,7 +246,7 @@ function isCentred([height, width]: Size2d, { top, bottom, left, right }: Paddin
  */
 function withLastWindow(pad: Padding2d, [height, width]: Size2d, [down, across]: Size2d): Padding2d {
   if (height < down + pad.top || width < across + pad.left) {
-    throw new Error(`ceil_mode takes windows of at least stride + pad, received ${height}x${width}`);
+    throw new AppError('MODEL_UNSUPPORTED', `ceil_mode takes windows of at least stride + pad, received ${height}x${width}`); // prettier-ignore
   }
   return { ...pad, bottom: pad.bottom + down - 1, right: pad.right + across - 1 };
 }

@@ -22,30 +22,33 @@ const MAX_OUTPUT = 2 ** 28;
  */
 export function inferShapes(graph: Graph, inputShape?: Shape): Shapes {
   const shapes = new Map<string, Shape>();
-  for (const layer of graph.layers) {
-    if (shapes.has(layer.name)) {
-      throw invalidLayer(layer, 'stands twice in the graph, expected one layer a name');
-    }
-    const inputs = layer.inputs.map((name) => {
-      const shape = shapes.get(name);
-      if (!shape) throw invalidLayer(layer, `takes '${quoted(name)}', which no layer before it is called`);
-      return shape;
-    });
-    const shape = layer.kind === 'input' && inputShape ? inputShape : outputShape(layer, inputs);
-    if (!shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
-      throw invalidLayer(layer, `would put out ${formatShape(shape)}; its input is too small for it`);
-    }
-    if (elementCount(shape) > MAX_OUTPUT) {
-      throw invalidLayer(layer, `would put out ${formatShape(shape)}, more numbers than memory holds`);
-    }
-    shapes.set(layer.name, shape);
-  }
+  for (const layer of graph.layers) addShape(layer, shapes, inputShape);
   for (const name of [graph.input, graph.output]) {
     if (!shapes.has(name))
       throw new AppError('MODEL_INVALID', `${graph.name}: no layer is called '${quoted(name)}'`);
   }
   if (inputShape) refuseOtherWeights(graph, shapes);
   return shapes;
+}
+
+/** Adds what a layer puts out to `shapes`, which has the layers before it. @throws AppError as `inferShapes` */
+export function addShape(layer: Layer, shapes: Map<string, Shape>, inputShape?: Shape): void {
+  if (shapes.has(layer.name)) {
+    throw invalidLayer(layer, 'stands twice in the graph, expected one layer a name');
+  }
+  const inputs = layer.inputs.map((name) => {
+    const shape = shapes.get(name);
+    if (!shape) throw invalidLayer(layer, `takes '${quoted(name)}', which no layer before it is called`);
+    return shape;
+  });
+  const shape = layer.kind === 'input' && inputShape ? inputShape : outputShape(layer, inputs);
+  if (!shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
+    throw invalidLayer(layer, `would put out ${formatShape(shape)}; its input is too small for it`);
+  }
+  if (elementCount(shape) > MAX_OUTPUT) {
+    throw invalidLayer(layer, `would put out ${formatShape(shape)}, more numbers than memory holds`);
+  }
+  shapes.set(layer.name, shape);
 }
 
 /** A dense layer behind a flattened picture has a weight for each of its numbers: it takes pictures of one size. */

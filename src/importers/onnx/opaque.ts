@@ -13,17 +13,19 @@ import {
 } from '../../graph/layers.ts';
 import { freeName } from '../../graph/output.ts';
 import { AppError } from '../../util/errors.ts';
-import { sidesOf, type PictureSize } from '../../util/preprocessing.ts';
+import type { PictureSize } from '../../util/preprocessing.ts';
 import { sameShape, type Shape } from '../../util/shape.ts';
 import type { OnnxClassifier } from './classifier.ts';
 import { graphView, isChannelsSecond, type GraphView } from './graph-view.ts';
 import {
   describeOnnx,
+  pictureSides,
   valuesText,
   type DescribeOptions,
   type OnnxInput,
   type OnnxInterface,
 } from './interface.ts';
+import { pictureHalf } from './picture-half.ts';
 
 export interface OpaqueOptions extends DescribeOptions {
   /** Asked for where the network takes pictures of any size. */
@@ -43,8 +45,9 @@ export interface OpaqueNetwork {
 export async function opaqueNetwork(model: OnnxModel, options: OpaqueOptions): Promise<OpaqueNetwork> {
   const { name } = options;
   const found = describeOnnx(model, options);
-  const { network: foreign, input, logits, classifier, gives } = found;
-  const size = sizeOf(input, options);
+  const { input, logits, classifier, gives } = found;
+  const size = pictureSides(input, options);
+  const foreign = pictureHalf(model, input.name, found.output);
   const needed = classifier ? [logits, classifier.input] : [logits];
   const shapes = await foreignShapes(foreign, { name, input, size, needed });
   const row = shapes.get(logits);
@@ -54,27 +57,8 @@ export async function opaqueNetwork(model: OnnxModel, options: OpaqueOptions): P
       `${name} is no classifier: of its outputs ${valuesText(model.outputs)} the one that would be meant, ${found.output}, has no row for each picture`,
     );
   }
-  const assembled = assemble(found, { name, size, shapes });
+  const assembled = assemble(foreign, found, { name, size, shapes });
   return { ...assembled, foreign, ...(gives === 'features' && { gives }) };
-}
-
-/** @throws AppError USAGE */
-function sizeOf({ height, width }: OnnxInput, { name, size }: OpaqueOptions): readonly [number, number] {
-  const given = size === undefined ? undefined : sidesOf(size);
-  const found = [height ?? given?.[0], width ?? given?.[1]] as const;
-  if (found[0] === undefined || found[1] === undefined) {
-    throw new AppError(
-      'USAGE',
-      `${name} takes pictures of any size and does not say which it was made for; give it, for example: --size 224`,
-    );
-  }
-  if (given && !sameShape(given, found as Shape)) {
-    throw new AppError(
-      'USAGE',
-      `--size: ${name} takes pictures of ${found.join('x')} only, received ${given.join('x')}; leave it out`,
-    );
-  }
-  return found as readonly [number, number];
 }
 
 interface Parts {
@@ -84,10 +68,11 @@ interface Parts {
 }
 
 function assemble(
-  { network, input, logits, activation, classifier }: OnnxInterface,
+  foreign: OnnxModel,
+  { input, logits, activation, classifier }: OnnxInterface,
   { name, size, shapes }: Parts,
 ): Omit<OpaqueNetwork, 'foreign'> {
-  const view = graphView(network);
+  const view = graphView(foreign);
   const tensors = [...shapes.keys()];
   const taken: Graph = { name, layers: tensors.map((tensor) => ({ kind: 'flatten', name: tensor, inputs: [tensor] })), input: '', output: '' }; // prettier-ignore
   const first = freeName('input', taken);

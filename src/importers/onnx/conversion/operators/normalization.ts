@@ -1,0 +1,51 @@
+// normalization.ts: batch norm, and layer norm over one axis.
+
+import { elementCount } from '../../../../util/shape.ts';
+import { foreignShape } from '../arrangement.ts';
+import type { Operator, Operators } from './operator.ts';
+
+const batchNormalization: Operator = (call, network) => {
+  if (call.flag('training_mode') || !call.flag('spatial', true)) throw call.unsupported('as in training');
+  const from = network.channelsLast(call.computed(), 0, call.name);
+  const channels = network.shapeOf(from.layer).at(-1)!;
+  const name = network.b.batchNormalization(from.layer, network.free(call.name), {
+    epsilon: call.float('epsilon', 1e-5),
+    momentum: call.float('momentum', 0.9),
+  });
+  (['gamma', 'beta', 'moving_mean', 'moving_variance'] as const).forEach((role, i) =>
+    network.setWeight(name, role, { shape: [channels], data: call.perChannel(i + 1, channels) }),
+  );
+  return { ...from, layer: name };
+};
+
+/** Over one axis. ONNX's own norms over all from that axis on. */
+const layerNormalization: Operator = (call, network) => {
+  const value = call.computed();
+  const dim = call.dim(call.int('axis', -1), value);
+  const from = network.channelsLast(value, dim, call.name);
+  const channels = network.shapeOf(from.layer).at(-1)!;
+  const [scale, center] = [call.constant(1), call.constant(2)].map((given) => given !== undefined);
+  const layer = network.b.layer({
+    kind: 'layerNormalization',
+    name: network.free(call.name),
+    inputs: [from.layer],
+    epsilon: call.float('epsilon', 1e-5),
+    scale: scale!,
+    center: center!,
+  });
+  if (scale) network.setWeight(layer, 'gamma', { shape: [channels], data: call.perChannel(1, channels) });
+  if (center) network.setWeight(layer, 'beta', { shape: [channels], data: call.perChannel(2, channels) });
+  return { ...from, layer };
+};
+
+export const NORMS: Operators = {
+  BatchNormalization: batchNormalization,
+  // A norm that is written out: spelled-out.ts.
+  AxisNormalization: layerNormalization,
+  LayerNormalization: (call, network) => {
+    const value = call.computed();
+    const behind = foreignShape(value).slice(call.dim(call.int('axis', -1), value) + 1);
+    if (elementCount(behind) > 1) throw call.unsupported('over several axes');
+    return layerNormalization(call, network);
+  },
+};

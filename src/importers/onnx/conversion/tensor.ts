@@ -1,0 +1,66 @@
+// tensor.ts: what a tensor of a foreign network is while the network is being read: known numbers, or the output of a layer.
+
+import { numbersOf, type OnnxTensor } from '../../../formats/onnx-model.ts';
+import { elementCount, type Shape } from '../../../util/shape.ts';
+import type { Arrangement } from './arrangement.ts';
+
+/** In the place of a size: that of the batch, which no network of finch's knows. */
+export const BATCH = Symbol('batch');
+export type Size = number | typeof BATCH;
+
+/** Numbers that do not depend on the picture: weights, and what shapes are computed from. */
+export interface Constant {
+  readonly kind: 'constant';
+  readonly shape: Shape;
+  readonly isFloat: boolean;
+  /** Row-major. */
+  readonly values: ArrayLike<Size>;
+}
+
+/** The output of a layer. */
+export interface Computed extends Arrangement {
+  readonly kind: 'computed';
+  readonly layer: string;
+}
+
+/** What finch has no layers for, or what comes of it. */
+export interface Unknown {
+  readonly kind: 'unknown';
+}
+
+export type Tensor = Constant | Computed | Unknown;
+
+export const UNKNOWN: Unknown = { kind: 'unknown' };
+
+/** Why a network cannot be said in finch's layers. Its message is one of the reasons that the user reads. */
+export class Unsupported extends Error {}
+
+const FLOATS: ReadonlySet<OnnxTensor['type']> = new Set(['float32', 'float16', 'float64', 'bfloat16']);
+
+/** Nothing for numbers of types that no weight of finch's has. */
+export function constantOf(tensor: OnnxTensor): Constant | undefined {
+  const values = numbersOf(tensor);
+  if (!values) return undefined;
+  return { kind: 'constant', shape: tensor.shape, isFloat: FLOATS.has(tensor.type), values };
+}
+
+/** A constant as float32. @throws Unsupported when it holds the size of the batch */
+export function floatsOf({ values }: Constant): Float32Array {
+  if (values instanceof Float32Array) return values;
+  return Float32Array.from(numbers(values));
+}
+
+/** Whole numbers: sizes, axes. @throws Unsupported when one is the size of the batch */
+export function numbers(values: ArrayLike<Size>): readonly number[] {
+  return Array.from(values, (value) => {
+    if (typeof value === 'number') return value;
+    throw new Unsupported('computes with the size of the batch');
+  });
+}
+
+/** The only number of a constant. */
+export function scalarOf(constant: Constant | undefined): number | undefined {
+  if (!constant || elementCount(constant.shape) !== 1) return undefined;
+  const [value] = Array.from(constant.values);
+  return typeof value === 'number' ? value : undefined;
+}
