@@ -15,9 +15,12 @@ export interface OnnxClassifier {
   readonly nodes: readonly OnnxNode[];
 }
 
+/** What a network ends in. */
 export interface End {
+  /** The tensor before the final softmax or sigmoid; the output itself where there is neither. */
   readonly logits: string;
   readonly activation: 'none' | 'softmax' | 'sigmoid';
+  /** The linear layer that gives the logits, where there is one. */
   readonly classifier?: OnnxClassifier;
 }
 

@@ -54,7 +54,7 @@ export function convertOnnx(model: OnnxModel, options: ConvertOptions): Converte
   const found = describeOnnx(model, options);
   const size = pictureSides(found.input, options);
   try {
-    return new Conversion(model, found, { name, size }).run();
+    return new Conversion(found, { name, size }).run();
   } catch (error) {
     if (!(error instanceof Unsupported)) throw error;
     return { kind: 'opaque', reasons: [error.message] };
@@ -74,16 +74,12 @@ class Conversion {
   /** How many numbers constants have been computed. */
   #numbers = 0;
 
-  constructor(
-    model: OnnxModel,
-    found: OnnxInterface,
-    { name, size }: { readonly name: string; readonly size: Size2d },
-  ) {
+  constructor(found: OnnxInterface, { name, size }: { readonly name: string; readonly size: Size2d }) {
     const { name: input, layout, batch } = found.input;
-    this.#model = model;
+    this.#model = found.network;
     this.#found = found;
     this.#network = new Network(name, size);
-    this.#context = { opset: model.opsets.get('') ?? 0, batch };
+    this.#context = { opset: found.network.opsets.get('') ?? 0, batch };
     const picture = this.#network.asLayer(this.#network.b.input, [0, 1, 2]);
     this.#tensors.set(input, { ...picture, ...reordered(picture, ORDER[layout]) });
   }

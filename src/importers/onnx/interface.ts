@@ -7,8 +7,9 @@ import { AppError } from '../../util/errors.ts';
 import { MAX_SIDE, sidesOf, type PictureSize } from '../../util/preprocessing.ts';
 import { sameShape, type Shape } from '../../util/shape.ts';
 import { quoted } from '../../util/quoted.ts';
-import { classifierBehind, type OnnxClassifier } from './classifier.ts';
+import { classifierBehind, type End } from './classifier.ts';
 import { channelsOf, graphView, type GraphView } from './graph-view.ts';
+import { pictureHalf } from './picture-half.ts';
 
 export interface OnnxInput extends PictureInput {
   /** Absent where the network takes any. */
@@ -16,17 +17,14 @@ export interface OnnxInput extends PictureInput {
   readonly width?: number;
 }
 
-export interface OnnxInterface {
+export interface OnnxInterface extends End {
+  /** The part of the network that the picture alone goes through. */
+  readonly network: OnnxModel;
   readonly input: OnnxInput;
   /** The output that is meant, as the file names it. */
   readonly output: string;
   /** `classes`: a number for each class. `features`: an embedding, or the hidden state of every token. */
   readonly gives: 'classes' | 'features';
-  /** The tensor before the final softmax or sigmoid; the output itself where there is neither. */
-  readonly logits: string;
-  readonly activation: 'none' | 'softmax' | 'sigmoid';
-  /** The linear layer that gives the logits, where there is one. */
-  readonly classifier?: OnnxClassifier;
 }
 
 export interface DescribeOptions {
@@ -38,13 +36,19 @@ export interface DescribeOptions {
 
 /** @throws AppError MODEL_UNSUPPORTED for what is no classifier of colour pictures, with its outputs named */
 export function describeOnnx(model: OnnxModel, { name, output }: DescribeOptions): OnnxInterface {
-  const view = graphView(model);
-  const input = pictureInput(view, name);
-  const chosen = chosenOutput(view, name, output);
-  if (chosen.gives === 'features') {
-    return { input, output: chosen.name, gives: 'features', logits: chosen.name, activation: 'none' };
+  const input = pictureInput(graphView(model), name);
+  const network = pictureHalf(model, input.name);
+  if (network.outputs.length === 0) {
+    const others = model.inputs.filter((value) => value.name !== input.name);
+    throw unsupported(
+      `${name} computes ${valuesText(model.outputs)} from ${valuesText(others)} too; finch runs networks that need a picture and nothing else`,
+    );
   }
-  return { input, output: chosen.name, gives: 'classes', ...classifierBehind(view, chosen.name) };
+  const view = graphView(network);
+  const { name: chosen, gives } = chosenOutput(view, name, output);
+  const end: End =
+    gives === 'classes' ? classifierBehind(view, chosen) : { logits: chosen, activation: 'none' };
+  return { network, input, output: chosen, gives, ...end };
 }
 
 /** Height and width of the pictures: the file's, or the ones given where it takes any. @throws AppError USAGE */

@@ -25,7 +25,6 @@ import {
   type OnnxInput,
   type OnnxInterface,
 } from './interface.ts';
-import { pictureHalf } from './picture-half.ts';
 
 export interface OpaqueOptions extends DescribeOptions {
   /** Asked for where the network takes pictures of any size. */
@@ -45,9 +44,8 @@ export interface OpaqueNetwork {
 export async function opaqueNetwork(model: OnnxModel, options: OpaqueOptions): Promise<OpaqueNetwork> {
   const { name } = options;
   const found = describeOnnx(model, options);
-  const { input, logits, classifier, gives } = found;
+  const { network: foreign, input, logits, classifier, gives } = found;
   const size = pictureSides(input, options);
-  const foreign = pictureHalf(model, input.name, found.output);
   const needed = classifier ? [logits, classifier.input] : [logits];
   const shapes = await foreignShapes(foreign, { name, input, size, needed });
   const row = shapes.get(logits);
@@ -57,7 +55,7 @@ export async function opaqueNetwork(model: OnnxModel, options: OpaqueOptions): P
       `${name} is no classifier: of its outputs ${valuesText(model.outputs)} the one that would be meant, ${found.output}, has no row for each picture`,
     );
   }
-  const assembled = assemble(foreign, found, { name, size, shapes });
+  const assembled = assemble(found, { name, size, shapes });
   return { ...assembled, foreign, ...(gives === 'features' && { gives }) };
 }
 
@@ -68,11 +66,10 @@ interface Parts {
 }
 
 function assemble(
-  foreign: OnnxModel,
-  { input, logits, activation, classifier }: OnnxInterface,
+  { network, input, logits, activation, classifier }: OnnxInterface,
   { name, size, shapes }: Parts,
 ): Omit<OpaqueNetwork, 'foreign'> {
-  const view = graphView(foreign);
+  const view = graphView(network);
   const tensors = [...shapes.keys()];
   const taken: Graph = { name, layers: tensors.map((tensor) => ({ kind: 'flatten', name: tensor, inputs: [tensor] })), input: '', output: '' }; // prettier-ignore
   const first = freeName('input', taken);

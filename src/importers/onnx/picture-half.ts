@@ -1,17 +1,14 @@
-// picture-half.ts: the part of a foreign network that pictures go through: a CLIP also has a half for texts, which stays behind with
-// its weights.
+// picture-half.ts: the part of a foreign network that pictures alone go through: a CLIP also has a half for texts, which stays behind
+// with its weights.
 
 import { tensorsNamedIn } from '../../engine/onnx/renamed.ts';
 import type { OnnxModel, OnnxNode } from '../../formats/onnx-model.ts';
-import { AppError } from '../../util/errors.ts';
-import { quoted } from '../../util/quoted.ts';
 
-/** @throws AppError MODEL_UNSUPPORTED when the output needs more than the picture */
-export function pictureHalf(model: OnnxModel, picture: string, output: string): OnnxModel {
+/** The nodes, weights and outputs that need nothing from outside but the picture; there may be no such output. */
+export function pictureHalf(model: OnnxModel, picture: string): OnnxModel {
   const foreign = new Set(model.inputs.filter(({ name }) => name !== picture).map(({ name }) => name));
-  const others = [...foreign];
   const nodes: OnnxNode[] = [];
-  const used = new Set<string>();
+  const used = new Set(model.outputs.map(({ name }) => name));
   for (const node of model.nodes) {
     const taken = tensorsNamedIn(node).filter((name) => name !== '');
     if (taken.some((name) => foreign.has(name))) for (const name of node.outputs) foreign.add(name);
@@ -20,16 +17,10 @@ export function pictureHalf(model: OnnxModel, picture: string, output: string): 
       for (const name of taken) used.add(name);
     }
   }
-  if (foreign.has(output)) {
-    throw new AppError(
-      'MODEL_UNSUPPORTED',
-      `the output ${quoted(output)} is computed from ${quoted(others.join(', '))} too; finch runs networks that need a picture and nothing else`,
-    );
-  }
   return {
     ...model,
     nodes,
-    initializers: new Map([...model.initializers].filter(([name]) => used.has(name) || name === output)),
+    initializers: new Map([...model.initializers].filter(([name]) => used.has(name))),
     inputs: model.inputs.filter(({ name }) => name === picture),
     outputs: model.outputs.filter(({ name }) => !foreign.has(name)),
     valueInfo: new Map(),
