@@ -46,6 +46,7 @@ export function readMetadata(field: FieldReader): Metadata {
     ...(field.has('labels') && { labels: readLabels(field.object('labels')) }),
     ...(field.has('architecture') && { architecture: field.string('architecture') }),
     ...(field.has('classifier') && { classifier: field.string('classifier') }),
+    ...(field.has('embedding') && { embedding: field.string('embedding') }),
     ...(field.has('gives') && { gives: oneOf(field, 'gives', ['features'] as const) }),
     ...(field.has('network') && { network: field.string('network') }),
     ...(field.has('provenance') && { provenance: readProvenance(field.object('provenance')) }),

@@ -30,6 +30,8 @@ export interface Model {
   readonly architecture?: string;
   /** The layer whose input is the picture's embedding, and which a new head replaces. */
   readonly classifier?: string;
+  /** The layer whose output is the picture's embedding, where that is no classifier's input. */
+  readonly embedding?: string;
   /** What it puts out where that is no score of any class: an embedding. */
   readonly gives?: 'features';
   readonly provenance?: Provenance;
@@ -39,7 +41,12 @@ export interface Model {
  * The layer whose output is the picture's embedding: the classifier's input. A foreign model does not say which its
  * classifier is: the last layer with weights is taken.
  */
-export function embeddingLayer({ graph, classifier }: Pick<Model, 'graph' | 'classifier'>): string {
+export function embeddingLayer({
+  graph,
+  classifier,
+  embedding,
+}: Pick<Model, 'graph' | 'classifier' | 'embedding'>): string {
+  if (embedding !== undefined) return embedding;
   const named = graph.layers.find((layer) => layer.name === classifier);
   const last = named ?? graph.layers.findLast((layer) => layer.kind === 'dense' || layer.kind === 'conv2d');
   return last?.inputs[0] ?? graph.output;

@@ -18,6 +18,8 @@ export async function listLayers(config: InferenceConfig, output: Output): Promi
   const shapes = layerShapes(found);
   const rows = found.model.graph.layers.map(({ name, kind }) => [name, formatShape(shapes.get(name)!), kind]);
   await write(output.stdout, formatTable(rows, { columns: terminalColumns(output.stdout) }));
-  work.note(`the default layer is ${embeddingLayer(found.model)}, the input of the classifier`);
+  const layer = embeddingLayer(found.model);
+  const what = layer === found.model.graph.output ? "the network's output" : 'the input of the classifier';
+  work.note(`the default layer is ${layer}, ${what}`);
   return ExitCode.ok;
 }

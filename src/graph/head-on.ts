@@ -32,7 +32,11 @@ export function withHeadOn(graph: Graph, layer: string, classes: number): Headed
     layers.push(made);
     return made.name;
   };
-  const free = (wanted: string) => freeName(wanted, { ...graph, layers });
+  const free = (wanted: string) =>
+    freeName(
+      wanted,
+      layers.map(({ name }) => name),
+    );
   let from = layer;
   if (shape.length !== 1 && shape.length !== 3) {
     from = push({ kind: 'reshape', name: free('places'), inputs: [from], shape: [-1, 1, shape.at(-1)!] });

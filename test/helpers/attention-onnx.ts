@@ -18,8 +18,8 @@ export interface AttentionOptions {
   readonly type?: 'float32' | 'float16' | 'uint8';
   readonly batch?: number | 'N';
   readonly opset?: number;
-  /** `matmul`: without a bias; `none`: the mean of the patches is the output. */
-  readonly head?: 'gemm' | 'matmul-add' | 'matmul' | 'none';
+  /** `matmul`: without a bias; `scaled`: times a number; `none`: the mean of the patches is the output. */
+  readonly head?: 'gemm' | 'matmul-add' | 'matmul' | 'scaled' | 'none';
   readonly ending?: 'logits' | 'softmax' | 'both';
   /** The name of the output of logits, of the input, and of the output of the mean, which is none by default. */
   readonly output?: string;
@@ -155,7 +155,8 @@ export function attentionOnnx(options: AttentionOptions = {}): Uint8Array {
     else if (head === 'matmul') add('MatMul', [mean, weight('head', [CHANNELS, ATTENTION_CLASSES], 1)], to);
     else {
       const product = add('MatMul', [mean, weight('head', [CHANNELS, ATTENTION_CLASSES], 1)], 'product');
-      add('Add', [weight('head.bias', [ATTENTION_CLASSES], 1), product], to);
+      if (head === 'scaled') add('Mul', [product, scalar('scale', 3)], to);
+      else add('Add', [weight('head.bias', [ATTENTION_CLASSES], 1), product], to);
     }
     if (ending !== 'softmax') put(output, ATTENTION_CLASSES);
     if (ending !== 'logits') put(add('Softmax', [to], 'probabilities', { axis: 1 }), ATTENTION_CLASSES);

@@ -58,7 +58,7 @@ function headed(model: OpenedNetwork['model'], layer: string | undefined, classe
   );
   if (classifier) return { graph: withNewHead(graph, classifier.name, classes), classifier: classifier.name };
   // A foreign network may end in what others begin a head with.
-  if (isOpaque(graph)) return withHeadOn(graph, graph.output, classes);
+  if (isOpaque(graph)) return withHeadOn(graph, taken, classes);
   throw new AppError('MODEL_UNSUPPORTED', `${name} has no classifier that could be replaced`);
 }
 

@@ -20,8 +20,10 @@ export interface End {
   /** The tensor before the final softmax or sigmoid; the output itself where there is neither. */
   readonly logits: string;
   readonly activation: 'none' | 'softmax' | 'sigmoid';
-  /** The linear layer that gives the logits, where there is one. */
+  /** The linear layer that gives the logits, where there is one whose weights are plain numbers. */
   readonly classifier?: OnnxClassifier;
+  /** What the linear layer takes, also where its weights are not plain numbers: quantised ones. */
+  readonly embedding?: string;
 }
 
 /** Nodes that keep a row of numbers as it is. The logarithm of a softmax has the same softmax. */
@@ -45,11 +47,48 @@ export function classifierBehind(view: GraphView, output: string): End {
       [logits, activation] = [before, ACTIVATIONS[found]];
     } else if (!isOwn(node) || !KEEPS_ROW.has(node.op)) {
       const classifier = linear(view, node);
-      return { logits, activation, ...(classifier && { classifier }) };
+      const embedding = classifier?.input ?? takenByLinear(view, name);
+      return { logits, activation, ...(classifier && { classifier }), ...(embedding !== undefined && { embedding }) }; // prettier-ignore
     }
     name = before;
   }
   return { logits, activation };
+}
+
+/** Linear layers, plain, quantised, or of onnxruntime's own. */
+const LINEAR: ReadonlySet<string> = new Set(
+  ['Gemm', 'MatMul', 'MatMulInteger', 'QLinearMatMul', 'QGemm', 'MatMulNBits', 'MatMulIntegerToFloat', 'DynamicQuantizeMatMul', 'FusedGemm', 'FusedMatMul'],
+); // prettier-ignore
+/** What stands between a quantised linear layer and its logits, or between it and its input. */
+const BETWEEN: ReadonlySet<string> = new Set([
+  ...KEEPS_ROW,
+  'Add',
+  'Mul',
+  'Div',
+  'QuantizeLinear',
+  'DequantizeLinear',
+]);
+const BEFORE: ReadonlySet<string> = new Set(['DynamicQuantizeLinear', 'QuantizeLinear', 'DequantizeLinear']);
+/** So many nodes away; the sums and products of a whole network are not searched. */
+const NEAR = 8;
+
+/** The first input of the linear layer behind some nodes that scale its answers. */
+function takenByLinear(view: GraphView, tensor: string, left = NEAR): string | undefined {
+  const node = view.producers.get(tensor);
+  if (!node || left === 0) return undefined;
+  if (LINEAR.has(node.op)) {
+    let [input] = node.inputs;
+    for (let steps = 0; steps < NEAR; steps++) {
+      const before = view.producers.get(input ?? '');
+      if (!before || !BEFORE.has(before.op)) break;
+      [input] = before.inputs;
+    }
+    return input;
+  }
+  if (!BETWEEN.has(node.op)) return undefined;
+  return node.inputs
+    .map((input) => takenByLinear(view, input, left - 1))
+    .find((found) => found !== undefined);
 }
 
 const isOwn = ({ domain }: OnnxNode) => domain === '' || domain === 'ai.onnx';

@@ -37,6 +37,8 @@ export interface OpaqueNetwork {
   readonly foreign: OnnxModel;
   /** The layer that a new head replaces. */
   readonly classifier?: string;
+  /** The layer whose output is the picture's embedding, where the network has no classifier that could be taken out. */
+  readonly embedding?: string;
   readonly gives?: 'features';
 }
 
@@ -44,9 +46,9 @@ export interface OpaqueNetwork {
 export async function opaqueNetwork(model: OnnxModel, options: OpaqueOptions): Promise<OpaqueNetwork> {
   const { name } = options;
   const found = describeOnnx(model, options);
-  const { network: foreign, input, logits, classifier, gives } = found;
+  const { network: foreign, input, logits, embedding, gives } = found;
   const size = pictureSides(input, options);
-  const needed = classifier ? [logits, classifier.input] : [logits];
+  const needed = embedding === undefined ? [logits] : [logits, embedding];
   const shapes = await foreignShapes(foreign, { name, input, size, needed });
   const row = shapes.get(logits);
   if (!row) {
@@ -66,13 +68,12 @@ interface Parts {
 }
 
 function assemble(
-  { network, input, logits, activation, classifier }: OnnxInterface,
+  { network, input, logits, activation, classifier, embedding }: OnnxInterface,
   { name, size, shapes }: Parts,
 ): Omit<OpaqueNetwork, 'foreign'> {
   const view = graphView(network);
   const tensors = [...shapes.keys()];
-  const taken: Graph = { name, layers: tensors.map((tensor) => ({ kind: 'flatten', name: tensor, inputs: [tensor] })), input: '', output: '' }; // prettier-ignore
-  const first = freeName('input', taken);
+  const first = freeName('input', tensors);
   const layers: Layer[] = [
     { kind: 'input', name: first, inputs: [], shape: [...size, 3] },
     ...tensors.map((tensor) =>
@@ -80,7 +81,12 @@ function assemble(
     ),
   ];
   const push = (wanted: string, make: (name: string) => Layer): string => {
-    const layer = make(freeName(wanted, { ...taken, layers }));
+    const layer = make(
+      freeName(
+        wanted,
+        layers.map(({ name }) => name),
+      ),
+    );
     layers.push(layer);
     return layer.name;
   };
@@ -107,7 +113,9 @@ function assemble(
     output = push('probabilities', (name) => ({ kind: 'activation', name, inputs: [from], activation }));
   }
   const graph = { name, layers, input: first, output };
-  return { graph, weights, ...(dense !== undefined && { classifier: dense }) };
+  if (dense !== undefined) return { graph, weights, classifier: dense };
+  const vector = [embedding, logits].find((tensor) => shapes.get(tensor ?? '')?.length === 1);
+  return { graph, weights, ...(vector !== undefined && vector !== output && { embedding: vector }) };
 }
 
 interface Place {

@@ -83,6 +83,32 @@ describe('a classifier', () => {
   }
 });
 
+describe('a classifier whose weights are quantised', () => {
+  const CASES: Readonly<Record<string, readonly Node[]>> = {
+    'when it runs': [
+      { op: 'DynamicQuantizeLinear', inputs: ['f'], outputs: ['q', 'scale', 'zero'] },
+      node('MatMulInteger', ['q', 'w', 'zero'], 'i'),
+      node('Cast', ['i'], 'c', { to: 1 }),
+      node('Mul', ['scale', 's'], 'both'),
+      node('Mul', ['both', 'c'], 'm'),
+      node('Add', ['b', 'm'], 'y'),
+    ],
+    ahead: [
+      node('QuantizeLinear', ['f', 's'], 'q'),
+      node('DequantizeLinear', ['q', 's'], 'd'),
+      node('DequantizeLinear', ['w', 's'], 'v'),
+      node('Gemm', ['d', 'v', 'b'], 'y'),
+    ],
+  };
+  for (const [what, nodes] of Object.entries(CASES)) {
+    test(`${what} still says what it takes`, async () => {
+      const weights = { w: [2, 4], b: [4], s: [] };
+      const { classifier, embedding } = await described({ nodes: [...MEAN, ...nodes], weights });
+      assert.deepEqual([classifier, embedding], [undefined, 'f']);
+    });
+  }
+});
+
 describe('the picture', () => {
   const flat = [node('Flatten', ['x'], 'y')];
   const of = async (input: Sizes, nodes: readonly Node[] = flat, weights = {}) =>

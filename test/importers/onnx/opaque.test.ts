@@ -156,6 +156,17 @@ describe('the layers of a foreign network', () => {
     assert.deepEqual([network.gives, network.graph.output], ['features', 'image_embeds']);
   });
 
+  test('features are those before a classifier whose weights are no plain numbers', async () => {
+    const network = await opened(attentionOnnx({ head: 'scaled', ending: 'softmax' }));
+    assert.deepEqual([network.classifier, network.embedding], [undefined, 'mean']);
+    const [probabilities] = await inFinch(network);
+    assertAllClose(
+      probabilities!.data,
+      await plainly(attentionOnnx({ head: 'scaled', ending: 'softmax' }), {}, 'probabilities'),
+      { atol: 1e-6 },
+    );
+  });
+
   test('of several outputs the logits are meant, or the one that is asked for', async () => {
     const bytes = attentionOnnx({ ending: 'both', embedding: 'pooled' });
     assert.equal((await opened(bytes)).gives, undefined);
