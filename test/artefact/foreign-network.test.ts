@@ -7,6 +7,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { refuseOtherContent } from '../../src/artefact/exchange.ts';
 import { hashModelFolder, openModelFolder, readModelFolder, verifyModelFolder, writeModelFolder } from '../../src/artefact/model-folder.ts'; // prettier-ignore
+import { inferShapes } from '../../src/graph/shapes.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { attentionOnnx } from '../helpers/attention-onnx.ts';
 import { opaqueModel } from '../helpers/opaque-model.ts';
@@ -92,5 +93,31 @@ describe('a model folder with a foreign network', () => {
       assert.match(error.message, /its network is called '\.\.\/network-0123456789abcdef\.onnx', expected/);
       return true;
     });
+  });
+
+  test('is refused where its description is none', async () => {
+    const folder = path.join(scratch, 'described');
+    await writeModelFolder(folder, await opaqueModel(attentionOnnx({ batch: 1 })), { dtype: 'float32' });
+    const file = path.join(folder, 'model.json');
+    const text = await readFile(file, 'utf8');
+    const CASES: readonly (readonly [from: string, to: string, says: RegExp])[] = [
+      ['"shape":[4,12]', '"shape":[4,-12]', /shape: expected sizes from 1/],
+      ['"shape":[4,12]', '"shape":[]', /shape: expected sizes from 1/],
+      ['"shape":[4,12],"channels_second":false', '"shape":[4,12],"channels_second":true', /shape: expected/],
+      ['"shape":[4,12]', '"shape":[400000,120000]', /more numbers than memory holds/],
+      ['"layout":"NCHW"', '"layout":"CHWN"', /layout: expected NCHW or NHWC, received 'CHWN'/],
+      ['"batch":1', '"batch":0', /batch: expected a whole number from 1/],
+      ['"size":[16,16]', '"size":[16,0]', /size must be whole numbers from 1/],
+      ['"size":[16,16]', '"size":[16,17]', /pictures of 16x17 only, received \[16,16,3\]/],
+    ];
+    for (const [from, to, says] of CASES) {
+      assert.ok(text.includes(from), from);
+      await writeFile(file, text.replace(from, to));
+      await assert.rejects(
+        (async () => inferShapes((await readModelFolder(folder)).graph))(),
+        (error) => error instanceof AppError && says.test(error.message),
+        `${from} -> ${to}`,
+      );
+    }
   });
 });

@@ -192,6 +192,19 @@ describe('the layers of a foreign network', () => {
     await refused(onnx.trainer({ ...network, ...HALF }, spec), 'MODEL_UNSUPPORTED', /does not train/);
   });
 
+  test('are refused when the network gives other shapes than its description says', async () => {
+    const network = await opened(attentionOnnx());
+    const layers = network.graph.layers.map((layer) =>
+      layer.name === 'tokens' && layer.kind === 'onnx' ? { ...layer, shape: [5, 12] } : layer,
+    );
+    const other = { ...network, graph: { ...network.graph, layers } };
+    await refused(
+      inFinch(other, ['tokens']),
+      'MODEL_INVALID',
+      /puts out \[3,4,12\] as output0, its description promises \[5,12\]/,
+    );
+  });
+
   test('take pictures of one size', async () => {
     const { graph } = await opened(attentionOnnx());
     assert.throws(() => inferShapes(graph, [32, 32, 3]), /pictures of 16x16 only, received \[32,32,3\]/);
