@@ -15,7 +15,7 @@ const ROOMS = {
   engine: ['graph', 'formats'],
   importers: ['graph', 'formats', 'engine'],
   artefact: ['graph', 'formats'],
-  store: ['graph', 'formats', 'zoo', 'artefact', 'importers'],
+  store: ['graph', 'formats', 'text', 'zoo', 'artefact', 'importers'],
   dataset: ['images', 'text'],
   features: ['formats'],
   train: ['graph', 'engine', 'evaluation'],

@@ -54,7 +54,8 @@ export function readMetadata(field: FieldReader): Metadata {
   };
 }
 
-function readPreprocessing(field: FieldReader): Preprocessing {
+/** @throws AppError MODEL_INVALID */
+export function readPreprocessing(field: FieldReader): Preprocessing {
   const preprocessing = {
     size: readSize(field),
     resize: field.number('resize'),

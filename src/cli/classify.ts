@@ -14,7 +14,7 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('-k, --topk <k>', 'how many classes (default: 3)')
     .option(
       '-m, --model <m>',
-      'a name (finch models list), hf:OWNER/NAME, a model folder, or one of transformers or timm; a,b or a:0.6,b:0.4: their mean',
+      'a name (finch models list), hf:OWNER/NAME, FILE.onnx, a model folder, or one of transformers or timm; a,b or a:0.6,b:0.4: their mean',
       DEFAULT_MODEL,
     )
     .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')

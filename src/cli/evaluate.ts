@@ -20,7 +20,7 @@ export function addEvaluate(program: Command, output: Output, finish: Finish): v
     .argument('<dataset>', DATASET_HELP)
     .option(
       '-m, --model <m>',
-      'a name (finch models list), hf:OWNER/NAME, a model folder, or one of transformers or timm; a,b or a:0.6,b:0.4: their mean',
+      'a name (finch models list), hf:OWNER/NAME, FILE.onnx, a model folder, or one of transformers or timm; a,b or a:0.6,b:0.4: their mean',
       DEFAULT_MODEL,
     )
     .option('--split <s>', 'train, val, test or all (default: test, else val, else all there is)')

@@ -17,7 +17,7 @@ export function addExtractFeatures(program: Command, output: Output, finish: Fin
     ) // prettier-ignore
     .option(
       '-m, --model <m>',
-      'a name (finch models list), hf:OWNER/NAME, a model folder, or one of transformers or timm',
+      'a name (finch models list), hf:OWNER/NAME, FILE.onnx, a model folder, or one of transformers or timm',
       DEFAULT_MODEL,
     )
     .option(

@@ -14,7 +14,7 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
     .optionsGroup('Network and data:')
     .option(
       '-m, --model <m>',
-      `where to start from: a name, hf:OWNER/NAME, a model folder, or one of transformers or timm (default: ${DEFAULT_MODEL})`,
+      `where to start from: a name, hf:OWNER/NAME, FILE.onnx, a model folder, or one of transformers or timm (default: ${DEFAULT_MODEL})`,
     )
     .option(
       '--layer <name>',

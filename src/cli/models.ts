@@ -53,13 +53,14 @@ Examples:
   models
     .command('import')
     .description(
-      'a checkpoint (.pth, .pt, .safetensors), a folder of transformers or timm, hf:OWNER/NAME or a tf.LayersModel folder becomes a model; pickles run no code',
+      'a checkpoint (.pth, .pt, .safetensors), an ONNX file, a folder of transformers or timm, hf:OWNER/NAME or a tf.LayersModel folder becomes a model; pickles run no code',
     )
-    .argument('<file>', 'the checkpoint, the folder, or hf:OWNER/NAME[@REVISION]')
+    .argument('<file>', 'the file, the folder, or hf:OWNER/NAME[@REVISION]')
     .option(
       '--arch <name>',
       "a checkpoint's architecture, such as resnet18 (default: found from its names and shapes)",
     )
+    .option('--size <pixels>', 'what an ONNX file that takes any pictures was made for: 224, or 96x128')
     .option('--name <name>', "the model's name (default: the file's)")
     .option('--labels <file>', 'class names: csv, json, txt')
     .option('--min-side <pixels>', 'short side after resizing, kept in the model, as are the next five')

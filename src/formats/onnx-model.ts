@@ -40,6 +40,18 @@ export async function readOnnxModel(file: string): Promise<OnnxModel> {
   return model;
 }
 
+/**
+ * The files in which an ONNX file keeps weights: names in its folder. One that leads out of it is left out; reading the file refuses it.
+ * @throws AppError as `readOnnxModel` does
+ */
+export async function externalFilesOf(file: string): Promise<readonly string[]> {
+  const content = await readRegularFile(file, { limit: MAX_FILE_BYTES });
+  const pending: PendingTensor[] = [];
+  parse(content, file, pending);
+  const names = new Set(pending.map(({ entries }) => entries.get('location') ?? ''));
+  return [...names].filter((name) => name !== '' && !/^[/\\]|^[a-z]:|(^|[/\\])\.\.([/\\]|$)/i.test(name));
+}
+
 function parse(content: Uint8Array, file: string, pending: PendingTensor[]): OnnxModel {
   const refuse = (problem: string) => new AppError('FILE_INVALID', `${file} ${problem}`);
   const budget = new Budget(content.length, refuse);

@@ -17,7 +17,7 @@ import { isCommit, isHubName, parseHubName, type HubName } from './hub/name.ts';
 import { fetchRepository } from './hub/repository.ts';
 import type { Precision } from './hub/weight-files.ts';
 import { readForeign, type ForeignOptions } from './read-foreign.ts';
-import { sha256OfAll, sha256OfLines } from './sha256-of-all.ts';
+import { sha256OfAll, sha256OfList } from './weight-parts.ts';
 
 export interface ForeignModelOptions {
   /** Never asks a hub. */
@@ -65,7 +65,7 @@ async function contentOf(file: string): Promise<string> {
   if (!folder)
     throw new AppError('MODEL_NOT_FOUND', `${file} has no model.json, and no weights beside its config.json`);
   const weights = await sha256OfAll(path.join(file, folder.weights.file));
-  return `${weights} ${await sha256OfLines(file, folder.files)}`;
+  return `${weights} ${await sha256OfList(file, folder.described)}`;
 }
 
 /** Makes a model folder unless it is there; two processes at once make it once. */

@@ -2,12 +2,9 @@
 
 import type { LabelSource, Model, Provenance } from '../artefact/model.ts';
 import { readTensors } from '../formats/read-tensors.ts';
-import type { RawTensor } from '../formats/tensor-file.ts';
 import { byPreference, describeGroups, type TensorGroup } from '../formats/tensor-groups.ts';
 import { withInputSize } from '../graph/new-head.ts';
 import { AppError } from '../util/errors.ts';
-import { bfloat16ToFloat32, float16ToFloat32 } from '../util/float16.ts';
-import { quoted } from '../util/quoted.ts';
 import { elementCount, sameShape } from '../util/shape.ts';
 import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 import { findArchitecture } from '../zoo/architectures.ts';
@@ -16,6 +13,7 @@ import { foreignKind } from '../zoo/foreign.ts';
 import { someOf, weightsFromTorch, withColoursReversed, type TorchTensor } from '../zoo/torch-weights.ts';
 import type { DescribedNetwork } from '../zoo/transformers/network-type.ts';
 import { readBareWeights } from './bare-weights.ts';
+import { float32Values } from './float32-values.ts';
 
 export interface ImportOptions {
   /** Found from the names and shapes where it is absent. */
@@ -231,25 +229,4 @@ function noClassifier(
     'MODEL_MISMATCH',
     `${file} has no '${classifier}.weight', the classifier of ${architecture}; ${reason}`,
   );
-}
-
-/** Any floating-point tensor as float32. */
-function float32Values(name: string, { dtype, shape, bytes }: RawTensor): Float32Array {
-  const { buffer, byteOffset } = bytes;
-  const count = elementCount(shape);
-  switch (dtype) {
-    case 'float32':
-      return new Float32Array(buffer, byteOffset, count);
-    case 'float16':
-      return float16ToFloat32(new Uint16Array(buffer, byteOffset, count));
-    case 'bfloat16':
-      return bfloat16ToFloat32(new Uint16Array(buffer, byteOffset, count));
-    case 'float64':
-      return Float32Array.from(new Float64Array(buffer, byteOffset, count));
-    default:
-      throw new AppError(
-        'MODEL_MISMATCH',
-        `'${quoted(name)}' holds ${dtype} numbers, weights are floating-point`,
-      );
-  }
 }

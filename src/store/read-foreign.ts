@@ -13,12 +13,15 @@ import type { HubConfig } from './hub/config.ts';
 import { readHubFolder } from './hub/folder.ts';
 import type { Precision } from './hub/weight-files.ts';
 import { importCheckpoint } from './import.ts';
-import { sha256OfAll } from './sha256-of-all.ts';
+import { readOnnx } from './read-onnx.ts';
+import { isOnnx, sha256OfAll } from './weight-parts.ts';
 
 export interface ForeignOptions {
   readonly name: string;
   /** Of a checkpoint; found from its names and shapes where it is absent. */
   readonly architecture?: string | undefined;
+  /** Of the pictures of an ONNX file that takes any. */
+  readonly size?: PictureSize | undefined;
   /** Asks for one of a folder's ONNX files. */
   readonly precision?: Precision | undefined;
   readonly provenance: Omit<Provenance, 'source' | 'sha256'> & { readonly source?: string };
@@ -40,9 +43,7 @@ interface Prepare {
 /** @throws AppError for what is missing, damaged, unsafe, or of another network */
 export async function readForeign(file: string, options: ForeignOptions): Promise<Model> {
   const found = await stat(file).catch(cannotOpen(file));
-  if (!found.isDirectory()) {
-    return /\.onnx$/i.test(file) ? readOnnx(file, options) : readWeights(file, options);
-  }
+  if (!found.isDirectory()) return isOnnx(file) ? onnxModel(file, options) : readWeights(file, options);
   const folder = await readHubFolder(file, options.precision);
   if (!folder) {
     throw new AppError(
@@ -52,7 +53,7 @@ export async function readForeign(file: string, options: ForeignOptions): Promis
   }
   const { weights, config } = folder;
   const main = path.join(file, weights.file);
-  return weights.kind === 'onnx' ? readOnnx(main, options, config) : readWeights(main, options, config);
+  return weights.kind === 'onnx' ? onnxModel(main, options, config) : readWeights(main, options, config);
 }
 
 const cannotOpen = (file: string) => (cause: unknown) => {
@@ -61,12 +62,17 @@ const cannotOpen = (file: string) => (cause: unknown) => {
   throw new AppError('MODEL_NOT_FOUND', `cannot open ${file}: ${problem}`, { cause });
 };
 
-async function readOnnx(file: string, _options: ForeignOptions, _config?: HubConfig): Promise<Model> {
-  throw new AppError(
-    'MODEL_UNSUPPORTED',
-    `${file} is an ONNX file, which finch cannot read yet; import the weights that it was made from`,
-  );
+async function onnxModel(file: string, options: ForeignOptions, config?: HubConfig): Promise<Model> {
+  const sha256 = await sha256OfAll(file).catch(cannotOpen(file));
+  const model = await readOnnx(file, options, config);
+  return { ...model, provenance: provenanceOf(file, sha256, options) };
 }
+
+const provenanceOf = (file: string, sha256: string, { provenance }: ForeignOptions): Provenance => ({
+  ...provenance,
+  source: provenance.source ?? path.basename(file),
+  sha256,
+});
 
 async function readWeights(file: string, options: ForeignOptions, config?: HubConfig): Promise<Model> {
   const { name, onNote, prepare } = options;
@@ -97,7 +103,7 @@ async function readWeights(file: string, options: ForeignOptions, config?: HubCo
     preprocessingOf,
     ...(onNote && { onNote }),
     name,
-    provenance: { ...options.provenance, source: options.provenance.source ?? path.basename(file), sha256 },
+    provenance: provenanceOf(file, sha256, options),
     ...(config?.labels && { labels: { set: 'own', names: config.labels } as const }),
   });
   return config?.isMultiLabel ? { ...model, graph: withSigmoid(model.graph) } : model;

@@ -1,16 +1,19 @@
 // `hf:OWNER/NAME` against a server that behaves like the hub: what is fetched, checked, kept and told.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { readModelFolder } from '../../src/artefact/model-folder.ts';
+import { readOnnxModel } from '../../src/formats/onnx-model.ts';
+import { encodeModel, writtenGraph } from '../../src/formats/onnx-writer.ts';
 import { fetchedModel } from '../../src/store/foreign-model.ts';
 import { hubOf } from '../../src/store/hub/endpoint.ts';
 import { parseHubName } from '../../src/store/hub/name.ts';
 import { resolveModel } from '../../src/store/models.ts';
 import { AppError } from '../../src/util/errors.ts';
+import { attentionOnnx, ATTENTION_SIDE } from '../helpers/attention-onnx.ts';
 import { startHub, TOKEN, type FakeHub } from '../helpers/fake-hub.ts';
 import { inTwoFiles, transformersFiles } from '../helpers/transformers-folder.ts';
 
@@ -161,6 +164,55 @@ test('several files with an index', async () => {
   const parts = await readModelFolder(await resolve('hf:birds/parts'));
   assert.deepEqual([...parts.weights], [...whole.weights]);
 });
+
+test('an ONNX file with the file that it keeps its weights in, and no other', async () => {
+  const content = await inTwoParts(attentionOnnx());
+  const processor = {
+    size: { height: ATTENTION_SIDE, width: ATTENTION_SIDE },
+    image_mean: 0.5,
+    image_std: 0.5,
+  };
+  hub.repositories['birds/vit'] = {
+    commit: COMMIT,
+    files: {
+      'config.json': Buffer.from('{"model_type":"vit"}'),
+      'preprocessor_config.json': Buffer.from(JSON.stringify(processor)),
+      'onnx/model.onnx': content.network,
+      'onnx/weights': content.weights,
+      'onnx/model_fp16.onnx': Buffer.from('another'),
+      'model.safetensors': files['model.safetensors']!,
+    },
+  };
+  const { foreign, preprocessing } = await readModelFolder(await resolve('hf:birds/vit'));
+  assert.ok(foreign);
+  assert.equal(preprocessing?.mode, 'squash');
+  const asked = hub.requests
+    .map(({ what }) => what.split('/').at(-1))
+    .filter((what) => what!.includes('.') || what === 'weights');
+  assert.deepEqual(asked, ['config.json', 'preprocessor_config.json', 'model.onnx', 'weights']);
+});
+
+/** The same network with its weights in a file beside it. */
+async function inTwoParts(
+  bytes: Uint8Array,
+): Promise<{ readonly network: Buffer; readonly weights: Buffer }> {
+  const file = path.join(scratch, 'whole.onnx');
+  await writeFile(file, bytes);
+  const model = await readOnnxModel(file);
+  const parts: Uint8Array[] = [];
+  let offset = 0;
+  const graph = writtenGraph(model);
+  const initializers = [...model.initializers.values()].map((tensor) => {
+    if (tensor.type !== 'float32') return { ...tensor, content: tensor.bytes };
+    const content = { offset, length: tensor.bytes.length };
+    parts.push(tensor.bytes);
+    offset += tensor.bytes.length;
+    return { ...tensor, content };
+  });
+  const { opsets, irVersion } = model;
+  const network = Buffer.from(encodeModel({ ...graph, initializers }, { opsets, irVersion }));
+  return { network, weights: Buffer.concat(parts) };
+}
 
 test('the hub is busy, then answers', async () => {
   hub.next.push((_request, response) => response.writeHead(429).end());

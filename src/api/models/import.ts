@@ -5,7 +5,7 @@ import path from 'node:path';
 import { readModelFolder, writeModelFolder } from '../../artefact/model-folder.ts';
 import type { Model } from '../../artefact/model.ts';
 import type { StoredDtype } from '../../artefact/shards.ts';
-import { parseChoice } from '../../config/parse.ts';
+import { parseChoice, parseNumber } from '../../config/parse.ts';
 import { applyOverrides, preprocessingOverrides, type PreprocessingFlags } from '../../config/preprocessing.ts';
 import { countParameters } from '../../graph/cost.ts';
 import { refuseInfinite } from '../../graph/finite.ts';
@@ -19,7 +19,7 @@ import { resolveModel } from '../../store/models.ts';
 import { readForeign } from '../../store/read-foreign.ts';
 import { AppError } from '../../util/errors.ts';
 import { isThere } from '../../util/files.ts';
-import type { PictureSize, Preprocessing } from '../../util/preprocessing.ts';
+import { MAX_SIDE, type PictureSize, type Preprocessing } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
 import { inputSize } from '../network.ts';
 import { refuseLosses } from '../outputs.ts';
@@ -28,6 +28,7 @@ import { checkModelPlace, inModelPlace } from './model-place.ts';
 
 export interface ImportFlags extends PreprocessingFlags {
   readonly arch?: string;
+  readonly size?: string;
   readonly name?: string;
   readonly labels?: string;
   readonly dtype: string;
@@ -111,6 +112,7 @@ async function readModel(file: string, reading: Reading, work: Work): Promise<Mo
     name,
     architecture: flags.arch,
     precision,
+    size: flags.size === undefined ? undefined : parseSize(flags.size),
     provenance: {
       ...(flags.source !== undefined && { source: flags.source }),
       ...(flags.licence !== undefined && { licence: flags.licence }),
@@ -127,6 +129,14 @@ async function readFolder(folder: string, { name, flags }: Reading): Promise<Mod
   for (const [weight, { data }] of model.weights) refuseInfinite(data, weight, folder);
   const preprocessing = overridden(model.preprocessing, flags, { name, size: inputSize(model.graph) });
   return { ...model, name, ...(preprocessing && { preprocessing }) };
+}
+
+/** `224`, or `96x128`: height and width. @throws AppError USAGE */
+function parseSize(text: string): PictureSize {
+  const sides = text.split('x').map((side) => parseNumber(side, { flag: '--size', min: 1, max: MAX_SIDE, whole: true }));
+  const [height, width = height, ...more] = sides as [number, ...number[]];
+  if (more.length > 0) throw new AppError('USAGE', `--size must be a side or HEIGHTxWIDTH, received ${quoted(text)}`);
+  return height === width ? height : [height, width];
 }
 
 /** Preprocessing as the flags want it; without flags as it was, and unknown if it was. */

@@ -10,8 +10,8 @@ import { onnxFile, precisionsIn, tensorFile, type Precision, type WeightFiles } 
 export interface HubFolder {
   readonly config?: HubConfig;
   readonly weights: WeightFiles;
-  /** All files of the folder that decide what the network is, by their names in it. */
-  readonly files: readonly string[];
+  /** The files that say what the network is, by their names. */
+  readonly described: readonly string[];
 }
 
 /** What such a folder says; undefined where the folder is none. @throws AppError FILE_INVALID, MODEL_UNSUPPORTED */
@@ -21,7 +21,7 @@ export async function readHubFolder(folder: string, precision?: Precision): Prom
   const config = names.has(CONFIG_FILE) ? await readHubConfig(folder, names) : undefined;
   const weights = chooseWeights(names, { where: folder, config, precision });
   const described = [CONFIG_FILE, PREPROCESSOR_FILE].filter((name) => names.has(name));
-  return { ...(config && { config }), weights, files: [...described, weights.file, ...weights.beside] };
+  return { ...(config && { config }), weights, described };
 }
 
 /** The files in a folder and in `onnx/` of it. */

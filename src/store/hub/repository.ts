@@ -1,10 +1,10 @@
 // repository.ts: the files of a repository on a hub that finch needs, and no others, into a folder; each checked when it is whole.
 
 import path from 'node:path';
-import { readTensorIndex } from '../../formats/tensor-index.ts';
 import { AppError } from '../../util/errors.ts';
 import { makeFolder } from '../../util/files.ts';
 import { download } from '../download.ts';
+import { partsOf } from '../weight-parts.ts';
 import type { HubRepository } from './api.ts';
 import { CONFIG_FILE, PREPROCESSOR_FILE, readHubConfig } from './config.ts';
 import type { Hub } from './endpoint.ts';
@@ -64,9 +64,9 @@ export async function fetchRepository(
   await fetchFiles([CONFIG_FILE, PREPROCESSOR_FILE].filter((file) => names.has(file)));
   const config = names.has(CONFIG_FILE) ? await readHubConfig(folder, names) : undefined;
   const weights = chooseWeights(names, { where, config, precision });
-  if (!weights.file.endsWith('.index.json')) return fetchFiles([weights.file, ...weights.beside]);
   await fetchFiles([weights.file]);
-  const parts = [...new Set((await readTensorIndex(path.join(folder, weights.file))).values())];
+  const beside = path.posix.dirname(weights.file);
+  const parts = (await partsOf(path.join(folder, weights.file))).map((part) => path.posix.join(beside, part));
   const missing = parts.find((file) => !names.has(file));
   if (missing !== undefined) {
     throw new AppError(

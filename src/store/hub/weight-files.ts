@@ -26,13 +26,11 @@ const TENSOR_FILES = [
 export interface WeightFiles {
   readonly kind: 'tensors' | 'onnx';
   readonly file: string;
-  /** Files that an ONNX file keeps its weights in. */
-  readonly beside: readonly string[];
 }
 
 export function tensorFile(names: ReadonlySet<string>): WeightFiles | undefined {
   const file = TENSOR_FILES.find((name) => names.has(name));
-  return file === undefined ? undefined : { kind: 'tensors', file, beside: [] };
+  return file === undefined ? undefined : { kind: 'tensors', file };
 }
 
 /** `onnx/model.onnx`, `model.onnx`, or the only ONNX file that there is. */
@@ -42,12 +40,8 @@ export function onnxFile(names: ReadonlySet<string>, precision: Precision = 'fp3
   const only = precision === 'fp32' && all.length === 1 ? all[0] : undefined;
   const file = [`onnx/${wanted}`, wanted].find((name) => names.has(name)) ?? only;
   if (file === undefined) return undefined;
-  return { kind: 'onnx', file, beside: [...names].filter((name) => isDataOf(name, file)) };
+  return { kind: 'onnx', file };
 }
-
-/** `model.onnx_data`, its further parts, and `model.onnx.data`. */
-const isDataOf = (name: string, file: string) =>
-  name.startsWith(file) && /^([._]data)(_\d{1,3})?$/.test(name.slice(file.length));
 
 /** The precisions of which there is an ONNX file. */
 export function precisionsIn(names: ReadonlySet<string>): readonly Precision[] {

@@ -1,0 +1,108 @@
+// read-onnx.ts: an ONNX file -> a model: a graph of finch's layers where finch has one for every operator, else the network as it is.
+
+import type { Model } from '../artefact/model.ts';
+import { readOnnxModel } from '../formats/onnx-model.ts';
+import { outputOf, withSigmoid } from '../graph/output.ts';
+import { convertOnnx } from '../importers/onnx/convert.ts';
+import { describeOnnx, type OnnxInput } from '../importers/onnx/interface.ts';
+import { opaqueNetwork } from '../importers/onnx/opaque.ts';
+import { AppError } from '../util/errors.ts';
+import { sidesOf, type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
+import { quoted } from '../util/quoted.ts';
+import type { HubConfig } from './hub/config.ts';
+import { readOnnxMetadata } from './onnx-metadata.ts';
+import type { ForeignOptions } from './read-foreign.ts';
+
+type Network = Pick<Model, 'graph' | 'weights' | 'foreign' | 'classifier' | 'gives'>;
+
+/**
+ * @param config what a config.json beside the file says, which counts more than the file's own metadata
+ * @throws AppError FILE_INVALID, FILE_UNSAFE, MODEL_UNSUPPORTED, MODEL_MISMATCH; USAGE where the size of the pictures has to be given
+ */
+export async function readOnnx(
+  file: string,
+  options: ForeignOptions,
+  config?: HubConfig,
+): Promise<Omit<Model, 'provenance'>> {
+  const { name, prepare } = options;
+  const model = await readOnnxModel(file);
+  const said = readOnnxMetadata(model.metadata, file);
+  const { input } = describeOnnx(model, { name });
+  const known = config?.preprocessing ?? said.preprocessing;
+  const size = sizeOf(input) ?? options.size ?? known?.size ?? config?.size;
+  if (size === undefined) {
+    throw new AppError(
+      'USAGE',
+      `${file} takes pictures of any size, and nothing says which it was made for; say it once: finch models import ${file} --size 224`,
+    );
+  }
+  const fitting = known && (options.size === undefined ? known : scaled(known, size));
+  const own = fitting && { ...fitting, ...(input.type === 'uint8' && AS_BYTES) };
+  const preprocessing = prepare ? prepare.apply(own, size) : own;
+  if (preprocessing) refuseOtherSize(preprocessing, size, file);
+  const network = await networkOf(model, { name, size }, options);
+  const labels = network.gives === 'features' ? undefined : (config?.labels ?? said.labels);
+  const graph = config?.isMultiLabel ? withSigmoid(network.graph) : network.graph;
+  const { classes } = outputOf(graph, labels?.length);
+  if (labels && labels.length !== classes) {
+    throw new AppError(
+      'MODEL_MISMATCH',
+      `${file} has ${classes} classes, and beside it are names of ${labels.length}`,
+    );
+  }
+  const isImagenet = !labels && classes === 1000 && network.gives !== 'features';
+  if (isImagenet)
+    options.onAssumed?.(
+      'assumed: its 1000 classes are those of ImageNet in their usual order; --labels gives other names',
+    );
+  return {
+    ...network,
+    graph,
+    name,
+    ...(preprocessing && { preprocessing }),
+    ...(labels && { labels: { set: 'own', names: labels } }),
+    ...(isImagenet && { labels: { set: 'imagenet' } }),
+  };
+}
+
+/** @throws AppError as the importers do */
+async function networkOf(
+  model: Parameters<typeof convertOnnx>[0],
+  options: { readonly name: string; readonly size: PictureSize },
+  { onNote }: ForeignOptions,
+): Promise<Network> {
+  const converted = convertOnnx(model, options);
+  if (converted.kind === 'converted') {
+    const { kind: _, ...network } = converted;
+    return network;
+  }
+  onNote?.(
+    `kept as it is, so that only a head on it learns: finch has no layer for ${quoted(converted.reasons.join(', '))}`,
+  );
+  return opaqueNetwork(model, options);
+}
+
+/** Of the pictures that the network takes; undefined where it takes any. */
+function sizeOf({ height, width }: OnnxInput): PictureSize | undefined {
+  if (height === undefined || width === undefined) return undefined;
+  return height === width ? height : [height, width];
+}
+
+/** A network that takes bytes normalises them itself: what finch divides by 255 is multiplied again. */
+const AS_BYTES = { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] } as const;
+
+/** The same preparation for a network that is asked for another size: the same share of a picture is seen. */
+function scaled(known: Preprocessing, size: PictureSize): Preprocessing {
+  const [from, to] = [Math.min(...sidesOf(known.size)), Math.min(...sidesOf(size))];
+  return { ...known, size, resize: Math.max(to, Math.round((known.resize * to) / from)) };
+}
+
+/** @throws AppError MODEL_MISMATCH where pictures are prepared for another size than the network's */
+function refuseOtherSize(preprocessing: Preprocessing, size: PictureSize, file: string): void {
+  const [wanted, given] = [sidesOf(size).join('x'), sidesOf(preprocessing.size).join('x')];
+  if (wanted === given) return;
+  throw new AppError(
+    'MODEL_MISMATCH',
+    `${file} takes pictures of ${wanted}, and what is beside it prepares pictures of ${given}; give --min-side, --crop, --interpolation, --mean and --std to finch models import instead`,
+  );
+}

@@ -1,0 +1,248 @@
+// `--model FILE.onnx` and `--model FOLDER` with an ONNX file: a model folder in the cache, made once, with what the files say of pictures and classes.
+
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { readModelFolder } from '../../src/artefact/model-folder.ts';
+import { readOnnxModel, type OnnxModel } from '../../src/formats/onnx-model.ts';
+import { encodeModel, writtenGraph } from '../../src/formats/onnx-writer.ts';
+import { resolveModel } from '../../src/store/models.ts';
+import { AppError } from '../../src/util/errors.ts';
+import { PACKAGE_ROOT } from '../../src/util/package.ts';
+import { attentionOnnx, ATTENTION_SIDE as SIDE, type AttentionOptions } from '../helpers/attention-onnx.ts';
+import { runCli } from '../helpers/run-cli.ts';
+
+const BOOK = path.join(PACKAGE_ROOT, 'examples', 'book.png');
+const NAMES = ['robin', 'sparrow', 'finch', 'tit', 'wren'];
+
+let home = '';
+before(async () => {
+  home = await mkdtemp(path.join(tmpdir(), 'finch-foreign-'));
+  process.env['FINCH_HOME'] = path.join(home, 'home');
+});
+after(() => rm(home, { recursive: true, force: true }));
+
+const at = (...parts: readonly string[]) => path.join(home, ...parts);
+const resolve = (name: string) => resolveModel(name, { offline: true });
+const run = (program: string, ...args: readonly string[]) => runCli(program, args, { spawn: { cwd: home } });
+
+async function done(program: string, ...args: readonly string[]) {
+  const ended = await run(program, ...args);
+  assert.equal(ended.code, 0, ended.stderr);
+  return ended;
+}
+
+const classify = async (...args: readonly string[]) =>
+  JSON.parse((await done('classify', BOOK, '--format', 'json', ...args)).stdout) as readonly {
+    readonly predictions: readonly { readonly label: string; readonly probability: number }[];
+  }[];
+
+interface Written extends AttentionOptions {
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Height and width are left open. */
+  readonly isOpen?: boolean;
+}
+
+async function writeAttention(
+  file: string,
+  { metadata, isOpen = false, ...options }: Written = {},
+): Promise<string> {
+  await mkdir(path.dirname(at(file)), { recursive: true });
+  await writeFile(at(file), attentionOnnx(options));
+  if (!metadata && !isOpen) return at(file);
+  const model = await readOnnxModel(at(file));
+  const { opsets, irVersion } = model;
+  const open: OnnxModel = {
+    ...model,
+    inputs: model.inputs.map((value) => ({ ...value, shape: ['N', 3, 'H', 'W'] })),
+  };
+  const bytes = encodeModel(writtenGraph(isOpen ? open : model), {
+    opsets,
+    irVersion,
+    ...(metadata && { metadata }),
+  });
+  await writeFile(at(file), bytes);
+  return at(file);
+}
+
+const refused = (code: AppError['code'], message: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof AppError, String(error));
+  assert.equal(error.code, code, error.message);
+  assert.match(error.message, message);
+  return true;
+};
+
+describe('an ONNX file', () => {
+  test('that says nothing of its pictures: asked for in one line, and taken from flags', async () => {
+    await writeAttention('plain.onnx');
+    const ended = await run('classify', BOOK, '--model', 'plain.onnx');
+    assert.equal(ended.code, 2);
+    assert.match(ended.stderr, /error: plain does not say how its pixels are prepared; add --mean and --std/);
+    const [row] = await classify('--model', 'plain.onnx', '--mean', '0.5', '--std', '0.5');
+    assert.equal(row!.predictions.length, 3);
+    const imported = await done(
+      'finch',
+      'models',
+      'import',
+      'plain.onnx',
+      '--mean',
+      '0.5',
+      '--std',
+      '0.5',
+      '--name',
+      'named',
+    );
+    assert.match(imported.stderr, /kept as it is, so that only a head on it learns/);
+    assert.deepEqual(await classify('--model', 'named'), [{ ...row, model: 'named' }]);
+  });
+
+  test('is made a folder once, and again when it is another file', async () => {
+    const file = await writeAttention('once.onnx');
+    const folder = await resolve(file);
+    assert.equal(await resolve(file), folder);
+    const { provenance, classifier } = await readModelFolder(folder);
+    assert.equal(provenance?.source, 'once.onnx');
+    assert.equal(classifier, 'classifier');
+    await writeAttention('once.onnx', { head: 'matmul' });
+    assert.notEqual(await resolve(file), folder);
+    const place = path.dirname(folder);
+    assert.equal((await readdir(place)).filter((name) => name.endsWith('.lock')).length, 0);
+  });
+
+  test("finch's own export comes back: the same answer, names and preparation", async () => {
+    await done('finch', 'models', 'export', 'efficientnet_lite0', '--format', 'onnx', '--out', 'lite.onnx');
+    const [ours] = await classify('--model', 'efficientnet_lite0');
+    const [theirs] = await classify('--model', 'lite.onnx');
+    for (const [i, { label, probability }] of theirs!.predictions.entries()) {
+      assert.equal(label, ours!.predictions[i]!.label);
+      assert.ok(Math.abs(probability - ours!.predictions[i]!.probability) < 1e-4);
+    }
+  });
+
+  test("Ultralytics' names and size are read from the file", async () => {
+    const metadata = {
+      task: 'classify',
+      imgsz: `[${SIDE}, ${SIDE}]`,
+      names: `{${NAMES.map((name, i) => `${i}: '${name}'`).join(', ')}}`,
+    };
+    const { preprocessing, labels } = await readModelFolder(
+      await resolve(await writeAttention('yolo.onnx', { metadata, ending: 'softmax' })),
+    );
+    assert.deepEqual(labels, { set: 'own', names: NAMES });
+    assert.deepEqual(preprocessing, { size: SIDE, resize: SIDE, mode: 'crop', interpolation: 'bilinear', mean: [0, 0, 0], std: [1, 1, 1] }); // prettier-ignore
+    const refuse = async (
+      name: string,
+      more: Record<string, string>,
+      code: AppError['code'],
+      message: RegExp,
+    ) =>
+      assert.rejects(
+        resolve(await writeAttention(`${name}.onnx`, { metadata: { ...metadata, ...more } })),
+        refused(code, message),
+      );
+    await refuse('detect', { task: 'detect' }, 'MODEL_UNSUPPORTED', /for the task 'detect'/);
+    await refuse(
+      'few',
+      { names: "{0: 'a'}" },
+      'MODEL_MISMATCH',
+      /has 5 classes, and beside it are names of 1/,
+    );
+    await refuse(
+      'gaps',
+      { names: "{0: 'a', 2: 'b'}" },
+      'FILE_INVALID',
+      /metadata 'names' is not as expected/,
+    );
+    await refuse(
+      'code',
+      { names: '__import__("os")' },
+      'FILE_INVALID',
+      /metadata 'names' is not as expected/,
+    );
+    await refuse('huge', { imgsz: '[1000000]' }, 'FILE_INVALID', /metadata 'imgsz' is not as expected/);
+    await refuse(
+      'size',
+      { imgsz: '[32, 32]' },
+      'MODEL_MISMATCH',
+      /takes pictures of 16x16, .* pictures of 32x32/,
+    );
+  });
+
+  test('that takes any pictures: the size is asked for, once', async () => {
+    const file = await writeAttention('open.onnx', { isOpen: true });
+    await assert.rejects(
+      resolve(file),
+      refused('USAGE', /takes pictures of any size, .* finch models import .*open\.onnx --size 224$/),
+    );
+    const flags = ['--size', String(SIDE), '--mean', '0.5', '--std', '0.5'];
+    await done('finch', 'models', 'import', 'open.onnx', ...flags);
+    await writeAttention('fixed.onnx');
+    const fixed = await classify('--model', 'fixed.onnx', '--mean', '0.5', '--std', '0.5');
+    assert.deepEqual(await classify('--model', 'open'), fixed.map((row) => ({ ...row, model: 'open' }))); // prettier-ignore
+    for (const size of ['0', '16x', '16x16x16', 'x']) {
+      const ended = await run('finch', 'models', 'import', 'open.onnx', '--size', size, '--name', 'other');
+      assert.equal(ended.code, 2, ended.stderr);
+      assert.match(ended.stderr, /^error: --size must be /);
+    }
+  });
+
+  test('that is not there, or none', async () => {
+    await assert.rejects(
+      resolve(at('nowhere.onnx')),
+      refused('MODEL_NOT_FOUND', /nowhere\.onnx: no such file/),
+    );
+    await writeFile(at('text.onnx'), 'hello');
+    await assert.rejects(resolve(at('text.onnx')), refused('FILE_INVALID', /is no ONNX file/));
+  });
+});
+
+describe('a folder of transformers with an ONNX file', () => {
+  const config = {
+    model_type: 'vit',
+    architectures: ['ViTForImageClassification'],
+    id2label: Object.fromEntries(NAMES.entries()),
+  };
+  const processor = { image_processor_type: 'ViTImageProcessor', size: { height: SIDE, width: SIDE }, image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5], resample: 2 }; // prettier-ignore
+
+  before(async () => {
+    await writeAttention('vit/onnx/model.onnx');
+    await writeAttention('vit/onnx/model_quantized.onnx', { head: 'matmul' });
+    await writeFile(at('vit', 'config.json'), JSON.stringify(config));
+    await writeFile(at('vit', 'preprocessor_config.json'), JSON.stringify(processor));
+  });
+
+  test('its names and its preparation', async () => {
+    const { name, labels, preprocessing } = await readModelFolder(await resolve(at('vit')));
+    assert.equal(name, 'vit');
+    assert.deepEqual(labels, { set: 'own', names: NAMES });
+    assert.equal(preprocessing?.mode, 'squash');
+    const [row] = await classify('--model', 'vit', '--topk', '5');
+    assert.deepEqual(row!.predictions.map(({ label }) => label).toSorted(), NAMES.toSorted());
+  });
+
+  test('--dtype chooses among its files', async () => {
+    await done('finch', 'models', 'import', 'vit', '--dtype', 'q8', '--name', 'vit8');
+    assert.equal(
+      (await readModelFolder(at('home', 'models', 'vit8'))).provenance?.source,
+      'model_quantized.onnx',
+    );
+    const ended = await run('finch', 'models', 'import', 'vit', '--dtype', 'q4', '--name', 'vit4');
+    assert.equal(ended.code, 3);
+    assert.match(
+      ended.stderr,
+      /expected an ONNX file of --dtype q4, found ONNX files of --dtype fp32, q8\n$/,
+    );
+  });
+
+  test('several labels at a time: a probability each', async () => {
+    const several = { ...config, problem_type: 'multi_label_classification' };
+    await writeAttention('tags/onnx/model.onnx');
+    await writeFile(at('tags', 'config.json'), JSON.stringify(several));
+    await writeFile(at('tags', 'preprocessor_config.json'), JSON.stringify(processor));
+    const [row] = await classify('--model', 'tags', '--topk', '5');
+    const sum = row!.predictions.reduce((total, { probability }) => total + probability, 0);
+    assert.ok(Math.abs(sum - 1) > 0.1, `${sum}`);
+  });
+});
