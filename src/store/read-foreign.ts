@@ -65,8 +65,11 @@ const cannotOpen = (file: string) => (cause: unknown) => {
 async function onnxModel(file: string, options: ForeignOptions, config?: HubConfig): Promise<Model> {
   const sha256 = await sha256OfAll(file).catch(cannotOpen(file));
   const model = await readOnnx(file, options, config);
-  return { ...model, provenance: provenanceOf(file, sha256, options) };
+  const provenance = provenanceOf(file, sha256, options);
+  return { ...model, provenance: model.foreign ? { ...provenance, changes: AS_IT_IS } : provenance };
 }
+
+const AS_IT_IS = 'the network is kept as it is, its weights in one file';
 
 const provenanceOf = (file: string, sha256: string, { provenance }: ForeignOptions): Provenance => ({
   ...provenance,

@@ -77,7 +77,7 @@ async function networkOf(
     return network;
   }
   onNote?.(
-    `kept as it is, so that only a head on it learns: finch has no layer for ${quoted(converted.reasons.join(', '))}`,
+    `kept as it is, so that only a head on it learns; finch's layers do not have: ${quoted(converted.reasons.join(', '))}`,
   );
   return opaqueNetwork(model, options);
 }
