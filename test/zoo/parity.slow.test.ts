@@ -3,12 +3,11 @@
 // The usual members run; FINCH_ZOO=all or FINCH_ZOO=name,name runs others.
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, describe, test } from 'node:test';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 
@@ -20,6 +19,7 @@ import { sidesOf } from '../../src/util/preprocessing.ts';
 import { PIXELS } from '../../src/zoo/record.ts';
 import { ARCHITECTURE_NAMES, findArchitecture } from '../../src/zoo/architectures.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
+import { startPeer } from '../helpers/python-peer.ts';
 import { sharedData } from '../helpers/shared-data.ts';
 
 const GOLDEN = path.join(PACKAGE_ROOT, 'test', 'golden');
@@ -76,7 +76,7 @@ const skip = photos.skip || (!hasTorch && `${python} has no torch, torchvision a
 const COUNT = 10;
 
 describe('architectures against PyTorch', { skip }, () => {
-  const peer = startPeer();
+  const peer = startPeer(python, path.join(GOLDEN, 'zoo_peer.py'));
   after(() => peer.stop());
 
   test('every architecture has a peer', () => {
@@ -102,22 +102,6 @@ describe('architectures against PyTorch', { skip }, () => {
     }
   }
 });
-
-/** One Python for all networks: to import torch takes longer than most of them. */
-function startPeer() {
-  let child: ReturnType<typeof spawn> | undefined;
-  let answers: AsyncIterator<string> | undefined;
-  return {
-    async make(job: object): Promise<void> {
-      child ??= spawn(python, [path.join(GOLDEN, 'zoo_peer.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
-      answers ??= createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-      child.stdin!.write(`${JSON.stringify(job)}\n`);
-      const { value, done } = await answers.next();
-      assert.equal(done ? 'the peer ended' : value, '');
-    },
-    stop: () => child?.stdin?.end(),
-  };
-}
 
 async function compare(
   name: string,

@@ -1,0 +1,66 @@
+"""Networks of torchvision and timm with seeded random weights as ONNX files, and their logits: test/importers/onnx.slow.test.ts.
+
+python onnx_peer.py < jobs      needs torch, torchvision, timm, onnx and onnxscript
+A job is a line of JSON: {"folder", "package", "name", "size", "count", "exports"}; an export is {"file", "opset", "dynamo"}. Each job
+writes the files and logits.json into its folder, then prints a line: nothing, or what went wrong.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import sys
+import warnings
+
+import torch
+
+from lcg import pixels
+from zoo_peer import MEAN, STD, build, randomise
+
+warnings.filterwarnings("ignore")
+
+
+def export(model: torch.nn.Module, images: torch.Tensor, file: str, opset: int, dynamo: bool) -> None:
+    names = {"input_names": ["input"], "output_names": ["logits"], "opset_version": opset}
+    if dynamo:
+        batch = torch.export.Dim("batch")
+        torch.onnx.export(model, (images[:2],), file, dynamo=True, external_data=False, dynamic_shapes=({0: batch},), verbose=False, **names)
+    else:
+        axes = {"input": {0: "batch"}, "logits": {0: "batch"}}
+        torch.onnx.export(model, (images[:1],), file, dynamo=False, dynamic_axes=axes, **names)
+
+
+@torch.no_grad()
+def main(folder: pathlib.Path, package: str, name: str, size: int, count: int, exports: list[dict]) -> None:
+    pictures = [torch.from_numpy(pixels(f"picture {i}", size, size)) for i in range(count)]
+    images = ((torch.stack(pictures).float() / 255 - MEAN) / STD).permute(0, 3, 1, 2).contiguous()
+    model = build(package, name).eval()
+    randomise(model)
+    # The statistics of these pictures; nothing else trains, so that nothing is dropped.
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.momentum = None
+        norm.train()
+    if norms:
+        model(images)
+    model.eval()
+    logits = torch.cat([model(images[i : i + 1]) for i in range(count)])
+    exact = model.double()(images[:2].double())
+    rounding = ((logits[:2].double() - exact).abs() / exact.abs().amax(1, keepdim=True)).max().item()
+    (folder / "logits.json").write_text(json.dumps({"logits": logits.double().tolist(), "rounding": rounding}))
+    model.float()
+    for each in exports:
+        export(model, images, str(folder / each["file"]), each["opset"], each["dynamo"])
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        job = json.loads(line)
+        problem = ""
+        try:
+            # The exporter talks on stdout.
+            with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+                main(pathlib.Path(job.pop("folder")), **job)
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}".replace("\n", " ")[:500]
+        print(problem, flush=True)
