@@ -90,7 +90,7 @@ class Conversion {
     if (nodes.length > MAX_NODES) throw new Unsupported(`${nodes.length} nodes, more than ${MAX_NODES}`);
     for (const node of nodes) this.#foldAhead(node);
     const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-    const known = { makers, constantOf: (name: string) => this.#constant(name) };
+    const known = { makers, constantOf: (name: string) => this.#constant(name), opset: this.#context.opset };
     const whole = nodes.map((node) => asOneOperator(node, known));
     for (const node of needed(whole, output)) this.#read(node);
     const result = this.#tensor(output);

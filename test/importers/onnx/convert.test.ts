@@ -158,6 +158,21 @@ describe('shapes that the file computes', () => {
     });
   });
 
+  test('a view of the numbers of a batch by their places', async () => {
+    /** Places of [N,6,8,7], counted from `first`. */
+    const viewed =
+      (first: number): Write =>
+      (w, x) => {
+        const batch = w.add('Squeeze', [w.add('Shape', [x], { start: 0, end: 1 })]);
+        const pictures = w.add('Mul', [w.add('Range', [index(0), batch, index(1)]), index(336)]);
+        const places = w.add('Reshape', [w.add('Range', [index(first), index(first + 336), index(1)]), int64s(1, 6, 8, 7)]); // prettier-ignore
+        const all = w.add('Add', [w.add('Unsqueeze', [pictures, int64s(1, 2, 3)]), places]);
+        return flat(w, w.add('Gather', [w.add('Reshape', [six(w, x), int64s(-1)]), all]));
+      };
+    assert.deepEqual(kindsOf(await converted(viewed(0))), ['input', 'conv2d', 'flatten', 'dense']);
+    assert.equal((await convert(viewed(-1))).kind, 'opaque');
+  });
+
   test('a batch of one size', async () => {
     await converted((w, x) => w.add('Gemm', [w.add('Reshape', [six(w, x), int64s(2, 336)]), [336, 4]]), { batch: 2 }); // prettier-ignore
   });

@@ -88,6 +88,11 @@ export class Call {
     return this.int(name, otherwise ? 1 : 0) !== 0;
   }
 
+  /** Of a Cast. onnx.TensorProto.DataType: FLOAT, FLOAT16, DOUBLE, BFLOAT16 */
+  get isToFloat(): boolean {
+    return [1, 10, 11, 16].includes(this.int('to', 1));
+  }
+
   text(name: string, otherwise: string): string {
     const found = this.node.attributes.get(name);
     return found?.kind === 'string' ? found.value : otherwise;

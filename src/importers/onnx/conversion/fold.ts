@@ -78,15 +78,13 @@ function where(_call: Call, condition: Constant, yes: Constant, no: Constant): C
 }
 
 function cast(call: Call, x: Constant): Constant {
-  // onnx.TensorProto.DataType: FLOAT, FLOAT16, DOUBLE, BFLOAT16
-  const isFloat = [1, 10, 11, 16].includes(call.int('to', 1));
-  if (isFloat) return constant(x.shape, floatsOf(x), true);
+  if (call.isToFloat) return constant(x.shape, floatsOf(x), true);
   return x.isFloat ? constant(x.shape, numbers(x.values).map(Math.trunc), false) : x;
 }
 
 const same: Fold = (_call, x) => x;
 
-export const FOLDS: Readonly<Record<string, Fold>> = {
+const FOLDS: Readonly<Record<string, Fold>> = {
   Abs: unary(Math.abs),
   Add: binary((a, b) => a + b, unlessOther(0)),
   And: binary((a, b) => (a && b ? 1 : 0)),

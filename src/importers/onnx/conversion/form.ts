@@ -17,6 +17,8 @@ export interface Surroundings {
   /** The node that makes each tensor. */
   readonly makers: ReadonlyMap<string, OnnxNode>;
   readonly constantOf: (tensor: string) => Constant | undefined;
+  /** The version of ONNX's operators. */
+  readonly opset: number;
 }
 
 /** @throws Error when the text is no form */

@@ -3,6 +3,7 @@
 
 import type { OnnxAttribute, OnnxNode } from '../../../formats/onnx-model.ts';
 import { match, numbersOfOperand, parseForm, type Form, type Surroundings, type Words } from './form.ts';
+import { shapeOfPlaces } from './places.ts';
 
 interface Rule {
   readonly op: string;
@@ -36,9 +37,17 @@ function normAttributes(words: Words, known: Surroundings): Attributes | undefin
   ];
 }
 
+/** A view of all numbers of the batch that leaves them in their order. */
+function viewAttributes(words: Words, known: Surroundings): Attributes | undefined {
+  const [flat, places] = [numbersOfOperand(words.get('flat')!, known), words.get('places')];
+  const shape =
+    typeof places === 'string' && String(flat) === '-1' ? shapeOfPlaces(places, known) : undefined;
+  return shape && [['shape', { kind: 'ints', value: shape }]];
+}
+
 const forms = (...texts: readonly string[]) => texts.map(parseForm);
 
-/** `Linear` and `AxisNormalization`, layer norm over an axis that may be any, are no operators of ONNX. */
+/** `Linear`, `View`, and `AxisNormalization`, layer norm over an axis that may be any, are no operators of ONNX. */
 const RULES: readonly Rule[] = [
   {
     op: 'Gelu',
@@ -85,6 +94,7 @@ const RULES: readonly Rule[] = [
     attributes: normAttributes,
   },
   { op: 'AxisNormalization', forms: forms(...NORMALIZED), inputs: ['x'], attributes: normAttributes },
+  { op: 'View', forms: forms('Gather(Reshape(x, flat), places)'), inputs: ['x'], attributes: viewAttributes },
   // A dense layer over the last axis of more than two.
   { op: 'Linear', forms: forms('Add(MatMul(x, kernel), bias)'), inputs: ['x', 'kernel', 'bias'] },
 ];

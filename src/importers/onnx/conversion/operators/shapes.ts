@@ -10,11 +10,8 @@ import type { Operator, Operators } from './operator.ts';
 
 const same: Operator = (call) => call.computed();
 
-/** onnx.TensorProto.DataType: FLOAT, FLOAT16, DOUBLE, BFLOAT16 */
-export const FLOAT_CODES: readonly number[] = [1, 10, 11, 16];
-
 const cast: Operator = (call) => {
-  if (FLOAT_CODES.includes(call.int('to', 1))) return call.computed();
+  if (call.isToFloat) return call.computed();
   throw call.unsupported('of a computed tensor to whole numbers');
 };
 
@@ -190,4 +187,6 @@ export const SHAPES: Operators = {
   Squeeze: squeeze,
   Transpose: transpose,
   Unsqueeze: unsqueeze,
+  // A view of the numbers of a batch: spelled-out.ts.
+  View: (call) => asShape(call, call.computed(), call.ints('shape') ?? []),
 };

@@ -1,0 +1,48 @@
+// places.ts: places of numbers that are computed from the size of the batch. Torch's newer exporter writes a view of a tensor so: all
+// numbers of the batch in a row, of which each is gathered from where it lies.
+
+import { sameShape, type Shape } from '../../../util/shape.ts';
+import { Call } from './call.ts';
+import { fold } from './fold.ts';
+import type { Surroundings } from './form.ts';
+import { Unsupported, type Constant } from './tensor.ts';
+
+/** Nodes behind each other from the size of the batch to the places; torch writes six. */
+const MAX_DEPTH = 20;
+
+/** The shape, without the batch, whose numbers the places name one after another; nothing where they name others. */
+export function shapeOfPlaces(name: string, known: Surroundings): Shape | undefined {
+  try {
+    // An export for a batch of one size has the places as they are.
+    const constant = known.constantOf(name);
+    const places = constant ? [constant] : [1, 2].map((batch) => computed(name, { ...known, batch }, 0));
+    const [batch, ...shape] = places[0]!.shape;
+    const isWhole = places.every(({ values, shape: [count, ...rest] }, i) => {
+      return (
+        sameShape(rest, shape) &&
+        count === batch! * (i + 1) &&
+        Array.from(values).every((place, at) => place === at)
+      );
+    });
+    return isWhole ? shape : undefined;
+  } catch (error) {
+    if (error instanceof Unsupported) return undefined;
+    throw error;
+  }
+}
+
+/** A tensor that depends on nothing but the size of the batch. @throws Unsupported when it depends on more */
+function computed(name: string, known: Surroundings & { readonly batch: number }, depth: number): Constant {
+  const constant = known.constantOf(name);
+  if (constant) return constant;
+  const node = known.makers.get(name);
+  if (!node || depth > MAX_DEPTH) throw new Unsupported('places that depend on the picture');
+  const { batch } = known;
+  const call = (inputs: readonly (Constant | undefined)[]) =>
+    new Call(node, inputs, name, { opset: known.opset, batch });
+  const isBatch = node.op === 'Shape' && call([]).int('start', 0) === 0 && call([]).int('end', 0) === 1;
+  if (isBatch) return { kind: 'constant', shape: [1], isFloat: false, values: [batch] };
+  return fold(
+    call(node.inputs.map((input) => (input === '' ? undefined : computed(input, known, depth + 1)))),
+  );
+}
