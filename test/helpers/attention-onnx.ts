@@ -25,6 +25,8 @@ export interface AttentionOptions {
   readonly output?: string;
   readonly input?: string;
   readonly embedding?: string;
+  /** Sizes are computed from those of the picture, as exporters write them for a batch of any size. */
+  readonly computesSizes?: boolean;
   /** An If around the mean of the patches, as old exporters write it. */
   readonly hasIf?: boolean;
 }
@@ -44,7 +46,7 @@ export function attentionOnnx(options: AttentionOptions = {}): Uint8Array {
     head = 'gemm',
     ending = 'logits',
   } = options;
-  const { input = 'x', output = 'logits', embedding, hasIf = false } = options;
+  const { input = 'x', output = 'logits', embedding, hasIf = false, computesSizes = false } = options;
   const number = type === 'float16' ? 'float16' : 'float32';
   const nodes: Node[] = [];
   const initializers: Initializer[] = [];
@@ -101,7 +103,14 @@ export function attentionOnnx(options: AttentionOptions = {}): Uint8Array {
   const kernel = weight('patch.weight', [CHANNELS, 3, PATCH, PATCH], 0.1);
   x = add('Conv', [x, kernel], 'patches', { kernel_shape: [PATCH, PATCH], strides: [PATCH, PATCH] });
   // A fixed batch is what exporters leave in the shapes.
-  x = add('Reshape', [x, int64s('rows', [batch === 'N' ? 0 : batch, CHANNELS, -1])], 'rows_of');
+  let rows = int64s('rows', [batch === 'N' ? 0 : batch, CHANNELS, -1]);
+  if (computesSizes) {
+    const first = add('Slice', [add('Shape', [input], 'sizes'), int64s('0', [0]), int64s('1', [1])], 'first');
+    const whole = add('Ceil', [add('Cast', [first], 'as_float', { to: 1 })], 'whole');
+    const count = add('Cast', [whole], 'count', { to: 7 });
+    rows = add('Concat', [count, int64s('rest', [CHANNELS, -1])], 'computed', { axis: 0 });
+  }
+  x = add('Reshape', [x, rows], 'rows_of');
   const tokens = add('Transpose', [x], 'tokens', { perm: [0, 2, 1] });
   const query = add('MatMul', [tokens, weight('q', [CHANNELS, CHANNELS], 0.5)], 'query');
   const key = add('MatMul', [tokens, weight('k', [CHANNELS, CHANNELS], 0.5)], 'key');

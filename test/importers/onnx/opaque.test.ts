@@ -151,6 +151,12 @@ describe('the layers of a foreign network', () => {
     });
   });
 
+  test('have their shapes also where these are computed from the size of the batch', async () => {
+    const bytes = attentionOnnx({ computesSizes: true });
+    const names = async (file: Uint8Array) => (await opened(file)).graph.layers.map(({ name }) => name);
+    assert.deepEqual(await names(bytes), await names(attentionOnnx()));
+  });
+
   test('an embedding is no score of classes', async () => {
     const network = await opened(attentionOnnx({ head: 'none', embedding: 'image_embeds' }));
     assert.deepEqual([network.gives, network.graph.output], ['features', 'image_embeds']);
