@@ -2,8 +2,10 @@
 
 import type { OnnxModel } from '../formats/onnx-model.ts';
 import type { Graph, Weights } from '../graph/layers.ts';
+import { countParameters } from '../graph/cost.ts';
 import { outputOf, type NetworkOutput } from '../graph/output.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
+import { elementCount } from '../util/shape.ts';
 
 /** Class names: a set known by name, or the model's own in the order of its outputs. */
 export type LabelSource =
@@ -62,3 +64,12 @@ export type ModelWeights = Pick<Model, 'weights' | 'foreign'>;
 
 /** Everything else. */
 export type ModelDescription = Omit<Model, keyof ModelWeights>;
+
+/** What the network has learnt, as papers count it; of a foreign one all its floating-point numbers but single ones. */
+export function parametersOf({ graph, foreign }: Pick<Model, 'graph' | 'foreign'>): number {
+  if (!foreign) return countParameters(graph);
+  const counts = [...foreign.initializers.values()]
+    .filter(({ type }) => type.startsWith('float') || type === 'bfloat16')
+    .map(({ shape }) => elementCount(shape));
+  return counts.reduce((sum, count) => (count > 1 ? sum + count : sum), 0);
+}

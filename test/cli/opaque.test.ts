@@ -2,7 +2,7 @@
 // other, and one ONNX file that plain onnxruntime runs.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -232,4 +232,21 @@ describe('a foreign network', () => {
 test("a head on a layer of a network of finch's own", async () => {
   await done('finetune', 'data', '--layer', 'avg_pooling', '--epochs', '0', '--out', 'own');
   await done('classify', 'data/val', '--model', 'own/best', '--format', 'ndjson');
+});
+
+test('models import counts the numbers of a foreign network', async () => {
+  await writeFile(at('attention.onnx'), attentionOnnx());
+  const half = ['--mean', '0.5', '--std', '0.5'];
+  const { stderr } = await done(
+    'finch',
+    'models',
+    'import',
+    'attention.onnx',
+    '--name',
+    'attention',
+    ...half,
+  );
+  // 12 filters of 8x8x3, two matrices of 12x12, and the classifier.
+  assert.match(stderr, /^2657 parameters/m);
+  await done('classify', 'data/val', '--model', 'attention', '--format', 'ndjson');
 });

@@ -3,11 +3,10 @@
 
 import path from 'node:path';
 import { readModelFolder, writeModelFolder } from '../../artefact/model-folder.ts';
-import type { Model } from '../../artefact/model.ts';
+import { parametersOf, type Model } from '../../artefact/model.ts';
 import type { StoredDtype } from '../../artefact/shards.ts';
 import { parseChoice, parseNumber } from '../../config/parse.ts';
 import { applyOverrides, preprocessingOverrides, type PreprocessingFlags } from '../../config/preprocessing.ts';
-import { countParameters } from '../../graph/cost.ts';
 import { refuseInfinite } from '../../graph/finite.ts';
 import { outputOf } from '../../graph/output.ts';
 import { readLabelFile } from '../../labels.ts';
@@ -80,7 +79,7 @@ export async function importModel(file: string, flags: ImportFlags, work: Work):
   const model = await readSource(file, { name, flags, dtype, precision, assumed }, work);
   await inModelPlace(place, () => writeModelFolder(folder, model, { dtype }), work.signal);
   for (const text of assumed) work.note(text);
-  return { name, folder, parameters: countParameters(model.graph), dtype };
+  return { name, folder, parameters: parametersOf(model), dtype };
 }
 
 async function readSource(file: string, reading: Reading, work: Work): Promise<Model> {
