@@ -5,6 +5,7 @@ import { AppError } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
 import { readExactly } from './read-exactly.ts';
 import type { TensorMap } from './tensor-file.ts';
+import { containerOf } from './tensor-container.ts';
 import { largestGroup, viewGroups, type ChooseGroup } from './tensor-groups.ts';
 import { openLegacy } from './torch-legacy.ts';
 import { tensorOf } from './torch-view.ts';
@@ -23,7 +24,8 @@ export async function readTorchCheckpoint(
   try {
     const head = new Uint8Array(Math.min(size, 512));
     await readExactly(handle, head, 0, file);
-    const open = head[0] === 0x50 && head[1] === 0x4b ? openZip : head[0] === 0x80 ? openLegacy : undefined;
+    const container = containerOf(head);
+    const open = container === 'zip' ? openZip : container === 'legacy' ? openLegacy : undefined;
     if (!open) throw new AppError('FILE_INVALID', `${file} is no torch checkpoint; ${describe(head)}`);
     const { checkpoint, readStorages } = await open(handle, file, size);
     const groups = viewGroups(checkpoint, file);

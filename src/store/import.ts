@@ -195,6 +195,10 @@ function noArchitecture(file: string, largest: TensorGroup, groups: readonly Ten
   const { namesake } = findArchitecture(architecture);
   const told = namesake && largest.shapes.get(match.names.get(namesake.weight) ?? '');
   if (told && sameShape(told, namesake.shape)) return new AppError('MODEL_MISMATCH', `${file} is ${namesake.what}`); // prettier-ignore
+  const isHead = (key: string) => key.startsWith(`${wanted.classifier}.`);
+  if (extra.length + misshapen.length === 0 && missing.every(isHead)) {
+    return new AppError('MODEL_MISMATCH', `${file} has the weights of ${architecture} without its classifier, ${wanted.classifier}: it tells no classes`); // prettier-ignore
+  }
   const differences = [
     ...(missing.length > 0 ? [`${missing.length} of its ${keys.length} weights are missing: ${someOf(missing)}`] : []), // prettier-ignore
     ...(extra.length > 0 ? [`${extra.length} are not in it: ${someOf(extra)}`] : []),

@@ -28,7 +28,7 @@ const FOREIGN: readonly (readonly [what: string, name: RegExp])[] = [
   ],
   [
     'a segmentation network: finch classifies whole pictures',
-    /(^|\.)(decode_head|aux_classifier|seg_head|mask_head|aspp|segmentation_head|decoder)\./,
+    /(^|\.)(decode_head|aux_classifier|seg_head|mask_head|aspp|segmentation_head|decoder|classifier\.0\.convs|(low|high)_classifier)\./,
   ],
   [
     "an optimizer's state: import the model's state_dict instead",

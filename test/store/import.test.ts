@@ -2,7 +2,7 @@
 // The networks are large and their files small: tensors are overlapping views of one short storage.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -10,6 +10,7 @@ import type { Model } from '../../src/artefact/model.ts';
 import { weightShapes, inferShapes } from '../../src/graph/shapes.ts';
 import { importCheckpoint, type ImportOptions } from '../../src/store/import.ts';
 import { AppError } from '../../src/util/errors.ts';
+import { float16ToFloat32, float32ToFloat16 } from '../../src/util/float16.ts';
 import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { firstRecord } from '../../src/zoo/published.ts';
 import { wantedOf } from '../../src/zoo/fit.ts';
@@ -22,7 +23,7 @@ const STORAGE = [['0', new Uint8Array(NUMBERS.buffer)]] as const;
 type Entries = readonly (readonly [string, Buffer])[];
 
 /** The tensors of a state dict, named as torchvision names them. */
-function stateDict(architecture = 'resnet18', classes = 3): Entries {
+function stateDict(architecture = 'resnet18', classes = 3, type = 'FloatStorage'): Entries {
   const { build } = findArchitecture(architecture);
   const graph = build(classes);
   const shapes = inferShapes(graph);
@@ -33,11 +34,11 @@ function stateDict(architecture = 'resnet18', classes = 3): Entries {
       return role === 'kernel' ? [b!, a!, height!, width!] : [a!, b!, height!, width!];
     }),
   );
-  return wantedOf(architecture)[0]!.keys.map((key, i) => [key, view(torchShapes[i]!, i)] as const);
+  return wantedOf(architecture)[0]!.keys.map((key, i) => [key, view(torchShapes[i]!, i, type)] as const);
 }
 
-const view = (shape: readonly number[], offset = 0) =>
-  p.tensor({ count: COUNT, offset, shape, strides: [1, 3, 7, 11].slice(0, shape.length) });
+const view = (shape: readonly number[], offset = 0, type = 'FloatStorage') =>
+  p.tensor({ type, count: COUNT, offset, shape, strides: [1, 3, 7, 11].slice(0, shape.length) });
 const renamed = (entries: Entries, rename: (name: string) => string): Entries =>
   entries.map(([name, tensor]) => [rename(name), tensor]);
 const dict = (entries: Entries) => p.dict(...entries);
@@ -145,10 +146,13 @@ const refused = (content: Buffer, message: RegExp) =>
     return true;
   });
 
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) =>
+  Buffer.from(buffer, byteOffset, byteLength);
+
 function assertSame(actual: Model, expected: Model): void {
   assert.deepEqual([...actual.weights.keys()], [...expected.weights.keys()]);
   for (const [name, { data }] of expected.weights) {
-    assert.ok(Buffer.from(data.buffer).equals(Buffer.from(actual.weights.get(name)!.data.buffer)), name);
+    assert.ok(bytesOf(data).equals(bytesOf(actual.weights.get(name)!.data)), name);
   }
 }
 
@@ -211,6 +215,35 @@ test("1001 classes: the first is the background of networks that TensorFlow trai
     assert.deepEqual(labels, kept === 1000 ? { set: 'imagenet' } : undefined);
     assert.match(notes.join(), kept === 1000 ? /left out: the first of 1001/ : /kept: all 1001 classes/);
   }
+});
+
+test('half precision is read value for value', async () => {
+  const halves = float32ToFloat16(NUMBERS);
+  const storage = [['0', new Uint8Array(halves.buffer)]] as const;
+  const half = await imported(torchZip(dict(stateDict('resnet18', 3, 'HalfStorage')), storage));
+  const rounded = new Uint8Array(float16ToFloat32(halves).buffer);
+  assertSame(half, await imported(torchZip(dict(PLAIN), [['0', rounded]])));
+});
+
+test('integers are no weights', () =>
+  refused(
+    torchZip(dict(stateDict('resnet18', 3, 'CharStorage')), [['0', new Uint8Array(COUNT)]]),
+    /'conv1\.weight' holds int8 numbers, weights are floating-point/,
+  ));
+
+test("OverFeat's own file, which is nothing but numbers, is told when it is cut short", async () => {
+  const cut = async (name: string, architecture?: string) => {
+    const file = path.join(scratch, name);
+    await writeFile(file, '');
+    await truncate(file, 583_683_484);
+    const { preprocessing } = firstRecord('overfeat_fast')!;
+    const options = { preprocessingOf: () => preprocessing, name: 'x', provenance: { source: 'a test' } };
+    return importCheckpoint(file, { ...options, ...(architecture !== undefined && { architecture }) });
+  };
+  const message = (name: string) => new RegExp(`has 583683484 bytes, and ${name}'s own file of weights has \\d+: it is cut short`); // prettier-ignore
+  await assert.rejects(cut('net_weight_0'), { code: 'FILE_INVALID', message: message('overfeat_fast') });
+  await assert.rejects(cut('weights', 'overfeat_accurate'), { code: 'FILE_INVALID', message: message('overfeat_accurate') }); // prettier-ignore
+  await assert.rejects(cut('weights'), { code: 'FILE_INVALID', message: /is no torch checkpoint/ });
 });
 
 test('a network is built for the pictures that it will see', async () => {
@@ -307,6 +340,17 @@ describe('without --arch', () => {
       torchZip(dict(rest), STORAGE),
       new RegExp(`is nearest to resnet18, but 1 of its 102 weights are missing: ${gone![0]}$`),
     );
+    const features = PLAIN.filter(([name]) => !name.startsWith('fc.'));
+    const segmentation = [
+      ...renamed(features, (name) => `backbone.${name}`),
+      ['classifier.0.weight', view([8, 8, 3, 3])] as const,
+    ];
+    for (const entries of [features, segmentation]) {
+      await alone(
+        torchZip(dict(entries), STORAGE),
+        /has the weights of resnet18 without its classifier, fc: it tells no classes$/,
+      );
+    }
     const extra = [...PLAIN, ['layer1.0.se.fc1.weight', view([4, 64])] as const];
     await alone(torchZip(dict(extra), STORAGE), /nearest to resnet18, but 1 are not in it: layer1\.0\.se\.fc1\.weight$/); // prettier-ignore
     const other = PLAIN.map(([name, tensor]) => [name, name === 'conv1.weight' ? view([64, 1, 7, 7]) : tensor] as const); // prettier-ignore
@@ -325,6 +369,12 @@ describe('without --arch', () => {
       ['backbone.conv1.weight', 'aux_classifier.0.weight'],
       /is a segmentation network/,
     ],
+    [
+      'a segmentation network without an auxiliary head',
+      ['backbone.0.0.weight', 'classifier.0.convs.0.0.weight'],
+      /is a segmentation network/,
+    ],
+    ['a small segmentation network', ['backbone.0.0.weight', 'classifier.low_classifier.weight'], /is a segmentation network/], // prettier-ignore
     ['a detector with boxes', ['head.classification_head.conv.0.weight'], /is a detector's network/],
     ['a diffusion UNet', ['time_embedding.linear_1.weight', 'down_blocks.0.resnets.0.conv1.weight'], /is a diffusion model/], // prettier-ignore
     ['a diffusion checkpoint', ['model.diffusion_model.input_blocks.0.0.weight'], /is a diffusion model/],
