@@ -85,6 +85,6 @@ function nameOf(members: readonly Member[]): string {
 
 /** All that decides a picture's pixels. The mean is the colour of bars; else the network subtracts it. */
 function viewOf({ size, resize, mode, cropOffset, interpolation, mean }: Preprocessing): string {
-  const crop = mode === 'crop' && [resize, cropOffset];
+  const crop = mode.endsWith('crop') && [resize, cropOffset];
   return JSON.stringify([size, mode, interpolation, crop, mode === 'pad' && mean]);
 }

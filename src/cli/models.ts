@@ -65,8 +65,8 @@ Examples:
     .option('--labels <file>', 'class names: csv, json, txt')
     .option('--min-side <pixels>', 'short side after resizing, kept in the model, as are the next five')
     .option('--crop <share>', 'share of the short side that the centre crop keeps, above 0 to 1')
-    .option('--resize-mode <mode>', 'crop, squash or pad')
-    .option('--interpolation <name>', 'bilinear or bicubic')
+    .option('--resize-mode <mode>', 'crop, squash, pad or squash-crop')
+    .option('--interpolation <name>', 'bilinear, bicubic, lanczos or nearest')
     .option('--mean <rgb>', 'mean of pixels scaled to 0…1, one number or three')
     .option('--std <rgb>', 'standard deviation, likewise')
     .option(

@@ -26,7 +26,9 @@ export function planOf(source: Size, preprocessing: Preprocessing): Plan {
     case 'pad':
       return letterbox(source, preprocessing);
     case 'crop':
-      return centreCrop(source, preprocessing);
+      return centreCrop(shortSideTo(source, preprocessing.resize), preprocessing);
+    case 'squash-crop':
+      return centreCrop({ width: preprocessing.resize, height: preprocessing.resize }, preprocessing);
     default:
       throw new Error(`no such resize mode: ${String(preprocessing.mode satisfies never)}`);
   }
@@ -38,10 +40,9 @@ const wholeAt = (size: Size, { interpolation }: Preprocessing): Plan => ({
   interpolation,
 });
 
-/** torchvision's Resize(short side) and CenterCrop: a picture smaller than the crop is padded with 0. */
-function centreCrop(source: Size, { size, resize, interpolation, cropOffset }: Preprocessing): Plan {
+/** torchvision's CenterCrop behind a resize: a picture smaller than the crop is padded with 0. */
+function centreCrop(whole: Size, { size, interpolation, cropOffset }: Preprocessing): Plan {
   const [rows, columns] = sidesOf(size);
-  const whole = shortSideTo(source, resize);
   const across = span(whole.width, columns, cropOffset);
   const down = span(whole.height, rows, cropOffset);
   const crop = { left: across.from, top: down.from, width: across.length, height: down.length };

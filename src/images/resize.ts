@@ -1,4 +1,4 @@
-// resize.ts: Pillow's bilinear and bicubic resize, exact to the last bit. It makes two passes of a fixed-point convolution, with
+// resize.ts: Pillow's bilinear, bicubic, Lanczos and nearest resize, exact to the last bit. It makes two passes of a fixed-point convolution, with
 // 8 bits between them. The window widens when shrinking (antialiasing). Only the part that a crop keeps is computed. This file
 // decides which pixels and weights are used; resize.wat computes the sums.
 // Source: the arithmetic of Pillow's ImagingResample for 8-bit pictures (22 fractional bits); Keys' cubic with a = -0.5.
@@ -27,7 +27,11 @@ interface Filter {
   /** Half the window's width, in pixels of the result (of the source when enlarging). */
   readonly support: number;
   readonly weight: (x: number) => number;
+  /** The window is one pixel, however much the picture shrinks: the one in which the middle of the result lies. */
+  readonly isPoint?: true;
 }
+
+const sinc = (x: number) => (x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI));
 
 const FILTERS: Readonly<Record<Interpolation, Filter>> = {
   bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
@@ -41,6 +45,8 @@ const FILTERS: Readonly<Record<Interpolation, Filter>> = {
       return 0;
     },
   },
+  lanczos: { support: 3, weight: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
+  nearest: { support: 0, weight: () => 1, isPoint: true },
 };
 
 /** Windows for some of the `outSize` results. */
@@ -48,9 +54,11 @@ function windowsFor(
   inSize: number,
   outSize: number,
   { from: first, count }: Span,
-  { support, weight }: Filter,
+  { support, weight, isPoint }: Filter,
 ): Windows {
   const scale = inSize / outSize;
+  if (isPoint)
+    return pointsAt(Array.from({ length: count }, (_, i) => Math.floor((first + i + 0.5) * scale)));
   const filterScale = Math.max(scale, 1);
   const reach = support * filterScale;
   const taps = Math.ceil(reach) * 2 + 1;
@@ -76,6 +84,17 @@ function windowsFor(
     }
   }
   return { starts, lengths, weights, taps };
+}
+
+/** Windows of one pixel each. */
+function pointsAt(places: readonly number[]): Windows {
+  const { length } = places;
+  return {
+    starts: Int32Array.from(places),
+    lengths: new Int32Array(length).fill(1),
+    weights: new Int32Array(length).fill(1 << PRECISION_BITS),
+    taps: 1,
+  };
 }
 
 /** Part of a picture along one axis. */

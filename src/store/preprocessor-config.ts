@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { checkedAs } from '../util/checked.ts';
 import { AppError } from '../util/errors.ts';
 import {
+  INTERPOLATIONS,
   MAX_SIDE,
   type Interpolation,
   type PictureSize,
@@ -45,10 +46,8 @@ type Config = z.output<typeof CONFIG>;
 
 /** Pillow's numbers of its filters. */
 const FILTERS = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'] as const;
-const OURS: Readonly<Partial<Record<(typeof FILTERS)[number], Interpolation>>> = {
-  bilinear: 'bilinear',
-  bicubic: 'bicubic',
-};
+const isOurs = (name: string | undefined): name is Interpolation =>
+  INTERPOLATIONS.some((known) => known === name);
 
 /** Processors to which a single number is the side of a square; to all others it is the short side. */
 const SQUARE = /^(ViT|DeiT|Beit|Segformer|EfficientNet|Siglip|Vivit|DonutSwin)/i;
@@ -78,11 +77,11 @@ type Refuse = (what: string) => never;
 type Geometry = Pick<Preprocessing, 'size' | 'resize' | 'mode' | 'cropOffset'>;
 
 function filterOf({ resample, image_processor_type: type }: Config, refuse: Refuse): Interpolation {
-  const name = FILTERS[resample ?? (/^ConvNext/i.test(type ?? '') ? 3 : 2)];
-  const ours = name && OURS[name];
-  return (
-    ours ??
-    refuse(`'resample' is ${resample}${name ? `, ${name}` : ''}, and finch has bilinear (2) and bicubic (3)`)
+  const usual = /^ConvNext/i.test(type ?? '') ? 3 : /^EfficientNet/i.test(type ?? '') ? 0 : 2;
+  const name = FILTERS[resample ?? usual];
+  if (isOurs(name)) return name;
+  return refuse(
+    `'resample' is ${resample}${name ? `, ${name}` : ''}, and finch has nearest (0), lanczos (1), bilinear (2) and bicubic (3)`,
   );
 }
 
@@ -101,14 +100,14 @@ function geometryOf(config: Config, refuse: Refuse): Geometry {
   }
   const crop = cropOf(config);
   if (crop === undefined) return refuse("'do_center_crop' is true without a 'crop_size'");
-  if ('sides' in size) {
-    if (pair(size.sides).join() === pair(crop).join())
-      return { size: crop, resize: Math.min(...pair(crop)), mode: 'squash' };
-    return refuse(
-      `pictures are resized to ${pair(size.sides).join(' x ')} whatever their shape, then cropped to ${pair(crop).join(' x ')}`,
-    );
+  if ('sides' in size && pair(size.sides).join() === pair(crop).join()) {
+    return { size: crop, resize: Math.min(...pair(crop)), mode: 'squash' };
   }
   if (typeof crop !== 'number') return refuse("'crop_size' is not a square");
+  if ('sides' in size) {
+    if (typeof size.sides !== 'number') return refuse("'size' is not a square, and is cropped");
+    return { size: crop, resize: size.sides, mode: 'squash-crop', cropOffset: 'down' };
+  }
   // PoolFormer's rule, also of others: the crop is this share of the short side.
   const resize = config.crop_pct == null ? size.short : Math.trunc(size.short / config.crop_pct);
   if (resize < crop) return refuse(`'crop_size' (${crop}) is larger than the resized picture (${resize})`);

@@ -1,13 +1,13 @@
 // preprocessing.ts: what a network expects its pixels to be. Data that travels with weights; images/ carries it out.
 
-export const INTERPOLATIONS = ['bilinear', 'bicubic'] as const;
+export const INTERPOLATIONS = ['bilinear', 'bicubic', 'lanczos', 'nearest'] as const;
 export type Interpolation = (typeof INTERPOLATIONS)[number];
 
 /**
- * `crop`: short side to `resize`, centre square kept. `squash`: both sides to `size`. `pad`: as large as fits into `size`, bars
+ * `crop`: short side to `resize`, centre square kept. `squash-crop`: both sides to `resize`, the same. `squash`: both sides to `size`. `pad`: as large as fits into `size`, bars
  * added. Pictures that are not square are squashed or padded.
  */
-export const RESIZE_MODES = ['crop', 'squash', 'pad'] as const;
+export const RESIZE_MODES = ['crop', 'squash', 'pad', 'squash-crop'] as const;
 export type ResizeMode = (typeof RESIZE_MODES)[number];
 
 /** Largest side of what a network sees, in pixels. */
@@ -26,7 +26,7 @@ export function sidesOf(size: PictureSize): readonly [height: number, width: num
 export interface Preprocessing {
   /** What the network sees, in pixels: the side of a square, or height and width. */
   readonly size: PictureSize;
-  /** Short side after resizing, before the centre crop, in pixels. Only `crop` uses it. */
+  /** Short side after resizing, before the centre crop, in pixels. Only `crop` and `squash-crop` use it. */
   readonly resize: number;
   readonly mode: ResizeMode;
   /** Where the crop begins when the middle lies between two pixels: `down`, the first of them (transformers); by default the even one (torchvision). */

@@ -19,8 +19,8 @@ PROCESSORS = {
     "mobilenet_v1": t.MobileNetV1ImageProcessor(size={"shortest_edge": 80}, crop_size={"height": 71, "width": 71}),
     "mobilenet_v1-symmetric": t.MobileNetV1ImageProcessor(size={"shortest_edge": 64}, crop_size={"height": 64, "width": 64}, do_normalize=False),
     "mobilenet_v2": t.MobileNetV2ImageProcessor(size={"shortest_edge": 80}, crop_size={"height": 64, "width": 64}),
-    "mobilenet_v2-coarse": t.MobileNetV2ImageProcessor(size={"shortest_edge": 80}, crop_size={"height": 64, "width": 64}),
-    "efficientnet": t.EfficientNetImageProcessor(size={"height": 64, "width": 64}, resample=3, image_std=[0.47, 0.48, 0.49]),
+    "mobilenet_v2-coarse": t.DeiTImageProcessor(size={"height": 73, "width": 73}, crop_size={"height": 64, "width": 64}),
+    "efficientnet": t.EfficientNetImageProcessor(size={"height": 64, "width": 64}, image_std=[0.47, 0.48, 0.49]),
     "efficientnet-odd": t.EfficientNetImageProcessor(
         size={"height": 65, "width": 65}, resample=2, rescale_factor=1 / 127.5, rescale_offset=True, do_normalize=False, include_top=False
     ),

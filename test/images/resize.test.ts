@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { preprocess } from '../../src/images/preprocess.ts';
 import { resizeAndCrop, stripResize, stripsOf } from '../../src/images/resize.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
-import type { Interpolation } from '../../src/util/preprocessing.ts';
+import { INTERPOLATIONS, type Interpolation } from '../../src/util/preprocessing.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 
 interface Golden {
@@ -61,6 +61,27 @@ for (const { width, height, resize, size, interpolation, data } of golden.crops)
   });
 }
 
+test('squash-crop: both sides to one length, then the middle', () => {
+  const source = picture(61, 33);
+  for (const [cropOffset, left] of [
+    [undefined, 2],
+    ['down', 1],
+  ] as const) {
+    const size = { width: 23, height: 23 };
+    const expected = resizeAndCrop(source, size, { left, top: left, width: 20, height: 20 }, 'bicubic').data;
+    const actual = preprocess(source, {
+      size: 20,
+      resize: 23,
+      mode: 'squash-crop',
+      ...(cropOffset && { cropOffset }),
+      interpolation: 'bicubic',
+      mean: [0, 0, 0],
+      std: [1, 1, 1],
+    });
+    assert.deepEqual(actual, expected);
+  }
+});
+
 test('a crop computed alone equals the crop of the whole', () => {
   const side = fc.integer({ min: 1, max: 40 });
   fc.assert(
@@ -69,7 +90,7 @@ test('a crop computed alone equals the crop of the whole', () => {
       side,
       side,
       side,
-      fc.constantFrom('bilinear', 'bicubic'),
+      fc.constantFrom(...INTERPOLATIONS),
       fc.nat(),
       fc.nat(),
       (w, h, toW, toH, interpolation, a, b) => {
@@ -117,7 +138,7 @@ test('pad keeps the whole picture and fills with the mean colour', () => {
 
 test('strips give what the whole gives, to the last bit', () => {
   const side = fc.integer({ min: 1, max: 40 });
-  const kinds = fc.constantFrom<Interpolation>('bilinear', 'bicubic');
+  const kinds = fc.constantFrom(...INTERPOLATIONS);
   fc.assert(
     fc.property(side, side, side, side, kinds, fc.nat(), fc.nat({ max: 200 }), (w, h, toW, toH, interpolation, a, pixels) => {
       const source = picture(w, h);

@@ -54,6 +54,11 @@ describe('sizes', () => {
       { size: 224, resize: 248, mode: 'crop' },
     ],
     [
+      "DeiT's: everything to a square, then the middle",
+      { size: { height: 256, width: 256 }, do_center_crop: true, crop_size: { height: 224, width: 224 } },
+      { size: 224, resize: 256, mode: 'squash-crop' },
+    ],
+    [
       'a crop of the whole',
       { size: { height: 224, width: 224 }, do_center_crop: true, crop_size: { height: 224, width: 224 } },
       { size: 224, resize: 224, mode: 'squash' },
@@ -62,7 +67,7 @@ describe('sizes', () => {
     test(what, () => {
       const { size, resize, mode, cropOffset } = read(json);
       assert.deepEqual({ size, resize, mode }, expected);
-      assert.equal(cropOffset, mode === 'crop' ? 'down' : undefined);
+      assert.equal(cropOffset, mode.endsWith('crop') ? 'down' : undefined);
     });
   }
 });
@@ -99,15 +104,16 @@ describe('pixels', () => {
   test('filters by their numbers', () => {
     const size = { height: 8, width: 8 };
     assert.equal(read({ size }).interpolation, 'bilinear');
-    assert.equal(read({ size, resample: 3 }).interpolation, 'bicubic');
+    for (const [resample, name] of ['nearest', 'lanczos', 'bilinear', 'bicubic'].entries()) {
+      assert.equal(read({ size, resample }).interpolation, name);
+    }
   });
 });
 
 describe('refused by name', () => {
   const size = { height: 8, width: 8 };
   for (const [json, message] of [
-    [{ size, resample: 1 }, /'resample' is 1, lanczos, and finch has/],
-    [{ size, resample: 0 }, /'resample' is 0, nearest/],
+    [{ size, resample: 4 }, /'resample' is 4, box, and finch has/],
     [{ size, resample: 9 }, /'resample' is 9, and/],
     [{ size, do_resize: false }, /'do_resize' is false/],
     [{ size, do_flip_channel_order: true }, /takes blue, green, red/],
@@ -116,8 +122,8 @@ describe('refused by name', () => {
     [{ size: { shortest_edge: 224 } }, /every picture would have another shape/],
     [{ size: { shortest_edge: 800, longest_edge: 1333 } }, /'longest_edge'/],
     [
-      { size: { height: 256, width: 256 }, do_center_crop: true, crop_size: 224 },
-      /256 x 256 whatever their shape, then cropped to 224 x 224/,
+      { size: { height: 256, width: 192 }, do_center_crop: true, crop_size: 160 },
+      /'size' is not a square, and is cropped/,
     ],
     [{ size: { shortest_edge: 64 }, do_center_crop: true, crop_size: 72 }, /larger than the resized picture/],
     [{ size: { shortest_edge: 64 }, do_center_crop: true }, /without a 'crop_size'/],

@@ -33,8 +33,8 @@ export const PROGRAMS = ['finch', 'classify', 'finetune', 'extract-features'] as
 export const FLAG_VALUES: Readonly<Record<string, readonly string[]>> = {
   '--device': ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml', 'js'],
   '--engine': ['auto', 'onnx', 'tfjs'],
-  '--resize-mode': ['crop', 'squash', 'pad'],
-  '--interpolation': ['bilinear', 'bicubic'],
+  '--resize-mode': ['crop', 'squash', 'pad', 'squash-crop'],
+  '--interpolation': ['bilinear', 'bicubic', 'lanczos', 'nearest'],
   '--pool': ['avg', 'max', 'none'],
   '--dtype': ['float32', 'float16'],
   '--split': ['train', 'val', 'test', 'all'],

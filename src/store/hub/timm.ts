@@ -3,13 +3,20 @@
 import { z } from 'zod';
 import { checkedAs } from '../../util/checked.ts';
 import { AppError } from '../../util/errors.ts';
-import { MAX_SIDE, type Preprocessing } from '../../util/preprocessing.ts';
+import { MAX_SIDE, type Preprocessing, type ResizeMode } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
 import { ARCHITECTURE_NAMES } from '../../zoo/architectures.ts';
 import type { HubConfig } from './config.ts';
 
 /** Networks with the weights' names and shapes of others, and layers without weights that finch's do not have: blurs, TensorFlow's padding. */
 const COMPUTES_OTHERWISE = /^(resnetblur|resnetaa|seresnetaa|seresnextaa|tf_mobilenetv3)/;
+
+/** timm's names, for squares and for others. */
+const CROP_MODES: Readonly<Record<string, readonly [ResizeMode, ResizeMode]>> = {
+  center: ['crop', 'squash'],
+  squash: ['squash-crop', 'squash'],
+  border: ['pad', 'pad'],
+};
 
 const rgb = (value: z.ZodNumber) => z.tuple([value, value, value]);
 const CONFIG = z.object({
@@ -30,7 +37,6 @@ export function readTimmConfig(json: unknown, file: string): HubConfig {
   const advice = 'import the file of weights alone, with --arch';
   const { architecture, label_names: labels, pretrained_cfg: own } = checkedAs(CONFIG, json, { file, writer: 'timm', advice }); // prettier-ignore
   const [, height, width] = own.input_size;
-  const mode = own.crop_mode === 'border' ? 'pad' : 'squash';
   const isSquare = height === width;
   const hint = ourName(architecture.split('.')[0]!);
   const lacks = COMPUTES_OTHERWISE.test(architecture)
@@ -48,7 +54,7 @@ export function readTimmConfig(json: unknown, file: string): HubConfig {
       // timm's rule: the short side is the share's inverse, rounded down.
       resize: Math.min(MAX_SIDE, Math.floor(Math.min(height, width) / own.crop_pct)),
       // Only squares are cut out of the middle.
-      mode: isSquare && own.crop_mode === 'center' ? 'crop' : mode,
+      mode: CROP_MODES[own.crop_mode]?.[isSquare ? 0 : 1] ?? 'squash',
       interpolation: own.interpolation === 'bilinear' ? 'bilinear' : 'bicubic',
       mean: own.mean,
       std: own.std,

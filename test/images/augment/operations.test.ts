@@ -26,7 +26,7 @@ interface Parameters {
   readonly factor: number;
   readonly turn: number;
   readonly strength: number;
-  readonly interpolation: 'nearest' | Interpolation;
+  readonly interpolation: Interpolation;
   readonly fill: readonly [number, number, number] | null;
   readonly part: Rectangle;
   readonly size: number;
@@ -80,8 +80,7 @@ const RUN: Readonly<Record<string, (pixels: Pixels, parameters: Parameters) => P
   saturation: (pixels, { factor }) => colour.saturation(pixels, factor),
   sharpness: (pixels, { factor }) => colour.sharpness(pixels, factor),
   hue: (pixels, { turn }) => colour.hue(pixels, turn),
-  resizedCrop: (pixels, { part, size, interpolation }) =>
-    resizedCrop(pixels, part, size, interpolation as Interpolation),
+  resizedCrop: (pixels, { part, size, interpolation }) => resizedCrop(pixels, part, size, interpolation),
 };
 
 describe(`as torchvision ${golden.torchvision} on Pillow ${golden.pillow}`, () => {

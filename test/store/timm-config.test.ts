@@ -1,0 +1,30 @@
+// timm's config.json: how it says that pictures are prepared.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { readTimmConfig } from '../../src/store/hub/timm.ts';
+
+const CONFIG = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], input_size: [3, 224, 224], crop_pct: 0.875 };
+const read = (own: object) => {
+  const { preprocessing } = readTimmConfig(
+    { architecture: 'resnet18', pretrained_cfg: { ...CONFIG, ...own } },
+    'config.json',
+  );
+  const { size, resize, mode } = preprocessing!;
+  return { size, resize, mode };
+};
+
+describe('crop_mode', () => {
+  for (const [own, expected] of [
+    [{}, { size: 224, resize: 256, mode: 'crop' }],
+    [{ crop_mode: 'squash' }, { size: 224, resize: 256, mode: 'squash-crop' }],
+    [
+      { crop_mode: 'squash', crop_pct: 1 },
+      { size: 224, resize: 224, mode: 'squash-crop' },
+    ],
+    [{ crop_mode: 'border' }, { size: 224, resize: 256, mode: 'pad' }],
+    [{ input_size: [3, 96, 128] }, { size: [96, 128], resize: 109, mode: 'squash' }],
+  ] as const) {
+    test(JSON.stringify(own), () => assert.deepEqual(read(own), expected));
+  }
+});
