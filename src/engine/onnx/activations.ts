@@ -112,11 +112,21 @@ const OPERATORS = {
   },
   // Hendrycks and Gimpel, Gaussian Error Linear Units, 2016
   gelu: {
-    forward: (x, { e, last }) => last('Mul', [x, normalShare(e, x)]),
+    // x (1 + erf(x / sqrt(2))) / 2, in the form that onnxruntime makes one operator of.
+    forward(x, { e, last }) {
+      const error = e.emit('Erf', [e.div(x, e.scalar(Math.SQRT2))]);
+      return last('Mul', [e.mul(x, e.add(error, e.scalar(1))), e.scalar(0.5)]);
+    },
+    // share + x density. With u = -x / sqrt(2) nothing here is equal to a tensor of the forward pass, which would be kept for it:
+    // x alone is kept. share = 1/2 - erf(u) / 2, x density = -u exp(-u²) / sqrt(pi).
     backward({ x, dy }, { e }) {
-      // share + x density
-      const density = e.scale(e.emit('Exp', [e.scale(e.mul(x, x), -0.5)]), 1 / Math.sqrt(2 * Math.PI));
-      return e.mul(dy, e.add(normalShare(e, x), e.mul(x, density)));
+      const u = e.scale(x, -Math.SQRT1_2);
+      const share = e.emit('HardSigmoid', [e.emit('Erf', [u])], {
+        alpha: { float: -0.5 },
+        beta: { float: 0.5 },
+      });
+      const bell = e.emit('Exp', [e.emit('Neg', [e.mul(u, u)])]);
+      return e.mul(dy, e.sub(share, e.scale(e.mul(u, bell), 1 / Math.sqrt(Math.PI))));
     },
   },
   hardSwish: {
@@ -128,11 +138,6 @@ const OPERATORS = {
     },
   },
 } as const satisfies Readonly<Record<ActivationName, Operators>>;
-
-/** The normal distribution's share below x: (1 + erf(x / sqrt(2))) / 2. */
-function normalShare(e: Emitter, x: string): string {
-  return e.scale(e.add(e.emit('Erf', [e.scale(x, Math.SQRT1_2)]), e.scalar(1)), 0.5);
-}
 
 const minus = (e: Emitter, a: number, b: string) => e.sub(e.scalar(a), b);
 
