@@ -10,8 +10,16 @@ import { windowAttributes, type Window } from './windows.ts';
 
 const DOMAIN = 'com.microsoft.nchwc';
 
-/** onnxruntime's fused activations that finch uses, with their parameters. */
-export type FusedActivation = 'relu' | 'relu6';
+/**
+ * onnxruntime's fused activations that finch uses, with their parameters. `reluAnew` is relu in other words: of two equal nodes
+ * onnxruntime computes one, and keeps its output for both.
+ */
+const FUSED = {
+  relu: { activation: 'Relu' },
+  relu6: { activation: 'Clip', activation_params: { floats: [0, 6] } },
+  reluAnew: { activation: 'Clip', activation_params: { floats: [0, 3.4028234663852886e38] } },
+} as const satisfies Readonly<Record<string, Attributes>>;
+export type FusedActivation = keyof typeof FUSED;
 
 /** Work that a picture still needs: y = factor x + term + sum. A rule that needs the numbers does it. */
 export interface Pending {
@@ -41,14 +49,7 @@ export function blockedConvolution(e: Emitter, window: Window, inputs: Convoluti
   const { x, weight, bias = '', sum = '', activation, groups } = inputs;
   const operands = [x, weight, bias, sum];
   while (operands.at(-1) === '') operands.pop();
-  return e.emit('Conv', operands, { ...windowAttributes(window), group: groups, ...fused(activation) }, { domain: DOMAIN }); // prettier-ignore
-}
-
-function fused(activation: FusedActivation | undefined) {
-  if (activation === undefined) return {};
-  return activation === 'relu'
-    ? { activation: 'Relu' }
-    : { activation: 'Clip', activation_params: { floats: [0, 6] } };
+  return e.emit('Conv', operands, { ...windowAttributes(window), group: groups, ...(activation && FUSED[activation]) }, { domain: DOMAIN }); // prettier-ignore
 }
 
 /** factor x + term + sum, clipped, in one pass over the picture. */

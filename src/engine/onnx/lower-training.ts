@@ -232,10 +232,14 @@ function rateInputs(spec: TrainSpec): readonly ValueInfo[] {
   return [...scalarsFor(spec.optimizer, rates, 1).keys()].map((name) => float(name, []));
 }
 
+/**
+ * The number of pictures is not said. Where onnxruntime knows two tensors to be of one size, the later one gets the earlier one's
+ * memory, which is then never free in between: a step of DenseNet kept three times what its gradients read.
+ */
 function inputInfo(shape: Shape, batch: number): ValueInfo {
   return shape.length === 1
     ? float('features', [batch, ...shape])
-    : { name: 'pixels', type: 'uint8', shape: [batch, ...shape] };
+    : { name: 'pixels', type: 'uint8', shape: [undefined, ...shape] };
 }
 
 function float(name: string, shape: Shape): ValueInfo {

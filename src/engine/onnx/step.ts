@@ -74,6 +74,9 @@ export class Step {
   readonly #settled = new Map<Value, Value>();
   readonly #plain = new Map<Value, Value>();
   readonly #nhwc = new Map<Value, Value>();
+  /** How tensors are made a second time, and those that have been. */
+  readonly #makers = new Map<string, () => string>();
+  readonly #anew = new Map<string, string>();
   /** Transposes by what they transpose and how. */
   readonly #reordered = new Map<string, string>();
 
@@ -103,6 +106,18 @@ export class Step {
     const name = `${layer.name}/mask`;
     this.masks.push({ name, shape, rate });
     return name;
+  }
+
+  /** Says how gradients can have a tensor made a second time, so that the forward pass does not keep it for them. */
+  canMakeAnew(tensor: string, make: () => string): void {
+    this.#makers.set(tensor, make);
+  }
+
+  /** A tensor of the forward pass as gradients read it. */
+  forGradient(tensor: string): string {
+    const known = this.#anew.get(tensor) ?? this.#makers.get(tensor)?.() ?? tensor;
+    this.#anew.set(tensor, known);
+    return known;
   }
 
   /** The tensor's shape, with the batch. */

@@ -2,8 +2,8 @@
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { emitActivation, emitDerivative } from '../activations.ts';
-import { scaledAndShifted } from '../blocked.ts';
-import type { Rule, Value } from '../step.ts';
+import { scaledAndShifted, type FusedActivation } from '../blocked.ts';
+import type { Rule, Step, Value } from '../step.ts';
 
 export const activation: Rule<LayerOf<'activation'>> = (layer, [given], step) => {
   const { activation: name } = layer;
@@ -11,18 +11,29 @@ export const activation: Rule<LayerOf<'activation'>> = (layer, [given], step) =>
   // A fused activation and the pending work are one pass over the picture.
   const x = name === 'softmax' ? step.plain(given) : isFused ? withoutPending(given) : step.settled(given);
   const channelAxis = step.channelAxis(x);
-  const y = isFused
-    ? scaledAndShifted(step.emitter, given.tensor, given.shape.at(-1)!, given.pending, name)
-    : emitActivation(step.emitter, layer, x.tensor, { channelAxis });
+  const fused = (form: FusedActivation) =>
+    scaledAndShifted(step.emitter, given.tensor, given.shape.at(-1)!, given.pending!, form);
+  const y = isFused ? fused(name) : emitActivation(step.emitter, layer, x.tensor, { channelAxis });
+  if (isFused && name === 'relu' && isOfJoined(layer, step)) step.canMakeAnew(y, () => fused('reluAnew'));
   return {
     output: { ...x, tensor: y },
     backward: (gradient) => {
       const { tensor: dy } = step.like(gradient, x);
-      const tensors = { x: x.tensor, y, dy };
+      const tensors = { x: x.tensor, y: step.forGradient(y), dy };
       return [{ ...x, tensor: emitDerivative(step.emitter, layer, tensors, channelAxis) }];
     },
   };
 };
+
+/**
+ * Whether the layer activates a norm of joined channels. In a network that joins again and again (DenseNet) such outputs are most of
+ * what a step would keep, and one pass makes them anew from the norm's input, which is kept as it is.
+ */
+function isOfJoined({ inputs: [from] }: LayerOf<'activation'>, { graph }: Step): boolean {
+  const before = (name: string | undefined) => graph.layers.find((layer) => layer.name === name);
+  const norm = before(from);
+  return norm?.kind === 'batchNormalization' && before(norm.inputs[0])?.kind === 'concatenate';
+}
 
 function withoutPending({ pending: _, ...rest }: Value): Value {
   return rest;

@@ -32,7 +32,8 @@ function biasGradient(dy: Value, channels: number, step: Step): string {
 }
 
 /** The gradient of the kernel, in the kernel's own layout. */
-function kernelGradient(conv: BlockedOperands, x: Value, dy: Value, step: Step): string {
+function kernelGradient(conv: BlockedOperands, seen: Value, dy: Value, step: Step): string {
+  const x = { ...seen, tensor: step.forGradient(seen.tensor) };
   return isDepthwise(conv.sizes)
     ? depthwiseKernelGradient(conv, x, dy, step)
     : denseKernelGradient(conv, x, dy, step);
