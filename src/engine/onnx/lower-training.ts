@@ -78,10 +78,14 @@ export function lowerTraining(
   const { loss, gradient } = emitLoss(emitter, spec.loss.kind, LOGITS);
   emitter.emit('Identity', [loss], undefined, { name: LOSS });
   if (inPlace) emitter.emit('SequenceEmpty', [], undefined, { name: FINISHED });
-  emitBackward(learning, forward, { ...output, tensor: gradient }, step);
+  const tokens = new Map<string, string>();
+  const afterReading = inPlace
+    ? (name: string, value: Value) => tokens.set(name, zeroAfter(value, step))
+    : undefined;
+  emitBackward(learning, forward, { ...output, tensor: gradient }, step, afterReading);
 
   const variables = storedVariables(graph, spec, shapes, block);
-  const { moved, extra } = emitMoves(variables, spec, phase, step);
+  const { moved, extra } = emitMoves(variables, spec, phase, step, tokens);
   const inputs: readonly ValueInfo[] = [
     inputInfo(shapes.get(graph.input)!, batch),
     ...TARGET_INPUTS[spec.loss.kind].map((name) => float(name, [batch, output.shape[0]!])),
@@ -139,12 +143,16 @@ function emitFront(
   return { values, packed: front.packed };
 }
 
-/** Goes from the output backwards: the gradient of a layer's output is the sum over the layers that use this output. */
+/**
+ * Goes from the output backwards: the gradient of a layer's output is the sum over the layers that use this output.
+ * @param afterReading told of each kernel that an input's gradient is computed with, and of this gradient
+ */
 function emitBackward(
   learning: readonly Layer[],
   forward: ReadonlyMap<string, Lowered>,
   gradient: Value,
   step: Step,
+  afterReading?: (kernel: string, value: Value) => void,
 ): void {
   const gradients = new Map<string, Value>([[step.graph.output, gradient]]);
   const flows = flowing(learning);
@@ -157,10 +165,21 @@ function emitBackward(
     layer.inputs.forEach((name, i) => {
       const own = ofInputs[i];
       if (!own || !wanted[i]) return;
+      if (hasKernel(layer)) afterReading?.(step.weight(layer, 'kernel'), own);
       const known = gradients.get(name);
       gradients.set(name, known ? step.sum(known, own) : own);
     });
   }
+}
+
+const hasKernel = ({ kind }: Layer) => kind === 'conv2d' || kind === 'dense';
+
+/** A scalar 0 that exists only once a value has been computed. What adds it to something waits for the value. */
+function zeroAfter(value: Value, step: Step): string {
+  const e = step.emitter;
+  const rank = value.blocked ? 4 : step.tensorShape(value).length;
+  const [first, second] = [0, 1].map((at) => e.int64s(Array.from({ length: rank }, () => at)));
+  return e.scale(e.reshape(e.emit('Slice', [value.tensor, first!, second!]), []), 0);
 }
 
 /** Layers that need a gradient: layers with weights that learn, and all layers after them. */
@@ -173,8 +192,17 @@ function flowing(learning: readonly Layer[]): ReadonlySet<string> {
   return flows;
 }
 
-/** Updates of weights, optimizer state and running statistics, or additions to pending gradients. */
-function emitMoves(variables: readonly StoredVariable[], spec: TrainSpec, phase: Phase, step: Step) {
+/**
+ * Updates of weights, optimizer state and running statistics, or additions to pending gradients.
+ * @param tokens by kernel, a zero that exists once the kernel is no longer read: its update waits for it
+ */
+function emitMoves(
+  variables: readonly StoredVariable[],
+  spec: TrainSpec,
+  phase: Phase,
+  step: Step,
+  tokens: ReadonlyMap<string, string>,
+) {
   const { emitter: e } = step;
   const inputs: ValueInfo[] = [];
   const outputs: ValueInfo[] = [];
@@ -219,6 +247,7 @@ function emitMoves(variables: readonly StoredVariable[], spec: TrainSpec, phase:
       gradient,
       slots: slotNames,
       group,
+      token: tokens.get(name),
       decays: decaysWeight(spec.optimizer, role),
     });
     move(name, updated.weight, stored.shape);

@@ -1,5 +1,5 @@
-// moving.ts: the tensors that a training step updates, and where they lie between steps. In this process each weight has two buffers
-// that swap, and the runtime reads and writes them directly. On a WebGPU device they stay there, and a step returns new ones.
+// moving.ts: the tensors that a training step updates, and where they lie between steps. In this process they have one or
+// two buffers that swap, and the runtime reads and writes them directly. On a WebGPU device they stay there, and a step returns new ones.
 
 import type { Device } from '../engine.ts';
 import type { Shape } from '../../util/shape.ts';
@@ -16,8 +16,8 @@ export interface MovingTensors {
   readonly inPlace: boolean;
   /** Whether a step's session has to keep the updated tensors on the device. */
   readonly staysOnDevice: boolean;
-  /** @param isReadOnce whether a step reads it only where it writes the new value: one buffer is enough then */
-  set(name: string, data: Float32Array, shape: Shape, isReadOnce?: boolean): void;
+  /** @param hasOneBuffer whether a step writes the new value only when nothing reads the old one any more */
+  set(name: string, data: Float32Array, shape: Shape, hasOneBuffer?: boolean): void;
   clear(name: string): void;
   /** The tensors that a step reads. */
   feeds(): Promise<Answers>;
@@ -48,7 +48,7 @@ class HostTensors implements MovingTensors {
     this.inPlace = inPlace;
   }
 
-  set(name: string, data: Float32Array, shape: Shape, isReadOnce = false): void {
+  set(name: string, data: Float32Array, shape: Shape, hasOneBuffer = false): void {
     const { Tensor } = this.#runtime;
     const known = this.#pairs.get(name);
     if (known) {
@@ -56,7 +56,7 @@ class HostTensors implements MovingTensors {
       return;
     }
     const front = new Tensor('float32', data, shape);
-    const isOne = isReadOnce && this.inPlace;
+    const isOne = hasOneBuffer && this.inPlace;
     const back = isOne ? front : new Tensor('float32', new Float32Array(data.length), shape);
     this.#pairs.set(name, { front, back });
   }

@@ -83,7 +83,8 @@ class OnnxTrainer implements Trainer {
     this.#classes = shapes.get(graph.output)![0]!;
     for (const variable of storedVariables(graph, spec, shapes, options.block)) {
       const { data } = weightOf(model.weights, { name: variable.layer }, variable.role);
-      this.#add(variable.name, variable, toStored(variable, data));
+      // A kernel's update waits until nothing reads it any more (lower-training.ts).
+      this.#add(variable.name, variable, toStored(variable, data), variable.role === 'kernel');
       if (variable.kind === 'statistic') continue;
       for (const slot of rememberedOf(spec)) {
         const zeros = new Float32Array(elementCount(variable.shape));
@@ -97,9 +98,9 @@ class OnnxTrainer implements Trainer {
     this.#model = { ...model, weights: new Map(others) };
   }
 
-  #add(name: string, variable: StoredVariable, data: Float32Array, isReadOnce = false): void {
+  #add(name: string, variable: StoredVariable, data: Float32Array, hasOneBuffer = false): void {
     this.#variables.set(name, variable);
-    this.#moving.set(name, data, variable.stored.shape, isReadOnce);
+    this.#moving.set(name, data, variable.stored.shape, hasOneBuffer);
   }
 
   /** The session of a step of this size. It is made at the first request, and the oldest one is released. */
