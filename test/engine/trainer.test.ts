@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { selectEngine } from '../../src/engine/select.ts';
+import { createTfjsEngine } from '../../src/engine/tfjs/session.ts';
 import { checkMemory, trainingMemory } from '../../src/engine/onnx/memory.ts';
 import type { Targets, TrainSpec } from '../../src/engine/training.ts';
 import { graphBuilder } from '../../src/graph/builder.ts';
@@ -209,6 +210,59 @@ test('a loss that is no number stops the run and leaves the weights', async () =
   const after = await trainer.weights();
   for (const [name, { data }] of before) assert.deepEqual(after.get(name)!.data, data);
   await trainer.dispose();
+});
+
+describe('a kernel so large that steps overwrite it', () => {
+  const [width, units] = [1024, 4200];
+  const graph: Graph = {
+    name: 'large',
+    layers: [
+      { kind: 'input', name: 'features', inputs: [], shape: [width] },
+      { kind: 'dense', name: 'first', inputs: ['features'], units: 8, useBias: true },
+      { kind: 'dense', name: 'wide', inputs: ['first'], units, useBias: true },
+      { kind: 'activation', name: 'relu', inputs: ['wide'], activation: 'relu' },
+      { kind: 'dense', name: 'large', inputs: ['relu'], units: width, useBias: true },
+      { kind: 'dense', name: 'fc', inputs: ['large'], units: 5, useBias: true },
+    ],
+    input: 'features',
+    output: 'fc',
+  };
+  const data = Float32Array.from({ length: 4 * width }, (_, i) => uniform(fnv1a('large'), i) - 0.5);
+  const step = [{ data, count: 4 }, { classes: [0, 1, 2, 3] }] as const;
+  const optimizers = [
+    { kind: 'sgd', momentum: 0.9, weightDecay: 0.01 },
+    // Where gradients are nearly 0, a smaller epsilon would make steps of their rounding.
+    { kind: 'adamw', weightDecay: 0.01, epsilon: 1e-3 },
+  ] as const;
+
+  for (const optimizer of optimizers) {
+    test(`${optimizer.kind}: learns as in JavaScript`, async () => {
+      const model = { graph, weights: madeUpWeights(graph), ...HALF };
+      const engines = [await createOnnxEngine({ device: 'cpu' }), await createTfjsEngine({ device: 'js' })];
+      const [onnx, js] = await Promise.all(
+        engines.map(async (engine) => {
+          const trainer = await engine.trainer(model, { ...SPEC, optimizer });
+          for (let i = 0; i < 2; i++) await trainer.step(...step, [1e-3]);
+          const weights = await trainer.weights();
+          await trainer.dispose();
+          return weights;
+        }),
+      );
+      for (const name of ['first/kernel', 'wide/kernel', 'large/kernel']) {
+        assertAllClose(onnx!.get(name)!.data, js!.get(name)!.data, { atol: 1e-5 }, name);
+      }
+    });
+
+    test(`${optimizer.kind}: a loss that is no number leaves it`, async () => {
+      const trainer = await trainerFor(graph, { optimizer });
+      await trainer.step(...step, [1e38]);
+      const before = await trainer.weights();
+      await assert.rejects(trainer.step(...step, [1e38]), { code: 'TRAINING_DIVERGED' });
+      const after = await trainer.weights();
+      for (const [name, { data: kept }] of before) assert.deepEqual(after.get(name)!.data, kept);
+      await trainer.dispose();
+    });
+  }
 });
 
 test('a layer of an unknown kind is named with its kind', async () => {

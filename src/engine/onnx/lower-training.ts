@@ -17,7 +17,7 @@ import { InferenceLowering } from './lower-inference.ts';
 import { emitClipping, emitUpdate, scalarsFor } from './optimizers.ts';
 import { encodeModel, type ValueInfo } from '../../formats/onnx-writer.ts';
 import { Step, type Lowered, type Value } from './step.ts';
-import { storedVariables, type StoredVariable } from './variables.ts';
+import { hasOneBuffer, storedVariables, type StoredVariable } from './variables.ts';
 
 /** With gradients accumulated, a step either adds to them (`gather`), or adds to them and uses them (`finish`). */
 export type Phase = 'whole' | 'gather' | 'finish';
@@ -78,14 +78,14 @@ export function lowerTraining(
   const { loss, gradient } = emitLoss(emitter, spec.loss.kind, LOGITS);
   emitter.emit('Identity', [loss], undefined, { name: LOSS });
   if (inPlace) emitter.emit('SequenceEmpty', [], undefined, { name: FINISHED });
-  const tokens = new Map<string, string>();
-  const afterReading = inPlace
-    ? (name: string, value: Value) => tokens.set(name, zeroAfter(value, step))
-    : undefined;
-  emitBackward(learning, forward, { ...output, tensor: gradient }, step, afterReading);
-
   const variables = storedVariables(graph, spec, shapes, block);
-  const { moved, extra } = emitMoves(variables, spec, phase, step, tokens);
+  const single = new Set(variables.filter((variable) => inPlace && hasOneBuffer(variable)).map(({ name }) => name)); // prettier-ignore
+  const factors = new Map<string, string>();
+  emitBackward(learning, forward, { ...output, tensor: gradient }, step, (name, value) => {
+    if (single.has(name)) factors.set(name, factorAfter(value, loss, step));
+  });
+
+  const { moved, extra } = emitMoves(variables, spec, phase, step, factors);
   const inputs: readonly ValueInfo[] = [
     inputInfo(shapes.get(graph.input)!, batch),
     ...TARGET_INPUTS[spec.loss.kind].map((name) => float(name, [batch, output.shape[0]!])),
@@ -152,7 +152,7 @@ function emitBackward(
   forward: ReadonlyMap<string, Lowered>,
   gradient: Value,
   step: Step,
-  afterReading?: (kernel: string, value: Value) => void,
+  afterReading: (kernel: string, value: Value) => void,
 ): void {
   const gradients = new Map<string, Value>([[step.graph.output, gradient]]);
   const flows = flowing(learning);
@@ -165,7 +165,7 @@ function emitBackward(
     layer.inputs.forEach((name, i) => {
       const own = ofInputs[i];
       if (!own || !wanted[i]) return;
-      if (hasKernel(layer)) afterReading?.(step.weight(layer, 'kernel'), own);
+      if (hasKernel(layer)) afterReading(step.weight(layer, 'kernel'), own);
       const known = gradients.get(name);
       gradients.set(name, known ? step.sum(known, own) : own);
     });
@@ -174,12 +174,17 @@ function emitBackward(
 
 const hasKernel = ({ kind }: Layer) => kind === 'conv2d' || kind === 'dense';
 
-/** A scalar 0 that exists only once a value has been computed. What adds it to something waits for the value. */
-function zeroAfter(value: Value, step: Step): string {
+/**
+ * A factor of a learning rate, 1, or 0 where the loss is no number. It exists only once `value` has been computed, so that an update
+ * by this rate waits for it.
+ */
+function factorAfter(value: Value, loss: string, step: Step): string {
   const e = step.emitter;
   const rank = value.blocked ? 4 : step.tensorShape(value).length;
   const [first, second] = [0, 1].map((at) => e.int64s(Array.from({ length: rank }, () => at)));
-  return e.scale(e.reshape(e.emit('Slice', [value.tensor, first!, second!]), []), 0);
+  const zero = e.scale(e.reshape(e.emit('Slice', [value.tensor, first!, second!]), []), 0);
+  const isOdd = e.emit('IsNaN', [e.scale(loss, 0)]);
+  return e.add(e.emit('Where', [isOdd, e.scalar(0), e.scalar(1)]), zero);
 }
 
 /** Layers that need a gradient: layers with weights that learn, and all layers after them. */
@@ -194,14 +199,14 @@ function flowing(learning: readonly Layer[]): ReadonlySet<string> {
 
 /**
  * Updates of weights, optimizer state and running statistics, or additions to pending gradients.
- * @param tokens by kernel, a zero that exists once the kernel is no longer read: its update waits for it
+ * @param factors of the learning rate, for kernels that have one buffer: see `factorAfter`
  */
 function emitMoves(
   variables: readonly StoredVariable[],
   spec: TrainSpec,
   phase: Phase,
   step: Step,
-  tokens: ReadonlyMap<string, string>,
+  factors: ReadonlyMap<string, string>,
 ) {
   const { emitter: e } = step;
   const inputs: ValueInfo[] = [];
@@ -247,7 +252,7 @@ function emitMoves(
       gradient,
       slots: slotNames,
       group,
-      token: tokens.get(name),
+      factor: factors.get(name),
       decays: decaysWeight(spec.optimizer, role),
     });
     move(name, updated.weight, stored.shape);

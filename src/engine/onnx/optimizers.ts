@@ -33,8 +33,8 @@ interface Update {
   /** In the order of `slotsOf`. */
   readonly slots: readonly string[];
   readonly group: number;
-  /** A zero: the update writes the weight after this has been computed. */
-  readonly token?: string | undefined;
+  /** Of a weight that is overwritten: a factor of the rate, 0 where nothing may move. */
+  readonly factor?: string | undefined;
   /** Whether weight decay applies to this weight. */
   readonly decays: boolean;
 }
@@ -58,36 +58,43 @@ export function emitUpdate(e: Emitter, optimizer: Optimizer, update: Update): Up
 function emitSgd(
   e: Emitter,
   { momentum = 0, nesterov = false }: Extract<Optimizer, { kind: 'sgd' }>,
-  { weight, gradient, slots: [velocity], group, token }: Update,
+  update: Update,
   decay: number,
 ): Updated {
+  const { weight, gradient, slots: [velocity], group } = update; // prettier-ignore
   const g = decay ? e.add(gradient, e.scale(weight, decay)) : gradient;
-  const rate = after(e, rateName(group), token);
-  if (velocity === undefined) return { weight: e.sub(weight, e.mul(g, rate)), slots: [] };
+  const rate = rateName(group);
+  if (velocity === undefined) return { weight: moved(e, update, weight, e.mul(g, rate)), slots: [] };
   if (nesterov) {
-    const moved = e.add(e.scale(velocity, momentum), g);
-    const direction = e.add(g, e.scale(moved, momentum));
-    return { weight: e.sub(weight, e.mul(direction, rate)), slots: [moved] };
+    const next = e.add(e.scale(velocity, momentum), g);
+    const direction = e.add(g, e.scale(next, momentum));
+    return { weight: moved(e, update, weight, e.mul(direction, rate)), slots: [next] };
   }
   const sum = e.add(velocity, e.scale(g, 1 / momentum));
   return {
     slots: [e.scale(sum, momentum)],
-    weight: e.sub(weight, e.mul(sum, e.scale(rate, momentum))),
+    weight: moved(e, update, weight, e.mul(sum, e.scale(rate, momentum))),
   };
 }
 
-/** The scalar, once the token exists. */
-function after(e: Emitter, scalar: string, token: string | undefined): string {
-  return token === undefined ? scalar : e.add(scalar, token);
+/** weight - move. A weight that is overwritten stays as it is where the factor is 0, whatever the move holds. */
+function moved(e: Emitter, { factor }: Update, weight: string, move: string): string {
+  if (factor === undefined) return e.sub(weight, move);
+  // 0 for NaN, which is not above the lowest number.
+  return e.sub(weight, e.emit('ThresholdedRelu', [e.mul(move, factor)], { alpha: { float: LOWEST } }));
 }
+
+/** Of float32. */
+const LOWEST = -3.4028234663852886e38;
 
 /** w = w - rate / (1 - β₁ᵗ) m / (√v / √(1 - β₂ᵗ) + ε), m and v being the moving means of g and g². */
 function emitAdam(
   e: Emitter,
   { kind, betas = DEFAULT_BETAS, epsilon = DEFAULT_EPSILON }: Extract<Optimizer, { kind: 'adam' | 'adamw' }>,
-  { weight, gradient, slots, group, token }: Update,
+  update: Update,
   decay: number,
 ): Updated {
+  const { weight, gradient, slots, group } = update;
   const [mean, square] = slots as readonly [string, string];
   const blend = (old: string, beta: number, fresh: string) =>
     e.add(e.scale(old, beta), e.scale(fresh, 1 - beta));
@@ -96,10 +103,11 @@ function emitAdam(
   const newSquare = blend(square, betas[1], e.mul(g, g));
   const root = e.mul(e.emit('Sqrt', [newSquare]), ROOT_CORRECTION);
   const direction = e.div(newMean, e.add(root, e.scalar(epsilon)));
-  const shrunk =
-    kind === 'adamw' && decay ? e.sub(weight, e.mul(weight, e.scale(rateName(group), decay))) : weight;
+  const step = e.mul(direction, stepSizeName(group));
+  const shrinks = kind === 'adamw' && decay > 0;
+  const move = shrinks ? e.add(step, e.mul(weight, e.scale(rateName(group), decay))) : step;
   return {
-    weight: e.sub(shrunk, e.mul(direction, after(e, stepSizeName(group), token))),
+    weight: moved(e, update, weight, move),
     slots: [newMean, newSquare],
   };
 }

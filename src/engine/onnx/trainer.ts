@@ -26,7 +26,7 @@ import {
 import { createMovingTensors, type Answers, type MovingTensors, type OnnxTensor } from './moving.ts';
 import { scalarsFor } from './optimizers.ts';
 import { sessionOptions, type Runtime, type Session } from './runtime.ts';
-import { fromStored, toStored, storedVariables, type StoredVariable } from './variables.ts';
+import { fromStored, hasOneBuffer, toStored, storedVariables, type StoredVariable } from './variables.ts';
 
 interface TrainerOptions {
   readonly runtime: Runtime;
@@ -83,8 +83,7 @@ class OnnxTrainer implements Trainer {
     this.#classes = shapes.get(graph.output)![0]!;
     for (const variable of storedVariables(graph, spec, shapes, options.block)) {
       const { data } = weightOf(model.weights, { name: variable.layer }, variable.role);
-      // A kernel's update waits until nothing reads it any more (lower-training.ts).
-      this.#add(variable.name, variable, toStored(variable, data), variable.role === 'kernel');
+      this.#add(variable.name, variable, toStored(variable, data), hasOneBuffer(variable));
       if (variable.kind === 'statistic') continue;
       for (const slot of rememberedOf(spec)) {
         const zeros = new Float32Array(elementCount(variable.shape));

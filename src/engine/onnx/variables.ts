@@ -2,7 +2,7 @@
 
 import type { Graph, Layer, WeightRole } from '../../graph/layers.ts';
 import type { Shapes } from '../../graph/shapes.ts';
-import { transpose, type Shape } from '../../util/shape.ts';
+import { elementCount, transpose, type Shape } from '../../util/shape.ts';
 import type { TrainSpec } from '../training.ts';
 import { variablesOf, type Variable } from '../training/variables.ts';
 
@@ -16,6 +16,14 @@ interface Stored {
   /** The graph's numbers are viewed in this shape, and `axes` puts them in the stored order. Absent: both orders are the same. */
   readonly seenAs?: Shape;
   readonly axes?: readonly number[];
+}
+
+/** Kernels of so many numbers are overwritten: VGG's first dense layer, 400 MB, would be there twice. */
+const LARGE = 2 ** 22;
+
+/** Whether a step on the CPU overwrites the variable, in place of writing the new one beside it. */
+export function hasOneBuffer({ role, shape }: Variable): boolean {
+  return role === 'kernel' && elementCount(shape) >= LARGE;
 }
 
 export function toStored({ stored }: StoredVariable, data: Float32Array): Float32Array {
