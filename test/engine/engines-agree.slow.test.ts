@@ -150,11 +150,13 @@ describe('twenty steps on both engines', { skip: await tfjsNodeMissing() }, () =
         assert.ok(onnx.at(-1)! < onnx[0]!, `nothing is learnt: ${onnx.join(' ')}`);
         const off = apart(tfjs, onnx);
         let noise = onnx.map(() => 0);
-        for (let draw = 0; draw < draws; draw++) {
+        // What needs no allowance is not given one.
+        const isApart = off.at(-1)! > TOLERANCE;
+        for (let draw = 0; isApart && draw < draws; draw++) {
           const other = apart(await losses(engine, roundedOtherwise(model, rng), recipe), onnx);
           noise = noise.map((most, i) => Math.max(most, other[i]!));
         }
-        t.diagnostic(`losses ${onnx[0]!.toFixed(3)} to ${onnx.at(-1)!.toFixed(3)}, off by ${off.at(-1)!.toExponential(1)} at most, rounding by ${noise.at(-1)!.toExponential(1)}`); // prettier-ignore
+        t.diagnostic(`losses ${onnx[0]!.toFixed(3)} to ${onnx.at(-1)!.toFixed(3)}, off by ${off.at(-1)!.toExponential(1)} at most${isApart ? `, rounding by ${noise.at(-1)!.toExponential(1)}` : ''}`); // prettier-ignore
         off.forEach((share, i) => {
           const allowed = Math.max(TOLERANCE, NOISE_FACTOR * noise[i]!);
           assert.ok(share <= allowed, `step ${i + 1}: ${tfjs[i]} for ${onnx[i]}, off by ${share}`);

@@ -1,7 +1,7 @@
 """Networks of torchvision, timm and Cadene with seeded random weights, their state dicts and logits: test/zoo/parity.slow.test.ts.
 
 python zoo_peer.py < jobs
-A job is a line of JSON: {"folder", "package", "name", "size", "photos"}. Each writes weights.pth, pixels.bin (uint8,
+A job is a line of JSON: {"folder", "package", "name", "size", "photos", "count"}; the first `count` photos get logits. Each writes weights.pth, pixels.bin (uint8,
 [N, SIZE, SIZE, 3]) and answer.json into its folder, then prints a line: nothing, or what went wrong.
 """
 
@@ -78,7 +78,7 @@ def photo(file: str, size: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def main(folder: pathlib.Path, package: str, name: str, size: int, files: list[str]) -> None:
+def main(folder: pathlib.Path, package: str, name: str, size: int, files: list[str], count: int) -> None:
     pixels = np.stack([photo(file, size) for file in files])
     images = ((torch.from_numpy(pixels).float() / 255 - MEAN) / STD).permute(0, 3, 1, 2)
     if name in BGR:
@@ -93,7 +93,7 @@ def main(folder: pathlib.Path, package: str, name: str, size: int, files: list[s
     if norms:
         model(images)
     model.eval()
-    logits = torch.cat([model(images[i : i + 1]) for i in range(len(files))])
+    logits = torch.cat([model(images[i : i + 1]) for i in range(count)])
     answer = {"logits": logits.double().tolist()}
     if package == "overfeat":
         np.concatenate([weight.numpy().ravel() for weight in model.parameters()]).tofile(folder / "weights.pth")
@@ -114,7 +114,7 @@ def serve() -> None:
         job = json.loads(line)
         problem = ""
         try:
-            main(pathlib.Path(job["folder"]), job["package"], job["name"], job["size"], job["photos"])
+            main(pathlib.Path(job["folder"]), job["package"], job["name"], job["size"], job["photos"], job["count"])
         except Exception as error:
             problem = f"{type(error).__name__}: {error}".replace("\n", " ")
         print(problem, flush=True)

@@ -1,6 +1,7 @@
 // Every architecture against PyTorch: a peer of torchvision, timm or Cadene with random weights, batch norm's statistics of real
-// photos, its state dict imported, the logits of ten photos. Needs a Python with torch and the packages (FINCH_PYTHON, else python3).
-// The usual members run; FINCH_ZOO=all or FINCH_ZOO=name,name runs others.
+// photos, its state dict imported, the logits of ten photos (of two
+// where only the weights' names differ). Needs a Python with torch and the packages (FINCH_PYTHON, else python3). The usual
+// members run; FINCH_ZOO=all or FINCH_ZOO=name,name runs others.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -74,6 +75,8 @@ const hasTorch = spawnSync(python, ['-c', 'import torch, torchvision, timm']).st
 const skip = photos.skip || (!hasTorch && `${python} has no torch, torchvision and timm`);
 
 const COUNT = 10;
+/** A second peer of a network has other names for the same numbers. */
+const COUNT_AGAIN = 2;
 
 describe('architectures against PyTorch', { skip }, () => {
   const peer = startPeer(python, path.join(GOLDEN, 'zoo_peer.py'));
@@ -87,13 +90,12 @@ describe('architectures against PyTorch', { skip }, () => {
   });
 
   for (const name of names) {
-    for (const peerName of peers[name] ?? assert.fail(`no peer of ${name} is listed`)) {
+    for (const [i, peerName] of (peers[name] ?? assert.fail(`no peer of ${name} is listed`)).entries()) {
       test(`${name}, ${peerName}`, async (t) => {
         const folder = await mkdtemp(path.join(tmpdir(), 'finch-parity-'));
         t.after(() => rm(folder, { recursive: true, force: true }));
         await compare(
-          name,
-          peerName,
+          { name, peer: peerName, count: i === 0 ? COUNT : COUNT_AGAIN },
           folder,
           (job) => peer.make(job),
           (text) => t.diagnostic(text),
@@ -104,8 +106,7 @@ describe('architectures against PyTorch', { skip }, () => {
 });
 
 async function compare(
-  name: string,
-  peer: string,
+  { name, peer, count }: { readonly name: string; readonly peer: string; readonly count: number },
   folder: string,
   make: (job: object) => Promise<void>,
   note: (text: string) => void,
@@ -120,6 +121,7 @@ async function compare(
     package: packageName,
     name: peerName,
     size,
+    count,
     photos: files.map((file) => path.join(photos.file, file)),
   });
   const answer = JSON.parse(readFileSync(path.join(folder, 'answer.json'), 'utf8')) as {
