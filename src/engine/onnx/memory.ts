@@ -21,7 +21,7 @@ export function trainingMemory(model: EngineModel, spec: TrainSpec): number {
   const graph = trainedGraph(model.graph, spec);
   const shapes = inferShapes(graph, spec.size && [...spec.size, 3]);
   const learning = learningLayers(graph, spec.trainFrom);
-  // Each weight exists twice: one copy is read while the other is written. Moments, gradients and those that wait are added.
+  // Most weights exist twice: one copy is read while the other is written. Moments, gradients and those that wait are added.
   const copies = 2 + slotsOf(spec.optimizer).length + ((spec.accumulate ?? 1) > 1 ? 2 : 1);
   let kept = 0;
   let weights = 0;
