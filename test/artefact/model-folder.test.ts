@@ -20,6 +20,7 @@ import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 import { HALF, madeUpWeights } from '../helpers/made-up-model.ts';
+import { officialLogits, openOfficially } from '../helpers/official-tfjs.ts';
 
 let scratch = '';
 before(async () => {
@@ -27,33 +28,6 @@ before(async () => {
   scratch = await mkdtemp(path.join(tmpdir(), 'finch-artefact-'));
 });
 after(() => rm(scratch, { recursive: true, force: true }));
-
-/** As a page would: model.json and its shards, through TensorFlow.js's own parser. */
-async function openOfficially(folder: string): Promise<tf.LayersModel> {
-  const json = JSON.parse(await readFile(path.join(folder, 'model.json'), 'utf8')) as tf.io.ModelJSON;
-  const shards = json.weightsManifest.flatMap((group) => group.paths);
-  const bytes = await Promise.all(shards.map((name) => readFile(path.join(folder, name))));
-  return tf.loadLayersModel({
-    load: async () => ({
-      modelTopology: json.modelTopology,
-      weightSpecs: json.weightsManifest.flatMap((group) => group.weights),
-      weightData: new Uint8Array(Buffer.concat(bytes)).buffer,
-    }),
-  });
-}
-
-function officialLogits(
-  model: tf.LayersModel,
-  pixels: Uint8Array,
-  size: number,
-  { mean, std }: Pick<Preprocessing, 'mean' | 'std'>,
-) {
-  return tf.tidy(() => {
-    const picture = tf.tensor4d(pixels, [1, size, size, 3], 'int32').toFloat().div(255);
-    const input = picture.sub(tf.tensor1d([...mean])).div(tf.tensor1d([...std]));
-    return (model.predict(input) as tf.Tensor).dataSync();
-  });
-}
 
 async function ourOutput(
   model: Model,

@@ -176,7 +176,7 @@ RATES = {"sgd": 1e-2, "adamw": 1e-4}
 # Deep networks with made-up weights double rounding errors in every step; at these rates float32 still tells the truth.
 CAREFUL = {"resnet18": 0.01, "resnet50": 0.01, "efficientnet_lite0": 1e-3}
 # So does a residual branch as strong as what it is added to: the last norm of a branch begins small, as training often has it.
-LAST_OF_BRANCH = re.compile(r"(bn3|_bn2)\.weight$")
+LAST_OF_BRANCH = re.compile(r"(bn3|_bn2|f\.c\.1)\.weight$")
 
 
 def picture(name: str, size: int) -> torch.Tensor:
@@ -191,11 +191,13 @@ def fingerprint(name: str, tensor: torch.Tensor) -> list[float]:
     return [float(f"{v.item():.8g}") for v in [flat.norm(), flat @ direction, *samples]]
 
 
-def take_steps(model: nn.Module, optimizer: str, rate: float, size: int, dtype: torch.dtype) -> list[float]:
-    """Trains on made-up pictures of this size. Returns the loss of each step."""
+def take_steps(model: nn.Module, optimizer: str, rate: float, size: int, dtype: torch.dtype, is_reversed: bool = False) -> list[float]:
+    """Trains on made-up pictures of this size, in the opposite order where asked. Returns the loss of each step."""
     pictures = [picture(f"training {i}", size) for i in range(BATCH)]
     x = (torch.stack(pictures).permute(0, 3, 1, 2).to(dtype) / 255 - 0.5) / 0.25
     y = torch.tensor([(7 * i + 3) % CLASSES for i in range(BATCH)])
+    if is_reversed:
+        x, y = x.flip(0), y.flip(0)
     stepper = OPTIMIZERS[optimizer]([p for p in model.parameters() if p.requires_grad], rate)
     losses = []
     for _ in range(STEPS):

@@ -81,7 +81,7 @@ function squares(name: string, size: number): Uint8Array {
 export function goldenState(graph: Graph, naming: TorchNaming) {
   const state = madeUpStateDict(graph, naming);
   for (const [name, { shape, read }] of state) {
-    if (/(bn3|_bn2)\.weight$/.test(name))
+    if (/(bn3|_bn2|f\.c\.1)\.weight$/.test(name))
       state.set(name, { shape, read: () => read().map((x) => x * 0.125) });
   }
   return state;

@@ -1,12 +1,35 @@
-// A network of each family, narrow: five training steps beside PyTorch's (test/golden/make_families.py), by the CPU engine.
+// A network of each family, narrow: five training steps beside PyTorch's (test/golden/make_families.py), by the CPU engine, and of
+// some of them by its portable lowering.
 
-import { describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { assertTrainsLikeGolden, FAMILY_GOLDEN, isShallow } from '../helpers/family-golden.ts';
 
-describe(`five steps of deep networks are those of PyTorch ${FAMILY_GOLDEN.torch}`, () => {
-  for (const run of FAMILY_GOLDEN.runs.filter((each) => !isShallow(each))) {
+const { runs, torch } = FAMILY_GOLDEN;
+
+describe(`five steps of deep networks are those of PyTorch ${torch}`, () => {
+  for (const run of runs.filter((each) => !isShallow(each))) {
     test(`${run.network}, one of ${run.share} parts of its channels`, async () => {
+      await assertTrainsLikeGolden(await createOnnxEngine({ device: 'cpu' }), run);
+    });
+  }
+});
+
+/** Between them they have every kind of layer. */
+const PORTABLE = new Set(['vgg11_bn', 'googlenet', 'resnext50_32x4d', 'shufflenet_v2_x0_5', 'mobilenet_v3_small', 'convnext_tiny', 'nasnetamobile']); // prettier-ignore
+
+describe('the same by the portable lowering', () => {
+  let environment: string | undefined;
+  before(() => {
+    environment = process.env['FINCH_LOWERING'];
+    process.env['FINCH_LOWERING'] = 'portable';
+  });
+  after(() => {
+    if (environment === undefined) delete process.env['FINCH_LOWERING'];
+    else process.env['FINCH_LOWERING'] = environment;
+  });
+  for (const run of runs.filter(({ network }) => PORTABLE.has(network))) {
+    test(run.network, async () => {
       await assertTrainsLikeGolden(await createOnnxEngine({ device: 'cpu' }), run);
     });
   }
