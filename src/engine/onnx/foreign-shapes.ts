@@ -1,5 +1,5 @@
 // foreign-shapes.ts: the shapes of a foreign network's tensors: what the runtime infers of all of them without running them, and what
-// those that are needed turn out to be in a run.
+// those that are needed turn out to be in a run, where it could not infer them.
 
 import { availableParallelism } from 'node:os';
 import type { OnnxModel } from '../../formats/onnx-model.ts';
@@ -19,7 +19,7 @@ export interface ForeignQuestion {
   readonly name: string;
   readonly input: PictureInput;
   readonly size: readonly [height: number, width: number];
-  /** Tensors whose shapes have to be certain: these are computed once. */
+  /** Tensors whose shapes have to be known: where they cannot be inferred, they are computed once. */
   readonly needed: readonly string[];
 }
 
@@ -58,14 +58,14 @@ export async function foreignShapes(
       const isKnown = sizes.length === output.shape.length && sizes.every((axis) => axis > 0);
       if (isKnown && sizes.length > 1 && sizes[0] === count) shapes.set(names[i]!, sizes.slice(1));
     });
+    const open = needed.filter((tensor) => !shapes.has(tensor));
+    if (open.length === 0) return shapes;
     const zeros = new TYPED[input.type](elementCount(shape)) as Uint8Array;
     const picture = new Tensor(input.type as 'uint8', zeros, shape);
-    const fetches = needed.map((tensor) => foreignTensor(tensor));
-    const results = await session.run({ [PICTURE]: picture }, fetches).catch(refuse);
-    for (const tensor of needed) {
+    const results = await session.run({ [PICTURE]: picture }, open.map(foreignTensor)).catch(refuse);
+    for (const tensor of open) {
       const [first, ...rest] = results[foreignTensor(tensor)]!.dims;
       if (first === count && rest.length > 0) shapes.set(tensor, rest);
-      else shapes.delete(tensor);
     }
     return shapes;
   } finally {
