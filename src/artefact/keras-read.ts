@@ -188,7 +188,15 @@ class TopologyReader implements GraphUnderWay {
     }
     const name = config.string('name', layer.has('name') ? layer.string('name') : '');
     const carried = activationOf(config, this.#version);
-    const own = ['Activation', 'Softmax', 'ReLU', 'LeakyReLU', 'ELU', 'InputLayer'].includes(className);
+    const own = [
+      'Activation',
+      'FinchHardActivation',
+      'Softmax',
+      'ReLU',
+      'LeakyReLU',
+      'ELU',
+      'InputLayer',
+    ].includes(className);
     // TensorFlow.js's pooling knows no keepdims; a reshape says the same.
     const keepsDims = className.startsWith('Global') && config.boolean('keepdims', false);
     const separate = !own && carried.activation !== 'linear';

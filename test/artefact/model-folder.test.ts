@@ -90,6 +90,13 @@ describe('folders written here', () => {
     }
   }
 
+  test("finch's own activations are read back as they were, once", async () => {
+    const model = smallModel('mobilenet_v3_small', 32, 2);
+    const folder = path.join(scratch, 'hard');
+    await writeModelFolder(folder, model, { dtype: 'float32' });
+    assert.deepEqual((await readModelFolder(folder)).graph.layers, model.graph.layers);
+  });
+
   test('the shipped network opens in TensorFlow.js and gives the same logits', async () => {
     const folder = path.join(PACKAGE_ROOT, 'models', 'efficientnet_lite0');
     const model = await readModelFolder(folder);
