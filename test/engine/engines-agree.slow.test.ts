@@ -152,7 +152,7 @@ describe('twenty steps on both engines', { skip: await tfjsNodeMissing() }, () =
         let noise = onnx.map(() => 0);
         // What needs no allowance is not given one.
         const isApart = off.at(-1)! > TOLERANCE;
-        for (let draw = 0; isApart && draw < draws; draw++) {
+        for (let draw = 0; draw < (isApart ? draws : 0); draw++) {
           const other = apart(await losses(engine, roundedOtherwise(model, rng), recipe), onnx);
           noise = noise.map((most, i) => Math.max(most, other[i]!));
         }

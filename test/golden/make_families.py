@@ -59,6 +59,8 @@ FAMILIES = {
 # statistics, as in finch's default recipe. Their kernels are larger by so much, or ReLUs would leave nothing of the picture.
 FROZEN = {"inception_v3": 1.4140625, "inception_v4": 1.4140625, "pnasnet5large": 1.0}
 RATES = (1e-4, 1e-5, 1e-6)
+# Where a step goes over the corner of a ReLU, two float32 computations part, and nothing but a smaller step avoids it.
+ROUGH = {"inception_v3"}
 # Deep networks with made-up weights double rounding errors in every step: the first rate at which float32 is not further off is taken.
 OFF = 3e-5
 
@@ -159,7 +161,7 @@ def train(name: str, optimizer: str, rate: float, dtype: torch.dtype, is_reverse
 
 
 def golden(name: str, optimizer: str) -> dict:
-    for rate in (1e-3, *RATES) if name in FROZEN else RATES:
+    for rate in (1e-3, *RATES) if name in FROZEN and name not in ROUGH else RATES:
         losses, moved = train(name, optimizer, rate, torch.float64)
         singles = [train(name, optimizer, rate, torch.float32, is_reversed) for is_reversed in (False, True)]
         off = max(abs(a - b) / b for single, _ in singles for a, b in zip(single, losses))

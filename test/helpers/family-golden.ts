@@ -40,7 +40,7 @@ export const isShallow = ({ tensors }: FamilyRun) => tensors.length < 60;
 
 type NarrowNetwork = Pick<FamilyRun, 'network' | 'size' | 'share' | 'frozen'>;
 
-export interface FamilyNetwork {
+interface FamilyNetwork {
   readonly graph: Graph;
   readonly weights: Weights;
   readonly naming: TorchNaming;
@@ -61,7 +61,8 @@ export function familyNetwork({ network, size, share, frozen = 1 }: NarrowNetwor
 
 /**
  * Five steps: losses within 1e-4 of PyTorch's (or thrice what its float32 is off), relative; every tensor within 1e-3 of its norm
- * (or of what it moved, where that is more, as running means do), and what it moved within 1e-2 (or five times what float32 is off), so that no layer's gradient hides behind the others'.
+ * (or of what it moved, where that is more, as running means do), and what it moved within 1e-2 (or five times what float32 is off),
+ * so that no layer's gradient hides behind the others'.
  */
 export async function assertTrainsLikeGolden(engine: TrainableEngine, run: FamilyRun): Promise<void> {
   const { graph, weights, naming } = familyNetwork(run);

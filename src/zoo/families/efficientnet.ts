@@ -94,7 +94,8 @@ export const EFFICIENTNETS: Readonly<Record<string, Architecture>> = Object.from
   }),
   [
     'efficientnet_v2_s',
-    torchvision('efficientnet_v2_s', { ...v2S(384), ...TORCHVISION, ...TENSORFLOW_NORM }),
+    // TensorFlow's epsilon, and torch's momentum.
+    torchvision('efficientnet_v2_s', { ...v2S(384), ...TORCHVISION, ...TORCH_NORM, epsilon: 1e-3 }),
   ],
   ['tf_efficientnetv2_s', invertedResiduals('tf_efficientnetv2_s', { ...v2S(300), ...TENSORFLOW }, TIMM)],
 ]);
