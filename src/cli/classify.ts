@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import type { ClassifyFlags } from '../config/classify.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
-import { addInferenceFlags, CSV_SAFE_HELP, INPUT_HELP, type Finish } from './flags.ts';
+import { addInferenceFlags, CSV_SAFE_HELP, INPUT_HELP, MODELS_HELP, type Finish } from './flags.ts';
 
 export function addClassify(program: Command, output: Output, finish: Finish): void {
   const command = program
@@ -12,11 +12,7 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .description('what is in a picture: its most probable classes, in English and Chinese')
     .argument('<input...>', INPUT_HELP)
     .option('-k, --topk <k>', 'how many classes (default: 3)')
-    .option(
-      '-m, --model <m>',
-      'a name (finch models list), hf:OWNER/NAME, FILE.onnx, a model folder, or one of transformers or timm; a,b or a:0.6,b:0.4: their mean',
-      DEFAULT_MODEL,
-    )
+    .option('-m, --model <m>', MODELS_HELP, DEFAULT_MODEL)
     .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')
     .option('--format <f>', 'table, json, ndjson or csv', 'table')
     .option('--csv-safe', CSV_SAFE_HELP)
@@ -34,6 +30,8 @@ Examples:
   classify dog.jpg --figure dog.png --labels zh
   classify bird.jpg --model runs/birds/best
   classify dog.jpg --model resnet50,efficientnet_lite0
+  classify dog.jpg --model hf:microsoft/resnet-18    fetched from a hub
+  classify dog.jpg --model vit.onnx --mean 0.5 --std 0.5
 
 Exit codes: 0 all done, 1 some pictures failed (their rows say why),
 2 wrong usage, 3 something needed is missing.`,

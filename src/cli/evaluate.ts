@@ -9,6 +9,7 @@ import {
   CSV_SAFE_HELP,
   DATASET_HELP,
   MANIFEST_HELP,
+  MODELS_HELP,
   ROOT_HELP,
   type Finish,
 } from './flags.ts';
@@ -18,11 +19,7 @@ export function addEvaluate(program: Command, output: Output, finish: Finish): v
     .command('evaluate')
     .description('how well a network knows a labelled dataset: accuracy, per class, confusion, calibration')
     .argument('<dataset>', DATASET_HELP)
-    .option(
-      '-m, --model <m>',
-      'a name (finch models list), hf:OWNER/NAME, FILE.onnx, a model folder, or one of transformers or timm; a,b or a:0.6,b:0.4: their mean',
-      DEFAULT_MODEL,
-    )
+    .option('-m, --model <m>', MODELS_HELP, DEFAULT_MODEL)
     .option('--split <s>', 'train, val, test or all (default: test, else val, else all there is)')
     .option('--manifest <columns>', MANIFEST_HELP)
     .option('--root <dir>', ROOT_HELP)
@@ -37,6 +34,7 @@ export function addEvaluate(program: Command, output: Output, finish: Finish): v
 Examples:
   finch evaluate ./birds --model runs/birds/best
   finch evaluate ./birds --model runs/birds/best --format json | jq .top1
+  finch evaluate ./imagenet --model hf:microsoft/resnet-18
   finch evaluate photos.csv --manifest file,wnid --report report.html
   finch evaluate ./birds --model runs/birds/best --predictions said.csv
 

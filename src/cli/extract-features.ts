@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import type { ExtractFlags } from '../config/features.ts';
-import { addInferenceFlags, INPUT_HELP, repeated, type Finish } from './flags.ts';
+import { addInferenceFlags, INPUT_HELP, MODEL_HELP, repeated, type Finish } from './flags.ts';
 
 export function addExtractFeatures(program: Command, output: Output, finish: Finish): void {
   const command = program
@@ -15,11 +15,7 @@ export function addExtractFeatures(program: Command, output: Output, finish: Fin
       '-o, --out <file>',
       '.npy or .parquet; .csv, .errors.csv and .json come beside it (default: features.npy)',
     ) // prettier-ignore
-    .option(
-      '-m, --model <m>',
-      'a name (finch models list), hf:OWNER/NAME, FILE.onnx, a model folder, or one of transformers or timm',
-      DEFAULT_MODEL,
-    )
+    .option('-m, --model <m>', MODEL_HELP, DEFAULT_MODEL)
     .option(
       '--layer <name>',
       "whose output; may be given several times, a file each (default: the classifier's input)",
@@ -43,6 +39,8 @@ Examples:
   extract-features ./birds --normalize --dtype float16 --out birds.npy
   extract-features --list-layers --model resnet18
   extract-features ./photos --model resnet18 --layer layer3.1.relu_1
+  extract-features ./photos --model hf:microsoft/resnet-18
+  extract-features ./photos --model vit.onnx --mean 0.5 --std 0.5
   extract-features ./photos --layer conv_head --pool none --out maps.npy
   find . -name "*.png" | extract-features - --out features.parquet
 

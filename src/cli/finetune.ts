@@ -4,7 +4,14 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import type { GivenFinetuneFlags } from '../config/finetune-settings.ts';
-import { addInferenceFlags, DATASET_HELP, MANIFEST_HELP, ROOT_HELP, type Finish } from './flags.ts';
+import {
+  addInferenceFlags,
+  DATASET_HELP,
+  MANIFEST_HELP,
+  MODEL_HELP,
+  ROOT_HELP,
+  type Finish,
+} from './flags.ts';
 
 export function addFinetune(program: Command, output: Output, finish: Finish): void {
   const command = program
@@ -12,10 +19,7 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
     .description('teach a network your own classes: first a new head, then all of it')
     .argument('[dataset]', DATASET_HELP)
     .optionsGroup('Network and data:')
-    .option(
-      '-m, --model <m>',
-      `where to start from: a name, hf:OWNER/NAME, FILE.onnx, a model folder, or one of transformers or timm (default: ${DEFAULT_MODEL})`,
-    )
+    .option('-m, --model <m>', `where to start from: ${MODEL_HELP} (default: ${DEFAULT_MODEL})`)
     .option(
       '--layer <name>',
       "put the head on this layer's output (default: the input of the network's own classifier)",
@@ -100,6 +104,8 @@ Examples:
   finetune ./birds --epochs 0                        a new head only: seconds
   finetune ./birds --epochs 100 --patience 10 --augment randaugment
   finetune ./birds --model resnet50 --lr 0.00005 --out runs/birds
+  finetune ./birds --model hf:microsoft/resnet-18    fetched from a hub
+  finetune ./birds --model vit.onnx --mean 0.5 --std 0.5
   finetune --resume runs/birds                       after Ctrl-C or a crash
   finetune photos.csv --manifest file,label          several labels: a|b
   finetune ./birds --preview-augment augment.html

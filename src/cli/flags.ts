@@ -9,6 +9,12 @@ export type Finish = (code: ExitCodeValue) => void;
 export const INPUT_HELP =
   'image file, folder (recursive), glob, @list.txt, or - for stdin (paths, also from find -print0, or an image)';
 
+export const MODEL_HELP =
+  'a name (finch models list), hf:OWNER/NAME, FILE.onnx, or a model folder (also of transformers or timm)';
+
+/** Of the commands that average several models. */
+export const MODELS_HELP = `${MODEL_HELP}; a,b or a:0.6,b:0.4: the mean of several`;
+
 export const DATASET_HELP =
   'class folders; train/ and val/ or test/ with class folders; a csv; or CUB-200-2011';
 

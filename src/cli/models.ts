@@ -5,7 +5,7 @@ import type { ExportFlags } from '../api/models/export.ts';
 import type { ImportFlags } from '../api/models/import.ts';
 import type { ListFlags } from '../commands/models.ts';
 import type { Output } from '../commands/output.ts';
-import type { Finish } from './flags.ts';
+import { MODEL_HELP, type Finish } from './flags.ts';
 
 export function addModels(program: Command, output: Output, finish: Finish): void {
   const models = program
@@ -37,7 +37,7 @@ Examples:
   models
     .command('info')
     .description('layers, parameters, preprocessing, licence and source of a network')
-    .argument('<model>', 'a name or a model folder')
+    .argument('<model>', MODEL_HELP)
     .addOption(format())
     .action(async (name: string, flags: { format: string }) => {
       finish(await (await command()).info(name, flags.format === 'json', output));
@@ -53,17 +53,20 @@ Examples:
   models
     .command('import')
     .description(
-      'a checkpoint (.pth, .pt, .safetensors), an ONNX file, a folder of transformers or timm, hf:OWNER/NAME or a tf.LayersModel folder becomes a model; pickles run no code',
+      'make a model of a checkpoint (.pth, .pt, .safetensors), an ONNX file, a folder (transformers, timm, tf.LayersModel) or hf:OWNER/NAME; code inside checkpoints is never run',
     )
-    .argument('<file>', 'the file, the folder, or hf:OWNER/NAME[@REVISION]')
+    .argument('<file>', 'a file, a folder, or hf:OWNER/NAME[@REVISION]')
     .option(
       '--arch <name>',
       "a checkpoint's architecture, such as resnet18 (default: found from its names and shapes)",
     )
-    .option('--size <pixels>', 'what an ONNX file that takes any pictures was made for: 224, or 96x128')
+    .option(
+      '--size <pixels>',
+      'size of the pictures, where an ONNX file leaves it open: 224, or 96x128 (height x width)',
+    )
     .option('--name <name>', "the model's name (default: the file's)")
     .option('--labels <file>', 'class names: csv, json, txt')
-    .option('--min-side <pixels>', 'short side after resizing, kept in the model, as are the next five')
+    .option('--min-side <pixels>', 'short side after resizing; kept in the model, as are the next five flags')
     .option('--crop <share>', 'share of the short side that the centre crop keeps, above 0 to 1')
     .option('--resize-mode <mode>', 'crop, squash, pad or squash-crop')
     .option('--interpolation <name>', 'bilinear, bicubic, lanczos or nearest')
@@ -80,20 +83,30 @@ Examples:
     .option('--mirror <url>', 'ask another hub for hf:OWNER/NAME (also: HF_ENDPOINT)')
     .option('--offline', 'never ask a hub')
     .option('--force', 'replace a model of that name')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  finch models import birds.pth --labels birds.txt --name birds
+  finch models import vit.onnx --mean 0.5 --std 0.5 --labels birds.txt
+  finch models import ./resnet-18                 config.json and weights
+  finch models import ./vit --dtype q8            onnx/model_quantized.onnx
+  finch models import hf:microsoft/resnet-18 --name ms18`,
+    )
     .action(async (file: string, flags: ImportFlags) => {
       finish(await (await command()).importModel(file, flags, output));
     });
   models
     .command('verify')
     .description('compare the weight files of a model with their recorded checksums')
-    .argument('<model...>', 'names or model folders')
+    .argument('<model...>', MODEL_HELP)
     .action(async (names: string[]) => {
       finish(await (await command()).verify(names, output));
     });
   models
     .command('export')
     .description('write a model as onnx, tfjs or safetensors, for other programs')
-    .argument('<model>', 'a name or a model folder')
+    .argument('<model>', MODEL_HELP)
     .addOption(
       new Option('--format <f>', 'what to write')
         .choices(['onnx', 'tfjs', 'safetensors'])

@@ -6,11 +6,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { IMPORT_DTYPES } from '../../src/api/models/import.ts';
 import { FLAG_VALUES } from '../../src/cli/completion/describe.ts';
 import { classifyConfig } from '../../src/config/classify.ts';
 import { evaluateConfig } from '../../src/config/evaluate.ts';
 import { extractConfig, inspectConfig, searchConfig } from '../../src/config/features.ts';
 import { finetuneConfig } from '../../src/config/finetune.ts';
+import { parseChoice } from '../../src/config/parse.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { runCli } from '../helpers/run-cli.ts';
 
@@ -103,6 +105,7 @@ const CONFIGS: Readonly<Record<string, (flags: object) => unknown>> = {
   search: (flags) => searchConfig(['a.jpg'], { in: 'f.npy', topk: '1', exif: true, cache: true, ...flags }),
   inspect: (flags) => inspectConfig('d', { model: 'm', top: '1', pool: 'avg', exif: true, cache: true, ...flags }),
   finetune: (flags) => finetuneConfig('d', { model: 'm', exif: true, ...flags }),
+  import: (flags) => parseChoice(String((flags as { dtype?: string }).dtype ?? 'float32'), '--dtype', IMPORT_DTYPES),
 }; // prettier-ignore
 
 test('values are those that the commands take', () => {
@@ -110,7 +113,9 @@ test('values are those that the commands take', () => {
   for (const [command, config] of Object.entries(CONFIGS)) {
     for (const key of Object.keys(FLAG_VALUES)) {
       const [flag = '', only = command] = key.split(' ').toReversed();
-      if (only !== command || (flag === '--format' && !key.includes(' '))) continue;
+      // A command's own values go before those of the flag in general.
+      const isOverridden = key === flag && `${command} ${flag}` in FLAG_VALUES;
+      if (only !== command || isOverridden) continue;
       const name = flag.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
       try {
         config({ [name]: 'zzz' });

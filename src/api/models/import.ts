@@ -47,14 +47,14 @@ export interface ImportedModel {
 }
 
 /** How weights are stored, or which of a folder's ONNX files is read. */
-const DTYPES = ['float32', 'float16', ...PRECISIONS] as const;
+export const IMPORT_DTYPES = ['float32', 'float16', ...PRECISIONS] as const;
 
 interface Reading {
   readonly name: string;
   readonly flags: ImportFlags;
   readonly dtype: StoredDtype;
   readonly precision: Precision | undefined;
-  /** What was taken for granted, to be said once the model is written. */
+  /** What was assumed; it is said once the model is written. */
   readonly assumed: string[];
 }
 
@@ -63,7 +63,7 @@ interface Reading {
  * @throws AppError for what is missing, damaged, unsafe or of another network
  */
 export async function importModel(file: string, flags: ImportFlags, work: Work): Promise<ImportedModel> {
-  const asked = parseChoice(flags.dtype, '--dtype', DTYPES);
+  const asked = parseChoice(flags.dtype, '--dtype', IMPORT_DTYPES);
   const dtype: StoredDtype = asked === 'float16' ? asked : 'float32';
   const precision = asked === 'float32' || asked === 'float16' ? undefined : asked;
   const name = flags.name ?? (isHubName(file) ? parseHubName(file).name : nameOf(file));

@@ -37,6 +37,7 @@ export const FLAG_VALUES: Readonly<Record<string, readonly string[]>> = {
   '--interpolation': ['bilinear', 'bicubic', 'lanczos', 'nearest'],
   '--pool': ['avg', 'max', 'none'],
   '--dtype': ['float32', 'float16'],
+  'import --dtype': ['float32', 'float16', 'fp32', 'fp16', 'q8', 'int8', 'uint8', 'q4', 'q4f16', 'bnb4'],
   '--split': ['train', 'val', 'test', 'all'],
   '--recipe': ['default', 'tutorial'],
   '--optimizer': ['sgd', 'adam', 'adamw'],
