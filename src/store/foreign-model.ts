@@ -16,12 +16,11 @@ import { readHubFolder } from './hub/folder.ts';
 import { isCommit, isHubName, parseHubName, type HubName } from './hub/name.ts';
 import { fetchRepository } from './hub/repository.ts';
 import type { Precision } from './hub/weight-files.ts';
+import { notHere, type FetchRule } from './not-here.ts';
 import { readForeign, type ForeignOptions } from './read-foreign.ts';
 import { sha256OfAll, sha256OfList } from './weight-parts.ts';
 
-export interface ForeignModelOptions {
-  /** Never asks a hub. */
-  readonly offline: boolean;
+export interface ForeignModelOptions extends FetchRule {
   /** Asked instead of the hub. */
   readonly mirror?: string | undefined;
   readonly precision?: Precision | undefined;
@@ -96,9 +95,7 @@ async function hubModel(name: HubName, options: ForeignModelOptions): Promise<st
   const known = await knownCommit(name);
   const folder = known === undefined ? undefined : folderOf(name, known, options);
   if (folder !== undefined && (await isThere(path.join(folder, 'model.json')))) return folder;
-  if (options.offline) {
-    throw new AppError('MODEL_NOT_FOUND', `${written(name)} is not on this machine and --offline was given; fetch it with: finch models pull ${written(name)}`); // prettier-ignore
-  }
+  if (options.offline || options.onlyHere === true) throw notHere(written(name), options);
   return fetchedModel(name, options);
 }
 

@@ -13,6 +13,7 @@ import { findRecord, modelNames } from '../zoo/published.ts';
 import { isForeignName } from './foreign-name.ts';
 import type { Precision } from './hub/weight-files.ts';
 import { finchHome, importedModels, pulledModels, SHIPPED_MODELS } from './home.ts';
+import { notHere, type FetchRule } from './not-here.ts';
 
 /** A published checkpoint has four bytes a parameter, and some for names and running statistics; a server that sends twice as many is not sending it. */
 const maxBytesOf = ({ parameters }: WeightsRecord) => 8 * parameters + 1024 ** 2;
@@ -30,7 +31,7 @@ export interface PullOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The folder of a model that is on this machine and finch's own, or undefined. */
+/** The folder of a model of finch's own (not one that has to be converted) that is on this machine, or undefined. */
 export async function findModelFolder(name: string): Promise<string | undefined> {
   const isPath = /[/\\]/.test(name) && (await isFolder(name)) && !(await isForeignName(name));
   if (isPath || (await isThere(path.join(name, 'model.json')))) return name;
@@ -54,27 +55,23 @@ async function folderNamed(name: string): Promise<string | undefined> {
 
 /**
  * The folder of a model, pulled first when it is a published one that is not here yet.
- * @param offline never touch the network
  * @throws AppError MODEL_NOT_FOUND, DOWNLOAD_FAILED
  */
 export async function resolveModel(
   name: string,
-  { offline, ...pull }: PullOptions & { readonly offline: boolean },
+  { offline, onlyHere = false, ...pull }: PullOptions & FetchRule,
 ): Promise<string> {
-  // What reads networks of others knows every architecture: it is loaded by who has one.
+  // Loaded only when it is needed: with it come all architectures.
   if (await isForeignName(name)) {
     const { foreignModel } = await import('./foreign-model.ts');
-    return foreignModel(name, { offline, ...pull });
+    return foreignModel(name, { offline, onlyHere, ...pull });
   }
   const folder = await findModelFolder(name);
   if (folder !== undefined) return folder;
   const record = findRecord(name);
   if (record?.origin.kind === 'download') {
-    if (!offline) return pullModel(record, pull);
-    throw new AppError(
-      'MODEL_NOT_FOUND',
-      `${record.name} is not on this machine and --offline was given; fetch it with: finch models pull ${record.name}`,
-    );
+    if (offline || onlyHere) throw notHere(record.name, { offline });
+    return pullModel(record, pull);
   }
   if (record?.origin.kind === 'file') {
     throw new AppError(
@@ -111,7 +108,7 @@ export async function pullModel(record: WeightsRecord, options: PullOptions = {}
   const folder = path.join(pulledModels(), name);
   if (origin.kind === 'shipped') return path.join(SHIPPED_MODELS, name);
   if (origin.kind === 'file') return resolveModel(name, { offline: true });
-  // What fetches and converts knows every architecture: it is loaded by who pulls, not by who classifies.
+  // Loaded only when it is needed: with it come all architectures.
   const [{ download }, { importCheckpoint }] = await Promise.all([
     import('./download.ts'),
     import('./import.ts'),

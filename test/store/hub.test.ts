@@ -5,6 +5,8 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { describeModel } from '../../src/api/models/catalogue.ts';
+import { verifyByName } from '../../src/api/models/pull.ts';
 import { readModelFolder } from '../../src/artefact/model-folder.ts';
 import { readOnnxModel } from '../../src/formats/onnx-model.ts';
 import { encodeModel, writtenGraph } from '../../src/formats/onnx-writer.ts';
@@ -110,6 +112,15 @@ test('--offline before it is here', async () => {
     ),
   );
   assert.deepEqual(hub.requests, []);
+});
+
+test('what describes or checks a model asks no hub, and does not speak of a flag that nobody gave', async () => {
+  const told = refused('MODEL_NOT_FOUND', /^hf:birds\/small is not on this machine; fetch it with: finch models pull hf:birds\/small$/); // prettier-ignore
+  await assert.rejects(describeModel(NAME), told);
+  await assert.rejects(verifyByName([NAME]).next(), told);
+  assert.deepEqual(hub.requests, []);
+  await resolve();
+  assert.deepEqual((await describeModel(NAME)).classNames, ['robin', 'finch', 'wren']);
 });
 
 test('a token goes to the hub alone, and nowhere onto the disk', async () => {

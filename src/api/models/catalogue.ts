@@ -97,8 +97,8 @@ export interface ModelFacts {
 /** @throws AppError MODEL_NOT_FOUND, naming the nearest */
 export async function describeModel(name: string): Promise<ModelFacts> {
   const record = findRecord(name);
-  // Where neither is known, this says what is near.
-  const folder = (await findModelFolder(name)) ?? (record ? undefined : await resolveModel(name, { offline: true }));
+  // For a name that is neither here nor published, the error names the nearest ones.
+  const folder = (await findModelFolder(name)) ?? (record ? undefined : await resolveModel(name, { offline: false, onlyHere: true }));
   const stored = folder === undefined ? undefined : await readModelMetadata(folder);
   const graph = stored?.graph ?? findArchitecture(record!.architecture).build(1000);
   const preprocessing = stored?.preprocessing ?? record?.preprocessing;
@@ -109,7 +109,7 @@ export async function describeModel(name: string): Promise<ModelFacts> {
     architecture: stored?.architecture ?? record?.architecture,
     folder: folder ?? 'not on this machine (finch models pull)',
     classes,
-    // What a foreign network is made of is not counted.
+    // Not counted for a foreign network.
     parameters: isOpaque(graph) ? undefined : countParameters(graph),
     multiplyAdds: isOpaque(graph) ? undefined : countMultiplyAdds(graph),
     layers: graph.layers.length,

@@ -63,7 +63,7 @@ export async function* verifyByName(
   names: readonly string[],
 ): AsyncGenerator<{ readonly name: string; readonly problems: readonly string[] }, void, undefined> {
   for (const name of names) {
-    const folder = await resolveModel(name, { offline: true });
+    const folder = await resolveModel(name, { offline: false, onlyHere: true });
     const problems = await verifyModelFolder(folder).catch((error: unknown) => {
       if (error instanceof AppError) return [error.message];
       throw error;
