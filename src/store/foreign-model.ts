@@ -29,7 +29,7 @@ export interface ForeignModelOptions extends FetchRule {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Increases when the same files become another model: what an earlier finch made is left alone. */
+/** Of the conversion: it increases when the same files become another model. What an earlier finch made is not read. */
 const VERSION = 1;
 const cache = () => path.join(finchHome(), 'foreign', `v${VERSION}`);
 
@@ -49,20 +49,18 @@ async function localModel(file: string, options: ForeignModelOptions): Promise<s
 
 const CHANGES = 'converted to a tf.LayersModel; values unchanged';
 
-/** What a file or a folder is called where nobody gave it a name. */
+/** The name of a model without a --name: that of its file or folder, without the ending. */
 export function nameOf(file: string): string {
   return path.basename(path.resolve(file)).replace(/\.(pth|pt|bin|safetensors|tar|onnx)$/i, '') || 'model';
 }
 
-/** What tells a network from all others: the checksums of its files. */
+/** Checksums of the weights and of the files that describe them: they identify the network. */
 async function contentOf(file: string): Promise<string> {
   const found = await stat(file).catch((cause: unknown) => {
     throw new AppError('MODEL_NOT_FOUND', `--model ${quoted(file)}: no such file`, { cause });
   });
   if (!found.isDirectory()) return sha256OfAll(file);
   const folder = await readHubFolder(file);
-  if (!folder)
-    throw new AppError('MODEL_NOT_FOUND', `${file} has no model.json, and no weights beside its config.json`);
   const weights = await sha256OfAll(path.join(file, folder.weights.file));
   return `${weights} ${await sha256OfList(file, folder.described)}`;
 }
@@ -88,7 +86,7 @@ async function convert(file: string, folder: string, options: ForeignOptions): P
 }
 
 /**
- * Without a revision, or with a branch, the commit that was fetched stays until `refreshed` asks for a newer one.
+ * A branch, also the one that is meant without a revision, stays at the commit that was fetched until `fetchedModel` asks for a newer one.
  * @throws AppError DOWNLOAD_FAILED, and all that can be wrong with a network
  */
 async function hubModel(name: HubName, options: ForeignModelOptions): Promise<string> {

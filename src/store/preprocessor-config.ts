@@ -1,4 +1,5 @@
-// preprocessor-config.ts: how pictures are prepared, as transformers writes it (`preprocessor_config.json`).
+// preprocessor-config.ts: how pictures are prepared, as transformers writes it (`preprocessor_config.json`, or the field `image_processor` of
+// `processor_config.json`).
 
 import { z } from 'zod';
 import { checkedAs } from '../util/checked.ts';
@@ -53,7 +54,8 @@ const isOurs = (name: string | undefined): name is Interpolation =>
 const SQUARE = /^(ViT|DeiT|Beit|Segformer|EfficientNet|Siglip|Vivit|DonutSwin)/i;
 
 /**
- * @param json the content of the file, and @param file what messages call it
+ * @param json the content of the file, or of the field
+ * @param file what messages call it
  * @throws AppError FILE_INVALID, or MODEL_UNSUPPORTED naming the field that finch's own preparation cannot do
  */
 export function readPreprocessorConfig(json: unknown, file: string): Preprocessing {
@@ -61,7 +63,7 @@ export function readPreprocessorConfig(json: unknown, file: string): Preprocessi
   const refuse = (what: string): never => {
     throw new AppError(
       'MODEL_UNSUPPORTED',
-      `${file}: ${what}; say yourself how pictures are prepared: finch models import with --min-side, --crop, --interpolation, --mean and --std`,
+      `${file}: ${what}; to say it yourself, give all of --min-side, --crop, --interpolation, --mean and --std to finch models import FOLDER`,
     );
   };
   if (config.do_resize === false)
@@ -108,7 +110,7 @@ function geometryOf(config: Config, refuse: Refuse): Geometry {
     if (typeof size.sides !== 'number') return refuse("'size' is not a square, and is cropped");
     return { size: crop, resize: size.sides, mode: 'squash-crop', cropOffset: 'down' };
   }
-  // PoolFormer's rule, also of others: the crop is this share of the short side.
+  // The rule of PoolFormer and others: the crop keeps this share of the resized short side.
   const resize = config.crop_pct == null ? size.short : Math.trunc(size.short / config.crop_pct);
   if (resize < crop) return refuse(`'crop_size' (${crop}) is larger than the resized picture (${resize})`);
   return { size: crop, resize, ...CROP };
@@ -116,7 +118,7 @@ function geometryOf(config: Config, refuse: Refuse): Geometry {
 
 const CROP = { mode: 'crop', cropOffset: 'down' } as const;
 
-/** ConvNeXt's rule: below 384 pixels the middle is cut out of a larger picture, from there on nothing is. */
+/** ConvNeXt's rule: below 384 pixels the middle of a larger picture is kept; from 384 on the whole picture. */
 function convnextGeometry(short: number, share: number): Geometry {
   if (short >= 384) return { size: short, resize: short, mode: 'squash' };
   return { size: short, resize: Math.min(MAX_SIDE, Math.trunc(short / share)), ...CROP };
@@ -140,8 +142,8 @@ const joined = (height: number, width: number): PictureSize => (height === width
 const pair = (size: PictureSize) => (typeof size === 'number' ? [size, size] : size);
 
 /**
- * Mean and standard deviation of pixels scaled to 0…1 that do the same as the library's steps: times a factor, perhaps less one, then
- * less the mean and divided by the deviation. EfficientNet's `include_top` divides by it once more.
+ * Mean and standard deviation of pixels scaled to 0…1 that do the same as the library's steps: it multiplies a byte by a factor, may
+ * subtract 1, then subtracts the mean and divides by the deviation. EfficientNet's `include_top` divides by the deviation once more.
  */
 function statisticsOf(config: Config): Pick<Preprocessing, 'mean' | 'std'> {
   const factor = 255 * (config.do_rescale === false ? 1 : (config.rescale_factor ?? 1 / 255));

@@ -20,23 +20,26 @@ export interface ForeignOptions {
   readonly name: string;
   /** Of a checkpoint; found from its names and shapes where it is absent. */
   readonly architecture?: string | undefined;
-  /** Of the pictures of an ONNX file that takes any. */
+  /** Height and width of the pictures in pixels, for an ONNX file that leaves them open. */
   readonly size?: PictureSize | undefined;
   /** Asks for one of a folder's ONNX files. */
   readonly precision?: Precision | undefined;
   readonly provenance: Omit<Provenance, 'source' | 'sha256'> & { readonly source?: string };
-  /** What the user wants of how pictures are prepared; by default what the files say. */
+  /** Changes how pictures are prepared, by the user's flags; without it they are prepared as the files say. */
   readonly prepare?: Prepare;
   /** Called with what was found and left out. */
   readonly onNote?: ((text: string) => void) | undefined;
-  /** Called with what was taken for granted. */
+  /** Called with what no file says and was therefore assumed. */
   readonly onAssumed?: ((text: string) => void) | undefined;
 }
 
 interface Prepare {
-  /** Nothing of what is assumed remains. */
+  /** Whether the user's flags replace everything that would be assumed. */
   readonly isComplete: boolean;
-  /** @param own undefined where nothing says it */
+  /**
+   * @param own what the files say; undefined where they say nothing
+   * @param size of the pictures that the network takes, in pixels
+   */
   readonly apply: (own: Preprocessing | undefined, size: PictureSize) => Preprocessing | undefined;
 }
 
@@ -44,14 +47,8 @@ interface Prepare {
 export async function readForeign(file: string, options: ForeignOptions): Promise<Model> {
   const found = await stat(file).catch(cannotOpen(file));
   if (!found.isDirectory()) return isOnnx(file) ? onnxModel(file, options) : readWeights(file, options);
-  const folder = await readHubFolder(file, options.precision);
-  if (!folder) {
-    throw new AppError(
-      'MODEL_NOT_FOUND',
-      `${file} is no model's folder: expected model.json, or config.json beside model.safetensors, pytorch_model.bin or onnx/model.onnx`,
-    );
-  }
-  const { weights, config } = folder;
+  const { precision, prepare } = options;
+  const { weights, config } = await readHubFolder(file, { precision, isPrepared: prepare?.isComplete });
   const main = path.join(file, weights.file);
   return weights.kind === 'onnx' ? onnxModel(main, options, config) : readWeights(main, options, config);
 }

@@ -1,7 +1,7 @@
 // `hf:OWNER/NAME` against a server that behaves like the hub: what is fetched, checked, kept and told.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -14,6 +14,7 @@ import { fetchedModel } from '../../src/store/foreign-model.ts';
 import { hubOf } from '../../src/store/hub/endpoint.ts';
 import { parseHubName } from '../../src/store/hub/name.ts';
 import { resolveModel } from '../../src/store/models.ts';
+import { readForeign } from '../../src/store/read-foreign.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { attentionOnnx, ATTENTION_SIDE } from '../helpers/attention-onnx.ts';
 import { startHub, TOKEN, type FakeHub } from '../helpers/fake-hub.ts';
@@ -121,6 +122,52 @@ test('what describes or checks a model asks no hub, and does not speak of a flag
   assert.deepEqual(hub.requests, []);
   await resolve();
   assert.deepEqual((await describeModel(NAME)).classNames, ['robin', 'finch', 'wren']);
+});
+
+describe('how pictures are prepared, in the processor_config.json of newer transformers', () => {
+  const processor = (own: unknown) => Buffer.from(JSON.stringify({ processor_class: 'BirdProcessor', image_processor: own })); // prettier-ignore
+  const own = {
+    image_processor_type: 'ViTImageProcessor',
+    size: { height: 64, width: 64 },
+    image_mean: 0.25,
+  };
+  const prepared = async () => (await readModelFolder(await resolve())).preprocessing;
+
+  test('read where it is the only file, and fetched', async () => {
+    const { files: there } = hub.repositories['birds/small']!;
+    delete there['preprocessor_config.json'];
+    there['processor_config.json'] = processor(own);
+    const { mode, mean } = (await prepared())!;
+    assert.deepEqual([mode, mean], ['squash', [0.25, 0.25, 0.25]]);
+  });
+
+  test('goes before preprocessor_config.json, as in the library', async () => {
+    hub.repositories['birds/small']!.files['processor_config.json'] = processor(own);
+    assert.equal((await prepared())?.mode, 'squash');
+  });
+
+  test('without the field: preprocessor_config.json counts', async () => {
+    hub.repositories['birds/small']!.files['processor_config.json'] = processor(undefined);
+    assert.equal((await prepared())?.resize, 73);
+  });
+
+  test('of a folder: flags that say everything go before a file that is refused', async () => {
+    const folder = path.join(home, 'padded');
+    await mkdir(folder, { recursive: true });
+    const padded = Buffer.from(JSON.stringify({ ...own, do_pad: true }));
+    for (const [name, content] of Object.entries({ ...files, 'preprocessor_config.json': padded }))
+      await writeFile(path.join(folder, name), content);
+    const options = { name: 'padded', provenance: { changes: 'none' } };
+    await assert.rejects(readForeign(folder, options), refused('MODEL_UNSUPPORTED', /'do_pad' is true.*give all of --min-side/)); // prettier-ignore
+    const given = { size: 64, resize: 64, mode: 'crop', interpolation: 'bilinear', mean: [0, 0, 0], std: [1, 1, 1] } as const; // prettier-ignore
+    const { preprocessing } = await readForeign(folder, { ...options, prepare: { isComplete: true, apply: () => given } }); // prettier-ignore
+    assert.deepEqual(preprocessing, given);
+  });
+
+  test('is no object', async () => {
+    hub.repositories['birds/small']!.files['processor_config.json'] = processor('fast');
+    await assert.rejects(resolve(), refused('FILE_INVALID', /processor_config\.json: its 'image_processor' is not as transformers writes it/)); // prettier-ignore
+  });
 });
 
 test('a token goes to the hub alone, and nowhere onto the disk', async () => {

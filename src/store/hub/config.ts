@@ -12,42 +12,70 @@ import { isTransformersConfig, readTransformersConfig } from './transformers.ts'
 const MAX_CONFIG_BYTES = 16 * 1024 ** 2;
 
 export const CONFIG_FILE = 'config.json';
-export const PREPROCESSOR_FILE = 'preprocessor_config.json';
+/** Of what takes pictures and text: since transformers 5 the preparation of pictures is a field in it. */
+const PROCESSOR_FILE = 'processor_config.json';
+const PREPROCESSOR_FILE = 'preprocessor_config.json';
+
+/** The files that say what the network is and how its pictures are prepared. */
+export const DESCRIBING_FILES: readonly string[] = [CONFIG_FILE, PROCESSOR_FILE, PREPROCESSOR_FILE];
 
 export interface HubConfig {
-  /** The network's name to those who wrote the file. */
+  /** The network's name in the library that wrote the file. */
   readonly hint: string;
   /** Whether finch builds the network from its weights. */
   readonly isBuilt: boolean;
-  /** @throws AppError MODEL_UNSUPPORTED where the weights are none that finch can use, saying what to do */
+  /** @throws AppError MODEL_UNSUPPORTED where finch cannot use the weights; the message says what to do */
   readonly refuseWeights: () => void;
   /** Where the config describes the network layer by layer. @throws AppError FILE_INVALID */
   readonly network?: () => DescribedNetwork;
   readonly labels?: readonly string[];
-  /** Each class is judged by itself. */
+  /** A picture may have several labels: each class gets a probability of its own, by a sigmoid. */
   readonly isMultiLabel?: boolean;
-  /** The pictures that the network was made for. */
+  /** Height and width of the pictures that the network was made for, in pixels. */
   readonly size?: PictureSize;
   /** Absent where no file says it. */
   readonly preprocessing?: Preprocessing;
 }
 
-/** @param names the files of the folder. @throws AppError FILE_INVALID, MODEL_UNSUPPORTED */
-export async function readHubConfig(folder: string, names: ReadonlySet<string>): Promise<HubConfig> {
-  const read = (name: string) => {
-    const file = path.join(folder, name);
-    return readJson(file, { limit: MAX_CONFIG_BYTES, what: file });
-  };
-  const [json, file] = [await read(CONFIG_FILE), path.join(folder, CONFIG_FILE)];
-  const isTimms = !isTransformersConfig(json) || hasField(json, 'pretrained_cfg');
+/**
+ * @param names the files of the folder
+ * @param isPrepared how pictures are prepared is known already: the files that say it are not read
+ * @throws AppError FILE_INVALID, MODEL_UNSUPPORTED
+ */
+export async function readHubConfig(
+  folder: string,
+  names: ReadonlySet<string>,
+  isPrepared = false,
+): Promise<HubConfig> {
+  const file = path.join(folder, CONFIG_FILE);
+  const json = await readConfig(file);
+  const isTimms = !isTransformersConfig(json) || fieldOf(json, 'pretrained_cfg') !== undefined;
   const config = isTimms ? readTimmConfig(json, file) : readTransformersConfig(json, file);
-  if (config.preprocessing || !names.has(PREPROCESSOR_FILE)) return config;
-  const preprocessing = readPreprocessorConfig(
-    await read(PREPROCESSOR_FILE),
-    path.join(folder, PREPROCESSOR_FILE),
-  );
-  return { ...config, preprocessing };
+  if (config.preprocessing || isPrepared) return config;
+  const preprocessing = await readPreparation(folder, names);
+  return { ...config, ...(preprocessing && { preprocessing }) };
 }
 
-const hasField = (value: unknown, name: string): boolean =>
-  typeof value === 'object' && value !== null && Object.hasOwn(value, name);
+/** From the first file that says it, in the order in which transformers looks; undefined where none does. */
+async function readPreparation(
+  folder: string,
+  names: ReadonlySet<string>,
+): Promise<Preprocessing | undefined> {
+  const processor = path.join(folder, PROCESSOR_FILE);
+  const preprocessor = path.join(folder, PREPROCESSOR_FILE);
+  const nested = names.has(PROCESSOR_FILE)
+    ? fieldOf(await readConfig(processor), 'image_processor')
+    : undefined;
+  if (nested != null) return readPreprocessorConfig(nested, `${processor}: its 'image_processor'`);
+  return names.has(PREPROCESSOR_FILE)
+    ? readPreprocessorConfig(await readConfig(preprocessor), preprocessor)
+    : undefined;
+}
+
+const readConfig = (file: string): Promise<unknown> =>
+  readJson(file, { limit: MAX_CONFIG_BYTES, what: file });
+
+const fieldOf = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Readonly<Record<string, unknown>>)[name]
+    : undefined;

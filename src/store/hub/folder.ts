@@ -4,7 +4,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError } from '../../util/errors.ts';
-import { CONFIG_FILE, PREPROCESSOR_FILE, readHubConfig, type HubConfig } from './config.ts';
+import { CONFIG_FILE, DESCRIBING_FILES, readHubConfig, type HubConfig } from './config.ts';
 import { onnxFile, precisionsIn, tensorFile, type Precision, type WeightFiles } from './weight-files.ts';
 
 export interface HubFolder {
@@ -14,13 +14,28 @@ export interface HubFolder {
   readonly described: readonly string[];
 }
 
-/** What such a folder says; undefined where the folder is none. @throws AppError FILE_INVALID, MODEL_UNSUPPORTED */
-export async function readHubFolder(folder: string, precision?: Precision): Promise<HubFolder | undefined> {
+interface FolderOptions {
+  /** Asks for an ONNX file. */
+  readonly precision?: Precision | undefined;
+  /** How pictures are prepared is known already. */
+  readonly isPrepared?: boolean | undefined;
+}
+
+/** What such a folder says. @throws AppError MODEL_NOT_FOUND where it holds no network; FILE_INVALID, MODEL_UNSUPPORTED */
+export async function readHubFolder(
+  folder: string,
+  { precision, isPrepared }: FolderOptions = {},
+): Promise<HubFolder> {
   const names = await filesIn(folder);
-  if (!isHubFolder(names)) return undefined;
-  const config = names.has(CONFIG_FILE) ? await readHubConfig(folder, names) : undefined;
+  if (!isHubFolder(names)) {
+    throw new AppError(
+      'MODEL_NOT_FOUND',
+      `${folder} is not a model folder: expected model.json, or config.json beside model.safetensors, pytorch_model.bin or onnx/model.onnx`,
+    );
+  }
+  const config = names.has(CONFIG_FILE) ? await readHubConfig(folder, names, isPrepared) : undefined;
   const weights = chooseWeights(names, { where: folder, config, precision });
-  const described = [CONFIG_FILE, PREPROCESSOR_FILE].filter((name) => names.has(name));
+  const described = DESCRIBING_FILES.filter((name) => names.has(name));
   return { ...(config && { config }), weights, described };
 }
 

@@ -6,7 +6,7 @@ import { makeFolder } from '../../util/files.ts';
 import { download } from '../download.ts';
 import { partsOf } from '../weight-parts.ts';
 import type { HubRepository } from './api.ts';
-import { CONFIG_FILE, PREPROCESSOR_FILE, readHubConfig } from './config.ts';
+import { CONFIG_FILE, DESCRIBING_FILES, readHubConfig } from './config.ts';
 import type { Hub } from './endpoint.ts';
 import { chooseWeights } from './folder.ts';
 import type { HubName } from './name.ts';
@@ -61,7 +61,7 @@ export async function fetchRepository(
     }
   };
 
-  await fetchFiles([CONFIG_FILE, PREPROCESSOR_FILE].filter((file) => names.has(file)));
+  await fetchFiles(DESCRIBING_FILES.filter((file) => names.has(file)));
   const config = names.has(CONFIG_FILE) ? await readHubConfig(folder, names) : undefined;
   const weights = chooseWeights(names, { where, config, precision });
   await fetchFiles([weights.file]);
