@@ -56,6 +56,11 @@ describe(`networks of transformers ${goldens.transformers}, PyTorch ${goldens.to
     ['dilated convolutions', { model_type: 'mobilenet_v2', output_stride: 8 }, /output_stride: .*32/],
     ['a maximum for the mean', { model_type: 'efficientnet', pooling_type: 'max' }, /pooling_type: /],
     ['a billion layers', { model_type: 'resnet', depths: [1e9, 1, 1, 1] }, /depths\.0: /],
+    [
+      'a billion layers by a factor',
+      { model_type: 'efficientnet', depth_coefficient: 64, num_block_repeats: [256, 2, 2, 3, 3, 4, 1] },
+      /num_block_repeats: .*256 blocks/,
+    ],
     ['widths beyond memory', { model_type: 'regnet', hidden_sizes: [1e9] }, /hidden_sizes\.0: /],
     ['lists that differ', { model_type: 'convnext', depths: [1, 1] }, /hidden_sizes and depths differ/],
     ['no numbers', { model_type: 'regnet', layer_type: 'z' }, /layer_type: /],

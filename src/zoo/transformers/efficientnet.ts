@@ -1,5 +1,5 @@
-// efficientnet.ts: transformers' EfficientNet, which is Keras's: where a window of stride 2 slides, the zeros around the picture are those
-// for an even side, but in the blocks that the config lists, which see an odd side at the published size.
+// efficientnet.ts: transformers' EfficientNet, which follows Keras. A convolution of stride 2 is padded as for pictures of even sides, except
+// in the blocks that the config lists (`depthwise_padding`), whose pictures have odd sides at the published size.
 
 import { z } from 'zod';
 import type { Graph } from '../../graph/layers.ts';
@@ -11,6 +11,7 @@ import {
   depth,
   epsilon,
   factor,
+  MAX_DEPTH,
   networkType,
   perStage,
   pictures,
@@ -51,6 +52,13 @@ const CONFIG = z
         config.expand_ratios,
       ].every((list) => list.length === config.in_channels.length),
     'its lists, one entry a stage, have different lengths',
+  )
+  .refine(
+    (config) => config.num_block_repeats.every((repeats) => repeats * config.depth_coefficient <= MAX_DEPTH),
+    {
+      path: ['num_block_repeats'],
+      message: `with depth_coefficient, a stage has more than ${MAX_DEPTH} blocks`,
+    },
   );
 
 function efficientnet(config: z.output<typeof CONFIG>, classes: number): Graph {

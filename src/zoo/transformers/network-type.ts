@@ -16,7 +16,7 @@ export interface DescribedNetwork {
   readonly network: Architecture;
 }
 
-/** @param file what messages call the config. @throws AppError FILE_INVALID where finch's graph cannot say it */
+/** @param file what messages call the config. @throws AppError FILE_INVALID where finch cannot build the network */
 export type ReadNetwork = (config: unknown, file: string) => DescribedNetwork;
 
 interface NetworkType<Schema extends z.ZodType> {
@@ -26,7 +26,7 @@ interface NetworkType<Schema extends z.ZodType> {
   readonly classifier: string;
   /** From the graph's names to the library's. */
   readonly rules: readonly Rule[];
-  /** Networks of the zoo of which it may be one. */
+  /** Names of the networks in the zoo that it can be equal to. */
   readonly known?: readonly string[];
 }
 
@@ -46,9 +46,9 @@ export function networkType<Schema extends z.ZodType>(of: NetworkType<Schema>): 
   };
 }
 
-/** No network has wider layers, deeper stages or more of them: a config that asks for a million layers takes no memory for them. */
+/** No network has wider layers, more blocks in a stage, or more stages. Without these limits a hostile config could take all memory. */
 const MAX_WIDTH = 16_384;
-const MAX_DEPTH = 256;
+export const MAX_DEPTH = 256;
 const MAX_STAGES = 32;
 
 export const width = z.int().min(1).max(MAX_WIDTH);
