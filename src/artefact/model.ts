@@ -34,7 +34,7 @@ export interface Model {
   readonly classifier?: string;
   /** The layer whose output is the picture's embedding, where that is no classifier's input. */
   readonly embedding?: string;
-  /** What it puts out where that is no score of any class: an embedding. */
+  /** Present where the network puts out an embedding instead of scores of classes. */
   readonly gives?: 'features';
   readonly provenance?: Provenance;
 }

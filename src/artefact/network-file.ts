@@ -8,7 +8,7 @@ import { AppError } from '../util/errors.ts';
 import { sha256OfFile, writeFileAtomic } from '../util/files.ts';
 import { quoted } from '../util/quoted.ts';
 
-/** A network that takes the place of another one has another name: model.json never names a file that is only half its own. */
+/** Named by its content, a new network never overwrites the one that the former model.json names. */
 export const NETWORK_NAME = /^network-[0-9a-f]{16}\.onnx$/;
 
 /** A protobuf message cannot be longer. Names and nodes take some of it. */

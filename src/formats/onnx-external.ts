@@ -61,7 +61,7 @@ export async function readExternal(file: string, pending: readonly PendingTensor
         from.taken += length;
         total += length;
         if (from.taken > from.size) throw refuse(`overlaps others in '${quoted(location)}'`);
-        if (total > MAX_BYTES) throw refuse(`is one of external data of more than ${MAX_BYTES} bytes`);
+        if (total > MAX_BYTES) throw refuse(`takes the external data above ${MAX_BYTES} bytes, the limit`);
       }
       tensor.bytes = known ?? (await bytesAt(from, { offset, length, location }));
       from.read.set(key, tensor.bytes);

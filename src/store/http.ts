@@ -1,5 +1,5 @@
-// http.ts: requests to servers that may be anybody's: few redirects, none to where nothing is encrypted, a secret for one host alone,
-// answers of bounded length that do not come for ever.
+// http.ts: requests to servers that are not trusted: few redirects, none from https to http, a token for one host only, answers that
+// are limited in length and in time.
 
 import { AppError, messageOf } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
@@ -12,7 +12,7 @@ export class Final extends Error {}
 
 export interface Request {
   readonly headers: Readonly<Record<string, string>>;
-  /** A secret for the first address' host; no host that it redirects to gets it. */
+  /** A secret for the origin of the first address. Another origin, to which it redirects, does not get it. */
   readonly token?: string | undefined;
   readonly method?: 'GET' | 'HEAD';
   readonly signal: AbortSignal;
@@ -39,7 +39,7 @@ export async function follow(url: string, { token, headers, ...options }: Reques
   throw new Final(`the server redirects more than ${MAX_REDIRECTS} times`);
 }
 
-/** The body, until it ends or the signal does: fetch itself waits for ever where the compression of an answer is damaged. */
+/** The body in pieces. It ends with the body or with the signal: fetch itself waits for ever when the compression of an answer is damaged. */
 export async function* chunksOf(
   body: ReadableStream<Uint8Array>,
   signal: AbortSignal,

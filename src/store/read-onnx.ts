@@ -47,7 +47,7 @@ export async function readOnnx(
   if (labels && labels.length !== classes) {
     throw new AppError(
       'MODEL_MISMATCH',
-      `${file} has ${classes} classes, and beside it are names of ${labels.length}`,
+      `${file} puts out ${classes} classes, but the names of ${labels.length} are given, in its metadata or in config.json; correct the names`,
     );
   }
   const isImagenet = !labels && classes === 1000 && network.gives !== 'features';
@@ -77,7 +77,7 @@ async function networkOf(
     return network;
   }
   onNote?.(
-    `kept as it is, so that only a head on it learns; finch's layers do not have: ${quoted(converted.reasons.join(', '))}`,
+    `the network runs as it is, and finetune trains only a head on it; finch has no layers for: ${quoted(converted.reasons.join(', '))}`,
   );
   return opaqueNetwork(model, options);
 }
@@ -88,7 +88,7 @@ function sizeOf({ height, width }: OnnxInput): PictureSize | undefined {
   return height === width ? height : [height, width];
 }
 
-/** A network that takes bytes normalises them itself: what finch divides by 255 is multiplied again. */
+/** A network that takes bytes normalises them itself: this mean and deviation turn pixels of 0…1 back into bytes. */
 const AS_BYTES = { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] } as const;
 
 /** The same preparation for a network that is asked for another size: the same share of a picture is seen. */
@@ -103,6 +103,6 @@ function refuseOtherSize(preprocessing: Preprocessing, size: PictureSize, file: 
   if (wanted === given) return;
   throw new AppError(
     'MODEL_MISMATCH',
-    `${file} takes pictures of ${wanted}, and what is beside it prepares pictures of ${given}; give --min-side, --crop, --interpolation, --mean and --std to finch models import instead`,
+    `${file} takes pictures of ${wanted}, but they are prepared as ${given}, by the files or the flags; change it with --min-side, --crop, --interpolation, --mean and --std of finch models import`,
   );
 }

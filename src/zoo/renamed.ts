@@ -3,9 +3,9 @@
 import { asModules, type TorchNaming } from './record.ts';
 
 /**
- * `['layer{1}.{0}.conv{1}', 'stages.{0}.layers.{0}.layer.{0}.convolution']`: a number in braces stands for a number that counts from
- * there on this side; `{1+2}` counts 1, 3, 5. The first counter here is the first one there, and so on. A rule is of a module, or of
- * one weight by its whole name.
+ * finch's name and the port's: `['layer{1}.{0}.conv{1}', 'stages.{0}.layers.{0}.layer.{0}.convolution']`. Braces are a counter and hold the
+ * number from which it counts in this name; `{1+2}` counts 1, 3, 5. The first counter of one name belongs to the first of the other, and so
+ * on. A rule is for a module, or for one weight by its whole name.
  */
 export type Rule = readonly [ours: string, theirs: string];
 

@@ -94,7 +94,10 @@ describe('an ONNX file', () => {
       '--name',
       'named',
     );
-    assert.match(imported.stderr, /kept as it is, so that only a head on it learns/);
+    assert.match(
+      imported.stderr,
+      /runs as it is, and finetune trains only a head on it; finch has no layers for: /,
+    );
     assert.deepEqual(await classify('--model', 'named'), [{ ...row, model: 'named' }]);
   });
 
@@ -147,7 +150,7 @@ describe('an ONNX file', () => {
       'few',
       { names: "{0: 'a'}" },
       'MODEL_MISMATCH',
-      /has 5 classes, and beside it are names of 1/,
+      /puts out 5 classes, but the names of 1 are given/,
     );
     await refuse(
       'gaps',

@@ -74,10 +74,10 @@ function headOnly(run: Run, name: string, work: Work): Run {
   if (asked !== undefined) {
     throw new AppError(
       'USAGE',
-      `${asked}: ${quoted(name)} is a foreign network, which finch runs but does not train; leave it out, and only the head learns`,
+      `${asked}: ${quoted(name)} is a foreign network, which finch runs but does not train; without ${asked} only a head on it is trained`,
     );
   }
-  work.note('a foreign network does not learn: only its head is trained, as with --epochs 0');
+  work.note('a foreign network is not trained: only a head on it, as with --epochs 0');
   const flags = { ...run.request.flags, epochs: '0' };
   return { ...run, request: { ...run.request, flags }, config: finetuneConfig(dataset, flags) };
 }

@@ -11,8 +11,8 @@ import { windowAttributes, type Window } from './windows.ts';
 const DOMAIN = 'com.microsoft.nchwc';
 
 /**
- * onnxruntime's fused activations that finch uses, with their parameters. `reluAnew` is relu in other words: of two equal nodes
- * onnxruntime computes one, and keeps its output for both.
+ * onnxruntime's fused activations that finch uses, with their parameters. `reluAnew` computes the same as `relu`, but is another node:
+ * onnxruntime merges two equal nodes and would keep the output of the first for both.
  */
 const FUSED = {
   relu: { activation: 'Relu' },

@@ -80,11 +80,11 @@ function emitSgd(
 /** weight - move. A weight that is overwritten stays as it is where the factor is 0, whatever the move holds. */
 function moved(e: Emitter, { factor }: Update, weight: string, move: string): string {
   if (factor === undefined) return e.sub(weight, move);
-  // 0 for NaN, which is not above the lowest number.
+  // ThresholdedRelu gives x where x > alpha, else 0: so it makes 0 of NaN.
   return e.sub(weight, e.emit('ThresholdedRelu', [e.mul(move, factor)], { alpha: { float: LOWEST } }));
 }
 
-/** Of float32. */
+/** The lowest number of float32. */
 const LOWEST = -3.4028234663852886e38;
 
 /** w = w - rate / (1 - β₁ᵗ) m / (√v / √(1 - β₂ᵗ) + ε), m and v being the moving means of g and g². */

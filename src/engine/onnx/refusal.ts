@@ -1,4 +1,4 @@
-// refusal.ts: what onnxruntime says when it does not take a model, in finch's words.
+// refusal.ts: onnxruntime's errors when it does not accept a model -> one line that says why, and what to do.
 
 import { AppError, messageOf } from '../../util/errors.ts';
 import { quoted } from '../../util/quoted.ts';
@@ -44,10 +44,10 @@ export function runtimeRefuses(error: unknown, { model, device, runtime }: Refus
   );
 }
 
-/** A model's description and its network are two files: one may have been exchanged. */
+/** A model.json and its foreign network are two files: somebody may have exchanged one of them. */
 export function otherShape(name: string, found: Shape, expected: Shape): AppError {
   return new AppError(
     'MODEL_INVALID',
-    `the foreign network puts out ${formatShape(found)} as ${quoted(name)}, its description promises ${formatShape(expected)} for each picture; import it again`,
+    `the foreign network puts out ${formatShape(found)} as ${quoted(name)}, but model.json says ${formatShape(expected)} for each picture; import it again`,
   );
 }

@@ -16,7 +16,7 @@ import { OPERATORS } from './conversion/operators/operators.ts';
 import { asOneOperator } from './conversion/spelled-out.ts';
 import { constantOf, UNKNOWN, Unsupported, type Constant, type Tensor } from './conversion/tensor.ts';
 
-/** What a foreign network is in finch's words. */
+/** A foreign network as a graph of finch's layers. */
 export interface ConvertedOnnx {
   readonly kind: 'converted';
   readonly graph: Graph;
@@ -34,15 +34,15 @@ export interface OpaqueOnnx {
 }
 
 export interface ConvertOptions extends DescribeOptions {
-  /** Of the pictures, where the file leaves it open. */
+  /** Height and width of the pictures in pixels, where the file leaves them open. */
   readonly size?: PictureSize | undefined;
 }
 
 /** Classifiers that finch has layers for have up to 3,000 nodes. */
 const MAX_NODES = 10_000;
-/** All constants that are computed, together: VGG's largest matrix, turned, and more. */
+/** Numbers in all computed constants together. VGG's largest matrix, transposed, has 2^26.6. */
 const MAX_FOLDED = 2 ** 28;
-/** As many reasons are told. */
+/** Further reasons are not listed. */
 const MAX_REASONS = 20;
 
 /**
@@ -71,7 +71,7 @@ class Conversion {
   readonly #context: Context;
   readonly #tensors = new Map<string, Tensor>();
   readonly #reasons = new Set<string>();
-  /** How many numbers constants have been computed. */
+  /** Numbers in the constants computed so far. */
   #numbers = 0;
 
   constructor(found: OnnxInterface, { name, size }: { readonly name: string; readonly size: Size2d }) {
@@ -110,14 +110,14 @@ class Conversion {
     return { kind: 'converted', graph, weights, ...(classifier !== undefined && { classifier }) };
   }
 
-  /** Computes what depends on constants alone: forms are looked for among the rest. */
+  /** Computes the nodes that depend on constants alone, so that forms are looked for among the others only. */
   #foldAhead(node: OnnxNode): void {
     const inputs = node.inputs.map((name) => (name === '' ? undefined : this.#constant(name)));
     if (node.inputs.some((name, i) => name !== '' && !inputs[i])) return;
     try {
       this.#set(node, this.#folded(node, inputs));
     } catch (error) {
-      // It is told when it turns out that the output needs it.
+      // Reported later, by #read, if the output depends on this node.
       if (!(error instanceof Unsupported)) throw error;
     }
   }
@@ -174,7 +174,7 @@ class Conversion {
   }
 }
 
-/** What a layer says of inputs that it cannot take. Nothing can be added behind such a layer. */
+/** A layer that refuses its inputs is a reason not to convert the network, and no error of the program. */
 function ofLayers(error: unknown, { op }: OnnxNode): unknown {
   const isOfLayers = error instanceof AppError && (error.code === 'MODEL_INVALID' || error.code === 'MODEL_UNSUPPORTED'); // prettier-ignore
   return isOfLayers ? new Unsupported(`${op}: ${error.message}`) : error;

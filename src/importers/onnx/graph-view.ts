@@ -30,7 +30,7 @@ export function graphView(model: OnnxModel): GraphView {
   return { model, producers, consumers };
 }
 
-/** A chain of nodes is followed so far: a graph that is not whole may go in circles. */
+/** The most nodes that are followed along a chain; no network is as deep. */
 const MAX_STEPS = 10_000;
 
 /** A constant of floating-point numbers: a weight, also behind nodes that only move it. */

@@ -99,7 +99,7 @@ async function fetchText(hub: Hub, url: string, signal: AbortSignal | undefined)
       if (signal?.aborted) throw interruptedDownload(error);
       if (error instanceof AppError) throw error;
       if (error instanceof Final) throw fail(error.message, error);
-      problem = `${reasonOf(error, STALL_MS)}. Check the network, or name another place by HF_ENDPOINT or --mirror`;
+      problem = `${reasonOf(error, STALL_MS)}. Check the network, or name another hub with HF_ENDPOINT or --mirror`;
     }
     if (attempt === ATTEMPTS) throw fail(problem);
     await sleep(FIRST_PAUSE_MS * 2 ** attempt, undefined, signal && { signal }).catch(() => {});

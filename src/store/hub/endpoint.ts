@@ -1,4 +1,4 @@
-// endpoint.ts: which hub is asked, and what it is told of the user: HF_ENDPOINT and HF_TOKEN, as Hugging Face's own programs read them.
+// endpoint.ts: which hub is asked, and with which token: HF_ENDPOINT and HF_TOKEN, as Hugging Face's own programs read them.
 
 import { AppError } from '../../util/errors.ts';
 import { quoted } from '../../util/quoted.ts';
@@ -15,7 +15,8 @@ export interface Hub {
 const DEFAULT_ENDPOINT = 'https://huggingface.co';
 
 /**
- * @param mirror asked instead of the hub; it gets no token. @throws AppError USAGE for an address or a token that is none
+ * @param mirror an address to ask instead of the hub; it gets no token
+ * @throws AppError USAGE for something that is not an address or not a token
  */
 export function hubOf(mirror?: string): Hub {
   const { HF_ENDPOINT: own, HF_TOKEN: secret } = process.env;
@@ -44,13 +45,13 @@ function addressOf(text: string, flag: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-/** Whether nobody on the way can read what is sent. */
+/** Whether nobody between here and the server can read what is sent: https, or a server on this machine. */
 function isPrivate(endpoint: string): boolean {
   const { protocol, hostname } = new URL(endpoint);
   return protocol === 'https:' || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
-/** What a header can carry. The message does not repeat it. */
+/** A token that a header can carry. The message does not repeat it. @throws AppError USAGE */
 function tokenOf(secret: string): string {
   const token = secret.trim();
   if (/^[\x21-\x7e]{1,4096}$/.test(token)) return token;
@@ -65,12 +66,12 @@ function adviceFor(status: number, hasToken: boolean): string | undefined {
     case 401:
     case 403:
       return hasToken
-        ? 'it is not there, or HF_TOKEN may not read it: check the name, and accept its terms on its page where it has some'
-        : 'it is not there, or only for those who signed in: check the name, or set HF_TOKEN';
+        ? 'the repository does not exist, or HF_TOKEN may not read it: check the name, and whether its page asks you to accept terms'
+        : 'the repository does not exist, or it needs a token: check the name, or set HF_TOKEN';
     case 404:
       return 'check the name and the revision';
     case 429:
-      return 'the hub takes no more requests for now; try again in some minutes, or set HF_TOKEN';
+      return 'the hub limits the number of requests; try again in some minutes, or set HF_TOKEN';
     default:
       return undefined;
   }

@@ -14,7 +14,7 @@ const PREFIX = 'hf:';
 
 export const isHubName = (text: string): boolean => text.startsWith(PREFIX);
 
-/** The hub's own rules, less what a path or an address could take otherwise. */
+/** The hub's own rules, without what would have a meaning in a path or an address. */
 const PART = /^(?!.*(\.\.|--))[a-z0-9_](?:[\w.-]{0,94}[\w-])?$/i;
 const REVISION = /^(?!.*(\.\.|\/\/|\/$))[a-z0-9_][\w./-]{0,199}$/i;
 

@@ -8,10 +8,10 @@ import { quoted } from '../../util/quoted.ts';
 import { ARCHITECTURE_NAMES } from '../../zoo/architectures.ts';
 import type { HubConfig } from './config.ts';
 
-/** Networks with the weights' names and shapes of others, and layers without weights that finch's do not have: blurs, TensorFlow's padding. */
+/** Architectures whose weights fit another network by name and shape, but which compute something else: they blur, or pad as TensorFlow does. */
 const COMPUTES_OTHERWISE = /^(resnetblur|resnetaa|seresnetaa|seresnextaa|tf_mobilenetv3)/;
 
-/** timm's names, for squares and for others. */
+/** timm's `crop_mode` -> finch's resize mode: of pictures that are square, and of others, which finch does not crop. */
 const CROP_MODES: Readonly<Record<string, readonly [ResizeMode, ResizeMode]>> = {
   center: ['crop', 'squash'],
   squash: ['squash-crop', 'squash'],
@@ -51,9 +51,8 @@ export function readTimmConfig(json: unknown, file: string): HubConfig {
     ...(labels && { labels }),
     preprocessing: {
       size: isSquare ? height : [height, width],
-      // timm's rule: the short side is the share's inverse, rounded down.
+      // timm's rule: the size divided by crop_pct, rounded down.
       resize: Math.min(MAX_SIDE, Math.floor(Math.min(height, width) / own.crop_pct)),
-      // Only squares are cut out of the middle.
       mode: CROP_MODES[own.crop_mode]?.[isSquare ? 0 : 1] ?? 'squash',
       interpolation: own.interpolation === 'bilinear' ? 'bilinear' : 'bicubic',
       mean: own.mean,
@@ -62,7 +61,7 @@ export function readTimmConfig(json: unknown, file: string): HubConfig {
   };
 }
 
-/** timm marks TensorFlow's padding by `tf_`; of these networks finch's names mark torch's. */
+/** In timm's names `tf_` marks TensorFlow's padding. Of EfficientNet-Lite, finch's names mark torch's padding instead: `_symmetric`. */
 function ourName(architecture: string): string {
   if (architecture.startsWith('tf_efficientnet_lite')) return architecture.slice('tf_'.length);
   return architecture === 'efficientnet_lite0' ? 'efficientnet_lite0_symmetric' : architecture;

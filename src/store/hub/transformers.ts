@@ -20,7 +20,7 @@ const CONFIG = z.object({
     .catch(undefined),
 });
 
-/** What such a config is told by. */
+/** Whether it has the field by which such a config is recognised. */
 export const isTransformersConfig = (json: unknown): boolean =>
   z.object({ model_type: z.string() }).safeParse(json).success;
 
@@ -44,7 +44,7 @@ export function readTransformersConfig(json: unknown, file: string): HubConfig {
     },
     ...(read && !isOther && { network: () => read(json, file) }),
     ...(labels && { labels }),
-    // As the library's pipeline decides: one class, or several at a time, are each judged by itself.
+    // As the library's pipeline decides: a sigmoid where there is one class, or several labels at a time.
     isMultiLabel: problem === 'multi_label_classification' || labels?.length === 1,
     ...(size != null && { size: typeof size !== 'number' && size[0] === size[1] ? size[0] : size }),
   };
@@ -60,6 +60,9 @@ function labelsOf(
   const labels = Array.from({ length: count }, (_, i) => id2label[i]);
   const gap = labels.indexOf(undefined);
   if (gap >= 0)
-    throw new AppError('FILE_INVALID', `${file}: 'id2label' has ${count} names and none of ${gap}`);
+    throw new AppError(
+      'FILE_INVALID',
+      `${file}: 'id2label' has ${count} names, but none for class ${gap}; expected names for 0 to ${count - 1}`,
+    );
   return labels.every((label, i) => label === `LABEL_${i}`) && count > 1 ? undefined : (labels as string[]);
 }

@@ -17,10 +17,13 @@ const common = {
   layer_norm_eps: epsilon.default(1e-3),
 };
 
-/** The library gives torch, as what is dropped, the share that TensorFlow's code keeps. */
+/**
+ * The share of a dropout. TensorFlow's code has the share that is kept (0.999), and the library passes this number to torch, which takes it
+ * for the share that is dropped.
+ */
 const dropped = (kept: number) => Math.min(kept, 1 - kept);
 
-/** Strides of the thirteen blocks of version 1: where one halves the picture, and in the first, the channels double. */
+/** Strides of the thirteen blocks of version 1. The channels double in the first block and in those of stride 2. */
 const STRIDES = [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1] as const;
 
 export const readMobilenetV1 = networkType({
@@ -62,7 +65,7 @@ const V2_CONFIG = z.object({
   ...common,
   depth_divisible_by: width.default(8),
   expand_ratio: factor.gt(1).default(6),
-  // Less would be dilated convolutions.
+  // A smaller output_stride would need dilated convolutions.
   output_stride: z.literal(32).default(32),
   first_layer_is_expansion: z.literal(true).default(true),
   finegrained_output: z.boolean().default(true),

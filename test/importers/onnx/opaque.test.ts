@@ -207,7 +207,7 @@ describe('the layers of a foreign network', () => {
     await refused(
       inFinch(other, ['tokens']),
       'MODEL_INVALID',
-      /puts out \[3,4,12\] as output0, its description promises \[5,12\]/,
+      /puts out \[3,4,12\] as output0, but model.json says \[5,12\]/,
     );
   });
 

@@ -1,12 +1,12 @@
 // arrangement.ts: where the numbers of a foreign tensor lie in a layer of finch's. ONNX keeps pictures channel-first and moves axes
-// with nodes; here a transpose or a reshape only says anew which axes of the layer a dimension is made of.
+// with nodes; here a transpose or a reshape moves no numbers: it only changes which axes of the layer each dimension is made of.
 
 import { elementCount, type Shape } from '../../../util/shape.ts';
 
 export interface Arrangement {
-  /** Axes of the layer in the order in which its numbers lie, larger than 1; a layer's own axis may be several of them. */
+  /** The sizes of the layer's axes in the order in which its numbers lie, without axes of size 1. A reshape may have split an axis into several. */
   readonly sizes: Shape;
-  /** The foreign tensor's dimensions without the batch: the axes that each is made of, the slowest first. None: its size is 1. */
+  /** The axes that each dimension of the foreign tensor is made of, the slowest first; the batch is left out. Without axes its size is 1. */
   readonly dims: readonly (readonly number[])[];
 }
 
@@ -27,7 +27,7 @@ export const reordered = ({ sizes, dims }: Arrangement, order: readonly number[]
   dims: order.map((dim) => dims[dim]!),
 });
 
-/** The same numbers in the same order as another shape; nothing where an axis would have to be cut in parts that do not fit. */
+/** A reshape: the same numbers in the same order. Undefined where an axis cannot be split into the sizes that the shape needs. */
 export function regrouped({ sizes, dims }: Arrangement, shape: Shape): Arrangement | undefined {
   const queue = dims.flat();
   /** What each axis is cut into, the slowest first. */
@@ -60,7 +60,7 @@ export function regrouped({ sizes, dims }: Arrangement, shape: Shape): Arrangeme
   };
 }
 
-/** The same with a dimension that is the layer's last axis in another size. */
+/** The same with another size of one dimension, which is the layer's last axis. */
 export function withLast({ sizes, dims }: Arrangement, dim: number, size: number): Arrangement {
   const before = dims[dim]!.length === 0 ? sizes : sizes.slice(0, -1);
   const after = size === 1 ? before : [...before, size];

@@ -1,9 +1,12 @@
-// constants.ts: numbers that are known: made, repeated, and looked at in another order.
+// constants.ts: constants: making, broadcasting and reordering them.
 
 import { elementCount, sameShape, type Shape } from '../../../util/shape.ts';
 import { Unsupported, type Constant, type Size } from './tensor.ts';
 
-/** Weights that are turned have as many numbers as before; shapes have a few. More is made only of a few by a file that lies. */
+/**
+ * The most numbers of a constant that is larger than what it is computed from. Transposed weights keep their count and shapes have a few
+ * numbers, so that only a hostile file asks for more.
+ */
 export const MAX_GROWN = 2 ** 20;
 
 export const constant = (shape: Shape, values: ArrayLike<Size>, isFloat: boolean): Constant => ({
@@ -14,7 +17,7 @@ export const constant = (shape: Shape, values: ArrayLike<Size>, isFloat: boolean
 });
 export const int64s = (values: readonly Size[]) => constant([values.length], values, false);
 
-/** Room for the numbers of a constant. */
+/** An array for so many numbers: float32, or sizes. */
 export function room(count: number, isFloat: boolean): Float32Array | Size[] {
   return isFloat ? new Float32Array(count) : Array.from({ length: count }, () => 0);
 }

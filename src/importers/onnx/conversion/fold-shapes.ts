@@ -1,4 +1,4 @@
-// fold-shapes.ts: operators that move, join or make known numbers, computed once.
+// fold-shapes.ts: constant folding of the operators that move, join or make numbers.
 
 import { elementCount, type Shape } from '../../../util/shape.ts';
 import type { Call } from './call.ts';

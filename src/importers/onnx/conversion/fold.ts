@@ -1,5 +1,5 @@
-// fold.ts: operators whose inputs are all known, computed once: what exporters leave of arithmetic with shapes, and of weights that are
-// turned or joined before they are used. The size of the batch goes through as BATCH.
+// fold.ts: constant folding: operators whose inputs are all constants, computed once. Exporters write arithmetic with shapes, and weights
+// that are transposed or joined before they are used. The size of the batch is the symbol BATCH.
 
 import { quoted } from '../../../util/quoted.ts';
 import { elementCount } from '../../../util/shape.ts';
@@ -20,7 +20,7 @@ import { BATCH, floatsOf, numbers, Unsupported, type Constant, type Size } from 
 
 type Fold = (call: Call, ...inputs: readonly Constant[]) => Constant;
 
-/** An operator on pairs of numbers; `batch` says what comes of the size of the batch and a number, if anything does. */
+/** An operator on pairs of numbers. `batch` is its result where one of the two is the size of the batch; undefined where it is not known. */
 const binary =
   (
     compute: (a: number, b: number, isFloat: boolean) => number,
@@ -65,7 +65,7 @@ const unary =
   (_call, x) =>
     constant(x.shape, x.isFloat ? floatsOf(x).map(compute) : numbers(x.values).map(compute), x.isFloat);
 
-/** The batch is at least 1, so that it differs from every number below; of others it is not known. */
+/** The size of the batch is at least 1, so that it does not equal any number below 1. For other numbers the result is not known. */
 const neverBatch = (result: number) => (other: Size) => (other !== BATCH && other < 1 ? result : undefined);
 const unlessOther = (neutral: number) => (other: Size) => (other === neutral ? BATCH : undefined);
 
@@ -138,7 +138,7 @@ export function fold(call: Call): Constant {
   if (op === 'Constant') return literal(call);
   const rule = domain === '' && Object.hasOwn(FOLDS, op) ? FOLDS[op] : undefined;
   const inputs = call.inputs.map((_, index) => call.constant(index));
-  // A rule names the inputs that it cannot do without, behind the call.
+  // The parameters of a rule without a default, after `call`, are the inputs that it needs.
   const needed = inputs.slice(0, Math.max(rule?.length ?? 0, 2) - 1);
   if (!rule || needed.length + 1 < rule.length || needed.some((input) => input === undefined)) throw call.unsupported('of constants'); // prettier-ignore
   const result = rule(call, ...(inputs as readonly Constant[]));
@@ -146,7 +146,7 @@ export function fold(call: Call): Constant {
   throw call.unsupported('of shapes that do not fit');
 }
 
-/** What a Constant says, in whichever of its attributes. */
+/** The value of a Constant node, whichever of its attributes holds it. */
 function literal(call: Call): Constant {
   const [name, found] = [...call.node.attributes][0] ?? [];
   const tensor = call.tensor('value');

@@ -1,5 +1,5 @@
-// form.ts: forms of networks, written as text: `Div(Mul(x, Clip(Add(x, 3), 0, 6)), 6)`. A word with a bracket is an operator, a number
-// that constant, another word any tensor, the same wherever it stands. Factors and summands may stand in either order.
+// form.ts: patterns of nodes, written as text: `Div(Mul(x, Clip(Add(x, 3), 0, 6)), 6)`. A word before a bracket is an operator, a number is
+// a constant of this value, any other word is a tensor: the same one wherever the word stands. Operands of Add and Mul match in both orders.
 
 import type { OnnxNode } from '../../../formats/onnx-model.ts';
 import { numbers, type Constant } from './tensor.ts';
@@ -34,7 +34,7 @@ export function parseForm(text: string): Form {
   return read();
 }
 
-/** Attributes that count as operands behind the inputs, with what they are where they are absent. */
+/** Attributes that count as operands, after the inputs, with their default values. */
 const ATTRIBUTES: Readonly<Record<string, readonly (readonly [name: string, otherwise?: number])[]>> = {
   Clip: [['min'], ['max']],
   HardSigmoid: [
@@ -46,7 +46,7 @@ const ATTRIBUTES: Readonly<Record<string, readonly (readonly [name: string, othe
 
 const EITHER_WAY: ReadonlySet<string> = new Set(['Add', 'Mul']);
 
-/** The words of a form that a node is the root of; nothing where it is of another form. */
+/** The operands of a form whose last node this is; undefined where the node does not match. */
 export function match(form: Form, node: OnnxNode, known: Surroundings): Words | undefined {
   return matchNode(form, node, new Map(), known);
 }
@@ -79,7 +79,7 @@ function matchOperand(form: Form, operand: Operand, words: Words, known: Surroun
   return maker && matchNode(form, maker, words, known);
 }
 
-/** Nothing where the node leaves out the axes that it takes the mean over: what follows would not fit. */
+/** Undefined for a mean that drops its axes (keepdims 0): what follows it in a form would not broadcast. */
 function operandsOf({ op, inputs, attributes }: OnnxNode): readonly Operand[] | undefined {
   const keepdims = attributes.get('keepdims');
   if (keepdims?.kind === 'int' && keepdims.value === 0) return undefined;

@@ -1,5 +1,5 @@
-// network.ts: the graph that is being made of a foreign one: layers with their weights, and values brought into the order of axes that
-// a layer wants.
+// network.ts: the graph while it is being built: its layers and weights, and the layers that move values into the order of axes that
+// another layer needs.
 
 import { graphBuilder, type GraphBuilder } from '../../../graph/builder.ts';
 import {
@@ -30,7 +30,7 @@ export class Network {
     this.b = graphBuilder(name, size);
   }
 
-  /** A name that no layer has, like the one wanted. */
+  /** A name that no layer has yet: the one wanted, with a number behind it where that is taken. */
   free(wanted: string): string {
     const plainName = wanted.replace(/[^\w.-]+/g, '_').replace(/^[_.-]+/, '').slice(0, MAX_NAME) || 'layer'; // prettier-ignore
     const count = this.#names.get(plainName) ?? 0;
@@ -85,7 +85,7 @@ export class Network {
     return this.#shaped(layer, [elementCount(columns), rows, shape.at(-1)!], name);
   }
 
-  /** A value of one dimension as a vector, and how its numbers lie in it: dimension order of the axes. */
+  /** The layer of a value as a vector, its numbers in the order of the layer's axes. */
   asVector(value: Computed, name: string): string {
     return this.#shaped(value.layer, [elementCount(value.sizes)], name);
   }
@@ -124,13 +124,13 @@ export class Network {
 export const lastOf = ({ dims }: Computed, last: number): readonly number[] =>
   [...dims.keys()].filter((dim) => dim !== last).concat(last);
 
-/** The order of a value's dimensions with the one last whose numbers lie beside each other. */
+/** The order of a value's dimensions that has the layer's last axis last, so that as little as possible is moved. */
 export function asItLies(value: Computed): readonly number[] {
   const last = value.dims.findIndex((axes) => axes.includes(value.sizes.length - 1));
   return lastOf(value, Math.max(0, last));
 }
 
-/** Axes that stay beside each other. */
+/** Axes in groups of consecutive ones, which are moved together. */
 function runsOf(axes: readonly number[]): readonly (readonly number[])[] {
   const runs: number[][] = [];
   for (const axis of axes) {
@@ -141,7 +141,10 @@ function runsOf(axes: readonly number[]): readonly (readonly number[])[] {
   return runs;
 }
 
-/** Rows of a matrix for the numbers of a vector as they lie in it, from rows for them as the foreign tensor counts them. */
+/**
+ * The rows of a matrix `[K,columns]` in the order in which the K numbers of a vector lie in its layer.
+ * @param matrix its rows are in the order of the foreign tensor
+ */
 export function rowsAsTheyLie(
   matrix: Float32Array,
   { sizes, dims }: Computed,

@@ -1,5 +1,5 @@
-// places.ts: places of numbers that are computed from the size of the batch. Torch's newer exporter writes a view of a tensor so: all
-// numbers of the batch in a row, of which each is gathered from where it lies.
+// places.ts: indices that are computed from the size of the batch. Torch's newer exporter writes some views of a tensor as a Gather: it
+// flattens the tensor and takes each number by its index.
 
 import { sameShape, type Shape } from '../../../util/shape.ts';
 import { Call } from './call.ts';
@@ -7,13 +7,13 @@ import { fold } from './fold.ts';
 import type { Surroundings } from './form.ts';
 import { Unsupported, type Constant } from './tensor.ts';
 
-/** Nodes behind each other from the size of the batch to the places; torch writes six. */
+/** The longest chain of nodes from the size of the batch to the indices; torch writes six. */
 const MAX_DEPTH = 20;
 
-/** The shape, without the batch, whose numbers the places name one after another; nothing where they name others. */
+/** The shape of the view, without the batch, where the indices are 0, 1, 2 and so on; undefined where they are others. */
 export function shapeOfPlaces(name: string, known: Surroundings): Shape | undefined {
   try {
-    // An export for a batch of one size has the places as they are.
+    // A file for a fixed batch holds the indices as a constant.
     const constant = known.constantOf(name);
     const places = constant ? [constant] : [1, 2].map((batch) => computed(name, { ...known, batch }, 0));
     const [batch, ...shape] = places[0]!.shape;

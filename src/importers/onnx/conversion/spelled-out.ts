@@ -8,9 +8,9 @@ import { shapeOfPlaces } from './places.ts';
 interface Rule {
   readonly op: string;
   readonly forms: readonly Form[];
-  /** Words of the forms that become the operator's inputs; all but the first are constants. */
+  /** The operator's inputs, by their words in the forms; all but the first are constants. */
   readonly inputs: readonly string[];
-  /** Words that become attributes. */
+  /** The operator's attributes; undefined where the operands do not fit. */
   readonly attributes?: (words: Words, known: Surroundings) => Attributes | undefined;
 }
 
@@ -27,7 +27,7 @@ const NORMALIZED = DEVIATION.flatMap((deviation) => [
   `Mul(${CENTRED}, Reciprocal(${deviation}))`,
 ]);
 
-/** One axis, and what is added to the variance. */
+/** The axis and the epsilon of a layer norm; undefined for several axes. */
 function normAttributes(words: Words, known: Surroundings): Attributes | undefined {
   const [axes, epsilon] = ['axes', 'eps'].map((word) => numbersOfOperand(words.get(word)!, known));
   if (axes?.length !== 1 || epsilon?.length !== 1) return undefined;
@@ -47,7 +47,7 @@ function viewAttributes(words: Words, known: Surroundings): Attributes | undefin
 
 const forms = (...texts: readonly string[]) => texts.map(parseForm);
 
-/** `Linear`, `View`, and `AxisNormalization`, layer norm over an axis that may be any, are no operators of ONNX. */
+/** ONNX has no operators `Linear`, `View` and `AxisNormalization` (layer norm over any one axis): the names are finch's. */
 const RULES: readonly Rule[] = [
   {
     op: 'Gelu',
@@ -99,7 +99,7 @@ const RULES: readonly Rule[] = [
   { op: 'Linear', forms: forms('Add(MatMul(x, kernel), bias)'), inputs: ['x', 'kernel', 'bias'] },
 ];
 
-/** The node as one operator, where it is the last of several that write it out. */
+/** The node as one operator where it is the last node of a form; else the node as it is. */
 export function asOneOperator(node: OnnxNode, known: Surroundings): OnnxNode {
   for (const { op, forms, inputs, attributes = () => [] } of RULES) {
     for (const form of forms) {

@@ -4,7 +4,7 @@ import { numbersOf, type OnnxTensor } from '../../../formats/onnx-model.ts';
 import { elementCount, type Shape } from '../../../util/shape.ts';
 import type { Arrangement } from './arrangement.ts';
 
-/** In the place of a size: that of the batch, which no network of finch's knows. */
+/** Stands for the size of the batch, which is not known while a network is converted. */
 export const BATCH = Symbol('batch');
 export type Size = number | typeof BATCH;
 
@@ -23,7 +23,7 @@ export interface Computed extends Arrangement {
   readonly layer: string;
 }
 
-/** What finch has no layers for, or what comes of it. */
+/** The output of a node that finch has no layers for, or of one that depends on it. */
 export interface Unknown {
   readonly kind: 'unknown';
 }
@@ -32,12 +32,12 @@ export type Tensor = Constant | Computed | Unknown;
 
 export const UNKNOWN: Unknown = { kind: 'unknown' };
 
-/** Why a network cannot be said in finch's layers. Its message is one of the reasons that the user reads. */
+/** A reason why a network cannot be converted to finch's layers. The user reads the message. */
 export class Unsupported extends Error {}
 
 const FLOATS: ReadonlySet<OnnxTensor['type']> = new Set(['float32', 'float16', 'float64', 'bfloat16']);
 
-/** Nothing for numbers of types that no weight of finch's has. */
+/** Undefined for types of numbers that are not converted: quantised ones, texts. */
 export function constantOf(tensor: OnnxTensor): Constant | undefined {
   const values = numbersOf(tensor);
   if (!values) return undefined;
