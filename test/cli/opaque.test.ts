@@ -75,7 +75,7 @@ describe('a foreign network', () => {
 
   test('learns a head; the result classifies, is judged, and is one ONNX file with labels and preprocessing', async () => {
     const { stderr } = await done('finetune', 'data', '--model', 'net', '--out', 'run');
-    assert.match(stderr, /only its head is trained, as with --epochs 0/);
+    assert.match(stderr, /only a head on it, as with --epochs 0/);
     const best = path.join('run', 'best');
     await done('finch', 'models', 'verify', best);
     const judged = await done(
@@ -177,7 +177,7 @@ describe('a foreign network', () => {
   test('says what it cannot do', async () => {
     await refused(
       2,
-      /--epochs 2: attention is a foreign network, which finch runs but does not train; leave it out/,
+      /--epochs 2: attention is a foreign network, which finch runs but does not train; without --epochs 2 only a head on it is trained/,
       'finetune',
       'data',
       '--model',
