@@ -14,7 +14,7 @@ import { elementCount, sameShape, transpose, type Shape } from '../../../util/sh
 import { foreignShape, plain, reordered } from './arrangement.ts';
 import { Unsupported, type Computed } from './tensor.ts';
 
-/** Longest name of a layer. */
+/** Longest name of a layer, but for the number behind it. */
 const MAX_NAME = 100;
 /** 2 GiB as float32; the largest ConvNeXt has 350 million. */
 const MAX_WEIGHTS = 2 ** 29;
@@ -32,10 +32,14 @@ export class Network {
 
   /** A name that no layer has yet: the one wanted, with a number behind it where that is taken. */
   free(wanted: string): string {
-    const plainName = wanted.replace(/[^\w.-]+/g, '_').replace(/^[_.-]+/, '').slice(0, MAX_NAME) || 'layer'; // prettier-ignore
-    const count = this.#names.get(plainName) ?? 0;
-    this.#names.set(plainName, count + 1);
-    return count === 0 ? plainName : this.free(`${plainName}_${count}`);
+    return this.#numbered(wanted.replace(/[^\w.-]+/g, '_').replace(/^[_.-]+/, '').slice(0, MAX_NAME) || 'layer'); // prettier-ignore
+  }
+
+  /** The number stands behind what is cut off: long names would stay alike. */
+  #numbered(name: string): string {
+    const count = this.#names.get(name) ?? 0;
+    this.#names.set(name, count + 1);
+    return count === 0 ? name : this.#numbered(`${name}_${count}`);
   }
 
   /** A layer's own shape, `[H,W,C]` or `[C]`. */
