@@ -8,7 +8,7 @@ import { quoted } from '../../util/quoted.ts';
 import type { PictureSize } from '../../util/preprocessing.ts';
 import { reordered } from './conversion/arrangement.ts';
 import { Call, type Context } from './conversion/call.ts';
-import { fold } from './conversion/fold.ts';
+import { fold, hasFold } from './conversion/fold.ts';
 import { layerName } from './conversion/names.ts';
 import { Network } from './conversion/network.ts';
 import { describeOnnx, pictureSides, type DescribeOptions, type OnnxInterface } from './interface.ts';
@@ -42,7 +42,12 @@ export interface ConvertOptions extends DescribeOptions {
 const MAX_NODES = 10_000;
 /** Numbers in all computed constants together. VGG's largest matrix, transposed, has 2^26.6. */
 const MAX_FOLDED = 2 ** 28;
-/** Further reasons are not listed. */
+const TOO_MANY = 'more constants than memory holds';
+/** A whole number, which may be the batch, counts as many: lists of them lie where there is less memory. */
+const WHOLE = 16;
+/** Inputs of a node: DenseNet's last layers join some dozen. */
+const MAX_INPUTS = 1000;
+/** As many reasons are told. */
 const MAX_REASONS = 20;
 
 /**
@@ -144,13 +149,21 @@ class Conversion {
   }
 
   #folded(node: OnnxNode, inputs: readonly (Tensor | undefined)[]): Constant {
-    const result = fold(this.#call(node, inputs));
-    this.#numbers += result.values.length;
-    if (this.#numbers > MAX_FOLDED) throw new Unsupported('more constants than memory holds');
-    return result;
+    if (this.#numbers > MAX_FOLDED) throw new Unsupported(TOO_MANY);
+    let made: Constant | undefined;
+    try {
+      made = fold(this.#call(node, inputs));
+    } finally {
+      // What fails takes time too.
+      const paid = made ? [made] : hasFold(node) ? inputs : [];
+      for (const each of paid) if (each?.kind === 'constant') this.#numbers += each.values.length * (each.isFloat ? 1 : WHOLE); // prettier-ignore
+    }
+    if (this.#numbers > MAX_FOLDED) throw new Unsupported(TOO_MANY);
+    return made;
   }
 
   #call(node: OnnxNode, inputs: readonly (Tensor | undefined)[]): Call {
+    if (inputs.length > MAX_INPUTS) throw new Unsupported(`${quoted(node.op, 60)} of ${inputs.length} inputs`);
     return new Call(node, inputs, layerName(node), this.#context);
   }
 

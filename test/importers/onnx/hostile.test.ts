@@ -26,3 +26,52 @@ test('long names that begin alike', async () => {
   assert.equal(new Set(names).size, names.length);
   assert.ok(names.every((name) => name.length < 110));
 });
+
+describe('constants', () => {
+  /** The numbers of a constant are added to the picture, so that they are needed. */
+  const needing =
+    (write: Write): Write =>
+    (w, x) =>
+      mean(w, w.add('Add', [x, write(w, x)]));
+  const CASES: Readonly<Record<string, readonly [Write, RegExp]>> = {
+    'of less than no numbers': [(w) => w.add('ConstantOfShape', [int64s(-5)]), /^makes a constant of an impossible size$/],
+    'expanded to less than nothing': [(w) => w.add('Expand', [[1], int64s(-5)]), /^makes a constant of an impossible size$/],
+    'expanded to two such sizes': [(w) => w.add('Expand', [[1], int64s(-1, -5)]), /^Expand of shapes that do not fit$/],
+    'of no numbers, a million million times': [(w) => w.add('Concat', [floats([1e12, 0], []), floats([1e12, 0], [])], { axis: 1 }), /^Concat of shapes that do not fit$/],
+    'of no numbers, summed': [(w) => w.add('ReduceMax', [floats([0, 1e12], [])], { axes: [0] }), /^ReduceMax of shapes that do not fit$/],
+    'joined of nothing': [(w) => w.add('Concat', [], { axis: 0 }), /^Concat without an input$/],
+    'joined of shapes that would multiply': [(w) => w.add('Concat', [[2 ** 16, 1], [1, 2 ** 16]], { axis: 1 }), /^Concat of shapes that do not fit$/],
+    'joined with itself, again and again': [
+      (w) => Array.from({ length: 9 }).reduce<string>((name) => w.add('Concat', Array.from({ length: 10 }, () => name), { axis: 0 }), w.constant([1])),
+      /^Concat makes too large a constant$/,
+    ],
+    'joined of more inputs than nodes have': [(w) => w.add('Concat', Array.from({ length: 200_000 }, () => 'x'), { axis: 1 }), /^Concat of 200000 inputs$/],
+    'of whole numbers without end': [
+      (w) => Array.from({ length: 40 }).reduce<string>((name) => w.add('Add', [name, w.add('ConstantOfShape', [int64s(2 ** 20)], { value: { kind: 'tensor', value: { name: '', type: 'int64', shape: [1], bytes: new Uint8Array(8) } } })]), w.constant(index(1))),
+      /^more constants than memory holds$/,
+    ],
+    'with more axes than tensors have': [(w) => w.add('Unsqueeze', [[1], int64s(...Array.from({ length: 5000 }, (_, i) => i))]), /^Unsqueeze to 5001 axes$/],
+    'reduced over an axis twice': [(w) => w.add('ReduceMean', [[3, 3]], { axes: [0, 0] }), /^ReduceMean over axes that are not there$/],
+    'the largest of three': [(w) => w.add('Max', [[1], [1], [1]]), /^Max of more than two constants$/],
+  }; // prettier-ignore
+  for (const [what, [write, expected]] of Object.entries(CASES)) {
+    test(what, async () => {
+      const [first] = await reasons(needing(write));
+      assert.match(first!, expected);
+    });
+  }
+
+  test('reduced over no axis that is named: over all', async () => {
+    await converted((w, x) => mean(w, w.add('Mul', [x, w.add('ReduceSum', [[3, 1], int64s()])])));
+  });
+
+  test('places that are no whole numbers', async () => {
+    const half = floats([1], [0.5]);
+    assert.deepEqual(await reasons((w, x) => mean(w, w.add('Slice', [x, half, int64s(3), int64s(1)]))), ['Slice with places that are no whole numbers']); // prettier-ignore
+  });
+});
+
+test('a tensor that gets more axes than tensors have', async () => {
+  const axes = int64s(...Array.from({ length: 5000 }, (_, i) => i + 1));
+  assert.deepEqual(await reasons((w, x) => w.add('Unsqueeze', [x, axes])), ['Unsqueeze to 5004 axes']);
+});

@@ -112,7 +112,9 @@ export class Call {
   /** What was an attribute in older versions of an operator and is an input in newer ones. */
   intsAt(index: number, name: string): readonly number[] | undefined {
     const constant = this.constant(index);
-    return constant ? numbers(constant.values) : this.ints(name);
+    const found = constant ? numbers(constant.values) : this.ints(name);
+    if (found?.every(Number.isInteger) === false) throw this.unsupported('with places that are no whole numbers'); // prettier-ignore
+    return found;
   }
 
   /** The same for one number. */

@@ -17,8 +17,18 @@ export const constant = (shape: Shape, values: ArrayLike<Size>, isFloat: boolean
 });
 export const int64s = (values: readonly Size[]) => constant([values.length], values, false);
 
-/** An array for so many numbers: float32, or sizes. */
+/** No network has tensors of more axes. */
+export const MAX_AXES = 16;
+
+/** Whether a constant has the numbers that its shape says. Of no numbers there are only lists: other sizes beside a 0 could be anything. */
+export const isSound = ({ shape, values }: Constant): boolean =>
+  shape.length <= (values.length === 0 ? 1 : MAX_AXES) &&
+  shape.every((size) => Number.isSafeInteger(size) && size >= 0) &&
+  elementCount(shape) === values.length;
+
+/** Room for the numbers of a constant. @throws Unsupported where a shape from outside asks for what is no number of them */
 export function room(count: number, isFloat: boolean): Float32Array | Size[] {
+  if (!Number.isSafeInteger(count) || count < 0) throw new Unsupported('makes a constant of an impossible size');
   return isFloat ? new Float32Array(count) : Array.from({ length: count }, () => 0);
 }
 

@@ -2,7 +2,7 @@
 
 import { elementCount, type Shape } from '../../../util/shape.ts';
 import type { Call } from './call.ts';
-import { constant, MAX_GROWN, room, stridesOf, viewed } from './constants.ts';
+import { constant, MAX_AXES, MAX_GROWN, room, stridesOf, viewed } from './constants.ts';
 import { numbers, scalarOf, type Constant } from './tensor.ts';
 
 export function reshape(call: Call, x: Constant, target: Constant): Constant {
@@ -28,20 +28,27 @@ export function squeeze(call: Call, x: Constant): Constant {
 export function unsqueeze(call: Call, x: Constant): Constant {
   const given = call.intsAt(1, 'axes') ?? [];
   const rank = x.shape.length + given.length;
+  if (rank > MAX_AXES) throw call.unsupported(`to ${rank} axes`);
   const axes = new Set(given.map((axis) => (axis < 0 ? axis + rank : axis)));
   const sizes = [...x.shape];
   return { ...x, shape: Array.from({ length: rank }, (_, axis) => (axes.has(axis) ? 1 : (sizes.shift() ?? 1))) }; // prettier-ignore
 }
 
-export function concat(call: Call, ...parts: readonly Constant[]): Constant {
-  const [{ shape, isFloat }] = parts as readonly [Constant];
+export function concat(call: Call, ...given: readonly (Constant | undefined)[]): Constant {
+  const parts = given.filter((part) => part !== undefined);
+  const [first] = parts;
+  if (!first || parts.length < given.length) throw call.unsupported('without an input');
+  const { shape, isFloat } = first;
   const axis = call.int('axis', 0) + (call.int('axis', 0) < 0 ? shape.length : 0);
   const outer = elementCount(shape.slice(0, axis));
   const sizes = parts.map((part) => part.shape[axis] ?? 1);
   const total = sizes.reduce((a, b) => a + b, 0);
   const out = shape.map((size, at) => (at === axis ? total : size));
+  const numbersIn = (of: Iterable<Constant>) => [...of].reduce((sum, part) => sum + part.values.length, 0);
+  if (numbersIn(parts) !== elementCount(out)) throw call.unsupported('of shapes that do not fit');
+  // The same numbers many times over.
+  if (elementCount(out) > Math.max(MAX_GROWN, numbersIn(new Set(parts)))) throw call.unsupported('makes too large a constant'); // prettier-ignore
   const values = room(elementCount(out), isFloat);
-  if (parts.reduce((sum, part) => sum + part.values.length, 0) !== values.length) throw call.unsupported('of shapes that do not fit'); // prettier-ignore
   let at = 0;
   for (let row = 0; row < outer; row++) {
     for (const part of parts) {
@@ -101,9 +108,9 @@ export function cuts(call: Call, shape: Shape) {
 export function constantOfShape(call: Call, sizes: Constant): Constant {
   const shape = numbers(sizes.values);
   if (!(elementCount(shape) <= MAX_GROWN)) throw call.unsupported('makes too large a constant');
-  const value = call.node.attributes.get('value');
-  const isFloat = value?.kind !== 'tensor' || value.value.type === 'float32';
-  const fill = scalarOf(call.tensor('value')) ?? 0;
+  const value = call.tensor('value');
+  const isFloat = value?.isFloat ?? true;
+  const fill = scalarOf(value) ?? 0;
   return constant(shape, room(elementCount(shape), isFloat).fill(fill), isFloat);
 }
 

@@ -1,10 +1,11 @@
 // fold.ts: constant folding: operators whose inputs are all constants, computed once. Exporters write arithmetic with shapes, and weights
 // that are transposed or joined before they are used. The size of the batch is the symbol BATCH.
 
+import type { OnnxNode } from '../../../formats/onnx-model.ts';
 import { quoted } from '../../../util/quoted.ts';
 import { elementCount } from '../../../util/shape.ts';
 import type { Call } from './call.ts';
-import { broadcastShape, broadcastTo, constant, int64s, room, stridesOf, viewed } from './constants.ts';
+import { broadcastShape, broadcastTo, constant, int64s, isSound, room, stridesOf, viewed } from './constants.ts'; // prettier-ignore
 import {
   concat,
   constantOfShape,
@@ -26,7 +27,8 @@ const binary =
     compute: (a: number, b: number, isFloat: boolean) => number,
     batch: (other: Size, isFirst: boolean) => Size | undefined = () => undefined,
   ): Fold =>
-  (_call, a, b) => {
+  (call, a, b, ...more) => {
+    if (more.length > 0) throw call.unsupported('of more than two constants');
     const shape = broadcastShape([a.shape, b.shape]);
     const [left, right] = [broadcastTo(a, shape), broadcastTo(b, shape)];
     const values = room(left.values.length, left.isFloat);
@@ -47,7 +49,10 @@ const reduction =
   (combine: (values: readonly number[]) => number): Fold =>
   (call, x) => {
     const { shape, isFloat } = x;
-    const axes = (call.intsAt(1, 'axes') ?? shape.map((_, axis) => axis)).map((axis) => (axis < 0 ? axis + shape.length : axis)); // prettier-ignore
+    const given = call.intsAt(1, 'axes') ?? [];
+    const isOverAll = given.length === 0 && !call.flag('noop_with_empty_axes');
+    const axes = isOverAll ? [...shape.keys()] : given.map((axis) => (axis < 0 ? axis + shape.length : axis));
+    if (new Set(axes).size < axes.length || axes.some((axis) => shape[axis] === undefined)) throw call.unsupported('over axes that are not there'); // prettier-ignore
     const kept = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
     const own = stridesOf(shape);
     const order = [...kept, ...axes];
@@ -77,8 +82,12 @@ function where(_call: Call, condition: Constant, yes: Constant, no: Constant): C
   return constant(shape, values, yes.isFloat);
 }
 
+/** onnx.TensorProto.DataType */
+const BOOL = 9;
+
 function cast(call: Call, x: Constant): Constant {
   if (call.isToFloat) return constant(x.shape, floatsOf(x), true);
+  if (call.int('to', 1) === BOOL) return constant(x.shape, numbers(x.values).map((value) => (value === 0 ? 0 : 1)), false); // prettier-ignore
   return x.isFloat ? constant(x.shape, numbers(x.values).map(Math.trunc), false) : x;
 }
 
@@ -129,20 +138,24 @@ const FOLDS: Readonly<Record<string, Fold>> = {
   Where: where,
 };
 
+/** Whether there is a rule for a node's operator. */
+export const hasFold = ({ op, domain }: OnnxNode): boolean => domain === '' && Object.hasOwn(FOLDS, op);
+
 /**
  * The output of a node whose inputs are all known.
  * @throws Unsupported when the operator is none of these, or the numbers do not fit it
  */
 export function fold(call: Call): Constant {
-  const { op, domain } = call.node;
+  const { op } = call.node;
   if (op === 'Constant') return literal(call);
-  const rule = domain === '' && Object.hasOwn(FOLDS, op) ? FOLDS[op] : undefined;
+  const rule = hasFold(call.node) ? FOLDS[op] : undefined;
   const inputs = call.inputs.map((_, index) => call.constant(index));
   // The parameters of a rule without a default, after `call`, are the inputs that it needs.
   const needed = inputs.slice(0, Math.max(rule?.length ?? 0, 2) - 1);
   if (!rule || needed.length + 1 < rule.length || needed.some((input) => input === undefined)) throw call.unsupported('of constants'); // prettier-ignore
-  const result = rule(call, ...(inputs as readonly Constant[]));
-  if (elementCount(result.shape) === result.values.length) return result;
+  const areSound = inputs.every((input) => input === undefined || isSound(input));
+  const result = areSound ? rule(call, ...(inputs as readonly Constant[])) : undefined;
+  if (result && isSound(result)) return result;
   throw call.unsupported('of shapes that do not fit');
 }
 

@@ -47,7 +47,8 @@ export function constantOf(tensor: OnnxTensor): Constant | undefined {
 /** A constant as float32. @throws Unsupported when it holds the size of the batch */
 export function floatsOf({ values }: Constant): Float32Array {
   if (values instanceof Float32Array) return values;
-  return Float32Array.from(numbers(values));
+  // Large weights of other types are not listed number by number.
+  return Array.isArray(values) ? Float32Array.from(numbers(values)) : new Float32Array(values as ArrayLike<number>); // prettier-ignore
 }
 
 /** Whole numbers: sizes, axes. @throws Unsupported when one is the size of the batch */

@@ -2,6 +2,7 @@
 
 import { foreignShape, plain, regrouped, reordered } from '../arrangement.ts';
 import type { Call } from '../call.ts';
+import { MAX_AXES } from '../constants.ts';
 import { cuts } from '../fold-shapes.ts';
 import { asItLies, lastOf, type Network } from '../network.ts';
 import { elementCount, type Shape } from '../../../../util/shape.ts';
@@ -16,6 +17,7 @@ const cast: Operator = (call) => {
 };
 
 function asShape(call: Call, value: Computed, shape: Shape): Computed {
+  if (shape.length >= MAX_AXES) throw call.unsupported(`to ${shape.length + 1} axes`);
   const arrangement = regrouped(value, shape);
   if (!arrangement) throw call.unsupported('that cuts axes in parts that do not fit');
   return { ...value, ...arrangement };
@@ -33,7 +35,7 @@ function targetShape(call: Call, [first, ...rest]: readonly Size[], own: Shape):
   const sizes = numbers(copied);
   const known = elementCount(sizes.filter((size) => size !== -1));
   const total = elementCount(own);
-  const isWhole = sizes.includes(-1) || known === total;
+  const isWhole = sizes.includes(-1) ? total % known === 0 : known === total;
   const isBatch = first === BATCH || first === call.batch || first === 0 || first === 1 || first === -1;
   if (!isBatch || !isWhole) throw call.unsupported('that joins pictures of a batch');
   return sizes.map((size) => (size === -1 ? total / known : size));
@@ -68,6 +70,7 @@ const unsqueeze: Operator = (call) => {
   const value = call.computed();
   const axes = call.intsAt(1, 'axes') ?? [];
   const rank = value.dims.length + axes.length;
+  if (rank >= MAX_AXES) throw call.unsupported(`to ${rank + 1} axes`);
   const added = axes.map((axis) => (axis < 0 ? axis + rank + 1 : axis) - 1);
   if (added.some((dim) => dim < 0 || dim >= rank) || new Set(added).size < axes.length) throw call.unsupported('before the batch'); // prettier-ignore
   const own = [...value.dims];
