@@ -104,6 +104,7 @@ class Conversion {
   }
 
   #converted(result: Tensor | undefined): ConvertedOnnx {
+    if (result?.kind === 'unknown') throw new Unsupported('a further output of an operator');
     if (result?.kind !== 'computed') throw new Unsupported('an output that does not depend on the picture');
     const isVector = result.dims.filter((axes) => axes.length > 0).length <= 1;
     const isInOrder = result.dims.flat().every((axis, i) => axis === i);
@@ -169,7 +170,10 @@ class Conversion {
 
   #set(node: OnnxNode, made: Tensor | readonly Tensor[]): void {
     const outputs = Array.isArray(made) ? (made as readonly Tensor[]) : [made as Tensor];
-    node.outputs.forEach((name, i) => this.#tensors.set(name, outputs[i] ?? outputs[0]!));
+    // What finch has no number for, such as the mask of a Dropout, is not the first output again. An output may have no name.
+    node.outputs.forEach((name, i) => {
+      if (name !== '') this.#tensors.set(name, outputs[i] ?? UNKNOWN);
+    });
   }
 
   #tensor(name: string): Tensor | undefined {

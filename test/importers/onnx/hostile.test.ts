@@ -75,3 +75,26 @@ test('a tensor that gets more axes than tensors have', async () => {
   const axes = int64s(...Array.from({ length: 5000 }, (_, i) => i + 1));
   assert.deepEqual(await reasons((w, x) => w.add('Unsqueeze', [x, axes])), ['Unsqueeze to 5004 axes']);
 });
+
+describe('what would be computed otherwise in silence', () => {
+  test('a further output of an operator is not the first again', async () => {
+    const second: Write = (w, x) => `${w.add('Dropout', [x], {}, 2)}.1`;
+    assert.deepEqual(await reasons((w, x) => mean(w, second(w, x))), ['a further output of an operator']);
+  });
+
+  test('outputs without a name are not one tensor', async () => {
+    await converted((w, x) => {
+      for (let i = 0; i < 2; i++) {
+        x = w.add('Dropout', [w.add('Relu', [x])]);
+        const node = w.nodes.pop()!;
+        w.nodes.push({ ...node, outputs: [...node.outputs, ''] });
+      }
+      return mean(w, x);
+    });
+  });
+
+  test('an AveragePool with dilation', async () => {
+    const dilated: Write = (w, x) => mean(w, w.add('AveragePool', [x], { kernel_shape: [2, 2], dilations: [2, 2] })); // prettier-ignore
+    assert.deepEqual(await reasons(dilated), ['AveragePool with dilation']);
+  });
+});

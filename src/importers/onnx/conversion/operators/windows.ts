@@ -93,9 +93,13 @@ function densePlace(call: Call, network: Network): Computed {
   return { ...row, dims: [row.dims[0]!, [], []] };
 }
 
+function refuseDilation(call: Call): void {
+  if (!sameShape(pair(call, 'dilations', [1, 1]), [1, 1])) throw call.unsupported('with dilation');
+}
+
 const maxPool: Operator = (call, network) => {
   if ((call.node.outputs[1] ?? '') !== '') throw call.unsupported('that puts out places');
-  if (!sameShape(pair(call, 'dilations', [1, 1]), [1, 1])) throw call.unsupported('with dilation');
+  refuseDilation(call);
   const from = pictureOf(call, network);
   const layer = network.b.maxPooling2d(from, network.free(call.name), {
     kernel: pair(call, 'kernel_shape', [1, 1]),
@@ -107,6 +111,7 @@ const maxPool: Operator = (call, network) => {
 };
 
 const averagePool: Operator = (call, network) => {
+  refuseDilation(call);
   const [kernel, stride] = [pair(call, 'kernel_shape', [1, 1]), pair(call, 'strides', [1, 1])];
   const pad = padOf(call);
   const from = pictureOf(call, network);
