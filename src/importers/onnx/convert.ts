@@ -180,9 +180,10 @@ class Conversion {
     const known = this.#tensors.get(name);
     const initializer = known ? undefined : this.#model.initializers.get(name);
     if (!initializer) return known;
-    const constant = constantOf(initializer) ?? UNKNOWN;
-    this.#tensors.set(name, constant);
-    return constant;
+    const constant = constantOf(initializer);
+    if (!constant) this.#reasons.add(`weights of ${initializer.type}`);
+    this.#tensors.set(name, constant ?? UNKNOWN);
+    return constant ?? UNKNOWN;
   }
 
   #constant(name: string): Constant | undefined {

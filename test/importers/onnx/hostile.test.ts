@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { convert, converted, floats, index, int64s, type Write } from '../../helpers/onnx-network.ts';
+import { convert, converted, f, floats, index, int64s, type Write } from '../../helpers/onnx-network.ts';
 
 const mean: Write = (w, x) => w.add('Flatten', [w.add('GlobalAveragePool', [x])]);
 
@@ -97,4 +97,23 @@ describe('what would be computed otherwise in silence', () => {
     const dilated: Write = (w, x) => mean(w, w.add('AveragePool', [x], { kernel_shape: [2, 2], dilations: [2, 2] })); // prettier-ignore
     assert.deepEqual(await reasons(dilated), ['AveragePool with dilation']);
   });
+});
+
+describe('tensors without axes behind the batch', () => {
+  /** [N] */
+  const one: Write = (w, x) => w.add('Squeeze', [w.add('Gemm', [mean(w, x), [3, 1]]), int64s(1)]);
+  const CASES: Readonly<Record<string, readonly [Write, string]>> = {
+    'batch norm': [(w, x) => w.add('BatchNormalization', [one(w, x), [1], [1], [1], [1]]), 'BatchNormalization over the batch'],
+    'a slope for each channel': [(w, x) => w.add('PRelu', [one(w, x), [3]]), 'PRelu over the batch'],
+    'cut in parts': [(w, x) => w.add('Split', [one(w, x), int64s(1)], { axis: 0 }), 'Split over the batch'],
+    'joined with one of another layer': [(w, x) => w.add('Add', [one(w, x), w.add('Squeeze', [w.add('Conv', [x, [1, 3, 8, 8]]), int64s(1, 2, 3)])]), 'Add of numbers without axes behind the batch'],
+  }; // prettier-ignore
+  for (const [what, [write, expected]] of Object.entries(CASES)) {
+    test(what, async () => assert.deepEqual(await reasons(write), [expected]));
+  }
+});
+
+test('an axis that is no whole number counts as none', async () => {
+  const half: Write = (w, x) => w.add('Softmax', [mean(w, x)], { axis: f(1.5) });
+  assert.equal((await convert(half)).kind, 'converted');
 });

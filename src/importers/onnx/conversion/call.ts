@@ -81,7 +81,8 @@ export class Call {
   }
 
   int(name: string, otherwise: number): number {
-    return this.float(name, otherwise);
+    const found = this.node.attributes.get(name);
+    return found?.kind === 'int' ? found.value : otherwise;
   }
 
   flag(name: string, otherwise = false): boolean {

@@ -79,7 +79,7 @@ const prelu: Operator = (call, network) => {
   const slopes = call.weight(1);
   const value = call.computed();
   const shared = scalarOf(slopes) !== undefined;
-  const from = shared ? value : network.channelsLast(value, 0, call.name);
+  const from = shared ? value : network.channelsLast(value, call.dim(1, value), call.name);
   const shape = network.shapeOf(from.layer);
   const channels = shape.at(-1)!;
   // One for each channel is [C,1,1] beside [N,C,H,W].

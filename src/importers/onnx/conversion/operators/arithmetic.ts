@@ -84,6 +84,7 @@ function joined(call: Call, network: Network, join: Join): Computed {
     String(network.shapeOf(a.layer)) === String(network.shapeOf(b.layer)) &&
     JSON.stringify([a.sizes, a.dims]) === JSON.stringify([b.sizes, b.dims]);
   if (isAlike) return { ...a, layer: join(call, network, [a.layer, b.layer]) };
+  if (a.dims.length === 0) throw call.unsupported('of numbers without axes behind the batch');
   if (a.dims.length !== b.dims.length) throw call.unsupported('of tensors with different numbers of axes');
   const order = asItLies(a.sizes.length >= b.sizes.length ? a : b);
   const layers = [a, b].map((value) => network.inOrder(value, order, call.name).layer) as unknown as readonly [string, string]; // prettier-ignore

@@ -6,7 +6,8 @@ import type { Operator, Operators } from './operator.ts';
 
 const batchNormalization: Operator = (call, network) => {
   if (call.flag('training_mode') || !call.flag('spatial', true)) throw call.unsupported('as in training');
-  const from = network.channelsLast(call.computed(), 0, call.name);
+  const value = call.computed();
+  const from = network.channelsLast(value, call.dim(1, value), call.name);
   const channels = network.shapeOf(from.layer).at(-1)!;
   const name = network.b.batchNormalization(from.layer, network.free(call.name), {
     epsilon: call.float('epsilon', 1e-5),

@@ -131,9 +131,9 @@ const slice: Operator = (call, network) => {
 
 const split: Operator = (call, network) => {
   const whole = call.computed();
+  const dim = call.dim(call.int('axis', 0), whole);
   // Moved once for all parts.
   const value = network.inOrder(whole, asItLies(whole), call.name);
-  const dim = call.dim(call.int('axis', 0), value);
   const size = foreignShape(value)[dim]!;
   const parts = call.node.outputs.length;
   const even = Math.ceil(size / call.int('num_outputs', parts));
