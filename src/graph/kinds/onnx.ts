@@ -34,6 +34,8 @@ export interface Onnx extends Unary {
 
 /** No classifier's tensor has more axes. */
 const MAX_AXES = 8;
+/** Networks that fix how many pictures they take are exported for one, or for some dozen. All of them are in memory at once. */
+export const MAX_BATCH = 256;
 
 export const onnx: Kind<Onnx> = {
   outputShape({ name, size, shape }, [input]) {
@@ -76,8 +78,8 @@ function readShape(config: KerasConfig): Shape {
 
 function readInput(config: KerasConfig): PictureInput {
   const batch = config.has('batch') ? config.number('batch') : undefined;
-  if (batch !== undefined && !(Number.isSafeInteger(batch) && batch > 0)) {
-    throw invalidConfig(config, `batch: expected a whole number from 1, received ${quotedValue(batch)}`);
+  if (batch !== undefined && !(Number.isSafeInteger(batch) && batch >= 1 && batch <= MAX_BATCH)) {
+    throw invalidConfig(config, `batch: expected a whole number from 1 to ${MAX_BATCH}, received ${quotedValue(batch)}`); // prettier-ignore
   }
   return {
     name: config.string('name'),

@@ -86,9 +86,11 @@ function takenByLinear(view: GraphView, tensor: string, left = NEAR): string | u
     return input;
   }
   if (!BETWEEN.has(node.op)) return undefined;
-  return node.inputs
-    .map((input) => takenByLinear(view, input, left - 1))
-    .find((found) => found !== undefined);
+  for (const input of node.inputs.slice(0, 2)) {
+    const found = takenByLinear(view, input, left - 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 const isOwn = ({ domain }: OnnxNode) => domain === '' || domain === 'ai.onnx';

@@ -32,23 +32,25 @@ export function graphView(model: OnnxModel): GraphView {
 
 /** The most nodes that are followed along a chain; no network is as deep. */
 const MAX_STEPS = 10_000;
+/** Nodes that move a weight before it is used: exporters write one or two, and each takes as long as the weight is large. */
+const MAX_MOVES = 8;
 
 /** A constant of floating-point numbers: a weight, also behind nodes that only move it. */
-export function constantOf(view: GraphView, name: string, steps = 0): Constant | undefined {
+export function constantOf(view: GraphView, name: string, moves = 0): Constant | undefined {
   const tensor = view.model.initializers.get(name);
   if (tensor) return floatsOf(tensor);
   const node = view.producers.get(name);
-  if (!node || steps === MAX_STEPS) return undefined;
+  if (!node || moves === MAX_MOVES) return undefined;
   if (node.op === 'Constant') {
     const value = attribute.tensor(node, 'value');
     return value && floatsOf(value);
   }
-  const before = () => constantOf(view, node.inputs[0] ?? '', steps + 1);
+  const before = () => constantOf(view, node.inputs[0] ?? '', moves + 1);
   if (node.op === 'Identity') return before();
   if (node.op !== 'Transpose') return undefined;
   const moved = before();
   const perm = attribute.ints(node, 'perm') ?? moved?.shape.map((_, axis) => moved.shape.length - 1 - axis);
-  if (!moved || perm?.length !== moved.shape.length) return undefined;
+  if (!moved || perm?.length !== moved.shape.length || moved.shape.some((_, axis) => !perm.includes(axis))) return undefined; // prettier-ignore
   return { shape: perm.map((axis) => moved.shape[axis]!), data: transpose(moved.data, moved.shape, perm) };
 }
 

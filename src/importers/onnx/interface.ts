@@ -2,6 +2,7 @@
 // is. All of it is told from the graph. Nothing is run or converted here.
 
 import type { OnnxModel, OnnxValue } from '../../formats/onnx-model.ts';
+import { MAX_BATCH } from '../../graph/kinds/onnx.ts';
 import type { PictureInput } from '../../graph/layers.ts';
 import { AppError } from '../../util/errors.ts';
 import { MAX_SIDE, sidesOf, type PictureSize } from '../../util/preprocessing.ts';
@@ -94,7 +95,7 @@ function pictureInput(view: GraphView, name: string): OnnxInput {
       `${name} is no classifier of pictures: it takes ${valuesText(inputs)} and puts out ${valuesText(outputs)}; finch runs networks that take one picture [N,3,H,W] or [N,H,W,3]`,
     );
   }
-  const colour = pictures.find((value) => layoutOf(view, value));
+  const colour = pictures.slice(0, MAX_LOOKED_AT).find((value) => layoutOf(view, value));
   if (!colour) {
     const [first] = pictures as [OnnxValue];
     throw unsupported(
@@ -104,6 +105,9 @@ function pictureInput(view: GraphView, name: string): OnnxInput {
   const layout = layoutOf(view, colour)!;
   const [batch, ...rest] = colour.shape!;
   const [height, width] = layout === 'NCHW' ? rest.slice(1) : rest;
+  if (typeof batch === 'number' && batch > MAX_BATCH) {
+    throw unsupported(`${name} takes ${valuesText([colour])}, ${batch} pictures in every run; finch feeds at most ${MAX_BATCH}`); // prettier-ignore
+  }
   for (const side of [height, width]) {
     if (typeof side === 'number' && !(Number.isSafeInteger(side) && side >= 1 && side <= MAX_SIDE)) {
       throw unsupported(
@@ -142,6 +146,8 @@ const NO_CLASSIFIER = /box|mask|keypoint|landmark|anchor|depth|segm/i;
 const LOGITS = /logit/i;
 const SCORES = /prob|score|class|label|softmax|pred/i;
 const EMBEDDING = /embed|pool|feature|latent/i;
+/** Of outputs that could be meant, and of inputs, as many are followed through the network; classifiers have one or a few. */
+const MAX_LOOKED_AT = 16;
 const HIDDEN = /hidden|token|embed|feature|sequence/i;
 
 /** A row of numbers for each picture, if there is one; else an embedding, or hidden states. */
@@ -160,7 +166,7 @@ function chosenOutput(view: GraphView, name: string, wanted: string | undefined)
   const scores = rows.filter((value) => !isEmbedding(value));
   const classes =
     rows.find((value) => LOGITS.test(value.name)) ??
-    scores.find((value) => classifierBehind(view, value.name).classifier) ??
+    scores.slice(0, MAX_LOOKED_AT).find((value) => classifierBehind(view, value.name).classifier) ??
     scores.find((value) => SCORES.test(value.name)) ??
     scores[0];
   if (classes) return { name: classes.name, gives: 'classes' };

@@ -109,6 +109,23 @@ describe('a classifier whose weights are quantised', () => {
   }
 });
 
+describe('what would be followed for ever', () => {
+  /** `s0` to `y`, each made of the one before. */
+  const chain = (op: string, count: number, inputs: number) =>
+    Array.from({ length: count }, (_, i) => node(op, Array.from({ length: inputs }, () => `s${i}`), i + 1 < count ? `s${i + 1}` : 'y')); // prettier-ignore
+
+  test('sums of the same thousand times over', async () => {
+    const nodes = [node('Flatten', ['x'], 's0'), ...chain('Add', 9, 1000)];
+    assert.equal((await described({ nodes })).embedding, undefined);
+  });
+
+  test('a weight behind nodes that only move it', async () => {
+    const moved = chain('Identity', 9000, 1).map((each) => (each.outputs[0] === 'y' ? { ...each, outputs: ['w'] } : each)); // prettier-ignore
+    const nodes = [...moved, ...MEAN, node('MatMul', ['f', 'w'], 'y')];
+    assert.equal((await described({ nodes, weights: { s0: [2, 4] } })).classifier, undefined);
+  });
+});
+
 describe('the picture', () => {
   const flat = [node('Flatten', ['x'], 'y')];
   const of = async (input: Sizes, nodes: readonly Node[] = flat, weights = {}) =>
@@ -132,6 +149,7 @@ describe('the picture', () => {
     assert.equal((await of(open, moved, { w: [4, 3, 1, 1] })).layout, 'NHWC');
     await assert.rejects(of(open, [conv('x')], { w: [4, 1, 1, 1] }), /no picture of 3 channels/);
     await assert.rejects(of(['N', 3, 5000, 8]), /pictures of 1 to 4096 pixels/);
+    await assert.rejects(of([1e9, 3, 8, 8]), /1000000000 pictures in every run; finch feeds at most 256/);
   });
 });
 
