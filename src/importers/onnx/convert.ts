@@ -47,6 +47,8 @@ const TOO_MANY = 'more constants than memory holds';
 const WHOLE = 16;
 /** Inputs of a node: DenseNet's last layers join some dozen. */
 const MAX_INPUTS = 1000;
+/** For views by the places of numbers: such a view of a layer of a million numbers takes ten million. */
+const MAX_PLACES = 2 ** 27;
 /** As many reasons are told. */
 const MAX_REASONS = 20;
 
@@ -95,7 +97,7 @@ class Conversion {
     if (nodes.length > MAX_NODES) throw new Unsupported(`${nodes.length} nodes, more than ${MAX_NODES}`);
     for (const node of nodes) this.#foldAhead(node);
     const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-    const known = { makers, constantOf: (name: string) => this.#constant(name), opset: this.#context.opset };
+    const known = { makers, constantOf: (name: string) => this.#constant(name), opset: this.#context.opset, left: { numbers: MAX_PLACES } }; // prettier-ignore
     const whole = nodes.map((node) => asOneOperator(node, known));
     for (const node of needed(whole, output)) this.#read(node);
     const result = this.#tensor(output);

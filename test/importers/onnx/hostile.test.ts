@@ -117,3 +117,12 @@ test('an axis that is no whole number counts as none', async () => {
   const half: Write = (w, x) => w.add('Softmax', [mean(w, x)], { axis: f(1.5) });
   assert.equal((await convert(half)).kind, 'converted');
 });
+
+test('places that double again and again', async () => {
+  const doubled: Write = (w, x) => {
+    let places = w.add('Reshape', [w.add('Shape', [x], { start: 0, end: 1 }), int64s(1)]);
+    for (let i = 0; i < 18; i++) places = w.add('Concat', Array.from({ length: 4 }, () => places), { axis: 0 }); // prettier-ignore
+    return w.add('Gather', [w.add('Reshape', [x, int64s(-1)]), places]);
+  };
+  assert.deepEqual(await reasons(doubled), ['Concat makes too large a constant', 'Reshape that joins pictures of a batch']); // prettier-ignore
+});

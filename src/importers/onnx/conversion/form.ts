@@ -19,6 +19,8 @@ export interface Surroundings {
   readonly constantOf: (tensor: string) => Constant | undefined;
   /** The version of ONNX's operators. */
   readonly opset: number;
+  /** How many numbers may still be computed to find out what is where; all forms of a network use it up together. */
+  readonly left: { numbers: number };
 }
 
 /** @throws Error when the text is no form */
@@ -86,24 +88,26 @@ function operandsOf({ op, inputs, attributes }: OnnxNode): readonly Operand[] | 
   const more = (ATTRIBUTES[op] ?? []).flatMap(([name, otherwise]): readonly Operand[] => {
     const found = attributes.get(name);
     if (found?.kind === 'float' || found?.kind === 'int') return [[found.value]];
-    if (found?.kind === 'ints') return [found.value];
+    if (found?.kind === 'ints') return [found.value.slice(0, MAX_NUMBERS)];
     return otherwise === undefined ? [] : [[otherwise]];
   });
   return [...inputs, ...more];
 }
 
-/** The numbers of an operand that is a constant. */
+/** What a form says of sizes, axes and factors. */
+const MAX_NUMBERS = 64;
+
+/** The numbers of an operand that is a constant of a few. */
 export function numbersOfOperand(
   operand: Operand,
   { constantOf }: Surroundings,
 ): readonly number[] | undefined {
   if (typeof operand !== 'string') return operand;
   const constant = constantOf(operand);
-  return constant && numbers(constant.values);
+  return constant && constant.values.length <= MAX_NUMBERS ? numbers(constant.values) : undefined;
 }
 
 function numberOf(operand: Operand, known: Surroundings): number | undefined {
-  if (typeof operand === 'string' && known.constantOf(operand)?.values.length !== 1) return undefined;
   const values = numbersOfOperand(operand, known);
   return values?.length === 1 ? values[0] : undefined;
 }

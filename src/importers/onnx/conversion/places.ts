@@ -15,7 +15,8 @@ export function shapeOfPlaces(name: string, known: Surroundings): Shape | undefi
   try {
     // A file for a fixed batch holds the indices as a constant.
     const constant = known.constantOf(name);
-    const places = constant ? [constant] : [1, 2].map((batch) => computed(name, { ...known, batch }, 0));
+    const places = constant ? [constant] : [1, 2].map((batch) => computed(name, { ...known, batch, made: new Map() }, 0)); // prettier-ignore
+    for (const each of places) spend(each, known);
     const [batch, ...shape] = places[0]!.shape;
     const isWhole = places.every(({ values, shape: [count, ...rest] }, i) => {
       return (
@@ -31,9 +32,20 @@ export function shapeOfPlaces(name: string, known: Surroundings): Shape | undefi
   }
 }
 
-/** A tensor that depends on nothing but the size of the batch. @throws Unsupported when it depends on more */
-function computed(name: string, known: Surroundings & { readonly batch: number }, depth: number): Constant {
-  const constant = known.constantOf(name);
+function spend({ values }: Constant, { left }: Surroundings): void {
+  left.numbers -= values.length;
+  if (left.numbers < 0) throw new Unsupported('too many places');
+}
+
+interface Computing extends Surroundings {
+  readonly batch: number;
+  /** What is computed already: nodes may take the same tensor many times. */
+  readonly made: Map<string, Constant>;
+}
+
+/** A tensor that depends on nothing but the size of the batch. @throws Unsupported when it depends on more, or is too much */
+function computed(name: string, known: Computing, depth: number): Constant {
+  const constant = known.constantOf(name) ?? known.made.get(name);
   if (constant) return constant;
   const node = known.makers.get(name);
   if (!node || depth > MAX_DEPTH) throw new Unsupported('places that depend on the picture');
@@ -42,7 +54,10 @@ function computed(name: string, known: Surroundings & { readonly batch: number }
     new Call(node, inputs, name, { opset: known.opset, batch });
   const isBatch = node.op === 'Shape' && call([]).int('start', 0) === 0 && call([]).int('end', 0) === 1;
   if (isBatch) return { kind: 'constant', shape: [1], isFloat: false, values: [batch] };
-  return fold(
-    call(node.inputs.map((input) => (input === '' ? undefined : computed(input, known, depth + 1)))),
-  );
+  const inputs = node.inputs.map((input) => (input === '' ? undefined : computed(input, known, depth + 1)));
+  for (const input of inputs) if (input) spend(input, known);
+  const result = fold(call(inputs));
+  spend(result, known);
+  known.made.set(name, result);
+  return result;
 }
