@@ -19,7 +19,10 @@ import {
   width,
 } from './network-type.ts';
 
-const kernel = z.int().min(1).max(31);
+/** Behind windows of one pixel there would be less than no zeros. */
+const kernel = z.int().min(3).max(31);
+
+const repeated = (blocks: number, coefficient: number) => Math.ceil(blocks * coefficient);
 
 const CONFIG = z
   .object({
@@ -54,11 +57,8 @@ const CONFIG = z
     'its lists, one entry a stage, have different lengths',
   )
   .refine(
-    (config) => config.num_block_repeats.every((repeats) => repeats * config.depth_coefficient <= MAX_DEPTH),
-    {
-      path: ['num_block_repeats'],
-      message: `with depth_coefficient, a stage has more than ${MAX_DEPTH} blocks`,
-    },
+    (config) => config.num_block_repeats.every((count) => repeated(count, config.depth_coefficient) <= MAX_DEPTH),
+    `num_block_repeats times depth_coefficient is more than ${MAX_DEPTH} blocks`,
   );
 
 function efficientnet(config: z.output<typeof CONFIG>, classes: number): Graph {
@@ -74,7 +74,7 @@ function efficientnet(config: z.output<typeof CONFIG>, classes: number): Graph {
     stem: widened(32),
     stages: config.in_channels.map((_, i) => [
       {
-        repeats: Math.ceil(config.num_block_repeats[i]! * config.depth_coefficient),
+        repeats: repeated(config.num_block_repeats[i]!, config.depth_coefficient),
         kernel: config.kernel_sizes[i]!,
         stride: config.strides[i]!,
         expansion: config.expand_ratios[i]!,
