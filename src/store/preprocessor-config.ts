@@ -72,7 +72,11 @@ export function readPreprocessorConfig(json: unknown, file: string): Preprocessi
     refuse("'do_flip_channel_order' is true: the network takes blue, green, red");
   if (config.do_pad === true)
     refuse("'do_pad' is true, and finch does not pad pictures as transformers does");
-  return { ...geometryOf(config, refuse), interpolation: filterOf(config, refuse), ...statisticsOf(config) };
+  const statistics = statisticsOf(config);
+  const { mean, std } = statistics;
+  if (![...mean, ...std].every(Number.isFinite) || !std.every((value) => value > 0))
+    refuse("'image_mean', 'image_std' and 'rescale_factor' together give no numbers that can be computed with");
+  return { ...geometryOf(config, refuse), interpolation: filterOf(config, refuse), ...statistics };
 }
 
 type Refuse = (what: string) => never;
@@ -110,8 +114,8 @@ function geometryOf(config: Config, refuse: Refuse): Geometry {
     if (typeof size.sides !== 'number') return refuse("'size' is not a square, and is cropped");
     return { size: crop, resize: size.sides, mode: 'squash-crop', cropOffset: 'down' };
   }
-  // The rule of PoolFormer and others: the crop keeps this share of the resized short side.
-  const resize = config.crop_pct == null ? size.short : Math.trunc(size.short / config.crop_pct);
+  // PoolFormer's rule, also of others: the crop is this share of the short side.
+  const resize = config.crop_pct == null ? size.short : Math.min(MAX_SIDE, Math.trunc(size.short / config.crop_pct));
   if (resize < crop) return refuse(`'crop_size' (${crop}) is larger than the resized picture (${resize})`);
   return { size: crop, resize, ...CROP };
 }

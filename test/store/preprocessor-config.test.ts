@@ -101,6 +101,11 @@ describe('pixels', () => {
     });
   }
 
+  test('a share of a picture that would be larger than any', () => {
+    const { resize } = read({ size: { shortest_edge: 64 }, crop_pct: 1e-9, do_center_crop: true, crop_size: 64 }); // prettier-ignore
+    assert.equal(resize, 4096);
+  });
+
   test('filters by their numbers', () => {
     const size = { height: 8, width: 8 };
     assert.equal(read({ size }).interpolation, 'bilinear');
@@ -130,6 +135,8 @@ describe('refused by name', () => {
     [{ size: 1e9 }, /size: /],
     [{ size, image_mean: [0.5, 0.5] }, /image_mean: /],
     [{ size, image_std: 0 }, /image_std: /],
+    [{ size, rescale_factor: 1e-320 }, /give no numbers that can be computed with/],
+    [{ size, image_std: 1e-320, include_top: true }, /give no numbers that can be computed with/],
     [[], /not as transformers writes it/],
   ] as const) {
     test(JSON.stringify(json), () => {

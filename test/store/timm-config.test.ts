@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { AppError } from '../../src/util/errors.ts';
 import { readTimmConfig } from '../../src/store/hub/timm.ts';
 
 const CONFIG = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], input_size: [3, 224, 224], crop_pct: 0.875 };
@@ -10,8 +11,8 @@ const read = (own: object) => {
     { architecture: 'resnet18', pretrained_cfg: { ...CONFIG, ...own } },
     'config.json',
   );
-  const { size, resize, mode } = preprocessing!;
-  return { size, resize, mode };
+  const { size, resize, mode, interpolation } = preprocessing!;
+  return { size, resize, mode, interpolation };
 };
 
 describe('crop_mode', () => {
@@ -25,6 +26,19 @@ describe('crop_mode', () => {
     [{ crop_mode: 'border' }, { size: 224, resize: 256, mode: 'pad' }],
     [{ input_size: [3, 96, 128] }, { size: [96, 128], resize: 109, mode: 'squash' }],
   ] as const) {
-    test(JSON.stringify(own), () => assert.deepEqual(read(own), expected));
+    test(JSON.stringify(own), () => assert.deepEqual(read(own), { ...expected, interpolation: 'bicubic' }));
+  }
+});
+
+test('filters by their names, and what is none of these', () => {
+  for (const interpolation of ['nearest', 'lanczos', 'bilinear', 'bicubic']) {
+    assert.equal(read({ interpolation }).interpolation, interpolation);
+  }
+  for (const own of [{ interpolation: 'box' }, { crop_mode: 'constructor' }, { crop_pct: 1.5 }]) {
+    const [field] = Object.keys(own) as [string];
+    assert.throws(
+      () => read(own),
+      (error) => error instanceof AppError && error.message.includes(`pretrained_cfg.${field}: `),
+    );
   }
 });

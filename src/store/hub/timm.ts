@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { checkedAs } from '../../util/checked.ts';
 import { AppError } from '../../util/errors.ts';
-import { MAX_SIDE, type Preprocessing, type ResizeMode } from '../../util/preprocessing.ts';
+import { INTERPOLATIONS, MAX_SIDE, type Preprocessing, type ResizeMode } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
 import { ARCHITECTURE_NAMES } from '../../zoo/architectures.ts';
 import type { HubConfig } from './config.ts';
@@ -11,12 +11,12 @@ import type { HubConfig } from './config.ts';
 /** Architectures whose weights fit another network by name and shape, but which compute something else: they blur, or pad as TensorFlow does. */
 const COMPUTES_OTHERWISE = /^(resnetblur|resnetaa|seresnetaa|seresnextaa|tf_mobilenetv3)/;
 
-/** timm's `crop_mode` -> finch's resize mode: of pictures that are square, and of others, which finch does not crop. */
-const CROP_MODES: Readonly<Record<string, readonly [ResizeMode, ResizeMode]>> = {
+/** timm's names, for squares and for others. */
+const CROP_MODES = {
   center: ['crop', 'squash'],
   squash: ['squash-crop', 'squash'],
   border: ['pad', 'pad'],
-};
+} as const satisfies Readonly<Record<string, readonly [ResizeMode, ResizeMode]>>;
 
 const rgb = (value: z.ZodNumber) => z.tuple([value, value, value]);
 const CONFIG = z.object({
@@ -24,9 +24,9 @@ const CONFIG = z.object({
   label_names: z.array(z.string()).optional(),
   pretrained_cfg: z.object({
     input_size: z.tuple([z.literal(3), z.int().min(1).max(MAX_SIDE), z.int().min(1).max(MAX_SIDE)]),
-    interpolation: z.string().max(40).default('bicubic'),
-    crop_pct: z.number().gt(0).max(2).default(0.875),
-    crop_mode: z.string().max(40).default('center'),
+    interpolation: z.enum(INTERPOLATIONS).default('bicubic'),
+    crop_pct: z.number().gt(0).max(1).default(0.875),
+    crop_mode: z.enum(['center', 'squash', 'border']).default('center'),
     mean: rgb(z.number()),
     std: rgb(z.number().gt(0)),
   }),
@@ -53,8 +53,9 @@ export function readTimmConfig(json: unknown, file: string): HubConfig {
       size: isSquare ? height : [height, width],
       // timm's rule: the size divided by crop_pct, rounded down.
       resize: Math.min(MAX_SIDE, Math.floor(Math.min(height, width) / own.crop_pct)),
-      mode: CROP_MODES[own.crop_mode]?.[isSquare ? 0 : 1] ?? 'squash',
-      interpolation: own.interpolation === 'bilinear' ? 'bilinear' : 'bicubic',
+      // Only squares are cut out of the middle.
+      mode: CROP_MODES[own.crop_mode][isSquare ? 0 : 1],
+      interpolation: own.interpolation,
       mean: own.mean,
       std: own.std,
     } satisfies Preprocessing,
