@@ -201,6 +201,10 @@ test('a token goes neither to a mirror, nor where it could be read on the way, n
   assert.throws(() => hubOf(), refused('USAGE', /HF_TOKEN has characters that no token has/));
   process.env['HF_ENDPOINT'] = 'file:///etc';
   assert.throws(() => hubOf(), refused('USAGE', /HF_ENDPOINT must be an address/));
+  for (const user of [`me:${TOKEN}`, `:${TOKEN}`, TOKEN]) {
+    const isSilent = (error: unknown) => error instanceof AppError && !error.message.includes(TOKEN);
+    assert.throws(() => hubOf(`https://${user}@mirror.example`), isSilent);
+  }
 });
 
 test('a mirror is asked instead', async () => {

@@ -30,13 +30,11 @@ export function hubOf(mirror?: string): Hub {
 
 function addressOf(text: string, flag: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (
-    !url ||
-    !/^https?:$/.test(url.protocol) ||
-    url.username !== '' ||
-    url.search !== '' ||
-    url.hash !== ''
-  ) {
+  if (url && (url.username !== '' || url.password !== '')) {
+    // The message does not repeat it.
+    throw new AppError('USAGE', `${flag} has a name or a password in it, and addresses are printed; leave it out and set HF_TOKEN`); // prettier-ignore
+  }
+  if (!url || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
     throw new AppError(
       'USAGE',
       `${flag} must be an address such as ${DEFAULT_ENDPOINT}, received ${quoted(text)}`,
