@@ -4,7 +4,7 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { FileHandle } from 'node:fs/promises';
-import { AppError, systemCode } from '../util/errors.ts';
+import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
 import { quoted } from '../util/quoted.ts';
 import type { OnnxTensor } from './onnx-tensor.ts';
@@ -44,7 +44,7 @@ export async function readExternal(file: string, pending: readonly PendingTensor
   try {
     let total = 0;
     for (const { tensor, entries, length } of pending) {
-      const location = entries.get('location') ?? '';
+      const location = plainName(entries.get('location') ?? '');
       const from = opened.get(location) ?? (await openBeside(file, location));
       opened.set(location, from);
       const offset = wholeNumber(entries.get('offset') ?? '0');
@@ -82,6 +82,9 @@ async function bytesAt(
 
 const wholeNumber = (text: string) => (/^\d{1,15}$/.test(text) ? Number(text) : Number.NaN);
 
+/** One name for `w.data` and `./w.data`. */
+const plainName = (location: string) => location.split('/').filter((part) => part !== '.').join('/'); // prettier-ignore
+
 async function openBeside(file: string, location: string): Promise<Opened> {
   const unsafe = (problem: string) =>
     new AppError('FILE_UNSAFE', `${file} takes weights from '${quoted(location)}', ${problem}; finch reads only files in the model's folder`); // prettier-ignore
@@ -97,6 +100,10 @@ async function openBeside(file: string, location: string): Promise<Opened> {
   if (!real.startsWith(folder.endsWith(path.sep) ? folder : folder + path.sep)) {
     throw unsafe('a link that leads out of its folder');
   }
-  const { handle, size } = await openRegularFile(real, { what: `${file}: '${quoted(location)}'` });
+  const what = `${file}: '${quoted(location)}'`;
+  const { handle, size } = await openRegularFile(real, { what }).catch((cause: unknown) => {
+    if (cause instanceof AppError) throw cause;
+    throw new AppError('FILE_INVALID', `${what} cannot be opened: ${messageOf(cause)}`, { cause });
+  });
   return { handle, size, taken: 0, read: new Map() };
 }

@@ -53,7 +53,8 @@ export async function readForeign(file: string, options: ForeignOptions): Promis
   return weights.kind === 'onnx' ? onnxModel(main, options, config) : readWeights(main, options, config);
 }
 
-const cannotOpen = (file: string) => (cause: unknown) => {
+/** What is thrown of a file that is there and cannot be read. @throws AppError always */
+export const cannotOpen = (file: string) => (cause: unknown) => {
   if (cause instanceof AppError) throw cause;
   const problem = openingProblem(cause, 'no such file or folder');
   throw new AppError('MODEL_NOT_FOUND', `cannot open ${file}: ${problem}`, { cause });

@@ -4,7 +4,9 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { externalFilesOf } from '../formats/onnx-model.ts';
 import { readTensorIndex } from '../formats/tensor-index.ts';
+import { AppError, openingProblem } from '../util/errors.ts';
 import { sha256OfFile } from '../util/files.ts';
+import { quoted } from '../util/quoted.ts';
 
 export const isOnnx = (file: string): boolean => /\.onnx$/i.test(file);
 
@@ -21,9 +23,16 @@ export async function sha256OfAll(file: string): Promise<string> {
   return sha256OfList(path.dirname(file), [path.basename(file), ...parts.toSorted()]);
 }
 
-/** @param names of files in the folder */
+/** @param names of files in the folder. @throws AppError FILE_INVALID where one of them cannot be read */
 export async function sha256OfList(folder: string, names: readonly string[]): Promise<string> {
   const hash = createHash('sha256');
-  for (const name of names) hash.update(`${await sha256OfFile(path.join(folder, name))}  ${name}\n`);
+  for (const name of names) {
+    const sum = await sha256OfFile(path.join(folder, name)).catch((cause: unknown) => {
+      if (cause instanceof AppError) throw cause;
+      const problem = openingProblem(cause, 'no such file');
+      throw new AppError('FILE_INVALID', `${folder}: the network is in several files, of which '${quoted(name)}' cannot be opened: ${quoted(problem)}; put all of them into one folder`, { cause }); // prettier-ignore
+    });
+    hash.update(`${sum}  ${name}\n`);
+  }
   return hash.digest('hex');
 }

@@ -221,6 +221,8 @@ describe('external data', () => {
     await refused(graph(external('w', [2 ** 33], { location: 'w.data' })), /which has 16/);
     const all = [0, 4, 8].map((offset) => external(`w${offset || ''}`, [2], { location: 'w.data', offset: `${offset}` })); // prettier-ignore
     await refused(graph(...all), /overlaps/);
+    const dotted = ['w.data', './w.data', '././w.data'].map((location, i) => external(`w${i || ''}`, [2], { location, offset: `${4 * i}` })); // prettier-ignore
+    await refused(graph(...dotted), /overlaps/);
     await refused(graph(two({ location: 'sub' })), /a folder, expected a regular file/);
   });
 

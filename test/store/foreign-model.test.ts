@@ -191,6 +191,21 @@ describe('an ONNX file', () => {
     }
   });
 
+  test('whose weights lie in a file that is not beside it, or in none that could be', async () => {
+    const { opsets, irVersion, ...model } = await readOnnxModel(await writeAttention('parted.onnx'));
+    const graph = writtenGraph(model);
+    const elsewhere = { name: 'elsewhere', type: 'float32', shape: [1], content: { offset: 0, length: 4 } } as const; // prettier-ignore
+    const bytes = encodeModel({ ...graph, initializers: [...graph.initializers, elsewhere] }, { opsets, irVersion }); // prettier-ignore
+    for (const location of ['weights', 'w\0ights']) {
+      const written = Buffer.from(bytes).toString('latin1').replaceAll('weights', location);
+      await writeFile(at('parted.onnx'), written, 'latin1');
+      await assert.rejects(
+        resolve(at('parted.onnx')),
+        refused('FILE_INVALID', /of which '(weights|w\\x00ights)' cannot be opened/),
+      );
+    }
+  });
+
   test('that is not there, or none', async () => {
     await assert.rejects(
       resolve(at('nowhere.onnx')),
