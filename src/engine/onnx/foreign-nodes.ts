@@ -68,7 +68,7 @@ export class ForeignNodes {
       if (!node || needed.has(node) || this.#written.has(node)) continue;
       needed.add(node);
       for (const input of node.inputs) if (input !== '' && !this.#isKnown(input)) throw notThere(input);
-      open.push(...tensorsNamedIn(node));
+      for (const taken of tensorsNamedIn(node)) open.push(taken);
     }
     return needed;
   }

@@ -115,8 +115,10 @@ function tensorsOfPicture({ nodes, inputs }: OnnxModel, picture: string): readon
     const outputs = node.outputs.filter((name) => name !== '');
     if (taken.some((name) => others.has(name))) for (const name of outputs) others.add(name);
     else if (taken.some((name) => from.has(name))) {
-      for (const name of outputs) from.add(name);
-      found.push(...outputs);
+      for (const name of outputs) {
+        from.add(name);
+        found.push(name);
+      }
     }
   }
   return found;

@@ -86,6 +86,18 @@ async function inFinch(
   return results;
 }
 
+test('a node of more inputs than a call takes arguments', async () => {
+  const inputs = Array.from({ length: 200_000 }, () => 'x');
+  const nodes: readonly Node[] = [
+    { op: 'Max', inputs, outputs: ['m'] },
+    { op: 'Flatten', inputs: ['m'], outputs: ['y'] },
+  ];
+  const shape = ['N', 3, 2, 2];
+  const graph = { name: 'g', nodes, initializers: [], inputs: [{ name: 'x', type: 'float32', shape }], outputs: [{ name: 'y', type: 'float32', shape: ['N', 12] }] } as const; // prettier-ignore
+  const network = await opened(encodeModel(graph));
+  assert.equal(network.graph.output, 'y');
+});
+
 describe('a foreign network gives what onnxruntime gives', () => {
   const CASES: readonly (AttentionOptions & { readonly atol?: number })[] = [
     {},
