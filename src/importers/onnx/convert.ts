@@ -113,6 +113,7 @@ class Conversion {
     if (!isVector || !isInOrder) throw new Unsupported(`an output of ${result.dims.length + 1} axes`);
     const { graph, weights } = this.#network.build(this.#network.asVector(result, 'output'));
     for (const [name, { data }] of weights) refuseInfinite(data, name, graph.name);
+    for (const layer of graph.layers) refuseInfinite(numbersOfLayer(layer), layer.name, graph.name);
     if (this.#found.gives === 'features') return { kind: 'converted', graph, weights, gives: 'features' };
     const classifier = classifierOf(graph);
     return { kind: 'converted', graph, weights, ...(classifier !== undefined && { classifier }) };
@@ -194,7 +195,11 @@ class Conversion {
   }
 }
 
-/** A layer that refuses its inputs is a reason not to convert the network, and no error of the program. */
+/** A slope, a factor, an epsilon: model.json has no word for those that are infinite. */
+const numbersOfLayer = (layer: Layer) =>
+  Float32Array.from(Object.values(layer).filter((value): value is number => typeof value === 'number'));
+
+/** What a layer says of inputs that it cannot take. Nothing can be added behind such a layer. */
 function ofLayers(error: unknown, { op }: OnnxNode): unknown {
   const isOfLayers = error instanceof AppError && (error.code === 'MODEL_INVALID' || error.code === 'MODEL_UNSUPPORTED'); // prettier-ignore
   return isOfLayers ? new Unsupported(`${op}: ${error.message}`) : error;

@@ -237,5 +237,7 @@ describe('what finch has no layers for', () => {
   test('weights that are not numbers are an error', async () => {
     const isNaN: Write = (w, x) => mean(w, w.add('Conv', [x, floats([1, 3, 1, 1], [1, Number.NaN, 1])]));
     await assert.rejects(convert(isNaN), /small: 't0\/kernel' holds 1 of 3 numbers that are NaN/);
+    await assert.rejects(convert((w, x) => mean(w, w.add('Div', [x, scalar(0)]))), /small: 't0' holds 1 of 2 numbers that are infinite/); // prettier-ignore
+    await assert.rejects(convert((w, x) => mean(w, w.add('Elu', [x], { alpha: f(Number.NaN) }))), /numbers that are NaN/); // prettier-ignore
   });
 });
