@@ -16,6 +16,7 @@ import { readHubFolder } from './hub/folder.ts';
 import { isCommit, isHubName, parseHubName, type HubName } from './hub/name.ts';
 import { fetchRepository } from './hub/repository.ts';
 import type { Precision } from './hub/weight-files.ts';
+import { notHere, type FetchRule } from './not-here.ts';
 import { cannotOpen, readForeign, type ForeignOptions } from './read-foreign.ts';
 import { sha256OfAll, sha256OfList } from './weight-parts.ts';
 
@@ -60,8 +61,6 @@ async function contentOf(file: string): Promise<string> {
   });
   if (!found.isDirectory()) return sha256OfAll(file).catch(cannotOpen(file));
   const folder = await readHubFolder(file);
-  if (!folder)
-    throw new AppError('MODEL_NOT_FOUND', `${file} has no model.json, and no weights beside its config.json`);
   const main = path.join(file, folder.weights.file);
   const weights = await sha256OfAll(main).catch(cannotOpen(main));
   return `${weights} ${await sha256OfList(file, folder.described)}`;

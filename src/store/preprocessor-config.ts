@@ -75,7 +75,9 @@ export function readPreprocessorConfig(json: unknown, file: string): Preprocessi
   const statistics = statisticsOf(config);
   const { mean, std } = statistics;
   if (![...mean, ...std].every(Number.isFinite) || !std.every((value) => value > 0))
-    refuse("'image_mean', 'image_std' and 'rescale_factor' together give no numbers that can be computed with");
+    refuse(
+      "'image_mean', 'image_std' and 'rescale_factor' together give no numbers that can be computed with",
+    );
   return { ...geometryOf(config, refuse), interpolation: filterOf(config, refuse), ...statistics };
 }
 
@@ -115,7 +117,8 @@ function geometryOf(config: Config, refuse: Refuse): Geometry {
     return { size: crop, resize: size.sides, mode: 'squash-crop', cropOffset: 'down' };
   }
   // PoolFormer's rule, also of others: the crop is this share of the short side.
-  const resize = config.crop_pct == null ? size.short : Math.min(MAX_SIDE, Math.trunc(size.short / config.crop_pct));
+  const resize =
+    config.crop_pct == null ? size.short : Math.min(MAX_SIDE, Math.trunc(size.short / config.crop_pct));
   if (resize < crop) return refuse(`'crop_size' (${crop}) is larger than the resized picture (${resize})`);
   return { size: crop, resize, ...CROP };
 }

@@ -105,7 +105,7 @@ const CONFIGS: Readonly<Record<string, (flags: object) => unknown>> = {
   search: (flags) => searchConfig(['a.jpg'], { in: 'f.npy', topk: '1', exif: true, cache: true, ...flags }),
   inspect: (flags) => inspectConfig('d', { model: 'm', top: '1', pool: 'avg', exif: true, cache: true, ...flags }),
   finetune: (flags) => finetuneConfig('d', { model: 'm', exif: true, ...flags }),
-  import: (flags) => parseChoice(String((flags as { dtype?: string }).dtype ?? 'float32'), '--dtype', IMPORT_DTYPES),
+  import: (flags) => parseChoice((flags as { dtype?: string }).dtype ?? 'float32', '--dtype', IMPORT_DTYPES),
 }; // prettier-ignore
 
 test('values are those that the commands take', () => {

@@ -49,7 +49,7 @@ const WHOLE = 16;
 const MAX_INPUTS = 1000;
 /** For views by the places of numbers: such a view of a layer of a million numbers takes ten million. */
 const MAX_PLACES = 2 ** 27;
-/** As many reasons are told. */
+/** Further reasons are not listed. */
 const MAX_REASONS = 20;
 
 /**
@@ -167,7 +167,8 @@ class Conversion {
   }
 
   #call(node: OnnxNode, inputs: readonly (Tensor | undefined)[]): Call {
-    if (inputs.length > MAX_INPUTS) throw new Unsupported(`${quoted(node.op, 60)} of ${inputs.length} inputs`);
+    if (inputs.length > MAX_INPUTS)
+      throw new Unsupported(`${quoted(node.op, 60)} of ${inputs.length} inputs`);
     return new Call(node, inputs, layerName(node), this.#context);
   }
 

@@ -28,7 +28,8 @@ export const isSound = ({ shape, values }: Constant): boolean =>
 
 /** Room for the numbers of a constant. @throws Unsupported where a shape from outside asks for what is no number of them */
 export function room(count: number, isFloat: boolean): Float32Array | Size[] {
-  if (!Number.isSafeInteger(count) || count < 0) throw new Unsupported('makes a constant of an impossible size');
+  if (!Number.isSafeInteger(count) || count < 0)
+    throw new Unsupported('makes a constant of an impossible size');
   return isFloat ? new Float32Array(count) : Array.from({ length: count }, () => 0);
 }
 
