@@ -14,6 +14,7 @@ import {
 import { freeName } from '../../graph/output.ts';
 import { AppError } from '../../util/errors.ts';
 import type { PictureSize } from '../../util/preprocessing.ts';
+import { quoted } from '../../util/quoted.ts';
 import { sameShape, type Shape } from '../../util/shape.ts';
 import type { OnnxClassifier } from './classifier.ts';
 import { graphView, isChannelsSecond, type GraphView } from './graph-view.ts';
@@ -54,7 +55,7 @@ export async function opaqueNetwork(model: OnnxModel, options: OpaqueOptions): P
   if (!row) {
     throw new AppError(
       'MODEL_UNSUPPORTED',
-      `${name} is no classifier: of its outputs ${valuesText(model.outputs)} the one that would be meant, ${found.output}, has no row for each picture`,
+      `${name} is no classifier: of its outputs ${valuesText(model.outputs)} the one that would be meant, ${quoted(found.output, 60)}, has no row for each picture`,
     );
   }
   const assembled = assemble(found, { name, size, shapes });

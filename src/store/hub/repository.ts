@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { AppError } from '../../util/errors.ts';
 import { makeFolder } from '../../util/files.ts';
+import { quoted } from '../../util/quoted.ts';
 import { download } from '../download.ts';
 import { partsOf } from '../weight-parts.ts';
 import type { HubRepository } from './api.ts';
@@ -39,7 +40,7 @@ export async function fetchRepository(
     if (total > MAX_BYTES) {
       throw new AppError(
         'MODEL_UNSUPPORTED',
-        `${where}: ${wanted.join(', ')} have ${total} bytes, the limit is ${MAX_BYTES}`,
+        `${where}: ${quoted(wanted.join(', '))} have ${total} bytes, the limit is ${MAX_BYTES}`,
       );
     }
     let before = 0;
@@ -71,7 +72,7 @@ export async function fetchRepository(
   if (missing !== undefined) {
     throw new AppError(
       'MODEL_NOT_FOUND',
-      `${where}: ${weights.file} names ${missing}, which is not in the repository`,
+      `${where}: ${weights.file} names ${quoted(missing)}, which is not in the repository`,
     );
   }
   return fetchFiles(parts);

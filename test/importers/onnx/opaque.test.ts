@@ -291,6 +291,13 @@ describe('a foreign network is refused in one line', () => {
       ]),
       says: /^it is no classifier: of its outputs logits \[K,64\] the one that would be meant, logits, has no row/,
     },
+    'such an output of a long name': {
+      bytes: file([PICTURE], [['o'.repeat(5000), ['K', 64]]], [
+        { op: 'Transpose', inputs: ['x'], outputs: ['t'], attributes: { perm: [1, 0, 2, 3] } },
+        { op: 'Flatten', inputs: ['t'], outputs: ['o'.repeat(5000)] },
+      ]),
+      says: /would be meant, o{59}…, has no row/,
+    },
     'an operator that the runtime does not have': {
       bytes: file([PICTURE], [['logits', ['N', 192]]], [
         { op: 'Frobnicate', inputs: ['x'], outputs: ['t'] },
