@@ -93,6 +93,22 @@ describe('what would be computed otherwise in silence', () => {
     });
   });
 
+  test('a norm over the channels, times weights of the columns', async () => {
+    const result = await reasons((w, x) => {
+      const y = w.add('Conv', [x, [8, 3, 1, 1]]);
+      const centred = w.add('Sub', [y, w.add('ReduceMean', [y], { axes: [1] })]);
+      const variance = w.add('ReduceMean', [w.add('Mul', [centred, centred])], { axes: [1] });
+      const deviation = w.add('Sqrt', [w.add('Add', [variance, floats([], [1e-3])])]);
+      return mean(w, w.add('Mul', [w.add('Div', [centred, deviation]), [8]]));
+    });
+    assert.deepEqual(result, ['AxisNormalization with weights of another axis']);
+  });
+
+  test('a cast to whole numbers like another tensor', async () => {
+    const whole: Write = (w, x) => mean(w, w.add('CastLike', [x, int64s(1)]));
+    assert.deepEqual(await reasons(whole), ['CastLike of a computed tensor to whole numbers']);
+  });
+
   test('an AveragePool with dilation', async () => {
     const dilated: Write = (w, x) => mean(w, w.add('AveragePool', [x], { kernel_shape: [2, 2], dilations: [2, 2] })); // prettier-ignore
     assert.deepEqual(await reasons(dilated), ['AveragePool with dilation']);

@@ -41,7 +41,7 @@ function withConstant(call: Call, network: Network, rule: WithNumbers): Computed
 }
 
 /** The dimension of a value that a constant has a number for each place of. */
-function channelsOf(call: Call, { shape }: Constant, value: Computed): number {
+export function channelsOf(call: Call, { shape }: Constant, value: Computed): number {
   const rank = value.dims.length;
   const missing = rank + 1 - shape.length;
   const long = shape.flatMap((size, axis) => (size === 1 ? [] : [axis + missing - 1]));

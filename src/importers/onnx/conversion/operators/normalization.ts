@@ -2,6 +2,8 @@
 
 import { elementCount } from '../../../../util/shape.ts';
 import { foreignShape } from '../arrangement.ts';
+import { scalarOf } from '../tensor.ts';
+import { channelsOf } from './arithmetic.ts';
 import type { Operator, Operators } from './operator.ts';
 
 const batchNormalization: Operator = (call, network) => {
@@ -25,7 +27,11 @@ const layerNormalization: Operator = (call, network) => {
   const dim = call.dim(call.int('axis', -1), value);
   const from = network.channelsLast(value, dim, call.name);
   const channels = network.shapeOf(from.layer).at(-1)!;
-  const [scale, center] = [call.constant(1), call.constant(2)].map((given) => given !== undefined);
+  const given = [call.constant(1), call.constant(2)];
+  // As many numbers as the axis is long may still be those of another axis.
+  const isOther = given.some((weight) => weight && scalarOf(weight) === undefined && channelsOf(call, weight, value) !== dim); // prettier-ignore
+  if (isOther) throw call.unsupported('with weights of another axis');
+  const [scale, center] = given.map((weight) => weight !== undefined);
   const layer = network.b.layer({
     kind: 'layerNormalization',
     name: network.free(call.name),

@@ -16,6 +16,12 @@ const cast: Operator = (call) => {
   throw call.unsupported('of a computed tensor to whole numbers');
 };
 
+const castLike: Operator = (call) => {
+  const like = call.inputs[1];
+  if (like?.kind === 'constant' && !like.isFloat) throw call.unsupported('of a computed tensor to whole numbers'); // prettier-ignore
+  return call.computed();
+};
+
 function asShape(call: Call, value: Computed, shape: Shape): Computed {
   if (shape.length >= MAX_AXES) throw call.unsupported(`to ${shape.length + 1} axes`);
   const arrangement = regrouped(value, shape);
@@ -176,7 +182,7 @@ const shape: Operator = (call): Constant => {
 
 export const SHAPES: Operators = {
   Cast: cast,
-  CastLike: same,
+  CastLike: castLike,
   Concat: concat,
   Dropout: same,
   Expand: expand,
