@@ -7,7 +7,7 @@ import { convertOnnx } from '../importers/onnx/convert.ts';
 import { describeOnnx, type OnnxInput } from '../importers/onnx/interface.ts';
 import { opaqueNetwork } from '../importers/onnx/opaque.ts';
 import { AppError } from '../util/errors.ts';
-import { sidesOf, type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
+import { MAX_SIDE, sidesOf, type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
 import { quoted } from '../util/quoted.ts';
 import type { HubConfig } from './hub/config.ts';
 import { readOnnxMetadata } from './onnx-metadata.ts';
@@ -94,7 +94,7 @@ const AS_BYTES = { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] } as const;
 /** The same preparation for a network that is asked for another size: the same share of a picture is seen. */
 function scaled(known: Preprocessing, size: PictureSize): Preprocessing {
   const [from, to] = [Math.min(...sidesOf(known.size)), Math.min(...sidesOf(size))];
-  return { ...known, size, resize: Math.max(to, Math.round((known.resize * to) / from)) };
+  return { ...known, size, resize: Math.min(MAX_SIDE, Math.max(to, Math.round((known.resize * to) / from))) };
 }
 
 /** @throws AppError MODEL_MISMATCH where pictures are prepared for another size than the network's */

@@ -24,6 +24,10 @@ describe('crop_mode', () => {
       { size: 224, resize: 224, mode: 'squash-crop' },
     ],
     [{ crop_mode: 'border' }, { size: 224, resize: 256, mode: 'pad' }],
+    [
+      { input_size: [3, 1, 1], crop_pct: 2 },
+      { size: 1, resize: 1, mode: 'crop' },
+    ],
     [{ input_size: [3, 96, 128] }, { size: [96, 128], resize: 109, mode: 'squash' }],
   ] as const) {
     test(JSON.stringify(own), () => assert.deepEqual(read(own), { ...expected, interpolation: 'bicubic' }));
@@ -34,7 +38,7 @@ test('filters by their names, and what is none of these', () => {
   for (const interpolation of ['nearest', 'lanczos', 'bilinear', 'bicubic']) {
     assert.equal(read({ interpolation }).interpolation, interpolation);
   }
-  for (const own of [{ interpolation: 'box' }, { crop_mode: 'constructor' }, { crop_pct: 1.5 }]) {
+  for (const own of [{ interpolation: 'box' }, { crop_mode: 'constructor' }, { crop_pct: 3 }]) {
     const [field] = Object.keys(own) as [string];
     assert.throws(
       () => read(own),

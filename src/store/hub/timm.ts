@@ -25,7 +25,7 @@ const CONFIG = z.object({
   pretrained_cfg: z.object({
     input_size: z.tuple([z.literal(3), z.int().min(1).max(MAX_SIDE), z.int().min(1).max(MAX_SIDE)]),
     interpolation: z.enum(INTERPOLATIONS).default('bicubic'),
-    crop_pct: z.number().gt(0).max(1).default(0.875),
+    crop_pct: z.number().gt(0).max(2).default(0.875),
     crop_mode: z.enum(['center', 'squash', 'border']).default('center'),
     mean: rgb(z.number()),
     std: rgb(z.number().gt(0)),
@@ -52,7 +52,7 @@ export function readTimmConfig(json: unknown, file: string): HubConfig {
     preprocessing: {
       size: isSquare ? height : [height, width],
       // timm's rule: the size divided by crop_pct, rounded down.
-      resize: Math.min(MAX_SIDE, Math.floor(Math.min(height, width) / own.crop_pct)),
+      resize: Math.min(MAX_SIDE, Math.max(1, Math.floor(Math.min(height, width) / own.crop_pct))),
       // Only squares are cut out of the middle.
       mode: CROP_MODES[own.crop_mode][isSquare ? 0 : 1],
       interpolation: own.interpolation,
