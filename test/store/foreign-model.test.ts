@@ -169,7 +169,7 @@ describe('an ONNX file', () => {
       'size',
       { imgsz: '[32, 32]' },
       'MODEL_MISMATCH',
-      /takes pictures of 16x16, .* pictures of 32x32/,
+      /takes pictures of 16x16, but they are prepared as 32x32/,
     );
   });
 

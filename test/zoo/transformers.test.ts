@@ -64,11 +64,6 @@ describe(`networks of transformers ${goldens.transformers}, PyTorch ${goldens.to
     ['widths beyond memory', { model_type: 'regnet', hidden_sizes: [1e9] }, /hidden_sizes\.0: /],
     ['lists that differ', { model_type: 'convnext', depths: [1, 1] }, /hidden_sizes and depths differ/],
     [
-      'stages that a factor makes deep',
-      { model_type: 'efficientnet', depth_coefficient: 64, num_block_repeats: [256, 1, 1, 1, 1, 1, 1] },
-      /more than 256 blocks/,
-    ],
-    [
       'windows of one pixel',
       { model_type: 'efficientnet', kernel_sizes: [1, 3, 5, 3, 5, 5, 3] },
       /kernel_sizes\.0: /,

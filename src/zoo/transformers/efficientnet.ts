@@ -59,7 +59,10 @@ const CONFIG = z
   .refine(
     (config) =>
       config.num_block_repeats.every((count) => repeated(count, config.depth_coefficient) <= MAX_DEPTH),
-    `num_block_repeats times depth_coefficient is more than ${MAX_DEPTH} blocks`,
+    {
+      path: ['num_block_repeats'],
+      message: `with depth_coefficient, a stage has more than ${MAX_DEPTH} blocks`,
+    },
   );
 
 function efficientnet(config: z.output<typeof CONFIG>, classes: number): Graph {
