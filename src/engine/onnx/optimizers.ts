@@ -63,25 +63,30 @@ function emitSgd(
 ): Updated {
   const { weight, gradient, slots: [velocity], group } = update; // prettier-ignore
   const g = decay ? e.add(gradient, e.scale(weight, decay)) : gradient;
-  const rate = rateName(group);
-  if (velocity === undefined) return { weight: moved(e, update, weight, e.mul(g, rate)), slots: [] };
+  const rate = guarded(e, rateName(group), update);
+  if (velocity === undefined) return { weight: moved(e, update, e.mul(g, rate)), slots: [] };
   if (nesterov) {
     const next = e.add(e.scale(velocity, momentum), g);
     const direction = e.add(g, e.scale(next, momentum));
-    return { weight: moved(e, update, weight, e.mul(direction, rate)), slots: [next] };
+    return { weight: moved(e, update, e.mul(direction, rate)), slots: [next] };
   }
   const sum = e.add(velocity, e.scale(g, 1 / momentum));
   return {
     slots: [e.scale(sum, momentum)],
-    weight: moved(e, update, weight, e.mul(sum, e.scale(rate, momentum))),
+    weight: moved(e, update, e.mul(sum, e.scale(rate, momentum))),
   };
 }
 
+/** A rate times the factor: the move by it is 0 or NaN where the factor is 0. The rate is one number, the move as large as the weight. */
+function guarded(e: Emitter, rate: string, { factor }: Update): string {
+  return factor === undefined ? rate : e.mul(rate, factor);
+}
+
 /** weight - move. A weight that is overwritten stays as it is where the factor is 0, whatever the move holds. */
-function moved(e: Emitter, { factor }: Update, weight: string, move: string): string {
+function moved(e: Emitter, { weight, factor }: Update, move: string): string {
   if (factor === undefined) return e.sub(weight, move);
   // ThresholdedRelu gives x where x > alpha, else 0: so it makes 0 of NaN.
-  return e.sub(weight, e.emit('ThresholdedRelu', [e.mul(move, factor)], { alpha: { float: LOWEST } }));
+  return e.sub(weight, e.emit('ThresholdedRelu', [move], { alpha: { float: LOWEST } }));
 }
 
 /** The lowest number of float32. */
@@ -103,11 +108,11 @@ function emitAdam(
   const newSquare = blend(square, betas[1], e.mul(g, g));
   const root = e.mul(e.emit('Sqrt', [newSquare]), ROOT_CORRECTION);
   const direction = e.div(newMean, e.add(root, e.scalar(epsilon)));
-  const step = e.mul(direction, stepSizeName(group));
-  const shrinks = kind === 'adamw' && decay > 0;
-  const move = shrinks ? e.add(step, e.mul(weight, e.scale(rateName(group), decay))) : step;
+  const step = e.mul(direction, guarded(e, stepSizeName(group), update));
+  const shrink = () => e.mul(weight, e.scale(guarded(e, rateName(group), update), decay));
+  const move = kind === 'adamw' && decay > 0 ? e.add(step, shrink()) : step;
   return {
-    weight: moved(e, update, weight, move),
+    weight: moved(e, update, move),
     slots: [newMean, newSquare],
   };
 }
