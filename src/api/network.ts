@@ -8,7 +8,7 @@ import type { Batch, Engine, OnDivided, Predictor } from '../engine/engine.ts';
 import { selectEngine } from '../engine/select.ts';
 import type { Graph } from '../graph/layers.ts';
 import { resolveModel } from '../store/models.ts';
-import { sidesOf, type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
+import { pictureSize, sidesOf, type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
 import { fetchProgress, type Work } from './work.ts';
 
 /** Pictures in one run when the user does not say: larger batches are no faster on the CPU. */
@@ -126,7 +126,7 @@ export function inputSize(graph: Graph): PictureSize {
   const input = graph.layers.find((layer) => layer.name === graph.input);
   if (input?.kind !== 'input') return 224;
   const [height, width] = input.shape as readonly [number, number];
-  return height === width ? height : [height, width];
+  return pictureSize(height, width);
 }
 
 /** The pixels of prepared pictures as one batch, `[N,H,W,3]`. */

@@ -9,7 +9,7 @@ import { kindOf, writeFailed, writeFileAtomic } from '../util/files.ts';
 import { readJson } from '../util/json.ts';
 import { quoted } from '../util/quoted.ts';
 import { isObject, type JsonObject } from './json.ts';
-import { NETWORK_NAME } from './network-file.ts';
+import { NETWORK_NAME } from './metadata.ts';
 import { SHARD_NAME, shardOfGroup, type ManifestGroup, type ShardGroup } from './shards.ts';
 
 /** model.json beside its shards. Larger ones are not finch's. */

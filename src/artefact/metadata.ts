@@ -17,6 +17,9 @@ import type { LabelSource, ModelDescription, Provenance } from './model.ts';
 /** The version increases when a reader of the former format would misread the new one. */
 const VERSION = 1;
 
+/** The file of a foreign network. Named by its content, a new one never overwrites the one that the former model.json names. */
+export const NETWORK_NAME = /^network-[0-9a-f]{16}\.onnx$/;
+
 /** Everything of a model but its graph and weights. */
 export type Metadata = Omit<ModelDescription, 'graph'> & {
   /** The file of the foreign network. */

@@ -16,7 +16,6 @@ import { graphOf, type KerasGraph } from './keras-read.ts';
 import { topologyOf } from './keras-write.ts';
 import { metadataJson, readMetadata, type Metadata } from './metadata.ts';
 import type { Model, ModelDescription, ModelWeights } from './model.ts';
-import { networkFile, readNetwork, writeNetwork } from './network-file.ts';
 import { hashShards, readShards, writeShards, type StoredDtype } from './shards.ts';
 
 /** Topologies are text of a few hundred kilobytes; the bound keeps JSON.parse from eating all memory. */
@@ -39,10 +38,10 @@ export async function writeModelFolder(
   { dtype }: WriteModelOptions,
 ): Promise<void> {
   const keepFloat32 = (weight: Weight) => weight.data.length < MIN_HALVED;
-  const network = foreign && networkFile(foreign);
+  const network = foreign && (await networkFiles()).networkFile(foreign);
   const parts: ModelParts = {
     writeShards: async (at, group) => {
-      if (network) await writeNetwork(at, network);
+      if (network) await (await networkFiles()).writeNetwork(at, network);
       return writeShards(at, weights, { dtype, group, keepFloat32 });
     },
     describe: async (at, manifest) => {
@@ -69,6 +68,9 @@ export async function writeModelFolder(
   });
 }
 
+/** Few models have a foreign network: what reads ONNX files is loaded by those that do. */
+const networkFiles = () => import('./network-file.ts');
+
 function isFolder(folder: string): Promise<boolean> {
   return stat(folder).then((found) => found.isDirectory(), () => false); // prettier-ignore
 }
@@ -92,7 +94,9 @@ export async function openModelFolder(folder: string): Promise<OpenedModelFolder
     readWeights: async () => {
       const stored = await readShards(folder, json.objects('weightsManifest'));
       const weights = assignWeights({ graph: model.graph, fixed }, stored, folder);
-      return { weights, ...(network !== undefined && { foreign: await readNetwork(folder, network) }) };
+      if (network === undefined) return { weights };
+      const { readNetwork } = await networkFiles();
+      return { weights, foreign: await readNetwork(folder, network) };
     },
   };
 }

@@ -7,9 +7,7 @@ import { encodeModel, writtenGraph } from '../formats/onnx-writer.ts';
 import { AppError } from '../util/errors.ts';
 import { sha256OfFile, writeFileAtomic } from '../util/files.ts';
 import { quoted } from '../util/quoted.ts';
-
-/** Named by its content, a new network never overwrites the one that the former model.json names. */
-export const NETWORK_NAME = /^network-[0-9a-f]{16}\.onnx$/;
+import { NETWORK_NAME } from './metadata.ts';
 
 /** A protobuf message cannot be longer. Names and nodes take some of it. */
 const MAX_WEIGHT_BYTES = 2 ** 31 - 2 ** 26;

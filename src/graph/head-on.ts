@@ -3,6 +3,7 @@
 import { AppError } from '../util/errors.ts';
 import { nearestNames } from '../util/names.ts';
 import { quoted } from '../util/quoted.ts';
+import { layersBehind } from './behind.ts';
 import type { Graph, Layer } from './layers.ts';
 import { freeName } from './output.ts';
 import { inferShapes } from './shapes.ts';
@@ -27,16 +28,13 @@ export function withHeadOn(graph: Graph, layer: string, classes: number): Headed
       `--layer ${quoted(layer)}: ${graph.name} has no such layer (did you mean ${nearestNames(layer, names).join(', ')}?). List them with: extract-features --list-layers`,
     );
   }
-  const layers: Layer[] = partBehind(graph, layer);
+  const foreign = graph.layers.filter(({ kind }) => kind === 'onnx').map(({ name }) => name);
+  const layers: Layer[] = [...layersBehind(graph.layers, [layer, ...foreign])];
   const push = (made: Layer): string => {
     layers.push(made);
     return made.name;
   };
-  const free = (wanted: string) =>
-    freeName(
-      wanted,
-      layers.map(({ name }) => name),
-    );
+  const free = (wanted: string) => freeName(wanted, layers);
   let from = layer;
   if (shape.length !== 1 && shape.length !== 3) {
     from = push({ kind: 'reshape', name: free('places'), inputs: [from], shape: [-1, 1, shape.at(-1)!] });
@@ -50,13 +48,4 @@ export function withHeadOn(graph: Graph, layer: string, classes: number): Headed
     useBias: true,
   });
   return { graph: { ...graph, layers, output: classifier }, classifier };
-}
-
-/** What a layer is computed from, the layer itself, and all layers of a foreign network. */
-function partBehind({ layers }: Graph, layer: string): Layer[] {
-  const needed = new Set([layer]);
-  for (const { name, inputs } of layers.toReversed()) {
-    if (needed.has(name)) for (const input of inputs) needed.add(input);
-  }
-  return layers.filter(({ name, kind }) => needed.has(name) || kind === 'onnx');
 }

@@ -54,10 +54,7 @@ export function withoutActivation(graph: Graph): Graph {
 export function withSigmoid(graph: Graph): Graph {
   if (outputOf(graph).activation === 'sigmoid') return graph;
   const logits = withoutActivation(graph);
-  const name = freeName(
-    'probabilities',
-    logits.layers.map(({ name }) => name),
-  );
+  const name = freeName('probabilities', logits.layers);
   const sigmoid: Layer = { kind: 'activation', name, inputs: [logits.output], activation: 'sigmoid' };
   return { ...logits, layers: [...logits.layers, sigmoid], output: name };
 }
@@ -119,9 +116,9 @@ function isVector(name: string, shapes: Shapes): boolean {
   return shape !== undefined && elementCount(shape) === shape.at(-1);
 }
 
-/** A name like the one wanted that is not taken. */
-export function freeName(wanted: string, names: Iterable<string>): string {
-  const taken = new Set(names);
+/** A name like the one wanted that none of the layers has. */
+export function freeName(wanted: string, layers: readonly Pick<Layer, 'name'>[]): string {
+  const taken = new Set(layers.map(({ name }) => name));
   let name = wanted;
   for (let i = 1; taken.has(name); i++) name = `${wanted}_${i}`;
   return name;

@@ -1,7 +1,7 @@
 // checksum.ts: what a file that was fetched has to be: by its sha256, or by the sha1 under which git keeps it.
 
 import { createHash } from 'node:crypto';
-import { openRegularFile, sha256OfFile } from '../util/files.ts';
+import { digestOfFile, sha256OfFile } from '../util/files.ts';
 
 export interface Checksum {
   readonly algorithm: 'sha256' | 'git sha1';
@@ -15,9 +15,5 @@ export function checksumOf(file: string, { algorithm }: Pick<Checksum, 'algorith
 }
 
 /** git hashes a file behind a line that says its kind and its size. */
-async function gitSha1OfFile(file: string): Promise<string> {
-  const { handle, size } = await openRegularFile(file);
-  const hash = createHash('sha1').update(`blob ${size}\0`);
-  for await (const chunk of handle.createReadStream()) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-}
+const gitSha1OfFile = (file: string): Promise<string> =>
+  digestOfFile(file, (bytes) => createHash('sha1').update(`blob ${bytes}\0`));

@@ -6,7 +6,7 @@ import { readPreprocessing } from '../artefact/metadata.ts';
 import { parseLiteral, type Literal } from '../text/literals.ts';
 import { AppError, messageOf } from '../util/errors.ts';
 import { parseJson } from '../util/json.ts';
-import { MAX_SIDE, type Preprocessing } from '../util/preprocessing.ts';
+import { MAX_SIDE, pictureSize, type Preprocessing } from '../util/preprocessing.ts';
 import { quoted } from '../util/quoted.ts';
 
 export interface OnnxMetadata {
@@ -55,7 +55,7 @@ function ofUltralytics(metadata: ReadonlyMap<string, string>, file: string): Onn
   return {
     labels: listed,
     preprocessing: {
-      size: isSquare ? height : [height, width],
+      size: pictureSize(height, width),
       resize: Math.min(height, width),
       mode: isSquare ? 'crop' : 'squash',
       interpolation: 'bilinear',

@@ -7,6 +7,8 @@ import { AppError } from '../util/errors.ts';
 import {
   INTERPOLATIONS,
   MAX_SIDE,
+  pictureSize,
+  sidesOf,
   type Interpolation,
   type PictureSize,
   type Preprocessing,
@@ -104,12 +106,12 @@ function geometryOf(config: Config, refuse: Refuse): Geometry {
   if (!config.do_center_crop) {
     return 'short' in size
       ? refuse("'size' is a 'shortest_edge' without 'do_center_crop': every picture would have another shape")
-      : { size: size.sides, resize: Math.min(...pair(size.sides)), mode: 'squash' };
+      : { size: size.sides, resize: Math.min(...sidesOf(size.sides)), mode: 'squash' };
   }
   const crop = cropOf(config);
   if (crop === undefined) return refuse("'do_center_crop' is true without a 'crop_size'");
-  if ('sides' in size && pair(size.sides).join() === pair(crop).join()) {
-    return { size: crop, resize: Math.min(...pair(crop)), mode: 'squash' };
+  if ('sides' in size && sidesOf(size.sides).join() === sidesOf(crop).join()) {
+    return { size: crop, resize: Math.min(...sidesOf(crop)), mode: 'squash' };
   }
   if (typeof crop !== 'number') return refuse("'crop_size' is not a square");
   if ('sides' in size) {
@@ -136,17 +138,14 @@ type Size = { readonly short: number } | { readonly sides: PictureSize } | { rea
 function sizeOf({ size }: Config, type: string): Size | undefined {
   if (size == null) return undefined;
   if (typeof size === 'number') return SQUARE.test(type) ? { sides: size } : { short: size };
-  if ('height' in size) return { sides: joined(size.height, size.width) };
+  if ('height' in size) return { sides: pictureSize(size.height, size.width) };
   return size.longest_edge == null ? { short: size.shortest_edge } : { longest_edge: size.longest_edge };
 }
 
 function cropOf({ crop_size: size }: Config): PictureSize | undefined {
   if (size == null || typeof size === 'number') return size ?? undefined;
-  return 'height' in size ? joined(size.height, size.width) : size.shortest_edge;
+  return 'height' in size ? pictureSize(size.height, size.width) : size.shortest_edge;
 }
-
-const joined = (height: number, width: number): PictureSize => (height === width ? height : [height, width]);
-const pair = (size: PictureSize) => (typeof size === 'number' ? [size, size] : size);
 
 /**
  * Mean and standard deviation of pixels scaled to 0…1 that do the same as the library's steps: it multiplies a byte by a factor, may

@@ -7,7 +7,13 @@ import { convertOnnx } from '../importers/onnx/convert.ts';
 import { describeOnnx, type OnnxInput } from '../importers/onnx/interface.ts';
 import { opaqueNetwork } from '../importers/onnx/opaque.ts';
 import { AppError } from '../util/errors.ts';
-import { MAX_SIDE, sidesOf, type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
+import {
+  MAX_SIDE,
+  pictureSize,
+  sidesOf,
+  type PictureSize,
+  type Preprocessing,
+} from '../util/preprocessing.ts';
 import { quoted } from '../util/quoted.ts';
 import type { HubConfig } from './hub/config.ts';
 import { readOnnxMetadata } from './onnx-metadata.ts';
@@ -85,7 +91,7 @@ async function networkOf(
 /** Of the pictures that the network takes; undefined where it takes any. */
 function sizeOf({ height, width }: OnnxInput): PictureSize | undefined {
   if (height === undefined || width === undefined) return undefined;
-  return height === width ? height : [height, width];
+  return pictureSize(height, width);
 }
 
 /** A network that takes bytes normalises them itself: this mean and deviation turn pixels of 0…1 back into bytes. */

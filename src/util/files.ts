@@ -1,6 +1,6 @@
 // files.ts: reads only regular files, with a size limit; writes aside and then renames, so that nobody sees half a file.
 
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { constants, type PathLike, type Stats } from 'node:fs';
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
@@ -156,9 +156,14 @@ async function makeWithParents(folder: string): Promise<void> {
 }
 
 /** sha256 of a regular file's content, lower-case hex, read in pieces. */
-export async function sha256OfFile(file: PathLike): Promise<string> {
-  const hash = createHash('sha256');
-  const { handle } = await openRegularFile(file);
+export function sha256OfFile(file: PathLike): Promise<string> {
+  return digestOfFile(file, () => createHash('sha256'));
+}
+
+/** The same by another hash. @param begin makes it, for a file of so many bytes */
+export async function digestOfFile(file: PathLike, begin: (bytes: number) => Hash): Promise<string> {
+  const { handle, size } = await openRegularFile(file);
+  const hash = begin(size);
   for await (const chunk of handle.createReadStream()) hash.update(chunk as Buffer);
   return hash.digest('hex');
 }

@@ -18,6 +18,11 @@ export type Rgb = readonly [red: number, green: number, blue: number];
 /** The side of a square, or `[height, width]` where they differ. */
 export type PictureSize = number | readonly [height: number, width: number];
 
+/** The size of pictures of this height and width. */
+export function pictureSize(height: number, width: number): PictureSize {
+  return height === width ? height : [height, width];
+}
+
 /** Height and width of a size. */
 export function sidesOf(size: PictureSize): readonly [height: number, width: number] {
   return typeof size === 'number' ? [size, size] : size;

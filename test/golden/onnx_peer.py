@@ -15,7 +15,7 @@ import warnings
 import torch
 
 from lcg import pixels
-from zoo_peer import MEAN, STD, build, randomise
+from zoo_peer import MEAN, STD, build, randomise, take_statistics
 
 warnings.filterwarnings("ignore")
 
@@ -36,14 +36,7 @@ def main(folder: pathlib.Path, package: str, name: str, size: int, count: int, e
     images = ((torch.stack(pictures).float() / 255 - MEAN) / STD).permute(0, 3, 1, 2).contiguous()
     model = build(package, name).eval()
     randomise(model)
-    # The statistics of these pictures; nothing else trains, so that nothing is dropped.
-    norms = [module for module in model.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
-    for norm in norms:
-        norm.momentum = None
-        norm.train()
-    if norms:
-        model(images)
-    model.eval()
+    take_statistics(model, images)
     logits = torch.cat([model(images[i : i + 1]) for i in range(count)])
     exact = model.double()(images[:2].double())
     rounding = ((logits[:2].double() - exact).abs() / exact.abs().amax(1, keepdim=True)).max().item()

@@ -78,14 +78,8 @@ def photo(file: str, size: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def main(folder: pathlib.Path, package: str, name: str, size: int, files: list[str], count: int) -> None:
-    pixels = np.stack([photo(file, size) for file in files])
-    images = ((torch.from_numpy(pixels).float() / 255 - MEAN) / STD).permute(0, 3, 1, 2)
-    if name in BGR:
-        images = images.flip(1)
-    model = build(package, name).eval()
-    randomise(model)
-    # The statistics of these photos; nothing else trains, so that nothing is dropped.
+def take_statistics(model: torch.nn.Module, images: torch.Tensor) -> None:
+    """Batch norm's, of these pictures; nothing else trains, so that nothing is dropped."""
     norms = [module for module in model.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
         norm.momentum = None
@@ -93,6 +87,17 @@ def main(folder: pathlib.Path, package: str, name: str, size: int, files: list[s
     if norms:
         model(images)
     model.eval()
+
+
+@torch.no_grad()
+def main(folder: pathlib.Path, package: str, name: str, size: int, files: list[str], count: int) -> None:
+    pixels = np.stack([photo(file, size) for file in files])
+    images = ((torch.from_numpy(pixels).float() / 255 - MEAN) / STD).permute(0, 3, 1, 2)
+    if name in BGR:
+        images = images.flip(1)
+    model = build(package, name).eval()
+    randomise(model)
+    take_statistics(model, images)
     logits = torch.cat([model(images[i : i + 1]) for i in range(count)])
     answer = {"logits": logits.double().tolist()}
     if package == "overfeat":

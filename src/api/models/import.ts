@@ -18,7 +18,7 @@ import { resolveModel } from '../../store/models.ts';
 import { readForeign } from '../../store/read-foreign.ts';
 import { AppError } from '../../util/errors.ts';
 import { isThere } from '../../util/files.ts';
-import { MAX_SIDE, type PictureSize, type Preprocessing } from '../../util/preprocessing.ts';
+import { MAX_SIDE, pictureSize, type PictureSize, type Preprocessing } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
 import { inputSize } from '../network.ts';
 import { refuseLosses } from '../outputs.ts';
@@ -135,7 +135,7 @@ function parseSize(text: string): PictureSize {
   const sides = text.split('x').map((side) => parseNumber(side, { flag: '--size', min: 1, max: MAX_SIDE, whole: true }));
   const [height, width = height, ...more] = sides as [number, ...number[]];
   if (more.length > 0) throw new AppError('USAGE', `--size must be a side or HEIGHTxWIDTH, received ${quoted(text)}`);
-  return height === width ? height : [height, width];
+  return pictureSize(height, width);
 }
 
 /** Preprocessing as the flags want it; without flags as it was, and unknown if it was. */

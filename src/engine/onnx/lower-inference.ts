@@ -6,6 +6,7 @@ import { AppError } from '../../util/errors.ts';
 import type { Shape } from '../../util/shape.ts';
 import type { EngineModel, LoadOptions } from '../engine.ts';
 import { Emitter } from './emitter.ts';
+import { layersBehind } from '../../graph/behind.ts';
 import { fixedBatch } from '../../graph/opaque.ts';
 import { InferenceScope } from './inference-scope.ts';
 import { lowerLayer } from './lowerings/lowerings.ts';
@@ -78,13 +79,14 @@ export class InferenceLowering {
     emitter.declare(input);
     this.emit();
     const batch = fixedBatch(graph);
-    const outputs = wanted.map((layer, i) => this.#emitOutput(layer, names?.[i] ?? `output${i}`));
+    const count = batch ?? 'N';
+    const outputs = wanted.map((layer, i) => this.#emitOutput(layer, names?.[i] ?? `output${i}`, count));
     const onnxGraph: WrittenGraph = {
       name: graph.name,
       nodes: emitter.nodes,
       initializers: [...packer.initializers, ...emitter.constants],
       inputs: [
-        { name: input, type: input === 'pixels' ? 'uint8' : 'float32', shape: [batch ?? 'N', ...inputShape] },
+        { name: input, type: input === 'pixels' ? 'uint8' : 'float32', shape: [count, ...inputShape] },
       ],
       outputs,
     };
@@ -105,23 +107,15 @@ export class InferenceLowering {
   /** The layers that the wanted outputs depend on, in the graph's order. */
   #needed(): readonly Layer[] {
     const { graph, shapes, outputs } = this.#scope;
-    const needed = new Set(outputs);
-    for (const name of needed) {
+    for (const name of outputs) {
       if (!shapes.has(name)) throw new AppError('MODEL_INVALID', `${graph.name} has no layer '${name}'`);
     }
-    const layers: Layer[] = [];
-    for (const layer of graph.layers.toReversed()) {
-      if (!needed.has(layer.name)) continue;
-      layers.push(layer);
-      for (const input of layer.inputs) needed.add(input);
-    }
-    return layers.reverse();
+    return layersBehind(graph.layers, outputs);
   }
 
-  #emitOutput(layer: string, name: string): ValueInfo {
+  #emitOutput(layer: string, name: string, count: number | string): ValueInfo {
     const scope = this.#scope;
     scope.emitter.emit('Identity', [scope.channelsLast(layer).tensor], undefined, { name });
-    const batch = fixedBatch(scope.graph);
-    return { name, type: 'float32', shape: [batch ?? 'N', ...scope.shapeOf(layer)] };
+    return { name, type: 'float32', shape: [count, ...scope.shapeOf(layer)] };
   }
 }

@@ -14,5 +14,6 @@ export const attribute = {
   int: (node: OnnxNode, name: string): number | undefined => attributeOf(node, name, 'int'),
   float: (node: OnnxNode, name: string): number | undefined => attributeOf(node, name, 'float'),
   ints: (node: OnnxNode, name: string) => attributeOf(node, name, 'ints') as readonly number[] | undefined,
+  text: (node: OnnxNode, name: string): string | undefined => attributeOf(node, name, 'string'),
   tensor: (node: OnnxNode, name: string): OnnxTensor | undefined => attributeOf(node, name, 'tensor'),
 };

@@ -74,7 +74,10 @@ function assemble(
 ): Omit<OpaqueNetwork, 'foreign'> {
   const view = graphView(network);
   const tensors = [...shapes.keys()];
-  const first = freeName('input', tensors);
+  const first = freeName(
+    'input',
+    tensors.map((name) => ({ name })),
+  );
   const layers: Layer[] = [
     { kind: 'input', name: first, inputs: [], shape: [...size, 3] },
     ...tensors.map((tensor) =>
@@ -82,17 +85,13 @@ function assemble(
     ),
   ];
   const push = (wanted: string, make: (name: string) => Layer): string => {
-    const layer = make(
-      freeName(
-        wanted,
-        layers.map(({ name }) => name),
-      ),
-    );
+    const layer = make(freeName(wanted, layers));
     layers.push(layer);
     return layer.name;
   };
   const weights = new Map<string, Weight>();
   let output = logits;
+  const row = shapes.get(logits)!;
   const own = classifier && fits(classifier, shapes, logits) ? classifier : undefined;
   const dense = own && push('classifier', (name) => ({ kind: 'dense', name, inputs: [own.input], units: own.kernel.shape[1]!, useBias: true })); // prettier-ignore
   if (own && dense !== undefined) {
@@ -100,13 +99,7 @@ function assemble(
     weights.set(weightName(dense, 'kernel'), own.kernel);
     weights.set(weightName(dense, 'bias'), { shape: [classes], data: own.bias ?? new Float32Array(classes) });
     output = dense;
-  } else if (
-    shapes
-      .get(logits)!
-      .slice(1)
-      .every((size) => size === 1) &&
-    shapes.get(logits)!.length > 1
-  ) {
+  } else if (row.length > 1 && row.slice(1).every((size) => size === 1)) {
     output = push('row', (name) => ({ kind: 'flatten', name, inputs: [logits] }));
   }
   if (activation !== 'none') {

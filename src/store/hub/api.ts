@@ -52,14 +52,9 @@ export async function listRepository(
 ): Promise<HubRepository> {
   const url = `${hub.endpoint}/api/models/${owner}/${name}/revision/${encodeURIComponent(revision)}?blobs=true`;
   const text = await fetchText(hub, url, signal);
-  const { sha, siblings, cardData } = checkedAs(
-    LIST,
-    parseJson(text, { what: `the answer of ${url}`, code: 'DOWNLOAD_FAILED' }),
-    {
-      file: `the answer of ${url}`,
-      writer: 'the hub',
-    },
-  );
+  const what = `the answer of ${url}`;
+  const json = parseJson(text, { what, code: 'DOWNLOAD_FAILED' });
+  const { sha, siblings, cardData } = checkedAs(LIST, json, { file: what, writer: 'the hub' });
   const files = new Map<string, HubFile>();
   for (const { rfilename, size, blobId, lfs } of siblings) {
     // Large files are kept elsewhere, by their content's sha256; git has a pointer in their place.
@@ -69,7 +64,7 @@ export async function listRepository(
   if (files.size === 0) {
     throw new AppError(
       'DOWNLOAD_FAILED',
-      `the answer of ${url} lists no file with a size and a checksum; finch fetches nothing that it cannot check`,
+      `${what} lists no file with a size and a checksum; finch fetches nothing that it cannot check`,
     );
   }
   return { commit: sha, files, ...(cardData?.license != null && { licence: cardData.license }) };
@@ -92,9 +87,8 @@ async function fetchText(hub: Hub, url: string, signal: AbortSignal | undefined)
       if (response.ok) return await textOf(response, either, MAX_LIST_BYTES);
       await response.body?.cancel();
       const advice = hub.advice(response.status);
-      if (!isPassing(response))
-        throw fail(`${statusOf(response)}${advice === undefined ? '' : `; ${advice}`}`);
-      problem = `${statusOf(response)}${advice === undefined ? '' : `; ${advice}`}`;
+      problem = advice === undefined ? statusOf(response) : `${statusOf(response)}; ${advice}`;
+      if (!isPassing(response)) throw fail(problem);
     } catch (error) {
       if (signal?.aborted) throw interruptedDownload(error);
       if (error instanceof AppError) throw error;

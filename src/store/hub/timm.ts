@@ -3,7 +3,13 @@
 import { z } from 'zod';
 import { checkedAs } from '../../util/checked.ts';
 import { AppError } from '../../util/errors.ts';
-import { INTERPOLATIONS, MAX_SIDE, type Preprocessing, type ResizeMode } from '../../util/preprocessing.ts';
+import {
+  INTERPOLATIONS,
+  MAX_SIDE,
+  pictureSize,
+  type Preprocessing,
+  type ResizeMode,
+} from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
 import { ARCHITECTURE_NAMES } from '../../zoo/architectures.ts';
 import type { HubConfig } from './config.ts';
@@ -50,7 +56,7 @@ export function readTimmConfig(json: unknown, file: string): HubConfig {
     },
     ...(labels && { labels }),
     preprocessing: {
-      size: isSquare ? height : [height, width],
+      size: pictureSize(height, width),
       // timm's rule: the size divided by crop_pct, rounded down.
       resize: Math.min(MAX_SIDE, Math.max(1, Math.floor(Math.min(height, width) / own.crop_pct))),
       // Only squares are cut out of the middle.

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { checkedAs } from '../../util/checked.ts';
 import { AppError } from '../../util/errors.ts';
-import { MAX_SIDE } from '../../util/preprocessing.ts';
+import { MAX_SIDE, pictureSize, sidesOf } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
 import { TRANSFORMERS_NETWORKS } from '../../zoo/transformers/networks.ts';
 import type { HubConfig } from './config.ts';
@@ -46,7 +46,7 @@ export function readTransformersConfig(json: unknown, file: string): HubConfig {
     ...(labels && { labels }),
     // As the library's pipeline decides: a sigmoid where there is one class, or several labels at a time.
     isMultiLabel: problem === 'multi_label_classification' || labels?.length === 1,
-    ...(size != null && { size: typeof size !== 'number' && size[0] === size[1] ? size[0] : size }),
+    ...(size != null && { size: pictureSize(...sidesOf(size)) }),
   };
 }
 

@@ -1,6 +1,7 @@
 // call.ts: a node of a foreign network that is being read: its inputs and attributes as operators ask for them.
 
 import type { OnnxNode } from '../../../formats/onnx-model.ts';
+import { attribute } from '../attributes.ts';
 import { constantOf, floatsOf, numbers, scalarOf, Unsupported, type Computed, type Constant, type Tensor } from './tensor.ts'; // prettier-ignore
 
 export interface Context {
@@ -76,13 +77,11 @@ export class Call {
   }
 
   float(name: string, otherwise: number): number {
-    const found = this.node.attributes.get(name);
-    return found?.kind === 'float' || found?.kind === 'int' ? found.value : otherwise;
+    return attribute.float(this.node, name) ?? this.int(name, otherwise);
   }
 
   int(name: string, otherwise: number): number {
-    const found = this.node.attributes.get(name);
-    return found?.kind === 'int' ? found.value : otherwise;
+    return attribute.int(this.node, name) ?? otherwise;
   }
 
   flag(name: string, otherwise = false): boolean {
@@ -95,19 +94,17 @@ export class Call {
   }
 
   text(name: string, otherwise: string): string {
-    const found = this.node.attributes.get(name);
-    return found?.kind === 'string' ? found.value : otherwise;
+    return attribute.text(this.node, name) ?? otherwise;
   }
 
   ints(name: string): readonly number[] | undefined {
-    const found = this.node.attributes.get(name);
-    return found?.kind === 'ints' ? found.value : undefined;
+    return attribute.ints(this.node, name);
   }
 
   /** A tensor among the attributes. */
   tensor(name: string): Constant | undefined {
-    const found = this.node.attributes.get(name);
-    return found?.kind === 'tensor' ? constantOf(found.value) : undefined;
+    const found = attribute.tensor(this.node, name);
+    return found && constantOf(found);
   }
 
   /** What was an attribute in older versions of an operator and is an input in newer ones. */
@@ -120,8 +117,8 @@ export class Call {
 
   /** The same for one number. */
   floatAt(index: number, name: string): number | undefined {
-    const found = this.node.attributes.get(name);
-    if (found?.kind === 'float') return found.value;
+    const found = attribute.float(this.node, name);
+    if (found !== undefined) return found;
     const constant = this.constant(index);
     if (constant && scalarOf(constant) === undefined) throw this.unsupported('with a number for each place');
     return scalarOf(constant);

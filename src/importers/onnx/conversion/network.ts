@@ -1,6 +1,7 @@
 // network.ts: the graph while it is being built: its layers and weights, and the layers that move values into the order of axes that
 // another layer needs.
 
+import { layersBehind } from '../../../graph/behind.ts';
 import { graphBuilder, type GraphBuilder } from '../../../graph/builder.ts';
 import {
   weightName,
@@ -97,12 +98,8 @@ export class Network {
   /** The layers that the output needs, and the weights. */
   build(output: string): { readonly graph: Graph; readonly weights: Weights } {
     const graph = this.b.build(output);
-    const wanted = new Set([output, graph.input]);
-    for (const { name, inputs } of graph.layers.toReversed()) {
-      if (wanted.has(name)) for (const input of inputs) wanted.add(input);
-    }
     return {
-      graph: { ...graph, layers: graph.layers.filter(({ name }) => wanted.has(name)) },
+      graph: { ...graph, layers: layersBehind(graph.layers, [output, graph.input]) },
       weights: this.#weights,
     };
   }
