@@ -180,3 +180,38 @@ test('hostile files end in one line', async () => {
   await assert.rejects(fromFile('bomb.yaml', 'a: &a [x, x]\nnames: [*a, *a]\n', 2), /is not YAML/);
   await assert.rejects(readLabelFile(scratch, 1), /is a folder, expected a regular file/);
 });
+
+test('other ways to number names in text decide the order too; names that end in numbers keep them', async () => {
+  const table: readonly (readonly [name: string, text: string])[] = [
+    ['arrow.txt', '1 -> bee\n0 -> apple\n2 -> cat'],
+    ['bracket.txt', '[1] bee\n[0] apple\n[2] cat'],
+    ['bar.txt', '1|bee\n0|apple\n2|cat'],
+    ['behind.txt', 'bee: 1\napple: 0\ncat: 2'],
+    ['equal.txt', 'bee=1\napple=0\ncat=2'],
+    ['blank.txt', 'bee 1\napple 0\ncat 2'],
+    ['float.csv', 'index,label\n1.0,bee\n0.0,apple\n2.0,cat'],
+    ['lines.py', "0: 'apple',\n2: 'cat',\n1: 'bee',"],
+    ['keys.json', '[{"class_id":1,"class_name":"bee"},{"class_id":0,"class_name":"apple"},{"class_id":2,"class_name":"cat"}]'],
+    ['value.json', '[{"value":"apple"},{"value":"bee"},{"value":"cat"}]'],
+  ]; // prettier-ignore
+  for (const [name, text] of table) assert.deepEqual(names(await fromFile(name, text, 3)), ['apple', 'bee', 'cat'], name); // prettier-ignore
+  assert.deepEqual(names(await fromFile('same.txt', 'type 2\ntype 1', 2)), ['type 2', 'type 1']);
+  assert.deepEqual(names(await fromFile('some.txt', 'Boeing 737\nApollo 11', 2)), ['Boeing 737', 'Apollo 11']); // prettier-ignore
+  assert.deepEqual(await fromFile('synset.txt', 'n00000001: a\nn00000002: b', 2), [
+    { id: 'n00000001', label: 'a' },
+    { id: 'n00000002', label: 'b' },
+  ]);
+});
+
+test('Korean, Japanese and Cyrillic letters of older encodings, and quotes of Windows-1252', async () => {
+  const koi8 = Buffer.from('d1c2cccfcbcf0ad0dec5ccc10acbcfd4', 'hex');
+  assert.deepEqual(names(await fromFile('koi8.txt', koi8, 3)), ['яблоко', 'пчела', 'кот']);
+  const korean = Buffer.from('b0edbee7c0cc0ab0adbec6c1f60ac8a3b6fbc0cc0abbe7c0da0ab3aabaf1', 'hex'); // prettier-ignore
+  assert.deepEqual(names(await fromFile('korean.txt', korean, 5)), ['고양이', '강아지', '호랑이', '사자', '나비']); // prettier-ignore
+  const japanese = Buffer.from('a4cda4b30aa4a4a4cc0aa5cfa5c1', 'hex');
+  assert.deepEqual(names(await fromFile('japanese.txt', japanese, 3)), ['ねこ', 'いぬ', 'ハチ']);
+  const western = Buffer.from('64926f720a93789494', 'hex');
+  assert.deepEqual(names(await fromFile('western.txt', western, 2)), ['d’or', '“x””']);
+  const wide = Buffer.concat([Buffer.from([0xff, 0xfe, 0, 0]), Buffer.from('61000000', 'hex')]);
+  await assert.rejects(fromFile('utf32.txt', wide, 1), { code: 'LABELS_INVALID', message: /is no text/ });
+});

@@ -45,9 +45,12 @@ export function classFolders(base: Folder): ClassFolders | Refusal {
   if (base.count === base.pictures.length) return withoutClasses(base);
   const isDirect = folders.some(({ pictures }) => pictures.length > 0);
   const kept = isDirect ? folders.filter((folder) => folder.count > 0 || !hasOtherFiles(folder)) : folders.filter(({ count }) => count > 0); // prettier-ignore
-  const classes = isDirect
-    ? kept.map((folder) => classFolder(folder, picturesIn(folder)))
-    : kept.flatMap(leaves);
+  const inner = isDirect ? [] : kept.map(leaves);
+  const found = inner.flat();
+  // Where every class has its pictures in one more folder, as in cat/images/ and dog/images/, that folder's name says nothing.
+  const isWrapped = kept.length > 1 && new Set(found.map(({ name }) => name)).size === 1;
+  const isOuter = isDirect || isWrapped;
+  const classes = isOuter ? kept.map((folder) => classFolder(folder, picturesIn(folder))) : found;
   const [only, ...more] = new Set(classes.map(({ name }) => name));
   const unsorted =
     only === 'images' && more.length === 0 ? folders.find(({ name }) => name === only) : undefined;
@@ -55,7 +58,30 @@ export function classFolders(base: Folder): ClassFolders | Refusal {
   if (new Set(classes.flatMap(({ name }) => splitNamed(name) ?? [])).size > 1)
     return partsBelow(base, list([base.name]));
   const remarks = leftOut(base, base.folders.filter((folder) => !kept.includes(folder))); // prettier-ignore
-  return { classes, remarks: [...remarks, ...spellings(kept)] };
+  const said = isOuter ? [...spellings(kept), ...(isDirect ? nested(kept) : [])] : merged(kept, inner);
+  return { classes, remarks: [...remarks, ...said] };
+}
+
+/** Classes beside others that have no picture of their own, as folders that tools make may look. */
+function nested(folders: readonly Folder[]): readonly string[] {
+  const names = folders
+    .filter(({ pictures, count }) => pictures.length === 0 && count > 0)
+    .map(({ name }) => name);
+  if (names.length === 0) return [];
+  return [`${list(names)}: taken for ${names.length === 1 ? 'a class' : 'classes'}, with all pictures in the folders below`]; // prettier-ignore
+}
+
+/** Classes that several folders have: pictures of one name may not be of one kind, as in cat/2023/ and dog/2023/. */
+function merged(folders: readonly Folder[], inner: readonly (readonly ClassFolder[])[]): readonly string[] {
+  const owners = new Map<string, Set<string>>();
+  inner.forEach((classes, i) => {
+    for (const { name } of classes) owners.set(name, (owners.get(name) ?? new Set()).add(folders[i]!.name));
+  });
+  const shared = [...owners].filter(([, names]) => names.size > 1);
+  if (shared.length === 0) return [];
+  const holders = new Set(shared.flatMap(([, names]) => [...names]));
+  const [have, are] = shared.length === 1 ? ['has', 'is one class'] : ['have', 'are one class each'];
+  return [`${list(shared.map(([name]) => name))} ${have} pictures in several of the folders ${list([...holders])} and ${are}`]; // prettier-ignore
 }
 
 /** Folders with pictures of their own, and empty folders, which are classes without pictures. */

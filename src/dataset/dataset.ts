@@ -26,6 +26,8 @@ export interface Dataset {
   readonly judge?: 'val' | 'test';
   /** Present only when there is a val as well. */
   readonly test?: readonly Sample[];
+  /** The working folder, where a csv's pictures were found from there: from another one they need it as --root. */
+  readonly root?: string;
   /** Remarks about what was left out. */
   readonly remarks: readonly string[];
 }

@@ -18,7 +18,7 @@ import {
   type Refusal,
 } from './class-folders.ts';
 import { list } from './dataset.ts';
-import { isTrainval, splitNamed, type SplitName } from './split-names.ts';
+import { isTrainval, type SplitName } from './split-names.ts';
 import type { Folder } from './tree.ts';
 
 export interface Part {
@@ -42,7 +42,7 @@ export interface Layout {
 export function layoutOf(root: Folder): Layout | Refusal {
   const system = systemFolders(root);
   const folders = `${system.length} ${system.length === 1 ? 'folder' : 'folders'}`;
-  return decide(root, system.length > 0 ? [`left out: ${folders} that a system keeps for itself, ${list([...new Set(system)])}`] : []); // prettier-ignore
+  return decide(root, system.length > 0 ? [`left out: ${folders} that a system or tool keeps for itself, ${list([...new Set(system)])}`] : []); // prettier-ignore
 }
 
 function systemFolders({ system, folders }: Folder): readonly string[] {
@@ -51,7 +51,7 @@ function systemFolders({ system, folders }: Folder): readonly string[] {
 
 /** @param remarks about the folders that were passed on the way to this one */
 function decide(base: Folder, remarks: readonly string[]): Layout | Refusal {
-  const splits = base.folders.filter(({ name, count }) => splitNamed(name) !== undefined && count > 0);
+  const splits = base.folders.filter(({ split, count }) => split !== undefined && count > 0);
   // A part that contains parts is a dataset's folder, whatever its name.
   const divided = splits.filter((folder) => isDivided(folder) && foldersWithParts(folder).length === 0);
   if (divided.length > 0) return dividedLayout(base, divided, remarks);
@@ -91,9 +91,9 @@ function hasClassFolders({ pictures, folders }: Folder): boolean {
 }
 
 /** Whether a folder with a part's name is a part. Pictures that lie directly in it, beside its class folders, are left out. */
-function isDivided({ name, pictures, folders }: Folder): boolean {
+function isDivided({ split, pictures, folders }: Folder): boolean {
   const classes = folders.filter(({ count }) => count > 0).length;
-  return splitNamed(name) !== undefined && classes > (pictures.length > 0 ? 1 : 0);
+  return split !== undefined && classes > (pictures.length > 0 ? 1 : 0);
 }
 
 function dividedLayout(
@@ -101,7 +101,7 @@ function dividedLayout(
   divided: readonly Folder[],
   before: readonly string[],
 ): Layout | Refusal {
-  const standing = (split: SplitName) => divided.filter(({ name }) => splitNamed(name) === split);
+  const standing = (wanted: SplitName) => divided.filter(({ split }) => split === wanted);
   const trains = standing('train');
   const train = trains.length > 1 ? trains.filter(({ name }) => !isTrainval(name)) : trains;
   const remarks = [...before];
@@ -126,7 +126,7 @@ function dividedLayout(
   const taken = new Set(parts.map(({ name }) => name));
   const others = base.folders.filter(({ name }) => !taken.has(name));
   const besides = others.filter(({ pictures }) => pictures.length > 0).map(({ name }) => name);
-  const flat = others.find(({ name, count }) => splitNamed(name) === 'train' && count > 0);
+  const flat = others.find(({ split, count }) => split === 'train' && count > 0);
   if (train.length === 0 && flat) return withoutClasses(flat);
   if (train.length === 0 && besides.length > 0) {
     const names = list(divided.map(({ name }) => name));
@@ -146,7 +146,7 @@ function isUnlabelled({ classes }: ClassFolders, [train]: readonly Part[]): bool
 function flatSplits(base: Folder, splits: readonly Folder[], plain: readonly Folder[]): Refusal | undefined {
   const [first] = splits;
   if (!first) return undefined;
-  const kinds = new Set(splits.map(({ name }) => splitNamed(name)));
+  const kinds = new Set(splits.map(({ split }) => split));
   const others = plain.filter((folder) => !splits.includes(folder));
   // "train" may be a class, for example of vehicles: bus/, car/ and train/.
   const isClass =
@@ -160,16 +160,16 @@ function flatSplits(base: Folder, splits: readonly Folder[], plain: readonly Fol
     };
   }
   const hint = path.basename(base.path) === 'images' ? BOXES : '';
-  const wanted = splits.find(({ name }) => splitNamed(name) === 'train') ?? first;
+  const wanted = splits.find(({ split }) => split === 'train') ?? first;
   return withoutClasses(wanted, hint);
 }
 
 /** The outermost folders, this one or folders below it, that contain a dataset's parts. */
 function foldersWithParts(folder: Folder): readonly Folder[] {
-  const splits = folder.folders.filter(({ name, count }) => splitNamed(name) !== undefined && count > 0);
-  const kinds = new Set(splits.map(({ name }) => splitNamed(name)));
+  const splits = folder.folders.filter(({ split, count }) => split !== undefined && count > 0);
+  const kinds = new Set(splits.map(({ split }) => split));
   // Archives often contain train/train/.
-  const isAgain = splitNamed(folder.name) !== undefined;
+  const isAgain = folder.split !== undefined;
   if (kinds.size > 1 || (!isAgain && kinds.has('train') && splits.some(isDivided))) return [folder];
   return folder.folders.flatMap(foldersWithParts);
 }

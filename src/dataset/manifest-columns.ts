@@ -4,7 +4,7 @@
 import path from 'node:path';
 import { IMAGE_EXTENSIONS } from '../images/passed-over.ts';
 import { invalid, list } from './dataset.ts';
-import { splitNamed } from './split-names.ts';
+import { splitNamed, type SplitName } from './split-names.ts';
 
 /** Column names to use when the user gives none; the first that exists is taken. */
 const FILE_COLUMNS = [
@@ -14,6 +14,15 @@ const LABEL_COLUMNS = [
   'label', 'labels', 'class', 'wnid', 'index', 'class_name', 'category', 'target', 'species', 'breed',
 ] as const; // prettier-ignore
 const SPLIT_COLUMNS = ['split', 'set', 'subset'] as const;
+/** Columns of yes and no, with the part that each of the two means. */
+const YES_NO_COLUMNS: Readonly<Record<string, { readonly yes: SplitName; readonly no: SplitName }>> = {
+  is_valid: { yes: 'val', no: 'train' },
+  is_val: { yes: 'val', no: 'train' },
+  is_validation: { yes: 'val', no: 'train' },
+  is_test: { yes: 'test', no: 'train' },
+  is_train: { yes: 'train', no: 'val' },
+  is_training: { yes: 'train', no: 'val' },
+};
 
 /** Whether a path looks like a picture's by its ending. */
 export function hasImageExtension(name: string): boolean {
@@ -29,6 +38,8 @@ export interface Columns {
   readonly labelAt: number;
   /** -1 where there is no such column. */
   readonly splitAt: number;
+  /** The part that a cell of that column means; undefined for other words. */
+  readonly splitOf: (cell: string) => SplitName | undefined;
   /** Undefined when the first row already names a picture. */
   readonly header: readonly string[] | undefined;
   readonly body: readonly (readonly string[])[];
@@ -45,17 +56,54 @@ export function columnsOf(file: string, given: readonly string[][], wanted: read
   };
   const fileAt = at(wanted[0] === undefined ? FILE_COLUMNS : [wanted[0]]);
   const labelAt = at(wanted[1] === undefined ? LABEL_COLUMNS : [wanted[1]]);
-  if (fileAt >= 0 && labelAt >= 0)
-    return { fileAt, labelAt, splitAt: at(SPLIT_COLUMNS), header: first, body: rest };
+  if (fileAt >= 0 && labelAt >= 0) {
+    return { fileAt, labelAt, ...splitColumn(first, rest, [fileAt, labelAt]), header: first, body: rest };
+  }
   const isHeadless = first.some(hasImageExtension);
   if (isHeadless && wanted.length > 0) {
     throw invalid(file, `has no header, its first row is ${list(first)}`, 'add one such as file,label, or leave --manifest out'); // prettier-ignore
   }
   const told = wanted.length === 0 ? byContent(isHeadless ? rows : rest) : undefined;
-  if (told) return { ...told, header: isHeadless ? undefined : first, body: isHeadless ? rows : rest };
+  if (told)
+    return {
+      ...told,
+      splitOf: splitNamed,
+      header: isHeadless ? undefined : first,
+      body: isHeadless ? rows : rest,
+    };
   if (isHeadless) throw invalid(file, `has no header and ${first.length} columns`, 'add a first row such as file,label,split'); // prettier-ignore
   const missing = fileAt < 0 ? (wanted[0] ?? FILE_COLUMNS[0]) : (wanted[1] ?? LABEL_COLUMNS[0]);
   throw invalid(file, `has the columns ${list(first)}, not ${missing}`, 'name two of them with --manifest file,label'); // prettier-ignore
+}
+
+type SplitColumn = Pick<Columns, 'splitAt' | 'splitOf'>;
+
+/** The column that says the part: by its name or, where it has another one such as usage, because each of its cells says a part. */
+function splitColumn(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  taken: readonly number[],
+): SplitColumn {
+  const names = header.map((cell) => cell.toLowerCase());
+  const named = SPLIT_COLUMNS.map((name) => names.indexOf(name)).find((column) => column >= 0);
+  if (named !== undefined) return { splitAt: named, splitOf: splitNamed };
+  const yesNo = names.findIndex(
+    (name, column) => !taken.includes(column) && Object.hasOwn(YES_NO_COLUMNS, name),
+  );
+  if (yesNo >= 0) return { splitAt: yesNo, splitOf: (cell) => partOf(YES_NO_COLUMNS[names[yesNo]!]!, cell) };
+  const isSplit = (column: number) => rows.every((row) => splitNamed(row[column] ?? '') !== undefined);
+  const told = names.flatMap((_, column) =>
+    !taken.includes(column) && rows.length > 0 && isSplit(column) ? [column] : [],
+  );
+  return { splitAt: told.length === 1 ? told[0]! : -1, splitOf: splitNamed };
+}
+
+function partOf(
+  { yes, no }: { readonly yes: SplitName; readonly no: SplitName },
+  cell: string,
+): SplitName | undefined {
+  if (/^(true|yes|1(\.0)?)$/i.test(cell)) return yes;
+  return /^(false|no|0(\.0)?)$/i.test(cell) ? no : undefined;
 }
 
 /** Undefined where more than one column could be the label. */

@@ -10,18 +10,23 @@ import { hasImageExtension } from './manifest-columns.ts';
 interface Located {
   /** In the order of the names; a missing picture has the path where it was expected. */
   readonly pictures: readonly { readonly file: string; readonly path: string }[];
+  /** The working folder, where a picture was found from there. */
+  readonly root?: string;
   readonly remarks: readonly string[];
 }
 
 /** @throws AppError DATASET_INVALID when no picture exists, or two names mean one file */
 export async function locatePictures(csv: string, names: readonly string[], root?: string): Promise<Located> {
-  const beside = path.dirname(path.resolve(csv));
+  const [beside, here] = [path.dirname(path.resolve(csv)), process.cwd()];
   const listing = folderLists();
-  const bases = root === undefined ? [beside, process.cwd()] : [path.resolve(root), beside];
+  const bases = root === undefined ? [beside, here] : [path.resolve(root), beside];
+  const used = new Set<string>();
   const find = async (name: string): Promise<string | undefined> => {
     for (const base of bases) {
       const found = await listing.find(base, name);
-      if (found !== undefined) return found;
+      if (found === undefined) continue;
+      used.add(base);
+      return found;
     }
     return root === undefined ? undefined : findTail(listing, path.resolve(root), name);
   };
@@ -38,13 +43,17 @@ export async function locatePictures(csv: string, names: readonly string[], root
   for (const name of names) found.push(await find(name));
   const missing = names.filter((_, i) => found[i] === undefined);
   if (missing.length === names.length) {
-    const where = root === undefined ? `beside it or in ${process.cwd()}` : `below ${root}`;
+    const where = root === undefined ? `beside it or in ${here}` : `below ${root}`;
     throw invalid(csv, `names ${names.length} pictures, and none of them, such as ${quoted(names[0]!)}, is ${where}`, 'say where they are with --root DIR'); // prettier-ignore
   }
   if (missing.length > 0) remarks.push(`${missing.length} of ${names.length} pictures are not there: ${list(missing, 3)}`); // prettier-ignore
   refuseShared(csv, names, found);
   const pictures = names.map((name, i) => ({ file: slashed(name, found[i]), path: found[i] ?? path.resolve(beside, name) })); // prettier-ignore
-  return { pictures, remarks };
+  return {
+    pictures,
+    ...(root === undefined && beside !== here && used.has(here) && { root: here }),
+    remarks,
+  };
 }
 
 /** The name as in the csv, but with `/` if the csv has the other slash. */

@@ -11,7 +11,6 @@ import { quoted as bounded } from '../util/quoted.ts';
 import { invalid, list, quoted, type Dataset, type Sample } from './dataset.ts';
 import { columnsOf } from './manifest-columns.ts';
 import { locatePictures } from './manifest-paths.ts';
-import { splitNamed } from './split-names.ts';
 
 /** Enough for a million rows with long paths; a larger file is another kind of file. */
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -38,14 +37,15 @@ export async function scanManifest(
       `--manifest must be a csv file or two column names such as file,label, received ${bounded(manifest ?? '')}`,
     );
   }
-  const { rows, remarks } = await readRows(file);
-  const { fileAt, labelAt, splitAt, header, body } = columnsOf(file, rows, columns);
+  const { rows, remarks: read } = await readRows(file);
+  const remarks = [...read];
+  const { fileAt, labelAt, splitAt, splitOf, header, body } = columnsOf(file, rows, columns);
   const first = header ? 2 : 1;
   const parsed = body.map((row, i) => {
     const name = row[fileAt] ?? '';
     const names = (row[labelAt] ?? '').normalize('NFC').split('|').map((label) => label.trim()).filter(Boolean); // prettier-ignore
     if (name === '') throw invalid(file, `has no file in row ${i + first}`, 'expected a path in each row');
-    const split = splitAt < 0 ? 'train' : splitNamed(row[splitAt] ?? '');
+    const split = splitAt < 0 ? 'train' : splitOf(row[splitAt] ?? '');
     if (!split) {
       throw invalid(
         file,
@@ -62,6 +62,10 @@ export async function scanManifest(
     throw invalid(file, `has no label for ${quoted(unlabelled.name)}`, 'add it, or remove the row');
   }
   refuseRepeats(file, parsed);
+  const separator = multiLabel
+    ? undefined
+    : [';', ','].find((mark) => parsed.every(({ names }) => names[0]!.includes(mark)));
+  if (separator !== undefined) remarks.push(`every label of ${path.basename(file)} has a "${separator}" in it: several labels of a picture are written a|b`); // prettier-ignore
   const located = await locatePictures(
     file,
     parsed.map(({ name }) => name),
@@ -87,6 +91,7 @@ export async function scanManifest(
     train: part('train'),
     ...(judges.length > 0 && { val: judges, judge: val.length > 0 ? ('val' as const) : ('test' as const) }),
     ...(second.length > 0 && { test: second }),
+    ...(located.root !== undefined && { root: located.root }),
     remarks: [...remarks, ...located.remarks],
   };
 }

@@ -2,23 +2,18 @@
 
 export type SplitName = 'train' | 'val' | 'test';
 
-/** Names in published datasets, without the words that may stand beside them. */
+/** Names in published datasets, without accents and without the words that may stand beside them. */
 const SPLITS: Readonly<Record<SplitName, readonly string[]>> = {
-  train: ['train', 'training', 'trn', 'trainval', 'training and validation', '训练'],
-  val: ['val', 'valid', 'validate', 'validation', 'validating', 'dev', 'devel', 'development', '验证'],
-  test: [
-    'test',
-    'testing',
-    'tst',
-    'eval',
-    'evaluation',
-    'holdout',
-    'hold out',
-    'heldout',
-    'held out',
-    '测试',
+  train: [
+    'train', 'training', 'trn', 'trainval', 'training and validation', 'entrenamiento', 'entrainement', 'treino', 'treinamento', '训练', '訓練', '学習',
   ],
-};
+  val: [
+    'val', 'valid', 'validate', 'validation', 'validating', 'dev', 'devel', 'development', 'validacion', 'validacao', 'validierung', '验证', '驗證', '検証',
+  ],
+  test: [
+    'test', 'testing', 'tst', 'eval', 'evaluation', 'holdout', 'hold out', 'heldout', 'held out', 'prueba', 'pruebas', 'teste', '测试', '測試', 'テスト',
+  ],
+}; // prettier-ignore
 
 const BY_WORD: ReadonlyMap<string, SplitName> = new Map(
   (Object.keys(SPLITS) as SplitName[]).flatMap((split) =>
@@ -33,14 +28,39 @@ const BESIDE = new Set([
 
 /** The part that `name` stands for, in upper or lower case; undefined when it is another word. */
 export function splitNamed(name: string): SplitName | undefined {
-  const words = name
+  return BY_WORD.get(wordsOf(name).join(' '));
+}
+
+/**
+ * The part that each of the folders of one level stands for. If none is plainly train, a name may have words of its own, as long as
+ * another part has the same: `flowers_train` beside `flowers_test`.
+ */
+export function splitsNamed(names: readonly string[]): readonly (SplitName | undefined)[] {
+  const plain = names.map(splitNamed);
+  if (plain.includes('train')) return plain;
+  const told = names.map((name) => {
+    const words = wordsOf(name);
+    const found = words.filter((word) => BY_WORD.has(word));
+    const own = words.filter((word) => !BY_WORD.has(word)).join(' ');
+    return found.length === 1 && own !== '' ? { split: BY_WORD.get(found[0]!), own } : undefined;
+  });
+  return told.map((name, i) => {
+    if (!name) return plain[i];
+    const beside = new Set(told.flatMap((other) => (other?.own === name.own ? [other.split] : [])));
+    return beside.has('train') && beside.size > 1 ? name.split : undefined;
+  });
+}
+
+function wordsOf(name: string): readonly string[] {
+  return name
+    .normalize('NFD')
+    .replace(/(?<=\p{Script=Latin})\p{M}+/gu, '')
     .normalize('NFC')
     .replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2')
     .toLowerCase()
-    .split(/[^\p{L}]+/u)
+    .split(/[^\p{L}\p{M}]+/u)
     .map((word) => word.replace(/(?<=.)(sets?|data|集)$/u, ''))
     .filter((word) => word !== '' && !BESIDE.has(word));
-  return BY_WORD.get(words.join(' '));
 }
 
 /** Whether a name stands for train and val together. If there is also a train, it holds the same pictures again. */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { folderEntries } from '../images/folder.ts';
 import { passedOver, type PassedOver } from '../images/passed-over.ts';
 import { AppError, messageOf } from '../util/errors.ts';
+import { splitNamed, splitsNamed, type SplitName } from './split-names.ts';
 
 /** Folders nested deeper than this are not a dataset, but a whole disk. */
 const MAX_DEPTH = 64;
@@ -12,6 +13,8 @@ const MAX_DEPTH = 64;
 export interface Folder {
   readonly name: string;
   readonly path: string;
+  /** The part that it stands for by its name and those beside it; undefined for other names. */
+  readonly split: SplitName | undefined;
   /** Names of its own pictures, in order. */
   readonly pictures: readonly string[];
   readonly folders: readonly Folder[];
@@ -19,7 +22,7 @@ export interface Folder {
   readonly others: readonly string[];
   /** Names of its pictures of kinds that finch does not read. */
   readonly unread: readonly string[];
-  /** Names of its folders that a system keeps for itself; they are not searched. */
+  /** Names of its folders that a system or tool keeps for itself; they are not searched. */
   readonly system: readonly string[];
   /** The number of pictures in it and in all folders below it. */
   readonly count: number;
@@ -84,8 +87,9 @@ async function readFolder({ folder, real, above, isLinked }: At, walk: Walk): Pr
   return {
     name: path.basename(folder),
     path: folder,
+    split: splitNamed(path.basename(folder)),
     pictures,
-    folders,
+    folders: withSplits(folders),
     others: names('other'),
     unread: names('unread'),
     system: names('system'),
@@ -108,4 +112,9 @@ export function picturesIn(folder: Folder): readonly string[] {
     ...folder.folders.map((inner) => ({ name: inner.name, files: picturesIn(inner) })),
   ];
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1)).flatMap(({ files }) => files);
+}
+
+function withSplits(folders: readonly Folder[]): readonly Folder[] {
+  const splits = splitsNamed(folders.map(({ name }) => name));
+  return folders.map((folder, i) => ({ ...folder, split: splits[i] }));
 }

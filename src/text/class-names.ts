@@ -15,8 +15,16 @@ export async function readClassNames(text: string, file: string): Promise<NamedC
   if (/\.ya?ml$/i.test(file) || /^names[ \t]*:/m.test(text)) {
     return { names: namesInValue(await parseYaml(text)), remarks: [] };
   }
-  if (!startsLiteral(text)) return namesInRows(text, { isText: !/\.[ct]sv$/i.test(file) });
-  return { names: namesInValue(parsed('JSON', () => parseLiteral(text))), remarks: [] };
+  const literal = literalIn(text);
+  if (literal === undefined && !/\.json$/i.test(file))
+    return namesInRows(text, { isText: !/\.[ct]sv$/i.test(file) });
+  return { names: namesInValue(parsed('JSON', () => parseLiteral(literal ?? text))), remarks: [] };
+}
+
+/** A text that is a list or a dictionary; also the lines of one, `0: 'tench',`, without its braces. Not `[0] tench`. */
+function literalIn(text: string): string | undefined {
+  if (/^\s*\d+\s*:\s*["']/.test(text)) return `{${text}}`;
+  return startsLiteral(text) && !/^\s*\[\d+\][^\S\n]*[^\s,]/.test(text) ? text : undefined;
 }
 
 async function parseYaml(text: string): Promise<Literal> {
@@ -80,12 +88,19 @@ function inOrder(indexed: readonly [number, Literal][]): readonly ClassName[] {
     });
 }
 
+/** Keys of a dictionary for each class, most wanted first. */
+const ID_KEYS = ['id', 'index', 'class_id', 'class_index', 'class_idx', 'idx'] as const;
+const NAME_KEYS = ['name', 'label', 'class_name', 'class', 'title', 'value'] as const;
+
+function firstOf(entry: ReadonlyMap<string, Literal>, keys: readonly string[]): Literal | undefined {
+  const key = keys.find((name) => entry.has(name));
+  return key === undefined ? undefined : entry.get(key);
+}
+
 /** In the order of the list, or of the numbers that its members contain. */
 function fromList(list: readonly Literal[]): readonly ClassName[] {
-  const ids = list.map((entry) =>
-    entry instanceof Map ? (entry.get('id') ?? entry.get('index')) : undefined,
-  );
-  if (!ids.every((id) => id !== undefined && isClassNumber(id as Literal))) {
+  const ids = list.map((entry) => (entry instanceof Map ? firstOf(entry, ID_KEYS) : undefined));
+  if (!ids.every((id) => id !== undefined && isClassNumber(id))) {
     return list.map((entry, index) => nameOf(entry, index));
   }
   // COCO's numbers have gaps; networks use the categories in the order of their numbers.
@@ -104,7 +119,7 @@ function nameOf(entry: Literal, index: number): ClassName {
     }
   }
   if (entry instanceof Map) {
-    const name: unknown = entry.get('name') ?? entry.get('label');
+    const name = firstOf(entry, NAME_KEYS);
     if (typeof name === 'string') return { label: name.trim() };
   }
   throw new NamesProblem(`says that class ${index} is ${shown(entry)}, expected a text`);

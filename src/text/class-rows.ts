@@ -3,7 +3,7 @@
 import { messageOf } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 import { NamesProblem, type ClassName, type NamedClasses } from './class-name.ts';
-import { parseTable, placesOf } from './table.ts';
+import { isNumber, parseTable, placesOf } from './table.ts';
 
 /** Column names that a header may have, in upper or lower case. If there are several, the first is used. */
 const COLUMNS = {
@@ -23,8 +23,6 @@ export function namesInRows(text: string, { isText }: { readonly isText: boolean
   }
   return withHeader(rows) ?? numbered(rows) ?? plain(rows, { isText, text });
 }
-
-const isNumber = (cell: string | undefined) => cell !== undefined && /^\d{1,9}$/.test(cell);
 
 /** Undefined when the first row has none of the known names. */
 function withHeader(rows: readonly string[][]): NamedClasses | undefined {
@@ -53,10 +51,11 @@ function withHeader(rows: readonly string[][]): NamedClasses | undefined {
 }
 
 /** The characters that may separate a number and a name. */
-const NUMBERED = /^(\d{1,9})(?:\s*[:.)]\s+|\s*[:=]\s*|\s+[-–]\s+|\s+)(\S.*)$/;
-const WITH_SYNSET = /^(n\d{8})\s+(\S.*)$/;
+const NUMBERED = /^\[?(\d{1,9})(?:\s*[:.)\]]\s+|\s*(?:[=-]>|→|[:=|])\s*|\s+[-–]\s+|\s+)(\S.*)$/;
+const WITH_NUMBER = /^(\S.*?)(?:\s*(?:[=-]>|→|[:=|])\s*|\s+)(\d{1,9})$/;
+const WITH_SYNSET = /^(n\d{8})[\s:_-]+(\S.*)$/;
 
-/** `0 tench`, `0: tench`, `0,tench`, `tench,0`, `n01440764 tench, Tinca tinca`, in columns or not. Undefined when there is neither. */
+/** `0 tench`, `0: tench`, `0,tench`, `tench,0`, `tench: 0`, `n01440764 tench, Tinca tinca`, in columns or not. Undefined when there is neither. */
 function numbered(rows: readonly string[][]): NamedClasses | undefined {
   return inColumns(rows) ?? inColumns(rows.slice(1), rows[0]) ?? inLines(rows);
 }
@@ -91,6 +90,13 @@ function inLines(rows: readonly string[][]): NamedClasses | undefined {
   if (lines.length > 0 && matches.every(Boolean)) {
     const order = placesOf(matches.map((match) => match![1]));
     if (order) return arranged(matches.map((match) => nameOf(match![2]!)), order); // prettier-ignore
+  }
+  const named = lines.map((line) => WITH_NUMBER.exec(line));
+  // `type 1` and `type 2` are names.
+  const isApart = new Set(named.map((match) => match?.[1])).size === lines.length;
+  if (lines.length > 1 && isApart && named.every(Boolean)) {
+    const order = placesOf(named.map((match) => match![2]));
+    if (order) return arranged(named.map((match) => nameOf(match![1]!)), order); // prettier-ignore
   }
   if (lines.length === 0 || !lines.every((line) => WITH_SYNSET.test(line))) return undefined;
   const names = lines.map(nameOf);

@@ -3,14 +3,27 @@
 
 /** Encodings that TextDecoder knows by these names. */
 export type Encoding =
-  'utf-8' | 'utf-16le' | 'utf-16be' | 'gb18030' | 'big5' | 'shift_jis' | 'windows-1251' | 'windows-1252';
+  | 'utf-8'
+  | 'utf-16le'
+  | 'utf-16be'
+  | 'gb18030'
+  | 'big5'
+  | 'euc-kr'
+  | 'euc-jp'
+  | 'shift_jis'
+  | 'windows-1251'
+  | 'koi8-r'
+  | 'windows-1252';
 
 /** The name of each guessed encoding in messages. Unicode is certain and needs none. */
 const GUESSES: Readonly<Partial<Record<Encoding, string>>> = {
   gb18030: 'GB18030 (Chinese)',
   big5: 'Big5 (traditional Chinese)',
+  'euc-kr': 'EUC-KR (Korean)',
+  'euc-jp': 'EUC-JP (Japanese)',
   shift_jis: 'Shift_JIS (Japanese)',
   'windows-1251': 'Windows-1251 (Cyrillic)',
+  'koi8-r': 'KOI8-R (Cyrillic)',
   'windows-1252': 'Windows-1252 (Western European)',
 };
 
@@ -27,8 +40,19 @@ export function decodeText(
   bytes: Uint8Array,
 ): { readonly text: string; readonly encoding: Encoding } | undefined {
   const encoding = encodingOf(bytes);
-  return encoding && { text: new TextDecoder(encoding).decode(bytes), encoding };
+  if (!encoding) return undefined;
+  const text = new TextDecoder(encoding).decode(bytes);
+  return {
+    text:
+      encoding === 'windows-1252'
+        ? text.replace(/[\x80-\x9f]/g, (c) => BEYOND_LATIN1[c.charCodeAt(0) - 0x80]!)
+        : text,
+    encoding,
+  };
 }
+
+/** 0x80 to 0x9F in Windows-1252, which some versions of Node decode as the control characters of ISO-8859-1. */
+const BEYOND_LATIN1 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
 /**
  * The encoding of a text that begins with `head`, which may end within a character. A NUL in UTF-8 is allowed, because it
@@ -36,7 +60,9 @@ export function decodeText(
  * @returns undefined when it is not text
  */
 export function encodingOf(head: Uint8Array): Encoding | undefined {
-  const [a, b, c] = head;
+  const [a, b, c, d] = head;
+  // UTF-32, which nobody writes and no decoder here reads.
+  if (a === 0xff && b === 0xfe && c === 0 && d === 0) return undefined;
   if (a === 0xef && b === 0xbb && c === 0xbf) return 'utf-8';
   if (a === 0xff && b === 0xfe) return 'utf-16le';
   if (a === 0xfe && b === 0xff) return 'utf-16be';
@@ -88,6 +114,9 @@ function isNearlyUtf8(bytes: Uint8Array): boolean {
   return long >= 20 * broken;
 }
 
+/** Of fewer characters it cannot be told whether they are Korean or Chinese. */
+const MIN_HANGUL = 12;
+
 /** The older encoding that fits best. */
 function olderEncoding(bytes: Uint8Array): Encoding {
   const pairs = pairsOf(bytes);
@@ -95,6 +124,11 @@ function olderEncoding(bytes: Uint8Array): Encoding {
     pairs.filter(([lead, trail]) => test(lead, trail)).length / Math.max(1, pairs.length);
   // Kana begin with 0x82 and 0x83.
   if (fits(bytes, 'shift_jis') && share((lead) => lead === 0x82 || lead === 0x83) >= 0.5) return 'shift_jis';
+  // Kana are in rows A4 and A5.
+  if (fits(bytes, 'euc-jp') && share((lead) => lead === 0xa4 || lead === 0xa5) >= 0.4) return 'euc-jp';
+  // Hangul are in rows B0 to C8. Of Chinese characters as many are in the rows behind these.
+  const isHangul = pairs.length >= MIN_HANGUL && share((lead) => lead >= 0xb0 && lead <= 0xc8) >= 0.98;
+  if (fits(bytes, 'euc-kr') && isHangul) return 'euc-kr';
   // The characters in daily use are in rows B0 to D7 of GB 2312; rows AA to AF and those from F8 are empty.
   const isEmptyRow = (lead: number, trail: number) => trail >= 0xa1 && ((lead >= 0xaa && lead <= 0xaf) || lead >= 0xf8); // prettier-ignore
   const isCommon = (lead: number, trail: number) => lead >= 0xb0 && lead <= 0xd7 && trail >= 0xa1;
@@ -104,7 +138,11 @@ function olderEncoding(bytes: Uint8Array): Encoding {
   const text = Buffer.from(bytes).toString('latin1');
   const inRuns = text.match(/[\xc0-\xff\xa8\xb8]{3,}/g)?.join('').length ?? 0;
   const high = text.match(/[\x80-\xff]/g)?.length ?? 0;
-  return inRuns * 2 > high ? 'windows-1251' : 'windows-1252';
+  if (inRuns * 2 <= high) return 'windows-1252';
+  // Lower-case а, е, и, о in KOI8-R; upper-case А, Е, И, О and lower-case а, е, и, о in Windows-1251.
+  const koi8 = text.match(/[\xc1\xc5\xc9\xcf]/g)?.length ?? 0;
+  const windows = text.match(/[\xc0\xc5\xc8\xce\xe0\xe5\xe8\xee]/g)?.length ?? 0;
+  return koi8 > windows ? 'koi8-r' : 'windows-1251';
 }
 
 /** The two-byte characters, if the text is in an encoding that has them. */

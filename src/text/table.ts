@@ -49,12 +49,15 @@ function delimiterOf(text: string): string {
   return best.delimiter;
 }
 
+/** A whole number; a column with a gap was written by pandas as 0.0, 1.0. */
+export const isNumber = (cell: string | undefined): cell is string =>
+  cell !== undefined && /^\d{1,9}(\.0)?$/.test(cell);
+
 /** Numbers in a column that give each row its place: each number from 0, or from 1, once. Undefined for other columns. */
 export function placesOf(
   cells: readonly (string | undefined)[],
 ): { readonly from: 0 | 1; readonly places: readonly number[] } | undefined {
-  if (cells.length === 0 || !cells.every((cell) => cell !== undefined && /^\d{1,9}$/.test(cell)))
-    return undefined;
+  if (cells.length === 0 || !cells.every(isNumber)) return undefined;
   const numbers = cells.map(Number);
   const from = numbers.includes(0) ? 0 : 1;
   const places = numbers.map((number) => number - from);

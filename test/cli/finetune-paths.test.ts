@@ -1,7 +1,7 @@
 // finetune-paths.test.ts: a share that would be ignored is refused, and a run whose paths were relative goes on from another folder.
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -49,4 +49,18 @@ test('--root and --model relative to one folder: the run goes on from another', 
   assert.equal(begun.code, 0, begun.stderr);
   const resumed = await finetune(at('tables'), '--resume', '../paths');
   assert.equal(resumed.code, 0, resumed.stderr);
+});
+
+test('a csv whose pictures are named from the working folder: the run goes on from another, and from a copy by --root', async () => {
+  const rows = ['a', 'b'].flatMap((name) => [0, 1, 2, 3].map((i) => `data/train/${name}/${i}.png,${name}`));
+  await mkdir(at('lists'));
+  await writeFile(at('lists', 'here.csv'), `file,label\n${rows.join('\n')}\n`);
+  const begun = await finetune(scratch, 'lists/here.csv', '--model', 'M', '--epochs', '0', '--out', 'here');
+  assert.equal(begun.code, 0, begun.stderr);
+  await mkdir(at('elsewhere'));
+  const resumed = await finetune(at('elsewhere'), '--resume', '../here');
+  assert.equal(resumed.code, 0, resumed.stderr);
+  await cp(at('data'), at('elsewhere', 'copy', 'data'), { recursive: true });
+  const moved = await finetune(at('elsewhere'), '--resume', '../here', '--root', 'copy');
+  assert.equal(moved.code, 0, moved.stderr);
 });

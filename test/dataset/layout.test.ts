@@ -66,7 +66,7 @@ const IN_PARTS = { 'train:cat': 4, 'train:dog': 4, 'val:cat': 2, 'val:dog': 2 };
 
 describe('a part wins over its siblings, which are left out by name', () => {
   const table: readonly (readonly [beside: string, said: RegExp])[] = [
-    ['__MACOSX/train/cat:1', /left out: 1 folder that a system keeps for itself, "__MACOSX"/],
+    ['__MACOSX/train/cat:1', /left out: 1 folder that a system or tool keeps for itself, "__MACOSX"/],
     ['notes:3', /left out in .*: "notes \(3 pictures\)"/],
     ['notes/today.txt', /left out in .*: "notes"/],
     ['models/net.pth', /left out in .*: "models"/],
@@ -81,8 +81,11 @@ describe('a part wins over its siblings, which are left out by name', () => {
     ['train/cover.jpg', /1 picture beside the class folders is left out/],
     ['cover.jpg', /1 picture beside the class folders is left out/],
     ['train/notes/readme.md', /left out in .*train: "notes"/],
-    ['train/cat/@eaDir/0.jpg/SYNOPHOTO_THUMB_M.jpg', /1 folder that a system keeps for itself, "@eaDir"/],
-    ['train/$RECYCLE.BIN:1 val/lost+found:2', /2 folders that a system keeps for itself/],
+    [
+      'train/cat/@eaDir/0.jpg/SYNOPHOTO_THUMB_M.jpg',
+      /1 folder that a system or tool keeps for itself, "@eaDir"/,
+    ],
+    ['train/$RECYCLE.BIN:1 val/lost+found:2', /2 folders that a system or tool keeps for itself/],
   ];
   for (const [beside, said] of table) {
     test(beside, async () => {
@@ -133,6 +136,48 @@ describe('names of parts', () => {
   });
 });
 
+describe('names of parts that share a word of their own', () => {
+  const table: readonly (readonly [files: string, expected: Record<string, number>])[] = [
+    ['asl_alphabet_train/A:4 asl_alphabet_train/B:4 asl_alphabet_test:3', { ':A': 4, ':B': 4 }],
+    ['flower_train/a:4 flower_train/b:4 flower_val/a:2 flower_val/b:2', { 'train:a': 4, 'train:b': 4, 'val:a': 2, 'val:b': 2 }],
+    ['Final_Training/Images/0:4 Final_Training/Images/1:4 Final_Test/Images:3', { ':0': 4, ':1': 4 }],
+    ['train/n1/images:3 train/n2/images:3 val/images:4', { ':n1': 3, ':n2': 3 }],
+    ['entrenamiento/a:4 entrenamiento/b:4 validacio\u0301n/a:2 prueba/a:1', { 'train:a': 4, 'train:b': 4, 'val:a': 2, 'test:a': 1 }],
+  ]; // prettier-ignore
+  for (const [files, expected] of table) {
+    test(files, async () => {
+      const root = await tree(files);
+      assert.deepEqual(counts(await scanDataset(root)), expected);
+      const inspected = await countedByInspect(root);
+      assert.deepEqual(new Set(Object.values(inspected)), new Set(Object.values(expected)));
+    });
+  }
+  test('but a class of trains is a class, and beside a plain train/ they are left out', async () => {
+    assert.deepEqual(counts(await scanDataset(await tree('steam_train:2 tram:2'))), { ':steam_train': 2, ':tram': 2 }); // prettier-ignore
+    const beside = await scanDataset(await tree(`${DIVIDED} old_train/cat:3 old_val/cat:3`));
+    assert.deepEqual(counts(beside), IN_PARTS);
+    assert.match(beside.remarks.join(), /left out in .*"old_train \(3 pictures\)", "old_val/);
+  });
+});
+
+describe('what class folders hide is said', () => {
+  const table: readonly (readonly [files: string, expected: Record<string, number>, said: RegExp])[] = [
+    ['COVID/images:2 COVID/masks:2 Normal/images:2 Normal/masks:2', { ':images': 4, ':masks': 4 }, /"images", "masks" have pictures in several of the folders "COVID", "Normal" and are one class each/],
+    ['cat/2020:2 cat/2021:1 dog/2020:2', { ':2020': 4, ':2021': 1 }, /"2020" has pictures in several of the folders "cat", "dog" and is one class/],
+    ['cat:2 dog:2 output/plots:3', { ':cat': 2, ':dog': 2, ':output': 3 }, /"output": taken for a class, with all pictures in the folders below/],
+    ['cat:2 dog:2 wandb/run-1/media:3 mlruns/0/artifacts:2', { ':cat': 2, ':dog': 2 }, /2 folders that a system or tool keeps for itself, "mlruns", "wandb"/],
+  ]; // prettier-ignore
+  for (const [files, expected, said] of table) {
+    test(files, async () => {
+      const root = await tree(files);
+      const dataset = await scanDataset(root);
+      assert.deepEqual(counts(dataset), expected);
+      assert.deepEqual(await countedByInspect(root), expected);
+      assert.match(dataset.remarks.join('\n'), said);
+    });
+  }
+});
+
 describe('class folders', () => {
   const table: readonly (readonly [files: string, expected: Record<string, number>])[] = [
     ['cat:2 dog:3 runs/x/metrics.csv runs/x/figure.png best/model.json', { ':cat': 2, ':dog': 3 }],
@@ -174,6 +219,8 @@ describe('refused in one line that says what to do', () => {
     ['cat:2 dog:2 test/cat:1 test/dog:1', /"test" beside "cat", "dog", and no train\/; move/],
     ['cat/train:2 cat/val:1 dog/train:2 dog/val:1', /train, val or test below its folders .*cat.*; put the parts outside/],
     ['one/train/cat:1 one/train/dog:1 one/val/cat:1 two/train/cat:1 two/val/cat:1', /several datasets .*; name one of them, such as .*one/],
+    ['trainA:3 trainB:3 testA:2 testB:2', /trainA has 3 pictures and no class folders/],
+    ['a_train/cat:1 a_train/dog:1 a_val/cat:1 b_train/cat:1 b_train/dog:1 b_val/cat:1', /"a_train", "b_train", which all stand for train/],
     ['cat:2 dog/a.heic', /class folder without pictures, "dog"/],
   ]; // prettier-ignore
   for (const [files, pattern] of table) {

@@ -126,3 +126,40 @@ test('what cannot be told is refused in one line that says what to do', async ()
   );
   await refused('binary.csv', '\0\0\0\0\0\u0001\u0002', /is no text; expected a csv/);
 });
+
+test('columns that say the part: of yes and no, or by what is in them', async () => {
+  const parts = async (name: string, content: string) => {
+    const { train, val, test: second, judge } = await scanned(name, content);
+    return [train.length, val?.length, second?.length, judge];
+  };
+  const rows = (cells: readonly string[]) => cells.map((cell, i) => `images/${i}.jpg,${i % 2 ? 'cat' : 'dog'},${cell}\n`).join(''); // prettier-ignore
+  assert.deepEqual(await parts('fastai.csv', `name,label,is_valid\n${rows(['False', 'False', 'True'])}`), [2, 1, undefined, 'val']); // prettier-ignore
+  assert.deepEqual(await parts('flag.csv', `file,label,is_train\n${rows(['1', '1', '0.0'])}`), [2, 1, undefined, 'val']); // prettier-ignore
+  assert.deepEqual(await parts('usage.csv', `file,label,usage\n${rows(['Training', 'PublicTest', 'Training'])}`), [3, undefined, undefined, undefined]); // prettier-ignore
+  assert.deepEqual(await parts('fold.csv', `file,label,purpose\n${rows(['TRAIN', 'VALIDATE', 'TEST'])}`), [1, 1, 1, 'val']); // prettier-ignore
+  await assert.rejects(parts('odd.csv', `file,label,is_valid\n${rows(['False', 'maybe', 'True'])}`), /says "maybe" in column is_valid, row 3; expected/); // prettier-ignore
+});
+
+test('labels that seem to be several are said', async () => {
+  const { classes, remarks } = await scanned('several.csv', 'file,label\nimages/0.jpg,cat;pet\nimages/1.jpg,dog;pet\n'); // prettier-ignore
+  assert.deepEqual(classes, ['cat;pet', 'dog;pet']);
+  assert.match(
+    remarks.join(),
+    /every label of several.csv has a ";" in it: several labels of a picture are written a\|b/,
+  );
+});
+
+test('the working folder is remembered where the pictures were named from it', async () => {
+  const below = path.join(scratch, 'list');
+  await mkdir(below);
+  await writeFile(path.join(below, 'here.csv'), 'file,label\nimages/0.jpg,cat\nimages/1.jpg,dog\n');
+  const before = process.cwd();
+  process.chdir(scratch);
+  try {
+    const { root } = await scanDataset(path.join(below, 'here.csv'));
+    assert.equal(root, process.cwd());
+    assert.equal((await scanned('beside.csv', 'file,label\nimages/0.jpg,cat\n')).root, undefined);
+  } finally {
+    process.chdir(before);
+  }
+});

@@ -12,6 +12,7 @@ import { writeJson } from '../../run/run-folder.ts';
 
 /** Flags that say where and how fast a run computes, not what it computes: they may differ when a run is resumed. */
 const FREE = [
+  'root',
   'out',
   'resume',
   'device',

@@ -201,7 +201,9 @@ async function beginRun(
   const paths = runPaths(folder);
   if (run.folder === undefined) {
     await refuseUsedFolder(folder);
-    await writeRunConfig(paths.config, request, config);
+    const { root = request.flags.root } = dataset;
+    const flags = { ...request.flags, ...(root !== undefined && { root }) };
+    await writeRunConfig(paths.config, { ...request, flags }, config);
     work.note(`run: ${folder}`);
   } else await tidyRunFolder(paths);
   const fingerprint = await fingerprintOf(dataset, contents, (done, total) => {

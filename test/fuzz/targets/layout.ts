@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict';
 import { invalid } from '../../../src/dataset/dataset.ts';
 import { layoutOf } from '../../../src/dataset/layout.ts';
+import { splitNamed, splitsNamed } from '../../../src/dataset/split-names.ts';
 import { picturesIn, type Folder } from '../../../src/dataset/tree.ts';
 import type { Rng } from '../../../src/util/rng.ts';
 import type { FuzzTarget } from '../cases.ts';
 import { hostileText, pick } from '../mutate.ts';
 
 const NAMES = [
-  'train', 'val', 'test', 'validate', 'train_set', 'trainval', 'dev', 'holdout', 'images', 'labels', 'cat', 'dog', 'bird', 'runs', 'best',
+  'train', 'val', 'test', 'validate', 'train_set', 'trainval', 'x_train', 'x_test', 'trainA', 'testA', 'wandb', 'dev', 'holdout', 'images', 'labels', 'cat', 'dog', 'bird', 'runs', 'best',
   '__MACOSX', 'notes', 'train2017', '训练集', 'caf\u00e9', 'cafe\u0301', 'data',
 ]; // prettier-ignore
 
@@ -36,11 +37,13 @@ export default layout;
 
 function folder(rng: Rng, path: string, name: string, depth: number): Folder {
   const names = new Set(Array.from({ length: depth > 3 ? 0 : rng.integer(5) }, () => entryName(rng)));
-  const folders = [...names].map((inner) => folder(rng, `${path}/${inner}`, inner, depth + 1));
+  const splits = splitsNamed([...names]);
+  const folders = [...names].map((inner, i) => ({ ...folder(rng, `${path}/${inner}`, inner, depth + 1), split: splits[i] })); // prettier-ignore
   const pictures = rng.chance(0.4) ? Array.from({ length: 1 + rng.integer(3) }, (_, i) => `${i}.jpg`) : [];
   return {
     name,
     path,
+    split: splitNamed(name),
     pictures,
     folders,
     others: rng.chance(0.2) ? [pick(rng, ['a.txt', 'model.json', 'labels.csv', 'x'])] : [],
