@@ -1,9 +1,11 @@
-// onnx-external.ts: tensors of an ONNX file whose bytes lie in files beside it. Only regular files in the model's folder are read.
+// onnx-external.ts: tensors of an ONNX file whose bytes lie in files beside it. Only regular files in the model's folder are read; in the
+// cache of a hub's own tools also those in its `blobs`.
 // Source: ONNX's document on external data (docs/ExternalData.md).
 
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { FileHandle } from 'node:fs/promises';
+import { allocate } from '../util/allocate.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
 import { quoted } from '../util/quoted.ts';
@@ -75,7 +77,7 @@ async function bytesAt(
   { handle }: Opened,
   { offset, length, location }: { readonly offset: number; readonly length: number; readonly location: string }, // prettier-ignore
 ): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
+  const bytes = allocate(length, `what lies in '${quoted(location)}'`);
   await readExactly(handle, bytes, offset, quoted(location));
   return bytes;
 }
@@ -97,13 +99,22 @@ async function openBeside(file: string, location: string): Promise<Opened> {
     if (systemCode(error) !== 'ENOENT') throw unsafe(`which cannot be opened (${systemCode(error) ?? 'error'})`); // prettier-ignore
     throw new AppError('FILE_INVALID', `${file} has its weights in '${quoted(location)}', which is not beside it; put both files into one folder`); // prettier-ignore
   });
-  if (!real.startsWith(folder.endsWith(path.sep) ? folder : folder + path.sep)) {
-    throw unsafe('a link that leads out of its folder');
-  }
+  if (!isWithin(folder, real) && !isBlob(folder, real)) throw unsafe('a link that leads out of its folder');
   const what = `${file}: '${quoted(location)}'`;
   const { handle, size } = await openRegularFile(real, { what }).catch((cause: unknown) => {
     if (cause instanceof AppError) throw cause;
     throw new AppError('FILE_INVALID', `${what} cannot be opened: ${messageOf(cause)}`, { cause });
   });
   return { handle, size, taken: 0, read: new Map() };
+}
+
+const isWithin = (folder: string, file: string) =>
+  file.startsWith(folder.endsWith(path.sep) ? folder : folder + path.sep);
+
+/** The cache of huggingface_hub: `models--OWNER--NAME/snapshots/COMMIT/model.onnx` is a link to `models--OWNER--NAME/blobs/CHECKSUM`. */
+function isBlob(folder: string, file: string): boolean {
+  const parts = folder.split(path.sep);
+  const at = parts.lastIndexOf('snapshots');
+  if (at < 1 || !parts[at - 1]!.startsWith('models--')) return false;
+  return path.dirname(file) === [...parts.slice(0, at), 'blobs'].join(path.sep);
 }

@@ -102,6 +102,9 @@ async function hubModel(name: HubName, options: ForeignModelOptions): Promise<st
 export async function fetchedModel(name: HubName, options: ForeignModelOptions): Promise<string> {
   const hub = hubOf(options.mirror);
   const repository = await listRepository(hub, name, options.signal);
+  if (isCommit(name.revision) && repository.commit !== name.revision) {
+    throw new AppError('DOWNLOAD_FAILED', `${written(name)}: the hub answers with the commit ${repository.commit}; try again, or leave out @${name.revision}`); // prettier-ignore
+  }
   const folder = folderOf(name, repository.commit, options);
   await madeOnce(folder, options, () => makeFromHub(hub, name, repository, folder, options));
   if (!isCommit(name.revision)) await writeFileAtomic(await referenceFile(name), `${repository.commit}\n`);

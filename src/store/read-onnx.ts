@@ -4,7 +4,7 @@ import type { Model } from '../artefact/model.ts';
 import { readOnnxModel } from '../formats/onnx-model.ts';
 import { outputOf, withSigmoid } from '../graph/output.ts';
 import { convertOnnx } from '../importers/onnx/convert.ts';
-import { describeOnnx, type OnnxInput } from '../importers/onnx/interface.ts';
+import { describeOnnx, type OnnxInput, type ReadOptions } from '../importers/onnx/interface.ts';
 import { opaqueNetwork } from '../importers/onnx/opaque.ts';
 import { AppError } from '../util/errors.ts';
 import {
@@ -33,7 +33,8 @@ export async function readOnnx(
   const { name, prepare } = options;
   const model = await readOnnxModel(file);
   const said = readOnnxMetadata(model.metadata, file);
-  const { input } = describeOnnx(model, { name });
+  const found = describeOnnx(model, { name });
+  const { input } = found;
   const known = config?.preprocessing ?? said.preprocessing;
   const size = sizeOf(input) ?? options.size ?? known?.size ?? config?.size;
   if (size === undefined) {
@@ -46,7 +47,7 @@ export async function readOnnx(
   const own = fitting && { ...fitting, ...(input.type === 'uint8' && AS_BYTES) };
   const preprocessing = prepare ? prepare.apply(own, size) : own;
   if (preprocessing) refuseOtherSize(preprocessing, size, file);
-  const network = await networkOf(model, { name, size }, options);
+  const network = await networkOf(model, { name, size, found }, options);
   const labels = network.gives === 'features' ? undefined : (config?.labels ?? said.labels);
   const graph = config?.isMultiLabel ? withSigmoid(network.graph) : network.graph;
   const { classes } = outputOf(graph, labels?.length);
@@ -74,7 +75,7 @@ export async function readOnnx(
 /** @throws AppError as the importers do */
 async function networkOf(
   model: Parameters<typeof convertOnnx>[0],
-  options: { readonly name: string; readonly size: PictureSize },
+  options: ReadOptions,
   { onNote }: ForeignOptions,
 ): Promise<Network> {
   const converted = convertOnnx(model, options);

@@ -195,6 +195,31 @@ describe('external data', () => {
     assert.deepEqual([...numbersOf(initializers.get('u')!)!], [0, 0]);
   });
 
+  test("in the cache of a hub's own tools is read through links to its blobs, and to nothing else", async () => {
+    const cache = path.join(scratch, 'models--birds--small');
+    const snapshot = path.join(cache, 'snapshots', 'a'.repeat(40), 'onnx');
+    await mkdir(snapshot, { recursive: true });
+    await mkdir(path.join(cache, 'blobs'));
+    await writeFile(path.join(cache, 'blobs', 'model'), graph(two({ location: 'w.data' })));
+    await writeFile(path.join(cache, 'blobs', 'weights'), new Uint8Array(Float32Array.of(5, 6).buffer));
+    const blob = (name: string) => path.join('..', '..', '..', 'blobs', name);
+    await symlink(blob('model'), path.join(snapshot, 'model.onnx'));
+    await symlink(blob('weights'), path.join(snapshot, 'w.data'));
+    const { initializers } = await readOnnxModel(path.join(snapshot, 'model.onnx'));
+    assert.deepEqual([...numbersOf(initializers.get('w')!)!], [5, 6]);
+    for (const outside of [blob('../secret'), path.join(scratch, 'outside', 'secret'), blob('sub/secret')]) {
+      await rm(path.join(snapshot, 'w.data'));
+      await symlink(outside, path.join(snapshot, 'w.data'));
+      await mkdir(path.join(cache, 'blobs', 'sub'), { recursive: true });
+      await writeFile(path.join(cache, 'secret'), 'secret..');
+      await writeFile(path.join(cache, 'blobs', 'sub', 'secret'), 'secret..');
+      await assert.rejects(
+        readOnnxModel(path.join(snapshot, 'model.onnx')),
+        /a link that leads out of its folder/,
+      );
+    }
+  });
+
   test('of a Constant is read', async () => {
     const attribute = message([1, 'value'], [5, two({ location: 'w.data' })], [20, 4]);
     const model = await read(modelFile([[1, node('Constant', [], ['y'], [5, attribute])], [12, value('y', [2])]])); // prettier-ignore

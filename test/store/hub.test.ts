@@ -104,6 +104,15 @@ test('once it is here, nobody is asked; a pull asks for the newest commit', asyn
   assert.equal(await resolve(`${NAME}@${COMMIT}`), folder);
 });
 
+test('a commit that the hub answers with another one', async () => {
+  hub.changeList = (list) => ({ ...list, sha: COMMIT });
+  hub.repositories['birds/small']!.commit = 'c'.repeat(40);
+  await assert.rejects(
+    resolve(`${NAME}@${'c'.repeat(40)}`),
+    refused('DOWNLOAD_FAILED', /the hub answers with the commit a{40}/),
+  );
+});
+
 test('--offline before it is here', async () => {
   await assert.rejects(
     resolve(`${NAME}@v1`, { offline: true }),

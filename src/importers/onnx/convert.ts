@@ -5,13 +5,12 @@ import { refuseInfinite } from '../../graph/finite.ts';
 import type { Graph, Layer, Size2d, Weights } from '../../graph/layers.ts';
 import { AppError } from '../../util/errors.ts';
 import { quoted } from '../../util/quoted.ts';
-import type { PictureSize } from '../../util/preprocessing.ts';
 import { reordered } from './conversion/arrangement.ts';
 import { Call, type Context } from './conversion/call.ts';
 import { fold, hasFold } from './conversion/fold.ts';
 import { layerName } from './conversion/names.ts';
 import { Network } from './conversion/network.ts';
-import { describeOnnx, pictureSides, type DescribeOptions, type OnnxInterface } from './interface.ts';
+import { describeOnnx, pictureSides, type OnnxInterface, type ReadOptions } from './interface.ts';
 import { OPERATORS } from './conversion/operators/operators.ts';
 import { asOneOperator } from './conversion/spelled-out.ts';
 import { constantOf, UNKNOWN, Unsupported, type Constant, type Tensor } from './conversion/tensor.ts';
@@ -33,11 +32,6 @@ export interface OpaqueOnnx {
   readonly reasons: readonly string[];
 }
 
-export interface ConvertOptions extends DescribeOptions {
-  /** Height and width of the pictures in pixels, where the file leaves them open. */
-  readonly size?: PictureSize | undefined;
-}
-
 /** Classifiers that finch has layers for have up to 3,000 nodes. */
 const MAX_NODES = 10_000;
 /** Numbers in all computed constants together. VGG's largest matrix, transposed, has 2^26.6. */
@@ -56,9 +50,9 @@ const MAX_REASONS = 20;
  * @throws AppError MODEL_UNSUPPORTED for what is no classifier of colour pictures; USAGE when a size has to be given; MODEL_MISMATCH
  * when a weight is not a number
  */
-export function convertOnnx(model: OnnxModel, options: ConvertOptions): ConvertedOnnx | OpaqueOnnx {
+export function convertOnnx(model: OnnxModel, options: ReadOptions): ConvertedOnnx | OpaqueOnnx {
   const { name } = options;
-  const found = describeOnnx(model, options);
+  const { found = describeOnnx(model, options) } = options;
   const size = pictureSides(found.input, options);
   try {
     return new Conversion(found, { name, size }).run();

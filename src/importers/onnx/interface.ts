@@ -35,6 +35,13 @@ export interface DescribeOptions {
   readonly output?: string;
 }
 
+export interface ReadOptions extends DescribeOptions {
+  /** Height and width of the pictures in pixels, where the file leaves them open. */
+  readonly size?: PictureSize | undefined;
+  /** What `describeOnnx` said of the file, where it has been asked. */
+  readonly found?: OnnxInterface;
+}
+
 /** @throws AppError MODEL_UNSUPPORTED for what is no classifier of colour pictures, with its outputs named */
 export function describeOnnx(model: OnnxModel, { name, output }: DescribeOptions): OnnxInterface {
   const input = pictureInput(graphView(model), name);

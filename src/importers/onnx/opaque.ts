@@ -13,7 +13,6 @@ import {
 } from '../../graph/layers.ts';
 import { freeName } from '../../graph/output.ts';
 import { AppError } from '../../util/errors.ts';
-import type { PictureSize } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
 import { sameShape, type Shape } from '../../util/shape.ts';
 import type { OnnxClassifier } from './classifier.ts';
@@ -22,15 +21,10 @@ import {
   describeOnnx,
   pictureSides,
   valuesText,
-  type DescribeOptions,
   type OnnxInput,
   type OnnxInterface,
+  type ReadOptions,
 } from './interface.ts';
-
-export interface OpaqueOptions extends DescribeOptions {
-  /** Asked for where the network takes pictures of any size. */
-  readonly size?: PictureSize | undefined;
-}
 
 export interface OpaqueNetwork {
   readonly graph: Graph;
@@ -44,9 +38,9 @@ export interface OpaqueNetwork {
 }
 
 /** @throws AppError MODEL_UNSUPPORTED for what is no classifier or is not run by onnxruntime; USAGE when a size has to be given */
-export async function opaqueNetwork(model: OnnxModel, options: OpaqueOptions): Promise<OpaqueNetwork> {
+export async function opaqueNetwork(model: OnnxModel, options: ReadOptions): Promise<OpaqueNetwork> {
   const { name } = options;
-  const found = describeOnnx(model, options);
+  const { found = describeOnnx(model, options) } = options;
   const { network: foreign, input, logits, embedding, gives } = found;
   const size = pictureSides(input, options);
   const needed = embedding === undefined ? [logits] : [logits, embedding];
