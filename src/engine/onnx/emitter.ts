@@ -1,6 +1,7 @@
 // emitter.ts: collects the nodes and constants of an ONNX graph that is being written. It knows names, but no layers.
 
-import { elementCount, type Shape } from '../../util/shape.ts';
+import { createHash } from 'node:crypto';
+import type { Shape } from '../../util/shape.ts';
 import type { Attribute, Initializer, Node } from '../../formats/onnx-writer.ts';
 
 export type Attributes = Readonly<Record<string, Attribute>>;
@@ -91,7 +92,7 @@ export class Emitter {
   }
 
   #constant(type: Initializer['type'], shape: Shape, content: Uint8Array): string {
-    const key = `${type} ${shape.join()} ${elementCount(shape) <= 64 ? Buffer.from(content).toString('base64') : `#${this.#count++}`}`;
+    const key = `${type} ${shape.join()} ${createHash('sha256').update(content).digest('base64')}`;
     const known = this.#constantNames.get(key);
     if (known !== undefined) return known;
     const name = this.declare(`#constant.${this.constants.length}`);

@@ -84,7 +84,10 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
   return e.reshape(e.transpose(products, [1, 0, 2, 3, 4]), [outputs, blocks * xb, ...kernel]);
 }
 
-/** A blocked picture as [C/G/B,G,n,H,W,B] for G groups, in chunks of n pictures. */
+/**
+ * A blocked picture as [C/G/B,G,n,H,W,B] for G groups, in chunks of n pictures. Each chunk is gathered from the rows in one pass, and
+ * not cut out first and then transposed.
+ */
 function swapped(
   { tensor, shape, blocked }: Value,
   size: readonly [number, number],
@@ -96,14 +99,17 @@ function swapped(
   const e = step.emitter;
   const block = blocked ? step.block : 1;
   const blocks = shape[2]! / block / groups;
-  const row = size[0] * size[1] * block;
-  const split = e.reshape(tensor, [step.batch, groups, blocks, row]);
+  const rows = e.reshape(tensor, [step.batch * groups * blocks, size[0] * size[1] * block]);
   let start = 0;
   return chunks.map((count) => {
-    const bounds = [[start], [start + count], [0]].map((bound) => e.int64s(bound));
+    const order: number[] = [];
+    for (let at = 0; at < blocks; at++) {
+      for (let group = 0; group < groups; group++) {
+        for (let n = start; n < start + count; n++) order.push((n * groups + group) * blocks + at);
+      }
+    }
     start += count;
-    const chunk = count === step.batch ? split : e.emit('Slice', [split, ...bounds]);
-    return e.transpose(chunk, [2, 1, 0, 3]);
+    return e.emit('Gather', [rows, e.int64s(order)], { axis: 0 });
   });
 }
 
