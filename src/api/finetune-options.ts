@@ -28,8 +28,8 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly headEpochs?: number | undefined;
   /** Learning rate of stage 1, which then uses Adam instead of computing the converged head. */
   readonly headLr?: number | undefined;
-  /** Weight of an error against the penalty on a converged head's weights: scikit-learn's C. */
-  readonly headC?: number | undefined;
+  /** Weight of an error against the penalty on a converged head's weights: scikit-learn's C, or `auto`: by cross-validation; 1 by default. */
+  readonly headC?: number | 'auto' | undefined;
   /** Augmented views of each picture for stage 1, in addition to its centre crop. */
   readonly headViews?: number | undefined;
 

@@ -55,7 +55,10 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
       '--head-epochs <n>',
       'at most so many of stage 1, the head (default: until it converges, at most 100)',
     )
-    .option('--head-c <c>', "stage 1: an error's weight against the penalty, scikit-learn's C (default: 1)")
+    .option(
+      '--head-c <c>',
+      "stage 1: an error's weight against the penalty, scikit-learn's C, or auto: by cross-validation (default: 1)",
+    )
     .option('--head-views <n>', 'stage 1: augmented views of each picture, besides its middle (default: 0)')
     .option('--head-lr <rate>', "stage 1's rate, with Adam instead of the converged head")
     .optionsGroup('Augmentation:')

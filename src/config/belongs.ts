@@ -88,12 +88,6 @@ const RULES: readonly Rule[] = [
     instead: ({ recipe }) => (recipe === 'tutorial' ? '--recipe tutorial' : '--head-lr, which chooses Adam'),
   },
   {
-    flags: ['headC'],
-    to: '--loss cross-entropy without --class-weights',
-    holds: ({ loss = 'cross-entropy', classWeights }) => loss === 'cross-entropy' && !classWeights,
-    instead: ({ loss, classWeights }) => (classWeights ? '--class-weights' : `--loss ${loss}`),
-  },
-  {
     flags: ['headLr', 'headC', 'headViews'],
     to: 'stage 1',
     holds: ({ head }) => head.epochs > 0,

@@ -74,8 +74,11 @@ export interface TrainSettings {
     readonly method: 'converged' | 'adam';
     readonly epochs: number;
     readonly rate: number;
-    /** How much an error weighs against the penalty on the weights of a head that converges: scikit-learn's C. */
-    readonly c: number;
+    /**
+     * How much an error weighs against the penalty on the weights of a head that converges: scikit-learn's C. `auto`: found by
+     * cross-validation on the pictures to learn from.
+     */
+    readonly c: number | 'auto';
     /** Augmented views of each picture, besides its middle. */
     readonly views: number;
   };

@@ -69,7 +69,7 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
         whole: true,
       }),
       rate: rateOr(flags.headLr, recipe.head.rate, '--head-lr'),
-      c: numberOr(flags.headC, 1, { flag: '--head-c', min: 0, above: true, max: 1e6 }),
+      c: penaltyOf(flags.headC),
       views: numberOr(flags.headViews, 0, { flag: '--head-views', min: 0, max: 100, whole: true }),
     },
     optimizer,
@@ -107,6 +107,15 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
   checkBelonging(flags, settings);
   return settings;
 }
+
+function penaltyOf(text: string | undefined): number | 'auto' {
+  if (text === undefined) return 1;
+  return text === 'auto'
+    ? 'auto'
+    : parseNumber(text, { flag: '--head-c', min: 0, above: true, max: 1e6, hint: orAuto });
+}
+
+const orAuto = (value: number) => (Number.isNaN(value) ? 'auto' : undefined);
 
 /** Where the recipe has another optimizer. */
 const MOMENTUM = 0.9;

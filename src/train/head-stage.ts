@@ -15,6 +15,14 @@ export interface FeatureSet {
   /** `[N, numbers]`, row by row. */
   readonly rows: Float32Array;
   readonly labels: readonly (readonly number[])[];
+  /** Which rows are views of one picture: its number. By default every row is a picture of its own. */
+  readonly pictures?: readonly number[];
+}
+
+/** What is heard of the search for a penalty. */
+export interface PenaltySearch {
+  progress(tried: number, total: number): void;
+  chosen(c: number): void;
 }
 
 export interface HeadJob {
@@ -33,6 +41,7 @@ export interface HeadJob {
   /** The run's own generator; it is only forked here. */
   readonly rng: Rng;
   readonly signal?: AbortSignal;
+  readonly search?: PenaltySearch;
 }
 
 export interface HeadEpoch extends Judgement {
@@ -146,17 +155,30 @@ export function keptPass<T extends Judgement>(passes: readonly T[], method: Head
 }
 
 /** Trains the head to the lowest possible loss, with no randomness. One row: every iteration sees all pictures. */
-export function trainHeadToConvergence(job: HeadJob, c: number): TrainedHead {
-  const { train, val, numbers, classes, epochs: maxIterations } = job;
-  const { rows } = train;
-  const labels = train.labels.map(([own]) => own!);
-  const { kernel, bias, iterations } = trainLinearHead(
-    { rows, numbers, labels, classes },
-    { c, maxIterations },
+export async function trainHeadToConvergence(job: HeadJob, c: number | 'auto'): Promise<TrainedHead> {
+  const { engine, train, val, numbers, classes, multiLabel, loss, search, signal } = job;
+  const targets = targetsFor(loss.kind, targetsOf(train.labels, job), classes);
+  const trained = await trainLinearHead(
+    engine,
+    { rows: train.rows, numbers, targets, classes },
+    {
+      loss,
+      c,
+      maxIterations: job.epochs,
+      ...(train.pictures && { pictures: train.pictures }),
+      ...(search && { onPenalty: (tried, total) => search.progress(tried, total) }),
+      ...(signal && { signal }),
+    },
   );
-  const head = { kernel, bias };
-  const own = judge(applyHead(head, train), { labels: train.labels, classes, multiLabel: false });
-  const judgement = judge(applyHead(head, val), { labels: val.labels, classes, multiLabel: false });
-  const row = { epoch: iterations, trainLoss: own.loss, trainAccuracy: own.score, ...judgement };
-  return { head, judgement, epoch: iterations, epochs: [row] };
+  if (c === 'auto') search?.chosen(trained.c);
+  const head = { kernel: trained.kernel, bias: trained.bias };
+  const own = judge(applyHead(head, train), { labels: train.labels, classes, multiLabel });
+  const judgement = judge(applyHead(head, val), { labels: val.labels, classes, multiLabel });
+  const row = {
+    epoch: trained.iterations,
+    trainLoss: own.loss,
+    ...(!multiLabel && { trainAccuracy: own.score }),
+    ...judgement,
+  };
+  return { head, judgement, epoch: trained.iterations, epochs: [row] };
 }

@@ -27,7 +27,7 @@ interface HeadSettings {
   readonly method: HeadMethod;
   readonly epochs: number;
   readonly rate: number;
-  readonly c: number;
+  readonly c: number | 'auto';
 }
 
 /** Stage 1. */
@@ -107,12 +107,14 @@ function trainHead(
 }
 
 /** Above this many products in one pass over the features, a pass takes seconds and the engine's small batches finish sooner. */
-const MAX_PRODUCTS = 1e9;
+const MAX_PRODUCTS = 1e10;
 
-/** Whether there is one label, a plain loss (it has a single minimum), and few enough features to pass over many times. */
-function canConverge({ multiLabel, train, numbers, classes, loss }: HeadJob): boolean {
-  if (train.labels.length * numbers * classes > MAX_PRODUCTS) return false;
-  return !multiLabel && loss.kind === 'cross-entropy' && loss.classWeights === undefined;
+/** The engine holds the features twice, each time in two copies: 1.6 GB at most. */
+const MAX_NUMBERS = 1e8;
+
+/** Whether there are few enough features to hold and to pass over many times. */
+function canConverge({ train, numbers, classes }: HeadJob): boolean {
+  return train.rows.length <= MAX_NUMBERS && train.labels.length * numbers * classes <= MAX_PRODUCTS;
 }
 
 function untrained({ numbers, classes, multiLabel, rng, val }: HeadJob): TrainedHead {

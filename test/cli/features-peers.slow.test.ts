@@ -11,6 +11,7 @@ import { openNpy } from '../../src/formats/npy.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { predictions } from '../../src/evaluation/metrics.ts';
 import { applyHead } from '../../src/train/head-stage.ts';
+import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { trainLinearHead } from '../../src/train/linear-head.ts';
 import { runCli } from '../helpers/run-cli.ts';
 import { sharedData } from '../helpers/shared-data.ts';
@@ -88,11 +89,12 @@ describe('linear head on cached features', () => {
           chosen.forEach((from, to) =>
             rows.set(all.subarray(from * numbers, (from + 1) * numbers), to * numbers),
           );
-          return { rows, numbers, labels: chosen.map((i) => names.indexOf(manifest[i]!['class']!)), classes: names.length }; // prettier-ignore
+          const labels = chosen.map((i) => names.indexOf(manifest[i]!['class']!));
+          return { rows, numbers, labels, targets: { classes: labels }, classes: names.length };
         };
         const [train, held] = [part(true), part(false)];
         const started = performance.now();
-        const head = trainLinearHead(train);
+        const head = await trainLinearHead(await createOnnxEngine({ device: 'cpu' }), train);
         const seconds = (performance.now() - started) / 1000;
         const logits = applyHead(head, { rows: held.rows, labels: held.labels.map((label) => [label]) });
         const said = predictions({ logits, classes: held.classes });

@@ -119,7 +119,7 @@ async function featuresOf(
   const kept = [...samples.keys()].filter((i) => rows[i] !== undefined);
   const all = new Float32Array(kept.length * numbers);
   kept.forEach((sample, i) => all.set(rows[sample]!, i * numbers));
-  return { rows: all, labels: kept.map((i) => samples[i]!.labels), failed };
+  return { rows: all, labels: kept.map((i) => samples[i]!.labels), pictures: kept, failed };
 }
 
 /** Several sets as one. */
@@ -130,5 +130,9 @@ export function joined(sets: readonly FeatureSet[]): FeatureSet {
     rows.set(set.rows, at);
     at += set.rows.length;
   }
-  return { rows, labels: sets.flatMap((set) => set.labels) };
+  return {
+    rows,
+    labels: sets.flatMap((set) => set.labels),
+    pictures: sets.flatMap((set) => set.pictures ?? []),
+  };
 }

@@ -55,7 +55,7 @@ export async function findRate(parts: RunParts, work: Work): Promise<FoundRate> 
     const seen = await allFeatures(parts, tools, work);
     const divided = withoutFailed(parts.divided, new Set(seen.failed), config.dataset);
     const spec = trainSpec(settings, divided, opened);
-    const { head } = await learnHead(headStage(seen, parts, tools, { loss: spec.loss, signal: work.signal }));
+    const { head } = await learnHead(headStage(seen, parts, tools, spec.loss, work));
     const model = untrainedModel(network, await opened.readWeights(), opened);
     const found = await tryRates({
       engine,

@@ -101,12 +101,11 @@ export function trainSpec(
 }
 
 /** Refuses, before anything is computed, settings that need one label for each picture when pictures have several. */
-function checkLabels({ loss, labelSmoothing, head }: TrainSettings, multiLabel: boolean): void {
+function checkLabels({ loss, labelSmoothing }: TrainSettings, multiLabel: boolean): void {
   if (!multiLabel) return;
   const alone = [
     { flag: '--loss cross-entropy', isGiven: loss === 'cross-entropy' },
     { flag: '--label-smoothing', isGiven: labelSmoothing > 0 },
-    { flag: '--head-c', isGiven: head.c !== 1 },
   ].find(({ isGiven }) => isGiven);
   if (!alone) return;
   throw new AppError(

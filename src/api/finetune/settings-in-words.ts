@@ -32,7 +32,7 @@ function headText({ method, epochs, rate, c, views }: TrainSettings['head']): st
   if (epochs === 0) return 'left out';
   if (method === 'adam') return `${plural(epochs, 'epoch')} of Adam at a rate of ${short(rate)}`;
   const seen = views > 0 ? `, from ${plural(views, 'augmented view')} of each picture too` : '';
-  return `trained until it converged, C ${short(c)}${seen}`;
+  return `trained until it converged, C ${c === 'auto' ? 'by cross-validation' : short(c)}${seen}`;
 }
 
 function stageTwo(settings: TrainSettings, multiLabel: boolean): readonly Line[] {

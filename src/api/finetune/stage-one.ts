@@ -102,7 +102,8 @@ export function headStage(
   { train, val }: SeenPictures,
   { config: { settings } }: RunParts,
   tools: Pick<RunTools, 'engine' | 'network'>,
-  { loss, signal }: { readonly loss: Loss; readonly signal: AbortSignal },
+  loss: Loss,
+  work: Work,
 ): HeadStage {
   return {
     settings: settings.head,
@@ -115,7 +116,17 @@ export function headStage(
       // The head alone puts out logits.
       loss: loss.kind === 'bce' ? { kind: 'bce-logits' } : loss,
       rng: createRng(settings.seed),
-      signal,
+      signal: work.signal,
+      search: {
+        progress: (done, total) =>
+          work.progress({
+            task: 'head',
+            done,
+            total,
+            text: `head: penalty ${done + 1} of at most ${total}`,
+          }),
+        chosen: (c) => work.note(`head: C ${c} by cross-validation`),
+      },
     },
   };
 }

@@ -112,7 +112,7 @@ async function runStages(
     seconds,
     onBest: () => (scores.best = scores.latest!),
   });
-  const head = seen && headStage(seen, parts, tools, { loss: spec.loss, signal: work.signal });
+  const head = seen && headStage(seen, parts, tools, spec.loss, work);
   const result = await trainTwoStages(
     { classifier: network.classifier, all, ...(head && { head }) },
     {

@@ -1,0 +1,103 @@
+// choose-penalty.ts: the penalty of a linear head by cross-validation on its rows: a fifth of the pictures is set aside in turn, and the
+// weight of errors is chosen at which the heads learnt from the others name most of it rightly, or lose least where that is equal.
+
+import { targetsOfSome, lossInPlace, type HeadTargets } from './head-loss.ts';
+import { logitsOf, objectiveOf } from './head-objective.ts';
+import { minimize } from './lbfgs.ts';
+import type { RowProducts } from './row-products.ts';
+
+export interface PenaltyJob {
+  readonly products: RowProducts;
+  readonly targets: HeadTargets;
+  /** Where each head begins: the kernel by class, then the bias. */
+  readonly start: Float64Array;
+  /** The picture of each row: views of one picture are set aside together. */
+  readonly pictures: ArrayLike<number>;
+  readonly signal?: AbortSignal | undefined;
+  readonly onPenalty?: ((tried: number, total: number) => void) | undefined;
+}
+
+const FOLDS = 5;
+
+/** scikit-learn's default. */
+export const USUAL = 1;
+
+/** From the strongest penalty on: heads with a strong penalty converge in a few iterations, and each next one begins where the last ended. */
+export const PENALTIES = [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10] as const;
+
+/** After so many values that were worse than the best, the rest is left out. */
+const WORSE = 3;
+
+/** Coarser than for the head that is kept. */
+const CONVERGENCE = { maxIterations: 60, tolerance: 1e-3 };
+
+/** @throws AppError INTERRUPTED */
+export async function chosenPenalty(job: PenaltyJob): Promise<number> {
+  const { products, targets, start, pictures, signal, onPenalty } = job;
+  const foldOf = foldsOf(targets, pictures);
+  const folds = Array.from({ length: FOLDS }, (_, fold) => ({
+    learnt: targetsOfSome(targets, (n) => foldOf(n) !== fold),
+    heldOut: targetsOfSome(targets, (n) => foldOf(n) === fold),
+    point: start,
+  })).filter(({ learnt, heldOut }) => learnt.counted > 0 && heldOut.counted > 0);
+  // Where each class has one picture, nothing can be set aside.
+  if (folds.length < 2) return USUAL;
+  const classes = targets.present.length / targets.count;
+  let best: Tried | undefined;
+  let worse = 0;
+  for (const [tried, c] of PENALTIES.entries()) {
+    onPenalty?.(tried, PENALTIES.length);
+    const now = { c, loss: 0, right: 0 };
+    for (const fold of folds) {
+      const objective = objectiveOf(products, fold.learnt, { c, signal });
+      fold.point = (await minimize(objective, fold.point, CONVERGENCE)).point;
+      const logits = await logitsOf(products, fold.point, classes);
+      now.right += rightOf(logits, fold.heldOut);
+      now.loss += lossInPlace(logits, fold.heldOut) * fold.heldOut.counted;
+    }
+    if (!best || now.right > best.right || (now.right === best.right && now.loss < best.loss)) {
+      best = now;
+      worse = 0;
+    } else if (++worse >= WORSE) break;
+  }
+  return best!.c;
+}
+
+interface Tried {
+  readonly c: number;
+  readonly loss: number;
+  readonly right: number;
+}
+
+/** How many of the samples that count have their largest logit at their class; with several labels all count alike: 0. */
+function rightOf(logits: Float32Array, { present, absent, count }: HeadTargets): number {
+  if (absent) return 0;
+  let right = 0;
+  for (let n = 0; n < count; n++) {
+    const own = highestOf(present, n, count);
+    if (present[own * count + n]! > 0 && highestOf(logits, n, count) === own) right++;
+  }
+  return right;
+}
+
+/** The class with the largest number of a sample. @param byClass `[K,N]` */
+function highestOf(byClass: Float32Array, n: number, count: number): number {
+  let own = 0;
+  for (let k = 1; k * count < byClass.length; k++) {
+    if (byClass[k * count + n]! > byClass[own * count + n]!) own = k;
+  }
+  return own;
+}
+
+/** Every class is spread over the folds, and all views of a picture are in one: the pictures of a class take turns. */
+function foldsOf({ present, count }: HeadTargets, pictures: ArrayLike<number>): (row: number) => number {
+  const classes = present.length / count;
+  const seen = new Float64Array(classes);
+  const folds = new Map<number, number>();
+  for (let n = 0; n < count; n++) {
+    if (folds.has(pictures[n]!)) continue;
+    const own = highestOf(present, n, count);
+    folds.set(pictures[n]!, seen[own]!++ % FOLDS);
+  }
+  return (row) => folds.get(pictures[row]!)!;
+}

@@ -1,0 +1,100 @@
+// lbfgs.ts: the minimum of a smooth convex function, by L-BFGS with halved steps. Deterministic.
+// Source: Nocedal and Wright, Numerical Optimization, 2nd edition, algorithms 7.4 and 7.5, and 3.1 for the step.
+
+export interface Evaluated {
+  readonly value: number;
+  readonly gradient: Float64Array;
+}
+
+export type Objective = (point: Float64Array) => Promise<Evaluated>;
+
+export interface MinimizeOptions {
+  readonly maxIterations: number;
+  /** The minimum is reached when no component of the gradient is larger than this. */
+  readonly tolerance: number;
+}
+
+export interface Minimum {
+  readonly point: Float64Array;
+  readonly value: number;
+  readonly iterations: number;
+}
+
+/** Pairs of steps and gradients that L-BFGS remembers. */
+const MEMORY = 10;
+
+/** A step is halved until the value falls by at least this share of what the slope predicts. */
+const ARMIJO = 1e-4;
+const MAX_HALVINGS = 30;
+
+interface Pair {
+  readonly s: Float64Array;
+  readonly y: Float64Array;
+  readonly rho: number;
+}
+
+export async function minimize(
+  objective: Objective,
+  start: Float64Array,
+  { maxIterations, tolerance }: MinimizeOptions,
+): Promise<Minimum> {
+  let point = start;
+  let { value, gradient } = await objective(point);
+  const pairs: Pair[] = [];
+  let iterations = 0;
+  while (iterations < maxIterations && largest(gradient) > tolerance) {
+    const direction = descent(gradient, pairs);
+    const slope = dot(direction, gradient);
+    let step = pairs.length === 0 ? Math.min(1, 1 / Math.sqrt(dot(gradient, gradient))) : 1;
+    let next = point;
+    let reached: Evaluated = { value: Infinity, gradient };
+    for (let halvings = 0; halvings < MAX_HALVINGS; halvings++, step /= 2) {
+      next = point.map((x, i) => x + step * direction[i]!);
+      reached = await objective(next);
+      if (reached.value <= value + ARMIJO * step * slope) break;
+    }
+    if (!(reached.value < value)) break; // rounding lets the value fall no further
+    const [from, before] = [point, gradient];
+    const s = next.map((x, i) => x - from[i]!);
+    const y = reached.gradient.map((g, i) => g - before[i]!);
+    const curvature = dot(s, y);
+    if (curvature > 0) pairs.push({ s, y, rho: 1 / curvature });
+    if (pairs.length > MEMORY) pairs.shift();
+    ({ value, gradient } = reached);
+    point = next;
+    iterations += 1;
+  }
+  return { point, value, iterations };
+}
+
+/** The direction of descent, by the two loops of L-BFGS: the gradient corrected by the curvature seen in the last steps. */
+function descent(gradient: Float64Array, pairs: readonly Pair[]): Float64Array {
+  const direction = gradient.map((g) => -g);
+  const alphas: number[] = [];
+  for (const { s, y, rho } of pairs.toReversed()) {
+    const alpha = rho * dot(s, direction);
+    alphas.push(alpha);
+    addScaled(direction, y, -alpha);
+  }
+  const last = pairs.at(-1);
+  if (last) {
+    const scale = 1 / (last.rho * dot(last.y, last.y));
+    for (let i = 0; i < direction.length; i++) direction[i]! *= scale;
+  }
+  for (const { s, y, rho } of pairs) addScaled(direction, s, alphas.pop()! - rho * dot(y, direction));
+  return direction;
+}
+
+function addScaled(target: Float64Array, values: Float64Array, factor: number): void {
+  for (let i = 0; i < target.length; i++) target[i]! += factor * values[i]!;
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
+function largest(values: Float64Array): number {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}
