@@ -24,6 +24,12 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
 
   /** The layer whose output the head takes; the input of the network's own classifier by default. */
   readonly layer?: string | undefined;
+  /** Several layers, whose vectors are joined. */
+  readonly featureLayers?: readonly string[] | undefined;
+  /** What the places of such a layer become: their mean (the default), their maximum, or both. */
+  readonly featurePool?: 'avg' | 'max' | 'avg+max' | undefined;
+  /** Side of the pictures that the network sees, in pixels; the model's own by default. */
+  readonly featureSize?: number | undefined;
   /** The largest number of passes of stage 1, which trains the head. */
   readonly headEpochs?: number | undefined;
   /** Learning rate of stage 1, which then uses Adam instead of computing the converged head. */

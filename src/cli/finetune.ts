@@ -24,6 +24,12 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
       '--layer <name>',
       "put the head on this layer's output (default: the input of the network's own classifier)",
     )
+    .option('--feature-layers <names>', 'put the head on several layers, joined: names separated by commas')
+    .option(
+      '--feature-pool <how>',
+      'avg, max or avg+max: what the places of such a layer become (default: avg)',
+    )
+    .option('--feature-size <px>', "of the pictures that the network sees (default: the model's own)")
     .option(
       '--recipe <r>',
       'default, or tutorial: 1 epoch of Adam on the head, then SGD 0.001 with StepLR(2, 0.9)',

@@ -3,6 +3,7 @@
 import type { MixSpec } from '../dataset/prepare-batch.ts';
 import type { SamplerName } from '../dataset/sampler.ts';
 import type { Optimizer } from '../engine/training.ts';
+import type { Pool } from '../graph/head-on.ts';
 import type { AugmentSpec } from '../images/augment/augment.ts';
 import type { RecipeName } from '../train/recipe.ts';
 import type { ScheduleSpec } from '../train/schedule.ts';
@@ -11,6 +12,9 @@ import type { InferenceConfig, InferenceFlags } from './inference.ts';
 /** As commander hands them over; what is absent is the recipe's. */
 export interface FinetuneFlags extends InferenceFlags {
   readonly layer?: string;
+  readonly featureLayers?: string;
+  readonly featurePool?: string;
+  readonly featureSize?: string;
   readonly manifest?: string;
   readonly root?: string;
   readonly recipe?: string;
@@ -67,7 +71,9 @@ type LossName = (typeof LOSSES)[number];
 export interface TrainSettings {
   readonly recipe: RecipeName;
   /** What the head is put on; absent: the input of the network's own classifier. */
-  readonly layer?: string;
+  readonly layers?: readonly string[];
+  /** How the places of these layers become a vector; absent: as the network does it, or their mean. */
+  readonly pool?: Pool;
   readonly epochs: number;
   readonly batchSize: number;
   readonly head: {

@@ -3,6 +3,7 @@
 import { LOSSES, type FinetuneConfig, type FinetuneFlags, type TrainSettings } from './finetune-settings.ts';
 import { inferenceConfig } from './inference.ts';
 import { checkBelonging } from './belongs.ts';
+import type { PreprocessingOverrides } from './preprocessing.ts';
 import { asShare, htmlFile, MAX_BATCH, numberOr, parseChoice, parseNumber } from './parse.ts';
 import type { Optimizer } from '../engine/training.ts';
 import type { MixSpec } from '../dataset/prepare-batch.ts';
@@ -10,7 +11,9 @@ import { SAMPLERS } from '../dataset/sampler.ts';
 import { ERASE, IMAGENET_CROP, type AugmentSpec } from '../images/augment/augment.ts';
 import { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName } from '../train/recipe.ts';
 import { SCHEDULES, type ScheduleSpec } from '../train/schedule.ts';
+import { POOLS } from '../graph/head-on.ts';
 import { AppError } from '../util/errors.ts';
+import { MAX_SIDE } from '../util/preprocessing.ts';
 
 /** A rate beyond it is a typing error: nothing learns there. */
 const MAX_RATE = 10;
@@ -23,8 +26,10 @@ export function finetuneConfig(dataset: string, flags: FinetuneFlags): FinetuneC
   const recipe = parseChoice(flags.recipe ?? 'default', '--recipe', RECIPE_NAMES);
   const settings = trainSettings(recipe, flags);
   const { batchSize: _, ...inference } = inferenceConfig([], flags);
+  const preprocessing = featureSize(inference.preprocessing, flags);
   return {
     ...inference,
+    preprocessing,
     dataset,
     settings,
     mayDivide: flags.batchSize === undefined,
@@ -43,16 +48,30 @@ export function finetuneConfig(dataset: string, flags: FinetuneFlags): FinetuneC
   };
 }
 
+/** Pictures of another size than the network's own. @throws AppError USAGE where other flags say the size already */
+function featureSize(overrides: PreprocessingOverrides, flags: FinetuneFlags): PreprocessingOverrides {
+  const { featureSize: text, minSide, crop } = flags;
+  if (text === undefined) return overrides;
+  const size = parseNumber(text, { flag: '--feature-size', min: 1, max: MAX_SIDE, whole: true });
+  if (minSide === undefined || crop === undefined) return { ...overrides, size };
+  throw new AppError(
+    'USAGE',
+    `--feature-size ${size}: --min-side and --crop together say the size of the pictures already; leave one of the three out`,
+  );
+}
+
 function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
   const recipe: Recipe = RECIPES[name];
-  const { layer, trainFrom, patience, loss } = flags;
+  const { featurePool, trainFrom, patience, loss } = flags;
+  const layers = layersOf(flags);
   const augment = augmentSpec(flags, recipe);
   const mix = mixSpec(flags);
   const optimizer = optimizerOf(flags, recipe);
   const givesHeadRate = flags.headLr !== undefined;
   const settings: TrainSettings = {
     recipe: name,
-    ...(layer !== undefined && { layer }),
+    ...(layers && { layers }),
+    ...(featurePool !== undefined && { pool: parseChoice(featurePool, '--feature-pool', POOLS) }),
     epochs: numberOr(flags.epochs, recipe.epochs, { flag: '--epochs', min: 0, max: MAX_EPOCHS, whole: true }),
     batchSize: numberOr(flags.batchSize, recipe.batchSize, {
       flag: '--batch-size',
@@ -106,6 +125,17 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
   }
   checkBelonging(flags, settings);
   return settings;
+}
+
+/** @throws AppError USAGE where both flags say what the head is put on */
+function layersOf({ layer, featureLayers }: FinetuneFlags): readonly string[] | undefined {
+  if (layer !== undefined && featureLayers !== undefined) {
+    throw new AppError(
+      'USAGE',
+      '--layer and --feature-layers both say what the head is put on; leave one of them out',
+    );
+  }
+  return layer === undefined ? featureLayers?.split(',').map((name) => name.trim()) : [layer];
 }
 
 function penaltyOf(text: string | undefined): number | 'auto' {

@@ -15,6 +15,8 @@ import { asShare, parseChoice, parseNumber, parseRgb } from './parse.ts';
 export interface PreprocessingOverrides extends Partial<Omit<Preprocessing, 'size' | 'resize'>> {
   /** Short side after resizing, in pixels. */
   readonly minSide?: number;
+  /** Of the network's input, in pixels: the model's own share of a picture is seen in this size. */
+  readonly size?: number;
   /** Share of the short side that the centre crop keeps, 0…1. */
   readonly crop?: number;
 }
@@ -58,7 +60,7 @@ export function preprocessingOverrides(flags: PreprocessingFlags): Preprocessing
  */
 export function applyOverrides(
   own: Preprocessing | undefined,
-  { minSide, crop, ...rest }: PreprocessingOverrides,
+  { minSide, crop, size: wanted, ...rest }: PreprocessingOverrides,
   model: { readonly name: string; readonly size: PictureSize },
 ): Preprocessing {
   if (!own && (!rest.mean || !rest.std)) {
@@ -68,7 +70,7 @@ export function applyOverrides(
     );
   }
   const isSquare = typeof model.size === 'number';
-  const base: Preprocessing = own ?? {
+  const usual: Preprocessing = own ?? {
     size: model.size,
     resize: Math.max(...sidesOf(model.size)),
     mode: isSquare ? 'crop' : 'squash',
@@ -76,6 +78,7 @@ export function applyOverrides(
     mean: rest.mean!,
     std: rest.std!,
   };
+  const base = wanted === undefined ? usual : inSize(usual, wanted, model.name);
   const isSide = minSide !== undefined && crop !== undefined;
   if (isSide && typeof base.size !== 'number') {
     throw new AppError(
@@ -87,4 +90,14 @@ export function applyOverrides(
   const resize =
     minSide ?? (crop === undefined ? base.resize : Math.floor(Math.max(...sidesOf(size)) / crop));
   return { ...base, ...rest, size, resize };
+}
+
+/** The same share of a picture, seen in another size. */
+function inSize(own: Preprocessing, size: number, name: string): Preprocessing {
+  if (typeof own.size === 'number')
+    return { ...own, size, resize: Math.round((own.resize * size) / own.size) };
+  throw new AppError(
+    'USAGE',
+    `--feature-size asks for a square of ${size} pixels, ${name} takes pictures of ${own.size.join(' x ')} (height x width)`,
+  );
 }

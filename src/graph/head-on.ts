@@ -1,4 +1,4 @@
-// head-on.ts: a classifier on any layer of a network, whatever comes behind that layer. This file changes graphs only.
+// head-on.ts: a classifier on any layers of a network, whatever comes behind them. This file changes graphs only.
 
 import { AppError } from '../util/errors.ts';
 import { nearestNames } from '../util/names.ts';
@@ -14,32 +14,54 @@ export interface Headed {
   readonly classifier: string;
 }
 
+/** How the places of a layer become one vector: their mean, their maximum, or both one after the other. */
+export const POOLS = ['avg', 'max', 'avg+max'] as const;
+export type Pool = (typeof POOLS)[number];
+
+const POOLINGS = {
+  avg: ['globalAveragePooling2d'],
+  max: ['globalMaxPooling2d'],
+  'avg+max': ['globalAveragePooling2d', 'globalMaxPooling2d'],
+} as const satisfies Record<Pool, readonly Layer['kind'][]>;
+
+const NAMES = { globalAveragePooling2d: 'mean', globalMaxPooling2d: 'maximum' } as const;
+
 /**
- * Everything that a layer is computed from, and a classifier behind it: on the layer itself where that is a vector, else on the
- * mean of its places. Layers of a foreign network all stay: they do not learn, and can be asked for again.
+ * Everything that some layers are computed from, and a classifier behind them: on a layer itself where it is a vector, else on what
+ * its places are pooled to. The vectors of several layers are joined. Layers of a foreign network all stay: they do not learn,
+ * and can be asked for again.
  * @throws AppError USAGE when there is no such layer
  */
-export function withHeadOn(graph: Graph, layer: string, classes: number): Headed {
-  const shape = inferShapes(graph).get(layer);
-  if (!shape) {
-    const names = graph.layers.map(({ name }) => name);
-    throw new AppError(
-      'USAGE',
-      `--layer ${quoted(layer)}: ${graph.name} has no such layer (did you mean ${nearestNames(layer, names).join(', ')}?). List them with: extract-features --list-layers`,
-    );
-  }
+export function withHeadOn(
+  graph: Graph,
+  names: readonly [string, ...string[]],
+  classes: number,
+  pool: Pool = 'avg',
+): Headed {
+  const shapes = inferShapes(graph);
   const foreign = graph.layers.filter(({ kind }) => kind === 'onnx').map(({ name }) => name);
-  const layers: Layer[] = [...layersBehind(graph.layers, [layer, ...foreign])];
+  const layers: Layer[] = [
+    ...layersBehind(graph.layers, [...names.map((name) => known(graph, name)), ...foreign]),
+  ];
   const push = (made: Layer): string => {
     layers.push(made);
     return made.name;
   };
   const free = (wanted: string) => freeName(wanted, layers);
-  let from = layer;
-  if (shape.length !== 1 && shape.length !== 3) {
-    from = push({ kind: 'reshape', name: free('places'), inputs: [from], shape: [-1, 1, shape.at(-1)!] });
-  }
-  if (shape.length !== 1) from = push({ kind: 'globalAveragePooling2d', name: free('mean'), inputs: [from] });
+  const vectors = names.flatMap((name) => {
+    const shape = shapes.get(name)!;
+    if (shape.length === 1) return [name];
+    const places =
+      shape.length === 3
+        ? name
+        : push({ kind: 'reshape', name: free('places'), inputs: [name], shape: [-1, 1, shape.at(-1)!] });
+    return POOLINGS[pool].map((kind) => push({ kind, name: free(NAMES[kind]), inputs: [places] }));
+  });
+  const [first, ...others] = vectors as [string, ...string[]];
+  const from =
+    others.length === 0
+      ? first
+      : push({ kind: 'concatenate', name: free('joined'), inputs: [first, ...others] });
   const classifier = push({
     kind: 'dense',
     name: free('classifier'),
@@ -48,4 +70,22 @@ export function withHeadOn(graph: Graph, layer: string, classes: number): Headed
     useBias: true,
   });
   return { graph: { ...graph, layers, output: classifier }, classifier };
+}
+
+/** The layer's own name. @throws AppError USAGE */
+function known(graph: Graph, wanted: string): string {
+  const names = graph.layers.map(({ name }) => name);
+  if (names.includes(wanted)) return wanted;
+  throw new AppError(
+    'USAGE',
+    `${graph.name} has no layer ${quoted(wanted)} (did you mean ${nearestNames(wanted, names).join(', ')}?). List them with: extract-features --list-layers`,
+  );
+}
+
+/** The layer whose mean over all places is this vector; undefined where the vector is made otherwise. */
+export function pooledLayer(graph: Graph, vector: string): string | undefined {
+  const layer = graph.layers.find(({ name }) => name === vector);
+  if (layer?.kind === 'globalAveragePooling2d') return layer.inputs[0];
+  const passes = layer?.kind === 'dropout' || layer?.kind === 'flatten' || layer?.kind === 'reshape';
+  return passes ? pooledLayer(graph, layer.inputs[0]) : undefined;
 }

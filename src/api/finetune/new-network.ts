@@ -8,12 +8,13 @@ import type { Loss, TrainSpec } from '../../engine/training.ts';
 import { learningLayers } from '../../engine/training/learning.ts';
 import type { TrainSettings } from '../../config/finetune-settings.ts';
 import type { Graph } from '../../graph/layers.ts';
-import { withHeadOn, type Headed } from '../../graph/head-on.ts';
+import { pooledLayer, withHeadOn, type Headed } from '../../graph/head-on.ts';
 import { withHeadWeights, withInputSize, withNewHead } from '../../graph/new-head.ts';
 import { isOpaque } from '../../graph/opaque.ts';
 import { withSigmoid } from '../../graph/output.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
+import { quoted } from '../../util/quoted.ts';
 import type { OpenedNetwork } from '../network.ts';
 import type { DividedDataset } from './data.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
@@ -40,25 +41,37 @@ export function newNetwork(
 ): NewNetwork {
   checkLabels(settings, dataset.multiLabel);
   const classes = dataset.classes.length;
-  const { graph, classifier } = headed(model, settings.layer, classes);
+  const { graph, classifier } = headed(model, settings, classes);
   learningLayers(graph, settings.trainFrom);
   const [embedding] = graph.layers.find(({ name }) => name === classifier)!.inputs as readonly [string];
   const numbers = inferShapes(graph, [...sidesOf(size), 3]).get(embedding)![0]!;
   return { graph, classifier, embedding, numbers, classes, multiLabel: dataset.multiLabel };
 }
 
-/** The network with an empty head in the place of its classifier, or on the layer that was asked for. */
-function headed(model: OpenedNetwork['model'], layer: string | undefined, classes: number): Headed {
+/** The network with an empty head in the place of its classifier, or on the layers that were asked for. */
+function headed(
+  model: OpenedNetwork['model'],
+  { layers: [layer, ...others] = [], pool }: TrainSettings,
+  classes: number,
+): Headed {
   const { graph, name } = model;
-  if (layer !== undefined) return withHeadOn(graph, layer, classes);
+  if (layer !== undefined) return withHeadOn(graph, [layer, ...others], classes, pool);
   const taken = embeddingLayer(model);
+  if (pool !== undefined) {
+    const places = pooledLayer(graph, taken);
+    if (places !== undefined) return withHeadOn(graph, [places], classes, pool);
+    throw new AppError(
+      'USAGE',
+      `--feature-pool ${pool}: ${quoted(name)} has no mean of places before its classifier; name a layer with places by --feature-layers`,
+    );
+  }
   const classifier = graph.layers.findLast(
     (layer) =>
       layer.inputs[0] === taken && (layer.name === model.classifier || model.classifier === undefined),
   );
   if (classifier) return { graph: withNewHead(graph, classifier.name, classes), classifier: classifier.name };
   // A foreign network may end in what others begin a head with.
-  if (isOpaque(graph)) return withHeadOn(graph, taken, classes);
+  if (isOpaque(graph)) return withHeadOn(graph, [taken], classes);
   throw new AppError('MODEL_UNSUPPORTED', `${name} has no classifier that could be replaced`);
 }
 

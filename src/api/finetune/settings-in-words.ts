@@ -15,10 +15,13 @@ export interface DescribedRun {
 }
 
 export function settingsInWords({ model, settings, isSplit, multiLabel }: DescribedRun): readonly Line[] {
-  const { recipe, layer, head, epochs, seed, valSplit } = settings;
+  const { recipe, layers, pool, head, epochs, seed, valSplit } = settings;
   return [
     ['started from', model],
-    ...(layer === undefined ? [] : [['head on', `layer ${layer}`] as const]),
+    ...(layers
+      ? [['head on', `${layers.length === 1 ? 'layer' : 'layers'} ${layers.join(', ')}`] as const]
+      : []),
+    ...(pool ? [['places pooled to', POOLED[pool]] as const] : []),
     ['recipe', recipe],
     ...(isSplit ? [['set aside to judge by', `${percent(valSplit)} of the pictures`] as const] : []),
     ['stage 1, the head', headText(head)],
@@ -27,6 +30,12 @@ export function settingsInWords({ model, settings, isSplit, multiLabel }: Descri
     ['seed', `${seed}`],
   ];
 }
+
+const POOLED = {
+  avg: 'their mean',
+  max: 'their maximum',
+  'avg+max': 'their mean and their maximum',
+} as const;
 
 function headText({ method, epochs, rate, c, views }: TrainSettings['head']): string {
   if (epochs === 0) return 'left out';

@@ -1,0 +1,117 @@
+// finetune-features.test.ts: a head on other features than the network's own: several layers, other pooling, pictures of another size. The
+// folder holds whatever was chosen, so that everything that opens it gives the same answers.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { writeDataset } from '../helpers/made-up-dataset.ts';
+import { runCli } from '../helpers/run-cli.ts';
+import { writeSmallModel } from '../helpers/small-model.ts';
+
+let home = '';
+before(async () => {
+  home = await mkdtemp(path.join(tmpdir(), 'finch-features-'));
+  await writeDataset(path.join(home, 'data', 'train'), ['a', 'b', 'c'], 8);
+  await writeDataset(path.join(home, 'data', 'val'), ['a', 'b', 'c'], 4);
+  await writeSmallModel(path.join(home, 'base'));
+});
+after(() => rm(home, { recursive: true, force: true }));
+
+const run = (program: string, ...args: readonly string[]) =>
+  runCli(program, args, { env: { FINCH_HOME: home }, spawn: { cwd: home } });
+
+async function done(program: string, ...args: readonly string[]) {
+  const ended = await run(program, ...args);
+  assert.equal(ended.code, 0, ended.stderr);
+  return ended;
+}
+
+async function probabilities(model: string): Promise<readonly number[]> {
+  const { stdout } = await done('classify', 'data/val', '--model', model, '--topk', '3', '--format', 'json');
+  const rows = JSON.parse(stdout) as readonly { readonly predictions: readonly { readonly index: number; readonly probability: number }[] }[]; // prettier-ignore
+  return rows.flatMap(({ predictions }) => predictions.toSorted((a, b) => a.index - b.index).map((p) => p.probability)); // prettier-ignore
+}
+
+const CASES = {
+  'mean and maximum': { flags: ['--feature-pool', 'avg+max'], numbers: 48 },
+  'two layers, their maxima': {
+    flags: ['--feature-layers', 'relu1,relu2', '--feature-pool', 'max'],
+    numbers: 36,
+  },
+  'larger pictures': { flags: ['--feature-size', '32'], numbers: 24 },
+} as const;
+
+describe('a head on other features', () => {
+  for (const [name, { flags, numbers }] of Object.entries(CASES)) {
+    test(`${name}: both stages, evaluate, export`, async () => {
+      const out = name.replaceAll(/\W+/g, '-');
+      await done(
+        'finetune',
+        'data',
+        '--model',
+        'base',
+        ...flags,
+        '--epochs',
+        '1',
+        '--head-c',
+        'auto',
+        '--out',
+        out,
+      );
+      const last = path.join(out, 'last');
+      const metrics = await readFile(path.join(home, out, 'metrics.csv'), 'utf8');
+      const [names, ...rows] = metrics.trim().split('\n').map((row) => row.split(',')); // prettier-ignore
+      const told = Number(rows.at(-1)![names!.indexOf('val_loss')]);
+      const evaluated = await done('finch', 'evaluate', 'data', '--split', 'val', '--model', last, '--format', 'json'); // prettier-ignore
+      const { loss } = JSON.parse(evaluated.stdout) as { readonly loss: number };
+      assert.ok(Math.abs(told - loss) < 1e-4 * (1 + loss), `metrics.csv ${told}, evaluate ${loss}`);
+
+      const expected = await probabilities(last);
+      await done('finch', 'models', 'export', last, '--format', 'onnx', '--out', `${out}.onnx`);
+      const exported = await probabilities(`${out}.onnx`);
+      exported.forEach((p, i) => assert.ok(Math.abs(p - expected[i]!) < 1e-4, `${p} for ${expected[i]}`));
+      const { stdout } = await done('extract-features', '--list-layers', '--model', last);
+      assert.match(stdout, new RegExp(`\\[${numbers}\\]`));
+    });
+  }
+
+  test('a run that goes on gives the same bytes as one that was not stopped', async () => {
+    const flags = ['--model', 'base', '--feature-pool', 'avg+max', '--feature-size', '32', '--epochs', '2'];
+    await done('finetune', 'data', ...flags, '--out', 'whole');
+    await done('finetune', 'data', ...flags, '--out', 'stopped');
+    await rm(path.join(home, 'stopped', 'summary.json'));
+    await done('finetune', '--resume', 'stopped');
+    const file = (folder: string) => readFile(path.join(home, folder, 'best', 'model.json'), 'utf8');
+    assert.equal(await file('stopped'), (await file('whole')).replaceAll('whole', 'stopped'));
+  });
+
+  for (const [flags, pattern] of [
+    [['--feature-layers', 'relu1,relu9'], /has no layer relu9 \(did you mean relu1/],
+    [['--feature-layers', 'relu1', '--layer', 'relu2'], /--layer and --feature-layers/],
+    [['--feature-pool', 'mean'], /--feature-pool must be one of avg, max, avg\+max, received mean/],
+    [['--feature-size', '0'], /--feature-size must be a whole number at least 1/],
+    [['--feature-size', '32', '--min-side', '30', '--crop', '0.8'], /leave one of the three out/],
+    [['--head-c', 'much'], /--head-c must be above 0.*did you mean auto/],
+    [['--head-c', 'auto', '--head-lr', '0.1'], /--head-c belongs to/],
+  ] as const) {
+    test(`${flags.join(' ')} is refused in a line`, async () => {
+      const { code, stderr } = await run('finetune', 'data', '--model', 'base', ...flags, '--out', 'refused');
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, pattern);
+      assert.equal(stderr.trim().split('\n').length, 1);
+    });
+  }
+
+  test('several labels and class weights: the head converges too', async () => {
+    const rows = ['file,label'];
+    for (const [own, other] of [['a', 'b'], ['b', 'c'], ['c', 'a']] as const) {
+      for (let i = 0; i < 8; i++) rows.push(`train/${own}/${i}.png,${i % 3 === 0 ? `${own}|${other}` : own}`);
+    } // prettier-ignore
+    await writeFile(path.join(home, 'data', 'several.csv'), `${rows.join('\n')}\n`);
+    const several = ['data/several.csv', '--manifest', 'file,label', '--head-c', '0.5', '--class-weights'];
+    const { stderr } = await done('finetune', ...several, '--model', 'base', '--epochs', '0', '--out', 'several'); // prettier-ignore
+    assert.match(stderr, /passes over the features/);
+  });
+});
