@@ -28,7 +28,7 @@ export async function doctor(asJson: boolean, output: Output): Promise<ExitCodeV
     const header = ['engine', 'device', 'state', 'a picture', 'a step', 'off by', ''];
     await write(
       output.stdout,
-      `${formatRecord({ ...machine, ...training }, columns)}\n${formatTable([header, ...rows], { right: [3, 4, 5], columns })}`,
+      `${formatRecord({ ...machine, ...training }, columns)}\n${formatTable([header, ...rows], { right: [3, 4, 5], columns, hasNotes: true })}`,
     );
   }
   return devices.some(({ engine, device, works }) => engine === 'onnx' && device === 'cpu' && works)

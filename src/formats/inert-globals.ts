@@ -8,6 +8,7 @@ const PLAIN_VALUES: Readonly<Record<string, readonly string[]>> = {
   array: ['array', '_array_reconstructor'],
   builtins: [
     'bool', 'bytearray', 'bytes', 'complex', 'float', 'frozenset', 'int', 'list', 'object', 'range', 'set', 'slice', 'str', 'tuple',
+    'long', 'unicode', 'xrange', // as protocol 2 calls int, str and range
   ], // prettier-ignore
   collections: ['deque'],
   copyreg: ['_reconstructor', '__newobj__'],
@@ -46,6 +47,7 @@ const DICTIONARIES = new Set([
   'lightning_fabric.utilities.data.AttributeDict',
   'ml_collections.config_dict.config_dict.ConfigDict',
   'munch.Munch',
+  'UserDict.IterableUserDict',
   'pytorch_lightning.utilities.parsing.AttributeDict',
   'yacs.config.CfgNode',
 ]);
@@ -56,7 +58,7 @@ const PATTERNS: readonly RegExp[] = [
   /^numpy\.dtypes\.\w+DType$/,
   /^numpy\.random\._pickle\.__(randomstate|bit_generator|generator)_ctor$/,
   /^numpy\.random\._(mt19937|pcg64|philox|sfc64)\.\w+$/,
-  /^numpy\.random\.mtrand\.RandomState$/,
+  /^numpy\.random\.(mtrand\.RandomState|_?bit_generator\.\w+)$/,
   /^omegaconf\.(base|nodes|dictconfig|listconfig)\.\w+$/,
   /^torch\.(_utils\._rebuild_(sparse|meta|qtensor|sparse_csr|nested|device_tensor)\w*|serialization\._get_layout)$/,
   /^torch\._utils\._rebuild_(qtensor|tensor_v3|xla_tensor|wrapper_subclass|device_tensor_from_numpy)$/,

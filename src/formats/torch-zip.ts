@@ -52,7 +52,14 @@ export async function openZip(handle: FileHandle, file: string, size: number): P
       `${file} was written on a big-endian machine; finch reads little-endian`,
     );
   }
-  const pickle = await read(entries.get(pickled)!, MAX_PICKLE_BYTES);
+  const entry = entries.get(pickled)!;
+  if (entry.uncompressedSize > MAX_PICKLE_BYTES) {
+    throw new AppError(
+      'FILE_INVALID',
+      `${file} has a pickle of ${entry.uncompressedSize} bytes, the limit is ${MAX_PICKLE_BYTES}: its weights are no tensors; save tensors (torch.from_numpy)`,
+    );
+  }
+  const pickle = await read(entry, MAX_PICKLE_BYTES);
   const { value } = unpickle(pickle, 0, torchRules(file, pickle.length, new Map()));
 
   const readStorages = async (wanted: ReadonlySet<Storage>) => {

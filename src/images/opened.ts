@@ -167,7 +167,8 @@ function unpack(bytes: Buffer): Buffer {
   try {
     return gunzipSync(bytes, { maxOutputLength: MAX_DRAWING_BYTES });
   } catch (error) {
-    if (systemCode(error) !== 'ERR_BUFFER_TOO_LARGE') throw error;
+    if (systemCode(error) !== 'ERR_BUFFER_TOO_LARGE')
+      throw notReadable('it is packed with gzip; unpack it', error);
     throw new AppError('IMAGE_TOO_LARGE', `the drawing unpacks to more than ${MAX_DRAWING_BYTES} bytes`, {
       cause: error,
     });

@@ -17,6 +17,8 @@ const UNREAD = new Set([
   '.cr2', '.cr3', '.nef', '.arw', '.dng', '.raf', '.orf', '.rw2', '.raw', '.dcm', '.fits', '.pfm', '.pam', '.eps', '.ai',
 ]); // prettier-ignore
 
+const HEIC = new Set(['.heic', '.heif']);
+
 /** Endings of files that often lie beside pictures: these files are not even opened. */
 const OTHER = new Set([
   '.txt', '.csv', '.tsv', '.json', '.jsonl', '.ndjson', '.xml', '.html', '.htm', '.md', '.rst', '.yaml', '.yml', '.toml',
@@ -34,7 +36,9 @@ export type FileKind = 'picture' | 'unread' | 'other';
 export async function fileKind(file: string, bytes?: Buffer): Promise<FileKind> {
   const ending = path.extname(file).toLowerCase();
   if (IMAGE_EXTENSIONS.some((known) => known === ending)) return 'picture';
-  if (UNREAD.has(ending)) return 'unread';
+  // Telephones and programs rename JPEG files to .heic without converting them.
+  const isRenamed = HEIC.has(ending) && (await kindByContent(bytes ?? file)) === 'picture';
+  if (UNREAD.has(ending)) return isRenamed ? 'picture' : 'unread';
   return OTHER.has(ending) ? 'other' : kindByContent(bytes ?? file);
 }
 

@@ -8,19 +8,25 @@ import { fold } from './fold.ts';
 /** Columns are not made narrower than this. */
 const MIN_WIDTH = 12;
 const GAP = '  ';
+/** Sentences in a narrower column cannot be read. */
+const MIN_NOTE_WIDTH = 40;
+const NOTE_INDENT = '  ';
 
 export interface TableLayout {
   /** Numbers of the columns whose cells are aligned at the end. */
   readonly right?: readonly number[];
   /** The terminal's width: the widest columns of text wrap under themselves where the table is wider. */
   readonly columns?: number | undefined;
+  /** The last column has sentences: below their row where there is little room beside it. */
+  readonly hasNotes?: boolean;
 }
 
 /** Columns are two spaces apart; each row has as many lines as its highest cell. Cells may come from outside. */
 export function formatTable(
   rows: readonly (readonly string[])[],
-  { right = [], columns = Infinity }: TableLayout = {},
+  { right = [], columns = Infinity, hasNotes = false }: TableLayout = {},
 ): string {
+  if (hasNotes && isNarrow(rows, columns)) return withNotesBelow(rows, { right, columns });
   const shown = rows.map((row) => row.map(printable));
   const natural: number[] = [];
   for (const row of shown) {
@@ -43,6 +49,32 @@ export function formatTable(
       const height = Math.max(1, ...folded.map((lines) => lines.length));
       return Array.from({ length: height }, (_, n) => `${line(folded.map((lines) => lines[n] ?? ''))}\n`);
     })
+    .join('');
+}
+
+/** Whether the columns before the last one leave it too little room. */
+function isNarrow(rows: readonly (readonly string[])[], columns: number): boolean {
+  const most: number[] = [];
+  for (const row of rows) {
+    row.slice(0, -1).forEach((cell, i) => (most[i] = Math.max(most[i] ?? 0, displayWidth(printable(cell)))));
+  }
+  return columns - most.reduce((sum, width) => sum + width + GAP.length, 0) < MIN_NOTE_WIDTH;
+}
+
+function withNotesBelow(
+  rows: readonly (readonly string[])[],
+  { right = [], columns = Infinity }: TableLayout,
+): string {
+  const cells = formatTable(
+    rows.map((row) => row.slice(0, -1)),
+    { right },
+  ).split('\n');
+  return rows
+    .flatMap((row, i) => {
+      const note = printable(row.at(-1) ?? '');
+      return note === '' ? [cells[i]!] : [cells[i]!, ...fold(NOTE_INDENT + note, columns)];
+    })
+    .map((line) => `${line}\n`)
     .join('');
 }
 

@@ -22,15 +22,23 @@ export interface DownloadRequest {
   readonly signal?: AbortSignal;
   /** How long a connection may deliver no bytes. */
   readonly stallMs?: number;
+  /** How long a connection may deliver fewer than `LEAST_BYTES_A_MS`, on average. */
+  readonly slowMs?: number;
 }
 
 /** A connection that delivers no bytes for this long is treated as dead. */
 const STALL_MS = 30_000;
+/** One that delivers fewer bytes than this for so long is as good as dead: a byte now and then would keep the command running for days. */
+const SLOW_MS = 60_000;
+const LEAST_BYTES_A_MS = 1;
 /** The limit of attempts without a new byte. Every new byte restarts the count. */
 const MAX_FRUITLESS = 4;
 /** The limit of all attempts: a server that sends one byte per connection would keep the command running for ever. */
 const MAX_CONNECTIONS = 200;
 const FIRST_PAUSE_MS = 200;
+
+/** A connection was too slow: its few new bytes do not count. */
+class TooSlow extends Error {}
 
 /**
  * Leaves `file` whole and checked, or throws and leaves at most `<file>.part`, from which the next call goes on.
@@ -105,7 +113,7 @@ async function fetchPart(request: DownloadRequest): Promise<void> {
       if (error instanceof AppError) throw error;
       if (error instanceof Final) throw failed(request, error.message, error);
       const after = await partBytes(request.file);
-      fruitless = after > Math.max(before, most) ? 0 : fruitless + 1;
+      fruitless = after > Math.max(before, most) && !(error instanceof TooSlow) ? 0 : fruitless + 1;
       most = Math.max(most, after);
       if (fruitless >= MAX_FRUITLESS)
         throw failed(request, reasonOf(error, request.stallMs ?? STALL_MS), error);
@@ -120,7 +128,7 @@ async function fetchPart(request: DownloadRequest): Promise<void> {
 
 /** One connection: from where `.part` ends, or from the start when the server does not go on from there. */
 async function fetchOnce(request: DownloadRequest, have: number): Promise<void> {
-  const { url, file, maxBytes, onProgress, signal, token, stallMs = STALL_MS } = request;
+  const { url, file, maxBytes, onProgress, signal, token, stallMs = STALL_MS, slowMs = SLOW_MS } = request;
   const kept = await readFile(tagOf(file), 'utf8').catch(() => '');
   const tag = HEADER_VALUE.test(kept) ? kept : '';
   // Without a tag it is unknown whether the rest belongs to the same version as the beginning.
@@ -174,6 +182,13 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
 
     const handle = await open(partOf(file), start === 0 ? 'w' : 'r+');
     let received = start;
+    let before = start;
+    const pace = setInterval(() => {
+      const bytes = received - before;
+      if (bytes < slowMs * LEAST_BYTES_A_MS)
+        stalled.abort(new TooSlow(`only ${bytes} bytes came in ${slowMs / 1000} s`));
+      before = received;
+    }, slowMs);
     try {
       for await (const chunk of chunksOf(response.body, either)) {
         clearTimeout(watchdog);
@@ -188,6 +203,7 @@ async function fetchOnce(request: DownloadRequest, have: number): Promise<void> 
       }
       await handle.sync();
     } finally {
+      clearInterval(pace);
       await handle.close();
     }
     if (total !== undefined && received < total) throw new Error('the connection was cut');

@@ -82,3 +82,26 @@ for (const [i, { command, files, refusal }] of TABLE.entries()) {
     assert.deepEqual(names.filter((name) => /\.(tmp|lock)$/.test(name)), []); // prettier-ignore
   });
 }
+
+test('finch evaluate --report and --predictions: the page is whole, and the rows are those of one alone', async () => {
+  const trained = await run('finetune data --model M --epochs 0 --out F');
+  assert.equal(trained.code, 0, trained.stderr);
+  const evaluate = (name: string) => run(`finch evaluate data --model F/best --report ${name}.html --predictions ${name}.csv`); // prettier-ignore
+  for (const { code, stderr } of [
+    await evaluate('one'),
+    ...(await Promise.all([evaluate('two'), evaluate('two')])),
+  ]) {
+    // prettier-ignore
+    assert.equal(code, 0, stderr);
+  }
+  const [rows, expected] = await Promise.all(
+    ['two.csv', 'one.csv'].map((name) => readFile(at(name), 'utf8')),
+  );
+  assert.equal(rows, expected);
+  assert.match(await readFile(at('two.html'), 'utf8'), /^<!doctype html>[^]*<\/html>\s*$/i);
+  const left = (await readdir(scratch)).filter((name) => /^two/.test(name));
+  assert.deepEqual(
+    left.toSorted((a, b) => (a < b ? -1 : 1)),
+    ['two.csv', 'two.html'],
+  );
+});

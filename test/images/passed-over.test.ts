@@ -53,6 +53,7 @@ describe('files of a folder', () => {
       'f.12': png,
       'g.svg': '<svg/>',
       'h.unknown': '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>',
+      'i.HEIC': png,
     });
     const { files, lines } = await look(made);
     assert.deepEqual(files, [
@@ -64,6 +65,7 @@ describe('files of a folder', () => {
       'f.12',
       'g.svg',
       'h.unknown',
+      'i.HEIC',
     ]);
     assert.deepEqual(lines, []);
   });

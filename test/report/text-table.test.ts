@@ -54,3 +54,17 @@ test('an indented cell keeps its indent on every line', () => {
   const text = formatTable([['  a_long_name.of_weights', '1']], { right: [1], columns: 18 });
   assert.deepEqual(text.trimEnd().split('\n').map((line) => line.trimEnd()), ['  a_long_name.o  1', '  f_weights']); // prettier-ignore
 });
+
+test('sentences stand below their row where there is little room beside it', () => {
+  const note = 'OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load the library, it seems.';
+  const rows = [['engine', 'device', 'state', 'ms', ''], ['onnx', 'cpu', 'works', '12.5', ''], ['onnx', 'cuda', 'no', '', note]]; // prettier-ignore
+  assert.deepEqual(formatTable(rows, { right: [3], columns: 60, hasNotes: true }).split('\n'), [
+    'engine  device  state    ms',
+    'onnx    cpu     works  12.5',
+    'onnx    cuda    no',
+    '  OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to',
+    '  load the library, it seems.',
+    '',
+  ]);
+  assert.equal(formatTable(rows, { right: [3], hasNotes: true }).split('\n').length, 4);
+});

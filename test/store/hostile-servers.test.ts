@@ -21,6 +21,8 @@ const checksum = { algorithm: 'sha256', prefix: sha256Prefix } as const;
 const maxBytes = 100_000;
 /** A server that sends nothing for this long is given up, here in milliseconds instead of half a minute. */
 const STALL_MS = 300;
+/** One that sends less than a byte a millisecond is given up after this long, instead of after a minute. */
+const SLOW_MS = 500;
 /** Longer than all attempts together, on a busy machine too. */
 const LIMIT_MS = 20_000;
 
@@ -102,6 +104,9 @@ const REFUSED: Readonly<Record<string, readonly [Handler, RegExp]>> = {
     (response) => response.writeHead(200, { 'content-length': CONTENT.length, etag: '"1"' }).write('x'),
     /nothing came for 0.3 s/,
   ],
+  'a byte now and then': [drip(`${OK}content-length: ${CONTENT.length}\r\netag: "1"\r\n\r\n`, 'x', 100), /only \d+ bytes came in 0.5 s/],
+  'a byte now and then, without a length': [drip(`${OK}\r\n`, 'x', 100), /only \d+ bytes came in 0.5 s/],
+  'a byte now and then, after a good beginning': [cutThen(drip(`HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 10000-${CONTENT.length - 1}/${CONTENT.length}\r\n\r\n`, 'x', 100)), /only \d+ bytes came|another part/],
   'a reset at each resumption': [cutThen(({ socket }) => socket!.resetAndDestroy()), /ECONNRESET|closed/],
   'a resumption with another part': [cutThen(answer(206, rest(5), 'x')), /another part|closed/],
   'a resumption that is too long': [cutThen(answer(206, rest(10_000), 'x'.repeat(maxBytes))), /the limit/],
@@ -135,7 +140,14 @@ after(async () => {
 });
 
 const get = (what: string, file: string) =>
-  download({ url: `${base}/${encodeURIComponent(what)}`, file, checksum, maxBytes, stallMs: STALL_MS });
+  download({
+    url: `${base}/${encodeURIComponent(what)}`,
+    file,
+    checksum,
+    maxBytes,
+    stallMs: STALL_MS,
+    slowMs: SLOW_MS,
+  });
 
 describe('a server that answers', { concurrency: 16, timeout: LIMIT_MS * 3 }, () => {
   for (const [what, [, message]] of Object.entries(REFUSED)) {

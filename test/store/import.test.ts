@@ -110,6 +110,8 @@ const HARMLESS: Readonly<Record<string, Buffer>> = {
   omegaconf: p.object('omegaconf.dictconfig', 'DictConfig', p.dict(['_content', p.dict()])),
   'complex numbers': p.tensor({ key: 'c', type: 'ComplexFloatStorage', count: 1, shape: [1] }),
   UUID: p.object('uuid', 'UUID', p.dict(['int', p.int(5)])),
+  'a range of protocol 2': p.call('__builtin__', 'xrange', p.int(0), p.int(3), p.int(1)),
+  "a generator's seed": p.call('numpy.random.bit_generator', '__pyx_unpickle_SeedSequence', p.global('numpy.random.bit_generator', 'SeedSequence'), p.int(1), p.none), // prettier-ignore
   'an object of an old class': p.raw('(iargparse\nNamespace\n}b'),
 };
 

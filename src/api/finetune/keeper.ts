@@ -56,7 +56,7 @@ export function keeperOf(work: Work, options: KeeperOptions): TwoStageEvents {
     },
     async onEpoch(row, weights, progress) {
       const isBest = progress.best.epoch === row.epoch && progress.best.stage === row.stage;
-      work.note(`epoch ${row.epoch}/${epochs}: loss ${row.trainLoss.toFixed(3)}${accuracyText(row.trainAccuracy)}; ${judgedText(row)}${isBest ? ', the best so far' : ''}; ${pace.ofEpoch()}`); // prettier-ignore
+      work.note(`epoch ${row.epoch}/${epochs}: loss ${row.trainLoss.toFixed(3)}${accuracyText(row.trainAccuracy)}; ${judgedText(row)}${isBest ? ', the best so far' : ''}${pace.ofEpoch()}`); // prettier-ignore
       await keep(paths.last, weights);
       await writeMetrics(progress);
     },
@@ -82,6 +82,7 @@ function accuracyText(accuracy: number | undefined): string {
 interface Pace {
   /** `34.1 pictures/s, 1:20 left` */
   after(step: StepReport): string;
+  /** `; 34.1 pictures/s`; empty while there has been no second step to time. */
   ofEpoch(): string;
 }
 
@@ -104,7 +105,7 @@ function paceOf(epochs: number): Pace {
       const perStep = steps > 0 ? (now - started) / steps : 0;
       return `${rate.toFixed(1)} pictures/s${perStep > 0 ? `, ${clock((left * perStep) / 1000)} left` : ''}`;
     },
-    ofEpoch: () => `${rate.toFixed(1)} pictures/s`,
+    ofEpoch: () => (rate === 0 ? '' : `; ${rate.toFixed(1)} pictures/s`),
   };
 }
 

@@ -54,6 +54,9 @@ export function explain(
     return notReadable(foreignKind(bytes), error);
   if (kind === 'avif' && HEVC.test(message))
     return notReadable('it looks like HEIC; convert it to JPEG', error);
+  if (kind === 'svg' && /bad dimensions/i.test(message)) {
+    return new AppError('IMAGE_UNREADABLE', 'the drawing is empty: its width or height is 0, or nothing is in it', { cause: error }); // prettier-ignore
+  }
   const lacking = kind === 'tiff' && lackingOf(bytes);
   if (lacking) return unsupported(lacking, error);
   return new AppError('IMAGE_UNREADABLE', `the image is damaged: ${quoted(onceEach(error))}`, {

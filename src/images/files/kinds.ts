@@ -100,6 +100,7 @@ export function foreignKind(bytes: Buffer): string {
   const brands = brandsOf(bytes);
   if (brands) {
     if (brands.some((brand) => HEIC_BRANDS.has(brand))) return 'it looks like HEIC; convert it to JPEG';
+    if (brands.includes('crx ')) return 'it looks like a raw photo; develop it to JPEG';
     const isPicture = brands.includes('mif1') || brands.includes('msf1');
     return `it looks like ${isPicture ? 'HEIF; convert it to JPEG' : 'a video; take pictures out of it'}`;
   }

@@ -125,6 +125,19 @@ describe('drawings', () => {
     );
     assert.ok(width > 4000 && width < 40_000 && height >= 1, `${width}x${height}`);
   });
+  test('an empty one is called empty, not damaged', async () => {
+    const empty = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>');
+    await refused(
+      decodeImage(empty),
+      'IMAGE_UNREADABLE',
+      /^the drawing is empty: its width or height is 0, or nothing is in it$/,
+    );
+    await refused(
+      decodeImage(svg('<rect/>', 'width="0" height="9"')),
+      'IMAGE_UNREADABLE',
+      /the drawing is empty/,
+    );
+  });
   test('a million elements', () =>
     refused(
       check(svg('<path d="M0 0L9 9"/>'.repeat(1_000_000))),
@@ -177,6 +190,11 @@ describe('drawings', () => {
     assert.equal((await decodeImage(gzipSync(svg('<rect/>')))).height, 512);
     await refused(decodeImage(gzipSync('hello')), 'IMAGE_UNREADABLE', /packed with gzip/);
     await refused(
+      decodeImage(Buffer.from('\x1f\x8b\x08 cut', 'latin1')),
+      'IMAGE_UNREADABLE',
+      /packed with gzip/,
+    );
+    await refused(
       decodeImage(gzipSync(Buffer.alloc(100 * 1024 * 1024))),
       'IMAGE_TOO_LARGE',
       /unpacks to more/,
@@ -208,6 +226,7 @@ describe('what a file is, by its first bytes', () => {
     ['\0\0\0\x0cjP  \r\n\x87\n', /JPEG 2000/],
     ['8BPS\0\x01', /Photoshop/],
     ['%PDF-1.7', /PDF/],
+    ['\0\0\0\x18ftypcrx \0\0\0\x01crx isom', /a raw photo; develop/],
     ['\0\0\0\x18ftypisom\0\0\0\0isomavc1', /video/],
   ] as const) {
     test(`foreign: ${JSON.stringify(text)}`, () =>
