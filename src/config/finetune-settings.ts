@@ -3,10 +3,10 @@
 import type { MixSpec } from '../dataset/prepare-batch.ts';
 import type { SamplerName } from '../dataset/sampler.ts';
 import type { Optimizer } from '../engine/training.ts';
-import type { Pool } from '../graph/head-on.ts';
 import type { AugmentSpec } from '../images/augment/augment.ts';
 import type { RecipeName } from '../train/recipe.ts';
 import type { ScheduleSpec } from '../train/schedule.ts';
+import type { Pool } from '../util/pooling.ts';
 import type { InferenceConfig, InferenceFlags } from './inference.ts';
 
 /** As commander hands them over; what is absent is the recipe's. */

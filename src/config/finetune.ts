@@ -11,8 +11,8 @@ import { SAMPLERS } from '../dataset/sampler.ts';
 import { ERASE, IMAGENET_CROP, type AugmentSpec } from '../images/augment/augment.ts';
 import { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName } from '../train/recipe.ts';
 import { SCHEDULES, type ScheduleSpec } from '../train/schedule.ts';
-import { POOLS } from '../graph/head-on.ts';
 import { AppError } from '../util/errors.ts';
+import { POOLS } from '../util/pooling.ts';
 import { MAX_SIDE } from '../util/preprocessing.ts';
 
 /** A rate beyond it is a typing error: nothing learns there. */

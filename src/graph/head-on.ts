@@ -2,6 +2,7 @@
 
 import { AppError } from '../util/errors.ts';
 import { nearestNames } from '../util/names.ts';
+import type { Pool } from '../util/pooling.ts';
 import { quoted } from '../util/quoted.ts';
 import { layersBehind } from './behind.ts';
 import type { Graph, Layer } from './layers.ts';
@@ -13,10 +14,6 @@ export interface Headed {
   /** The new layer. */
   readonly classifier: string;
 }
-
-/** How the places of a layer become one vector: their mean, their maximum, or both one after the other. */
-export const POOLS = ['avg', 'max', 'avg+max'] as const;
-export type Pool = (typeof POOLS)[number];
 
 const POOLINGS = {
   avg: ['globalAveragePooling2d'],
