@@ -6,6 +6,7 @@ import type { PreparedPixels } from '../images/prepare.ts';
 import type { MemberName } from '../store/members.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { classCount } from './classes.ts';
+import { AppError } from '../util/errors.ts';
 import { batchOf, type OpenedNetwork } from './network.ts';
 
 /** A classifier that is known but not yet in memory: enough to start on the pictures. */
@@ -49,6 +50,7 @@ export function singleOf(member: Member): OpenedClassifier {
     members: [member],
     preprocessings: [preprocessing],
     async load() {
+      if (network.readText) throw namesNoClasses(model.name);
       const loaded = await network.load();
       return {
         name: model.name,
@@ -67,3 +69,9 @@ export function singleOf(member: Member): OpenedClassifier {
     close: () => network.close(),
   };
 }
+
+const namesNoClasses = (name: string) =>
+  new AppError(
+    'USAGE',
+    `${name} compares pictures with words; name the classes: --classes "a robin,a sparrow"`,
+  );

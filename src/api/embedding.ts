@@ -102,12 +102,12 @@ export async function openEmbedder(
 export async function withEmbedder<T>(
   config: NetworkConfig & FeatureChoice,
   work: Work,
-  action: (embedder: Embedder) => Promise<T>,
+  action: (embedder: Embedder, opened: OpenedNetwork) => Promise<T>,
 ): Promise<T> {
   const opened = await openNetwork(config, work);
   try {
     const embedder = await openEmbedder(opened, config, work);
-    return await action(embedder).finally(() => embedder.dispose());
+    return await action(embedder, opened).finally(() => embedder.dispose());
   } finally {
     await opened.close();
   }

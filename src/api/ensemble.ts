@@ -1,9 +1,13 @@
 // ensemble.ts: the models of `--model` as one classifier. Several answer by the weighted mean of their probabilities, class by class.
 // Each network prepares pictures in its own way; a picture is decoded once, and resized once for all networks that see it alike.
 
+import type { ClassesConfig } from '../config/classes.ts';
 import { classProbabilities, labelProbabilities } from '../graph/output.ts';
 import { membersOf } from '../store/members.ts';
+import { AppError } from '../util/errors.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
+import { quoted } from '../util/quoted.ts';
+import { readClassWords } from './class-words.ts';
 import {
   singleOf,
   type Asked,
@@ -17,18 +21,28 @@ import type { Work } from './work.ts';
 
 /**
  * Finds the models of `--model`, fetching them first where need be.
- * @throws AppError for all that can be missing or wrong; MODEL_MISMATCH when several models do not know the same classes
+ * @throws AppError for all that can be missing or wrong; USAGE for words that cannot be classes; MODEL_MISMATCH when several models do not know the same classes
  */
 export async function openClassifier(
-  config: NetworkConfig,
+  config: NetworkConfig & ClassesConfig,
   work: Work,
   asked: Asked = 'class',
 ): Promise<OpenedClassifier> {
+  const { classes } = config;
+  const words = classes && (await readClassWords(classes, (text) => work.note(text)));
   const members: Member[] = [];
   for (const member of await membersOf(config.model)) {
     members.push({ ...member, network: await openNetwork({ ...config, model: member.name }, work) });
   }
-  return members.length === 1 ? singleOf(members[0]!) : ensembleOf(members, asked);
+  const [first, ...others] = members as [Member, ...Member[]];
+  if (words && others.length > 0) {
+    throw new AppError(
+      'USAGE',
+      `--classes takes one model, received ${members.length}: ${quoted(config.model)}`,
+    );
+  }
+  if (words) return (await import('./words-classifier.ts')).wordsClassifier(first, words, work);
+  return others.length === 0 ? singleOf(first) : ensembleOf(members, asked);
 }
 
 /** @throws AppError MODEL_MISMATCH in one line that says what differs */

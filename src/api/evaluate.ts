@@ -1,5 +1,6 @@
 // evaluate.ts: measures how well a network knows a labelled dataset. Connects the stages; evaluation/ computes the figures.
 
+import { classesFile } from '../config/classes.ts';
 import type { EvaluateConfig } from '../config/evaluate.ts';
 import { invalid, type Dataset, type Sample } from '../dataset/dataset.ts';
 import { datasetName, scanDataset } from '../dataset/scan.ts';
@@ -27,7 +28,8 @@ export async function evaluateDataset(config: EvaluateConfig, work: Work): Promi
   const dataset = await scanDataset(config.dataset, { ...config, signal: work.signal });
   for (const remark of dataset.remarks) work.note(remark);
   const { part, samples } = chosenPart(dataset, config);
-  await refuseLosses(outputs, datasetRead(config, dataset));
+  const read = datasetRead(config, dataset);
+  await refuseLosses(outputs, { ...read, files: [...(read.files ?? []), classesFile(config)] });
   const opened = await openClassifier(config, work, dataset.multiLabel ? 'labels' : 'class');
   try {
     const model = await opened.load();

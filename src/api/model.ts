@@ -9,6 +9,7 @@ import { classifyRow, type ClassifyRow, type FailedRow } from '../report/predict
 import { AppError } from '../util/errors.ts';
 import { type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
 import type { Shape } from '../util/shape.ts';
+import { readClassWords } from './class-words.ts';
 import { ownLabels, putsOutClasses } from './classes.ts';
 import type { Member, OpenedClassifier } from './classifier.ts';
 import { classifyPictures } from './classify.ts';
@@ -20,7 +21,10 @@ import { flagsOf, inOptionNames, type RunOptions } from './options.ts';
 import { workOf, type WorkOptions } from './work.ts';
 
 /** Options of `openModel`: where the network runs, and how pictures are prepared. */
-export interface OpenModelOptions extends RunOptions, WorkOptions {}
+export interface OpenModelOptions extends RunOptions, WorkOptions {
+  /** For a model that compares pictures with words: the words that are its classes. */
+  readonly classes?: readonly string[] | undefined;
+}
 
 export interface ClassifyOptions extends WorkOptions {
   /** How many classes, 1 to the number of classes; 3 by default. */
@@ -104,22 +108,29 @@ export interface Model {
  * @throws FinchError MODEL_NOT_FOUND with the nearest names; MODEL_INVALID; MODEL_MISMATCH; DOWNLOAD_FAILED; ENGINE_UNAVAILABLE; USAGE
  */
 export async function openModel(nameOrFolder: string, options: OpenModelOptions = {}): Promise<Model> {
-  const { signal, onNote, onProgress, exif = true, ...rest } = options;
+  const { signal, onNote, onProgress, exif = true, classes, ...rest } = options;
   const config: NetworkConfig = await inOptionNames(() =>
     inferenceConfig([], { ...flagsOf(rest), exif, model: nameOrFolder }),
   );
-  const opened = await openClassifier(config, workOf({ signal, onNote, onProgress }));
-  return new OpenModel(opened, config, await infoOf(opened));
+  const work = workOf({ signal, onNote, onProgress });
+  const words =
+    classes && (await inOptionNames(() => readClassWords({ words: classes }, (text) => work.note(text))));
+  const opened = await openClassifier({ ...config, ...(words && { classes: { words } }) }, work);
+  return new OpenModel(opened, config, await infoOf(opened, words));
 }
 
-async function infoOf({ name, members }: OpenedClassifier): Promise<ModelInfo> {
+async function infoOf(
+  { name, members }: OpenedClassifier,
+  words: readonly string[] | undefined,
+): Promise<ModelInfo> {
   const [{ network }] = members as [Member];
   const { model, preprocessing } = network;
-  const classes = putsOutClasses(model);
+  const classes = words?.length ?? putsOutClasses(model);
+  const own = words?.map((label) => ({ label }));
   return {
     name,
     ...(classes !== undefined && { classes }),
-    labels: classes === undefined ? [] : await ownLabels(model, classes, workOf({})),
+    labels: own ?? (classes === undefined ? [] : await ownLabels(model, classes, workOf({}))),
     inputSize: preprocessing.size,
     preprocessing,
     device: placeOf(await network.engine()),

@@ -2,6 +2,7 @@
 
 import { openModelFolder } from '../artefact/model-folder.ts';
 import type { ModelDescription, ModelWeights } from '../artefact/model.ts';
+import type { TextHalf } from '../artefact/text-half.ts';
 import type { InferenceConfig } from '../config/inference.ts';
 import { applyOverrides } from '../config/preprocessing.ts';
 import type { Batch, Engine, OnDivided, Predictor } from '../engine/engine.ts';
@@ -27,6 +28,8 @@ export interface OpenedNetwork {
   readonly preprocessing: Preprocessing;
   /** @throws AppError MODEL_INVALID when they are not what the folder promises */
   readWeights(): Promise<ModelWeights>;
+  /** The half that takes texts; absent where there is none. @throws AppError as `readWeights` does */
+  readonly readText?: () => Promise<TextHalf>;
   /** Made once, however often it is requested. @throws AppError ENGINE_UNAVAILABLE */
   engine(): Promise<Engine>;
   /**
@@ -54,7 +57,7 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
     onProgress: fetchProgress(`fetching ${config.model}`, work),
     onNote: (text) => work.note(text),
   });
-  const { model, readWeights } = await openModelFolder(folder);
+  const { model, readWeights, readText } = await openModelFolder(folder);
   const preprocessing = applyOverrides(model.preprocessing, config.preprocessing, {
     name: model.name,
     size: inputSize(model.graph),
@@ -67,6 +70,7 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
     model,
     preprocessing,
     readWeights,
+    ...(readText && { readText }),
     engine,
     load(outputs) {
       const key = JSON.stringify(outputs);

@@ -1,4 +1,4 @@
-// search.ts: finds the pictures nearest to a picture, among the pictures whose features are in a file. Connects the stages.
+// search.ts: finds the pictures nearest to a picture or to words, among the pictures whose features are in a file. Connects the stages.
 
 import path from 'node:path';
 import type { Readable } from 'node:stream';
@@ -9,7 +9,6 @@ import { nearestRows } from '../features/nearest.ts';
 import { recordCandidates } from '../features/paths.ts';
 import { readRecord, type FeatureRecord } from '../features/record.ts';
 import { openNpy, type NpyRows } from '../formats/npy.ts';
-import { imageReferences } from '../images/source.ts';
 import type { SearchResult } from '../report/search.ts';
 import { AppError } from '../util/errors.ts';
 import { checkOutputs } from '../util/outputs.ts';
@@ -17,6 +16,7 @@ import type { Preprocessing } from '../util/preprocessing.ts';
 import { elementCount, formatShape } from '../util/shape.ts';
 import { withEmbedder, type Embedder } from './embedding.ts';
 import { refuseLosses, outputsOf } from './outputs.ts';
+import { queriesOf, type Query } from './search-queries.ts';
 import { throwIfAborted, type Work } from './work.ts';
 
 /**
@@ -41,9 +41,10 @@ export async function searchFeatures(
     if (found && !found.record.complete) {
       work.note(`${given.features} is not complete: ${rows.count} rows so far`);
     }
-    return await withEmbedder(config, work, async (embedder) => {
+    return await withEmbedder(config, work, async (embedder, opened) => {
       checkFit(embedder, rows, config, found?.record);
-      return answer(config, { rows, embedder, manifest, stdin }, work);
+      const queries = await queriesOf(config.inputs, { embedder, opened, stdin }, work);
+      return answer(config, { rows, queries, manifest }, work);
     });
   } finally {
     await rows.close();
@@ -52,24 +53,15 @@ export async function searchFeatures(
 
 interface Sources {
   readonly rows: NpyRows;
-  readonly embedder: Embedder;
+  readonly queries: readonly Query[];
   readonly manifest: string;
-  readonly stdin: Readable;
 }
-
-type Query =
-  { readonly file: string; readonly row: Float32Array } | { readonly file: string; readonly error: AppError };
 
 async function answer(
   config: SearchConfig,
-  { rows, embedder, manifest, stdin }: Sources,
+  { rows, queries, manifest }: Sources,
   work: Work,
 ): Promise<readonly SearchResult[]> {
-  const queries: Query[] = [];
-  for await (const image of embedder.embed(imageReferences(config.inputs, stdin, work.signal))) {
-    const { file } = image;
-    queries.push('error' in image ? { file, error: image.error } : { file, row: image.rows[0]! });
-  }
   const vectors = queries.flatMap((query) => ('row' in query ? [query.row] : []));
   const total = rows.count;
   const nearest = await nearestRows(rows, vectors, {

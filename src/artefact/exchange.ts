@@ -10,6 +10,7 @@ import { readJson } from '../util/json.ts';
 import { quoted } from '../util/quoted.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { NETWORK_NAME } from './metadata.ts';
+import { TOKENIZER_NAME } from './text-facts.ts';
 import { SHARD_NAME, shardOfGroup, type ManifestGroup, type ShardGroup } from './shards.ts';
 
 /** model.json beside its shards. Larger ones are not finch's. */
@@ -104,14 +105,15 @@ async function readOwnJson(folder: string): Promise<JsonObject | undefined> {
   }
 }
 
-const isOfModel = (name: string) => SHARD_NAME.test(name) || NETWORK_NAME.test(name);
+const isOfModel = (name: string) => [SHARD_NAME, NETWORK_NAME, TOKENIZER_NAME].some((of) => of.test(name));
 
-/** The shards and the foreign network that a model.json names. */
+/** The shards, the foreign networks and the tokenizer that a model.json names. */
 function namedFiles(json: JsonObject | undefined): readonly string[] {
   const user = json?.['userDefinedMetadata'];
   const finch = isObject(user) ? user['finch'] : undefined;
-  const network = isObject(finch) ? finch['network'] : undefined;
-  return [...namedShards(json), ...(typeof network === 'string' ? [network] : [])];
+  const text = isObject(finch) ? finch['text'] : undefined;
+  const others = [finch, text].flatMap((of) => (isObject(of) ? [of['network'], of['tokenizer']] : []));
+  return [...namedShards(json), ...others.filter((name) => typeof name === 'string')];
 }
 
 function namedShards(json: JsonObject | undefined): readonly string[] {

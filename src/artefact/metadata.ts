@@ -10,9 +10,9 @@ import {
   type Preprocessing,
   type Rgb,
 } from '../util/preprocessing.ts';
-import { quoted } from '../util/quoted.ts';
 import type { FieldReader } from './json.ts';
 import type { LabelSource, ModelDescription, Provenance } from './model.ts';
+import { oneOf, readTextFacts, type TextFacts } from './text-facts.ts';
 
 /** The version increases when a reader of the former format would misread the new one. */
 const VERSION = 1;
@@ -24,6 +24,8 @@ export const NETWORK_NAME = /^network-[0-9a-f]{16}\.onnx$/;
 export type Metadata = Omit<ModelDescription, 'graph'> & {
   /** The file of the foreign network. */
   readonly network?: string;
+  /** The half that takes texts. */
+  readonly text?: TextFacts;
   /** sha256 of each weight file; what `models verify` compares. */
   readonly shards?: ReadonlyMap<string, string>;
 };
@@ -50,8 +52,9 @@ export function readMetadata(field: FieldReader): Metadata {
     ...(field.has('architecture') && { architecture: field.string('architecture') }),
     ...(field.has('classifier') && { classifier: field.string('classifier') }),
     ...(field.has('embedding') && { embedding: field.string('embedding') }),
-    ...(field.has('gives') && { gives: oneOf(field, 'gives', ['features'] as const) }),
+    ...(field.has('gives') && { gives: oneOf(field, 'gives', ['features']) }),
     ...(field.has('network') && { network: field.string('network') }),
+    ...(field.has('text') && { text: readTextFacts(field.object('text')) }),
     ...(field.has('provenance') && { provenance: readProvenance(field.object('provenance')) }),
     ...(field.has('shards') && { shards: readHashes(field.object('shards')) }),
   };
@@ -85,7 +88,7 @@ function readSize(field: FieldReader): PictureSize {
 }
 
 function readLabels(field: FieldReader): LabelSource {
-  return oneOf(field, 'set', ['imagenet', 'own'] as const) === 'imagenet'
+  return oneOf(field, 'set', ['imagenet', 'own']) === 'imagenet'
     ? { set: 'imagenet' }
     : { set: 'own', names: field.strings('names') };
 }
@@ -98,14 +101,4 @@ function readProvenance(field: FieldReader): Provenance {
 
 function readHashes(field: FieldReader): ReadonlyMap<string, string> {
   return new Map(field.keys().map((key) => [key, field.string(key)]));
-}
-
-function oneOf<T extends string>(field: FieldReader, key: string, values: readonly T[]): T {
-  const received = field.string(key);
-  const found = values.find((value) => value === received);
-  if (found) return found;
-  throw new AppError(
-    'MODEL_INVALID',
-    `${field.where}.${key}: expected ${values.join(' or ')}, received '${quoted(received)}'`,
-  );
 }

@@ -17,6 +17,8 @@ import { topologyOf } from './keras-write.ts';
 import { metadataJson, readMetadata, type Metadata } from './metadata.ts';
 import type { Model, ModelDescription, ModelWeights } from './model.ts';
 import { hashShards, readShards, writeShards, type StoredDtype } from './shards.ts';
+import type { TextFacts } from './text-facts.ts';
+import type { TextHalf } from './text-half.ts';
 
 /** Topologies are text of a few hundred kilobytes; the bound keeps JSON.parse from eating all memory. */
 const MAX_JSON_BYTES = 32 * 1024 * 1024;
@@ -34,18 +36,21 @@ export interface WriteModelOptions {
 /** Writes a model folder, or another model into one; whole or not at all. @throws AppError WRITE_FAILED */
 export async function writeModelFolder(
   folder: string,
-  { graph, weights, foreign, ...metadata }: Model,
+  { graph, weights, foreign, text, ...metadata }: Model,
   { dtype }: WriteModelOptions,
 ): Promise<void> {
   const keepFloat32 = (weight: Weight) => weight.data.length < MIN_HALVED;
   const network = foreign && (await networkFiles()).networkFile(foreign);
+  let facts: TextFacts | undefined;
   const parts: ModelParts = {
     writeShards: async (at, group) => {
       if (network) await (await networkFiles()).writeNetwork(at, network);
+      facts = text && (await (await textHalves()).writeTextHalf(at, text));
       return writeShards(at, weights, { dtype, group, keepFloat32 });
     },
     describe: async (at, manifest) => {
-      const names = [...manifest.flatMap((group) => group.paths), ...(network ? [network.name] : [])];
+      const shards = manifest.flatMap((group) => group.paths);
+      const names = [...shards, ...(network ? [network.name] : []), ...filesOf(facts)];
       const json = {
         format: 'layers-model',
         generatedBy: 'finch',
@@ -55,6 +60,7 @@ export async function writeModelFolder(
         userDefinedMetadata: metadataJson({
           ...metadata,
           ...(network && { network: network.name }),
+          ...(facts && { text: facts }),
           shards: await hashShards(at, names),
         }),
       };
@@ -70,6 +76,9 @@ export async function writeModelFolder(
 
 /** Few models have a foreign network: what reads ONNX files is loaded by those that do. */
 const networkFiles = () => import('./network-file.ts');
+const textHalves = () => import('./text-half.ts');
+
+const filesOf = (text: TextFacts | undefined) => (text ? [text.network, text.tokenizer] : []);
 
 function isFolder(folder: string): Promise<boolean> {
   return stat(folder).then((found) => found.isDirectory(), () => false); // prettier-ignore
@@ -80,6 +89,8 @@ export interface OpenedModelFolder {
   readonly model: ModelDescription;
   /** @throws AppError MODEL_INVALID when the shards are not what the manifest promises, and for a network that cannot be read */
   readonly readWeights: () => Promise<ModelWeights>;
+  /** Absent where the network takes no texts. @throws AppError as `readWeights` does */
+  readonly readText?: () => Promise<TextHalf>;
 }
 
 /**
@@ -88,7 +99,7 @@ export interface OpenedModelFolder {
  */
 export async function openModelFolder(folder: string): Promise<OpenedModelFolder> {
   const json = await readModelJson(folder);
-  const { shards: _, fixed, network, ...model } = await describeNetwork(folder, json);
+  const { shards: _, fixed, network, text, ...model } = await describeNetwork(folder, json);
   return {
     model,
     readWeights: async () => {
@@ -98,13 +109,14 @@ export async function openModelFolder(folder: string): Promise<OpenedModelFolder
       const { readNetwork } = await networkFiles();
       return { weights, foreign: await readNetwork(folder, network) };
     },
+    ...(text && { readText: async () => (await textHalves()).readTextHalf(folder, text) }),
   };
 }
 
 /** The whole of a model folder. @throws AppError as `openModelFolder` and `readWeights` do */
 export async function readModelFolder(folder: string): Promise<Model> {
-  const { model, readWeights } = await openModelFolder(folder);
-  return { ...model, ...(await readWeights()) };
+  const { model, readWeights, readText } = await openModelFolder(folder);
+  return { ...model, ...(await readWeights()), ...(readText && { text: await readText() }) };
 }
 
 /** What a folder says of itself, without its weights. */
@@ -112,7 +124,7 @@ export async function readModelMetadata(folder: string): Promise<Metadata & { re
   return describeNetwork(folder, await readModelJson(folder));
 }
 
-/** sha256 of what a network computes: its topology and the bytes of its weights, whatever the folder says of itself. */
+/** sha256 of what a network computes of pictures: its topology and the bytes of its weights, whatever the folder says of itself. */
 export async function hashModelFolder(folder: string): Promise<string> {
   const json = await readModelJson(folder);
   const shards = await hashShards(folder, weightFiles(json, await describe(folder, json)));
@@ -127,7 +139,7 @@ export async function verifyModelFolder(folder: string): Promise<readonly string
   const { shards } = metadata;
   await readModelFolder(folder);
   if (!shards) return [];
-  const actual = await hashShards(folder, weightFiles(json, metadata));
+  const actual = await hashShards(folder, [...weightFiles(json, metadata), ...filesOf(metadata.text)]);
   return [...shards]
     .filter(([name, hash]) => actual.get(name) !== hash)
     .map(
@@ -136,7 +148,7 @@ export async function verifyModelFolder(folder: string): Promise<readonly string
     );
 }
 
-/** The names of all files beside model.json that hold the network. */
+/** The names of the files beside model.json that hold what pictures go through. */
 function weightFiles(json: FieldReader, { network }: Metadata): readonly string[] {
   const shards = json.objects('weightsManifest').flatMap((group) => group.strings('paths'));
   return network === undefined ? shards : [...shards, network];

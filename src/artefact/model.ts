@@ -6,6 +6,7 @@ import { countParameters } from '../graph/cost.ts';
 import { outputOf, type NetworkOutput } from '../graph/output.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { elementCount } from '../util/shape.ts';
+import type { TextHalf } from './text-half.ts';
 
 /** Class names: a set known by name, or the model's own in the order of its outputs. */
 export type LabelSource =
@@ -26,6 +27,8 @@ export interface Model {
   readonly weights: Weights;
   /** The foreign network behind the graph's `onnx` layers. */
   readonly foreign?: OnnxModel | undefined;
+  /** The half of a network of pictures and words that takes texts. */
+  readonly text?: TextHalf | undefined;
   /** Absent in foreign models that do not say. */
   readonly preprocessing?: Preprocessing;
   readonly labels?: LabelSource;
@@ -62,8 +65,8 @@ export function outputOfModel({ graph, labels }: Pick<Model, 'graph' | 'labels'>
 /** A model's numbers: what is read only when it is to be run. */
 export type ModelWeights = Pick<Model, 'weights' | 'foreign'>;
 
-/** Everything else. */
-export type ModelDescription = Omit<Model, keyof ModelWeights>;
+/** Everything else, but for the half that takes texts. */
+export type ModelDescription = Omit<Model, keyof ModelWeights | 'text'>;
 
 /** What the network has learnt, as papers count it; of a foreign one all its floating-point numbers but single ones. */
 export function parametersOf({ graph, foreign }: Pick<Model, 'graph' | 'foreign'>): number {

@@ -4,7 +4,14 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import type { ClassifyFlags } from '../config/classify.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
-import { addInferenceFlags, CSV_SAFE_HELP, INPUT_HELP, MODELS_HELP, type Finish } from './flags.ts';
+import {
+  addInferenceFlags,
+  CLASSES_HELP,
+  CSV_SAFE_HELP,
+  INPUT_HELP,
+  MODELS_HELP,
+  type Finish,
+} from './flags.ts';
 
 export function addClassify(program: Command, output: Output, finish: Finish): void {
   const command = program
@@ -14,6 +21,7 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('-k, --topk <k>', 'how many classes (default: 3)')
     .option('-m, --model <m>', MODELS_HELP, DEFAULT_MODEL)
     .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')
+    .option('--classes <words>', CLASSES_HELP)
     .option('--format <f>', 'table, json, ndjson or csv', 'table')
     .option('--csv-safe', CSV_SAFE_HELP)
     .option('--figure <file>', 'draw picture and bar chart to .png, .svg or .html')
@@ -32,6 +40,7 @@ Examples:
   classify dog.jpg --model resnet50,efficientnet_lite0
   classify dog.jpg --model hf:microsoft/resnet-18    fetched from a hub
   classify dog.jpg --model vit.onnx --mean 0.5 --std 0.5
+  classify bird.jpg --model hf:Xenova/clip-vit-base-patch32 --classes "a robin,a sparrow"
 
 Exit codes: 0 all done, 1 some pictures failed (their rows say why),
 2 wrong usage, 3 something needed is missing.`,

@@ -6,6 +6,7 @@ import type { EvaluateFlags } from '../config/evaluate.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import {
   addInferenceFlags,
+  CLASSES_HELP,
   CSV_SAFE_HELP,
   DATASET_HELP,
   MANIFEST_HELP,
@@ -20,6 +21,7 @@ export function addEvaluate(program: Command, output: Output, finish: Finish): v
     .description('how well a network knows a labelled dataset: accuracy, per class, confusion, calibration')
     .argument('<dataset>', DATASET_HELP)
     .option('-m, --model <m>', MODELS_HELP, DEFAULT_MODEL)
+    .option('--classes <words>', CLASSES_HELP)
     .option('--split <s>', 'train, val, test or all (default: test, else val, else all there is)')
     .option('--manifest <columns>', MANIFEST_HELP)
     .option('--root <dir>', ROOT_HELP)

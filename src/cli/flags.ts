@@ -22,6 +22,9 @@ export const MANIFEST_HELP = 'a csv of pictures: its file and label columns, suc
 
 export const ROOT_HELP = "the folder that a csv's paths are relative to (default: the csv's, else this one)";
 
+export const CLASSES_HELP =
+  'for a model that compares pictures with words (CLIP, SigLIP): "a robin,a sparrow", or @file, one a line';
+
 export const CSV_SAFE_HELP =
   'put an apostrophe before csv cells that a spreadsheet would compute (=, +, -, @)';
 

@@ -8,8 +8,8 @@ import { addInferenceFlags, INPUT_HELP, repeated, type Finish } from './flags.ts
 export function addSearch(program: Command, output: Output, finish: Finish): void {
   const command = program
     .command('search')
-    .description('the pictures nearest to a picture, by the features that extract-features wrote')
-    .argument('<query...>', INPUT_HELP)
+    .description('the pictures nearest to a picture or to words, by the features that extract-features wrote')
+    .argument('<query...>', `${INPUT_HELP}; words, where the model compares pictures with words`)
     .requiredOption('--in <file>', 'the features: .npy, with the .csv and .json beside it')
     .option('-k, --topk <k>', 'how many pictures', '10')
     .option('--format <f>', 'table, json or html (default: by the ending of --out, else table)')
@@ -27,6 +27,8 @@ Examples:
   finch search cat.jpg --in photos.npy --topk 5
   finch search ./cats --in photos.npy --out nearest.html
   finch search cat.jpg --in photos.npy --format json | jq ".[].results[].file"
+  extract-features ./photos --out clip.npy --model hf:Xenova/clip-vit-base-patch32
+  finch search "a red bird on snow" --in clip.npy    with features of a CLIP or SigLIP
 
 Exit codes: 0 all done, 1 some queries failed (their rows say why),
 2 wrong usage, 3 something needed is missing.`,

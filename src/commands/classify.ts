@@ -5,6 +5,7 @@ import { openClassifier } from '../api/ensemble.ts';
 import { refuseLosses, outputsOf, pathOf } from '../api/outputs.ts';
 import { pictureCount } from '../api/picture-count.ts';
 import { untilInterrupted } from '../api/work.ts';
+import { classesFile } from '../config/classes.ts';
 import type { ClassifyConfig } from '../config/classify.ts';
 import { passedOver } from '../images/passed-over.ts';
 import { imageReferences } from '../images/source.ts';
@@ -28,7 +29,7 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
   };
   const { inputs, labels, figure } = config;
   const outputs = outputsOf({ '--figure': figure?.file });
-  const files = 'file' in labels ? [labels.file] : [];
+  const files = ['file' in labels ? labels.file : undefined, classesFile(config)];
   await checkOutputs(outputs);
   await refuseLosses(outputs, { ...config, files }, output.signal);
   const opened = await openClassifier(config, work);

@@ -2,6 +2,7 @@
 
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
+import { classesConfig, type ClassesConfig, type ClassesFlag } from './classes.ts';
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
 import { asShare, csvSafe, parseChoice, parseNumber } from './parse.ts';
 
@@ -13,7 +14,7 @@ export type FigureFormat = (typeof FIGURE_FORMATS)[number];
 
 export type Language = 'en' | 'zh';
 
-export interface ClassifyFlags extends InferenceFlags {
+export interface ClassifyFlags extends InferenceFlags, ClassesFlag {
   readonly topk?: string;
   readonly labels?: string;
   readonly format: string;
@@ -22,7 +23,7 @@ export interface ClassifyFlags extends InferenceFlags {
   readonly csvSafe?: boolean;
 }
 
-export interface ClassifyConfig extends InferenceConfig {
+export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
   /** Absent: 3, or as many classes as there are. */
   readonly topk?: number;
   readonly labels: { readonly languages: readonly Language[] } | { readonly file: string };
@@ -36,6 +37,7 @@ export interface ClassifyConfig extends InferenceConfig {
 export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags): ClassifyConfig {
   return {
     ...inferenceConfig(inputs, flags),
+    ...classesConfig(flags),
     ...(flags.topk !== undefined && {
       topk: parseNumber(flags.topk, { flag: '--topk', min: 1, whole: true }),
     }),

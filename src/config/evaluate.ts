@@ -1,9 +1,10 @@
 // evaluate.ts: what the user wrote -> the configuration of evaluate.
 
+import { classesConfig, type ClassesConfig, type ClassesFlag } from './classes.ts';
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
 import { csvFile, csvSafe, htmlFile, parseChoice } from './parse.ts';
 
-export interface EvaluateFlags extends InferenceFlags {
+export interface EvaluateFlags extends InferenceFlags, ClassesFlag {
   readonly format: string;
   readonly manifest?: string;
   readonly root?: string;
@@ -16,7 +17,7 @@ export interface EvaluateFlags extends InferenceFlags {
 const SPLITS = ['train', 'val', 'test', 'all'] as const;
 const EVALUATE_FORMATS = ['table', 'json', 'csv'] as const;
 
-export interface EvaluateConfig extends InferenceConfig {
+export interface EvaluateConfig extends InferenceConfig, ClassesConfig {
   /** A folder or a csv. */
   readonly dataset: string;
   readonly manifest?: string;
@@ -36,6 +37,7 @@ export function evaluateConfig(dataset: string, flags: EvaluateFlags): EvaluateC
   const { manifest, root, split, report, predictions } = flags;
   return {
     ...inferenceConfig([], flags),
+    ...classesConfig(flags),
     dataset,
     format: parseChoice(flags.format, '--format', EVALUATE_FORMATS),
     csvSafe: csvSafe(flags, {

@@ -44,14 +44,18 @@ interface Entry {
   readonly end: number;
 }
 
-/** @throws AppError FILE_INVALID when the header is false or the file is cut short */
-export async function readSafetensors(file: string): Promise<SafetensorsFile> {
+/**
+ * @param only the names of the tensors that are read; by default all
+ * @throws AppError FILE_INVALID when the header is false or the file is cut short
+ */
+export async function readSafetensors(file: string, only?: readonly string[]): Promise<SafetensorsFile> {
   const { handle, size } = await openRegularFile(file);
   try {
     const { entries, metadata, dataStart } = await readHeader(handle, file, size);
     checkCoverage(entries, size - dataStart, file);
     const tensors = new Map<string, RawTensor>();
     for (const { name, dtype, shape, begin, end } of entries) {
+      if (only?.includes(name) === false) continue;
       // Each tensor goes straight into a buffer of its own: the whole file is never in memory as well.
       const bytes = new Uint8Array(end - begin);
       await readExactly(handle, bytes, dataStart + begin, file);

@@ -15,7 +15,7 @@ import { hubOf, type Hub } from './hub/endpoint.ts';
 import { readHubFolder } from './hub/folder.ts';
 import { isCommit, isHubName, parseHubName, type HubName } from './hub/name.ts';
 import { fetchRepository } from './hub/repository.ts';
-import type { Precision } from './hub/weight-files.ts';
+import { filesOf, type Precision } from './hub/weight-files.ts';
 import { notHere, type FetchRule } from './not-here.ts';
 import { cannotOpen, readForeign, type ForeignOptions } from './read-foreign.ts';
 import { sha256OfAll, sha256OfList } from './weight-parts.ts';
@@ -30,7 +30,7 @@ export interface ForeignModelOptions extends FetchRule {
 }
 
 /** Of the conversion: it increases when the same files become another model. What an earlier finch made is not read. */
-const VERSION = 1;
+const VERSION = 2;
 const cache = () => path.join(finchHome(), 'foreign', `v${VERSION}`);
 
 /** The folder of the model that a foreign name means. @throws AppError for all that can be missing or wrong */
@@ -61,9 +61,12 @@ async function contentOf(file: string): Promise<string> {
   });
   if (!found.isDirectory()) return sha256OfAll(file).catch(cannotOpen(file));
   const folder = await readHubFolder(file);
-  const main = path.join(file, folder.weights.file);
-  const weights = await sha256OfAll(main).catch(cannotOpen(main));
-  return `${weights} ${await sha256OfList(file, folder.described)}`;
+  const sums: string[] = [];
+  for (const name of filesOf(folder.weights)) {
+    const of = path.join(file, name);
+    sums.push(await sha256OfAll(of).catch(cannotOpen(of)));
+  }
+  return [...sums, await sha256OfList(file, folder.described)].join(' ');
 }
 
 /** Makes a model folder unless it is there; two processes at once make it once. */

@@ -50,7 +50,13 @@ export async function readForeign(file: string, options: ForeignOptions): Promis
   const { precision, prepare } = options;
   const { weights, config } = await readHubFolder(file, { precision, isPrepared: prepare?.isComplete });
   const main = path.join(file, weights.file);
-  return weights.kind === 'onnx' ? onnxModel(main, options, config) : readWeights(main, options, config);
+  if (weights.kind !== 'onnx') return readWeights(main, options, config);
+  const model = await onnxModel(main, options, config);
+  const words = weights.text && config?.text;
+  if (!words) return model;
+  const { readTextHalf } = await import('./read-text-half.ts');
+  const text = await readTextHalf(file, { text: weights.text, config: words }, options.onNote);
+  return text ? { ...model, text } : model;
 }
 
 /** What is thrown of a file that is there and cannot be read. @throws AppError always */

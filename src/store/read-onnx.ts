@@ -33,7 +33,8 @@ export async function readOnnx(
   const { name, prepare } = options;
   const model = await readOnnxModel(file);
   const said = readOnnxMetadata(model.metadata, file);
-  const found = describeOnnx(model, { name });
+  const output = config?.text?.pictures.find((known) => model.outputs.some((value) => value.name === known));
+  const found = describeOnnx(model, { name, ...(output !== undefined && { output }) });
   const { input } = found;
   const known = config?.preprocessing ?? said.preprocessing;
   const size = sizeOf(input) ?? options.size ?? known?.size ?? config?.size;

@@ -18,6 +18,7 @@ import { readForeign } from '../../src/store/read-foreign.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { attentionOnnx, ATTENTION_SIDE } from '../helpers/attention-onnx.ts';
 import { startHub, TOKEN, type FakeHub } from '../helpers/fake-hub.ts';
+import { wordsFiles } from '../helpers/words-folder.ts';
 import { inTwoFiles, transformersFiles } from '../helpers/transformers-folder.ts';
 
 const COMMIT = 'a'.repeat(40);
@@ -261,6 +262,23 @@ test('an ONNX file with the file that it keeps its weights in, and no other', as
     .map(({ what }) => what.split('/').at(-1))
     .filter((what) => what!.includes('.') || what === 'weights');
   assert.deepEqual(asked, ['config.json', 'preprocessor_config.json', 'model.onnx', 'weights']);
+});
+
+test('a network of pictures and words: its files and its tokenizer, in one file or in halves', async () => {
+  const asked = () => hub.requests.map(({ what }) => what).filter((what) => !what.startsWith('cdn')).map((what) => what.split('/').at(-1)); // prettier-ignore
+  const describing = ['main?blobs=true', 'config.json', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json']; // prettier-ignore
+  const other = { 'model.safetensors': files['model.safetensors']!, 'vocab.json': Buffer.from('{}') };
+  hub.repositories['words/one'] = { commit: COMMIT, files: { ...wordsFiles(), ...other } };
+  const one = await readModelFolder(await resolve('hf:words/one'));
+  assert.deepEqual(asked(), [...describing, 'model.onnx']);
+  assert.equal(Math.round(one.text!.comparison.scale), 10);
+  hub.requests.length = 0;
+  const { 'model.safetensors': _, ...rest } = other;
+  hub.repositories['words/two'] = { commit: COMMIT, files: { ...wordsFiles({ halves: true }), ...rest } };
+  const two = await readModelFolder(await resolve('hf:words/two'));
+  assert.deepEqual(asked(), [...describing, 'vision_model.onnx', 'text_model.onnx']);
+  assert.equal(two.text!.comparison.scale, 100);
+  assert.deepEqual(two.text!.rows, one.text!.rows);
 });
 
 /** The same network with its weights in a file beside it. */

@@ -5,6 +5,7 @@ import { readJson } from '../../util/json.ts';
 import type { PictureSize, Preprocessing } from '../../util/preprocessing.ts';
 import type { DescribedNetwork } from '../../zoo/transformers/network-type.ts';
 import { readPreprocessorConfig } from '../preprocessor-config.ts';
+import type { TextConfig } from './text.ts';
 import { readTimmConfig } from './timm.ts';
 import { isTransformersConfig, readTransformersConfig } from './transformers.ts';
 
@@ -33,6 +34,8 @@ export interface HubConfig {
   readonly isMultiLabel?: boolean;
   /** Height and width of the pictures that the network was made for, in pixels. */
   readonly size?: PictureSize;
+  /** Where the network also takes texts. */
+  readonly text?: TextConfig;
   /** Absent where no file says it. */
   readonly preprocessing?: Preprocessing;
 }

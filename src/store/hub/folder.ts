@@ -5,7 +5,15 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError } from '../../util/errors.ts';
 import { CONFIG_FILE, DESCRIBING_FILES, readHubConfig, type HubConfig } from './config.ts';
-import { onnxFile, precisionsIn, tensorFile, type Precision, type WeightFiles } from './weight-files.ts';
+import { TOKENIZER_FILES } from './text.ts';
+import {
+  onnxFile,
+  onnxHalves,
+  precisionsIn,
+  tensorFile,
+  type Precision,
+  type WeightFiles,
+} from './weight-files.ts';
 
 export interface HubFolder {
   readonly config?: HubConfig;
@@ -35,7 +43,8 @@ export async function readHubFolder(
   }
   const config = names.has(CONFIG_FILE) ? await readHubConfig(folder, names, isPrepared) : undefined;
   const weights = chooseWeights(names, { where: folder, config, precision });
-  const described = DESCRIBING_FILES.filter((name) => names.has(name));
+  const ofTexts = weights.text ? TOKENIZER_FILES : [];
+  const described = [...DESCRIBING_FILES, ...ofTexts].filter((name) => names.has(name));
   return { ...(config && { config }), weights, described };
 }
 
@@ -68,7 +77,7 @@ interface Choice {
 export function chooseWeights(names: ReadonlySet<string>, { where, config, precision }: Choice): WeightFiles {
   const tensors = precision === undefined ? tensorFile(names) : undefined;
   if (tensors && config?.isBuilt) return tensors;
-  const onnx = onnxFile(names, precision);
+  const onnx = config?.text ? onnxHalves(names, precision) : onnxFile(names, precision);
   if (onnx) return onnx;
   if (tensors && config) {
     config.refuseWeights();

@@ -11,7 +11,8 @@ import { CONFIG_FILE, DESCRIBING_FILES, readHubConfig } from './config.ts';
 import type { Hub } from './endpoint.ts';
 import { chooseWeights } from './folder.ts';
 import type { HubName } from './name.ts';
-import type { Precision } from './weight-files.ts';
+import { TOKENIZER_FILES } from './text.ts';
+import { filesOf, type Precision } from './weight-files.ts';
 
 export interface FetchOptions {
   readonly precision?: Precision | undefined;
@@ -65,15 +66,18 @@ export async function fetchRepository(
   await fetchFiles(DESCRIBING_FILES.filter((file) => names.has(file)));
   const config = names.has(CONFIG_FILE) ? await readHubConfig(folder, names) : undefined;
   const weights = chooseWeights(names, { where, config, precision });
-  await fetchFiles([weights.file]);
-  const beside = path.posix.dirname(weights.file);
-  const parts = (await partsOf(path.join(folder, weights.file))).map((part) => path.posix.join(beside, part));
-  const missing = parts.find((file) => !names.has(file));
-  if (missing !== undefined) {
-    throw new AppError(
-      'MODEL_NOT_FOUND',
-      `${where}: ${weights.file} names ${quoted(missing)}, which is not in the repository`,
-    );
+  const all = filesOf(weights);
+  const ofTexts = weights.text ? TOKENIZER_FILES.filter((file) => names.has(file)) : [];
+  await fetchFiles([...ofTexts, ...all]);
+  const parts = new Set<string>();
+  for (const file of all) {
+    for (const part of await partsOf(path.join(folder, file))) {
+      const named = path.posix.join(path.posix.dirname(file), part);
+      if (!names.has(named)) {
+        throw new AppError('MODEL_NOT_FOUND', `${where}: ${file} names ${quoted(named)}, which is not in the repository`); // prettier-ignore
+      }
+      parts.add(named);
+    }
   }
-  return fetchFiles(parts);
+  return fetchFiles([...parts]);
 }

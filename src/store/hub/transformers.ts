@@ -7,6 +7,7 @@ import { MAX_SIDE, pictureSize, sidesOf } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
 import { TRANSFORMERS_NETWORKS } from '../../zoo/transformers/networks.ts';
 import type { HubConfig } from './config.ts';
+import { readTextConfig } from './text.ts';
 
 const side = z.int().min(1).max(MAX_SIDE);
 const CONFIG = z.object({
@@ -32,6 +33,7 @@ export function readTransformersConfig(json: unknown, file: string): HubConfig {
     throw new AppError('MODEL_UNSUPPORTED', `${file}: 'problem_type' is regression, and finch classifies`);
   }
   const labels = labelsOf(config.id2label, file);
+  const text = readTextConfig(type, json, file);
   const read = Object.hasOwn(TRANSFORMERS_NETWORKS, type) ? TRANSFORMERS_NETWORKS[type] : undefined;
   const [own] = architectures ?? [];
   const isOther = own !== undefined && !own.endsWith('ForImageClassification');
@@ -44,6 +46,7 @@ export function readTransformersConfig(json: unknown, file: string): HubConfig {
     },
     ...(read && !isOther && { network: () => read(json, file) }),
     ...(labels && { labels }),
+    ...(text && { text }),
     // As the library's pipeline decides: a sigmoid where there is one class, or several labels at a time.
     isMultiLabel: problem === 'multi_label_classification' || labels?.length === 1,
     ...(size != null && { size: pictureSize(...sidesOf(size)) }),

@@ -1,0 +1,49 @@
+// tokenize.ts: texts -> the token numbers that a network takes, as its own tokenizer.json says. The file is from outside, and its
+// patterns can be made to run for ever: it is read in a thread with a limit of time and of memory.
+
+import { AppError } from '../util/errors.ts';
+import { WorkerPool } from '../util/worker-pool.ts';
+import type { Answer, Question } from './worker.ts';
+
+/** The largest tokenizers take 2 seconds; where the machine is busy, some times as long. */
+const MAX_SECONDS = 60;
+const MAX_MEMORY_MB = 2048;
+
+export interface TokenizeOptions {
+  /** The bytes of tokenizer.json. */
+  readonly file: Uint8Array;
+  /** What messages call it. */
+  readonly name: string;
+  /** The most tokens of a text, those before and after it included. */
+  readonly length: number;
+  /** When it is stopped. */
+  readonly seconds?: number;
+}
+
+/**
+ * @returns the tokens of each text, not yet padded
+ * @throws AppError FILE_INVALID, FILE_UNSAFE
+ */
+export async function tokenize(
+  texts: readonly string[],
+  { file, name, length, seconds = MAX_SECONDS }: TokenizeOptions,
+): Promise<readonly (readonly number[])[]> {
+  const pool = new WorkerPool<Question, Answer>({
+    script: new URL('./worker.js', import.meta.url),
+    size: 1,
+    resourceLimits: { maxOldGenerationSizeMb: MAX_MEMORY_MB },
+  });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const refuse = () => reject(new AppError('FILE_UNSAFE', `${name}: its tokenizer took more than ${seconds} s for ${texts.length} texts and was stopped; expected one as its library wrote it`)); // prettier-ignore
+    timer = setTimeout(refuse, seconds * 1000);
+  });
+  try {
+    const answer = await Promise.race([pool.ask({ file, name, texts, length }), late]);
+    if ('rows' in answer) return answer.rows;
+    throw new AppError('FILE_INVALID', answer.problem);
+  } finally {
+    clearTimeout(timer);
+    await pool.dispose();
+  }
+}
