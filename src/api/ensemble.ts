@@ -7,7 +7,6 @@ import { membersOf } from '../store/members.ts';
 import { AppError } from '../util/errors.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { quoted } from '../util/quoted.ts';
-import { readClassWords } from './class-words.ts';
 import {
   singleOf,
   type Asked,
@@ -29,7 +28,9 @@ export async function openClassifier(
   asked: Asked = 'class',
 ): Promise<OpenedClassifier> {
   const { classes } = config;
-  const words = classes && (await readClassWords(classes, (text) => work.note(text)));
+  // Loaded by who names classes, so that nobody else waits for it.
+  const words =
+    classes && (await (await import('./class-words.ts')).readClassWords(classes, (text) => work.note(text)));
   const members: Member[] = [];
   for (const member of await membersOf(config.model)) {
     members.push({ ...member, network: await openNetwork({ ...config, model: member.name }, work) });

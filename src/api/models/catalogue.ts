@@ -109,6 +109,7 @@ export async function describeModel(name: string): Promise<ModelFacts> {
     architecture: stored?.architecture ?? record?.architecture,
     folder: folder ?? 'not on this machine (finch models pull)',
     classes,
+    takes: stored?.text && 'pictures and words (--classes)',
     // Not counted for a foreign network.
     parameters: isOpaque(graph) ? undefined : countParameters(graph),
     multiplyAdds: isOpaque(graph) ? undefined : countMultiplyAdds(graph),
