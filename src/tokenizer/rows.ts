@@ -45,7 +45,6 @@ function around(tokenizer: Tokenizer): {
 
 function numbersOf(tokenizer: Tokenizer, text: string, isWhole: boolean): readonly number[] {
   const { ids } = tokenizer.encode(text, { add_special_tokens: isWhole });
-  const wrong = ids.find((id) => !Number.isSafeInteger(id) || id < 0);
-  if (wrong === undefined) return ids;
+  if (ids.every((id) => Number.isSafeInteger(id) && id >= 0)) return ids;
   throw new Error('it has no number for a piece of a text, and no token for unknown pieces');
 }
