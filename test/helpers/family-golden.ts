@@ -115,3 +115,6 @@ const normOf = (values: Iterable<number>) => {
   for (const value of values) square += value * value;
   return Math.sqrt(square);
 };
+
+/** Networks that have every kind of layer between them. */
+export const EVERY_KIND: ReadonlySet<string> = new Set(['vgg11_bn', 'googlenet', 'resnext50_32x4d', 'shufflenet_v2_x0_5', 'mobilenet_v3_small', 'convnext_tiny', 'nasnetamobile']); // prettier-ignore

@@ -3,7 +3,7 @@
 
 import { after, before, describe, test } from 'node:test';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
-import { assertTrainsLikeGolden, FAMILY_GOLDEN, isShallow } from '../helpers/family-golden.ts';
+import { assertTrainsLikeGolden, EVERY_KIND, FAMILY_GOLDEN, isShallow } from '../helpers/family-golden.ts';
 
 const { runs, torch } = FAMILY_GOLDEN;
 
@@ -15,9 +15,6 @@ describe(`five steps of deep networks are those of PyTorch ${torch}`, () => {
   }
 });
 
-/** Between them they have every kind of layer. */
-const PORTABLE = new Set(['vgg11_bn', 'googlenet', 'resnext50_32x4d', 'shufflenet_v2_x0_5', 'mobilenet_v3_small', 'convnext_tiny', 'nasnetamobile']); // prettier-ignore
-
 describe('the same by the portable lowering', () => {
   let environment: string | undefined;
   before(() => {
@@ -28,7 +25,7 @@ describe('the same by the portable lowering', () => {
     if (environment === undefined) delete process.env['FINCH_LOWERING'];
     else process.env['FINCH_LOWERING'] = environment;
   });
-  for (const run of runs.filter(({ network }) => PORTABLE.has(network))) {
+  for (const run of runs.filter(({ network }) => EVERY_KIND.has(network))) {
     test(run.network, async () => {
       await assertTrainsLikeGolden(await createOnnxEngine({ device: 'cpu' }), run);
     });
