@@ -43,10 +43,18 @@ const MAX_SCANNED_PIXELS = 4e9;
 /** The size of a drawing's text after unpacking. */
 const MAX_DRAWING_BYTES = 64 * 1024 * 1024;
 /**
- * For decoders that hold the whole picture, which takes 6 to 17 bytes a pixel: a large one with more pixels for each byte of its file
- * is refused. Photos have fewer, also at a low quality.
+ * For decoders that hold the whole picture: one that takes more memory than this, and has more pixels for each byte of its file than
+ * photos have, also at a low quality, is refused.
  */
-const MAX_PIXELS_A_BYTE = 50;
+const MAX_UNFOLDED_BYTES = 216 * 1024 ** 2;
+
+interface Whole {
+  readonly bytesPerPixel: number;
+  readonly maxPixelsPerByte: number;
+}
+const WHOLE: Whole = { bytesPerPixel: BYTES_PER_PIXEL, maxPixelsPerByte: 50 };
+/** The AV1 decoder holds several copies, 18 bytes for each pixel as measured; its photos take the fewest bytes. */
+const WHOLE_AVIF: Whole = { bytesPerPixel: 18, maxPixelsPerByte: 200 };
 
 /** A picture whose size is known. */
 export interface Opened {
@@ -71,13 +79,17 @@ function openedByRows(bytes: Buffer, { width, height }: Size, how: How, decode: 
 }
 
 /** A picture that its decoder holds as a whole. */
-function openedWhole(bytes: Buffer, { width, height }: Size, how: How, decode: Decode): Opened {
-  const memory = memoryFor(width, height, how);
+function openedWhole(bytes: Buffer, size: Size, how: How, decode: Decode, whole = WHOLE): Opened {
+  return { memory: unfoldedMemory(bytes, size, how, whole), decode: () => decode(bytes, how) };
+}
+
+/** @throws AppError IMAGE_TOO_LARGE, also for a few bytes that unfold into a large picture, unless --max-pixels was given */
+function unfoldedMemory(bytes: Buffer, { width, height }: Size, how: How, whole = WHOLE): number {
+  const memory = memoryFor(width, height, how, whole.bytesPerPixel);
+  const most = bytes.length * whole.maxPixelsPerByte;
   const isTrusted = how.maxPixels !== DEFAULT_MAX_PIXELS;
-  if (!isTrusted && isReadInStrips(width, height) && width * height > bytes.length * MAX_PIXELS_A_BYTE) {
-    throw tooLarge(`${width}x${height} in a file of ${bytes.length} bytes`, bytes.length * MAX_PIXELS_A_BYTE);
-  }
-  return { memory, decode: () => decode(bytes, how) };
+  if (isTrusted || memory <= MAX_UNFOLDED_BYTES || width * height <= most) return memory;
+  throw tooLarge(`${width}x${height} in a file of ${bytes.length} bytes`, most);
 }
 
 export const OPENERS: Readonly<Record<PictureKind, (bytes: Buffer, how: How) => Opened | Promise<Opened>>> = {
@@ -130,12 +142,11 @@ export const OPENERS: Readonly<Record<PictureKind, (bytes: Buffer, how: How) => 
     const opened = openedByRows(bytes, found, how, found.space === 'cmyk' ? decodeCmyk : decodeRgb);
     return tiff ? { ...opened, remarks: remarksOn(tiff.number(Tag.bits, 1), tiff) } : opened;
   },
-  webp: openWithDecoder,
-  avif: openWithDecoder,
+  webp: async (bytes, how) => openedWhole(bytes, await metadataOf(bytes), how, decodeRgb),
+  avif: async (bytes, how) => openedWhole(bytes, await metadataOf(bytes), how, decodeRgb, WHOLE_AVIF),
   bmp(bytes, how) {
     const header = readBmp(bytes);
-    const memory = memoryFor(header.width, header.height, how);
-    return { memory, decode: async () => decodeBmp(bytes, header) };
+    return { memory: unfoldedMemory(bytes, header, how), decode: async () => decodeBmp(bytes, header) };
   },
   netpbm(bytes, how) {
     const header = readNetpbm(bytes);
@@ -176,19 +187,20 @@ function unpack(bytes: Buffer): Buffer {
 }
 
 /** @throws AppError IMAGE_TOO_LARGE, IMAGE_UNREADABLE */
-function memoryFor(width: number, height: number, { maxPixels }: How): number {
+function memoryFor(
+  width: number,
+  height: number,
+  { maxPixels }: How,
+  bytesPerPixel = BYTES_PER_PIXEL,
+): number {
   if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
     throw new AppError('IMAGE_UNREADABLE', `the image is damaged: its header says ${width}x${height}`);
   }
   if (width * height > maxPixels) throw tooLarge(`${width}x${height}`, maxPixels);
-  return width * height * BYTES_PER_PIXEL;
+  return width * height * bytesPerPixel;
 }
 
 async function metadataOf(bytes: Buffer) {
   const sharp = await loadSharp();
   return sharp(bytes, { limitInputPixels: false }).metadata();
-}
-
-async function openWithDecoder(bytes: Buffer, how: How): Promise<Opened> {
-  return openedWhole(bytes, await metadataOf(bytes), how, decodeRgb);
 }

@@ -6,7 +6,7 @@ import type { PathLike } from 'node:fs';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readRegularFile } from '../util/files.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
-import { decodeImage, decodeResized, type DecodeOptions } from './decode.ts';
+import { decodeResized, type DecodeOptions } from './decode.ts';
 import { planOf, withBars } from './preprocess.ts';
 import type { Pixels } from './resize.ts';
 import type { ImageReference } from './source.ts';
@@ -68,10 +68,20 @@ export async function prepareImage(
   }
 }
 
+/** The longest side of a picture for figures, in pixels; larger ones are reduced while they are decoded. */
+const SHOWN_SIDE = 1280;
+
 /** The picture as people see it: white under what is transparent. The network gets other pixels: see decode.ts. */
 async function shownPicture(bytes: Buffer, decode: DecodeOptions): Promise<Pixels> {
-  const { data, width, height } = await decodeImage(bytes, { ...decode, onWhite: true });
-  return { data, width, height };
+  const { resized } = await decodeResized(bytes, { ...decode, onWhite: true }, ({ width, height }) => {
+    const scale = Math.min(1, SHOWN_SIDE / Math.max(width, height));
+    const size = {
+      width: Math.max(1, Math.round(width * scale)),
+      height: Math.max(1, Math.round(height * scale)),
+    };
+    return [{ size, crop: { left: 0, top: 0, ...size }, interpolation: 'bicubic' }];
+  });
+  return resized[0]!;
 }
 
 /** The whole file is held in memory during decoding; a larger file is not taken for a picture. */

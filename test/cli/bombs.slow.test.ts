@@ -68,13 +68,19 @@ async function changed(change: (json: Json) => unknown): Promise<string> {
 const CASES: Readonly<
   Record<
     string,
-    readonly [string, () => Buffer | string | Promise<string>, (file: string) => readonly string[], ...number[]]
+    readonly [string, () => Buffer | string | Promise<Buffer | string>, (file: string) => readonly string[], ...number[]]
   >
 > = {
   'PNG: comments of 1 GB': ['a.png', bombs.pngOfComments, classify, 0, 1],
   'PNG: a profile of 300 MB': ['b.png', bombs.pngOfProfile, classify, 0, 1],
   'PNG: 178 megapixels': ['c.png', bombs.pngOfPixels, classify, 0],
   'GIF: a large canvas': ['d.gif', bombs.gifOfCanvas, classify, 1],
+  ...Object.fromEntries(
+    Object.entries(bombs.UNFOLDING).map(([kind, side]) => [
+      `${kind}: the largest picture of a few bytes`,
+      [`flat.${kind}`, () => bombs.unfolding(kind as bombs.UnfoldingKind, side), classify, 0] as const,
+    ]),
+  ),
   'SVG: filters': ['e.svg', bombs.svgOfFilters, classify, 1],
   'SVG: compressed': ['f.svgz', bombs.svgz, classify, 1],
   'zip: a member of 500 MB': ['g.pth', bombs.zipOfZeros, bringIn, 1, 2, 3],

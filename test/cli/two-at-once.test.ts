@@ -99,7 +99,7 @@ test('finch evaluate --report and --predictions: the page is whole, and the rows
   );
   assert.equal(rows, expected);
   assert.match(await readFile(at('two.html'), 'utf8'), /^<!doctype html>[^]*<\/html>\s*$/i);
-  const left = (await readdir(scratch)).filter((name) => /^two/.test(name));
+  const left = (await readdir(scratch)).filter((name) => name.startsWith('two'));
   assert.deepEqual(
     left.toSorted((a, b) => (a < b ? -1 : 1)),
     ['two.csv', 'two.html'],

@@ -2,6 +2,7 @@
 
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { p, storedZip, torchZip } from './torch-file.ts';
+import sharp from 'sharp';
 
 const MB = 1024 ** 2;
 
@@ -104,3 +105,37 @@ export const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth
 /** Each anchor has nine of the one before. */
 export const yamlOfAliases = () =>
   ['a0: &a0 x', ...Array.from({ length: 12 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array.from({ length: 9 }, () => `*a${i}`).join(', ')}]`), 'names: *a12'].join('\n'); // prettier-ignore
+
+/** The side in pixels of the largest square of one colour that is read, for kinds that are decoded as a whole. */
+export const UNFOLDING = { webp: 5000, gif: 5000, jpeg: 5000, png: 5000, avif: 3500, bmp: 5000 } as const;
+export type UnfoldingKind = keyof typeof UNFOLDING;
+
+export async function unfolding(kind: UnfoldingKind, side: number): Promise<Buffer> {
+  if (kind === 'bmp') return bmpOfRuns(side);
+  const flat = sharp({ create: { width: side, height: side, channels: 3, background: '#888' } });
+  const written = {
+    webp: () => flat.webp({ lossless: true, effort: 0 }),
+    gif: () => flat.gif({ effort: 1 }),
+    jpeg: () => flat.jpeg({ progressive: true }),
+    png: () => flat.png({ progressive: true }),
+    avif: () => flat.avif({ effort: 0 }),
+  } as const;
+  return written[kind]().toBuffer();
+}
+
+/** A bitmap of 8 bits and run lengths whose data ends at once: all of it is colour 0. */
+function bmpOfRuns(side: number): Buffer {
+  const bytes = Buffer.alloc(54 + 8 + 2);
+  bytes.write('BM');
+  bytes.writeUInt32LE(bytes.length, 2);
+  bytes.writeUInt32LE(62, 10);
+  bytes.writeUInt32LE(40, 14);
+  bytes.writeInt32LE(side, 18);
+  bytes.writeInt32LE(side, 22);
+  bytes.writeUInt16LE(1, 26);
+  bytes.writeUInt16LE(8, 28);
+  bytes.writeUInt32LE(1, 30);
+  bytes.writeUInt32LE(2, 46);
+  bytes.writeUInt16LE(0x0100, 62);
+  return bytes;
+}

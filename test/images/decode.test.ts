@@ -179,6 +179,17 @@ describe('what is no picture', () => {
   }
 });
 
+test('a large picture for a figure is reduced while it is decoded', async () => {
+  const wide = sharp({ create: { width: 9000, height: 8000, channels: 3, background: '#88aa44' } });
+  const bytes = await wide.png({ compressionLevel: 1 }).toBuffer();
+  const seen = { size: 8, resize: 8, mode: 'squash', interpolation: 'bilinear', mean: [0, 0, 0], std: [1, 1, 1] } as const; // prettier-ignore
+  const prepared = await prepareImage({ file: 'x.png', content: { bytes } }, { decode: {}, preprocessings: [seen], keepOriginal: true }); // prettier-ignore
+  assert.ok('pixels' in prepared, JSON.stringify(prepared));
+  const { width, height, data } = prepared.original!;
+  assert.deepEqual([prepared.width, prepared.height, width, height], [9000, 8000, 1280, 1138]);
+  assert.ok(data.every((value, i) => value === [0x88, 0xaa, 0x44][i % 3]));
+});
+
 test('for people to look at, transparent pictures lie on white; a network gets the colours without alpha', async () => {
   const alpha = Uint8Array.from(grey, (_, i) => (i % 3 === 0 ? 0 : 255));
   const bytes = await sharp(withAlpha(alpha), raw(4)).png().toBuffer();

@@ -9,6 +9,7 @@ import { foreignKind, kindOf } from '../../../src/images/files/kinds.ts';
 import { readPng } from '../../../src/images/files/png.ts';
 import { checkDrawing } from '../../../src/images/files/svg.ts';
 import { AppError } from '../../../src/util/errors.ts';
+import { UNFOLDING, unfolding, type UnfoldingKind } from '../../helpers/bombs.ts';
 import { madeUpPixels } from '../../helpers/lcg.ts';
 
 const rgb = madeUpPixels('hostile', 9, 9);
@@ -98,6 +99,12 @@ describe('sizes are refused before anything is decoded', () => {
     );
     await refused(decodeImage(lossless, { maxPixels: 170_000_000 }), 'IMAGE_UNREADABLE', /damaged/);
   });
+  for (const kind of Object.keys(UNFOLDING) as UnfoldingKind[]) {
+    test(`${kind}: a few bytes that take more memory than a picture may`, async () => {
+      const bytes = await unfolding(kind, UNFOLDING[kind] + 100);
+      await refused(decodeImage(bytes), 'IMAGE_TOO_LARGE', /in a file of \d+ bytes, the limit is \d+ pixels; raise it with --max-pixels/); // prettier-ignore
+    });
+  }
   test('a PPM as text that says more than it has takes no memory', () =>
     refused(
       decodeImage(Buffer.from('P3 9000 9000 255\n1 2 3')),
