@@ -4,6 +4,7 @@ import { cold, folder, forward, forwardZoo, help, memory } from './classify.ts';
 import type { Bench } from './context.ts';
 import { hundredHeadEpochs, headFromNothing, stageTwoPace } from './finetune.ts';
 import { features, featuresCached, featuresMemory } from './features.ts';
+import { featuresOpaque } from './opaque.ts';
 import { forwardTfjs, trainingTfjs } from './tfjs.ts';
 import { training, trainingZoo } from './training.ts';
 import { costs } from './zoo.ts';
@@ -18,6 +19,7 @@ export const FIGURES = {
   features,
   'features-cached': featuresCached,
   'features-memory': featuresMemory,
+  'features-opaque': featuresOpaque,
   training,
   'training-zoo': trainingZoo,
   'stage-two': stageTwoPace,

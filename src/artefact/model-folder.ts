@@ -171,10 +171,12 @@ async function readModelJson(folder: string): Promise<FieldReader> {
   const format = json.string('format', 'layers-model');
   const isGraphModel = format === 'graph-model' || isFrozenGraph(json);
   if (isGraphModel || format !== 'layers-model' || !json.has('modelTopology')) {
-    const what = isGraphModel ? 'graph-model' : json.string('format', 'model without topology');
+    const what = json.string('format', 'model without topology');
     throw new AppError(
       'MODEL_UNSUPPORTED',
-      `${file} is a ${quoted(what)}; finch reads layers-model (convert with tensorflowjs_converter --output_format=tfjs_layers_model)`,
+      isGraphModel
+        ? `${file} is a graph-model of TensorFlow.js, which has operations where finch needs layers; take the model that it was made from, as a layers-model or as an ONNX file (docs/bring-your-own-network.md)`
+        : `${file} is a ${quoted(what)}; finch reads layers-model`,
     );
   }
   return json;

@@ -11,6 +11,7 @@ import { quoted } from '../util/quoted.ts';
 import type { WeightsRecord } from '../zoo/record.ts';
 import { findRecord, modelNames } from '../zoo/published.ts';
 import { isForeignName } from './foreign-name.ts';
+import { isKerasFile, refuseKeras } from './keras-file.ts';
 import type { Precision } from './hub/weight-files.ts';
 import { finchHome, importedModels, pulledModels, SHIPPED_MODELS } from './home.ts';
 import { notHere, type FetchRule } from './not-here.ts';
@@ -85,6 +86,7 @@ export async function resolveModel(
       `${quoted(name)} is neither a folder nor a model's name; several models are averaged by classify and evaluate only, here one is expected`,
     );
   }
+  if (isKerasFile(name) && (await isThere(name))) throw refuseKeras(name);
   if (/[/\\]/.test(name)) {
     throw new AppError(
       'MODEL_NOT_FOUND',

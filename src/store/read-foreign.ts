@@ -12,6 +12,7 @@ import type { WeightsRecord } from '../zoo/record.ts';
 import type { HubConfig } from './hub/config.ts';
 import { readHubFolder } from './hub/folder.ts';
 import type { Precision } from './hub/weight-files.ts';
+import { isKerasFile, refuseKeras } from './keras-file.ts';
 import { importCheckpoint } from './import.ts';
 import { readOnnx } from './read-onnx.ts';
 import { isOnnx, sha256OfAll } from './weight-parts.ts';
@@ -46,6 +47,7 @@ interface Prepare {
 /** @throws AppError for what is missing, damaged, unsafe, or of another network */
 export async function readForeign(file: string, options: ForeignOptions): Promise<Model> {
   const found = await stat(file).catch(cannotOpen(file));
+  if (isKerasFile(file)) throw refuseKeras(file);
   if (!found.isDirectory()) return isOnnx(file) ? onnxModel(file, options) : readWeights(file, options);
   const { precision, prepare } = options;
   const { weights, config } = await readHubFolder(file, { precision, isPrepared: prepare?.isComplete });

@@ -204,7 +204,7 @@ describe('damaged folders', () => {
     await refused(
       await damage('graph', (f) => rewrite(f, (json) => (json['format'] = 'graph-model'))),
       'MODEL_UNSUPPORTED',
-      /is a graph-model; finch reads layers-model/,
+      /is a graph-model of TensorFlow.js, .*; take the model that it was made from/,
     );
   });
   test('a layer that finch does not know is named', async () => {

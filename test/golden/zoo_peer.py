@@ -37,7 +37,7 @@ def overfeat(name: str) -> torch.nn.Module:
     return torch.nn.Sequential(*layers, torch.nn.Conv2d(channels, 1000, 1), torch.nn.Flatten())
 
 
-def build(package: str, name: str) -> torch.nn.Module:
+def build(package: str, name: str, **options) -> torch.nn.Module:
     if package == "efficientnet-lite-pytorch":
         from efficientnet_lite_pytorch import EfficientNet
 
@@ -45,7 +45,7 @@ def build(package: str, name: str) -> torch.nn.Module:
     if package == "timm":
         import timm
 
-        return timm.create_model(name, pretrained=False)
+        return timm.create_model(name, pretrained=False, **options)
     if package == "pretrainedmodels":
         import pretrainedmodels
 
