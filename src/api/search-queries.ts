@@ -11,9 +11,10 @@ import type { Embedder } from './embedding.ts';
 import type { OpenedNetwork } from './network.ts';
 import type { Work } from './work.ts';
 
-/** A row to look for, or what is wrong with the input. */
+/** A row to look for, or what is wrong with the input. `file` is the words where it is no picture. */
 export type Query =
-  { readonly file: string; readonly row: Float32Array } | { readonly file: string; readonly error: AppError };
+  | { readonly file: string; readonly row: Float32Array; readonly isWords: boolean }
+  | { readonly file: string; readonly error: AppError };
 
 interface Asked {
   readonly embedder: Embedder;
@@ -38,11 +39,13 @@ export async function queriesOf(
   const queries: Query[] = [];
   for (const group of grouped(inputs, (input) => rows.has(input))) {
     const known = group.flatMap((file) => rows.get(file) ?? []);
-    if (known.length > 0) queries.push(...group.map((file, i) => ({ file, row: known[i]! })));
+    if (known.length > 0) queries.push(...group.map((file, i) => ({ file, row: known[i]!, isWords: true })));
     else {
       for await (const image of embedder.embed(imageReferences(group, stdin, work.signal))) {
         const { file } = image;
-        queries.push('error' in image ? { file, error: image.error } : { file, row: image.rows[0]! });
+        queries.push(
+          'error' in image ? { file, error: image.error } : { file, row: image.rows[0]!, isWords: false },
+        );
       }
     }
   }

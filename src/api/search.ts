@@ -80,6 +80,7 @@ async function answer(
     const neighbours = nearest[next++]!;
     return {
       query: query.file,
+      isWords: query.isWords,
       results: neighbours.map(({ row, similarity }, i) => ({
         rank: i + 1,
         row,

@@ -36,10 +36,11 @@ async function formatted(
     case 'json':
       return searchJson(results);
     case 'html': {
-      const files = results.flatMap((result) => [
-        result.query,
-        ...('results' in result ? result.results.map(({ file }) => file) : []),
-      ]);
+      const files = results.flatMap((result) => {
+        if (!('results' in result)) return [result.query];
+        const found = result.results.map(({ file }) => file);
+        return result.isWords ? found : [result.query, ...found];
+      });
       const thumbnails = await thumbnailsOf(new Set(files), path.dirname(features));
       return searchHtml(results, { features, topk, thumbnails });
     }

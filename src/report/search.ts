@@ -17,7 +17,12 @@ interface FoundPicture {
 }
 
 export type SearchResult =
-  | { readonly query: string; readonly results: readonly FoundPicture[] }
+  | {
+      /** A picture, or words. */
+      readonly query: string;
+      readonly isWords?: boolean;
+      readonly results: readonly FoundPicture[];
+    }
   | { readonly query: string; readonly error: { readonly code: string; readonly message: string } };
 
 export function searchTable(results: readonly SearchResult[], columns?: number): string {
@@ -75,6 +80,7 @@ figure { margin: 0; min-width: 0; }
 .frame { display: flex; align-items: center; justify-content: center; aspect-ratio: 1; border-radius: 4px;
   background: var(--track); overflow: hidden; color: var(--faint); font-size: 0.8rem; }
 .frame img { display: block; max-width: 100%; max-height: 100%; }
+.query h2 { margin: 0; font-size: 1.1rem; overflow-wrap: anywhere; }
 .query .frame { outline: 3px solid var(--bar); }
 figcaption { margin-top: 0.35rem; font-size: 0.8rem; overflow-wrap: anywhere; }
 figcaption b { font-weight: 600; font-variant-numeric: tabular-nums; }
@@ -82,10 +88,10 @@ figcaption span { display: block; color: var(--faint); }
 @media (max-width: 40rem) { section { grid-template-columns: 1fr; } .query { max-width: 13rem; } }`;
 
 export function searchHtml(results: readonly SearchResult[], page: SearchPage): string {
-  const title =
-    results.length === 1 ? `Nearest to ${baseName(results[0]!.query)}` : `${results.length} queries`;
+  const title = results.length === 1 ? `Nearest to ${nameOf(results[0]!)}` : `${results.length} queries`;
   const sections = results.map((result) => {
-    const query = figure(result.query, page, `<b>${escapeXml(printable(baseName(result.query)))}</b>`);
+    const name = escapeXml(printable(nameOf(result)));
+    const query = isWords(result) ? `<h2>${name}</h2>` : figure(result.query, page, `<b>${name}</b>`);
     const found =
       'error' in result
         ? `<p>${escapeXml(printable(result.error.message))}</p>`
@@ -95,6 +101,9 @@ export function searchHtml(results: readonly SearchResult[], page: SearchPage): 
   const header = `<header><h1>${escapeXml(printable(title))}</h1><p>the ${page.topk} nearest pictures in ${escapeXml(printable(page.features))}, by cosine similarity</p></header>`;
   return htmlPage(printable(title), STYLE, [header, ...sections].join('\n'));
 }
+
+const isWords = (result: SearchResult) => 'results' in result && result.isWords === true;
+const nameOf = (result: SearchResult) => (isWords(result) ? result.query : baseName(result.query));
 
 function foundFigure({ file, className, similarity }: FoundPicture, page: SearchPage): string {
   const name = `<span>${escapeXml(printable(baseName(file)))}</span>`;

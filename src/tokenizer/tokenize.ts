@@ -5,8 +5,8 @@ import { AppError } from '../util/errors.ts';
 import { WorkerPool } from '../util/worker-pool.ts';
 import type { Answer, Question } from './worker.ts';
 
-/** The largest tokenizers take 2 seconds; where the machine is busy, some times as long. */
-const MAX_SECONDS = 60;
+/** The largest vocabularies take some seconds; where the machine is busy, several times as long. */
+const MAX_SECONDS = 120;
 const MAX_MEMORY_MB = 2048;
 
 export interface TokenizeOptions {

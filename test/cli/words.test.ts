@@ -293,6 +293,14 @@ describe('search by words', () => {
     assert.ok(Math.abs(results[0]!.results![0]!.similarity - cosine(2, sentence(5, 2))) < 1e-5);
   });
 
+  test('a page shows the words, whole', async () => {
+    const ended = await finch('search', 'black/white or blue', '--in', at('f.npy'), '--out', at('page.html'));
+    assert.equal(ended.code, 0, ended.stderr);
+    const page = await readFile(at('page.html'), 'utf8');
+    assert.match(page, /<h2>black\/white or blue<\/h2>/);
+    assert.doesNotMatch(page, /not here any more/);
+  });
+
   test('what looks like a file is one', async () => {
     const ended = await search('blue.jpg', 'photos/blue', '*.png', '@blue');
     assert.equal(ended.code, 1, ended.stderr);
@@ -362,6 +370,8 @@ describe('the model folder', () => {
     assert.doesNotMatch(layers.stdout, /text_embeds/);
     const info = await finch('models', 'info', at('clip'));
     assert.equal(info.code, 0, info.stderr);
+    assert.match(info.stdout, /^takes +pictures and words/m);
+    assert.doesNotMatch(info.stdout, /^classes/m);
   });
 
   test(`a picture has ${WORDS_SIDE} pixels a side`, async () => {

@@ -20,7 +20,7 @@ export interface WordsFolderOptions {
 /** Side of the pictures. */
 export const WORDS_SIDE = 8;
 /** A word's place is its token. A picture and a text are compared by their red, green and blue. */
-export const VOCABULARY = [
+const VOCABULARY = [
   '<start>',
   '<end>',
   '<unknown>',

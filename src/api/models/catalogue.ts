@@ -103,7 +103,8 @@ export async function describeModel(name: string): Promise<ModelFacts> {
   const graph = stored?.graph ?? findArchitecture(record!.architecture).build(1000);
   const preprocessing = stored?.preprocessing ?? record?.preprocessing;
   const shapes = inferShapes(graph);
-  const classes = stored ? outputOfModel(stored).classes : shapes.get(graph.output)!.at(-1);
+  const own = stored && (stored.gives === 'features' ? undefined : outputOfModel(stored).classes);
+  const classes = stored ? own : shapes.get(graph.output)!.at(-1);
   return {
     name: stored?.name ?? record!.name,
     architecture: stored?.architecture ?? record?.architecture,

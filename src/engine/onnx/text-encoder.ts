@@ -17,7 +17,7 @@ const BATCH = 32;
 const FLOAT32 = 1;
 
 /** Rows of one length; `mask` has a 1 for each token that counts. */
-export interface TokenBatch {
+interface TokenBatch {
   readonly tokens: readonly (readonly number[])[];
   readonly mask: readonly (readonly number[])[];
 }
