@@ -23,7 +23,7 @@ const FOLDS = 5;
 export const USUAL = 1;
 
 /** From the strongest penalty on: heads with a strong penalty converge in a few iterations, and each next one begins where the last ended. */
-export const PENALTIES = [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10] as const;
+const PENALTIES = [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10] as const;
 
 /** After so many values that were worse than the best, the rest is left out. */
 const WORSE = 3;

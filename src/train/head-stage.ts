@@ -20,7 +20,7 @@ export interface FeatureSet {
 }
 
 /** What is heard of the search for a penalty. */
-export interface PenaltySearch {
+interface PenaltySearch {
   progress(tried: number, total: number): void;
   chosen(c: number): void;
 }

@@ -1,7 +1,7 @@
 // lbfgs.ts: the minimum of a smooth convex function, by L-BFGS with halved steps. Deterministic.
 // Source: Nocedal and Wright, Numerical Optimization, 2nd edition, algorithms 7.4 and 7.5, and 3.1 for the step.
 
-export interface Evaluated {
+interface Evaluated {
   readonly value: number;
   readonly gradient: Float64Array;
 }
