@@ -75,7 +75,7 @@ function known(graph: Graph, wanted: string): string {
   if (names.includes(wanted)) return wanted;
   throw new AppError(
     'USAGE',
-    `${graph.name} has no layer ${quoted(wanted)} (did you mean ${nearestNames(wanted, names).join(', ')}?). List them with: extract-features --list-layers`,
+    `layer ${quoted(wanted)}: ${graph.name} has no such layer (did you mean ${nearestNames(wanted, names).join(', ')}?). List them with: extract-features --list-layers`,
   );
 }
 

@@ -88,7 +88,7 @@ describe('a head on other features', () => {
   });
 
   for (const [flags, pattern] of [
-    [['--feature-layers', 'relu1,relu9'], /has no layer relu9 \(did you mean relu1/],
+    [['--feature-layers', 'relu1,relu9'], /layer relu9: small has no such layer \(did you mean relu1/],
     [['--feature-layers', 'relu1', '--layer', 'relu2'], /--layer and --feature-layers/],
     [['--feature-pool', 'mean'], /--feature-pool must be one of avg, max, avg\+max, received mean/],
     [['--feature-size', '0'], /--feature-size must be a whole number at least 1/],
