@@ -12,6 +12,11 @@ const GRID = 32;
 const SCALES = [1, 0.975, 0.95, 0.925, 0.9] as const;
 const OFFSETS = [0, 0.5, 1] as const;
 
+const WHOLE = { left: 0, top: 0, scale: 1 } as const;
+
+/** Pictures that correlate this much as they are. */
+const EQUAL = 0.99999;
+
 export interface Alignment {
   /** Pearson's correlation of the grey values, -1…1. */
   readonly correlation: number;
@@ -42,6 +47,9 @@ export function greyOf(pixels: Uint8Array): Float32Array {
 
 /** The best correlation of any window of one, straight or mirrored, with the whole of the other. @param a, b of `greyOf` */
 export function align(a: Float32Array, b: Float32Array): Alignment {
+  const asTheyAre = product(standardized(windowOf(a, WHOLE)), standardized(windowOf(b, WHOLE)));
+  // No window and no mirror image correlates noticeably more.
+  if (asTheyAre >= EQUAL) return { correlation: asTheyAre, isMirrored: false };
   const straight = Math.max(bestWindow(a, b), bestWindow(b, a));
   const turned = mirrored(b);
   const mirror = Math.max(bestWindow(a, turned), bestWindow(turned, a));
@@ -49,20 +57,21 @@ export function align(a: Float32Array, b: Float32Array): Alignment {
 }
 
 function bestWindow(whole: Float32Array, part: Float32Array): number {
-  const wanted = standardized(windowOf(part, { left: 0, top: 0, scale: 1 }));
+  const wanted = standardized(windowOf(part, WHOLE));
   let best = -1;
   for (const scale of SCALES) {
     for (const x of scale === 1 ? [0] : OFFSETS) {
       for (const y of scale === 1 ? [0] : OFFSETS) {
         const window = windowOf(whole, { left: x * (1 - scale), top: y * (1 - scale), scale });
-        const values = standardized(window);
-        let product = 0;
-        for (let i = 0; i < values.length; i++) product += values[i]! * wanted[i]!;
-        best = Math.max(best, product);
+        best = Math.max(best, product(standardized(window), wanted));
       }
     }
   }
   return best;
+}
+
+function product(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 }
 
 interface Window {

@@ -1,6 +1,8 @@
 // duplicates.ts: finds pictures of a dataset that are the same: by bytes, by pixels, or nearly. Embeddings select the
 // candidates, then the pixels decide.
 
+import { createHash } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import { align, ALIGNMENT_SIDE, greyOf } from '../../features/alignment.ts';
 import type { ClosePair } from '../../features/neighbours.ts';
 import { decodeImage, type DecodeOptions } from '../../images/decode.ts';
@@ -24,6 +26,9 @@ const MAX_CANDIDATES = 50_000;
 
 const BATCH = 16;
 
+/** Pairs that are compared between two looks at what else is to be done. */
+const AT_A_TIME = 100;
+
 export interface Compared extends ClosePair {
   readonly correlation: number;
   readonly isMirrored: boolean;
@@ -37,22 +42,41 @@ export interface Candidate {
   readonly height: number;
 }
 
+interface ComparedOptions {
+  readonly decode: DecodeOptions;
+  /** Told how many of the pairs are compared; ends the work by throwing. */
+  readonly onProgress: (done: number, total: number) => void;
+}
+
 /** The pairs that show one picture, the most alike first. @param pictures by the pairs' numbers */
 export async function confirmPairs(
   pairs: readonly ClosePair[],
   pictures: readonly Candidate[],
-  decode: DecodeOptions,
+  { decode, onProgress }: ComparedOptions,
 ): Promise<readonly Compared[]> {
   const candidates = pairs.toSorted((a, b) => b.similarity - a.similarity).slice(0, MAX_CANDIDATES);
-  const greys = await smallGreys([...new Set(candidates.flatMap(({ a, b }) => [a, b]))], pictures, decode);
+  const wanted = [...new Set(candidates.flatMap(({ a, b }) => [a, b]))];
+  const greys = await smallGreys(wanted, pictures, decode, () => onProgress(0, candidates.length));
+  const digests = new Map<number, Promise<string>>();
+  const digestOf = (number: number) => {
+    const known = digests.get(number) ?? digestOfPixels(pictures[number]!, decode);
+    digests.set(number, known);
+    return known;
+  };
   const confirmed: Compared[] = [];
-  for (const pair of candidates) {
+  for (const [done, pair] of candidates.entries()) {
+    if (done % AT_A_TIME === 0) {
+      await turn();
+      onProgress(done, candidates.length);
+    }
     const [a, b] = [greys.get(pair.a), greys.get(pair.b)];
     if (!a || !b) continue;
     const { correlation, isMirrored } = align(a, b);
     if (correlation < SAME) continue;
     const isIdentical =
-      correlation >= IDENTICAL && (await haveSamePixels(pictures[pair.a]!, pictures[pair.b]!, decode));
+      correlation >= IDENTICAL &&
+      haveSameSize(pictures[pair.a]!, pictures[pair.b]!) &&
+      (await digestOf(pair.a)) === (await digestOf(pair.b));
     confirmed.push({ ...pair, correlation, isMirrored, isIdentical });
   }
   return confirmed;
@@ -63,6 +87,7 @@ async function smallGreys(
   numbers: readonly number[],
   pictures: readonly Candidate[],
   decode: DecodeOptions,
+  onPicture: () => void,
 ): Promise<ReadonlyMap<number, Float32Array>> {
   const side = ALIGNMENT_SIDE;
   const preprocessing = {
@@ -86,16 +111,17 @@ async function smallGreys(
     { decode, preprocessings: [preprocessing], keepOriginal: false },
     BATCH,
   )) {
+    onPicture();
     const number = numbers[next++]!;
     if ('pixels' in image) greys.set(number, greyOf(image.pixels[0]!));
   }
   return greys;
 }
 
-async function haveSamePixels(a: Candidate, b: Candidate, decode: DecodeOptions): Promise<boolean> {
-  if (a.width !== b.width || a.height !== b.height) return false;
-  const [one, other] = await Promise.all(
-    [a, b].map(async ({ file }) => decodeImage(await readPicture(file), decode)),
-  );
-  return Buffer.compare(one!.data, other!.data) === 0;
+const haveSameSize = (a: Candidate, b: Candidate) => a.width === b.width && a.height === b.height;
+
+/** Of all pixels. Each picture is decoded once for it, however many it is compared with. */
+async function digestOfPixels({ file }: Candidate, decode: DecodeOptions): Promise<string> {
+  const { data } = await decodeImage(await readPicture(file), decode);
+  return createHash('sha256').update(data).digest('base64');
 }

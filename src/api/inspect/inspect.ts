@@ -129,7 +129,13 @@ async function look(dataset: Dataset, config: InspectConfig, work: Work): Promis
   // Copies with the same content count as one picture here: the first represents them all.
   const firsts = new Set(exact.values());
   const pairs = neighbours.pairs.filter(({ a, b }) => firsts.has(a) && firsts.has(b));
-  const same = await confirmPairs(pairs, pictures, config.decode);
+  const same = await confirmPairs(pairs, pictures, {
+    decode: config.decode,
+    onProgress: (done, total) => {
+      throwIfAborted(work);
+      work.progress({ task: 'inspect', done, total, text: `comparing copies: pair ${done} of ${total}` });
+    },
+  });
   const suspects = suspectsOf(dataset, neighbours);
   const exactDuplicates = [
     ...groupsOf(pictures, exact).map((group): DuplicateGroup => ({ kind: 'content', pictures: group })),
