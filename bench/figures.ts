@@ -6,6 +6,7 @@ import { hundredHeadEpochs, headFromNothing, stageTwoPace } from './finetune.ts'
 import { features, featuresCached, featuresMemory } from './features.ts';
 import { featuresOpaque } from './opaque.ts';
 import { forwardTfjs, trainingTfjs } from './tfjs.ts';
+import { recipes } from './recipes.ts';
 import { training, trainingZoo } from './training.ts';
 import { costs } from './zoo.ts';
 
@@ -28,4 +29,5 @@ export const FIGURES = {
   'forward-tfjs': forwardTfjs,
   'training-tfjs': trainingTfjs,
   costs,
+  recipes,
 } as const satisfies Record<string, Bench>;

@@ -40,7 +40,7 @@ Examples:
   classify dog.jpg --model resnet50,efficientnet_lite0
   classify dog.jpg --model hf:microsoft/resnet-18    fetched from a hub
   classify dog.jpg --model vit.onnx --mean 0.5 --std 0.5
-  classify bird.jpg --model hf:Xenova/clip-vit-base-patch32 --classes "a robin,a sparrow"
+  classify bird.jpg --model ./clip --classes "a robin,a sparrow"
 
 Exit codes: 0 all done, 1 some pictures failed (their rows say why),
 2 wrong usage, 3 something needed is missing.`,
