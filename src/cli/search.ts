@@ -27,8 +27,8 @@ Examples:
   finch search cat.jpg --in photos.npy --topk 5
   finch search ./cats --in photos.npy --out nearest.html
   finch search cat.jpg --in photos.npy --format json | jq ".[].results[].file"
-  extract-features ./photos --out clip.npy --model hf:Xenova/clip-vit-base-patch32
-  finch search "a red bird on snow" --in clip.npy    with features of a CLIP or SigLIP
+  extract-features ./photos --out clip.npy --model ./clip
+  finch search "a red bird on snow" --in clip.npy    CLIP or SigLIP
 
 Exit codes: 0 all done, 1 some queries failed (their rows say why),
 2 wrong usage, 3 something needed is missing.`,
