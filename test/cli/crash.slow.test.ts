@@ -18,7 +18,7 @@ after(() => rm(template, { recursive: true, force: true }));
 const MODES =
   process.platform === 'win32' ? (['EIO', 'ENOSPC'] as const) : (['kill', 'EIO', 'ENOSPC'] as const);
 
-const TRIED = 6;
+const TRIED = 4;
 
 /** Numbers of the calls that are tried. */
 function chosen(calls: number): readonly number[] {
