@@ -27,7 +27,7 @@ import { tfjsNodeMissing } from '../helpers/tfjs-node.ts';
 
 const CLASSES = 6;
 const SIZE = 64;
-const COUNT = 16;
+const COUNT = 8;
 const STEPS = 20;
 const TOLERANCE = 1e-3;
 /** Half of float32's last bit in each of some 64 operations on the way, which add up as random steps do: 8 times it. */
