@@ -44,6 +44,9 @@ export async function measure({
   }
   const [ourMedian, theirMedian] = [median(ours), theirs.length > 0 ? median(theirs) : null];
   const ratio = theirMedian === null ? null : isRate ? theirMedian / ourMedian : ourMedian / theirMedian;
+  // A run of many figures that is ended early has told those that it took.
+  const told = [ourMedian, theirMedian, ratio].map((value) => value?.toPrecision(3) ?? '-').join(', ');
+  process.stderr.write(`  ${name}: finch, peer, ratio: ${told} ${unit}\n`);
   return { measure: name, unit, finch: ourMedian, peer: theirMedian, ratio, peerName };
 }
 
