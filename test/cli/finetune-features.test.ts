@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { writeDataset } from '../helpers/made-up-dataset.ts';
-import { runCli } from '../helpers/run-cli.ts';
+import { cliIn } from '../helpers/run-cli.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
 
 let home = '';
@@ -19,14 +19,7 @@ before(async () => {
 });
 after(() => rm(home, { recursive: true, force: true }));
 
-const run = (program: string, ...args: readonly string[]) =>
-  runCli(program, args, { env: { FINCH_HOME: home }, spawn: { cwd: home } });
-
-async function done(program: string, ...args: readonly string[]) {
-  const ended = await run(program, ...args);
-  assert.equal(ended.code, 0, ended.stderr);
-  return ended;
-}
+const { run, done } = cliIn(() => home);
 
 async function probabilities(model: string): Promise<readonly number[]> {
   const { stdout } = await done('classify', 'data/val', '--model', model, '--topk', '3', '--format', 'json');

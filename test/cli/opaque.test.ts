@@ -11,7 +11,7 @@ import { readOnnxModel } from '../../src/formats/onnx-model.ts';
 import { attentionOnnx } from '../helpers/attention-onnx.ts';
 import { writeDataset } from '../helpers/made-up-dataset.ts';
 import { writeOpaqueModel } from '../helpers/opaque-model.ts';
-import { runCli } from '../helpers/run-cli.ts';
+import { cliIn } from '../helpers/run-cli.ts';
 
 let home = '';
 before(async () => {
@@ -24,14 +24,7 @@ before(async () => {
 after(() => rm(home, { recursive: true, force: true }));
 
 const at = (...parts: readonly string[]) => path.join(home, ...parts);
-const run = (program: string, ...args: readonly string[]) =>
-  runCli(program, args, { env: { FINCH_HOME: home }, spawn: { cwd: home } });
-
-async function done(program: string, ...args: readonly string[]) {
-  const ended = await run(program, ...args);
-  assert.equal(ended.code, 0, ended.stderr);
-  return ended;
-}
+const { run, done } = cliIn(() => home);
 
 async function refused(code: number, pattern: RegExp, program: string, ...args: readonly string[]) {
   const ended = await run(program, ...args);

@@ -5,17 +5,15 @@ A job is a line of JSON: {"folder", "package", "name", "size", "options", "photo
 Each job writes the files, pixels.bin (uint8, [N,SIZE,SIZE,3]) and logits.json into its folder, then prints a line: nothing, or what went wrong.
 """
 
-import contextlib
 import json
-import os
 import pathlib
-import sys
 import warnings
 
 import numpy as np
 import timm.layers
 import torch
 
+from peer_jobs import serve
 from zoo_peer import MEAN, STD, build, photo, randomise, take_statistics
 
 warnings.filterwarnings("ignore")
@@ -50,13 +48,4 @@ def main(folder: pathlib.Path, package: str, name: str, size: int, options: dict
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        job = json.loads(line)
-        problem = ""
-        try:
-            # The exporter talks on stdout.
-            with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-                main(pathlib.Path(job.pop("folder")), **job)
-        except Exception as error:
-            problem = f"{type(error).__name__}: {error}".replace("\n", " ")[:500]
-        print(problem, flush=True)
+    serve(main)

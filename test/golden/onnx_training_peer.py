@@ -5,17 +5,14 @@ A job is a line of JSON: {"folder", "name"}. Each job writes kept.onnx, in which
 which it is part of the convolution before it, as torch.onnx does by default; then it prints a line: nothing, or what went wrong.
 """
 
-import contextlib
-import json
-import os
 import pathlib
-import sys
 import warnings
 
 import torch
 
 from make_families import FAMILIES, narrowed
 from make_training import trained_up
+from peer_jobs import serve
 
 warnings.filterwarnings("ignore")
 
@@ -37,13 +34,4 @@ def main(folder: pathlib.Path, name: str) -> None:
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        job = json.loads(line)
-        problem = ""
-        try:
-            # The exporter talks on stdout.
-            with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-                main(pathlib.Path(job["folder"]), job["name"])
-        except Exception as error:
-            problem = f"{type(error).__name__}: {error}".replace("\n", " ")[:500]
-        print(problem, flush=True)
+    serve(main)

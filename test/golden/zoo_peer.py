@@ -8,11 +8,12 @@ A job is a line of JSON: {"folder", "package", "name", "size", "photos", "count"
 import json
 import pathlib
 import re
-import sys
 
 import numpy as np
 import torch
 from PIL import Image
+
+from peer_jobs import serve
 
 MEAN = torch.tensor([0.485, 0.456, 0.406])
 STD = torch.tensor([0.229, 0.224, 0.225])
@@ -90,8 +91,8 @@ def take_statistics(model: torch.nn.Module, images: torch.Tensor) -> None:
 
 
 @torch.no_grad()
-def main(folder: pathlib.Path, package: str, name: str, size: int, files: list[str], count: int) -> None:
-    pixels = np.stack([photo(file, size) for file in files])
+def main(folder: pathlib.Path, package: str, name: str, size: int, photos: list[str], count: int) -> None:
+    pixels = np.stack([photo(file, size) for file in photos])
     images = ((torch.from_numpy(pixels).float() / 255 - MEAN) / STD).permute(0, 3, 1, 2)
     if name in BGR:
         images = images.flip(1)
@@ -114,16 +115,5 @@ def main(folder: pathlib.Path, package: str, name: str, size: int, files: list[s
     (folder / "answer.json").write_text(json.dumps(answer))
 
 
-def serve() -> None:
-    for line in sys.stdin:
-        job = json.loads(line)
-        problem = ""
-        try:
-            main(pathlib.Path(job["folder"]), job["package"], job["name"], job["size"], job["photos"], job["count"])
-        except Exception as error:
-            problem = f"{type(error).__name__}: {error}".replace("\n", " ")
-        print(problem, flush=True)
-
-
 if __name__ == "__main__":
-    serve()
+    serve(main)

@@ -1,5 +1,6 @@
 // run-cli.ts: starts the program as a user does and says how it ended.
 
+import assert from 'node:assert/strict';
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import path from 'node:path';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
@@ -23,6 +24,19 @@ export async function runCli(
   options: RunOptions = {},
 ): Promise<Ended> {
   return ended(startCli(program, args, options), options);
+}
+
+/** Programs in a folder that is their FINCH_HOME too. @param home asked when a program starts */
+export function cliIn(home: () => string) {
+  const run = (program: string, ...args: readonly string[]) =>
+    runCli(program, args, { env: { FINCH_HOME: home() }, spawn: { cwd: home() } });
+  /** A run that has to end well. */
+  const done = async (program: string, ...args: readonly string[]) => {
+    const ended = await run(program, ...args);
+    assert.equal(ended.code, 0, ended.stderr);
+    return ended;
+  };
+  return { run, done };
 }
 
 /** Starts a program and sends it a signal, once and after `first`, when stderr says what `when` matches. */
