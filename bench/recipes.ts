@@ -6,6 +6,7 @@ import path from 'node:path';
 import { openModel } from '../src/api/index.ts';
 import { createOnnxEngine } from '../src/engine/onnx/session.ts';
 import { predictions } from '../src/evaluation/metrics.ts';
+import { pooled } from '../src/features/pooling.ts';
 import { applyHead } from '../src/train/head-stage.ts';
 import { trainLinearHead } from '../src/train/linear-head.ts';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
@@ -116,14 +117,8 @@ async function featuresOf(
   const options = { layer: NETWORKS[network], pool: 'none', cache: false } as const;
   for await (const row of model.features(files, options)) {
     if ('error' in row) throw new Error(`${row.file}: ${row.error.message}`);
-    const numbers = row.shape.at(-1)!;
-    const places = row.features.length / numbers;
-    const vector = new Float32Array(2 * numbers).fill(-Infinity, numbers);
-    row.features.forEach((value, at) => {
-      const d = at % numbers;
-      vector[d]! += value / places;
-      vector[numbers + d] = Math.max(vector[numbers + d]!, value);
-    });
+    const [mean, maximum] = (['avg', 'max'] as const).map((pool) => pooled(row.features, row.shape, pool)) as [Float32Array, Float32Array]; // prettier-ignore
+    const vector = Float32Array.of(...mean, ...maximum);
     vectors.push(vector);
   }
   await model.close();

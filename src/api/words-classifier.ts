@@ -1,5 +1,6 @@
 // words-classifier.ts: a network that compares pictures with words, as a classifier whose classes are the user's own words.
 
+import { dot } from '../util/dot.ts';
 import { AppError } from '../util/errors.ts';
 import { normalized } from '../features/pooling.ts';
 import { batchOf } from './network.ts';
@@ -55,8 +56,4 @@ export function wordsClassifier(member: Member, words: readonly string[], work: 
     };
   };
   return { name, members: [member], preprocessings: [preprocessing], load, close: () => network.close() };
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 }

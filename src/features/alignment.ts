@@ -2,6 +2,8 @@
 // with a window of the other. Different pictures can have similar embeddings; this correlation
 // tells them apart.
 
+import { dot } from '../util/dot.ts';
+
 /** Side of the pictures that are compared: both squashed to a square. */
 export const ALIGNMENT_SIDE = 96;
 
@@ -47,7 +49,7 @@ export function greyOf(pixels: Uint8Array): Float32Array {
 
 /** The best correlation of any window of one, straight or mirrored, with the whole of the other. @param a, b of `greyOf` */
 export function align(a: Float32Array, b: Float32Array): Alignment {
-  const asTheyAre = product(standardized(windowOf(a, WHOLE)), standardized(windowOf(b, WHOLE)));
+  const asTheyAre = dot(standardized(windowOf(a, WHOLE)), standardized(windowOf(b, WHOLE)));
   // No window and no mirror image correlates noticeably more.
   if (asTheyAre >= EQUAL) return { correlation: asTheyAre, isMirrored: false };
   const straight = Math.max(bestWindow(a, b), bestWindow(b, a));
@@ -63,15 +65,11 @@ function bestWindow(whole: Float32Array, part: Float32Array): number {
     for (const x of scale === 1 ? [0] : OFFSETS) {
       for (const y of scale === 1 ? [0] : OFFSETS) {
         const window = windowOf(whole, { left: x * (1 - scale), top: y * (1 - scale), scale });
-        best = Math.max(best, product(standardized(window), wanted));
+        best = Math.max(best, dot(standardized(window), wanted));
       }
     }
   }
   return best;
-}
-
-function product(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 }
 
 interface Window {

@@ -1,6 +1,7 @@
 // nearest.ts: the rows of a file nearest to some vectors by cosine similarity. Exact: every row is looked at, block by block, so
 // that memory does not grow with their number.
 
+import { dot } from '../util/dot.ts';
 import type { NpyRows } from '../formats/npy.ts';
 import { elementCount } from '../util/shape.ts';
 import { normalized } from './pooling.ts';
@@ -38,20 +39,6 @@ export async function nearestRows(
     if (onBlock?.(Math.min(from + perBlock, rows.count)) === false) break;
   }
   return best.map((top) => top.sorted());
-}
-
-/** Dot product as four separate sums, so that the additions need not wait for each other. */
-function dot(a: Float32Array, b: Float32Array): number {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
-  const whole = a.length & ~3;
-  for (let i = 0; i < whole; i += 4) {
-    s0 += a[i]! * b[i]!;
-    s1 += a[i + 1]! * b[i + 1]!;
-    s2 += a[i + 2]! * b[i + 2]!;
-    s3 += a[i + 3]! * b[i + 3]!;
-  }
-  for (let i = whole; i < a.length; i++) s0 += a[i]! * b[i]!;
-  return s0 + s1 + (s2 + s3);
 }
 
 /** The best of many rows, in a heap whose top is the worst row kept. A similarity of NaN is never kept. */

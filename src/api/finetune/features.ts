@@ -30,6 +30,7 @@ export interface FeatureJob {
 }
 
 export interface ComputedFeatures extends FeatureSet {
+  readonly pictures: readonly number[];
   readonly failed: readonly FailedPicture[];
 }
 
@@ -123,7 +124,7 @@ async function featuresOf(
 }
 
 /** Several sets as one. */
-export function joined(sets: readonly FeatureSet[]): FeatureSet {
+export function joined(sets: readonly ComputedFeatures[]): FeatureSet {
   const rows = new Float32Array(sets.reduce((sum, set) => sum + set.rows.length, 0));
   let at = 0;
   for (const set of sets) {
@@ -133,6 +134,6 @@ export function joined(sets: readonly FeatureSet[]): FeatureSet {
   return {
     rows,
     labels: sets.flatMap((set) => set.labels),
-    pictures: sets.flatMap((set) => set.pictures ?? []),
+    pictures: sets.flatMap((set) => set.pictures),
   };
 }

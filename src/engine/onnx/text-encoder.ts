@@ -33,7 +33,6 @@ export interface TextEncoder {
 interface EncoderOptions {
   /** For messages. */
   readonly name: string;
-  readonly threads?: number | undefined;
   /** The input that takes the mask; all others take the tokens. */
   readonly mask: string;
 }
@@ -41,7 +40,7 @@ interface EncoderOptions {
 /** @throws AppError MODEL_UNSUPPORTED, MODEL_INVALID */
 export async function openTextEncoder(
   network: OnnxModel,
-  { name, threads = availableParallelism(), mask }: EncoderOptions,
+  { name, mask }: EncoderOptions,
 ): Promise<TextEncoder> {
   const runtime = await loadRuntime();
   const { env, InferenceSession, Tensor } = runtime;
@@ -52,7 +51,12 @@ export async function openTextEncoder(
   const [first] = network.inputs[0]!.shape!;
   const fixed = typeof first === 'number' ? first : undefined;
   const { model, weights, output } = written(network);
-  const options = sessionOptions({ device: 'cpu', threads, constants: weights, trains: false });
+  const options = sessionOptions({
+    device: 'cpu',
+    threads: availableParallelism(),
+    constants: weights,
+    trains: false,
+  });
   const session: Session = await InferenceSession.create(model, options).catch(refuse);
   const feed = ({ name, type }: OnnxValue, { tokens, mask: attended }: TokenBatch) => {
     const given = name === mask ? attended : tokens;

@@ -12,6 +12,7 @@ import { layerName } from './conversion/names.ts';
 import { Network } from './conversion/network.ts';
 import { describeOnnx, pictureSides, type OnnxInterface, type ReadOptions } from './interface.ts';
 import { OPERATORS } from './conversion/operators/operators.ts';
+import { nodesBehind } from './nodes-behind.ts';
 import { asOneOperator } from './conversion/spelled-out.ts';
 import { constantOf, UNKNOWN, Unsupported, type Constant, type Tensor } from './conversion/tensor.ts';
 
@@ -87,13 +88,13 @@ class Conversion {
 
   run(): ConvertedOnnx | OpaqueOnnx {
     const { output } = this.#found;
-    const nodes = needed(this.#model.nodes, output);
+    const { nodes } = nodesBehind(this.#model.nodes, output);
     if (nodes.length > MAX_NODES) throw new Unsupported(`${nodes.length} nodes, more than ${MAX_NODES}`);
     for (const node of nodes) this.#foldAhead(node);
     const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
     const known = { makers, constantOf: (name: string) => this.#constant(name), opset: this.#context.opset, left: { numbers: MAX_PLACES } }; // prettier-ignore
     const whole = nodes.map((node) => asOneOperator(node, known));
-    for (const node of needed(whole, output)) this.#read(node);
+    for (const node of nodesBehind(whole, output).nodes) this.#read(node);
     const result = this.#tensor(output);
     if (this.#reasons.size > 0) return { kind: 'opaque', reasons: [...this.#reasons].slice(0, MAX_REASONS) };
     return this.#converted(result);
@@ -198,18 +199,6 @@ const numbersOfLayer = (layer: Layer) =>
 function ofLayers(error: unknown, { op }: OnnxNode): unknown {
   const isOfLayers = error instanceof AppError && (error.code === 'MODEL_INVALID' || error.code === 'MODEL_UNSUPPORTED'); // prettier-ignore
   return isOfLayers ? new Unsupported(`${op}: ${error.message}`) : error;
-}
-
-/** The nodes that a tensor depends on, in their order. */
-function needed(nodes: readonly OnnxNode[], output: string): readonly OnnxNode[] {
-  const wanted = new Set([output]);
-  const found: OnnxNode[] = [];
-  for (const node of nodes.toReversed()) {
-    if (!node.outputs.some((name) => wanted.has(name))) continue;
-    found.push(node);
-    for (const name of node.inputs) wanted.add(name);
-  }
-  return found.reverse();
 }
 
 /** Layers between a classifier and the output that leave each class where it is. */

@@ -1,7 +1,6 @@
 // text-half.ts: the part of a foreign network that texts alone go through, and by what the likeness of a picture and a text is
 // multiplied before it counts as a logit. Nothing is run here.
 
-import { tensorsNamedIn } from '../../engine/onnx/renamed.ts';
 import {
   numbersOf,
   type OnnxModel,
@@ -12,6 +11,7 @@ import {
 import { MAX_BATCH } from '../../graph/kinds/onnx.ts';
 import { elementCount } from '../../util/shape.ts';
 import { attribute } from './attributes.ts';
+import { nodesBehind } from './nodes-behind.ts';
 
 /** As transformers names them; both are rows of whole numbers, one row a text. */
 export const TEXT_INPUTS = { tokens: 'input_ids', mask: 'attention_mask' } as const;
@@ -31,7 +31,7 @@ export function textHalf(model: OnnxModel, outputs: readonly string[]): OnnxMode
   for (const name of outputs) {
     const output = model.outputs.find((value) => value.name === name);
     if (!output) continue;
-    const { nodes, taken } = behind(model, name);
+    const { nodes, taken } = nodesBehind(model.nodes, name);
     const inputs = model.inputs.filter((input) => taken.has(input.name));
     if (!inputs.every(takesTokens) || !inputs.some((input) => input.name === TEXT_INPUTS.tokens)) continue;
     const initializers = new Map([...model.initializers].filter(([name]) => taken.has(name)));
@@ -45,18 +45,6 @@ function takesTokens({ name, type, shape }: OnnxValue): boolean {
   const isKnown = Object.values<string>(TEXT_INPUTS).includes(name);
   const [batch] = shape ?? [];
   return isKnown && isWhole && shape?.length === 2 && !(typeof batch === 'number' && batch > MAX_BATCH);
-}
-
-/** The nodes that a tensor depends on, in their order, and all that they take. */
-function behind({ nodes }: OnnxModel, name: string) {
-  const taken = new Set([name]);
-  const found: OnnxNode[] = [];
-  for (const node of nodes.toReversed()) {
-    if (!node.outputs.some((output) => taken.has(output))) continue;
-    found.push(node);
-    for (const input of tensorsNamedIn(node)) taken.add(input);
-  }
-  return { nodes: found.reverse(), taken };
 }
 
 /** Steps from the logits back to the product of the embeddings, and from a factor back to its number: exporters write up to four. */
