@@ -128,7 +128,9 @@ function asRecorded(config: SearchConfig, { settings, files }: FeatureRecord): S
 
 function overridesOf({ size, resize, ...rest }: Preprocessing): PreprocessingOverrides {
   // Only a square is described by its crop; another size is the model's own.
-  return { ...rest, minSide: resize, ...(typeof size === 'number' && { crop: size / resize }) };
+  if (typeof size === 'number') return { ...rest, minSide: resize, crop: size / resize };
+  // Whole pictures have no short side before a crop.
+  return { ...rest, ...(rest.mode !== 'squash' && rest.mode !== 'pad' && { minSide: resize }) };
 }
 
 function checkFit(

@@ -50,6 +50,8 @@ Exit codes: 0 all done, 1 some pictures failed (.errors.csv says why),
     )
     .action(async (inputs: string[], flags: ExtractFlags) => {
       if (flags.listLayers) {
+        const { refuseOutput } = await import('../config/features.ts');
+        refuseOutput(flags);
         const { inferenceConfig } = await import('../config/inference.ts');
         const { listLayers } = await import('../commands/list-layers.ts');
         finish(await listLayers(inferenceConfig(inputs, flags), output));

@@ -44,7 +44,7 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
     .option('-o, --out <dir>', 'run folder (default: runs/<dataset>-<model>-<n>)')
     .option(
       '--resume [dir]',
-      'go on exactly where a run stopped; without a folder: the latest of this dataset',
+      'go on exactly where a run stopped; without a folder: that of --out, else the latest of this dataset',
     )
     .option('--epochs <n>', 'epochs of stage 2, all weights; 0: only the head (default: 10)')
     .option('--patience <n>', 'stop after so many epochs without improvement')

@@ -12,6 +12,8 @@ interface Rule {
   readonly holds: (settings: TrainSettings) => boolean;
   /** What was chosen instead, for the message. */
   readonly instead: (settings: TrainSettings) => string;
+  /** Whether it is about a stage that runs. `--find-lr` and `--preview-augment` run neither, and show what both would see. */
+  readonly isOfStage?: true;
 }
 
 const augmentOf = ({ augment }: TrainSettings): string => {
@@ -32,6 +34,7 @@ const scheduled = (flag: Flag, ...names: readonly TrainSettings['schedule']['nam
 const STAGE_TWO: readonly Flag[] = [
   'lr', 'optimizer', 'momentum', 'weightDecay', 'schedule', 'stepSize', 'gamma', 'minLr', 'warmupEpochs', 'schedulePatience',
   'mixup', 'cutmix', 'sampler', 'batchNorm', 'trainFrom', 'ema', 'clipNorm', 'accumulate', 'patience',
+  'checkpointMinutes',
 ]; // prettier-ignore
 
 const RULES: readonly Rule[] = [
@@ -40,12 +43,14 @@ const RULES: readonly Rule[] = [
     to: 'stage 2',
     holds: ({ epochs }) => epochs > 0,
     instead: () => '--epochs 0, which leaves it out',
+    isOfStage: true,
   },
   {
     flags: ['augment', 'raN', 'raM', 'minCrop', 'colorJitter', 'randomErasing'],
     to: 'stage 2 or --head-views',
     holds: ({ epochs, head }) => epochs > 0 || head.views > 0,
     instead: () => '--epochs 0 without --head-views',
+    isOfStage: true,
   },
   scheduled('stepSize', 'step'),
   scheduled('gamma', 'step', 'exponential', 'plateau'),
@@ -92,16 +97,23 @@ const RULES: readonly Rule[] = [
     to: 'stage 1',
     holds: ({ head }) => head.epochs > 0,
     instead: () => '--head-epochs 0, which leaves it out',
+    isOfStage: true,
   },
 ];
 
 /** @throws AppError USAGE naming the flag and what it belongs to */
 export function checkBelonging(flags: FinetuneFlags, settings: TrainSettings): void {
-  // `--find-lr` and `--preview-augment` run neither stage, and show what both would see.
-  if (flags.findLr !== undefined || flags.previewAugment !== undefined) return;
+  const page = (['findLr', 'previewAugment'] as const).find((name) => flags[name] !== undefined);
+  if (page !== undefined && flags.out !== undefined) {
+    throw new AppError(
+      'USAGE',
+      `--out is the folder of a run, and ${flagName(page)} makes a page: ${flagName(page)} FILE.html says where; leave --out out`,
+    );
+  }
   // A flag with the value 0 asks for nothing, so it counts as not given.
   const isGiven = (name: Flag) => flags[name] !== undefined && Number(flags[name]) !== 0;
-  for (const { flags: names, to, holds, instead } of RULES) {
+  for (const { flags: names, to, holds, instead, isOfStage } of RULES) {
+    if (page !== undefined && isOfStage) continue;
     const ignored = names.find(isGiven);
     if (ignored === undefined || holds(settings)) continue;
     throw new AppError(

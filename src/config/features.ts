@@ -73,6 +73,15 @@ export function extractConfig(inputs: readonly string[], flags: ExtractFlags): E
   };
 }
 
+/** @throws AppError USAGE where `--list-layers`, which prints to stdout, is given a file to write */
+export function refuseOutput({ out }: Pick<ExtractFlags, 'out'>): void {
+  if (out === undefined) return;
+  throw new AppError(
+    'USAGE',
+    '--out is for features, and --list-layers prints to stdout; leave one of them out',
+  );
+}
+
 export function featureChoice({
   layer = [],
   pool = 'avg',

@@ -86,6 +86,16 @@ export function applyOverrides(
       `--min-side and --crop together ask for a square of ${Math.round(minSide * crop)} pixels, ${model.name} takes pictures of ${base.size.join(' x ')} (height x width); give one of the two`,
     );
   }
+  const mode = rest.mode ?? base.mode;
+  if (!isSide && (mode === 'squash' || mode === 'pad')) {
+    const unused = minSide !== undefined ? '--min-side' : crop !== undefined ? '--crop' : undefined;
+    if (unused !== undefined) {
+      throw new AppError(
+        'USAGE',
+        `${unused} belongs to --resize-mode crop and squash-crop, and ${model.name} shows whole pictures by ${mode}; leave ${unused} out, or add --resize-mode crop`,
+      );
+    }
+  }
   const size = isSide ? Math.max(1, Math.round(minSide * crop)) : base.size;
   const resize =
     minSide ?? (crop === undefined ? base.resize : Math.floor(Math.max(...sidesOf(size)) / crop));

@@ -48,6 +48,12 @@ export async function scanDataset(
         ...(pictures !== undefined && { root: pictures }),
       });
     }
+    if (pictures !== undefined) {
+      throw new AppError(
+        'USAGE',
+        `--root is the folder of a csv's pictures, and ${root} is a dataset of folders; leave it out`,
+      );
+    }
     return (await isCub(root)) ? scanCub(root) : scanFolders(root, signal);
   })();
   refuseTwins(root, dataset.classes);

@@ -37,7 +37,14 @@ export async function readOnnx(
   const found = describeOnnx(model, { name, ...(output !== undefined && { output }) });
   const { input } = found;
   const known = config?.preprocessing ?? said.preprocessing;
-  const size = sizeOf(input) ?? options.size ?? known?.size ?? config?.size;
+  const fixed = sizeOf(input);
+  if (fixed && options.size && sidesOf(fixed).join() !== sidesOf(options.size).join()) {
+    throw new AppError(
+      'USAGE',
+      `--size ${sidesOf(options.size).join('x')}: ${file} takes pictures of ${sidesOf(fixed).join('x')} only; leave --size out`,
+    );
+  }
+  const size = fixed ?? options.size ?? known?.size ?? config?.size;
   if (size === undefined) {
     throw new AppError(
       'USAGE',

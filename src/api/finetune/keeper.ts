@@ -38,7 +38,9 @@ export function keeperOf(work: Work, options: KeeperOptions): TwoStageEvents {
       work.progress({ task: 'head', done: epoch, text: `head: epoch ${epoch}, ${judgedText(row)}` }),
     async onHead(_, weights, progress) {
       const { epoch, ...best } = progress.best;
-      work.note(`head: ${judgedText(best)}${epoch > 0 ? `, after ${epoch} passes over the features` : ''}`);
+      work.note(
+        `head: ${judgedText(best)}${epoch > 0 ? `, after ${epoch} ${epoch === 1 ? 'pass' : 'passes'} over the features` : ''}`,
+      );
       await keep(paths.best, weights);
       onBest();
       if (epochs === 0) await keep(paths.last, weights);

@@ -128,7 +128,7 @@ async function chosenRun(dataset: string | undefined, flags: GivenFinetuneFlags)
   const given = await withWholePaths(flags, dataset);
   const { resume } = given;
   if (resume !== undefined) {
-    const folder = resume === true ? await latestRunFolder(runName(requiredDataset(dataset), given)) : resume;
+    const folder = await resumedFolder(dataset, given);
     const asked = { flags: given, ...(dataset !== undefined && { dataset }) };
     const paths = runPaths(folder);
     const stored = await readRunConfig(paths.config, asked);
@@ -147,6 +147,19 @@ async function chosenRun(dataset: string | undefined, flags: GivenFinetuneFlags)
     flags: { ...given, model: given.model ?? DEFAULT_MODEL },
   };
   return { request, config: finetuneConfig(request.dataset, request.flags) };
+}
+
+/** The run to go on with: the folder that `--resume` or `--out` names, else the latest of this dataset. @throws AppError USAGE */
+async function resumedFolder(dataset: string | undefined, flags: GivenFinetuneFlags): Promise<string> {
+  const { resume, out } = flags;
+  if (typeof resume !== 'string') return out ?? latestRunFolder(runName(requiredDataset(dataset), flags));
+  if (out !== undefined && path.resolve(out) !== path.resolve(resume)) {
+    throw new AppError(
+      'USAGE',
+      `--resume ${quoted(resume)} goes on in that folder, and --out names another, ${quoted(out)}; leave --out out`,
+    );
+  }
+  return resume;
 }
 
 /** Makes the paths among the flags absolute, so that the run can be resumed from any folder. */

@@ -39,6 +39,10 @@ const FORMATS = { onnx: toOnnx, tfjs: toTfjs, safetensors: toSafetensors } as co
 export async function exportModel(name: string, flags: ExportFlags, { signal }: Work): Promise<string> {
   const format = parseChoice(flags.format, '--format', Object.keys(FORMATS) as (keyof typeof FORMATS)[]);
   const { out, force = false, offline = false } = flags;
+  const dtype = parseChoice(flags.dtype, '--dtype', ['float32', 'float16'] as const);
+  if (format !== 'tfjs' && dtype !== 'float32') {
+    throw new AppError('USAGE', `--dtype ${dtype} belongs to --format tfjs, received --format ${format}; leave one of them out`);
+  }
   const output = { flag: '--out', file: out };
   if (format === 'tfjs') await checkModelPlace(placeOf(flags));
   else {
@@ -60,7 +64,7 @@ export async function exportModel(name: string, flags: ExportFlags, { signal }: 
       `--format ${format}: ${model.name} has a foreign network in it, whose operators only an ONNX file holds; use --format onnx`,
     );
   }
-  return FORMATS[format](model, flags, signal);
+  return FORMATS[format](model, { ...flags, dtype }, signal);
 }
 
 /** Largest difference of an output from the engine's, as a share of the largest output. */

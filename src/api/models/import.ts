@@ -23,6 +23,7 @@ import { quoted } from '../../util/quoted.ts';
 import { inputSize } from '../network.ts';
 import { refuseLosses } from '../outputs.ts';
 import { fetchProgress, type Work } from '../work.ts';
+import { refuseUnused } from './import-source.ts';
 import { checkModelPlace, inModelPlace } from './model-place.ts';
 
 export interface ImportFlags extends PreprocessingFlags {
@@ -73,6 +74,7 @@ export async function importModel(file: string, flags: ImportFlags, work: Work):
   const folder = flags.out ?? path.join(importedModels(), name);
   const output = { flag: flags.out === undefined ? '--name' : '--out', file: folder };
   const place = { output, force: flags.force ?? false, otherwise: 'choose another --name or --out' };
+  await refuseUnused(file, { ...flags, dtype: precision });
   await checkModelPlace(place);
   await refuseLosses([output], { model: file, files: [file, flags.labels] });
   const assumed: string[] = [];
@@ -124,10 +126,17 @@ async function readModel(file: string, reading: Reading, work: Work): Promise<Mo
 }
 
 async function readFolder(folder: string, { name, flags }: Reading): Promise<Model> {
+  const { source, licence } = flags;
   const model = await readModelFolder(folder);
   for (const [weight, { data }] of model.weights) refuseInfinite(data, weight, folder);
   const preprocessing = overridden(model.preprocessing, flags, { name, size: inputSize(model.graph) });
-  return { ...model, name, ...(preprocessing && { preprocessing }) };
+  const provenance = {
+    ...(model.provenance ?? { source: path.basename(path.resolve(folder)) }),
+    ...(source !== undefined && { source }),
+    ...(licence !== undefined && { licence }),
+  };
+  const isTold = model.provenance !== undefined || source !== undefined || licence !== undefined;
+  return { ...model, name, ...(isTold && { provenance }), ...(preprocessing && { preprocessing }) };
 }
 
 /** `224`, or `96x128`: height and width. @throws AppError USAGE */
