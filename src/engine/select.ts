@@ -15,6 +15,9 @@ export interface EngineChoice {
  * @throws AppError ENGINE_UNAVAILABLE with what was tried and what to do
  */
 export async function selectEngine(choice: EngineChoice): Promise<TrainableEngine> {
+  // NVIDIA's libraries read this when they are loaded. By default they round the factors of a product to 10 bits (TF32), which
+  // moves logits by up to 7e-4 of the largest on an H100: see bench/results/gpu.md.
+  process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
   return ENGINES[engineFor(choice)](choice);
 }
 

@@ -51,13 +51,15 @@ export interface WrittenGraph {
   readonly initializers: readonly Initializer[];
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
+  /** Shapes of other tensors, where who wrote the graph knew them. They are not written. */
+  readonly between?: readonly ValueInfo[];
 }
 
 /** The file name in external initializers. The runtime receives a buffer under this name. */
 export const WEIGHTS_LOCATION = 'weights';
 
 /** Opset 17 has every operator that finch uses, and IR 8 belongs to this opset. */
-const OPSET = 17;
+export const OPSET = 17;
 const IR_VERSION = 8;
 
 /** What is said of a model as a whole. */

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Shape } from '../../util/shape.ts';
-import type { Attribute, Initializer, Node } from '../../formats/onnx-writer.ts';
+import type { Attribute, Initializer, Node, ValueInfo } from '../../formats/onnx-writer.ts';
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 
@@ -16,6 +16,8 @@ interface Placement {
 export class Emitter {
   readonly nodes: Node[] = [];
   readonly constants: Initializer[] = [];
+  /** Shapes of some tensors: see `shaped`. */
+  readonly shapes: ValueInfo[] = [];
   readonly #constantNames = new Map<string, string>();
   readonly #names = new Set<string>();
   #count = 0;
@@ -41,6 +43,12 @@ export class Emitter {
       ...(domain !== undefined && { domain }),
     });
     return output;
+  }
+
+  /** Notes the shape of a float32 tensor for those who read the graph later. */
+  shaped(name: string, shape: Shape): string {
+    this.shapes.push({ name, type: 'float32', shape });
+    return name;
   }
 
   /** A float32 constant. Equal constants are stored once. */

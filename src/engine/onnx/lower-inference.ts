@@ -10,19 +10,13 @@ import { layersBehind } from '../../graph/behind.ts';
 import { fixedBatch } from '../../graph/opaque.ts';
 import { InferenceScope } from './inference-scope.ts';
 import { lowerLayer } from './lowerings/lowerings.ts';
-import {
-  encodeModel,
-  type ModelHeader,
-  type ValueInfo,
-  type WrittenGraph,
-} from '../../formats/onnx-writer.ts';
+import type { ModelHeader, ValueInfo, WrittenGraph } from '../../formats/onnx-writer.ts';
 import type { WeightPacker } from './weights.ts';
 
 export interface LoweredModel {
-  /** The graph that `model` encodes, and what is said of the model as a whole. */
+  /** The graph, and what is said of the model as a whole: `encodeFor` makes bytes of them. */
   readonly graph: WrittenGraph;
   readonly header: ModelHeader;
-  readonly model: Uint8Array;
   /** The bytes behind the model's external initializers. */
   readonly weights: Uint8Array;
   readonly input: 'pixels' | 'features';
@@ -96,7 +90,6 @@ export class InferenceLowering {
     return {
       graph: onnxGraph,
       header,
-      model: encodeModel(onnxGraph, header),
       weights: packer.bytes,
       input,
       batch,

@@ -15,7 +15,7 @@ import { ruleOf } from './gradients/rules.ts';
 import { emitLoss, TARGET_INPUTS } from './losses.ts';
 import { InferenceLowering } from './lower-inference.ts';
 import { emitClipping, emitUpdate, scalarsFor } from './optimizers.ts';
-import { encodeModel, type ValueInfo } from '../../formats/onnx-writer.ts';
+import type { ValueInfo, WrittenGraph } from '../../formats/onnx-writer.ts';
 import { Step, type Lowered, type Value } from './step.ts';
 import { hasOneBuffer, storedVariables, type StoredVariable } from './variables.ts';
 
@@ -32,7 +32,7 @@ interface LoweringOptions {
 }
 
 export interface LoweredStep {
-  readonly model: Uint8Array;
+  readonly graph: WrittenGraph;
   /** The bytes behind the model's external initializers: weights that do not learn. */
   readonly constants: Uint8Array;
   readonly masks: Step['masks'];
@@ -96,7 +96,7 @@ export function lowerTraining(
   for (const { name } of inputs) emitter.declare(name);
   const used = new Set(emitter.nodes.flatMap((node) => node.inputs));
   return {
-    model: encodeModel({
+    graph: {
       name: graph.name,
       nodes: emitter.nodes,
       initializers: [...packed.initializers, ...emitter.constants],
@@ -108,7 +108,8 @@ export function lowerTraining(
         ...extra,
         ...moved.outputs,
       ],
-    }),
+      between: emitter.shapes,
+    },
     constants: packed.bytes,
     masks: step.masks,
     moved: moved.names,

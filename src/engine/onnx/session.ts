@@ -9,6 +9,7 @@ import { lowerInference } from './lower-inference.ts';
 import { inParts } from './fixed-batch.ts';
 import { checkMemory, trainingMemory } from './memory.ts';
 import { otherShape, runtimeRefuses } from './refusal.ts';
+import { encodeFor } from './widened.ts';
 import { loadRuntime, sessionOptions, type Session } from './runtime.ts';
 
 export interface OnnxOptions {
@@ -56,7 +57,7 @@ export async function createOnnxEngine({
       let session: Session;
       try {
         session = await InferenceSession.create(
-          lowered.model,
+          encodeFor(device, lowered.graph, lowered.header),
           // Threads sleep while they wait, because pictures are decoded on the same cores.
           sessionOptions({ device, threads, constants: lowered.weights, trains: false }),
         );

@@ -26,6 +26,7 @@ import {
 import { createMovingTensors, type Answers, type MovingTensors, type OnnxTensor } from './moving.ts';
 import { scalarsFor } from './optimizers.ts';
 import { sessionOptions, type Runtime, type Session } from './runtime.ts';
+import { encodeFor } from './widened.ts';
 import { fromStored, hasOneBuffer, toStored, storedVariables, type StoredVariable } from './variables.ts';
 
 interface TrainerOptions {
@@ -113,7 +114,7 @@ class OnnxTrainer implements Trainer {
     let session: Session;
     try {
       session = await runtime.InferenceSession.create(
-        lowered.model,
+        encodeFor(device, lowered.graph),
         sessionOptions({
           ...this.#options,
           constants: lowered.constants,

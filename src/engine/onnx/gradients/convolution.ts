@@ -89,7 +89,7 @@ function byMatMul(x: string, dy: string, sizes: Sizes, step: Step): string {
  */
 function byConvolution(x: string, dy: string, sizes: Sizes, step: Step): string {
   const e = step.emitter;
-  const { kernel, strides, dilations, pads, groups, inputs, from, to } = sizes;
+  const { kernel, strides, dilations, pads, groups, inputs, outputs, from, to } = sizes;
   const each = inputs / groups;
   const split: Shape = [step.batch, groups, each, ...from];
   const xSwapped = e.reshape(e.transpose(e.reshape(x, split), [2, 1, 0, 3, 4]), [
@@ -97,7 +97,7 @@ function byConvolution(x: string, dy: string, sizes: Sizes, step: Step): string 
     groups * step.batch,
     ...from,
   ]);
-  const dySwapped = e.transpose(dy, [1, 0, 2, 3]);
+  const dySwapped = e.shaped(e.transpose(dy, [1, 0, 2, 3]), [outputs, step.batch, ...to]);
   const all = e.emit('Conv', [xSwapped, dySwapped], {
     kernel_shape: to,
     strides: dilations,
