@@ -1,33 +1,63 @@
 // test.js: compiles, then hands every compiled test file to node:test.
 // `--slow` runs the suites named *.slow.test instead; other arguments select files by a part of their path.
-import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { run } from 'node:test';
+import { spec, tap } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.js';
+
+/** Files that take minutes, the longest first: begun at the end, one of them would leave the other cores idle. */
+const LONGEST = [
+  'cli/crash.slow',
+  'fuzz/targets.slow',
+  'zoo/training.slow',
+  'cli/special-files.slow',
+  'bench/gpu.slow',
+  'engine/webgpu.slow',
+  'engine/engines-agree.slow',
+  'cli/finetune.slow',
+  'engine/training-tfjs.slow',
+  'engine/training-tfjs-node.slow',
+  'examples/browser.slow',
+  'cli/finetune-tfjs.slow',
+  'cli/bombs.slow',
+  'engine/overfit.slow',
+  'cli/classify',
+  'cli/finetune',
+  'cli/finetune-features',
+  'engine/training-networks',
+  'zoo/networks',
+  'cli/extract-features',
+  'cli/hostile-names',
+  'cli/special-files',
+  'cli/models',
+];
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const slow = process.argv.includes('--slow');
 const wanted = process.argv.slice(2).filter((argument) => argument !== '--slow');
 
 await build();
-const files = readdirSync(path.join(root, 'dist', 'test'), { recursive: true })
-  .map(String)
+const tests = path.join(root, 'dist', 'test');
+const names = readdirSync(tests, { recursive: true })
+  .map((file) => String(file).replaceAll(path.sep, '/'))
   .filter((file) => file.endsWith('.test.js') && file.endsWith('.slow.test.js') === slow)
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
-  .map((file) => path.join('dist', 'test', file))
   .sort();
-if (files.length === 0) {
+if (names.length === 0) {
   console.error(`no test file matches ${wanted.join(', ')}`);
   process.exit(2);
 }
+const first = LONGEST.map((name) => `${name}.test.js`).filter((name) => names.includes(name));
+const files = [...new Set([...first, ...names])].map((name) => path.join(tests, name));
+
+process.chdir(root);
 // Most files wait for processes of one thread: two at a time use two cores, where node's own default is one fewer than there are.
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-const hasConcurrency = major > 20 || (major === 20 && minor >= 10);
-const concurrency = hasConcurrency ? [`--test-concurrency=${Math.max(2, availableParallelism() - 1)}`] : [];
-const run = spawnSync(process.execPath, ['--test', ...concurrency, ...files], {
-  cwd: root,
-  stdio: 'inherit',
-});
-process.exit(run.status ?? 1);
+run({ files, concurrency: Math.max(2, availableParallelism() - 1) })
+  .on('test:fail', () => {
+    process.exitCode = 1;
+  })
+  .compose(process.stdout.isTTY ? new spec() : tap)
+  .pipe(process.stdout);

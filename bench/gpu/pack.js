@@ -1,5 +1,6 @@
 // pack.js: what run.sh needs on a machine with a card and no network (Linux x64), as parts of at most 60 MiB: Node, a Vulkan loader,
-// finch compiled, its dependencies for that platform alone and the shipped network. Usage: node bench/gpu/pack.js [DIR], dist-gpu/ by default.
+// finch compiled, its dependencies for that platform alone and the shipped network. Usage: node bench/gpu/pack.js [DIR], dist-gpu/ by
+// default. XZ_OPT is how hard xz tries, -6 by default: a minute and a half of a processor.
 
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs'; // prettier-ignore
@@ -38,7 +39,7 @@ try {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   const archive = path.join(stage, 'finch-gpu.tar.xz');
-  execFileSync('tar', ['-cJf', archive, '-C', stage, 'node', 'lib', 'finch'], { env: { ...process.env, XZ_OPT: '-6 -T0' } }); // prettier-ignore
+  execFileSync('tar', ['-cJf', archive, '-C', stage, 'node', 'lib', 'finch'], { env: { XZ_OPT: '-6 -T0', ...process.env } }); // prettier-ignore
   execFileSync('split', ['-b', String(PART_BYTES), '-d', archive, path.join(out, 'finch-gpu.part-')]);
   copyFileSync(path.join(root, 'bench', 'gpu', 'run.sh'), path.join(out, 'run.sh'));
   for (const name of readdirSync(out)) {

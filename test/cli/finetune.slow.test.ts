@@ -14,7 +14,10 @@ import { runCli } from '../helpers/run-cli.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
 
 const KILLS = 20;
-const EPOCHS = 700;
+const EPOCHS = 250;
+/** After a run shows its first epoch it is killed within this time. Every fourth is killed while it starts. */
+const LIFE_MS = 500;
+const START_MS = 2000;
 
 describe('a run that is ended by force', () => {
   let home: string;
@@ -43,10 +46,17 @@ describe('a run that is ended by force', () => {
         stdio: ['ignore', 'ignore', 'pipe'],
       });
       let stderr = '';
-      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+      const seen = new Promise<void>((resolve) =>
+        child.stderr.on('data', (chunk: Buffer) => {
+          stderr += chunk.toString();
+          if (/epoch \d+\/\d+/.test(stderr)) resolve();
+        }),
+      );
       const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
       if (kills < KILLS) {
-        await Promise.race([ended, sleep(900 + rng.integer(1200))]);
+        const life =
+          start % 4 === 3 ? sleep(rng.integer(START_MS)) : seen.then(() => sleep(rng.integer(LIFE_MS)));
+        await Promise.race([ended, life]);
         if (child.exitCode === null) {
           child.kill('SIGKILL');
           kills += 1;

@@ -14,6 +14,7 @@ import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { findRecord } from '../../src/zoo/published.ts';
 import { madeUpStateDict } from '../helpers/made-up-weights.ts';
+import { RAW } from '../helpers/raw-text.ts';
 import { runCli } from '../helpers/run-cli.ts';
 import { serveLocally, type LocalServer } from '../helpers/local-server.ts';
 
@@ -282,8 +283,11 @@ describe('pull', () => {
 });
 
 test('doctor: the CPU works, agrees with itself, and the rest says how to get it', async () => {
-  const { code, stdout } = await runCli('finch', ['doctor', '--format', 'json']);
-  assert.equal(code, 0);
+  const env = { FINCH_HOME: path.join(tmpdir(), 'finch-home\x1b[2J\x9b\u202e') };
+  const { code, stdout, stderr } = await runCli('finch', ['doctor', '--format', 'json'], { env });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /finch-home\\/);
+  assert.doesNotMatch(stdout + stderr, RAW);
   const { devices } = JSON.parse(stdout) as {
     devices: { device: string; works: boolean; milliseconds?: number; note: string }[];
   };

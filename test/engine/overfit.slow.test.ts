@@ -44,7 +44,7 @@ for (const [optimizer, rate] of OPTIMIZERS) {
     const weights = new Map(madeUpWeights(graph));
     for (const [name, weight] of shipped.weights) if (!name.startsWith('fc/')) weights.set(name, weight);
     const { mean, std } = shipped.preprocessing!;
-    const engine = await createOnnxEngine({ device: 'cpu' });
+    const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
     const trainer = await engine.trainer(
       { graph, weights, mean, std },
       { size: [SIZE, SIZE], batchSize: BATCH, loss: { kind: 'cross-entropy' }, optimizer },

@@ -37,8 +37,21 @@ const crashing = (folder: string, command: readonly string[], mode: CrashMode, c
     FINCH_CRASH_ROOT: folder,
   });
 
-/** Number of calls that change files in a whole run, and what it leaves. */
-async function undisturbed(template: string, { command, result }: Swept) {
+interface Undisturbed {
+  readonly calls: number;
+  readonly files: readonly (string | undefined)[];
+}
+
+const known = new Map<Swept, Promise<Undisturbed>>();
+
+/** Number of calls that change files in a whole run, and what it leaves; found once for all modes of a case. */
+function undisturbed(template: string, swept: Swept): Promise<Undisturbed> {
+  const found = known.get(swept) ?? runUndisturbed(template, swept);
+  known.set(swept, found);
+  return found;
+}
+
+async function runUndisturbed(template: string, { command, result }: Swept) {
   return inCopy(template, async (folder) => {
     const ended = await crashing(folder, command, 'EIO', Infinity);
     assert.equal(ended.code, 0, ended.stderr);

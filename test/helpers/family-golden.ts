@@ -116,5 +116,18 @@ const normOf = (values: Iterable<number>) => {
   return Math.sqrt(square);
 };
 
+/**
+ * Deep networks that train only with FINCH_ZOO=all: each has its forward pass and its names compared with PyTorch's in
+ * networks.test.ts, and each of its layers (kind, kernel, strides, padding, groups) is in another network that trains.
+ */
+const ALSO_IN_OTHERS: ReadonlySet<string> = new Set(['inception_v3', 'inception_v4', 'xception41', 'seresnet50', 'regnet_y_400mf', 'efficientnet_b0', 'mnasnet0_5', 'mobilenet_v2', 'resnet18']); // prettier-ignore
+
+const isAll = process.env['FINCH_ZOO'] === 'all';
+
+/** The deep networks that train, in the usual suite or, with FINCH_ZOO=all, altogether. */
+export const DEEP_RUNS = FAMILY_GOLDEN.runs.filter(
+  (run) => !isShallow(run) && (isAll || !ALSO_IN_OTHERS.has(run.network)),
+);
+
 /** Networks that have every kind of layer between them. */
 export const EVERY_KIND: ReadonlySet<string> = new Set(['vgg11_bn', 'googlenet', 'resnext50_32x4d', 'shufflenet_v2_x0_5', 'mobilenet_v3_small', 'convnext_tiny', 'nasnetamobile']); // prettier-ignore

@@ -1,16 +1,16 @@
-// A network of each family, narrow: five training steps beside PyTorch's (test/golden/make_families.py), by the CPU engine, and of
-// some of them by its portable lowering.
+// Narrow networks: five training steps beside PyTorch's (test/golden/make_families.py), by the CPU engine, and of some of them by its
+// portable lowering. FINCH_ZOO=all trains one of each family. One thread: a second one mostly waits in networks this narrow.
 
 import { after, before, describe, test } from 'node:test';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
-import { assertTrainsLikeGolden, EVERY_KIND, FAMILY_GOLDEN, isShallow } from '../helpers/family-golden.ts';
+import { assertTrainsLikeGolden, DEEP_RUNS, EVERY_KIND, FAMILY_GOLDEN } from '../helpers/family-golden.ts';
 
 const { runs, torch } = FAMILY_GOLDEN;
 
 describe(`five steps of deep networks are those of PyTorch ${torch}`, () => {
-  for (const run of runs.filter((each) => !isShallow(each))) {
+  for (const run of DEEP_RUNS) {
     test(`${run.network}, one of ${run.share} parts of its channels`, async () => {
-      await assertTrainsLikeGolden(await createOnnxEngine({ device: 'cpu' }), run);
+      await assertTrainsLikeGolden(await createOnnxEngine({ device: 'cpu', threads: 1 }), run);
     });
   }
 });
@@ -27,7 +27,7 @@ describe('the same by the portable lowering', () => {
   });
   for (const run of runs.filter(({ network }) => EVERY_KIND.has(network))) {
     test(run.network, async () => {
-      await assertTrainsLikeGolden(await createOnnxEngine({ device: 'cpu' }), run);
+      await assertTrainsLikeGolden(await createOnnxEngine({ device: 'cpu', threads: 1 }), run);
     });
   }
 });
