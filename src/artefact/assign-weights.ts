@@ -42,8 +42,10 @@ export function assignWeights(
         weights.set(weightName(layer.name, role), fixedWeight(given, shape));
         continue;
       }
-      const name = layer.name.replace(ADDED, '');
-      const names = [role, ...(ROLE_ALIASES[role] ?? [])].map((alias) => `${name}/${alias}`);
+      const roles = [role, ...(ROLE_ALIASES[role] ?? [])];
+      // Finch's own name, in a folder that finch wrote, and Keras'.
+      const owners = [layer.name, layer.name.replace(ADDED, '')];
+      const names = owners.flatMap((owner) => roles.map((alias) => `${owner}/${alias}`));
       const tails = names.map((full) => full.split('/').slice(-2).join('/'));
       const found = [...names.map((full) => stored.get(full)), ...tails.map((tail) => byTail.get(tail))].find(
         Boolean,

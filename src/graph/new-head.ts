@@ -2,6 +2,7 @@
 // file changes graphs only; the trainer sets the numbers of the new layer.
 
 import { AppError } from '../util/errors.ts';
+import { layersBehind } from './behind.ts';
 import { weightName, type Graph, type Layer, type Weight, type Weights } from './layers.ts';
 import { withoutActivation } from './output.ts';
 import { inferShapes } from './shapes.ts';
@@ -13,7 +14,7 @@ export interface HeadWeights {
 }
 
 /**
- * The graph with a classifier of so many classes. It puts out logits: a final softmax or sigmoid of the old one is left out. A
+ * The graph with a classifier of so many classes. It puts out logits: what came behind the old one is left out. A
  * classifier that looks at every place, of whose answers the network takes the mean (SqueezeNet), looks at the mean of the places.
  * @throws AppError MODEL_UNSUPPORTED when the classifier is no dense layer, or its input neither a vector nor pooled behind it
  */
@@ -24,7 +25,9 @@ export function withNewHead(graph: Graph, classifier: string, classes: number): 
   const taken = input === undefined ? undefined : inferShapes(logits).get(input);
   if (old?.kind === 'dense' && taken?.length === 1) {
     const head: Layer = { ...old, units: classes, useBias: true };
-    return { ...logits, layers: logits.layers.map((layer) => (layer === old ? head : layer)) };
+    // What came behind the old classifier, such as an activation or a reshape to its classes, is not the new one's.
+    const layers = layersBehind(graph.layers, [classifier]).map((layer) => (layer === old ? head : layer));
+    return { ...graph, layers, output: classifier };
   }
   const pool = old?.kind === 'dense' || isPoint(old) ? meanBehind(logits, classifier) : undefined;
   if (pool) return pooledBefore(logits, classifier, { pool, input: input!, classes });

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { graphOf } from '../../src/artefact/keras-read.ts';
 import { topologyOf } from '../../src/artefact/keras-write.ts';
-import { readModelFolder } from '../../src/artefact/model-folder.ts';
+import { readModelFolder, writeModelFolder } from '../../src/artefact/model-folder.ts';
 import { outputOfModel } from '../../src/artefact/model.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { graphBuilder } from '../../src/graph/builder.ts';
@@ -464,4 +464,63 @@ test('a graph model without a format is called one', async () => {
     readModelFolder(folder),
     /is a graph-model of TensorFlow.js, .*; take the model that it was made from/,
   );
+});
+
+describe('what finch writes of a Keras network it reads again', () => {
+  const values = (...shape: readonly number[]): readonly [readonly number[], readonly number[]] => [
+    shape,
+    Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i + 1)),
+  ];
+  const dense = layer('Dense', { name: 'd', units: 4, activation: 'softmax' });
+  const ofDense = { 'd/kernel': values(3, 4), 'd/bias': values(4) };
+  const conv = { kernel_size: [3, 3], strides: [1, 1], padding: 'same', use_bias: false };
+  const cases: Readonly<Record<string, Written>> = {
+    'a dense layer with its own softmax': { layers: [layer('GlobalAveragePooling2D'), dense], weights: ofDense },
+    'a mean that keeps its places': {
+      layers: [layer('GlobalAveragePooling2D', { keepdims: true }), layer('Flatten'), dense],
+      weights: ofDense,
+    },
+    'a convolution with its own relu': {
+      layers: [layer('Conv2D', { name: 'c', filters: 3, activation: 'relu', ...conv }), layer('GlobalAveragePooling2D'), dense],
+      weights: { 'c/kernel': values(3, 3, 3, 3), ...ofDense },
+    },
+    'a depthwise convolution with its own relu': {
+      layers: [layer('DepthwiseConv2D', { name: 'c', activation: 'relu', depth_multiplier: 1, ...conv }), layer('GlobalAveragePooling2D'), dense],
+      weights: { 'c/depthwise_kernel': values(3, 3, 3, 1), ...ofDense },
+    },
+    'a separable convolution': {
+      layers: [layer('SeparableConv2D', { name: 'c', filters: 3, depth_multiplier: 2, ...conv }), layer('GlobalAveragePooling2D'), dense],
+      weights: { 'c/depthwise_kernel': values(3, 3, 3, 2), 'c/pointwise_kernel': values(1, 1, 6, 3), ...ofDense },
+    },
+    'a separable convolution with its own relu': {
+      layers: [layer('SeparableConv2D', { name: 'c', filters: 3, depth_multiplier: 1, activation: 'relu', ...conv }), layer('GlobalAveragePooling2D'), dense],
+      weights: { 'c/depthwise_kernel': values(3, 3, 3, 1), 'c/pointwise_kernel': values(1, 1, 3, 3), ...ofDense },
+    },
+    'a PReLU and a layer norm': {
+      layers: [layer('PReLU', { name: 'p', shared_axes: [1, 2] }), layer('LayerNormalization', { name: 'n', axis: [-1] }), layer('GlobalAveragePooling2D'), dense],
+      weights: { 'p/alpha': values(1, 1, 3), 'n/gamma': values(3), 'n/beta': values(3), ...ofDense },
+    },
+    'a Normalization in the middle': {
+      layers: [layer('Activation', { activation: 'relu' }), layer('Normalization', { name: 'z', axis: [-1], mean: [0.1, 0.2, 0.3], variance: [1, 2, 3] }), layer('GlobalAveragePooling2D'), dense],
+      weights: ofDense,
+    },
+    'two layers of one tail': {
+      layers: [layer('GlobalAveragePooling2D'), layer('Dense', { name: 'a/d', units: 3, activation: 'relu' }), dense],
+      weights: { 'a/d/kernel': values(3, 3), 'a/d/bias': values(3), ...ofDense },
+    },
+  }; // prettier-ignore
+  for (const [what, { layers, weights }] of Object.entries(cases)) {
+    test(what, async () => {
+      const folder = await folderOf({
+        layers: [input(SIZE, SIZE, 3), ...layers],
+        ...(weights && { weights }),
+      });
+      const again = `${folder}-again`;
+      await writeModelFolder(again, await readModelFolder(folder), { dtype: 'float32' });
+      assert.deepEqual(await outputOn(again, PIXELS), await outputOn(folder, PIXELS));
+      const third = `${folder}-third`;
+      await writeModelFolder(third, await readModelFolder(again), { dtype: 'float32' });
+      assert.deepEqual(await outputOn(third, PIXELS), await outputOn(folder, PIXELS));
+    });
+  }
 });
