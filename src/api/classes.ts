@@ -1,6 +1,7 @@
 // classes.ts: what a network's outputs mean: how many classes there are, what they are called, and which of them a dataset's
 // class names refer to.
 
+import { shellWord } from '../util/shell-word.ts';
 import { distance } from 'fastest-levenshtein';
 import { outputOfModel, type Model, type ModelDescription } from '../artefact/model.ts';
 import { inferShapes } from '../graph/shapes.ts';
@@ -23,7 +24,7 @@ export function classCount({ model, predictor }: LoadedNetwork): number {
   if (model.gives === 'features') {
     throw new AppError(
       'MODEL_UNSUPPORTED',
-      `${model.name} knows no classes: it puts out features of a picture; use extract-features or search, or teach it classes: finetune DIR --model ${model.name}`,
+      `${model.name} knows no classes: it puts out features of a picture; use extract-features or search, or teach it classes: finetune DIR --model ${shellWord(model.name)}`,
     );
   }
   if (shape?.length === 1) return outputOfModel(model).classes;

@@ -1,5 +1,6 @@
 // finetune.ts: `finetune`: trains and reports where the best network is; or previews a run and writes the requested page.
 
+import { shellWord } from '../util/shell-word.ts';
 import { augmentPreview, findRate } from '../api/finetune/look-ahead.ts';
 import { executeRun, prepareRun, type PreparedRun } from '../api/finetune/run.ts';
 import type { GivenFinetuneFlags } from '../config/finetune-settings.ts';
@@ -32,7 +33,7 @@ export async function finetune(
 
 async function run(prepared: PreparedRun, output: Output, work: TerminalWork): Promise<ExitCodeValue> {
   const { best, report, summary } = await executeRun(prepared, work);
-  work.note(`report: ${report}; use it with: classify PICTURE --model ${best}`);
+  work.note(`report: ${report}; use it with: classify PICTURE --model ${shellWord(best)}`);
   await writeLine(output.stdout, best);
   const isDiverged = summary.ended !== undefined && summary.ended !== 'patience';
   return isDiverged || summary.failed ? ExitCode.partial : ExitCode.ok;

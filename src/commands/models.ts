@@ -1,5 +1,6 @@
 // models.ts: `finch models …`: lists the available networks, and fetches, imports and exports them.
 
+import { shellWord } from '../util/shell-word.ts';
 import { describeModel, listModels, type ListedModel, type OwnModel } from '../api/models/catalogue.ts';
 import { exportModel as exported, type ExportFlags } from '../api/models/export.ts';
 import { importModel as imported, type ImportFlags } from '../api/models/import.ts';
@@ -89,7 +90,9 @@ export async function importModel(file: string, flags: ImportFlags, output: Outp
   const work = terminalWork(output);
   const { name, folder, parameters, dtype } = await imported(file, flags, work);
   await writeLine(output.stdout, name, folder);
-  work.note(`${parameters} parameters, ${dtype}; use it with: classify PICTURE --model ${flags.out ?? name}`);
+  work.note(
+    `${parameters} parameters, ${dtype}; use it with: classify PICTURE --model ${shellWord(flags.out ?? name)}`,
+  );
   return ExitCode.ok;
 }
 

@@ -1,5 +1,6 @@
 // run-folder.ts: the folder of a run: where its files lie, how it is begun, found again and put in order after a crash.
 
+import { shellWord } from '../util/shell-word.ts';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isAside, isAsideOf } from '../util/aside.ts';
@@ -83,7 +84,7 @@ export async function refuseUsedFolder(folder: string): Promise<void> {
   if (inside.every(isRemains)) return;
   throw new AppError(
     'USAGE',
-    `${folder} is not empty; go on with the run in it with --resume ${folder}, or choose another --out`,
+    `${folder} is not empty; go on with the run in it with --resume ${shellWord(folder)}, or choose another --out`,
   );
 }
 

@@ -1,5 +1,6 @@
 // read-onnx.ts: an ONNX file -> a model: a graph of finch's layers where finch has one for every operator, else the network as it is.
 
+import { shellWord } from '../util/shell-word.ts';
 import type { Model } from '../artefact/model.ts';
 import { readOnnxModel } from '../formats/onnx-model.ts';
 import { outputOf, withSigmoid } from '../graph/output.ts';
@@ -48,7 +49,7 @@ export async function readOnnx(
   if (size === undefined) {
     throw new AppError(
       'USAGE',
-      `${file} takes pictures of any size, and nothing says which it was made for; say it once: finch models import ${file} --size 224`,
+      `${file} takes pictures of any size, and nothing says which it was made for; say it once: finch models import ${shellWord(file)} --size 224`,
     );
   }
   const fitting = known && (options.size === undefined ? known : scaled(known, size));

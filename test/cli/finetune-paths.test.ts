@@ -64,3 +64,21 @@ test('a csv whose pictures are named from the working folder: the run goes on fr
   const moved = await finetune(at('elsewhere'), '--resume', '../here', '--root', 'copy');
   assert.equal(moved.code, 0, moved.stderr);
 });
+
+test('a proposed command quotes a folder with a space in its name', async () => {
+  const { code, stderr } = await finetune(
+    scratch,
+    'data',
+    '--model',
+    'M',
+    '--epochs',
+    '0',
+    '--out',
+    'my run',
+  );
+  assert.equal(code, 0, stderr);
+  assert.ok(
+    stderr.includes(`use it with: classify PICTURE --model '${path.join('my run', 'best')}'\n`),
+    stderr,
+  );
+});

@@ -1,5 +1,6 @@
 // keeper.ts: records a run while it happens: metrics, models, checkpoints. Reports its progress.
 
+import { shellWord } from '../../util/shell-word.ts';
 import { writeModelFolder } from '../../artefact/model-folder.ts';
 import type { Model } from '../../artefact/model.ts';
 import type { Weights } from '../../graph/layers.ts';
@@ -125,7 +126,7 @@ function resumable(error: unknown, { folder }: RunPaths): unknown {
   if (!(error instanceof AppError) || error.code !== 'WRITE_FAILED') return error;
   return new AppError(
     'WRITE_FAILED',
-    `${error.message}; the checkpoint before it is whole, go on with: finetune --resume ${folder}`,
+    `${error.message}; the checkpoint before it is whole, go on with: finetune --resume ${shellWord(folder)}`,
     { cause: error },
   );
 }

@@ -1,5 +1,6 @@
 // train.ts: one run: the two stages and the results. Wires data, engine and folder to the loop in train/two-stage.
 
+import { shellWord } from '../../util/shell-word.ts';
 import path from 'node:path';
 import { readModelFolder } from '../../artefact/model-folder.ts';
 import type { Fingerprint } from '../../dataset/fingerprint.ts';
@@ -45,7 +46,8 @@ export async function train(
     const onDivided = dividedNote(work, config.settings.batchNorm);
     return await runStages(begun, parts, { engine, loader, network, onDivided }, work);
   } catch (error) {
-    if (work.signal.aborted) work.note(`interrupted; go on with: finetune --resume ${begun.paths.folder}`);
+    if (work.signal.aborted)
+      work.note(`interrupted; go on with: finetune --resume ${shellWord(begun.paths.folder)}`);
     throw error;
   } finally {
     await loader.dispose();

@@ -1,5 +1,6 @@
 // export.ts: `finch models export`: a model for other programs. Wires store, artefact, engine and formats.
 
+import { shellWord } from '../../util/shell-word.ts';
 import path from 'node:path';
 import { stat } from 'node:fs/promises';
 import { readModelFolder, writeModelFolder } from '../../artefact/model-folder.ts';
@@ -162,6 +163,6 @@ async function toSafetensors(model: Model, { out }: ExportFlags): Promise<string
     ...(labels?.set === 'own' && { labels: JSON.stringify(labels.names) }),
   });
   const again =
-    architecture === undefined ? '' : `; comes back with: finch models import ${out} --arch ${architecture}`;
+    architecture === undefined ? '' : `; comes back with: finch models import ${shellWord(out)} --arch ${architecture}`;
   return `${tensors.size} tensors under torch's names${again}`;
 }
