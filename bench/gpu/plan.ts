@@ -14,7 +14,8 @@ export const nameOf = (step: Step): string =>
 
 const SIZES = {
   card: { batches: [1, 8, 32], size: 224, losses: 5, count: 400, training: { resnet18: 32, resnet101: 16 }, models: ['resnet18', 'resnet101', 'efficientnet_lite0'] }, // prettier-ignore
-  small: { batches: [1, 2], size: 32, losses: 2, count: 1, training: { resnet18: 4 }, models: ['resnet18'] },
+  // Such a driver compiles a shader for each layer's shape, in seconds: one batch of a network of a few layers.
+  small: { batches: [2], size: 32, losses: 2, count: 1, training: { squeeze_excite: 4 }, models: ['squeeze_excite'] }, // prettier-ignore
 } as const;
 
 export function stepsOf(kind: keyof typeof SIZES): readonly Step[] {

@@ -3,17 +3,20 @@
 import { readModelFolder } from '../../src/artefact/model-folder.ts';
 import type { Device, EngineModel } from '../../src/engine/engine.ts';
 import { selectEngine } from '../../src/engine/select.ts';
+import { inferShapes } from '../../src/graph/shapes.ts';
 import { resolveModel } from '../../src/store/models.ts';
 import { messageOf } from '../../src/util/errors.ts';
 import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { madeUpPixels } from '../../test/helpers/lcg.ts';
 import { HALF, madeUpWeights } from '../../test/helpers/made-up-model.ts';
+import { TRAINING_NETWORKS } from '../../test/helpers/training-networks.ts';
 import { median } from '../measure.ts';
 import type { Step } from './plan.ts';
 
 const REPEATS = 5;
 /** Numbers that are compared with the CPU's. */
 const SAMPLES = 200;
+const CLASSES = 1000;
 
 /** The shipped network as it is; the others with made-up weights, branches damped so that a hundred layers keep their scale. */
 async function modelOf(name: string): Promise<EngineModel> {
@@ -21,7 +24,7 @@ async function modelOf(name: string): Promise<EngineModel> {
     const folder = await readModelFolder(await resolveModel(name, { offline: true }));
     return { graph: folder.graph, weights: folder.weights, ...HALF };
   }
-  const graph = findArchitecture(name).build(1000);
+  const graph = TRAINING_NETWORKS[name]?.() ?? findArchitecture(name).build(CLASSES);
   const weights = madeUpWeights(graph);
   for (const [weight, { data }] of weights) {
     if (/bn[23]\/gamma$/.test(weight)) data.forEach((x, i) => (data[i] = x * 0.125));
@@ -33,6 +36,9 @@ function picturesOf(count: number, size: number) {
   const list = Array.from({ length: count }, (_, i) => madeUpPixels(`gpu ${i}`, size, size));
   return { data: new Uint8Array(Buffer.concat(list)), count, height: size, width: size };
 }
+
+/** The number of classes. */
+const countOf = ({ graph }: EngineModel) => inferShapes(graph).get(graph.output)!.at(-1)!;
 
 async function run(step: Step) {
   if (step.kind !== 'forward' && step.kind !== 'training')
@@ -48,7 +54,7 @@ async function run(step: Step) {
       optimizer: { kind: 'sgd', momentum: 0.9 },
     });
     const pictures = picturesOf(batch, size);
-    const classes = Array.from({ length: batch }, (_, i) => (7 * i) % 1000);
+    const classes = Array.from({ length: batch }, (_, i) => (7 * i) % countOf(model));
     const [losses, times]: [number[], number[]] = [[], []];
     for (let i = 0; i < count; i++) {
       const started = performance.now();
