@@ -9,7 +9,7 @@ const root = new URL('../', import.meta.url);
 export async function launch(prefix) {
   module.enableCompileCache?.();
   await compile();
-  const { main } = await import('../dist/src/cli.js');
+  const { main } = await import('../dist/bundle/finch/cli.js');
   await main([...prefix, ...process.argv.slice(2)]);
 }
 

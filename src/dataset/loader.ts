@@ -89,7 +89,7 @@ export async function openLoader(options: LoaderOptions): Promise<PictureLoader>
   const budget = disk && (await makeRoom(disk.folder, disk.limit)) / workers;
   const cache = pictureCache(memory);
   const pool = new WorkerPool<BatchRequest, BatchReply>({
-    script: new URL('./worker.js', import.meta.url),
+    script: new URL('./batch-worker.js', import.meta.url),
     size: workers,
     workerData: {
       decode,

@@ -27,7 +27,7 @@ export async function* loadImages<Known = never>(
 ): AsyncGenerator<PreparedImage | Known, void, undefined> {
   const cores = availableParallelism();
   const pool = new WorkerPool<ImageReference, WorkerReply>({
-    script: new URL('./worker.js', import.meta.url),
+    script: new URL('./decode-worker.js', import.meta.url),
     size: cores,
     workerData: options,
   });

@@ -3,7 +3,7 @@
 
 import { AppError } from '../util/errors.ts';
 import { WorkerPool } from '../util/worker-pool.ts';
-import type { Answer, Question } from './worker.ts';
+import type { Answer, Question } from './tokenizer-worker.ts';
 
 /** The largest vocabularies take some seconds; where the machine is busy, several times as long. */
 const MAX_SECONDS = 120;
@@ -29,7 +29,7 @@ export async function tokenize(
   { file, name, length, seconds = MAX_SECONDS }: TokenizeOptions,
 ): Promise<readonly (readonly number[])[]> {
   const pool = new WorkerPool<Question, Answer>({
-    script: new URL('./worker.js', import.meta.url),
+    script: new URL('./tokenizer-worker.js', import.meta.url),
     size: 1,
     resourceLimits: { maxOldGenerationSizeMb: MAX_MEMORY_MB },
   });

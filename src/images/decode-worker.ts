@@ -1,4 +1,4 @@
-// worker.ts: the thread that loader.ts starts. It prepares the pictures it is sent. Nothing else imports it.
+// decode-worker.ts: the thread that loader.ts starts. It prepares the pictures it is sent. Nothing else imports it.
 
 import { workerData } from 'node:worker_threads';
 import { serve } from '../util/serve.ts';

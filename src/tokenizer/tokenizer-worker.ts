@@ -1,4 +1,4 @@
-// worker.ts: the thread of tokenize.ts: the only import of @huggingface/tokenizers.
+// tokenizer-worker.ts: the thread of tokenize.ts: the only import of @huggingface/tokenizers.
 
 import { Tokenizer } from '@huggingface/tokenizers';
 import { AppError, messageOf } from '../util/errors.ts';

@@ -1,4 +1,4 @@
-// worker.ts: the thread that loader.ts starts. It prepares the batches it is asked for. Nothing else imports it.
+// batch-worker.ts: the thread that loader.ts starts. It prepares the batches it is asked for. Nothing else imports it.
 
 import { workerData } from 'node:worker_threads';
 import { serve } from '../util/serve.ts';
