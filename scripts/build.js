@@ -83,10 +83,13 @@ async function assemble(target) {
 async function bundle(target) {
   const esbuild = await import('esbuild');
   await esbuild.build({
-    entryPoints: ENTRIES.map((entry) => path.join(target, 'src', `${entry}.js`)),
+    // Names are made from contents, and contents name paths: the same sources give the same files, wherever they are compiled, so that
+    // a command that runs during a build goes on.
+    absWorkingDir: target,
+    entryPoints: ENTRIES.map((entry) => `src/${entry}.js`),
     entryNames: '[name]',
     chunkNames: '[name]-[hash]',
-    outdir: path.join(target, BUNDLE),
+    outdir: BUNDLE,
     bundle: true,
     splitting: true,
     packages: 'external',

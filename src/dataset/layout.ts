@@ -18,6 +18,7 @@ import {
   type Refusal,
 } from './class-folders.ts';
 import { list } from './dataset.ts';
+import { quoted } from '../util/quoted.ts';
 import { isTrainval, type SplitName } from './split-names.ts';
 import type { Folder } from './tree.ts';
 
@@ -177,7 +178,7 @@ function foldersWithParts(folder: Folder): readonly Folder[] {
 function holdersRefused(base: Folder, holders: readonly Folder[]): Refusal {
   const names = list(holders.map((holder) => path.relative(path.dirname(base.path), holder.path).replaceAll(path.sep, '/'))); // prettier-ignore
   if (holders.some(({ folders }) => folders.some(isDivided))) {
-    return { folder: base.path, problem: `has several datasets with parts of their own, ${names}`, next: `name one of them, such as ${holders[0]!.path}` }; // prettier-ignore
+    return { folder: base.path, problem: `has several datasets with parts of their own, ${names}`, next: `name one of them, such as ${quoted(holders[0]!.path, 100)}` }; // prettier-ignore
   }
   return partsBelow(base, names);
 }
