@@ -9,8 +9,12 @@ import { outputOf } from '../../src/graph/output.ts';
 
 type Activation = Extract<Layer, { kind: 'activation' }>['activation'];
 
-const activation = (name: string, of: string, what: Activation): Layer =>
-  ({ kind: 'activation', name, inputs: [of], activation: what }) as Layer;
+const activation = (name: string, of: string, what: Activation): Layer => ({
+  kind: 'activation',
+  name,
+  inputs: [of],
+  activation: what,
+});
 
 const ENDINGS: Readonly<Record<string, readonly Layer[]>> = {
   nothing: [],
