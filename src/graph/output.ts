@@ -8,7 +8,7 @@ import { inferShapes, type Shapes } from './shapes.ts';
 export interface NetworkOutput {
   /** The layer whose output is the network's. */
   readonly layer: string;
-  /** The input of the final softmax or sigmoid; `layer` itself where there is neither. */
+  /** The input of the final softmax or sigmoid (a hard one too); `layer` itself where there is neither. */
   readonly logits: string;
   readonly activation: 'none' | 'softmax' | 'sigmoid';
   /** One class for each output number, but two where there is only one number: see `isBinary`. */
@@ -28,10 +28,10 @@ export function outputOf(graph: Graph, names?: number): NetworkOutput {
   const { output: layer } = graph;
   const final = finalActivation(graph);
   const numbers = inferShapes(graph).get(layer)!.at(-1)!;
-  const isBinary = numbers === 1 && names !== 1 && final?.activation !== 'softmax';
+  const isBinary = numbers === 1 && names !== 1 && (!final || FINAL[final.activation] !== 'softmax');
   const classes = isBinary ? 2 : numbers;
   if (!final) return { layer, logits: layer, activation: 'none', classes, isBinary };
-  return { layer, logits: final.inputs[0], activation: final.activation, classes, isBinary };
+  return { layer, logits: final.inputs[0], activation: FINAL[final.activation], classes, isBinary };
 }
 
 /** The same network without its final softmax or sigmoid: it puts out logits. */
@@ -84,7 +84,15 @@ export function logitsOf(output: OutputMeaning, row: Float32Array): Float32Array
 /** The smallest number that float32 holds in full: a probability of zero counts as this. */
 const SMALLEST = 1.2e-38;
 
-type Final = Extract<Layer, { kind: 'activation' }> & { readonly activation: 'softmax' | 'sigmoid' };
+/** Activations whose numbers are probabilities: of classes, or of each label by itself. */
+const FINAL = {
+  softmax: 'softmax',
+  sigmoid: 'sigmoid',
+  hardSigmoid: 'sigmoid',
+  hardSigmoidTorch: 'sigmoid',
+} as const;
+
+type Final = Extract<Layer, { kind: 'activation' }> & { readonly activation: keyof typeof FINAL };
 
 /** The softmax or sigmoid that the network ends in, if it does. */
 function finalActivation(graph: Graph): Final | undefined {
@@ -107,7 +115,7 @@ function finalActivation(graph: Graph): Final | undefined {
 }
 
 function isFinal(layer: Layer): layer is Final {
-  return layer.kind === 'activation' && (layer.activation === 'softmax' || layer.activation === 'sigmoid');
+  return layer.kind === 'activation' && layer.activation in FINAL;
 }
 
 /** `[C]`, or `[1,1,C]`: a single row of channels. */

@@ -31,6 +31,8 @@ describe('the final activation', () => {
     [[], { layer: 'fc', logits: 'fc', activation: 'none' }],
     [['softmax'], { layer: 'after0', logits: 'fc', activation: 'softmax' }],
     [['sigmoid'], { layer: 'after0', logits: 'fc', activation: 'sigmoid' }],
+    [['hardSigmoid'], { layer: 'after0', logits: 'fc', activation: 'sigmoid' }],
+    [['hardSigmoidTorch'], { layer: 'after0', logits: 'fc', activation: 'sigmoid' }],
     [['softmax', 'linear'], { layer: 'after1', logits: 'fc', activation: 'softmax' }],
     [['relu'], { layer: 'after0', logits: 'after0', activation: 'none' }],
   ] as const satisfies readonly (readonly [readonly ActivationName[], object])[]) {
