@@ -30,7 +30,7 @@ try {
   else console.error('warning: no libvulkan.so.1 here; a machine without one will not have WebGPU');
 
   const finch = path.join(stage, 'finch');
-  for (const part of ['package.json', 'bin', 'labels', 'models', 'dist/src', 'dist/bundle', 'dist/bench', 'dist/test/helpers', 'examples/book.png', 'bench/gpu/torch_peer.py']) {
+  for (const part of ['package.json', 'bin', 'labels', 'models', 'dist/src', 'dist/bundle', 'dist/bench', 'dist/test/helpers', 'examples/book.png', 'bench/gpu/torch_peer.py', 'test/golden/families.json', 'test/golden/training.json']) {
     cpSync(path.join(root, part), path.join(finch, part), { recursive: true });
   } // prettier-ignore
   for (const folder of dependencies()) {

@@ -4,6 +4,8 @@ export type Step =
   | { readonly kind: 'doctor' }
   | { readonly kind: 'forward'; readonly model: string; readonly device: string; readonly batches: readonly number[]; readonly size: number }
   | { readonly kind: 'training'; readonly model: string; readonly device: string; readonly batch: number; readonly size: number; readonly losses: number }
+  /** Training steps of a network of every kind of layer against PyTorch's, whatever the CPU says. */
+  | { readonly kind: 'goldens'; readonly device: string }
   | { readonly kind: 'classify'; readonly device: string; readonly count: number }
   | { readonly kind: 'peer'; readonly job: string; readonly model: string; readonly batch: number; readonly size: number; readonly mode: string }; // prettier-ignore
 
@@ -31,6 +33,7 @@ export function stepsOf(kind: keyof typeof SIZES): readonly Step[] {
     ...trained.flatMap(([model, batch]) =>
       ['webgpu', 'cpu'].map((device): Step => ({ kind: 'training', model, device, batch, size, losses })),
     ),
+    ...(kind === 'card' ? [{ kind: 'goldens', device: 'webgpu' } as const] : []),
     ...models.flatMap((model) =>
       ['webgpu', 'cpu'].map((device): Step => ({ kind: 'forward', model, device, batches, size })),
     ),

@@ -7,6 +7,7 @@ import { inferShapes } from '../../src/graph/shapes.ts';
 import { resolveModel } from '../../src/store/models.ts';
 import { messageOf } from '../../src/util/errors.ts';
 import { findArchitecture } from '../../src/zoo/architectures.ts';
+import { assertTrainsLikeGolden, EVERY_KIND, FAMILY_GOLDEN } from '../../test/helpers/family-golden.ts';
 import { madeUpPixels } from '../../test/helpers/lcg.ts';
 import { HALF, madeUpWeights } from '../../test/helpers/made-up-model.ts';
 import { TRAINING_NETWORKS } from '../../test/helpers/training-networks.ts';
@@ -40,7 +41,20 @@ function picturesOf(count: number, size: number) {
 /** The number of classes. */
 const countOf = ({ graph }: EngineModel) => inferShapes(graph).get(graph.output)!.at(-1)!;
 
+/** Networks whose losses or weights are not PyTorch's, as an error. */
+async function checkGoldens(device: string) {
+  const engine = await selectEngine({ engine: 'onnx', device: device as Device });
+  const wrong: string[] = [];
+  for (const golden of FAMILY_GOLDEN.runs.filter(({ network }) => EVERY_KIND.has(network))) {
+    await assertTrainsLikeGolden(engine, golden).catch((error: unknown) =>
+      wrong.push(`${golden.network}: ${messageOf(error)}`),
+    );
+  }
+  return { description: engine.description, ...(wrong.length > 0 && { error: wrong.join('; ') }) };
+}
+
 async function run(step: Step) {
+  if (step.kind === 'goldens') return checkGoldens(step.device);
   if (step.kind !== 'forward' && step.kind !== 'training')
     throw new Error(`not a step of its own: ${step.kind}`);
   const engine = await selectEngine({ engine: 'onnx', device: step.device as Device });
