@@ -1,12 +1,12 @@
 // classes.ts: what a network's outputs mean: how many classes there are, what they are called, and which of them a dataset's
 // class names refer to.
 
-import { shellWord } from '../util/shell-word.ts';
 import { distance } from 'fastest-levenshtein';
 import { outputOfModel, type Model, type ModelDescription } from '../artefact/model.ts';
 import { inferShapes } from '../graph/shapes.ts';
 import { imagenetLabels, type Labels } from '../labels.ts';
 import { AppError } from '../util/errors.ts';
+import { shellWord } from '../util/shell-word.ts';
 import type { LoadedNetwork } from './network.ts';
 import type { Work } from './work.ts';
 

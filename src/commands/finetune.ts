@@ -1,11 +1,11 @@
 // finetune.ts: `finetune`: trains and reports where the best network is; or previews a run and writes the requested page.
 
-import { shellWord } from '../util/shell-word.ts';
 import { augmentPreview, findRate } from '../api/finetune/look-ahead.ts';
 import { executeRun, prepareRun, type PreparedRun } from '../api/finetune/run.ts';
 import type { GivenFinetuneFlags } from '../config/finetune-settings.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
+import { shellWord } from '../util/shell-word.ts';
 import { write, writeLine, type Output } from './output.ts';
 import { terminalWork, type TerminalWork } from './terminal.ts';
 

@@ -1,6 +1,5 @@
 // models.ts: `finch models …`: lists the available networks, and fetches, imports and exports them.
 
-import { shellWord } from '../util/shell-word.ts';
 import { describeModel, listModels, type ListedModel, type OwnModel } from '../api/models/catalogue.ts';
 import { exportModel as exported, type ExportFlags } from '../api/models/export.ts';
 import { importModel as imported, type ImportFlags } from '../api/models/import.ts';
@@ -11,6 +10,7 @@ import { terminalColumns } from '../util/progress.ts';
 import { write, writeLine, type Output } from './output.ts';
 import { terminalWork } from './terminal.ts';
 import { printableJson } from '../util/quoted.ts';
+import { shellWord } from '../util/shell-word.ts';
 
 export interface ListFlags {
   readonly format: string;

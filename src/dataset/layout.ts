@@ -6,6 +6,7 @@
 // to them (torchvision's ImageFolder). If none has, the folders that have pictures are the classes; equal names are one class.
 
 import path from 'node:path';
+import { quoted } from '../util/quoted.ts';
 import {
   BOXES,
   classFolders,
@@ -18,7 +19,6 @@ import {
   type Refusal,
 } from './class-folders.ts';
 import { list } from './dataset.ts';
-import { quoted } from '../util/quoted.ts';
 import { isTrainval, type SplitName } from './split-names.ts';
 import type { Folder } from './tree.ts';
 

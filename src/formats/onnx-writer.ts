@@ -131,6 +131,14 @@ function writeNode(writer: BinaryWriter, { name, op, domain, inputs, outputs, at
   if (domain) string(writer, 7, domain);
 }
 
+/** A whole number among a node's attributes, `otherwise` where it has none of that name. */
+export function integerOf({ attributes = {} }: Node, name: string, otherwise: number): number {
+  const found =
+    attributes instanceof Map ? attributes.get(name) : new Map(Object.entries(attributes)).get(name);
+  const attribute = found === undefined ? undefined : attributeOf(found as Attribute);
+  return attribute?.kind === 'int' ? attribute.value : otherwise;
+}
+
 function attributeOf(value: Attribute): OnnxAttribute {
   if (typeof value === 'number') return { kind: 'int', value };
   if (typeof value === 'string') return { kind: 'string', value };

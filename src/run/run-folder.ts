@@ -1,12 +1,12 @@
 // run-folder.ts: the folder of a run: where its files lie, how it is begun, found again and put in order after a crash.
 
-import { shellWord } from '../util/shell-word.ts';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isAside, isAsideOf } from '../util/aside.ts';
 import { AppError, systemCode } from '../util/errors.ts';
 import { isThere, makeFolder, writeFailed, writeFileAtomic } from '../util/files.ts';
 import { withFileLockOrElse } from '../util/lock.ts';
+import { shellWord } from '../util/shell-word.ts';
 
 export interface RunPaths {
   readonly folder: string;

@@ -1,6 +1,5 @@
 // read-onnx.ts: an ONNX file -> a model: a graph of finch's layers where finch has one for every operator, else the network as it is.
 
-import { shellWord } from '../util/shell-word.ts';
 import type { Model } from '../artefact/model.ts';
 import { readOnnxModel } from '../formats/onnx-model.ts';
 import { outputOf, withSigmoid } from '../graph/output.ts';
@@ -16,6 +15,7 @@ import {
   type Preprocessing,
 } from '../util/preprocessing.ts';
 import { quoted } from '../util/quoted.ts';
+import { shellWord } from '../util/shell-word.ts';
 import type { HubConfig } from './hub/config.ts';
 import { readOnnxMetadata } from './onnx-metadata.ts';
 import type { ForeignOptions } from './read-foreign.ts';

@@ -7,5 +7,8 @@ const PLAIN = /^[\p{L}\p{N}_./:@%+=,\\-]+$/u;
 export function shellWord(text: string, platform: NodeJS.Platform = process.platform): string {
   if (platform === 'win32') return PLAIN.test(text) ? text : `"${text}"`;
   if (PLAIN.test(text) && !text.includes('\\')) return text;
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  return inSingleQuotes(text);
 }
+
+/** As sh, bash and zsh read it back: a single quote ends the text, stands by itself, and begins it again. */
+export const inSingleQuotes = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;

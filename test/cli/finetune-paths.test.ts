@@ -13,6 +13,8 @@ let scratch = '';
 const at = (...parts: readonly string[]) => path.join(scratch, ...parts);
 const finetune = (cwd: string, ...args: readonly string[]) =>
   runCli('finetune', args, { env: { FINCH_HOME: at('home') }, spawn: { cwd } });
+/** In `scratch`. */
+const ON_DATA = ['data', '--model', 'M'];
 
 before(async () => {
   scratch = await mkdtemp(path.join(tmpdir(), 'finch-paths-'));
@@ -23,16 +25,7 @@ before(async () => {
 after(() => rm(scratch, { recursive: true, force: true }));
 
 test('--val-split is refused where the dataset is divided already', async () => {
-  const { code, stderr } = await finetune(
-    scratch,
-    'data',
-    '--model',
-    'M',
-    '--val-split',
-    '0.3',
-    '--out',
-    'run',
-  );
+  const { code, stderr } = await finetune(scratch, ...ON_DATA, '--val-split', '0.3', '--out', 'run');
   assert.equal(code, 2, stderr);
   assert.match(
     stderr,
@@ -66,16 +59,7 @@ test('a csv whose pictures are named from the working folder: the run goes on fr
 });
 
 test('a proposed command quotes a folder with a space in its name', async () => {
-  const { code, stderr } = await finetune(
-    scratch,
-    'data',
-    '--model',
-    'M',
-    '--epochs',
-    '0',
-    '--out',
-    'my run',
-  );
+  const { code, stderr } = await finetune(scratch, ...ON_DATA, '--epochs', '0', '--out', 'my run');
   assert.equal(code, 0, stderr);
   assert.ok(
     stderr.includes(`use it with: classify PICTURE --model '${path.join('my run', 'best')}'\n`),

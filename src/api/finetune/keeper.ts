@@ -1,6 +1,5 @@
 // keeper.ts: records a run while it happens: metrics, models, checkpoints. Reports its progress.
 
-import { shellWord } from '../../util/shell-word.ts';
 import { writeModelFolder } from '../../artefact/model-folder.ts';
 import type { Model } from '../../artefact/model.ts';
 import type { Weights } from '../../graph/layers.ts';
@@ -11,6 +10,7 @@ import type { EpochRow, RunProgress, StepReport } from '../../train/stage-two.ts
 import type { TwoStageEvents } from '../../train/two-stage.ts';
 import { AppError } from '../../util/errors.ts';
 import { writeFileAtomic } from '../../util/files.ts';
+import { shellWord } from '../../util/shell-word.ts';
 import type { Work } from '../work.ts';
 
 export interface KeeperOptions {

@@ -1,6 +1,5 @@
 // train.ts: one run: the two stages and the results. Wires data, engine and folder to the loop in train/two-stage.
 
-import { shellWord } from '../../util/shell-word.ts';
 import path from 'node:path';
 import { readModelFolder } from '../../artefact/model-folder.ts';
 import type { Fingerprint } from '../../dataset/fingerprint.ts';
@@ -22,6 +21,7 @@ import { graphFor, savedModel, trainSpec, untrainedModel } from './new-network.t
 import { writeResults, type FinishedRun } from './results.ts';
 import { allFeatures, headStage, type RunParts, type RunTools } from './stage-one.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
+import { shellWord } from '../../util/shell-word.ts';
 
 /** A run whose folder exists. */
 export interface BegunRun {

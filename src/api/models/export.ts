@@ -1,6 +1,5 @@
 // export.ts: `finch models export`: a model for other programs. Wires store, artefact, engine and formats.
 
-import { shellWord } from '../../util/shell-word.ts';
 import path from 'node:path';
 import { stat } from 'node:fs/promises';
 import { readModelFolder, writeModelFolder } from '../../artefact/model-folder.ts';
@@ -20,6 +19,7 @@ import { checkOutputs } from '../../util/outputs.ts';
 import { packageVersion } from '../../util/package.ts';
 import { sidesOf, type PictureSize, type Preprocessing } from '../../util/preprocessing.ts';
 import { createRng } from '../../util/rng.ts';
+import { shellWord } from '../../util/shell-word.ts';
 import { findArchitecture } from '../../zoo/architectures.ts';
 import { weightsToTorch, withColoursReversed } from '../../zoo/torch-weights.ts';
 import { refuseLosses } from '../outputs.ts';

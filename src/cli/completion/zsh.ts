@@ -1,5 +1,6 @@
 // zsh.ts: the completion of all commands as a script for zsh: to be sourced, or as a file `_finch` in a folder of fpath.
 
+import { inSingleQuotes } from '../../util/shell-word.ts';
 import { PROGRAMS, type CommandWords, type Value } from './describe.ts';
 
 export function zshScript(commands: readonly CommandWords[]): string {
@@ -49,9 +50,7 @@ function argumentAction({ commands, argument }: CommandWords): string {
 }
 
 /** A colon separates a word from its description. */
-const described = (word: string, about: string) => quote(`${word}:${about.replaceAll(':', '\\:')}`);
-
-const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+const described = (word: string, about: string) => inSingleQuotes(`${word}:${about.replaceAll(':', '\\:')}`);
 
 function action(value: Value): string {
   switch (value.kind) {

@@ -3,6 +3,7 @@
 
 import {
   encodeModel,
+  integerOf,
   OPSET,
   type Initializer,
   type ModelHeader,
@@ -69,13 +70,11 @@ class Widening {
   }
 
   /** Undefined where the kernel's shape is not known, or it is not one of pictures. */
-  #kernelOf({ inputs, attributes }: Node): Kernel | undefined {
-    const shape = this.#shapes.get(inputs[1] ?? '');
+  #kernelOf(node: Node): Kernel | undefined {
+    const shape = this.#shapes.get(node.inputs[1] ?? '');
     if (shape?.length !== 4) return undefined;
     const [filters, channels, height, width] = shape as readonly [number, number, number, number];
-    const group: unknown = attributes instanceof Map ? attributes.get('group') : (attributes as Record<string, unknown> | undefined)?.['group']; // prettier-ignore
-    const groups = typeof group === 'object' ? (group as { value: number }).value : ((group ?? 1) as number);
-    return { filters, channels, taps: height * width, groups };
+    return { filters, channels, taps: height * width, groups: integerOf(node, 'group', 1) };
   }
 
   /** Zeros as further channels of the picture and of the kernel. */
