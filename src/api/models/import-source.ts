@@ -12,7 +12,7 @@ type SourceFlag = 'arch' | 'size' | 'mirror' | 'dtype';
 /** Of `--dtype` only what chooses a file; float32 and float16 say how weights are stored, for every source. */
 type GivenFlags = Readonly<Partial<Record<SourceFlag, string | undefined>>>;
 
-type Source = 'hub' | 'layers' | 'folder' | 'onnx' | 'weights';
+export type Source = 'hub' | 'layers' | 'folder' | 'onnx' | 'weights';
 
 /** Flags that have a meaning only for some sources, and what they belong to. */
 const FLAGS_OF: readonly {
@@ -34,7 +34,7 @@ const IN_WORDS = {
   weights: 'a checkpoint',
 } as const satisfies Record<Source, string>;
 
-async function sourceOf(file: string): Promise<Source> {
+export async function sourceOf(file: string): Promise<Source> {
   if (isHubName(file)) return 'hub';
   if (await isThere(path.join(file, 'model.json'))) return 'layers';
   if ((await stat(file).catch(() => undefined))?.isDirectory()) return 'folder';
@@ -42,8 +42,7 @@ async function sourceOf(file: string): Promise<Source> {
 }
 
 /** @throws AppError USAGE naming a flag that this source gives no meaning */
-export async function refuseUnused(file: string, given: GivenFlags): Promise<void> {
-  const source = await sourceOf(file);
+export function refuseUnused(file: string, source: Source, given: GivenFlags): void {
   for (const { flag, sources, to } of FLAGS_OF) {
     const value = given[flag];
     if (value === undefined || sources.includes(source)) continue;

@@ -12,18 +12,17 @@ import { outputOf } from '../../graph/output.ts';
 import { readLabelFile } from '../../labels.ts';
 import { nameOf } from '../../store/foreign-model.ts';
 import { importedModels } from '../../store/home.ts';
-import { isHubName, parseHubName } from '../../store/hub/name.ts';
+import { parseHubName } from '../../store/hub/name.ts';
 import { PRECISIONS, type Precision } from '../../store/hub/weight-files.ts';
 import { resolveModel } from '../../store/models.ts';
 import { readForeign } from '../../store/read-foreign.ts';
 import { AppError } from '../../util/errors.ts';
-import { isThere } from '../../util/files.ts';
 import { MAX_SIDE, pictureSize, type PictureSize, type Preprocessing } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
 import { inputSize } from '../network.ts';
 import { refuseLosses } from '../outputs.ts';
 import { fetchProgress, type Work } from '../work.ts';
-import { refuseUnused } from './import-source.ts';
+import { refuseUnused, sourceOf, type Source } from './import-source.ts';
 import { checkModelPlace, inModelPlace } from './model-place.ts';
 
 export interface ImportFlags extends PreprocessingFlags {
@@ -51,6 +50,7 @@ export interface ImportedModel {
 export const IMPORT_DTYPES = ['float32', 'float16', ...PRECISIONS] as const;
 
 interface Reading {
+  readonly from: Source;
   readonly name: string;
   readonly flags: ImportFlags;
   readonly dtype: StoredDtype;
@@ -67,18 +67,19 @@ export async function importModel(file: string, flags: ImportFlags, work: Work):
   const asked = parseChoice(flags.dtype, '--dtype', IMPORT_DTYPES);
   const dtype: StoredDtype = asked === 'float16' ? asked : 'float32';
   const precision = asked === 'float32' || asked === 'float16' ? undefined : asked;
-  const name = flags.name ?? (isHubName(file) ? parseHubName(file).name : nameOf(file));
+  const from = await sourceOf(file);
+  const name = flags.name ?? (from === 'hub' ? parseHubName(file).name : nameOf(file));
   if (!/^[\w.-]+$/.test(name) || name.startsWith('.')) {
     throw new AppError('USAGE', `--name must be of letters, digits, '_', '-' and '.', received ${quoted(name)}`);
   }
   const folder = flags.out ?? path.join(importedModels(), name);
   const output = { flag: flags.out === undefined ? '--name' : '--out', file: folder };
   const place = { output, force: flags.force ?? false, otherwise: 'choose another --name or --out' };
-  await refuseUnused(file, { ...flags, dtype: precision });
+  refuseUnused(file, from, { ...flags, dtype: precision });
   await checkModelPlace(place);
   await refuseLosses([output], { model: file, files: [file, flags.labels] });
   const assumed: string[] = [];
-  const model = await readSource(file, { name, flags, dtype, precision, assumed }, work);
+  const model = await readSource(file, { from, name, flags, dtype, precision, assumed }, work);
   await inModelPlace(place, () => writeModelFolder(folder, model, { dtype }), work.signal);
   for (const text of assumed) work.note(text);
   return { name, folder, parameters: parametersOf(model), dtype };
@@ -94,9 +95,9 @@ async function readSource(file: string, reading: Reading, work: Work): Promise<M
 }
 
 async function readModel(file: string, reading: Reading, work: Work): Promise<Model> {
-  const { name, flags, dtype, precision, assumed } = reading;
+  const { from, name, flags, dtype, precision, assumed } = reading;
   const onNote = (text: string) => work.note(text);
-  if (isHubName(file)) {
+  if (from === 'hub') {
     const fetched = await resolveModel(file, {
       offline: flags.offline ?? false,
       ...(flags.mirror !== undefined && { mirror: flags.mirror }),
@@ -107,7 +108,7 @@ async function readModel(file: string, reading: Reading, work: Work): Promise<Mo
     });
     return readFolder(fetched, reading);
   }
-  if (await isThere(path.join(file, 'model.json'))) return readFolder(file, reading);
+  if (from === 'layers') return readFolder(file, reading);
   const isComplete = (['minSide', 'crop', 'interpolation', 'mean', 'std'] as const).every((flag) => flags[flag] !== undefined);
   return readForeign(file, {
     name,
