@@ -70,6 +70,10 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly batchNorm?: 'train' | 'frozen' | undefined;
   /** In stage 2, only this layer or module and the layers after it are trained. */
   readonly trainFrom?: string | undefined;
+  /** Layers before `trainFrom` run once, on so many views of each picture, instead of in every step; 0 by default. */
+  readonly cachedViews?: number | undefined;
+  /** The run is planned to end after so long, with the best network within it; instead of `epochs`. */
+  readonly minutes?: number | undefined;
   /** Stop after so many epochs without improvement. */
   readonly patience?: number | undefined;
   /** Decay of the averaged weights; 1: over a share of the run; 0: none. */

@@ -47,6 +47,7 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
       'go on exactly where a run stopped; without a folder: that of --out, else the latest of this dataset',
     )
     .option('--epochs <n>', 'epochs of stage 2, all weights; 0: only the head (default: 10)')
+    .option('--minutes <m>', 'plan everything so that the run ends after so long; instead of --epochs')
     .option('--patience <n>', 'stop after so many epochs without improvement')
     .option('--seed <n>', 'of every random choice (default: 0)')
     .option('--checkpoint-minutes <m>', 'between checkpoints within an epoch (default: 5)')
@@ -79,6 +80,10 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
     .optionsGroup('Stage 2, all weights:')
     .option('--lr <rate>', "stage 2's rate (default: 0.0001, sgd: 0.005; tutorial: 0.001)")
     .option('--train-from <layer>', 'stage 2: only this layer or module and what comes behind it')
+    .option(
+      '--cached-views <n>',
+      'what stands before --train-from runs once, on n views of each picture (default: 0, in every step)',
+    )
     .option('--optimizer <o>', 'stage 2: sgd, adam or adamw (default: adamw)')
     .option('--momentum <m>', 'chooses sgd, with this momentum (default: 0.9)')
     .option('--weight-decay <d>', "(default: the recipe's)")
@@ -110,6 +115,7 @@ DATASET is divided into what is learnt and what is judged by: train/ and val/
 
 Examples:
   finetune ./birds
+  finetune ./birds --minutes 3                       the best network in that time
   finetune ./birds --epochs 0                        a new head only: seconds
   finetune ./birds --epochs 100 --patience 10 --augment randaugment
   finetune ./birds --model resnet50 --lr 0.00005 --out runs/birds

@@ -31,9 +31,9 @@ const scheduled = (flag: Flag, ...names: readonly TrainSettings['schedule']['nam
 });
 
 /** Flags of stage 2 alone; `--epochs 0` leaves stage 2 out. */
-const STAGE_TWO: readonly Flag[] = [
+export const STAGE_TWO: readonly Flag[] = [
   'lr', 'optimizer', 'momentum', 'weightDecay', 'schedule', 'stepSize', 'gamma', 'minLr', 'warmupEpochs', 'schedulePatience',
-  'mixup', 'cutmix', 'sampler', 'batchNorm', 'trainFrom', 'ema', 'clipNorm', 'accumulate', 'patience',
+  'mixup', 'cutmix', 'sampler', 'batchNorm', 'trainFrom', 'cachedViews', 'ema', 'clipNorm', 'accumulate', 'patience',
   'checkpointMinutes',
 ]; // prettier-ignore
 
@@ -75,6 +75,18 @@ const RULES: readonly Rule[] = [
     instead: () => '--augment none',
   },
   {
+    flags: ['cachedViews'],
+    to: '--train-from LAYER',
+    holds: ({ trainFrom }) => trainFrom !== undefined,
+    instead: () => 'a stage 2 in which all layers learn',
+  },
+  {
+    flags: ['mixup', 'cutmix'],
+    to: 'pictures',
+    holds: ({ cachedViews }) => cachedViews === 0,
+    instead: ({ cachedViews }) => `--cached-views ${cachedViews}, which keeps no pictures to mix`,
+  },
+  {
     flags: ['labelSmoothing'],
     to: '--loss cross-entropy',
     holds: ({ loss = 'cross-entropy' }) => loss === 'cross-entropy',
@@ -109,6 +121,9 @@ export function checkBelonging(flags: FinetuneFlags, settings: TrainSettings): v
       'USAGE',
       `--out is the folder of a run, and ${flagName(page)} makes a page: ${flagName(page)} FILE.html says where; leave --out out`,
     );
+  }
+  if (settings.minutes !== undefined && flags.epochs !== undefined && settings.epochs > 0) {
+    throw new AppError('USAGE', '--epochs and --minutes both say how long a run is; leave one of them out');
   }
   // A flag with the value 0 asks for nothing, so it counts as not given.
   const isGiven = (name: Flag) => flags[name] !== undefined && Number(flags[name]) !== 0;

@@ -47,6 +47,8 @@ export interface FinetuneFlags extends InferenceFlags {
   readonly sampler?: string;
   readonly batchNorm?: string;
   readonly trainFrom?: string;
+  readonly cachedViews?: string;
+  readonly minutes?: string;
   readonly valSplit?: string;
   readonly seed?: string;
   readonly patience?: string;
@@ -100,6 +102,10 @@ export interface TrainSettings {
   readonly sampler: SamplerName;
   readonly batchNorm: 'train' | 'frozen';
   readonly trainFrom?: string;
+  /** Views of each picture that what stands before `trainFrom` is run on once, before stage 2; 0: it runs in every step. */
+  readonly cachedViews: number;
+  /** The run is planned to take so long; absent: as long as its epochs take. */
+  readonly minutes?: number;
   readonly valSplit: number;
   readonly seed: number;
   readonly patience?: number;

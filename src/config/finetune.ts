@@ -19,6 +19,9 @@ import { MAX_SIDE } from '../util/preprocessing.ts';
 const MAX_RATE = 10;
 const MAX_EPOCHS = 100_000;
 const MAX_SEED = 2 ** 32 - 1;
+const MAX_VIEWS = 1000;
+/** A month. */
+const MAX_MINUTES = 43_200;
 
 /** @throws AppError USAGE naming the flag, its range and what was received */
 export function finetuneConfig(dataset: string, flags: FinetuneFlags): FinetuneConfig {
@@ -62,7 +65,7 @@ function featureSize(overrides: PreprocessingOverrides, flags: FinetuneFlags): P
 
 function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
   const recipe: Recipe = RECIPES[name];
-  const { featurePool, trainFrom, patience, loss } = flags;
+  const { featurePool, trainFrom, patience, loss, minutes } = flags;
   const layers = layersOf(flags);
   const augment = augmentSpec(flags, recipe);
   const mix = mixSpec(flags);
@@ -105,6 +108,15 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
     sampler: parseChoice(flags.sampler ?? 'shuffle', '--sampler', SAMPLERS),
     batchNorm: parseChoice(flags.batchNorm ?? recipe.batchNorm, '--batch-norm', ['train', 'frozen'] as const),
     ...(trainFrom !== undefined && { trainFrom }),
+    cachedViews: numberOr(flags.cachedViews, 0, {
+      flag: '--cached-views',
+      min: 0,
+      max: MAX_VIEWS,
+      whole: true,
+    }),
+    ...(minutes !== undefined && {
+      minutes: parseNumber(minutes, { flag: '--minutes', min: 0, above: true, max: MAX_MINUTES }),
+    }),
     valSplit: numberOr(flags.valSplit, recipe.valSplit, {
       flag: '--val-split',
       min: 0,

@@ -33,13 +33,18 @@ export function countParameters(graph: Graph): number {
  * networks (torchvision's among them) are this number divided by 1e9.
  */
 export function countMultiplyAdds(graph: Graph, inputShape?: Shape): number {
-  const shapes = inferShapes(graph, inputShape);
-  let total = 0;
-  for (const layer of graph.layers) {
-    const kind = kindOf(layer);
-    total += kind.multiplyAdds?.(layer, inputShapeOf(layer, shapes)!, shapes.get(layer.name)!) ?? 0;
-  }
-  return total;
+  const costs = multiplyAddsByLayer(graph, inferShapes(graph, inputShape));
+  return [...costs.values()].reduce((sum, cost) => sum + cost, 0);
+}
+
+/** The same for each layer, by its name. */
+export function multiplyAddsByLayer(graph: Graph, shapes: Shapes): ReadonlyMap<string, number> {
+  return new Map(
+    graph.layers.map((layer) => {
+      const cost = kindOf(layer).multiplyAdds?.(layer, inputShapeOf(layer, shapes)!, shapes.get(layer.name)!);
+      return [layer.name, cost ?? 0];
+    }),
+  );
 }
 
 function inputShapeOf(layer: Layer, shapes: Shapes): Shape | undefined {

@@ -17,6 +17,8 @@ export interface Checkpoint {
   readonly tensors: RunTensors;
   /** Time that the run has taken up to here. */
   readonly seconds: number;
+  /** Time until the best weights so far were there. */
+  readonly secondsToBest?: number;
   /** What computed it, for people: `onnx on cpu`. Any other can go on from it. */
   readonly engine?: string;
 }
@@ -32,7 +34,7 @@ const AVERAGE = 'average/';
 /** @throws AppError WRITE_FAILED; the former checkpoint is whole then */
 export async function saveCheckpoint(
   folder: string,
-  { progress, tensors, seconds, engine }: Checkpoint,
+  { progress, tensors, seconds, secondsToBest, engine }: Checkpoint,
 ): Promise<void> {
   const file = `tensors-${progress.epoch}-${progress.batch}.safetensors`;
   const all = new Map<string, RawTensor>();
@@ -42,7 +44,15 @@ export async function saveCheckpoint(
   if (tensors.average) add(AVERAGE, tensors.average);
   await makeFolder(folder);
   await writeSafetensors(path.join(folder, file), all);
-  const record = { version: VERSION, step: tensors.trainer.step, tensors: file, seconds, engine, progress };
+  const record = {
+    version: VERSION,
+    step: tensors.trainer.step,
+    tensors: file,
+    seconds,
+    secondsToBest,
+    engine,
+    progress,
+  };
   await writeFileAtomic(path.join(folder, RECORD), `${JSON.stringify(record)}\n`);
   for (const name of await readdir(folder)) {
     const isOurs = TENSORS.test(name) || isAside(name);
@@ -56,7 +66,7 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
   const file = path.join(folder, RECORD);
   const record = await readRunRecord(file, CHECKPOINT_RECORD);
   if (!record) return undefined;
-  const { step, tensors: name, seconds, engine } = record;
+  const { step, tensors: name, seconds, secondsToBest, engine } = record;
   const progress = record.progress as RunProgress;
   const { tensors } = await readSafetensors(path.join(folder, name)).catch((error: unknown) => {
     throw invalid(path.join(folder, name), messageOf(error), error);
@@ -71,6 +81,7 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
   return {
     progress,
     seconds,
+    ...(secondsToBest !== undefined && { secondsToBest }),
     ...(engine !== undefined && { engine }),
     tensors: {
       trainer: { step, tensors: part(TRAINER) },

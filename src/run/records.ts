@@ -36,6 +36,9 @@ export const RUN_CONFIG = z.object({
 /** dataset.json: what the dataset was, and which of its pictures cannot be read. */
 export const DATASET_RECORD = z.object({ fingerprint: z.record(text, text), failed: z.array(text) });
 
+/** plan.json: how long stage 2 of a run with --minutes is. */
+export const PLAN_RECORD = z.object({ epochs: count, stepsPerEpoch: count });
+
 /** state.json of a checkpoint. */
 export const CHECKPOINT_RECORD = z.object({
   version: z.literal(1),
@@ -43,6 +46,7 @@ export const CHECKPOINT_RECORD = z.object({
   tensors: z.string().regex(/^tensors-\d{1,9}-\d{1,9}\.safetensors$/),
   seconds: z.number().nonnegative(),
   engine: text.optional(),
+  secondsToBest: z.number().nonnegative().optional(),
   progress: z.object({
     rows: z.array(
       z.object({

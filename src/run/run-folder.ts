@@ -17,6 +17,10 @@ export interface RunPaths {
   readonly best: string;
   readonly last: string;
   readonly checkpoint: string;
+  /** How many steps a run of `--minutes` takes. */
+  readonly plan: string;
+  /** What the layers that do not learn make of views, while stage 2 needs it. */
+  readonly maps: string;
   /** What the dataset was when the run began. */
   readonly dataset: string;
 }
@@ -33,6 +37,8 @@ export function runPaths(folder: string): RunPaths {
     last: at('last'),
     checkpoint: at('checkpoint'),
     dataset: at('checkpoint', 'dataset.json'),
+    plan: at('checkpoint', 'plan.json'),
+    maps: at('checkpoint', 'maps'),
   };
 }
 

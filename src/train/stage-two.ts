@@ -1,7 +1,7 @@
 // stage-two.ts: the training loop: every weight learns, gently enough not to lose what the head has found. It takes batches,
 // judges by a function it is given, and says what happened; it opens no picture and writes no file.
 
-import type { Batch, EngineModel, OnDivided } from '../engine/engine.ts';
+import type { Batch, EngineModel, Features, OnDivided } from '../engine/engine.ts';
 import type { TrainableEngine, Targets, Trainer, TrainerState, TrainSpec } from '../engine/training.ts';
 import { checkState } from '../engine/training/errors.ts';
 import type { Weight, Weights } from '../graph/layers.ts';
@@ -11,9 +11,8 @@ import { isBetter, type Judgement } from '../evaluation/judgement.ts';
 import { rateAt, stopsEarly, type ScheduleSpec } from './schedule.ts';
 import { rightAnswers, targetsFor } from './targets.ts';
 
-interface LabelledBatch extends Batch {
-  readonly targets: Targets;
-}
+/** Pictures, or what a part of the network that does not learn has made of them. */
+type LabelledBatch = (Batch | Features) & { readonly targets: Targets };
 
 /** What stage 2 learns from. An epoch has the same batches each time it is asked for. */
 export interface TrainingData {
@@ -63,11 +62,15 @@ export interface StageTwoJob {
   /** Decay of the averaged weights, which are what is judged and kept. */
   readonly ema?: number;
   readonly patience?: number;
+  /** Epochs within which the best so far, the head alone among them, has to be surpassed, or the run ends. */
+  readonly gainWithin?: number;
   readonly data: TrainingData;
   readonly judge: (weights: Weights) => Promise<Judgement>;
   readonly signal: AbortSignal;
   /** Milliseconds between checkpoints within an epoch. */
   readonly checkpointEvery: number;
+  /** On the clock of `performance.now()`: an epoch ends there at the latest, and the run with it. */
+  readonly deadline?: number;
 }
 
 /** How the loop reports what happens; it waits for every call. */
@@ -85,6 +88,8 @@ export interface StepReport {
   /** Steps done in this epoch, of how many. */
   readonly batch: number;
   readonly stepsPerEpoch: number;
+  /** Of the run. */
+  readonly epochs: number;
   readonly pictures: number;
   readonly loss: number;
   readonly accuracy: number | undefined;
@@ -93,7 +98,7 @@ export interface StepReport {
 export interface StageTwoResult {
   readonly progress: RunProgress;
   /** Why it ended before its last epoch. */
-  readonly ended?: 'patience' | AppError;
+  readonly ended?: 'patience' | 'no gain' | 'deadline' | AppError;
 }
 
 /** @throws AppError INTERRUPTED, after a checkpoint, once `signal` is aborted */
@@ -131,6 +136,9 @@ async function loop(job: StageTwoJob, events: StageTwoEvents, learner: Learner):
   if (learner.progress.epoch === 0 && learner.progress.batch === 0) await checkpoint(learner, events);
   while (learner.progress.epoch < job.epochs) {
     if (hasStalled(learner.progress, job.patience)) return { progress: learner.progress, ended: 'patience' };
+    if (sinceBest(learner.progress) >= (job.gainWithin ?? Infinity))
+      return { progress: learner.progress, ended: 'no gain' };
+    if (isOver(job)) return { progress: learner.progress, ended: 'deadline' };
     try {
       await learnEpoch(job, events, learner);
     } catch (error) {
@@ -182,11 +190,13 @@ async function learnEpoch(job: StageTwoJob, events: StageTwoEvents, learner: Lea
       epoch: progress.epoch + 1,
       batch: learner.progress.batch,
       stepsPerEpoch,
+      epochs: job.epochs,
       pictures: batch.count,
       loss: seen.loss / seen.seen,
       accuracy: multiLabel ? undefined : seen.right / seen.seen,
     });
     const isLast = learner.progress.batch >= stepsPerEpoch;
+    if (isOver(job)) return;
     if (job.signal.aborted && !isLast) {
       await checkpoint(learner, events);
       throw interrupted();
@@ -228,6 +238,13 @@ function hasStalled({ rows }: RunProgress, patience: number | undefined): boolea
   const scores = rows.filter(({ stage }) => stage === 'all').map(({ score }) => score);
   return patience !== undefined && stopsEarly(scores, patience);
 }
+
+/** Epochs since the best one; the head is before the first. */
+function sinceBest({ best, epoch }: RunProgress): number {
+  return best.stage === 'head' ? epoch : epoch - best.epoch;
+}
+
+const isOver = ({ deadline = Infinity }: StageTwoJob) => performance.now() >= deadline;
 
 async function checkpoint({ trainer, average, progress }: Learner, events: StageTwoEvents): Promise<void> {
   await events.onCheckpoint(progress, { trainer: await trainer.state(), ...(average && { average }) });

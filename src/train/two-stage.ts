@@ -1,6 +1,6 @@
 // two-stage.ts: how a network learns new classes: first a new head on its present features, then all its weights together.
 
-import type { EngineModel } from '../engine/engine.ts';
+import type { Weights } from '../graph/layers.ts';
 import { withHeadWeights, type HeadWeights } from '../graph/new-head.ts';
 import {
   applyHead,
@@ -39,14 +39,16 @@ export interface HeadStage {
 export interface TwoStageJob {
   /** Absent when a resumed run continues in stage 2. */
   readonly head?: HeadStage;
-  /** The classifier in `all.model`'s graph, which the head becomes. */
+  /** The classifier, which the head becomes, and the network's weights before that. */
   readonly classifier: string;
-  readonly all: StageTwoJob;
+  readonly weights: Weights;
+  /** Stage 2 from these weights on, once stage 1 has found them; undefined where there is none. */
+  readonly all: (weights: Weights) => Promise<StageTwoJob | undefined>;
 }
 
 export interface TwoStageEvents extends StageTwoEvents {
   onHeadEpoch(row: HeadEpoch): void;
-  onHead(head: HeadWeights, weights: EngineModel['weights'], progress: RunProgress): Promise<void>;
+  onHead(head: HeadWeights, weights: Weights, progress: RunProgress): Promise<void>;
 }
 
 /** Epochs without improvement after which a head that Adam trains has stopped improving. */
@@ -58,17 +60,20 @@ export async function trainTwoStages(
   events: TwoStageEvents,
   from?: { readonly progress: RunProgress; readonly tensors: RunTensors },
 ): Promise<StageTwoResult> {
-  if (from) return stageTwo(job.all, events, from.progress, from.tensors);
+  if (from) {
+    const all = await job.all(job.weights);
+    return all ? stageTwo(all, events, from.progress, from.tensors) : { progress: from.progress };
+  }
 
   // Stage 1. The backbone is frozen and runs as at inference: batch norm keeps its statistics. Only the head learns.
   if (!job.head) throw new Error('a run without a checkpoint begins with its head');
   const { head, progress } = await learnHead(job.head, (row) => events.onHeadEpoch(row));
-  const weights = withHeadWeights(job.all.model.weights, job.classifier, head);
+  const weights = withHeadWeights(job.weights, job.classifier, head);
   await events.onHead(head, weights, progress);
 
   // Stage 2. Everything learns from there; how batch norm behaves is the recipe's choice.
-  if (job.all.epochs === 0) return { progress };
-  return stageTwo({ ...job.all, model: { ...job.all.model, weights } }, events, progress);
+  const all = await job.all(weights);
+  return all ? stageTwo(all, events, progress) : { progress };
 }
 
 /** The trained head, and the progress of a run that has its head and nothing more. */

@@ -102,26 +102,38 @@ export function openPictures(
   });
 }
 
+/** Pictures of an epoch, and steps. @param steps of a plan; all pictures by default */
+export function epochSize(
+  pictures: number,
+  batchSize: number,
+  steps = Infinity,
+): { readonly used: number; readonly stepsPerEpoch: number } {
+  // A last batch of one picture has no statistics, so the picture is left out of this epoch.
+  const isOneLeft = pictures > batchSize && pictures % batchSize === 1;
+  const used = Math.min(pictures - (isOneLeft ? 1 : 0), steps * batchSize);
+  return { used, stepsPerEpoch: Math.ceil(used / batchSize) };
+}
+
 interface Source {
   readonly loader: PictureLoader;
   readonly divided: DividedDataset;
   readonly settings: TrainSettings;
   readonly rng: Rng;
+  /** Of an epoch; as many as there are pictures for by default. */
+  readonly steps?: number | undefined;
 }
 
 /** The batches of stage 2: each epoch has a new order and new views, which are the same whenever that epoch is requested. */
-export function trainingData({ loader, divided, settings, rng }: Source): TrainingData {
+export function trainingData({ loader, divided, settings, rng, steps }: Source): TrainingData {
   const { dataset, train: samples } = divided;
   const { batchSize, sampler, augment, mix } = settings;
   const classes = dataset.classes.length;
   const labels = samples.map((sample) => sample.labels);
-  // A last batch of one picture has no statistics, so the picture is left out of this epoch.
-  const isOneLeft = samples.length > batchSize && samples.length % batchSize === 1;
-  const used = samples.length - (isOneLeft ? 1 : 0);
+  const { used, stepsPerEpoch } = epochSize(samples.length, batchSize, steps);
   return {
     classes,
     multiLabel: dataset.multiLabel,
-    stepsPerEpoch: Math.ceil(used / batchSize),
+    stepsPerEpoch,
     epoch: (epoch, skip) =>
       loader.batches({
         samples,

@@ -18,18 +18,20 @@ export interface KeeperOptions {
   /** The model that will be saved; the weights that learn come later. */
   readonly model: Omit<Model, 'weights'>;
   readonly multiLabel: boolean;
-  readonly epochs: number;
   /** What computes: `onnx on cpu`. */
   readonly engine: string;
   /** Seconds that the run has taken in all, up to now. */
   readonly seconds: () => number;
+  /** The same when the best weights so far were there. */
+  readonly secondsToBest: () => number;
   /** Told when a new best is written, for the report. */
   readonly onBest: () => void;
 }
 
 export function keeperOf(work: Work, options: KeeperOptions): TwoStageEvents {
-  const { paths, model, multiLabel, epochs, engine, seconds, onBest } = options;
-  const pace = paceOf(epochs);
+  const { paths, model, multiLabel, engine, seconds, secondsToBest, onBest } = options;
+  const pace = paceOf();
+  let epochs = 0;
   const keep = async (folder: string, weights: Weights) =>
     writeModelFolder(folder, { ...model, weights }, { dtype: 'float32' });
   const writeMetrics = ({ rows }: RunProgress) =>
@@ -44,11 +46,12 @@ export function keeperOf(work: Work, options: KeeperOptions): TwoStageEvents {
       );
       await keep(paths.best, weights);
       onBest();
-      if (epochs === 0) await keep(paths.last, weights);
+      await keep(paths.last, weights);
       await writeMetrics(progress);
     },
     onStep(step) {
       const { epoch, batch, stepsPerEpoch } = step;
+      epochs = step.epochs;
       const text = `epoch ${step.epoch}/${epochs}, step ${step.batch}/${step.stepsPerEpoch}, loss ${step.loss.toFixed(3)}${accuracyText(step.accuracy)}, ${pace.after(step)}`; // prettier-ignore
       const done = (epoch - 1) * stepsPerEpoch + batch;
       work.progress({ task: 'train', done, total: epochs * stepsPerEpoch, text });
@@ -65,7 +68,13 @@ export function keeperOf(work: Work, options: KeeperOptions): TwoStageEvents {
     },
     async onCheckpoint(progress, tensors) {
       try {
-        await saveCheckpoint(paths.checkpoint, { progress, tensors, seconds: seconds(), engine });
+        await saveCheckpoint(paths.checkpoint, {
+          progress,
+          tensors,
+          seconds: seconds(),
+          secondsToBest: secondsToBest(),
+          engine,
+        });
       } catch (error) {
         throw resumable(error, paths);
       }
@@ -90,7 +99,7 @@ interface Pace {
 }
 
 /** Speed of this epoch, and what is left of all of them at that speed. */
-function paceOf(epochs: number): Pace {
+function paceOf(): Pace {
   let [epoch, started, pictures, steps, rate] = [0, 0, 0, 0, 0];
   return {
     after(step) {
@@ -104,7 +113,7 @@ function paceOf(epochs: number): Pace {
         steps += 1;
         rate = (pictures / (now - started)) * 1000;
       }
-      const left = (epochs - step.epoch) * step.stepsPerEpoch + step.stepsPerEpoch - step.batch;
+      const left = (step.epochs - step.epoch) * step.stepsPerEpoch + step.stepsPerEpoch - step.batch;
       const perStep = steps > 0 ? (now - started) / steps : 0;
       return `${rate.toFixed(1)} pictures/s${perStep > 0 ? `, ${clock((left * perStep) / 1000)} left` : ''}`;
     },

@@ -7,6 +7,7 @@ import type { EngineModel } from '../../engine/engine.ts';
 import type { Loss, TrainSpec } from '../../engine/training.ts';
 import { learningLayers } from '../../engine/training/learning.ts';
 import type { TrainSettings } from '../../config/finetune-settings.ts';
+import { cutBefore, cutPlaces, type CutGraph } from '../../graph/cut.ts';
 import type { Graph } from '../../graph/layers.ts';
 import { pooledLayer, withHeadOn, type Headed } from '../../graph/head-on.ts';
 import { withHeadWeights, withInputSize, withNewHead } from '../../graph/new-head.ts';
@@ -43,9 +44,22 @@ export function newNetwork(
   const classes = dataset.classes.length;
   const { graph, classifier } = headed(model, settings, classes);
   learningLayers(graph, settings.trainFrom);
+  if (settings.cachedViews > 0) cutForTraining(graph, settings.trainFrom!, sidesOf(size));
   const [embedding] = graph.layers.find(({ name }) => name === classifier)!.inputs as readonly [string];
   const numbers = inferShapes(graph, [...sidesOf(size), 3]).get(embedding)![0]!;
   return { graph, classifier, embedding, numbers, classes, multiLabel: dataset.multiLabel };
+}
+
+/** The network before and from the first layer that learns. @throws AppError USAGE where more than one tensor goes across */
+export function cutForTraining(graph: Graph, trainFrom: string, size: readonly [number, number]): CutGraph {
+  const [first] = learningLayers(graph, trainFrom);
+  const cut = cutBefore(graph, first!.name, size);
+  if (cut) return cut;
+  const places = [...new Set(cutPlaces(graph, size).map(({ first: name }) => name.split('.')[0]!))];
+  throw new AppError(
+    'USAGE',
+    `--cached-views: nothing stands before '${trainFrom}' in ${graph.name} that could be computed once; --train-from takes ${places.join(', ')}`,
+  );
 }
 
 /** The network with an empty head in the place of its classifier, or on the layers that were asked for. */

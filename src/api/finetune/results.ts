@@ -31,7 +31,22 @@ export interface RunResults {
   /** Files that could not be read. */
   readonly failed: readonly string[];
   readonly seconds: number;
+  readonly secondsToBest: number;
+  readonly plan: RunPlan | undefined;
   readonly device: string;
+}
+
+/** How a run of `--minutes` was planned. */
+export interface RunPlan {
+  readonly minutes: number;
+  /** Side of the pictures, in pixels; or height and width. */
+  readonly size: number | readonly [number, number];
+  readonly pool?: string;
+  readonly trainFrom?: string;
+  readonly cachedViews: number;
+  /** Of stage 2; 0 where there was no time for it. */
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
 }
 
 /** summary.json. */
@@ -56,9 +71,13 @@ export interface RunSummary {
   readonly device: string;
   /** Time of the whole run, without interruptions. */
   readonly seconds: number;
+  /** Time until the best weights were there. */
+  readonly secondsToBest: number;
+  /** Of a run of `--minutes`: the flags that it chose, and the length of stage 2. */
+  readonly plan?: RunPlan;
   /** Files that could not be read and were left out. */
   readonly failed?: readonly string[];
-  /** Why stage 2 ended before its last epoch: `patience`, or what went wrong. */
+  /** Why stage 2 ended before its last epoch: `patience`, `no gain`, `deadline`, or what went wrong. */
   readonly ended?: string;
 }
 
@@ -71,6 +90,12 @@ export interface FinishedRun {
   readonly summary: RunSummary;
 }
 
+const ENDINGS = {
+  patience: 'stopped early: no improvement within --patience epochs',
+  'no gain': 'stopped early: more epochs gain nothing',
+  deadline: 'stopped: the time is over',
+} as const;
+
 /** Sample pictures on the page. */
 const SAMPLES = 24;
 
@@ -81,13 +106,21 @@ export async function writeResults(results: RunResults, work: Work): Promise<Fin
   const { bestEpoch } = summary;
   await writeJson(paths.summary, summary);
   await writeFileAtomic(paths.report, await reportOf(results, bestEpoch));
-  if (result.ended === 'patience') work.note('stopped early: no improvement within --patience epochs');
+  if (typeof result.ended === 'string') work.note(ENDINGS[result.ended]);
   else if (result.ended) work.note(`stopped: ${result.ended.message}; the best weights so far are kept`);
   work.note(`best: ${bestEpoch === 0 ? 'the head alone' : `epoch ${bestEpoch}`}, ${judgedText(best)}; ${clock(seconds)} in all`); // prettier-ignore
   return { folder: paths.folder, best: paths.best, report: paths.report, summary };
 }
 
-function summaryOf({ result, divided, seconds, device, failed }: RunResults): RunSummary {
+function summaryOf({
+  result,
+  divided,
+  seconds,
+  secondsToBest,
+  plan,
+  device,
+  failed,
+}: RunResults): RunSummary {
   const { best, rows } = result.progress;
   const { dataset, train, val } = divided;
   return {
@@ -105,8 +138,10 @@ function summaryOf({ result, divided, seconds, device, failed }: RunResults): Ru
     trainSamples: train.length,
     device,
     seconds: Number(seconds.toFixed(1)),
+    secondsToBest: Number(secondsToBest.toFixed(1)),
+    ...(plan && { plan }),
     ...(failed.length > 0 && { failed }),
-    ...(result.ended && { ended: result.ended === 'patience' ? 'patience' : result.ended.message }),
+    ...(result.ended && { ended: typeof result.ended === 'string' ? result.ended : result.ended.message }),
   };
 }
 

@@ -29,6 +29,7 @@ import { openNetwork } from '../network.ts';
 import { datasetRead, outputsOf, refuseLosses } from '../outputs.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { divideDataset, type DividedDataset } from './data.ts';
+import { planFor } from './measured.ts';
 import { newNetwork } from './new-network.ts';
 import type { FinishedRun } from './results.ts';
 import { readRunConfig, writeRunConfig, type RunRequest } from './run-config.ts';
@@ -49,6 +50,7 @@ export async function prepareRun(
   flags: GivenFinetuneFlags,
   work: Work,
 ): Promise<PreparedRun> {
+  const began = performance.now();
   const chosen = await chosenRun(dataset, flags);
   const pages = outputsOf({
     '--find-lr': chosen.config.findRate,
@@ -62,7 +64,26 @@ export async function prepareRun(
   const divided = await divideDataset(config, work, former?.fingerprint);
   if (run.folder === undefined) refuseUnusedSplit(flags, divided.dataset, config.dataset);
   await refuseLosses(pages, datasetRead(config, divided.dataset));
-  return { run, config, opened, divided, network: newNetwork(opened, divided, config.settings) };
+  const parts = { run, config, opened, divided, began };
+  const { minutes } = config.settings;
+  if (minutes !== undefined && run.folder === undefined) return planned(parts, minutes, work);
+  return { ...parts, network: newNetwork(opened, divided, config.settings) };
+}
+
+/** The same run with what its plan adds to the flags. */
+async function planned(
+  { run, ...parts }: Omit<PreparedRun, 'network'>,
+  minutes: number,
+  work: Work,
+): Promise<PreparedRun> {
+  const { dataset, settings } = parts.config;
+  const { flags } = run.request;
+  const plan = await planFor({ ...parts.config, settings: { ...settings, minutes } }, { ...parts, flags }, work); // prettier-ignore
+  const request = { ...run.request, flags: { ...flags, ...plan.flags } };
+  const config = finetuneConfig(dataset, request.flags);
+  const opened = await openNetwork(config, work);
+  const network = newNetwork(opened, parts.divided, config.settings);
+  return { ...parts, run: { ...run, request, config }, config, opened, network };
 }
 
 /** A foreign network does not learn: without --epochs its run is stage 1. @throws AppError USAGE for what belongs to stage 2 */

@@ -23,6 +23,8 @@ export interface RunParts {
   readonly opened: OpenedNetwork;
   readonly divided: DividedDataset;
   readonly network: NewNetwork;
+  /** On the clock of `performance.now()`. */
+  readonly began: number;
 }
 
 /** What computes, and what opens the pictures. */

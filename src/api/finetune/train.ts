@@ -3,24 +3,20 @@
 import path from 'node:path';
 import { readModelFolder } from '../../artefact/model-folder.ts';
 import type { Fingerprint } from '../../dataset/fingerprint.ts';
-import type { EngineModel } from '../../engine/engine.ts';
 import type { TrainableEngine } from '../../engine/training.ts';
 import type { Checkpoint } from '../../run/checkpoint.ts';
 import { writeJson, type RunPaths } from '../../run/run-folder.ts';
 import { applyHead } from '../../train/head-stage.ts';
-import { judge } from '../../evaluation/judgement.ts';
-import type { StageTwoJob } from '../../train/stage-two.ts';
 import { trainTwoStages } from '../../train/two-stage.ts';
 import { makeFolder } from '../../util/files.ts';
-import { createRng } from '../../util/rng.ts';
 import { dividedNote, placeOf } from '../network.ts';
 import type { Work } from '../work.ts';
-import { openPictures, trainingData, withoutFailed } from './data.ts';
+import { openPictures, withoutFailed } from './data.ts';
 import { keeperOf } from './keeper.ts';
-import { graphFor, savedModel, trainSpec, untrainedModel } from './new-network.ts';
+import { savedModel, trainSpec, untrainedModel } from './new-network.ts';
+import { secondStage } from './second-stage.ts';
 import { writeResults, type FinishedRun } from './results.ts';
 import { allFeatures, headStage, type RunParts, type RunTools } from './stage-one.ts';
-import { sidesOf } from '../../util/preprocessing.ts';
 import { shellWord } from '../../util/shell-word.ts';
 
 /** A run whose folder exists. */
@@ -68,10 +64,8 @@ async function runStages(
   work: Work,
 ): Promise<FinishedRun> {
   const { config, opened } = parts;
-  const { engine, loader, network } = tools;
-  const { settings } = config;
-  const started = performance.now();
-  const seconds = () => (former?.checkpoint.seconds ?? 0) + (performance.now() - started) / 1000;
+  const { engine, network } = tools;
+  const seconds = () => (former?.checkpoint.seconds ?? 0) + (performance.now() - parts.began) / 1000;
 
   const seen = former ? undefined : await allFeatures(parts, tools, work);
   const failed = former?.failed ?? seen!.failed;
@@ -81,26 +75,16 @@ async function runStages(
     await writeJson(paths.dataset, { failed, fingerprint });
   }
 
-  const spec = trainSpec(settings, divided, opened);
+  const spec = trainSpec(config.settings, divided, opened);
   const untrained = untrainedModel(network, await opened.readWeights(), opened);
-  const truth = { labels: divided.val.map(({ labels }) => labels), ...network };
   // Scores of the validation pictures: by the latest weights, and by the best.
   const scores: { latest?: Float32Array; best?: Float32Array } = {};
-  const score = (model: EngineModel) => validationScores(model, { divided, opened }, tools);
-  const all: StageTwoJob = {
-    engine,
-    model: { ...untrained, graph: graphFor(spec.loss.kind, network.graph) },
-    spec,
-    ...(config.mayDivide && { onDivided: tools.onDivided }),
-    schedule: settings.schedule,
-    epochs: settings.epochs,
-    ...(settings.ema > 0 && { ema: settings.ema }),
-    ...(settings.patience !== undefined && { patience: settings.patience }),
-    data: trainingData({ loader, divided, settings, rng: createRng(settings.seed) }),
-    judge: async (weights) => judge((scores.latest = await score({ ...untrained, weights })), truth),
-    signal: work.signal,
-    checkpointEvery: config.checkpointMinutes * 60_000,
-  };
+  let secondsToBest = former?.checkpoint.secondsToBest ?? 0;
+  const second = secondStage(
+    { paths, config, opened, divided, model: untrained, spec, seconds, onScores: (found) => (scores.latest = found) },
+    tools,
+    work,
+  ); // prettier-ignore
   const model = {
     ...savedModel(path.basename(path.resolve(paths.folder)), opened, network, divided),
     foreign: untrained.foreign,
@@ -109,14 +93,22 @@ async function runStages(
     paths,
     model,
     multiLabel: network.multiLabel,
-    epochs: settings.epochs,
     engine: placeOf(engine),
     seconds,
-    onBest: () => (scores.best = scores.latest!),
+    secondsToBest: () => secondsToBest,
+    onBest() {
+      scores.best = scores.latest!;
+      secondsToBest = seconds();
+    },
   });
   const head = seen && headStage(seen, parts, tools, spec.loss, work);
   const result = await trainTwoStages(
-    { classifier: network.classifier, all, ...(head && { head }) },
+    {
+      classifier: network.classifier,
+      weights: untrained.weights,
+      all: second.job,
+      ...(head && { head }),
+    },
     {
       ...keeper,
       async onHead(head, weights, progress) {
@@ -125,48 +117,13 @@ async function runStages(
       },
     },
     former?.checkpoint,
-  );
+  ).finally(second.close);
   // A resumed run that found nothing better has no scores of its best weights yet: the weights are in best/.
-  const best =
-    scores.best ?? (await score({ ...untrained, weights: (await readModelFolder(paths.best)).weights }));
-  return writeResults(
-    { paths, config, divided, model: { ...model, graph: network.graph }, result, scores: best, failed, seconds: seconds(), device: engine.description },
+  const best = scores.best ?? (await second.scores((await readModelFolder(paths.best)).weights));
+  const finished = await writeResults(
+    { paths, config, divided, model: { ...model, graph: network.graph }, result, scores: best, failed, seconds: seconds(), secondsToBest, plan: await second.plan(), device: engine.description },
     work,
   ); // prettier-ignore
-}
-
-/** Pictures in one run of the network during evaluation. */
-const JUDGED_AT_A_TIME = 16;
-
-/** Logits `[N, classes]` of the validation pictures. */
-async function validationScores(
-  model: EngineModel,
-  { divided, opened }: Pick<RunParts, 'divided' | 'opened'>,
-  { engine, loader, network, onDivided }: RunTools,
-): Promise<Float32Array> {
-  const { size } = opened.preprocessing;
-  const { val } = divided;
-  const scores = new Float32Array(val.length * network.classes);
-  const predictor = await engine.load(model, { size: sidesOf(size), onDivided });
-  try {
-    const batches = loader.batches({
-      samples: val,
-      order: val.map((_, i) => i),
-      batchSize: JUDGED_AT_A_TIME,
-      classes: network.classes,
-      multiLabel: network.multiLabel,
-      epoch: 0,
-      rng: createRng(0),
-    });
-    for await (const batch of batches) {
-      const [output] = await predictor.run(batch);
-      batch.samples.forEach((sample, i) => {
-        const row = output!.data.subarray(i * network.classes, (i + 1) * network.classes);
-        scores.set(row, sample * network.classes);
-      });
-    }
-    return scores;
-  } finally {
-    await predictor.dispose();
-  }
+  await second.tidy();
+  return finished;
 }

@@ -1,0 +1,222 @@
+// second-stage.ts: what stage 2 of a run learns from and is judged by: the pictures, or what the layers that do not learn make of
+// them; and for how long.
+
+import type { EngineModel } from '../../engine/engine.ts';
+import type { TrainSpec } from '../../engine/training.ts';
+import { judge } from '../../evaluation/judgement.ts';
+import type { Weights } from '../../graph/layers.ts';
+import { PLAN_RECORD, readRunRecord } from '../../run/records.ts';
+import { writeJson, type RunPaths } from '../../run/run-folder.ts';
+import type { StageTwoJob, TrainingData } from '../../train/stage-two.ts';
+import { targetsFor } from '../../train/targets.ts';
+import { sidesOf } from '../../util/preprocessing.ts';
+import { createRng } from '../../util/rng.ts';
+import { throwIfAborted, type Work } from '../work.ts';
+import { cachePrefix, removeMaps, type CachedPrefix } from './cached-prefix.ts';
+import { trainingData } from './data.ts';
+import { clock } from './keeper.ts';
+import { timed } from './measured.ts';
+import { graphFor } from './new-network.ts';
+import { planSteps, type StepPlan } from './plan.ts';
+import type { RunPlan } from './results.ts';
+import type { RunParts, RunTools } from './stage-one.ts';
+
+export interface SecondStageParts extends Pick<RunParts, 'config' | 'opened' | 'divided'> {
+  readonly paths: RunPaths;
+  /** The whole network, whose output is logits. */
+  readonly model: EngineModel;
+  readonly spec: TrainSpec;
+  /** That the run has taken up to now. */
+  readonly seconds: () => number;
+  /** Told the logits `[N, classes]` of the validation pictures whenever they are judged. */
+  readonly onScores: (scores: Float32Array) => void;
+}
+
+export interface SecondStage {
+  /** Undefined where there is no stage 2, or no time for it. */
+  job(weights: Weights): Promise<StageTwoJob | undefined>;
+  /** Logits `[N, classes]` of the validation pictures by these weights of the whole network. */
+  scores(weights: Weights): Promise<Float32Array>;
+  close(): Promise<void>;
+  /** Of a run of `--minutes`, once its job was made. */
+  plan(): Promise<RunPlan | undefined>;
+  /** Removes what only stage 2 needs. */
+  tidy(): Promise<void>;
+}
+
+/** What the stage is made of, whether it sees pictures or kept maps. */
+interface Learning {
+  readonly model: EngineModel;
+  readonly spec: TrainSpec;
+  readonly data: CachedPrefix['data'];
+  readonly scores: CachedPrefix['scores'];
+}
+
+/** Seconds, and a share of the whole time, that the results take. */
+const ENDING = { seconds: 2, share: 0.02 };
+
+/** A run may be so much longer than was planned before it is ended in the middle of an epoch. */
+const GRACE = 1.03;
+
+/** Epochs, and a share of all, within which stage 2 has to surpass the best so far. */
+const GAIN = { epochs: 3, share: 0.3 };
+
+export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work): SecondStage {
+  const { paths, config, opened, divided, model, spec, seconds } = parts;
+  const { engine, loader, network } = tools;
+  const { settings } = config;
+  const truth = { labels: divided.val.map(({ labels }) => labels), ...network };
+  const scores = (weights: Weights) => validationScores({ ...model, weights }, parts, tools);
+  let cached: CachedPrefix | undefined;
+
+  const learning = async (): Promise<Learning> => {
+    if (settings.cachedViews > 0) {
+      const { size } = opened.preprocessing;
+      return (cached = await cachePrefix({ folder: paths.maps, model, spec, settings, divided, size }, tools, work)); // prettier-ignore
+    }
+    return {
+      model: { ...model, graph: graphFor(spec.loss.kind, model.graph) },
+      spec,
+      data: (steps) => trainingData({ loader, divided, settings, rng: createRng(settings.seed), steps }),
+      scores,
+    };
+  };
+
+  return {
+    async job(weights) {
+      if (settings.epochs === 0) return undefined;
+      const { data, scores: scored, ...rest } = await learning();
+      const judged = async (latest: Weights) => {
+        const found = await scored(latest);
+        parts.onScores(found);
+        return judge(found, truth);
+      };
+      const job: StageTwoJob = {
+        engine,
+        ...rest,
+        model: { ...rest.model, weights },
+        ...(config.mayDivide && { onDivided: tools.onDivided }),
+        schedule: settings.schedule,
+        epochs: settings.epochs,
+        ...(settings.ema > 0 && { ema: settings.ema }),
+        ...(settings.patience !== undefined && { patience: settings.patience }),
+        data: data(),
+        judge: judged,
+        signal: work.signal,
+        checkpointEvery: config.checkpointMinutes * 60_000,
+      };
+      if (settings.minutes === undefined) return job;
+      const end = settings.minutes * 60;
+      const plan =
+        (await readRunRecord(paths.plan, PLAN_RECORD)) ??
+        (await timedPlan(job, end * (1 - ENDING.share) - ENDING.seconds, parts, work));
+      if (plan.epochs === 0) return undefined;
+      return {
+        ...job,
+        epochs: plan.epochs,
+        data: data(plan.stepsPerEpoch),
+        gainWithin: Math.max(GAIN.epochs, Math.ceil(plan.epochs * GAIN.share)),
+        deadline: performance.now() + (end * GRACE - seconds()) * 1000,
+      };
+    },
+    scores,
+    close: async () => cached?.close(),
+    async plan() {
+      const { minutes, pool, trainFrom, cachedViews } = settings;
+      if (minutes === undefined) return undefined;
+      const steps = (await readRunRecord(paths.plan, PLAN_RECORD)) ?? { epochs: 0, stepsPerEpoch: 0 };
+      const { size } = opened.preprocessing;
+      return { minutes, size, ...(pool && { pool }), ...(trainFrom !== undefined && { trainFrom }), cachedViews, ...steps }; // prettier-ignore
+    },
+    tidy: async () => (cached ? removeMaps(paths.maps) : undefined),
+  };
+}
+
+/** Steps that are timed, and the seconds after which no more are. */
+const [TIMED, TIMED_SECONDS] = [6, 4];
+
+/** Takes steps of stage 2, which nothing is kept of, and plans as many as fit. @param end seconds of the run */
+async function timedPlan(
+  job: StageTwoJob,
+  end: number,
+  { paths, seconds }: SecondStageParts,
+  work: Work,
+): Promise<StepPlan> {
+  work.progress({ task: 'plan', done: 0, text: 'timing a few steps' });
+  const around = await timed(() => job.judge(job.model.weights));
+  const { compile, step } = await timedSteps(job, job.data, work);
+  const { stepsPerEpoch: steps } = job.data;
+  const plan = planSteps({ seconds: end - seconds() - compile, step, around: around * JUDGED_AND_WRITTEN, steps }); // prettier-ignore
+  const reckoned = plan.epochs * (plan.stepsPerEpoch * step + around * JUDGED_AND_WRITTEN);
+  work.note(
+    plan.epochs === 0
+      ? `plan: no time is left for stage 2, of which an epoch takes ${clock(steps * step + around)}`
+      : `plan: stage 2 in ${clock(reckoned)}: ${plan.epochs} ${plan.epochs === 1 ? 'epoch' : 'epochs'} of ${plan.stepsPerEpoch} steps${plan.stepsPerEpoch < steps ? `, of ${steps} that would see all pictures` : ''}; a step takes ${(step * 1000).toFixed(0)} ms`,
+  );
+  await writeJson(paths.plan, plan);
+  return plan;
+}
+
+/** An epoch is judged, and its weights are written. */
+const JUDGED_AND_WRITTEN = 1.3;
+
+async function timedSteps({ engine, model, spec, onDivided }: StageTwoJob, data: TrainingData, work: Work) {
+  const started = performance.now();
+  const trainer = await engine.trainer(model, spec, onDivided);
+  const times: number[] = [];
+  let [compile, before] = [0, started];
+  try {
+    for await (const batch of data.epoch(0, 0)) {
+      throwIfAborted(work);
+      await trainer.step(batch, targetsFor(spec.loss.kind, batch.targets, data.classes), [0, ...(spec.groups ?? []).map(() => 0)]); // prettier-ignore
+      await trainer.weights();
+      const now = performance.now();
+      // The first step waits for kernels and workers.
+      if (compile === 0) compile = (now - started) / 1000;
+      else times.push((now - before) / 1000);
+      before = now;
+      if (times.length >= TIMED || (times.length > 1 && now - started > (compile + TIMED_SECONDS) * 1000))
+        break;
+    }
+  } finally {
+    await trainer.dispose();
+  }
+  const step = times.length === 0 ? compile : times.reduce((sum, time) => sum + time, 0) / times.length;
+  return { compile, step };
+}
+
+/** Pictures in one run of the network during evaluation. */
+const JUDGED_AT_A_TIME = 16;
+
+/** Logits `[N, classes]` of the validation pictures. */
+async function validationScores(
+  model: EngineModel,
+  { divided, opened }: Pick<RunParts, 'divided' | 'opened'>,
+  { engine, loader, network, onDivided }: RunTools,
+): Promise<Float32Array> {
+  const { size } = opened.preprocessing;
+  const { val } = divided;
+  const scores = new Float32Array(val.length * network.classes);
+  const predictor = await engine.load(model, { size: sidesOf(size), onDivided });
+  try {
+    const batches = loader.batches({
+      samples: val,
+      order: val.map((_, i) => i),
+      batchSize: JUDGED_AT_A_TIME,
+      classes: network.classes,
+      multiLabel: network.multiLabel,
+      epoch: 0,
+      rng: createRng(0),
+    });
+    for await (const batch of batches) {
+      const [output] = await predictor.run(batch);
+      batch.samples.forEach((sample, i) => {
+        const row = output!.data.subarray(i * network.classes, (i + 1) * network.classes);
+        scores.set(row, sample * network.classes);
+      });
+    }
+    return scores;
+  } finally {
+    await predictor.dispose();
+  }
+}
