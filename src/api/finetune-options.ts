@@ -72,6 +72,8 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly trainFrom?: string | undefined;
   /** Layers before `trainFrom` run once, on so many views of each picture, instead of in every step; 0 by default. */
   readonly cachedViews?: number | undefined;
+  /** Side of the pictures that stage 2 learns from, in pixels; that of the pictures that it is judged by, by default. */
+  readonly trainSize?: number | undefined;
   /** The run is planned to end after so long, with the best network within it; instead of `epochs`. */
   readonly minutes?: number | undefined;
   /** Stop after so many epochs without improvement. */

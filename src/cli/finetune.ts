@@ -84,6 +84,10 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
       '--cached-views <n>',
       'what stands before --train-from runs once, on n views of each picture (default: 0, in every step)',
     )
+    .option(
+      '--train-size <px>',
+      'of the pictures that stage 2 learns from; smaller ones take less time (default: as judged)',
+    )
     .option('--optimizer <o>', 'stage 2: sgd, adam or adamw (default: adamw)')
     .option('--momentum <m>', 'chooses sgd, with this momentum (default: 0.9)')
     .option('--weight-decay <d>', "(default: the recipe's)")

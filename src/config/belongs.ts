@@ -33,7 +33,7 @@ const scheduled = (flag: Flag, ...names: readonly TrainSettings['schedule']['nam
 /** Flags of stage 2 alone; `--epochs 0` leaves stage 2 out. */
 export const STAGE_TWO: readonly Flag[] = [
   'lr', 'optimizer', 'momentum', 'weightDecay', 'schedule', 'stepSize', 'gamma', 'minLr', 'warmupEpochs', 'schedulePatience',
-  'mixup', 'cutmix', 'sampler', 'batchNorm', 'trainFrom', 'cachedViews', 'ema', 'clipNorm', 'accumulate', 'patience',
+  'mixup', 'cutmix', 'sampler', 'batchNorm', 'trainFrom', 'cachedViews', 'trainSize', 'ema', 'clipNorm', 'accumulate', 'patience',
   'checkpointMinutes',
 ]; // prettier-ignore
 

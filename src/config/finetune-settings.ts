@@ -48,6 +48,7 @@ export interface FinetuneFlags extends InferenceFlags {
   readonly batchNorm?: string;
   readonly trainFrom?: string;
   readonly cachedViews?: string;
+  readonly trainSize?: string;
   readonly minutes?: string;
   readonly valSplit?: string;
   readonly seed?: string;
@@ -104,6 +105,8 @@ export interface TrainSettings {
   readonly trainFrom?: string;
   /** Views of each picture that what stands before `trainFrom` is run on once, before stage 2; 0: it runs in every step. */
   readonly cachedViews: number;
+  /** Side of the pictures of stage 2's steps; absent: of those that the network is judged by. */
+  readonly trainSize?: number;
   /** The run is planned to take so long; absent: as long as its epochs take. */
   readonly minutes?: number;
   readonly valSplit: number;

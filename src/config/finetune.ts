@@ -65,7 +65,7 @@ function featureSize(overrides: PreprocessingOverrides, flags: FinetuneFlags): P
 
 function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
   const recipe: Recipe = RECIPES[name];
-  const { featurePool, trainFrom, patience, loss, minutes } = flags;
+  const { featurePool, trainFrom, trainSize, patience, loss, minutes } = flags;
   const layers = layersOf(flags);
   const augment = augmentSpec(flags, recipe);
   const mix = mixSpec(flags);
@@ -113,6 +113,9 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
       min: 0,
       max: MAX_VIEWS,
       whole: true,
+    }),
+    ...(trainSize !== undefined && {
+      trainSize: parseNumber(trainSize, { flag: '--train-size', min: 1, max: MAX_SIDE, whole: true }),
     }),
     ...(minutes !== undefined && {
       minutes: parseNumber(minutes, { flag: '--minutes', min: 0, above: true, max: MAX_MINUTES }),

@@ -78,7 +78,7 @@ export function applyOverrides(
     mean: rest.mean!,
     std: rest.std!,
   };
-  const base = wanted === undefined ? usual : inSize(usual, wanted, model.name);
+  const base = wanted === undefined ? usual : inSize(usual, wanted, '--feature-size', model.name);
   const isSide = minSide !== undefined && crop !== undefined;
   if (isSide && typeof base.size !== 'number') {
     throw new AppError(
@@ -102,12 +102,12 @@ export function applyOverrides(
   return { ...base, ...rest, size, resize };
 }
 
-/** The same share of a picture, seen in another size. */
-function inSize(own: Preprocessing, size: number, name: string): Preprocessing {
+/** The same share of a picture, seen in another size, which a flag asks for. @throws AppError USAGE where the pictures are not square */
+export function inSize(own: Preprocessing, size: number, flag: string, name: string): Preprocessing {
   if (typeof own.size === 'number')
     return { ...own, size, resize: Math.round((own.resize * size) / own.size) };
   throw new AppError(
     'USAGE',
-    `--feature-size asks for a square of ${size} pixels, ${name} takes pictures of ${own.size.join(' x ')} (height x width)`,
+    `${flag} asks for a square of ${size} pixels, ${name} takes pictures of ${own.size.join(' x ')} (height x width)`,
   );
 }

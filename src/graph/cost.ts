@@ -19,6 +19,16 @@ export function allWeightShapes(
   return all;
 }
 
+/** Whether the network has the same weights for pictures of another size, and computes something for them. */
+export function takesSize(graph: Graph, size: readonly [height: number, width: number]): boolean {
+  const listed = (shapes: Shapes) => JSON.stringify([...allWeightShapes(graph, shapes)]);
+  try {
+    return listed(inferShapes(graph, [...size, 3])) === listed(inferShapes(graph));
+  } catch {
+    return false;
+  }
+}
+
 /** Learnable parameters, as papers and torchvision count them: without the running statistics of batch norm. */
 export function countParameters(graph: Graph): number {
   let total = 0;

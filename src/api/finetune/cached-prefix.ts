@@ -4,17 +4,19 @@
 import { mkdir, rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sample } from '../../dataset/dataset.ts';
+import type { PictureLoader } from '../../dataset/loader.ts';
 import { epochOrder } from '../../dataset/sampler.ts';
 import type { EngineModel } from '../../engine/engine.ts';
 import type { TrainSpec } from '../../engine/training.ts';
 import { mapsBytes, openMaps, writeMaps, type Maps, type MapsShape } from '../../features/maps.ts';
+import type { CutGraph } from '../../graph/cut.ts';
 import type { Weights } from '../../graph/layers.ts';
 import type { TrainSettings } from '../../config/finetune-settings.ts';
 import type { TrainingData } from '../../train/stage-two.ts';
 import { targetsOf } from '../../train/targets.ts';
 import { AppError } from '../../util/errors.ts';
 import { writeFailed } from '../../util/files.ts';
-import { sidesOf } from '../../util/preprocessing.ts';
+import { sidesOf, type PictureSize } from '../../util/preprocessing.ts';
 import { createRng } from '../../util/rng.ts';
 import { elementCount } from '../../util/shape.ts';
 import { throwIfAborted, type Work } from '../work.ts';
@@ -40,7 +42,10 @@ export interface PrefixJob {
   readonly settings: TrainSettings;
   /** Without the pictures that cannot be read. */
   readonly divided: DividedDataset;
-  readonly size: number | readonly [number, number];
+  /** Of the pictures that are judged by. */
+  readonly size: PictureSize;
+  /** Opens pictures in the size that is learnt from. */
+  readonly trainLoader: PictureLoader;
 }
 
 /** Stage 2 in terms of the kept maps. */
@@ -59,86 +64,117 @@ export async function removeMaps(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true }).catch(() => {});
 }
 
+/** A file of maps, and the pictures that they are made of. */
+interface Part {
+  readonly file: string;
+  readonly shape: MapsShape;
+  readonly samples: readonly Sample[];
+  /** Absent: the pictures as they are judged. */
+  readonly view?: number;
+}
+
 /** Computes what is not there yet. @throws AppError WRITE_FAILED where the disk is too small, INTERRUPTED */
 export async function cachePrefix(job: PrefixJob, tools: RunTools, work: Work): Promise<CachedPrefix> {
-  const { folder, model, spec, settings, divided, size } = job;
-  const { engine, network } = tools;
-  const { cachedViews: views, trainFrom, augment, seed } = settings;
-  const cut = cutForTraining(model.graph, trainFrom!, sidesOf(size));
-  const numbers = elementCount(cut.shape);
+  const { folder, model, spec, settings, divided, size, trainLoader } = job;
+  const { cachedViews: views, trainFrom } = settings;
   const { train, val } = divided;
-  const ofTrain: MapsShape = { count: train.length, numbers, dtype: 'float16' };
-  const ofVal: MapsShape = { count: val.length, numbers, dtype: 'float32' };
-  const parts = [
-    { file: path.join(folder, 'judged.f32'), shape: ofVal, samples: val },
-    ...Array.from({ length: views }, (_, view) => ({
-      file: path.join(folder, `view-${view}.f16`),
-      shape: ofTrain,
-      samples: train,
-      view,
-    })),
-  ];
+  const judging = cutForTraining(model.graph, trainFrom!, sidesOf(size));
+  const learning = cutForTraining(model.graph, trainFrom!, spec.size!);
+  const numbers = elementCount(learning.shape);
+  const judged: Part = {
+    file: path.join(folder, 'judged.f32'),
+    shape: { count: val.length, numbers: elementCount(judging.shape), dtype: 'float32' },
+    samples: val,
+  };
+  const learnt = Array.from({ length: views }, (_, view): Part => ({
+    file: path.join(folder, `view-${view}.f16`),
+    shape: { count: train.length, numbers, dtype: 'float16' },
+    samples: train,
+    view,
+  })); // prettier-ignore
   await mkdir(folder, { recursive: true }).catch((error: unknown) => {
     throw writeFailed(folder, error);
   });
-  const opened: (Maps | undefined)[] = [];
-  for (const { file, shape } of parts) opened.push(await openMaps(file, shape));
-  const missing = parts.filter((_, i) => !opened[i]);
+  const missing: Part[] = [];
+  for (const part of [judged, ...learnt]) if (!(await isWhole(part))) missing.push(part);
   await checkRoom(folder, missing.reduce((sum, { shape }) => sum + mapsBytes(shape), 0)); // prettier-ignore
-  if (missing.length > 0) {
-    const total = missing.reduce((sum, { samples }) => sum + samples.length, 0);
-    let done = 0;
-    const predictor = await engine.load(
-      { ...model, graph: cut.front },
-      { outputs: [cut.border], size: sidesOf(size), onDivided: tools.onDivided },
-    );
-    try {
-      for (const { file, shape, samples, ...view } of missing) {
-        await writeMaps(file, shape, async (put) => {
-          const isView = 'view' in view && augment !== undefined;
-          const batches = tools.loader.batches({
-            samples,
-            order: samples.map((_, i) => i),
-            batchSize: BATCH,
-            classes: network.classes,
-            multiLabel: network.multiLabel,
-            epoch: 'view' in view ? view.view : 0,
-            rng: createRng(seed).fork('cached views'),
-            ...(isView && { augment }),
-          });
-          for await (const batch of batches) {
-            throwIfAborted(work);
-            const lost = batch.failed[0];
-            if (lost) throw lost.error;
-            const [output] = await predictor.run(batch);
-            for (const [i, sample] of batch.samples.entries()) {
-              await put(sample, output!.data.subarray(i * numbers, (i + 1) * numbers));
-            }
-            done += batch.count;
-            work.progress({ task: 'views', done, total, text: `views: ${done} of ${total}` });
-          }
-        });
-      }
-    } finally {
-      await predictor.dispose();
-    }
-    for (const [i, { file, shape }] of parts.entries()) opened[i] ??= await openMaps(file, shape);
-  }
-  const [judged, ...maps] = opened.map((found, i) => {
-    if (found) return found;
-    throw new AppError('WRITE_FAILED', `${parts[i]!.file} was removed while the run worked; start it again`);
-  }) as [Maps, ...Maps[]];
+  const total = missing.reduce((sum, { samples }) => sum + samples.length, 0);
+  let done = 0;
+  const fill = (parts: readonly Part[], cut: CutGraph, loader: PictureLoader) =>
+    computeMaps(parts, { job, cut, loader }, tools, (pictures) => {
+      throwIfAborted(work);
+      done += pictures;
+      work.progress({ task: 'views', done, total, text: `views: ${done} of ${total}` });
+    });
+  await fill(missing.filter((part) => part === judged), judging, tools.loader); // prettier-ignore
+  await fill(missing.filter((part) => part !== judged), learning, trainLoader); // prettier-ignore
+
+  const [ofVal, ...ofTrain] = (await Promise.all([judged, ...learnt].map(openedMaps))) as [Maps, ...Maps[]];
   const { size: _, ...withoutSize } = spec;
-  const back: EngineModel = { ...model, graph: cut.back };
   return {
-    model: { ...back, graph: graphFor(spec.loss.kind, cut.back) },
+    model: { ...model, graph: graphFor(spec.loss.kind, learning.back) },
     spec: withoutSize,
-    data: (steps) => trainingMaps(maps, numbers, { divided, settings }, steps),
-    scores: (weights) => scoresOfMaps({ ...back, weights }, { judged, numbers, samples: val }, tools),
+    data: (steps) => trainingMaps(ofTrain, numbers, { divided, settings }, steps),
+    scores: (weights) => scoresOfMaps({ ...model, graph: judging.back, weights }, ofVal, judged, tools),
     async close() {
-      for (const one of [judged, ...maps]) await one.close();
+      for (const maps of [ofVal, ...ofTrain]) await maps.close();
     },
   };
+}
+
+async function isWhole({ file, shape }: Part): Promise<boolean> {
+  const maps = await openMaps(file, shape);
+  await maps?.close();
+  return maps !== undefined;
+}
+
+async function openedMaps({ file, shape }: Part): Promise<Maps> {
+  const maps = await openMaps(file, shape);
+  if (maps) return maps;
+  throw new AppError('WRITE_FAILED', `${file} was removed while the run worked; go on with --resume`);
+}
+
+/** Runs the first part of the network over the pictures of each part, and keeps what it gives. */
+async function computeMaps(
+  parts: readonly Part[],
+  { job, cut, loader }: { readonly job: PrefixJob; readonly cut: CutGraph; readonly loader: PictureLoader },
+  { engine, network, onDivided }: RunTools,
+  onDone: (pictures: number) => void,
+): Promise<void> {
+  const [first] = parts;
+  if (!first) return;
+  const { augment, seed } = job.settings;
+  const size = first.view === undefined ? sidesOf(job.size) : job.spec.size!;
+  const { numbers } = first.shape;
+  const predictor = await engine.load({ ...job.model, graph: cut.front }, { outputs: [cut.border], size, onDivided }); // prettier-ignore
+  try {
+    for (const { file, shape, samples, view } of parts) {
+      await writeMaps(file, shape, async (put) => {
+        const batches = loader.batches({
+          samples,
+          order: samples.map((_, i) => i),
+          batchSize: BATCH,
+          classes: network.classes,
+          multiLabel: network.multiLabel,
+          once: view === undefined,
+          ...(view !== undefined && augment && { augment }),
+          epoch: view ?? 0,
+          rng: createRng(seed).fork('cached views'),
+        });
+        for await (const batch of batches) {
+          const [lost] = batch.failed;
+          if (lost) throw lost.error;
+          const [output] = await predictor.run(batch);
+          for (const [i, sample] of batch.samples.entries()) {
+            await put(sample, output!.data.subarray(i * numbers, (i + 1) * numbers));
+          }
+          onDone(batch.count);
+        }
+      });
+    }
+  } finally {
+    await predictor.dispose();
+  }
 }
 
 /** @throws AppError WRITE_FAILED, USAGE */
@@ -197,20 +233,17 @@ function trainingMaps(
 
 async function scoresOfMaps(
   model: EngineModel,
-  {
-    judged,
-    numbers,
-    samples,
-  }: { readonly judged: Maps; readonly numbers: number; readonly samples: readonly Sample[] },
+  maps: Maps,
+  { shape: { count: total, numbers } }: Part,
   { engine, network: { classes } }: RunTools,
 ): Promise<Float32Array> {
-  const scores = new Float32Array(samples.length * classes);
+  const scores = new Float32Array(total * classes);
   const predictor = await engine.load(model);
   try {
-    for (let from = 0; from < samples.length; from += BATCH) {
-      const count = Math.min(BATCH, samples.length - from);
+    for (let from = 0; from < total; from += BATCH) {
+      const count = Math.min(BATCH, total - from);
       const data = new Float32Array(count * numbers);
-      for (let i = 0; i < count; i++) await judged.read(from + i, data, i * numbers);
+      for (let i = 0; i < count; i++) await maps.read(from + i, data, i * numbers);
       const [output] = await predictor.run({ data, count });
       scores.set(output!.data.subarray(0, count * classes), from * classes);
     }

@@ -5,18 +5,16 @@ import { embeddingLayer } from '../../artefact/model.ts';
 import type { FinetuneConfig, GivenFinetuneFlags } from '../../config/finetune-settings.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import { selectEngine } from '../../engine/select.ts';
-import { allWeightShapes } from '../../graph/cost.ts';
+import { takesSize } from '../../graph/cost.ts';
 import { cutPlaces } from '../../graph/cut.ts';
 import { pooledLayer } from '../../graph/head-on.ts';
-import type { Graph } from '../../graph/layers.ts';
 import { isOpaque } from '../../graph/opaque.ts';
-import { inferShapes } from '../../graph/shapes.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
 import type { OpenedNetwork } from '../network.ts';
 import type { Work } from '../work.ts';
 import { openPictures, type DividedDataset } from './data.ts';
 import { clock } from './keeper.ts';
-import { LARGER, planRun, type Costs, type Plan } from './plan.ts';
+import { LARGER, planRun, roundedSide, type Costs, type Plan } from './plan.ts';
 
 /** Pictures that are decoded, and that are run at once, to be timed. */
 const [DECODED, RUN] = [24, 8];
@@ -49,7 +47,8 @@ export async function planFor(
     train: divided.train.length,
     val: divided.val.length,
     side,
-    takesOtherSizes: isWhole && typeof size === 'number' && mode === 'crop' && takes(graph, LARGER * side),
+    takesOtherSizes:
+      isWhole && typeof size === 'number' && mode === 'crop' && takesSize(graph, squareOf(LARGER * side)),
     hasPlaces: isWhole && pooledLayer(graph, embeddingLayer(opened.model)) !== undefined,
     places: isWhole ? cutPlaces(graph, sidesOf(size)) : [],
     flags,
@@ -63,20 +62,10 @@ export async function planFor(
   return plan;
 }
 
-const inMilliseconds = (seconds: number) => `${(seconds * 1000).toFixed(1)} ms`;
+/** Sides that all networks halve five times without a rest. */
+const squareOf = (side: number) => [roundedSide(side), roundedSide(side)] as const;
 
-/** Whether the network has the same weights for pictures of another size. */
-function takes(graph: Graph, side: number): boolean {
-  const at = (size: number) => {
-    try {
-      return JSON.stringify([...allWeightShapes(graph, inferShapes(graph, [size, size, 3]))]);
-    } catch {
-      return undefined;
-    }
-  };
-  const input = inferShapes(graph).get(graph.input)![0]!;
-  return at(input) === at(Math.round(side / 32) * 32);
-}
+const inMilliseconds = (seconds: number) => `${(seconds * 1000).toFixed(1)} ms`;
 
 async function measuredCosts(
   config: FinetuneConfig,

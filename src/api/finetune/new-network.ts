@@ -7,6 +7,7 @@ import type { EngineModel } from '../../engine/engine.ts';
 import type { Loss, TrainSpec } from '../../engine/training.ts';
 import { learningLayers } from '../../engine/training/learning.ts';
 import type { TrainSettings } from '../../config/finetune-settings.ts';
+import { takesSize } from '../../graph/cost.ts';
 import { cutBefore, cutPlaces, type CutGraph } from '../../graph/cut.ts';
 import type { Graph } from '../../graph/layers.ts';
 import { pooledLayer, withHeadOn, type Headed } from '../../graph/head-on.ts';
@@ -44,6 +45,13 @@ export function newNetwork(
   const classes = dataset.classes.length;
   const { graph, classifier } = headed(model, settings, classes);
   learningLayers(graph, settings.trainFrom);
+  const { trainSize } = settings;
+  if (trainSize !== undefined && !takesSize(graph, [trainSize, trainSize])) {
+    throw new AppError(
+      'USAGE',
+      `--train-size ${trainSize}: ${graph.name} has other weights for pictures of that size`,
+    );
+  }
   if (settings.cachedViews > 0) cutForTraining(graph, settings.trainFrom!, sidesOf(size));
   const [embedding] = graph.layers.find(({ name }) => name === classifier)!.inputs as readonly [string];
   const numbers = inferShapes(graph, [...sidesOf(size), 3]).get(embedding)![0]!;
@@ -106,9 +114,9 @@ export function trainSpec(
   { dataset, train }: DividedDataset,
   { preprocessing: { size } }: OpenedNetwork,
 ): TrainSpec {
-  const { batchSize, optimizer, batchNorm, clipNorm, accumulate, trainFrom, seed } = settings;
+  const { batchSize, optimizer, batchNorm, clipNorm, accumulate, trainFrom, trainSize, seed } = settings;
   return {
-    size: sidesOf(size),
+    size: sidesOf(trainSize ?? size),
     batchSize: Math.min(batchSize, train.length),
     loss: lossOf(settings, dataset.multiLabel, () =>
       Array.from(

@@ -61,6 +61,8 @@ const [EPOCHS, VIEWS] = [8, 4];
 const [LEAST_BEHIND, MOST_BEHIND] = [0.08, 0.7];
 const CLOSE = 0.03;
 
+export const roundedSide = (side: number): number => Math.round(side / 32) * 32;
+
 /** @throws AppError USAGE where the time is too short for a head */
 export function planRun(request: PlanRequest): Plan {
   const { seconds, costs, train, val, side, flags } = request;
@@ -77,9 +79,11 @@ export function planRun(request: PlanRequest): Plan {
       `--minutes: the head alone takes about ${needed} minutes for ${train + val} pictures on this machine; give at least so much, or choose a smaller network with --model`,
     );
   }
-  const size = Math.round((side * scale) / 32) * 32;
   const own: Planned = {
-    ...(larger && { featureSize: `${size}`, ...(flags.crop === undefined && { crop: '1' }) }),
+    ...(larger && {
+      featureSize: `${roundedSide(side * scale)}`,
+      ...(flags.crop === undefined && { crop: '1' }),
+    }),
     ...(request.hasPlaces && flags.featurePool === undefined && flags.layer === undefined && { featurePool: 'avg+max' }), // prettier-ignore
     ...(flags.headC === undefined && flags.headLr === undefined && { headC: 'auto' }),
   };

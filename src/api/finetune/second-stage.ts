@@ -1,6 +1,8 @@
 // second-stage.ts: what stage 2 of a run learns from and is judged by: the pictures, or what the layers that do not learn make of
 // them; and for how long.
 
+import { inSize } from '../../config/preprocessing.ts';
+import type { PictureLoader } from '../../dataset/loader.ts';
 import type { EngineModel } from '../../engine/engine.ts';
 import type { TrainSpec } from '../../engine/training.ts';
 import { judge } from '../../evaluation/judgement.ts';
@@ -13,7 +15,7 @@ import { sidesOf } from '../../util/preprocessing.ts';
 import { createRng } from '../../util/rng.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { cachePrefix, removeMaps, type CachedPrefix } from './cached-prefix.ts';
-import { trainingData } from './data.ts';
+import { openPictures, trainingData } from './data.ts';
 import { clock } from './keeper.ts';
 import { timed } from './measured.ts';
 import { graphFor } from './new-network.ts';
@@ -68,16 +70,25 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
   const truth = { labels: divided.val.map(({ labels }) => labels), ...network };
   const scores = (weights: Weights) => validationScores({ ...model, weights }, parts, tools);
   let cached: CachedPrefix | undefined;
+  let smaller: PictureLoader | undefined;
 
   const learning = async (): Promise<Learning> => {
-    if (settings.cachedViews > 0) {
-      const { size } = opened.preprocessing;
-      return (cached = await cachePrefix({ folder: paths.maps, model, spec, settings, divided, size }, tools, work)); // prettier-ignore
+    const { preprocessing } = opened;
+    const { trainSize, cachedViews, seed } = settings;
+    if (trainSize !== undefined) {
+      const pictures = divided.train.length;
+      smaller = await openPictures(config, inSize(preprocessing, trainSize, '--train-size', opened.model.name), pictures); // prettier-ignore
+    }
+    const trainLoader = smaller ?? loader;
+    if (cachedViews > 0) {
+      const { size } = preprocessing;
+      const job = { folder: paths.maps, model, spec, settings, divided, size, trainLoader };
+      return (cached = await cachePrefix(job, tools, work));
     }
     return {
       model: { ...model, graph: graphFor(spec.loss.kind, model.graph) },
       spec,
-      data: (steps) => trainingData({ loader, divided, settings, rng: createRng(settings.seed), steps }),
+      data: (steps) => trainingData({ loader: trainLoader, divided, settings, rng: createRng(seed), steps }),
       scores,
     };
   };
@@ -120,7 +131,10 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
       };
     },
     scores,
-    close: async () => cached?.close(),
+    async close() {
+      await cached?.close();
+      await smaller?.dispose();
+    },
     async plan() {
       const { minutes, pool, trainFrom, cachedViews } = settings;
       if (minutes === undefined) return undefined;

@@ -46,7 +46,7 @@ function headText({ method, epochs, rate, c, views }: TrainSettings['head']): st
 
 function stageTwo(settings: TrainSettings, multiLabel: boolean): readonly Line[] {
   const { batchSize, optimizer, schedule, loss, labelSmoothing, classWeights, sampler } = settings;
-  const { batchNorm, trainFrom, cachedViews, patience, ema, clipNorm, accumulate } = settings;
+  const { batchNorm, trainFrom, trainSize, cachedViews, patience, ema, clipNorm, accumulate } = settings;
   const usualLoss = multiLabel ? 'bce-logits' : 'cross-entropy';
   const lines: readonly (Line | false | undefined)[] = [
     ['batch size', accumulate > 1 ? `${batchSize}, gradients of ${accumulate} batches averaged` : `${batchSize}`],
@@ -59,6 +59,7 @@ function stageTwo(settings: TrainSettings, multiLabel: boolean): readonly Line[]
     ['augmentation', augmentationText(settings)],
     ['batch norm', batchNorm === 'frozen' ? 'statistics stay as they were' : 'statistics of each batch'],
     trainFrom !== undefined && ['learns from', `layer ${trainFrom} on`],
+    trainSize !== undefined && ['learns from', `pictures of ${trainSize} pixels`],
     cachedViews > 0 && ['before that layer', `computed once, for ${plural(cachedViews, 'view')} of each picture`],
     ema > 0 && ['averaged weights', ema === 1 ? 'over a share of the run' : `decay ${short(ema)}`],
     clipNorm > 0 && ['gradients', `scaled down to a norm of ${short(clipNorm)}`],
