@@ -2,6 +2,7 @@
 // that a run is given.
 
 import { embeddingLayer } from '../../artefact/model.ts';
+import { flagName } from '../../config/belongs.ts';
 import type { FinetuneConfig, GivenFinetuneFlags } from '../../config/finetune-settings.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import { selectEngine } from '../../engine/select.ts';
@@ -54,8 +55,8 @@ export async function planFor(
     flags,
   });
   const { head, views, epoch } = plan.seconds;
-  const words = Object.entries(plan.flags).map(([name, value]) => `${name} ${value}`); // prettier-ignore
-  work.note(`plan: ${words.join(', ')}`);
+  const words = Object.entries(plan.flags).map(([name, value]) => `${flagName(name)} ${value}`); // prettier-ignore
+  work.note(`plan: ${words.length === 0 ? 'as the flags say' : words.join(' ')}`);
   work.note(
     `plan: a picture takes ${inMilliseconds(costs.decode)} to decode and ${inMilliseconds(costs.forward)} in the network; the head about ${clock(head)}${epoch > 0 ? `, views ${clock(views)}, an epoch of stage 2 ${clock(epoch)}` : ', and no time is left for stage 2'}`,
   );

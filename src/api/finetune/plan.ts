@@ -36,7 +36,7 @@ export interface PlanRequest {
 
 type Planned = Pick<
   GivenFinetuneFlags,
-  'featureSize' | 'crop' | 'featurePool' | 'headC' | 'trainFrom' | 'cachedViews' | 'epochs'
+  'featureSize' | 'crop' | 'featurePool' | 'headC' | 'trainFrom' | 'trainSize' | 'cachedViews' | 'epochs'
 >;
 
 export interface Plan {
@@ -47,18 +47,21 @@ export interface Plan {
 
 /** Pictures seen larger than the network was trained on help it: FixRes (Touvron and others, 2019) found 1.15 to 1.3 times. */
 export const LARGER = 9 / 7;
-/** The larger size is used where it leaves most of the time. */
-const LARGER_SHARE = 0.3;
+/** The larger size is used where features in it leave so much of the time. */
+const LARGER_SHARE = 0.6;
 /** A head that takes more than this share of the time does not fit safely. */
 const HEAD_SHARE = 0.9;
-/** A training step of a part of the network, in forward passes of that part: measured 3 to 4.5. */
-const STEP = 4;
+/** A training step of a part of the network, in forward passes of that part: 4.3 for EfficientNet-Lite0, 4.9 for ResNet-18. */
+const STEP = 5;
 /** Crops, flips and the reading of maps, in seconds a picture. */
 const VIEW = 0.002;
+/** Seconds for compiling, timing and writing. */
+const AROUND = 6;
 /** Epochs and views that stage 2 needs to be worth its time. */
-const [EPOCHS, VIEWS] = [8, 4];
+const [EPOCHS, VIEWS] = [5, 4];
 /** Of the network, behind a cut: less cannot learn more than the head, and more gains little by a cut. */
 const [LEAST_BEHIND, MOST_BEHIND] = [0.08, 0.7];
+/** Shares that are nearly the same. */
 const CLOSE = 0.03;
 
 export const roundedSide = (side: number): number => Math.round(side / 32) * 32;
@@ -66,11 +69,10 @@ export const roundedSide = (side: number): number => Math.round(side / 32) * 32;
 /** @throws AppError USAGE where the time is too short for a head */
 export function planRun(request: PlanRequest): Plan {
   const { seconds, costs, train, val, side, flags } = request;
-  const { decode, forward } = costs;
-  const headOf = (scale: number) => (train + val) * (decode + forward * scale ** 2);
+  const headOf = (scale: number) => (train + val) * (costs.decode + costs.forward * scale ** 2);
   const mayGrow = request.takesOtherSizes && flags.featureSize === undefined && flags.minSide === undefined;
-  const larger = mayGrow && headOf(LARGER) <= LARGER_SHARE * seconds;
-  const scale = larger ? LARGER : 1;
+  const isLarger = mayGrow && headOf(LARGER) <= LARGER_SHARE * seconds;
+  const scale = isLarger ? LARGER : 1;
   const head = headOf(scale);
   if (head > HEAD_SHARE * seconds) {
     const needed = Math.ceil((head / HEAD_SHARE / 60) * 10 + 1) / 10;
@@ -80,53 +82,79 @@ export function planRun(request: PlanRequest): Plan {
     );
   }
   const own: Planned = {
-    ...(larger && {
+    ...(isLarger && {
       featureSize: `${roundedSide(side * scale)}`,
       ...(flags.crop === undefined && { crop: '1' }),
     }),
-    ...(request.hasPlaces && flags.featurePool === undefined && flags.layer === undefined && { featurePool: 'avg+max' }), // prettier-ignore
+    ...(request.hasPlaces && HEAD_INPUT.every((name) => flags[name] === undefined) && { featurePool: 'avg+max' }),
     ...(flags.headC === undefined && flags.headLr === undefined && { headC: 'auto' }),
-  };
-  const pass = forward * scale ** 2;
-  const left = seconds - head;
-  const two = stageTwo(request, pass, left);
+  }; // prettier-ignore
+  const two = stageTwo(request, scale, seconds - head - AROUND);
   return {
     flags: { ...own, ...two.flags },
     seconds: { head, views: two.views, epoch: two.epoch },
   };
 }
 
+/** What says what the head is put on. */
+const HEAD_INPUT = ['featurePool', 'layer'] as const;
+
 interface StageTwoPlan {
-  readonly flags: Pick<Planned, 'trainFrom' | 'cachedViews' | 'epochs'>;
+  readonly flags: Pick<Planned, 'trainFrom' | 'trainSize' | 'cachedViews' | 'epochs'>;
   readonly views: number;
   readonly epoch: number;
 }
 
-/** The most of the network that can learn in the time: all of it, or what stands behind the first cut that fits. */
-function stageTwo(request: PlanRequest, pass: number, seconds: number): StageTwoPlan {
-  const { train, val, places, flags, costs } = request;
-  const whole = { views: train * costs.decode, epoch: train * (STEP * pass + VIEW) + val * pass };
-  const fits = ({ views, epoch }: { readonly views: number; readonly epoch: number }) =>
-    views + EPOCHS * epoch <= seconds;
-  if (flags.epochs !== undefined) return { flags: {}, views: 0, epoch: 0 };
-  if (flags.trainFrom !== undefined || flags.cachedViews !== undefined) return { flags: {}, ...whole };
-  if (places.length > 0 && fits(whole)) return { flags: {}, ...whole };
-  const fair = places.filter(({ share }) => share >= LEAST_BEHIND && share <= MOST_BEHIND);
-  for (const [i, { first, share, shape }] of fair.entries()) {
-    const numbers = elementCount(shape);
-    // Another place with less to keep stands close behind.
-    const isWide = fair.slice(i + 1).some((other) => other.share > share - CLOSE && elementCount(other.shape) <= numbers); // prettier-ignore
-    if (isWide || (VIEWS * train * 2 + val * 4) * numbers > MAX_MAPS_BYTES) continue;
-    const front = (1 - share) * pass + VIEW;
-    const cut = {
-      views: train * costs.decode + (VIEWS * train + val) * front,
-      epoch: train * (STEP * share * pass + VIEW) + val * share * pass,
-    };
-    if (fits(cut)) return { flags: { trainFrom: first, cachedViews: `${VIEWS}` }, ...cut };
+/**
+ * The most of the network that can learn in the time: all of it, or what stands behind the first cut that fits; from pictures of the
+ * size that is judged or, where that takes too long, of the network's own.
+ */
+function stageTwo(request: PlanRequest, scale: number, seconds: number): StageTwoPlan {
+  const { places, flags, side } = request;
+  if (flags.epochs !== undefined || places.length === 0) return NO_STAGE_TWO;
+  const judged = request.costs.forward * scale ** 2;
+  const isCut = flags.trainFrom !== undefined || flags.cachedViews !== undefined;
+  const sizes = scale > 1 && flags.trainSize === undefined ? [scale, 1] : [scale];
+  for (const learnt of sizes) {
+    const size = learnt < scale ? { trainSize: `${side}` } : {};
+    const whole = wholeNetwork(request, learnt, judged);
+    const parts = isCut ? [whole] : [whole, ...cuts(request, learnt, judged)];
+    const found = parts.find(({ views, epoch }) => views + EPOCHS * epoch <= seconds);
+    if (found) return { ...found, flags: { ...size, ...found.flags } };
   }
   // Flags of stage 2 would be refused without a stage 2; it finds out then that no time is left.
   const isAsked = STAGE_TWO.some((name) => flags[name] !== undefined);
-  return { flags: isAsked ? {} : { epochs: '0' }, views: 0, epoch: 0 };
+  return isAsked ? NO_STAGE_TWO : { ...NO_STAGE_TWO, flags: { epochs: '0' } };
+}
+
+const NO_STAGE_TWO: StageTwoPlan = { flags: {}, views: 0, epoch: 0 };
+
+function wholeNetwork({ train, val, costs }: PlanRequest, scale: number, judged: number): StageTwoPlan {
+  const epoch = train * (STEP * costs.forward * scale ** 2 + VIEW) + val * judged;
+  return { flags: {}, views: train * costs.decode, epoch };
+}
+
+/** From the cut that leaves most of the network to learn to the one that leaves least. */
+function cuts(
+  { train, val, places, costs }: PlanRequest,
+  scale: number,
+  judged: number,
+): readonly StageTwoPlan[] {
+  const pass = costs.forward * scale ** 2;
+  const fair = places.filter(({ share }) => share >= LEAST_BEHIND && share <= MOST_BEHIND);
+  const kept = fair.filter(({ share, shape }, i) => {
+    const numbers = elementCount(shape);
+    // Another place with less to keep stands close behind.
+    const isWide = fair
+      .slice(i + 1)
+      .some((other) => other.share > share - CLOSE && elementCount(other.shape) <= numbers);
+    return !isWide && (VIEWS * train * 2 * scale ** 2 + val * LARGER ** 2 * 4) * numbers <= MAX_MAPS_BYTES;
+  });
+  return kept.map(({ first, share }) => ({
+    flags: { trainFrom: first, cachedViews: `${VIEWS}` },
+    views: train * (costs.decode + VIEWS * ((1 - share) * pass + VIEW)) + val * (1 - share) * judged,
+    epoch: train * (STEP * share * pass + VIEW) + val * share * judged,
+  }));
 }
 
 /** How long stage 2 is, as plain data: kept in the run's folder, so that a run that goes on does the same. */

@@ -60,8 +60,8 @@ const ENDING = { seconds: 2, share: 0.02 };
 /** A run may be so much longer than was planned before it is ended in the middle of an epoch. */
 const GRACE = 1.03;
 
-/** Epochs, and a share of all, within which stage 2 has to surpass the best so far. */
-const GAIN = { epochs: 3, share: 0.3 };
+/** A share of all epochs, but no less and no more than so many, within which stage 2 has to surpass the best so far. */
+const GAIN = { share: 0.3, least: 3, most: 10 };
 
 export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work): SecondStage {
   const { paths, config, opened, divided, model, spec, seconds } = parts;
@@ -126,7 +126,7 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
         ...job,
         epochs: plan.epochs,
         data: data(plan.stepsPerEpoch),
-        gainWithin: Math.max(GAIN.epochs, Math.ceil(plan.epochs * GAIN.share)),
+        gainWithin: Math.min(GAIN.most, Math.max(GAIN.least, Math.ceil(plan.epochs * GAIN.share))),
         deadline: performance.now() + (end * GRACE - seconds()) * 1000,
       };
     },
