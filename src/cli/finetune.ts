@@ -46,7 +46,10 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
       '--resume [dir]',
       'go on exactly where a run stopped; without a folder: that of --out, else the latest of this dataset',
     )
-    .option('--epochs <n>', 'epochs of stage 2, all weights; 0: only the head (default: 10)')
+    .option(
+      '--epochs <n>',
+      'of stage 2, all weights; 0: only the head (default: up to 10, fewer where nothing is gained)',
+    )
     .option('--minutes <m>', 'plan everything so that the run ends after so long; instead of --epochs')
     .option('--patience <n>', 'stop after so many epochs without improvement')
     .option('--seed <n>', 'of every random choice (default: 0)')

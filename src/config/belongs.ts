@@ -122,6 +122,12 @@ export function checkBelonging(flags: FinetuneFlags, settings: TrainSettings): v
       `--out is the folder of a run, and ${flagName(page)} makes a page: ${flagName(page)} FILE.html says where; leave --out out`,
     );
   }
+  if (page !== undefined && flags.minutes !== undefined) {
+    throw new AppError(
+      'USAGE',
+      `--minutes is the length of a run, and ${flagName(page)} makes a page; leave one of them out`,
+    );
+  }
   if (settings.minutes !== undefined && flags.epochs !== undefined && settings.epochs > 0) {
     throw new AppError('USAGE', '--epochs and --minutes both say how long a run is; leave one of them out');
   }

@@ -112,6 +112,8 @@ export interface TrainSettings {
   readonly valSplit: number;
   readonly seed: number;
   readonly patience?: number;
+  /** Epochs within which stage 2 has to surpass what was there before; absent: all epochs are run. */
+  readonly gainWithin?: number;
   /** Decay; 0: no averaging, 1: an average that spans a share of the run. */
   readonly ema: number;
   /** Of the gradients; 0: none. */

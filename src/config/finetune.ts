@@ -131,6 +131,7 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
     ...(patience !== undefined && {
       patience: parseNumber(patience, { flag: '--patience', min: 1, whole: true }),
     }),
+    ...(endsByItself(flags) && recipe.gainWithin !== undefined && { gainWithin: recipe.gainWithin }),
     ema: numberOr(flags.ema, recipe.ema, { flag: '--ema', min: 0, max: 1 }),
     clipNorm: numberOr(flags.clipNorm, recipe.clipNorm, { flag: '--clip-norm', min: 0 }),
     accumulate: numberOr(flags.accumulate, 1, { flag: '--accumulate', min: 1, max: 1024, whole: true }),
@@ -140,6 +141,11 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
   }
   checkBelonging(flags, settings);
   return settings;
+}
+
+/** Nobody has said how long stage 2 is, or when it ends. A run of `--minutes` decides when its length is known. */
+function endsByItself({ epochs, patience, minutes }: FinetuneFlags): boolean {
+  return epochs === undefined && patience === undefined && minutes === undefined;
 }
 
 /** @throws AppError USAGE where both flags say what the head is put on */

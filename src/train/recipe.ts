@@ -24,6 +24,8 @@ export interface Recipe {
   readonly labelSmoothing: number;
   /** Smallest share of a picture's area that a random crop keeps. */
   readonly minCrop: number;
+  /** Epochs within which stage 2 has to surpass what was there before, where nobody says how long it is. */
+  readonly gainWithin?: number;
   /** Decay of the averaged weights; 0 for none, 1 for an average over a share of the run. */
   readonly ema: number;
   /** Largest norm of the gradients; 0 for none. */
@@ -48,6 +50,7 @@ export const RECIPES = {
     batchNorm: 'frozen',
     labelSmoothing: 0,
     minCrop: 0.35,
+    gainWithin: 3,
     ema: 1,
     // A confident head meets views it has never seen: without a limit on gradients, the first steps can ruin the network.
     clipNorm: 1,

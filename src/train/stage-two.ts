@@ -62,7 +62,7 @@ export interface StageTwoJob {
   /** Decay of the averaged weights, which are what is judged and kept. */
   readonly ema?: number;
   readonly patience?: number;
-  /** Epochs within which the best so far, the head alone among them, has to be surpassed, or the run ends. */
+  /** Epochs within which the score or the loss has to surpass all before, the head's among them, or the run ends. */
   readonly gainWithin?: number;
   readonly data: TrainingData;
   readonly judge: (weights: Weights) => Promise<Judgement>;
@@ -136,7 +136,7 @@ async function loop(job: StageTwoJob, events: StageTwoEvents, learner: Learner):
   if (learner.progress.epoch === 0 && learner.progress.batch === 0) await checkpoint(learner, events);
   while (learner.progress.epoch < job.epochs) {
     if (hasStalled(learner.progress, job.patience)) return { progress: learner.progress, ended: 'patience' };
-    if (sinceBest(learner.progress) >= (job.gainWithin ?? Infinity))
+    if (sinceGain(learner.progress) >= (job.gainWithin ?? Infinity))
       return { progress: learner.progress, ended: 'no gain' };
     if (isOver(job)) return { progress: learner.progress, ended: 'deadline' };
     try {
@@ -239,9 +239,16 @@ function hasStalled({ rows }: RunProgress, patience: number | undefined): boolea
   return patience !== undefined && stopsEarly(scores, patience);
 }
 
-/** Epochs since the best one; the head is before the first. */
-function sinceBest({ best, epoch }: RunProgress): number {
-  return best.stage === 'head' ? epoch : epoch - best.epoch;
+/** Epochs since the score or the loss was better than all before, the head's among them. */
+function sinceGain({ rows }: RunProgress): number {
+  let [score, loss, since] = [-Infinity, Infinity, 0];
+  for (const row of rows) {
+    const isGain = row.score > score || row.loss < loss;
+    since = row.stage === 'head' || isGain ? 0 : since + 1;
+    score = Math.max(score, row.score);
+    loss = Math.min(loss, row.loss);
+  }
+  return since;
 }
 
 const isOver = ({ deadline = Infinity }: StageTwoJob) => performance.now() >= deadline;

@@ -13,16 +13,18 @@ const request = (seconds: number, rest: Partial<PlanRequest> = {}): PlanRequest 
   val: 500,
   side: 224,
   takesOtherSizes: true,
-  hasPlaces: true,
+  layers: ['layer3.1.relu_1', 'layer4.1.relu_1'],
   places: cutPlaces(findArchitecture('resnet18').build(10)),
   flags: { exif: true },
   ...rest,
 });
 
+const HEAD = { featureLayers: 'layer3.1.relu_1,layer4.1.relu_1', featurePool: 'avg+max', headC: 'auto' };
+
 describe('planRun', () => {
   test('the longer the time, the more of the network learns', () => {
     const flags = [70, 150, 600, 3600].map((seconds) => planRun(request(seconds)).flags);
-    assert.deepEqual(flags[0], { featurePool: 'avg+max', headC: 'auto', epochs: '0' });
+    assert.deepEqual(flags[0], { ...HEAD, epochs: '0' });
     assert.equal(flags[1]!.featureSize, '288');
     assert.equal(flags[1]!.epochs, '0');
     assert.match(flags[2]!.trainFrom!, /^layer[34]/);
@@ -35,7 +37,7 @@ describe('planRun', () => {
     const given = { exif: true, featureSize: '224', featurePool: 'avg', headC: '1', trainFrom: 'layer4', cachedViews: '2' }; // prettier-ignore
     assert.deepEqual(planRun(request(600, { flags: given })).flags, {});
     const { flags } = planRun(request(600, { flags: { exif: true, epochs: '0' } }));
-    assert.deepEqual(flags, { featureSize: '288', crop: '1', featurePool: 'avg+max', headC: 'auto' });
+    assert.deepEqual(flags, { featureSize: '288', crop: '1', ...HEAD });
   });
 
   test('too short for a head: names what it takes', () => {
@@ -43,7 +45,7 @@ describe('planRun', () => {
   });
 
   test('a network that does not learn has a head alone', () => {
-    const { flags } = planRun(request(600, { places: [], hasPlaces: false, takesOtherSizes: false }));
+    const { flags } = planRun(request(600, { places: [], layers: [], takesOtherSizes: false }));
     assert.deepEqual(flags, { headC: 'auto' });
   });
 });

@@ -114,6 +114,18 @@ describe('--minutes', () => {
     assert.equal(await isThere(path.join(home, 'no')), false);
   });
 
+  for (const [flags, pattern] of [
+    [['--find-lr'], /--minutes is the length of a run, and --find-lr makes a page/],
+    [['--cached-views', '2'], /--cached-views belongs to --train-from/],
+    [['--train-size', '0'], /--train-size must be a whole number at least 1/],
+  ] as const) {
+    test(`refused: ${flags.join(' ')}`, async () => {
+      const { code, stderr } = await run('finetune', 'data', '--model', 'base', '--minutes', '1', ...flags);
+      assert.equal(code, 2);
+      assert.match(stderr, pattern);
+    });
+  }
+
   test('refused: --epochs 5', async () => {
     const { code, stderr } = await run('finetune', 'data', '--model', 'base', '--minutes', '1', '--epochs', '5'); // prettier-ignore
     assert.equal(code, 2);

@@ -19,6 +19,8 @@ export async function writeTemplate(folder: string): Promise<void> {
 const FEATURES = ['out/x.npy', 'out/x.csv', 'out/x.json'] as const;
 const MODEL = ['model.json', 'group1-shard1of1.bin'] as const;
 
+const RUN = ['metrics.csv', ...MODEL.map((name) => `best/${name}`), ...MODEL.map((name) => `last/${name}`)].map((name) => `out/run/${name}`); // prettier-ignore
+
 export const CRASH_CASES: Readonly<Record<string, Swept>> = {
   'classify --figure': {
     command: ['classify', 'data/a/1.png', '--model', 'M', '--figure', 'out/f.svg'],
@@ -57,6 +59,12 @@ export const CRASH_CASES: Readonly<Record<string, Swept>> = {
     command: ['finetune', 'data', '--model', 'M', '--epochs', '1', '--batch-size', '4', '--threads', '1', '--out', 'out/run'],
     resume: ['finetune', '--resume', 'out/run'],
     whole: [],
-    result: ['metrics.csv', ...MODEL.map((name) => `best/${name}`), ...MODEL.map((name) => `last/${name}`)].map((name) => `out/run/${name}`),
+    result: RUN,
+  },
+  'finetune --cached-views 2': {
+    command: ['finetune', 'data', '--model', 'M', '--epochs', '1', '--batch-size', '4', '--threads', '1', '--train-from', 'conv2', '--cached-views', '2', '--out', 'out/run'],
+    resume: ['finetune', '--resume', 'out/run'],
+    whole: [],
+    result: RUN,
   },
 }; // prettier-ignore

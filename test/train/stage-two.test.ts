@@ -124,6 +124,33 @@ describe('stage two', () => {
     assert.equal(told.rows[0]!.trainAccuracy, 0.5);
   });
 
+  it('ends where neither score nor loss has surpassed all before, the head among them', async () => {
+    const head = { stage: 'head', epoch: 1, rate: 0, trainLoss: 0, loss: 0.8, score: 0.6 } as const;
+    const from = {
+      ...START,
+      rows: [head],
+      best: { loss: 0.8, score: 0.6, stage: 'head', epoch: 1 },
+    } as const;
+    const ofScores = await stageTwo(jobOf([0.5, 0.7, 0.7, 0.6, 0.9], { gainWithin: 2 }), listener().events, from); // prettier-ignore
+    assert.deepEqual([ofScores.ended, ofScores.progress.epoch], ['no gain', 4]);
+    const losses = [0.9, 0.7, 0.6, 0.65, 0.7, 0.1];
+    let judged = 0;
+    const judge = async () => ({ loss: losses[judged++]!, score: 0.6 });
+    const ofLosses = await stageTwo(jobOf(losses, { gainWithin: 2, judge }), listener().events, from);
+    assert.deepEqual([ofLosses.ended, ofLosses.progress.epoch], ['no gain', 5]);
+  });
+
+  it('ends at its deadline, after the epoch that it is in has been judged', async () => {
+    const { progress, ended } = await stageTwo(jobOf([0.5, 0.9], { deadline: 0 }), listener().events, START);
+    assert.deepEqual([ended, progress.epoch], ['deadline', 0]);
+    const deadline = performance.now() + 50;
+    const slow = listener(() => {
+      while (performance.now() < deadline);
+    });
+    const cut = await stageTwo(jobOf([0.5, 0.9], { deadline }), slow.events, START);
+    assert.deepEqual([cut.ended, cut.progress.epoch, slow.rows.length], ['deadline', 1, 1]);
+  });
+
   it('keeps the head where nothing is better', async () => {
     const told = listener();
     const from = { ...START, best: { ...START.best, score: 1 } };

@@ -7,8 +7,9 @@ import type { FinetuneConfig, GivenFinetuneFlags } from '../../config/finetune-s
 import type { Sample } from '../../dataset/dataset.ts';
 import { selectEngine } from '../../engine/select.ts';
 import { takesSize } from '../../graph/cost.ts';
-import { cutPlaces } from '../../graph/cut.ts';
+import { cutPlaces, type CutPlace } from '../../graph/cut.ts';
 import { pooledLayer } from '../../graph/head-on.ts';
+import type { Graph } from '../../graph/layers.ts';
 import { isOpaque } from '../../graph/opaque.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
 import type { OpenedNetwork } from '../network.ts';
@@ -42,6 +43,7 @@ export async function planFor(
   const { size, mode } = opened.preprocessing;
   const [side] = sidesOf(size);
   const isWhole = !isOpaque(graph);
+  const places = isWhole ? cutPlaces(graph, sidesOf(size)) : [];
   const plan = planRun({
     seconds: config.settings.minutes * 60 - (performance.now() - began) / 1000,
     costs,
@@ -50,8 +52,8 @@ export async function planFor(
     side,
     takesOtherSizes:
       isWhole && typeof size === 'number' && mode === 'crop' && takesSize(graph, squareOf(LARGER * side)),
-    hasPlaces: isWhole && pooledLayer(graph, embeddingLayer(opened.model)) !== undefined,
-    places: isWhole ? cutPlaces(graph, sidesOf(size)) : [],
+    layers: isWhole ? headLayers(graph, embeddingLayer(opened.model), places) : [],
+    places,
     flags,
   });
   const { head, views, epoch } = plan.seconds;
@@ -63,6 +65,17 @@ export async function planFor(
   return plan;
 }
 
+/** Of the network's multiply-adds, what stands behind the earlier of the layers that a head takes, at least. */
+const BEHIND_EARLIER = 0.2;
+
+/** The layer whose mean over its places is the classifier's input, and one about a stage before it. */
+function headLayers(graph: Graph, embedding: string, places: readonly CutPlace[]): readonly string[] {
+  const last = pooledLayer(graph, embedding);
+  if (last === undefined) return [];
+  const earlier = places.findLast(({ share, shape }) => shape.length === 3 && share >= BEHIND_EARLIER);
+  return earlier === undefined || earlier.border === last ? [last] : [earlier.border, last];
+}
+
 /** Sides that all networks halve five times without a rest. */
 const squareOf = (side: number) => [roundedSide(side), roundedSide(side)] as const;
 
@@ -70,9 +83,10 @@ const inMilliseconds = (seconds: number) => `${(seconds * 1000).toFixed(1)} ms`;
 
 async function measuredCosts(
   config: FinetuneConfig,
-  { model, preprocessing, readWeights }: OpenedNetwork,
+  opened: OpenedNetwork,
   samples: readonly Sample[],
 ): Promise<Costs> {
+  const { model, preprocessing } = opened;
   const loader = await openPictures(config, preprocessing, samples.length);
   try {
     const every = Math.max(1, Math.floor(samples.length / (DECODED + RUN)));
@@ -84,7 +98,12 @@ async function measuredCosts(
     const engine = await selectEngine(config);
     const [height, width] = sidesOf(preprocessing.size);
     const predictor = await engine.load(
-      { graph: model.graph, ...(await readWeights()), mean: preprocessing.mean, std: preprocessing.std },
+      {
+        graph: model.graph,
+        ...(await opened.readWeights()),
+        mean: preprocessing.mean,
+        std: preprocessing.std,
+      },
       { outputs: [embeddingLayer(model)], size: [height, width] },
     );
     try {

@@ -26,8 +26,10 @@ export interface PlanRequest {
   readonly side: number;
   /** Whether the network looks at pictures of another size too. */
   readonly takesOtherSizes: boolean;
-  /** Whether the mean of places goes into the classifier, so that their maximum can go too. */
-  readonly hasPlaces: boolean;
+  /**
+   * Layers whose places a head can take: an earlier one, and the one whose mean is the classifier's input; empty where there is none.
+   */
+  readonly layers: readonly string[];
   /** Where the network can be cut, for pictures of that side; empty where it does not learn. */
   readonly places: readonly CutPlace[];
   /** As given: what they say is not planned. */
@@ -36,7 +38,15 @@ export interface PlanRequest {
 
 type Planned = Pick<
   GivenFinetuneFlags,
-  'featureSize' | 'crop' | 'featurePool' | 'headC' | 'trainFrom' | 'trainSize' | 'cachedViews' | 'epochs'
+  | 'featureSize'
+  | 'crop'
+  | 'featureLayers'
+  | 'featurePool'
+  | 'headC'
+  | 'trainFrom'
+  | 'trainSize'
+  | 'cachedViews'
+  | 'epochs'
 >;
 
 export interface Plan {
@@ -86,8 +96,8 @@ export function planRun(request: PlanRequest): Plan {
       featureSize: `${roundedSide(side * scale)}`,
       ...(flags.crop === undefined && { crop: '1' }),
     }),
-    ...(request.hasPlaces && HEAD_INPUT.every((name) => flags[name] === undefined) && { featurePool: 'avg+max' }),
-    ...(flags.headC === undefined && flags.headLr === undefined && { headC: 'auto' }),
+    ...(request.layers.length > 0 && HEAD_INPUT.every((name) => flags[name] === undefined) && { featureLayers: request.layers.join(','), featurePool: 'avg+max' }),
+    ...(flags.headC === undefined && flags.headLr === undefined && flags.recipe !== 'tutorial' && { headC: 'auto' }),
   }; // prettier-ignore
   const two = stageTwo(request, scale, seconds - head - AROUND);
   return {
@@ -97,7 +107,7 @@ export function planRun(request: PlanRequest): Plan {
 }
 
 /** What says what the head is put on. */
-const HEAD_INPUT = ['featurePool', 'layer'] as const;
+const HEAD_INPUT = ['featureLayers', 'featurePool', 'layer'] as const;
 
 interface StageTwoPlan {
   readonly flags: Pick<Planned, 'trainFrom' | 'trainSize' | 'cachedViews' | 'epochs'>;

@@ -111,6 +111,7 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
         epochs: settings.epochs,
         ...(settings.ema > 0 && { ema: settings.ema }),
         ...(settings.patience !== undefined && { patience: settings.patience }),
+        ...(settings.gainWithin !== undefined && { gainWithin: settings.gainWithin }),
         data: data(),
         judge: judged,
         signal: work.signal,

@@ -46,7 +46,8 @@ function headText({ method, epochs, rate, c, views }: TrainSettings['head']): st
 
 function stageTwo(settings: TrainSettings, multiLabel: boolean): readonly Line[] {
   const { batchSize, optimizer, schedule, loss, labelSmoothing, classWeights, sampler } = settings;
-  const { batchNorm, trainFrom, trainSize, cachedViews, patience, ema, clipNorm, accumulate } = settings;
+  const { batchNorm, trainFrom, trainSize, cachedViews, gainWithin, patience, ema, clipNorm, accumulate } =
+    settings;
   const usualLoss = multiLabel ? 'bce-logits' : 'cross-entropy';
   const lines: readonly (Line | false | undefined)[] = [
     ['batch size', accumulate > 1 ? `${batchSize}, gradients of ${accumulate} batches averaged` : `${batchSize}`],
@@ -63,6 +64,7 @@ function stageTwo(settings: TrainSettings, multiLabel: boolean): readonly Line[]
     cachedViews > 0 && ['before that layer', `computed once, for ${plural(cachedViews, 'view')} of each picture`],
     ema > 0 && ['averaged weights', ema === 1 ? 'over a share of the run' : `decay ${short(ema)}`],
     clipNorm > 0 && ['gradients', `scaled down to a norm of ${short(clipNorm)}`],
+    gainWithin !== undefined && ['ends by itself', `after ${plural(gainWithin, 'epoch')} that gain nothing`],
     patience !== undefined && ['stops early', `after ${plural(patience, 'epoch')} without improvement`],
   ]; // prettier-ignore
   return lines.filter((line) => line !== false && line !== undefined);

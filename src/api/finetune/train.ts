@@ -106,7 +106,7 @@ async function runStages(
     {
       classifier: network.classifier,
       weights: untrained.weights,
-      all: second.job,
+      all: (weights) => second.job(weights),
       ...(head && { head }),
     },
     {
@@ -117,7 +117,7 @@ async function runStages(
       },
     },
     former?.checkpoint,
-  ).finally(second.close);
+  ).finally(() => second.close());
   // A resumed run that found nothing better has no scores of its best weights yet: the weights are in best/.
   const best = scores.best ?? (await second.scores((await readModelFolder(paths.best)).weights));
   const finished = await writeResults(
