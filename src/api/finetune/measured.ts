@@ -11,7 +11,9 @@ import { cutPlaces, type CutPlace } from '../../graph/cut.ts';
 import { pooledLayer } from '../../graph/head-on.ts';
 import type { Graph } from '../../graph/layers.ts';
 import { isOpaque } from '../../graph/opaque.ts';
+import { inferShapes } from '../../graph/shapes.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
+import { elementCount } from '../../util/shape.ts';
 import type { OpenedNetwork } from '../network.ts';
 import type { Work } from '../work.ts';
 import { openPictures, type DividedDataset } from './data.ts';
@@ -68,10 +70,14 @@ export async function planFor(
 /** Of the network's multiply-adds, what stands behind the earlier of the layers that a head takes, at least. */
 const BEHIND_EARLIER = 0.2;
 
-/** The layer whose mean over its places is the classifier's input, and one about a stage before it. */
+/** A vector of fewer numbers gains by those of an earlier layer: ResNet-18's 512 do, EfficientNet-Lite0's 1,280 do not (bench/results). */
+const NARROW = 1000;
+
+/** The layer whose mean over its places is the classifier's input and, where that is narrow, one about a stage before it. */
 function headLayers(graph: Graph, embedding: string, places: readonly CutPlace[]): readonly string[] {
   const last = pooledLayer(graph, embedding);
   if (last === undefined) return [];
+  if (elementCount(inferShapes(graph).get(embedding)!) >= NARROW) return [last];
   const earlier = places.findLast(({ share, shape }) => shape.length === 3 && share >= BEHIND_EARLIER);
   return earlier === undefined || earlier.border === last ? [last] : [earlier.border, last];
 }

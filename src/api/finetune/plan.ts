@@ -27,7 +27,8 @@ export interface PlanRequest {
   /** Whether the network looks at pictures of another size too. */
   readonly takesOtherSizes: boolean;
   /**
-   * Layers whose places a head can take: an earlier one, and the one whose mean is the classifier's input; empty where there is none.
+   * Layers whose places the head takes: the one whose mean is the classifier's input, and perhaps an earlier one before it; empty where
+   * there is none.
    */
   readonly layers: readonly string[];
   /** Where the network can be cut, for pictures of that side; empty where it does not learn. */
@@ -96,7 +97,7 @@ export function planRun(request: PlanRequest): Plan {
       featureSize: `${roundedSide(side * scale)}`,
       ...(flags.crop === undefined && { crop: '1' }),
     }),
-    ...(request.layers.length > 0 && HEAD_INPUT.every((name) => flags[name] === undefined) && { featureLayers: request.layers.join(','), featurePool: 'avg+max' }),
+    ...(request.layers.length > 0 && HEAD_INPUT.every((name) => flags[name] === undefined) && { ...(request.layers.length > 1 && { featureLayers: request.layers.join(',') }), featurePool: 'avg+max' }),
     ...(flags.headC === undefined && flags.headLr === undefined && flags.recipe !== 'tutorial' && { headC: 'auto' }),
   }; // prettier-ignore
   const two = stageTwo(request, scale, seconds - head - AROUND);
