@@ -122,7 +122,7 @@ DATASET is divided into what is learnt and what is judged by: train/ and val/
 
 Examples:
   finetune ./birds
-  finetune ./birds --minutes 3                       the best network in that time
+  finetune ./birds --minutes 3                       all that fits into them
   finetune ./birds --epochs 0                        a new head only: seconds
   finetune ./birds --epochs 100 --patience 10 --augment randaugment
   finetune ./birds --model resnet50 --lr 0.00005 --out runs/birds
