@@ -187,11 +187,15 @@ export interface StepCosts {
 /** Below this share of all pictures, a single epoch has seen too little to be worth judging. */
 const LEAST_EPOCH = 0.3;
 
+/** More epochs than these gain nothing, however small the dataset. */
+const MOST_EPOCHS = 100;
+
 /** Epochs of equal length that fill the time; none where it is too short. */
 export function planSteps({ seconds, step, around, steps }: StepCosts): StepPlan {
-  const epochs = Math.max(1, Math.ceil(seconds / (steps * step + around)));
-  const stepsPerEpoch = Math.min(steps, Math.floor((seconds / epochs - around) / step));
-  return stepsPerEpoch < LEAST_EPOCH * steps
-    ? { epochs: 0, stepsPerEpoch: steps }
-    : { epochs, stepsPerEpoch };
+  const whole = Math.max(0, Math.floor(seconds / (steps * step + around)));
+  if (whole >= MOST_EPOCHS) return { epochs: MOST_EPOCHS, stepsPerEpoch: steps };
+  // One more than whole ones would fit, each of them shorter.
+  const stepsPerEpoch = Math.min(steps, Math.floor((seconds / (whole + 1) - around) / step));
+  if (stepsPerEpoch >= LEAST_EPOCH * steps) return { epochs: whole + 1, stepsPerEpoch };
+  return { epochs: whole, stepsPerEpoch: steps };
 }
