@@ -30,6 +30,8 @@ export interface OpenedNetwork {
   readWeights(): Promise<ModelWeights>;
   /** The half that takes texts; absent where there is none. @throws AppError as `readWeights` does */
   readonly readText?: () => Promise<TextHalf>;
+  /** That compute; absent: as many as there are cores. */
+  readonly threads?: number;
   /** Made once, however often it is requested. @throws AppError ENGINE_UNAVAILABLE */
   engine(): Promise<Engine>;
   /**
@@ -71,6 +73,7 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
     preprocessing,
     readWeights,
     ...(readText && { readText }),
+    ...(config.threads !== undefined && { threads: config.threads }),
     engine,
     load(outputs) {
       const key = JSON.stringify(outputs);

@@ -79,7 +79,12 @@ async function rowsOf(
   }
   const { embedTexts } = await import('./words.ts');
   const numbers = elementCount(layer!.rowShape);
-  const rows = await embedTexts(await opened.readText!(), words, { name, numbers }, work);
+  const rows = await embedTexts(
+    await opened.readText!(),
+    words,
+    { name, numbers, threads: opened.threads },
+    work,
+  );
   return new Map(words.map((word, i) => [word, rows[i]!]));
 }
 

@@ -17,7 +17,7 @@ const sentenceOf = (word: string) => `This is a photo of ${word}.`;
  */
 export function wordsClassifier(member: Member, words: readonly string[], work: Work): OpenedClassifier {
   const { network } = member;
-  const { model, preprocessing, readText } = network;
+  const { model, preprocessing, readText, threads } = network;
   const { name, graph } = model;
   if (!readText) {
     throw new AppError(
@@ -31,7 +31,12 @@ export function wordsClassifier(member: Member, words: readonly string[], work: 
     const [shape] = predictor.outputShapes;
     const half = await readText();
     const { activation, scale, bias } = half.comparison;
-    const texts = await embedTexts(half, words.map(sentenceOf), { name, numbers: shape!.at(-1)! }, work);
+    const texts = await embedTexts(
+      half,
+      words.map(sentenceOf),
+      { name, numbers: shape!.at(-1)!, threads },
+      work,
+    );
     if (words.length === 1 && activation === 'softmax') {
       work.note(
         `${name} shares 1 among the classes: with one class its probability is 1 for every picture; add others`,

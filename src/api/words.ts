@@ -14,6 +14,8 @@ export interface EmbedOptions {
   readonly name: string;
   /** How many numbers the embedding of a picture has. */
   readonly numbers: number;
+  /** As many as there are cores by default. */
+  readonly threads?: number | undefined;
 }
 
 /**
@@ -23,13 +25,13 @@ export interface EmbedOptions {
 export async function embedTexts(
   { network, tokenizer, rows }: TextHalf,
   texts: readonly string[],
-  { name, numbers }: EmbedOptions,
+  { name, numbers, threads }: EmbedOptions,
   work: Work,
 ): Promise<readonly Float32Array[]> {
   const question = { file: tokenizer, name: `${name}: tokenizer.json`, length: rows.length };
   const tokens = await tokenize(texts, question);
   throwIfAborted(work);
-  const encoder = await openTextEncoder(network, { name, mask: TEXT_INPUTS.mask });
+  const encoder = await openTextEncoder(network, { name, mask: TEXT_INPUTS.mask, threads });
   try {
     const embeddings: Float32Array[] = [];
     for (let from = 0; from < tokens.length; from += encoder.batch) {

@@ -35,12 +35,14 @@ interface EncoderOptions {
   readonly name: string;
   /** The input that takes the mask; all others take the tokens. */
   readonly mask: string;
+  /** As many as there are cores by default. */
+  readonly threads?: number | undefined;
 }
 
 /** @throws AppError MODEL_UNSUPPORTED, MODEL_INVALID */
 export async function openTextEncoder(
   network: OnnxModel,
-  { name, mask }: EncoderOptions,
+  { name, mask, threads = availableParallelism() }: EncoderOptions,
 ): Promise<TextEncoder> {
   const runtime = await loadRuntime();
   const { env, InferenceSession, Tensor } = runtime;
@@ -53,7 +55,7 @@ export async function openTextEncoder(
   const { model, weights, output } = written(network);
   const options = sessionOptions({
     device: 'cpu',
-    threads: availableParallelism(),
+    threads,
     constants: weights,
     trains: false,
   });
