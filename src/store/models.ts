@@ -8,6 +8,7 @@ import { AppError } from '../util/errors.ts';
 import { isThere, makeFolder } from '../util/files.ts';
 import { withFileLock } from '../util/lock.ts';
 import { quoted } from '../util/quoted.ts';
+import { shellWord } from '../util/shell-word.ts';
 import type { WeightsRecord } from '../zoo/record.ts';
 import { findRecord, modelNames } from '../zoo/published.ts';
 import { isForeignName } from './foreign-name.ts';
@@ -54,6 +55,16 @@ async function folderNamed(name: string): Promise<string | undefined> {
   return undefined;
 }
 
+/** @throws AppError MODEL_NOT_FOUND where the name of a model is that of a file, which has to be imported first */
+export async function refuseFile(name: string): Promise<void> {
+  const found = await stat(name).catch(() => undefined);
+  if (!found?.isFile()) return;
+  throw new AppError(
+    'MODEL_NOT_FOUND',
+    `${quoted(name)} is a file, expected a model folder or a name; a file of weights becomes a model with: finch models import ${shellWord(name)}`,
+  );
+}
+
 /**
  * The folder of a model, pulled first when it is a published one that is not here yet.
  * @throws AppError MODEL_NOT_FOUND, DOWNLOAD_FAILED
@@ -87,6 +98,7 @@ export async function resolveModel(
     );
   }
   if (isKerasFile(name) && (await isThere(name))) throw refuseKeras(name);
+  await refuseFile(name);
   if (/[/\\]/.test(name)) {
     throw new AppError(
       'MODEL_NOT_FOUND',

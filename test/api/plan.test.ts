@@ -13,13 +13,13 @@ const request = (seconds: number, rest: Partial<PlanRequest> = {}): PlanRequest 
   val: 500,
   side: 224,
   takesOtherSizes: true,
-  layers: ['layer3.1.relu_1', 'layer4.1.relu_1'],
+  hasPlaces: true,
   places: cutPlaces(findArchitecture('resnet18').build(10)),
   flags: { exif: true },
   ...rest,
 });
 
-const HEAD = { featureLayers: 'layer3.1.relu_1,layer4.1.relu_1', featurePool: 'avg+max', headC: 'auto' };
+const HEAD = { featurePool: 'avg+max', headC: 'auto' };
 
 describe('planRun', () => {
   test('the longer the time, the more of the network learns', () => {
@@ -45,7 +45,7 @@ describe('planRun', () => {
   });
 
   test('a network that does not learn has a head alone', () => {
-    const { flags } = planRun(request(600, { places: [], layers: [], takesOtherSizes: false }));
+    const { flags } = planRun(request(600, { places: [], hasPlaces: false, takesOtherSizes: false }));
     assert.deepEqual(flags, { headC: 'auto' });
   });
 });

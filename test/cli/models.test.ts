@@ -272,6 +272,22 @@ describe('pull', () => {
     assert.match((await finch('list')).stdout, /resnet18\.v1 .*pulled/);
   });
 
+  test('a file of weights instead of a name: says how it becomes a model', async () => {
+    const file = path.join(process.env['FINCH_HOME']!, 'weights.pth');
+    await writeFile(file, 'x');
+    for (const args of [
+      ['pull', file],
+      ['verify', file],
+    ]) {
+      const ended = await finch(...args);
+      assert.equal(ended.code, 3);
+      assert.match(
+        ended.stderr,
+        /is a file, expected a model folder or a name; .*finch models import .*weights\.pth\n$/,
+      );
+    }
+  });
+
   test('a name that is not published', async () => {
     const ended = await finch('pull', 'resnet19');
     assert.equal(ended.code, 3);

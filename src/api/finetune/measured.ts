@@ -7,13 +7,10 @@ import type { FinetuneConfig, GivenFinetuneFlags } from '../../config/finetune-s
 import type { Sample } from '../../dataset/dataset.ts';
 import { selectEngine } from '../../engine/select.ts';
 import { takesSize } from '../../graph/cost.ts';
-import { cutPlaces, type CutPlace } from '../../graph/cut.ts';
+import { cutPlaces } from '../../graph/cut.ts';
 import { pooledLayer } from '../../graph/head-on.ts';
-import type { Graph } from '../../graph/layers.ts';
 import { isOpaque } from '../../graph/opaque.ts';
-import { inferShapes } from '../../graph/shapes.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
-import { elementCount } from '../../util/shape.ts';
 import type { OpenedNetwork } from '../network.ts';
 import type { Work } from '../work.ts';
 import { openPictures, type DividedDataset } from './data.ts';
@@ -45,7 +42,6 @@ export async function planFor(
   const { size, mode } = opened.preprocessing;
   const [side] = sidesOf(size);
   const isWhole = !isOpaque(graph);
-  const places = isWhole ? cutPlaces(graph, sidesOf(size)) : [];
   const plan = planRun({
     seconds: config.settings.minutes * 60 - (performance.now() - began) / 1000,
     costs,
@@ -54,8 +50,8 @@ export async function planFor(
     side,
     takesOtherSizes:
       isWhole && typeof size === 'number' && mode === 'crop' && takesSize(graph, squareOf(LARGER * side)),
-    layers: isWhole ? headLayers(graph, embeddingLayer(opened.model), places) : [],
-    places,
+    hasPlaces: isWhole && pooledLayer(graph, embeddingLayer(opened.model)) !== undefined,
+    places: isWhole ? cutPlaces(graph, sidesOf(size)) : [],
     flags,
   });
   const { head, views, epoch } = plan.seconds;
@@ -65,21 +61,6 @@ export async function planFor(
     `plan: a picture takes ${inMilliseconds(costs.decode)} to decode and ${inMilliseconds(costs.forward)} in the network; the head about ${clock(head)}${epoch > 0 ? `, views ${clock(views)}, an epoch of stage 2 ${clock(epoch)}` : ', and no time is left for stage 2'}`,
   );
   return plan;
-}
-
-/** Of the network's multiply-adds, what stands behind the earlier of the layers that a head takes, at least. */
-const BEHIND_EARLIER = 0.2;
-
-/** A vector of fewer numbers gains by those of an earlier layer: ResNet-18's 512 do, EfficientNet-Lite0's 1,280 do not (bench/results). */
-const NARROW = 1000;
-
-/** The layer whose mean over its places is the classifier's input and, where that is narrow, one about a stage before it. */
-function headLayers(graph: Graph, embedding: string, places: readonly CutPlace[]): readonly string[] {
-  const last = pooledLayer(graph, embedding);
-  if (last === undefined) return [];
-  if (elementCount(inferShapes(graph).get(embedding)!) >= NARROW) return [last];
-  const earlier = places.findLast(({ share, shape }) => shape.length === 3 && share >= BEHIND_EARLIER);
-  return earlier === undefined || earlier.border === last ? [last] : [earlier.border, last];
 }
 
 /** Sides that all networks halve five times without a rest. */

@@ -26,11 +26,8 @@ export interface PlanRequest {
   readonly side: number;
   /** Whether the network looks at pictures of another size too. */
   readonly takesOtherSizes: boolean;
-  /**
-   * Layers whose places the head takes: the one whose mean is the classifier's input, and perhaps an earlier one before it; empty where
-   * there is none.
-   */
-  readonly layers: readonly string[];
+  /** Whether the mean of places goes into the classifier, so that their maximum can go too. */
+  readonly hasPlaces: boolean;
   /** Where the network can be cut, for pictures of that side; empty where it does not learn. */
   readonly places: readonly CutPlace[];
   /** As given: what they say is not planned. */
@@ -97,7 +94,7 @@ export function planRun(request: PlanRequest): Plan {
       featureSize: `${roundedSide(side * scale)}`,
       ...(flags.crop === undefined && { crop: '1' }),
     }),
-    ...(request.layers.length > 0 && HEAD_INPUT.every((name) => flags[name] === undefined) && { ...(request.layers.length > 1 && { featureLayers: request.layers.join(',') }), featurePool: 'avg+max' }),
+    ...(request.hasPlaces && HEAD_INPUT.every((name) => flags[name] === undefined) && { featurePool: 'avg+max' }),
     ...(flags.headC === undefined && flags.headLr === undefined && flags.recipe !== 'tutorial' && { headC: 'auto' }),
   }; // prettier-ignore
   const two = stageTwo(request, scale, seconds - head - AROUND);

@@ -2,7 +2,7 @@
 
 import { verifyModelFolder } from '../../artefact/model-folder.ts';
 import { isHubName, parseHubName, type HubName } from '../../store/hub/name.ts';
-import { pullModel, resolveModel } from '../../store/models.ts';
+import { pullModel, refuseFile, resolveModel } from '../../store/models.ts';
 import { AppError } from '../../util/errors.ts';
 import { didYouMean } from '../../util/names.ts';
 import { quoted } from '../../util/quoted.ts';
@@ -20,7 +20,9 @@ export async function* pullByName(
   mirror: string | undefined,
   work: Work,
 ): AsyncGenerator<{ readonly name: string; readonly folder: string }, void, undefined> {
-  const named = names.map((name) => (isHubName(name) ? parseHubName(name) : publishedRecord(name)));
+  const named = await Promise.all(
+    names.map((name) => (isHubName(name) ? parseHubName(name) : publishedRecord(name))),
+  );
   for (const record of named) {
     if ('owner' in record) {
       yield { name: record.name, folder: await pullFromHub(record, mirror, work) };
@@ -48,9 +50,10 @@ async function pullFromHub(name: HubName, mirror: string | undefined, work: Work
   });
 }
 
-function publishedRecord(name: string) {
+async function publishedRecord(name: string) {
   const record = findRecord(name);
   if (record) return record;
+  await refuseFile(name);
   const known = modelNames();
   throw new AppError(
     'MODEL_NOT_FOUND',
