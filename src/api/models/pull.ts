@@ -21,7 +21,7 @@ export async function* pullByName(
   work: Work,
 ): AsyncGenerator<{ readonly name: string; readonly folder: string }, void, undefined> {
   const named = await Promise.all(
-    names.map((name) => (isHubName(name) ? parseHubName(name) : publishedRecord(name))),
+    names.map(async (name) => (isHubName(name) ? parseHubName(name) : publishedRecord(name))),
   );
   for (const record of named) {
     if ('owner' in record) {
