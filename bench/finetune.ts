@@ -14,7 +14,6 @@ import { selectEngine } from '../src/engine/select.ts';
 import { finetuneConfig } from '../src/config/finetune.ts';
 import { stageTwo, type RunProgress, type TrainingData } from '../src/train/stage-two.ts';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
-import { createRng } from '../src/util/rng.ts';
 import { modelFolder, nameOf, type BenchContext } from './context.ts';
 import { measure, output, seconds, type Row } from './measure.ts';
 
@@ -174,7 +173,7 @@ async function run(root: string, model: string, recipe: string): Promise<void> {
   const engine = await selectEngine(config);
   const loader = await openPictures(config, opened.preprocessing, divided.train.length);
   const clock = { steps: 0, started: 0, waited: 0 };
-  const data = firstSteps(trainingData({ loader, divided, settings, rng: createRng(0) }), clock);
+  const data = firstSteps(trainingData({ loader, divided, settings }), clock);
   const network = newNetwork(opened, divided, config.settings);
   const judgement = { loss: 0, score: 0 };
   const from: RunProgress = {

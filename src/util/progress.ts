@@ -22,3 +22,8 @@ export function hasColours(stream: NodeJS.WriteStream): boolean {
 export function formatBytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
+
+/** `1.5 GiB`: of memory and of disks. */
+export function formatGibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}

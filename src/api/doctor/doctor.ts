@@ -7,6 +7,7 @@ import { interrupted } from '../work.ts';
 import { whyNoGpu } from '../../engine/tfjs/log.ts';
 import { finchHome } from '../../store/home.ts';
 import { messageOf } from '../../util/errors.ts';
+import { formatGibibytes } from '../../util/progress.ts';
 import { packageVersion } from '../../util/package.ts';
 import type { DeviceReport, Probe } from './probe.ts';
 
@@ -32,7 +33,7 @@ export async function diagnose(signal: AbortSignal): Promise<Diagnosis> {
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
     cpu: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${availableParallelism()} usable cores`,
-    memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
+    memory: formatGibibytes(totalmem()),
     models: finchHome(),
   };
   const devices: DeviceReport[] = [];

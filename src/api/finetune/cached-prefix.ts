@@ -1,11 +1,10 @@
 // cached-prefix.ts: stage 2 on what the layers that do not learn make of the pictures. They run once over a number of augmented
 // views of each picture; what they give is kept in the run's folder, and only the rest of the network is run and trained.
 
-import { mkdir, rm, statfs } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sample } from '../../dataset/dataset.ts';
 import type { PictureLoader } from '../../dataset/loader.ts';
-import { epochOrder } from '../../dataset/sampler.ts';
 import type { EngineModel } from '../../engine/engine.ts';
 import type { TrainSpec } from '../../engine/training.ts';
 import { mapsBytes, openMaps, writeMaps, type Maps, type MapsShape } from '../../features/maps.ts';
@@ -15,12 +14,13 @@ import type { TrainSettings } from '../../config/finetune-settings.ts';
 import type { TrainingData } from '../../train/stage-two.ts';
 import { targetsOf } from '../../train/targets.ts';
 import { AppError } from '../../util/errors.ts';
-import { writeFailed } from '../../util/files.ts';
+import { makeFolder } from '../../util/files.ts';
 import { sidesOf, type PictureSize } from '../../util/preprocessing.ts';
+import { formatGibibytes } from '../../util/progress.ts';
 import { createRng } from '../../util/rng.ts';
 import { elementCount } from '../../util/shape.ts';
 import { throwIfAborted, type Work } from '../work.ts';
-import { epochSize, type DividedDataset } from './data.ts';
+import { epochsOf, type DividedDataset } from './data.ts';
 import { cutForTraining, graphFor } from './new-network.ts';
 import type { RunTools } from './stage-one.ts';
 
@@ -92,9 +92,7 @@ export async function cachePrefix(job: PrefixJob, tools: RunTools, work: Work): 
     samples: train,
     view,
   })); // prettier-ignore
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw writeFailed(folder, error);
-  });
+  await makeFolder(folder);
   const missing: Part[] = [];
   for (const part of [judged, ...learnt]) if (!(await isWhole(part))) missing.push(part);
   await checkRoom(folder, missing.reduce((sum, { shape }) => sum + mapsBytes(shape), 0)); // prettier-ignore
@@ -179,11 +177,10 @@ async function computeMaps(
 
 /** @throws AppError WRITE_FAILED, USAGE */
 async function checkRoom(folder: string, bytes: number): Promise<void> {
-  const inGigabytes = (value: number) => `${(value / 1024 ** 3).toFixed(1)} GiB`;
   if (bytes > MAX_MAPS_BYTES) {
     throw new AppError(
       'USAGE',
-      `--cached-views: the views would take ${inGigabytes(bytes)}, at most ${inGigabytes(MAX_MAPS_BYTES)} are kept; give fewer, or a later layer to --train-from`,
+      `--cached-views: the views would take ${formatGibibytes(bytes)}, at most ${formatGibibytes(MAX_MAPS_BYTES)} are kept; give fewer, or a later layer to --train-from`,
     );
   }
   const found = await statfs(folder).catch(() => undefined);
@@ -192,7 +189,7 @@ async function checkRoom(folder: string, bytes: number): Promise<void> {
   if (bytes <= free) return;
   throw new AppError(
     'WRITE_FAILED',
-    `${folder}: the views take ${inGigabytes(bytes)}, and ${inGigabytes(free)} are free; free some space, or give fewer to --cached-views`,
+    `${folder}: the views take ${formatGibibytes(bytes)}, and ${formatGibibytes(free)} are free; free some space, or give fewer to --cached-views`,
   );
 }
 
@@ -203,20 +200,14 @@ function trainingMaps(
   { divided, settings }: Pick<PrefixJob, 'divided' | 'settings'>,
   steps: number | undefined,
 ): TrainingData {
-  const { dataset, train } = divided;
-  const { batchSize, sampler, seed } = settings;
-  const { multiLabel } = dataset;
-  const classes = dataset.classes.length;
-  const labels = train.map((sample) => sample.labels);
-  const { used, stepsPerEpoch } = epochSize(train.length, batchSize, steps);
+  const { batchSize } = settings;
+  const { order, ...shared } = epochsOf(divided, settings, steps);
   return {
-    classes,
-    multiLabel,
-    stepsPerEpoch,
+    ...shared,
     async *epoch(epoch, skip) {
-      const order = epochOrder({ sampler, labels, classes, epoch, rng: createRng(seed) }).subarray(0, used);
-      for (let from = skip * batchSize; from < order.length; from += batchSize) {
-        const chosen = [...order.subarray(from, from + batchSize)];
+      const pictures = order(epoch);
+      for (let from = skip * batchSize; from < pictures.length; from += batchSize) {
+        const chosen = [...pictures.subarray(from, from + batchSize)];
         const data = new Float32Array(chosen.length * numbers);
         for (const [i, sample] of chosen.entries()) {
           await views[(epoch + sample) % views.length]!.read(sample, data, i * numbers);
@@ -224,7 +215,7 @@ function trainingMaps(
         yield {
           data,
           count: chosen.length,
-          targets: targetsOf(chosen.map((i) => labels[i]!), { classes, multiLabel }), // prettier-ignore
+          targets: targetsOf(chosen.map((i) => divided.train[i]!.labels), shared), // prettier-ignore
         };
       }
     },

@@ -11,7 +11,7 @@ import { stratifiedSplit } from '../../dataset/split.ts';
 import type { FinetuneConfig, TrainSettings } from '../../config/finetune-settings.ts';
 import { finchHome } from '../../store/home.ts';
 import type { TrainingData } from '../../train/stage-two.ts';
-import { createRng, type Rng } from '../../util/rng.ts';
+import { createRng } from '../../util/rng.ts';
 import { sidesOf, type Preprocessing } from '../../util/preprocessing.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 
@@ -102,50 +102,58 @@ export function openPictures(
   });
 }
 
-/** Pictures of an epoch, and steps. @param steps of a plan; all pictures by default */
-export function epochSize(
-  pictures: number,
-  batchSize: number,
+/** What every epoch of stage 2 has, whatever its batches are made of. */
+export interface Epochs extends Pick<TrainingData, 'classes' | 'multiLabel' | 'stepsPerEpoch'> {
+  /** Numbers of the epoch's pictures, in their order: the same whenever that epoch is requested. */
+  readonly order: (epoch: number) => Uint32Array;
+}
+
+/** @param steps of an epoch; as many as there are pictures for by default */
+export function epochsOf(
+  { dataset, train }: Pick<DividedDataset, 'dataset' | 'train'>,
+  { batchSize, sampler, seed }: TrainSettings,
   steps = Infinity,
-): { readonly used: number; readonly stepsPerEpoch: number } {
+): Epochs {
+  const classes = dataset.classes.length;
+  const labels = train.map((sample) => sample.labels);
   // A last batch of one picture has no statistics, so the picture is left out of this epoch.
-  const isOneLeft = pictures > batchSize && pictures % batchSize === 1;
-  const used = Math.min(pictures - (isOneLeft ? 1 : 0), steps * batchSize);
-  return { used, stepsPerEpoch: Math.ceil(used / batchSize) };
+  const isOneLeft = train.length > batchSize && train.length % batchSize === 1;
+  const used = Math.min(train.length - (isOneLeft ? 1 : 0), steps * batchSize);
+  return {
+    classes,
+    multiLabel: dataset.multiLabel,
+    stepsPerEpoch: Math.ceil(used / batchSize),
+    order: (epoch) => epochOrder({ sampler, labels, classes, epoch, rng: createRng(seed) }).subarray(0, used),
+  };
 }
 
 interface Source {
   readonly loader: PictureLoader;
   readonly divided: DividedDataset;
   readonly settings: TrainSettings;
-  readonly rng: Rng;
   /** Of an epoch; as many as there are pictures for by default. */
   readonly steps?: number | undefined;
 }
 
 /** The batches of stage 2: each epoch has a new order and new views, which are the same whenever that epoch is requested. */
-export function trainingData({ loader, divided, settings, rng, steps }: Source): TrainingData {
-  const { dataset, train: samples } = divided;
-  const { batchSize, sampler, augment, mix } = settings;
-  const classes = dataset.classes.length;
-  const labels = samples.map((sample) => sample.labels);
-  const { used, stepsPerEpoch } = epochSize(samples.length, batchSize, steps);
+export function trainingData({ loader, divided, settings, steps }: Source): TrainingData {
+  const { batchSize, augment, mix, seed } = settings;
+  const { order, ...shared } = epochsOf(divided, settings, steps);
+  const { classes, multiLabel } = shared;
   return {
-    classes,
-    multiLabel: dataset.multiLabel,
-    stepsPerEpoch,
+    ...shared,
     epoch: (epoch, skip) =>
       loader.batches({
-        samples,
-        order: epochOrder({ sampler, labels, classes, epoch, rng }).subarray(0, used),
+        samples: divided.train,
+        order: order(epoch),
         batchSize,
         skip,
         classes,
-        multiLabel: dataset.multiLabel,
+        multiLabel,
         ...(augment && { augment }),
         ...(mix && { mix }),
         epoch,
-        rng,
+        rng: createRng(seed),
       }),
   };
 }

@@ -66,7 +66,7 @@ export async function findRate(parts: RunParts, work: Work): Promise<FoundRate> 
       },
       spec,
       ...(config.mayDivide && { onDivided }),
-      data: trainingData({ loader, divided, settings, rng: createRng(settings.seed) }),
+      data: trainingData({ loader, divided, settings }),
       signal: work.signal,
       onStep: (done, total) =>
         work.progress({ task: 'find-lr', done, total, text: `trying rates: step ${done} of ${total}` }),

@@ -13,8 +13,9 @@ import { isOpaque } from '../../graph/opaque.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
 import type { OpenedNetwork } from '../network.ts';
 import type { Work } from '../work.ts';
-import { openPictures, type DividedDataset } from './data.ts';
+import { openPictures } from './data.ts';
 import { clock } from './keeper.ts';
+import type { RunParts } from './stage-one.ts';
 import { LARGER, planRun, roundedSide, type Costs, type Plan } from './plan.ts';
 
 /** Pictures that are decoded, and that are run at once, to be timed. */
@@ -22,18 +23,9 @@ const [DECODED, RUN] = [24, 8];
 
 /** The plan for the rest of the minutes. @throws AppError USAGE where they are too short for a head */
 export async function planFor(
-  config: FinetuneConfig & { readonly settings: { readonly minutes: number } },
-  {
-    opened,
-    divided,
-    flags,
-    began,
-  }: {
-    readonly opened: OpenedNetwork;
-    readonly divided: DividedDataset;
-    readonly flags: GivenFinetuneFlags;
-    readonly began: number;
-  },
+  minutes: number,
+  { config, opened, divided, began }: Omit<RunParts, 'network'>,
+  flags: GivenFinetuneFlags,
   work: Work,
 ): Promise<Plan> {
   work.progress({ task: 'plan', done: 0, text: 'timing a few pictures' });
@@ -43,7 +35,7 @@ export async function planFor(
   const [side] = sidesOf(size);
   const isWhole = !isOpaque(graph);
   const plan = planRun({
-    seconds: config.settings.minutes * 60 - (performance.now() - began) / 1000,
+    seconds: minutes * 60 - (performance.now() - began) / 1000,
     costs,
     train: divided.train.length,
     val: divided.val.length,

@@ -76,9 +76,9 @@ async function planned(
   minutes: number,
   work: Work,
 ): Promise<PreparedRun> {
-  const { dataset, settings } = parts.config;
+  const { dataset } = parts.config;
   const { flags } = run.request;
-  const plan = await planFor({ ...parts.config, settings: { ...settings, minutes } }, { ...parts, flags }, work); // prettier-ignore
+  const plan = await planFor(minutes, parts, flags, work);
   const request = { ...run.request, flags: { ...flags, ...plan.flags } };
   const config = finetuneConfig(dataset, request.flags);
   const opened = await openNetwork(config, work);

@@ -41,7 +41,7 @@ export interface SecondStage {
   scores(weights: Weights): Promise<Float32Array>;
   close(): Promise<void>;
   /** Of a run of `--minutes`, once its job was made. */
-  plan(): Promise<RunPlan | undefined>;
+  plan(): RunPlan | undefined;
   /** Removes what only stage 2 needs. */
   tidy(): Promise<void>;
 }
@@ -71,10 +71,11 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
   const scores = (weights: Weights) => validationScores({ ...model, weights }, parts, tools);
   let cached: CachedPrefix | undefined;
   let smaller: PictureLoader | undefined;
+  let length: StepPlan = { epochs: 0, stepsPerEpoch: 0 };
 
   const learning = async (): Promise<Learning> => {
     const { preprocessing } = opened;
-    const { trainSize, cachedViews, seed } = settings;
+    const { trainSize, cachedViews } = settings;
     if (trainSize !== undefined) {
       const pictures = divided.train.length;
       smaller = await openPictures(config, inSize(preprocessing, trainSize, '--train-size', opened.model.name), pictures); // prettier-ignore
@@ -88,7 +89,7 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
     return {
       model: { ...model, graph: graphFor(spec.loss.kind, model.graph) },
       spec,
-      data: (steps) => trainingData({ loader: trainLoader, divided, settings, rng: createRng(seed), steps }),
+      data: (steps) => trainingData({ loader: trainLoader, divided, settings, steps }),
       scores,
     };
   };
@@ -119,15 +120,15 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
       };
       if (settings.minutes === undefined) return job;
       const end = settings.minutes * 60;
-      const plan =
+      length =
         (await readRunRecord(paths.plan, PLAN_RECORD)) ??
         (await timedPlan(job, end * (1 - ENDING.share) - ENDING.seconds, parts, work));
-      if (plan.epochs === 0) return undefined;
+      if (length.epochs === 0) return undefined;
       return {
         ...job,
-        epochs: plan.epochs,
-        data: data(plan.stepsPerEpoch),
-        gainWithin: Math.min(GAIN.most, Math.max(GAIN.least, Math.ceil(plan.epochs * GAIN.share))),
+        epochs: length.epochs,
+        data: data(length.stepsPerEpoch),
+        gainWithin: Math.min(GAIN.most, Math.max(GAIN.least, Math.ceil(length.epochs * GAIN.share))),
         deadline: performance.now() + (end * GRACE - seconds()) * 1000,
       };
     },
@@ -136,12 +137,11 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
       await cached?.close();
       await smaller?.dispose();
     },
-    async plan() {
+    plan() {
       const { minutes, pool, trainFrom, cachedViews } = settings;
       if (minutes === undefined) return undefined;
-      const steps = (await readRunRecord(paths.plan, PLAN_RECORD)) ?? { epochs: 0, stepsPerEpoch: 0 };
       const { size } = opened.preprocessing;
-      return { minutes, size, ...(pool && { pool }), ...(trainFrom !== undefined && { trainFrom }), cachedViews, ...steps }; // prettier-ignore
+      return { minutes, size, ...(pool && { pool }), ...(trainFrom !== undefined && { trainFrom }), cachedViews, ...length }; // prettier-ignore
     },
     tidy: async () => (cached ? removeMaps(paths.maps) : undefined),
   };

@@ -121,7 +121,7 @@ async function runStages(
   // A resumed run that found nothing better has no scores of its best weights yet: the weights are in best/.
   const best = scores.best ?? (await second.scores((await readModelFolder(paths.best)).weights));
   const finished = await writeResults(
-    { paths, config, divided, model: { ...model, graph: network.graph }, result, scores: best, failed, seconds: seconds(), secondsToBest, plan: await second.plan(), device: engine.description },
+    { paths, config, divided, model: { ...model, graph: network.graph }, result, scores: best, failed, seconds: seconds(), secondsToBest, plan: second.plan(), device: engine.description },
     work,
   ); // prettier-ignore
   await second.tidy();

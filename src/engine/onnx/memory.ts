@@ -4,6 +4,7 @@ import { kindOf } from '../../graph/kinds/kinds.ts';
 import { inferShapes, weightShapes } from '../../graph/shapes.ts';
 import { availableMemory } from '../../util/available-memory.ts';
 import { AppError } from '../../util/errors.ts';
+import { formatGibibytes } from '../../util/progress.ts';
 import { elementCount } from '../../util/shape.ts';
 import type { EngineModel } from '../engine.ts';
 import type { TrainSpec } from '../training.ts';
@@ -41,11 +42,10 @@ export function checkMemory(model: EngineModel, spec: TrainSpec, free = availabl
   const alone = trainingMemory(model, { ...spec, batchSize: 0 });
   const each = (needed - alone) / spec.batchSize;
   const fits = Math.floor((free - alone) / each);
-  const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   throw new AppError(
     'OUT_OF_MEMORY',
-    `a training step of ${model.graph.name} with --batch-size ${spec.batchSize} takes about ${gibibytes(needed)} of memory, ` +
-      `and ${gibibytes(free)} are free. ` +
+    `a training step of ${model.graph.name} with --batch-size ${spec.batchSize} takes about ${formatGibibytes(needed)} of memory, ` +
+      `and ${formatGibibytes(free)} are free. ` +
       (fits >= 1
         ? `Use --batch-size ${fits}, smaller pictures, or --train-from LAYER`
         : 'Use smaller pictures, --train-from LAYER, or another model'),
