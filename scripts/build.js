@@ -17,6 +17,7 @@ const ENTRIES = [
   'images/drawing-process',
   'dataset/batch-worker',
   'tokenizer/tokenizer-worker',
+  'formats/hdf5-worker',
   'api/doctor/probe',
 ];
 

@@ -12,12 +12,14 @@ import { AppError } from '../util/errors.ts';
 import type { Shape } from '../util/shape.ts';
 import { didYouMean } from '../util/names.ts';
 import { quoted } from '../util/quoted.ts';
-import type { Rgb } from '../util/preprocessing.ts';
+import type { Preprocessing, Rgb } from '../util/preprocessing.ts';
 import { fieldReader, type FieldReader } from './json.ts';
 import { layerNames, operandsOf } from './keras-inbound.ts';
 import { COMPOSITES, pushRescaling, type GraphUnderWay, type Rescale } from './keras-composites.ts';
 import { OPERATION_COMPOSITES } from './keras-operations.ts';
 
+/** Topologies are text of a few hundred kilobytes; the bound keeps JSON.parse from eating all memory. */
+export const MAX_JSON_BYTES = 32 * 1024 * 1024;
 /** A network deeper than this is no classifier; the bound keeps hostile files from building endless graphs. */
 const MAX_LAYERS = 20_000;
 /** Of a longer name none is looked for that it may have meant. */
@@ -46,6 +48,25 @@ export function graphOf(topology: unknown, name: string): KerasGraph {
     fixed: reader.fixed,
     ...(reader.rescaling && { rescaling: reader.rescaling }),
   };
+}
+
+export interface ReadNetwork extends Omit<KerasGraph, 'rescaling'> {
+  /** Of a network that rescales pixels itself: the picture at its height and width, without other preprocessing. */
+  readonly preprocessing?: Preprocessing;
+}
+
+/** As `graphOf`. @throws AppError as it does */
+export function networkOf(topology: unknown, name: string): ReadNetwork {
+  const { rescaling, ...network } = graphOf(topology, name);
+  return rescaling ? { ...network, preprocessing: wholePicture(network.graph, rescaling) } : network;
+}
+
+function wholePicture(graph: Graph, { mean, std }: NonNullable<KerasGraph['rescaling']>): Preprocessing {
+  const input = graph.layers.find((layer) => layer.name === graph.input);
+  const [height, width] = input?.kind === 'input' ? (input.shape as readonly [number, number]) : [224, 224];
+  const rest = { interpolation: 'bilinear', mean, std } as const;
+  if (height === width) return { size: height, resize: height, mode: 'crop', ...rest };
+  return { size: [height, width], resize: Math.min(height, width), mode: 'squash', ...rest };
 }
 
 /** TensorFlow.js says `tfjs-layers 4.22.0`, and means what Keras 2 does. */

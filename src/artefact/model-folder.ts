@@ -12,16 +12,13 @@ import { assignWeights } from './assign-weights.ts';
 import { exchangeModel, type ModelParts } from './exchange.ts';
 import { foreignDescription } from './foreign.ts';
 import { fieldReader, type FieldReader } from './json.ts';
-import { graphOf, type KerasGraph } from './keras-read.ts';
+import { MAX_JSON_BYTES, networkOf, type KerasGraph } from './keras-read.ts';
 import { topologyOf } from './keras-write.ts';
 import { metadataJson, readMetadata, type Metadata } from './metadata.ts';
 import type { Model, ModelDescription, ModelWeights } from './model.ts';
 import { hashShards, readShards, writeShards, type StoredDtype } from './shards.ts';
 import type { TextFacts } from './text-facts.ts';
 import type { TextHalf } from './text-half.ts';
-
-/** Topologies are text of a few hundred kilobytes; the bound keeps JSON.parse from eating all memory. */
-const MAX_JSON_BYTES = 32 * 1024 * 1024;
 
 /**
  * Weights with fewer numbers stay float32 in a float16 model: batch norm and the first kernels. They are few of a
@@ -192,25 +189,13 @@ async function describeNetwork(
   json: FieldReader,
 ): Promise<Metadata & Pick<KerasGraph, 'graph' | 'fixed'>> {
   const metadata = await describe(folder, json);
-  const { graph, rescaling, fixed } = graphOf(json.raw('modelTopology'), metadata.name);
-  const preprocessing = metadata.preprocessing ?? (rescaling && wholePicture(graph, rescaling));
-  return { ...metadata, graph, fixed, ...(preprocessing && { preprocessing }) };
+  const { preprocessing: own, ...network } = networkOf(json.raw('modelTopology'), metadata.name);
+  const preprocessing = metadata.preprocessing ?? own;
+  return { ...metadata, ...network, ...(preprocessing && { preprocessing }) };
 }
 
 async function describe(folder: string, json: FieldReader): Promise<Metadata> {
   const user = json.has('userDefinedMetadata') ? json.object('userDefinedMetadata') : undefined;
   if (user?.has('finch')) return readMetadata(user.object('finch'));
   return foreignDescription(folder);
-}
-
-/** A foreign network that rescales pixels itself gets the picture at the network's height and width, without other preprocessing. */
-function wholePicture(
-  graph: Graph,
-  { mean, std }: NonNullable<ReturnType<typeof graphOf>['rescaling']>,
-): NonNullable<Model['preprocessing']> {
-  const input = graph.layers.find((layer) => layer.name === graph.input);
-  const [height, width] = input?.kind === 'input' ? (input.shape as readonly [number, number]) : [224, 224];
-  const rest = { interpolation: 'bilinear', mean, std } as const;
-  if (height === width) return { size: height, resize: height, mode: 'crop', ...rest };
-  return { size: [height, width], resize: Math.min(height, width), mode: 'squash', ...rest };
 }

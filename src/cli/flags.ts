@@ -10,7 +10,7 @@ export const INPUT_HELP =
   'image file, folder (recursive), glob, @list.txt, or - for stdin (paths, also from find -print0, or an image)';
 
 export const MODEL_HELP =
-  'a name (finch models list), hf:OWNER/NAME, FILE.onnx, or a model folder (also of transformers or timm)';
+  'a name (finch models list), hf:OWNER/NAME, FILE.onnx, FILE.keras, FILE.h5, or a model folder (also of transformers or timm)';
 
 /** Of the commands that average several models. */
 export const MODELS_HELP = `${MODEL_HELP}; a,b or a:0.6,b:0.4: the mean of several`;

@@ -89,6 +89,7 @@ Examples:
 Examples:
   finch models import birds.pth --labels birds.txt --name birds
   finch models import vit.onnx --mean 0.5 --std 0.5 --labels birds.txt
+  finch models import birds.keras --labels birds.txt
   finch models import ./resnet-18                 config.json and weights
   finch models import ./vit --dtype q8            onnx/model_quantized.onnx
   finch models import hf:microsoft/resnet-18 --name ms18`,

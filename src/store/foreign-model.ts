@@ -51,7 +51,10 @@ const CHANGES = 'converted to a tf.LayersModel; values unchanged';
 
 /** The name of a model without a --name: that of its file or folder, without the ending. */
 export function nameOf(file: string): string {
-  return path.basename(path.resolve(file)).replace(/\.(pth|pt|bin|safetensors|tar|onnx)$/i, '') || 'model';
+  return (
+    path.basename(path.resolve(file)).replace(/\.(pth|pt|bin|safetensors|tar|onnx|keras|h5|hdf5)$/i, '') ||
+    'model'
+  );
 }
 
 /** Checksums of the weights and of the files that describe them: they identify the network. */

@@ -12,7 +12,6 @@ import { shellWord } from '../util/shell-word.ts';
 import type { WeightsRecord } from '../zoo/record.ts';
 import { findRecord, modelNames } from '../zoo/published.ts';
 import { isForeignName } from './foreign-name.ts';
-import { isKerasFile, refuseKeras } from './keras-file.ts';
 import type { Precision } from './hub/weight-files.ts';
 import { finchHome, importedModels, pulledModels, SHIPPED_MODELS } from './home.ts';
 import { notHere, type FetchRule } from './not-here.ts';
@@ -97,7 +96,6 @@ export async function resolveModel(
       `${quoted(name)} is neither a folder nor a model's name; several models are averaged by classify and evaluate only, here one is expected`,
     );
   }
-  if (isKerasFile(name) && (await isThere(name))) throw refuseKeras(name);
   await refuseFile(name);
   if (/[/\\]/.test(name)) {
     throw new AppError(

@@ -1,4 +1,4 @@
-// read-foreign.ts: a network that others wrote, a checkpoint, an ONNX file or a folder from a hub -> a model.
+// read-foreign.ts: a network that others wrote, a checkpoint, an ONNX file, a file of Keras or a folder from a hub -> a model.
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,10 +12,10 @@ import type { WeightsRecord } from '../zoo/record.ts';
 import type { HubConfig } from './hub/config.ts';
 import { readHubFolder } from './hub/folder.ts';
 import type { Precision } from './hub/weight-files.ts';
-import { isKerasFile, refuseKeras } from './keras-file.ts';
 import { importCheckpoint } from './import.ts';
+import { readKeras } from './keras-file.ts';
 import { readOnnx } from './read-onnx.ts';
-import { isOnnx, sha256OfAll } from './weight-parts.ts';
+import { isKerasFile, isOnnx, sha256OfAll } from './weight-parts.ts';
 
 export interface ForeignOptions {
   readonly name: string;
@@ -47,8 +47,10 @@ interface Prepare {
 /** @throws AppError for what is missing, damaged, unsafe, or of another network */
 export async function readForeign(file: string, options: ForeignOptions): Promise<Model> {
   const found = await stat(file).catch(cannotOpen(file));
-  if (isKerasFile(file)) throw refuseKeras(file);
-  if (!found.isDirectory()) return isOnnx(file) ? onnxModel(file, options) : readWeights(file, options);
+  if (!found.isDirectory()) {
+    if (isOnnx(file)) return onnxModel(file, options);
+    return isKerasFile(file) ? kerasModel(file, options) : readWeights(file, options);
+  }
   const { precision, prepare } = options;
   const { weights, config } = await readHubFolder(file, { precision, isPrepared: prepare?.isComplete });
   const main = path.join(file, weights.file);
@@ -73,6 +75,11 @@ async function onnxModel(file: string, options: ForeignOptions, config?: HubConf
   const model = await readOnnx(file, options, config);
   const provenance = provenanceOf(file, sha256, options);
   return { ...model, provenance: model.foreign ? { ...provenance, changes: AS_IT_IS } : provenance };
+}
+
+async function kerasModel(file: string, options: ForeignOptions): Promise<Model> {
+  const sha256 = await sha256OfAll(file).catch(cannotOpen(file));
+  return { ...(await readKeras(file, options)), provenance: provenanceOf(file, sha256, options) };
 }
 
 const AS_IT_IS = 'the network is kept as it is, its weights in one file';

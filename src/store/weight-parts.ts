@@ -8,6 +8,9 @@ import { AppError, openingProblem } from '../util/errors.ts';
 import { sha256OfFile } from '../util/files.ts';
 import { quoted } from '../util/quoted.ts';
 
+/** Keras 3's files, and the HDF5 files of all versions. */
+export const isKerasFile = (file: string): boolean => /\.(keras|h5|hdf5)$/i.test(file);
+
 export const isOnnx = (file: string): boolean => /\.onnx$/i.test(file);
 
 /** The files that an index names, or that an ONNX file keeps weights in: names in its folder. @throws AppError FILE_INVALID, FILE_UNSAFE */

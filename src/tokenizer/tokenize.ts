@@ -1,8 +1,8 @@
 // tokenize.ts: texts -> the token numbers that a network takes, as its own tokenizer.json says. The file is from outside, and its
 // patterns can be made to run for ever: it is read in a thread with a limit of time and of memory.
 
+import { askOnce } from '../util/ask-once.ts';
 import { AppError } from '../util/errors.ts';
-import { WorkerPool } from '../util/worker-pool.ts';
 import type { Answer, Question } from './tokenizer-worker.ts';
 
 /** The largest vocabularies take some seconds; where the machine is busy, several times as long. */
@@ -28,22 +28,15 @@ export async function tokenize(
   texts: readonly string[],
   { file, name, length, seconds = MAX_SECONDS }: TokenizeOptions,
 ): Promise<readonly (readonly number[])[]> {
-  const pool = new WorkerPool<Question, Answer>({
-    script: new URL('./tokenizer-worker.js', import.meta.url),
-    size: 1,
-    resourceLimits: { maxOldGenerationSizeMb: MAX_MEMORY_MB },
-  });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const refuse = () => reject(new AppError('FILE_UNSAFE', `${name}: its tokenizer took more than ${seconds} s for ${texts.length} texts and was stopped; expected one as its library wrote it`)); // prettier-ignore
-    timer = setTimeout(refuse, seconds * 1000);
-  });
-  try {
-    const answer = await Promise.race([pool.ask({ file, name, texts, length }), late]);
-    if ('rows' in answer) return answer.rows;
-    throw new AppError('FILE_INVALID', answer.problem);
-  } finally {
-    clearTimeout(timer);
-    await pool.dispose();
-  }
+  const answer = await askOnce<Answer>(
+    { file, name, texts, length } satisfies Question,
+    {
+      script: new URL('./tokenizer-worker.js', import.meta.url),
+      memoryMegabytes: MAX_MEMORY_MB,
+      seconds,
+      late: () => new AppError('FILE_UNSAFE', `${name}: its tokenizer took more than ${seconds} s for ${texts.length} texts and was stopped; expected one as its library wrote it`), // prettier-ignore
+    },
+  );
+  if ('rows' in answer) return answer.rows;
+  throw new AppError('FILE_INVALID', answer.problem);
 }

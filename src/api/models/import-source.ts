@@ -3,7 +3,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isHubName } from '../../store/hub/name.ts';
-import { isOnnx } from '../../store/weight-parts.ts';
+import { isKerasFile, isOnnx } from '../../store/weight-parts.ts';
 import { AppError } from '../../util/errors.ts';
 import { isThere } from '../../util/files.ts';
 import { quoted } from '../../util/quoted.ts';
@@ -12,7 +12,7 @@ type SourceFlag = 'arch' | 'size' | 'mirror' | 'dtype';
 /** Of `--dtype` only what chooses a file; float32 and float16 say how weights are stored, for every source. */
 type GivenFlags = Readonly<Partial<Record<SourceFlag, string | undefined>>>;
 
-export type Source = 'hub' | 'layers' | 'folder' | 'onnx' | 'weights';
+export type Source = 'hub' | 'layers' | 'folder' | 'onnx' | 'keras' | 'weights';
 
 /** Flags that have a meaning only for some sources, and what they belong to. */
 const FLAGS_OF: readonly {
@@ -31,6 +31,7 @@ const IN_WORDS = {
   layers: 'a tf.LayersModel',
   folder: 'a folder',
   onnx: 'an ONNX file',
+  keras: 'a file of Keras',
   weights: 'a checkpoint',
 } as const satisfies Record<Source, string>;
 
@@ -38,7 +39,8 @@ export async function sourceOf(file: string): Promise<Source> {
   if (isHubName(file)) return 'hub';
   if (await isThere(path.join(file, 'model.json'))) return 'layers';
   if ((await stat(file).catch(() => undefined))?.isDirectory()) return 'folder';
-  return isOnnx(file) ? 'onnx' : 'weights';
+  if (isOnnx(file)) return 'onnx';
+  return isKerasFile(file) ? 'keras' : 'weights';
 }
 
 /** @throws AppError USAGE naming a flag that this source gives no meaning */
