@@ -20,6 +20,8 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly valSplit?: number | undefined;
   /** Minutes between checkpoints within an epoch; 5 by default. */
   readonly checkpointMinutes?: number | undefined;
+  /** Write the curves, and pictures of mistakes, as TensorBoard reads them, into the run's folder `tensorboard`. */
+  readonly tensorboard?: boolean | undefined;
   readonly preprocessing?: PreprocessingOptions | undefined;
 
   /** The layer whose output the head takes; the input of the network's own classifier by default. */

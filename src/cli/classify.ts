@@ -17,7 +17,7 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
   const command = program
     .command('classify')
     .description('what is in a picture: its most probable classes, in English and Chinese')
-    .argument('<input...>', INPUT_HELP)
+    .argument('[input...]', INPUT_HELP)
     .option('-k, --topk <k>', 'how many classes (default: 3)')
     .option('-m, --model <m>', MODELS_HELP, DEFAULT_MODEL)
     .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')
@@ -25,7 +25,11 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('--format <f>', 'table, json, ndjson or csv', 'table')
     .option('--csv-safe', CSV_SAFE_HELP)
     .option('--figure <file>', 'draw picture and bar chart to .png, .svg or .html')
-    .option('--threshold <p>', 'classes less probable are not named; none left: unknown', '0');
+    .option('--threshold <p>', 'classes less probable are not named; none left: unknown', '0')
+    .option('--sort-into <folder>', 'put each picture into the folder of its class there')
+    .option('--sort-by <how>', 'copy, link or move (default: copy)')
+    .option('--unsure <p>', 'less probable pictures go to _unsure (default: 0)')
+    .option('--undo <csv>', 'take back what --sort-into listed in its sorted.csv');
   addInferenceFlags(command)
     .addHelpText(
       'after',
@@ -40,13 +44,21 @@ Examples:
   classify dog.jpg --model resnet50,efficientnet_lite0
   classify dog.jpg --model hf:microsoft/resnet-18    fetched from a hub
   classify dog.jpg --model vit.onnx --mean 0.5 --std 0.5
+  classify ./new --model runs/birds/best --sort-into sorted --unsure 0.6
+  classify --undo sorted/sorted.csv
   classify bird.jpg --model ./clip --classes "a robin,a sparrow"
 
 Exit codes: 0 all done, 1 some pictures failed (their rows say why),
 2 wrong usage, 3 something needed is missing.`,
     )
     .action(async (inputs: string[], flags: ClassifyFlags) => {
-      const { classifyConfig } = await import('../config/classify.ts');
+      const { classifyConfig, undoConfig } = await import('../config/classify.ts');
+      const list = undoConfig(inputs, flags);
+      if (list !== undefined) {
+        const { undo } = await import('../commands/undo.ts');
+        finish(await undo(list, output));
+        return;
+      }
       const config = classifyConfig(inputs, flags);
       const { classify } = await import('../commands/classify.ts');
       finish(await classify(config, output));

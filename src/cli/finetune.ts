@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import type { GivenFinetuneFlags } from '../config/finetune-settings.ts';
+import { withSettingsFile, type WithConfig } from './config-flag.ts';
 import {
   addInferenceFlags,
   DATASET_HELP,
@@ -47,12 +48,17 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
       'go on exactly where a run stopped; without a folder: that of --out, else the latest of this dataset',
     )
     .option(
+      '--config <file>',
+      "flags from a file, yaml or json, or a run's config.json; those given here count more",
+    )
+    .option(
       '--epochs <n>',
       'of stage 2, all weights; 0: only the head (default: up to 10, fewer where nothing is gained)',
     )
     .option('--minutes <m>', 'plan everything so that the run ends after so long; instead of --epochs')
     .option('--patience <n>', 'stop after so many epochs without improvement')
     .option('--seed <n>', 'of every random choice (default: 0)')
+    .option('--tensorboard', 'write the curves for TensorBoard too, into the folder tensorboard of the run')
     .option('--checkpoint-minutes <m>', 'between checkpoints within an epoch (default: 5)')
     .optionsGroup('Instead of training:')
     .option(
@@ -129,6 +135,7 @@ Examples:
   finetune ./birds --model hf:microsoft/resnet-18    fetched from a hub
   finetune ./birds --model vit.onnx --mean 0.5 --std 0.5
   finetune --resume runs/birds                       after Ctrl-C or a crash
+  finetune ./birds --config runs/birds/config.json --seed 1
   finetune photos.csv --manifest file,label          several labels: a|b
   finetune ./birds --preview-augment augment.html
   finetune ./birds --find-lr
@@ -138,8 +145,9 @@ Exit codes: 0 all done, 1 finished, but some pictures failed or training
 diverged, 2 wrong usage, 3 something needed is missing,
 130 interrupted (go on with --resume).`,
     )
-    .action(async (dataset: string | undefined, flags: GivenFinetuneFlags) => {
+    .action(async (dataset: string | undefined, flags: GivenFinetuneFlags & WithConfig, command: Command) => {
+      const whole = await withSettingsFile(flags, dataset, command);
       const { finetune } = await import('../commands/finetune.ts');
-      finish(await finetune(dataset, flags, output));
+      finish(await finetune(whole.dataset, whole.flags, output));
     });
 }

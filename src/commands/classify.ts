@@ -4,6 +4,7 @@ import { classifyPictures } from '../api/classify.ts';
 import { openClassifier } from '../api/ensemble.ts';
 import { refuseLosses, outputsOf, pathOf } from '../api/outputs.ts';
 import { pictureCount } from '../api/picture-count.ts';
+import { checkSorting, withSorter, type Sorter } from '../api/sort-into.ts';
 import { untilInterrupted } from '../api/work.ts';
 import { classesFile } from '../config/classes.ts';
 import type { ClassifyConfig } from '../config/classify.ts';
@@ -27,10 +28,11 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
       if (progress.task !== 'classify' || showsProgress) terminal.progress(progress);
     },
   };
-  const { inputs, labels, figure } = config;
+  const { inputs, labels, figure, sort } = config;
   const outputs = outputsOf({ '--figure': figure?.file });
   const files = ['file' in labels ? labels.file : undefined, classesFile(config)];
   await checkOutputs(outputs);
+  if (sort) await checkSorting(sort, inputs);
   await refuseLosses(outputs, { ...config, files }, output.signal);
   const opened = await openClassifier(config, work);
   const passed = passedOver();
@@ -45,7 +47,9 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
     ...(showsProgress && { total: pictureCount(inputs, output.signal) }),
   };
   try {
-    const code = await writeRows(classifyPictures(opened, references, settings, work), config, output, work);
+    const pictures = classifyPictures(opened, references, settings, work);
+    const rows = (sorter?: Sorter) => writeRows(pictures, { ...config, sorter }, output, work);
+    const code = await (sort ? withSorter(sort, rows) : rows());
     for (const line of passed.lines()) work.note(line);
     return code;
   } finally {
@@ -56,7 +60,7 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
 
 async function writeRows(
   pictures: ReturnType<typeof classifyPictures>,
-  { format, labels, figure, csvSafe }: ClassifyConfig,
+  { format, labels, figure, csvSafe, sorter }: ClassifyConfig & { readonly sorter?: Sorter | undefined },
   output: Output,
   work: TerminalWork,
 ): Promise<ExitCodeValue> {
@@ -74,7 +78,11 @@ async function writeRows(
     if (done === 0) await print(writer.begin());
     done += 1;
     if ('error' in result) failed += 1;
-    else await figures?.add(result, original);
+    else {
+      await figures?.add(result, original);
+      const [first] = result.predictions;
+      await sorter?.add({ file: result.file, label: first?.label, probability: first?.probability });
+    }
     work.clear();
     await print(writer.result(result));
   }
@@ -82,6 +90,7 @@ async function writeRows(
   await print(done === 0 ? writer.begin() + writer.end() : writer.end());
   const drawn = await figures?.save();
   if (drawn !== undefined) work.note(drawn);
+  for (const line of sorter?.summary() ?? []) work.note(line);
   if (output.signal.aborted) return ExitCode.interrupted;
   if (failed > 0) work.note(`${failed} of ${done} pictures failed; their rows say why`);
   return failed > 0 ? ExitCode.partial : ExitCode.ok;

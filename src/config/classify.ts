@@ -1,5 +1,7 @@
 // classify.ts: what the user wrote -> the configuration of classify.
 
+import { SORT_BY } from '../sorting/place.ts';
+import type { SortOptions } from '../sorting/sorter.ts';
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 import { classesConfig, type ClassesConfig, type ClassesFlag } from './classes.ts';
@@ -21,6 +23,10 @@ export interface ClassifyFlags extends InferenceFlags, ClassesFlag {
   readonly figure?: string;
   readonly threshold: string;
   readonly csvSafe?: boolean;
+  readonly sortInto?: string;
+  readonly sortBy?: string;
+  readonly unsure?: string;
+  readonly undo?: string;
 }
 
 export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
@@ -32,10 +38,16 @@ export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
   readonly threshold: number;
   /** Cells that a spreadsheet would compute get an apostrophe. */
   readonly csvSafe: boolean;
+  /** Puts every picture into the folder of its class. */
+  readonly sort?: SortOptions;
 }
 
 export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags): ClassifyConfig {
+  if (inputs.length === 0)
+    throw new AppError('USAGE', 'no INPUT: name pictures, folders, globs, @list.txt or -');
+  const sort = parseSorting(flags);
   return {
+    ...(sort && { sort }),
     ...inferenceConfig(inputs, flags),
     ...classesConfig(flags),
     ...(flags.topk !== undefined && {
@@ -46,6 +58,29 @@ export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags):
     ...(flags.figure !== undefined && { figure: parseFigure(flags.figure) }),
     csvSafe: csvSafe(flags, { '--format csv': flags.format === 'csv' }),
     threshold: parseNumber(flags.threshold, { flag: '--threshold', min: 0, max: 1, hint: asShare }),
+  };
+}
+
+/** The list whose pictures are to be taken back, where that is asked for. @throws AppError USAGE */
+export function undoConfig(inputs: readonly string[], flags: ClassifyFlags): string | undefined {
+  const { undo, sortInto, sortBy, unsure } = flags;
+  if (undo === undefined) return undefined;
+  if (inputs.length > 0 || [sortInto, sortBy, unsure].some((flag) => flag !== undefined)) {
+    throw new AppError('USAGE', '--undo takes back what a list says, and classifies nothing; leave the inputs and other flags out'); // prettier-ignore
+  }
+  return undo;
+}
+
+function parseSorting({ sortInto, sortBy, unsure }: ClassifyFlags): SortOptions | undefined {
+  if (sortInto === undefined) {
+    const given = sortBy === undefined ? unsure && '--unsure' : '--sort-by';
+    if (given) throw new AppError('USAGE', `${given} belongs to --sort-into, which was not given; leave it out or add that`); // prettier-ignore
+    return undefined;
+  }
+  return {
+    folder: sortInto,
+    by: parseChoice(sortBy ?? 'copy', '--sort-by', SORT_BY),
+    unsure: unsure === undefined ? 0 : parseNumber(unsure, { flag: '--unsure', min: 0, max: 1, hint: asShare }), // prettier-ignore
   };
 }
 

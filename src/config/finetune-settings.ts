@@ -57,6 +57,7 @@ export interface FinetuneFlags extends InferenceFlags {
   readonly clipNorm?: string;
   readonly accumulate?: string;
   readonly checkpointMinutes?: string;
+  readonly tensorboard?: boolean;
   readonly out?: string;
   /** True where no folder was named. */
   readonly resume?: string | true;
@@ -131,6 +132,8 @@ export interface FinetuneConfig extends InferenceConfig {
   readonly mayDivide: boolean;
   readonly out?: string;
   readonly checkpointMinutes: number;
+  /** Writes the curves and some pictures as TensorBoard reads them. */
+  readonly tensorboard: boolean;
   /** Instead of training: an html file. */
   readonly findRate?: string;
   readonly previewAugment?: string;

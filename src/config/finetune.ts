@@ -36,6 +36,7 @@ export function finetuneConfig(dataset: string, flags: FinetuneFlags): FinetuneC
     dataset,
     settings,
     mayDivide: flags.batchSize === undefined,
+    tensorboard: flags.tensorboard ?? false,
     checkpointMinutes: numberOr(flags.checkpointMinutes, 5, {
       flag: '--checkpoint-minutes',
       min: 0,

@@ -18,15 +18,12 @@ const MAX_MEMORY_MB = 1024;
 
 /** @param file what messages call it. @throws AppError FILE_INVALID, FILE_UNSAFE */
 export async function readHdf5(bytes: Uint8Array, file: string): Promise<Hdf5Content> {
-  const answer = await askOnce<Answer>(
-    { bytes, file } satisfies Question,
-    {
-      script: new URL('./hdf5-worker.js', import.meta.url),
-      memoryMegabytes: MAX_MEMORY_MB,
-      seconds: MAX_SECONDS,
-      late: () => new AppError('FILE_UNSAFE', `${file} took more than ${MAX_SECONDS} s to read and was stopped; expected a file as Keras writes it`), // prettier-ignore
-    },
-  );
+  const answer = await askOnce<Answer>({ bytes, file } satisfies Question, {
+    script: new URL('./hdf5-worker.js', import.meta.url),
+    memoryMegabytes: MAX_MEMORY_MB,
+    seconds: MAX_SECONDS,
+    late: () => new AppError('FILE_UNSAFE', `${file} took more than ${MAX_SECONDS} s to read and was stopped; expected a file as Keras writes it`), // prettier-ignore
+  });
   if ('problem' in answer) throw new AppError('FILE_INVALID', answer.problem);
   return answer;
 }

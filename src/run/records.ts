@@ -26,6 +26,7 @@ export const RUN_CONFIG = z.object({
       offline: z.boolean().optional(),
       debug: z.boolean().optional(),
       classWeights: z.boolean().optional(),
+      tensorboard: z.boolean().optional(),
       resume: text.or(z.literal(true)).optional(),
       findLr: text.or(z.literal(true)).optional(),
     })

@@ -14,6 +14,8 @@ export interface RunPaths {
   readonly metrics: string;
   readonly summary: string;
   readonly report: string;
+  /** What the best network says of each picture that judges. */
+  readonly predictions: string;
   readonly best: string;
   readonly last: string;
   readonly checkpoint: string;
@@ -33,6 +35,7 @@ export function runPaths(folder: string): RunPaths {
     metrics: at('metrics.csv'),
     summary: at('summary.json'),
     report: at('report.html'),
+    predictions: at('predictions.csv'),
     best: at('best'),
     last: at('last'),
     checkpoint: at('checkpoint'),

@@ -28,15 +28,12 @@ export async function tokenize(
   texts: readonly string[],
   { file, name, length, seconds = MAX_SECONDS }: TokenizeOptions,
 ): Promise<readonly (readonly number[])[]> {
-  const answer = await askOnce<Answer>(
-    { file, name, texts, length } satisfies Question,
-    {
-      script: new URL('./tokenizer-worker.js', import.meta.url),
-      memoryMegabytes: MAX_MEMORY_MB,
-      seconds,
-      late: () => new AppError('FILE_UNSAFE', `${name}: its tokenizer took more than ${seconds} s for ${texts.length} texts and was stopped; expected one as its library wrote it`), // prettier-ignore
-    },
-  );
+  const answer = await askOnce<Answer>({ file, name, texts, length } satisfies Question, {
+    script: new URL('./tokenizer-worker.js', import.meta.url),
+    memoryMegabytes: MAX_MEMORY_MB,
+    seconds,
+    late: () => new AppError('FILE_UNSAFE', `${name}: its tokenizer took more than ${seconds} s for ${texts.length} texts and was stopped; expected one as its library wrote it`), // prettier-ignore
+  });
   if ('rows' in answer) return answer.rows;
   throw new AppError('FILE_INVALID', answer.problem);
 }

@@ -1,15 +1,20 @@
 // results.ts: what a run leaves behind when it ends: summary.json and report.html.
 
+import path from 'node:path';
 import { outputOfModel, type Model } from '../../artefact/model.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import type { FinetuneConfig } from '../../config/finetune-settings.ts';
+import { answersCsv, type Answer } from '../../report/answers.ts';
 import { isolated } from '../../report/page.ts';
+import type { Tile } from '../../report/parts.ts';
 import { runPage, type CurvePoint } from '../../report/run-page.ts';
 import { writeJson, type RunPaths } from '../../run/run-folder.ts';
+import type { EventFile, EventPicture } from '../../run/tensorboard.ts';
 import { keptPass, type HeadMethod } from '../../train/head-stage.ts';
 import type { EpochRow, StageTwoResult } from '../../train/stage-two.ts';
 import { writeFileAtomic } from '../../util/files.ts';
+import { printable } from '../../util/quoted.ts';
 import { judged } from '../judged.ts';
 import { madeIn } from '../made.ts';
 import { tilesOf, type WorstCase } from '../tiles.ts';
@@ -34,6 +39,8 @@ export interface RunResults {
   readonly secondsToBest: number;
   readonly plan: RunPlan | undefined;
   readonly device: string;
+  /** For TensorBoard. */
+  readonly events: EventFile | undefined;
 }
 
 /** How a run of `--minutes` was planned. */
@@ -105,7 +112,10 @@ export async function writeResults(results: RunResults, work: Work): Promise<Fin
   const summary = summaryOf(results);
   const { bestEpoch } = summary;
   await writeJson(paths.summary, summary);
-  await writeFileAtomic(paths.report, await reportOf(results, bestEpoch));
+  const { page, said, worst, samples } = await reportOf(results, bestEpoch);
+  await writeFileAtomic(paths.report, page);
+  await writeFileAtomic(paths.predictions, answersCsv(said.map(inDataset(results.config.dataset)), false));
+  await results.events?.pictures(bestEpoch, [...picturesOf('mistake', worst), ...picturesOf('sample', samples)]); // prettier-ignore
   if (typeof result.ended === 'string') work.note(ENDINGS[result.ended]);
   else if (result.ended) work.note(`stopped: ${result.ended.message}; the best weights so far are kept`);
   work.note(`best: ${bestEpoch === 0 ? 'the head alone' : `epoch ${bestEpoch}`}, ${judgedText(best)}; ${clock(seconds)} in all`); // prettier-ignore
@@ -145,7 +155,16 @@ function summaryOf({
   };
 }
 
-async function reportOf(results: RunResults, bestEpoch: number): Promise<string> {
+/** The page, and what the best weights say of each picture. */
+async function reportOf(
+  results: RunResults,
+  bestEpoch: number,
+): Promise<{
+  readonly page: string;
+  readonly said: readonly Answer[];
+  readonly worst: readonly Tile[];
+  readonly samples: readonly Tile[];
+}> {
   const { config, divided, model, result, scores, device, failed, seconds } = results;
   const { dataset, train, val, division } = divided;
   const classes = dataset.classes.length;
@@ -162,16 +181,21 @@ async function reportOf(results: RunResults, bestEpoch: number): Promise<string>
     model: { ...model, output: outputOfModel(model) },
   };
   const name = datasetName(config.dataset);
-  const { report, worst } = judged(question, { model: model.name, dataset: name, part: division, device });
+  const {
+    report,
+    worst: mistakes,
+    said,
+  } = judged(question, { model: model.name, dataset: name, part: division, device });
   const { rows } = result.progress;
   const left = failed.length > 0 ? `, ${failed.length} left out` : '';
-  return runPage({
+  const [worst, samples] = [await tilesOf(mistakes, config.decode), await tilesOf(sampleCases(train, dataset.classes), config.decode)]; // prettier-ignore
+  const page = runPage({
     report,
     points: pointsOf(rows, config.settings.head.method),
     head: rows.filter(({ stage }) => stage === 'head'),
     bestEpoch,
-    worst: await tilesOf(worst, config.decode),
-    samples: await tilesOf(sampleCases(train, dataset.classes), config.decode),
+    worst,
+    samples,
     settings: settingsInWords({
       model: config.model,
       settings: config.settings,
@@ -181,6 +205,7 @@ async function reportOf(results: RunResults, bestEpoch: number): Promise<string>
     made: madeIn(seconds),
     about: `${isolated(name)}: ${train.length} pictures to learn from, ${val.length} to judge by (${division})${left}, ${classes} classes, ${device}`,
   });
+  return { page, said, worst, samples };
 }
 
 /** The pass of stage 1 that the head is from is the starting point of stage 2, shown as epoch 0. */
@@ -192,6 +217,24 @@ function pointsOf(rows: readonly EpochRow[], method: HeadMethod): readonly Curve
   const all = rows.filter(({ stage }) => stage === 'all');
   return head ? [{ ...head, epoch: 0 }, ...all] : all;
 }
+
+/** What keeps a name's direction of writing on a page; TensorBoard's lists show it. */
+const ISOLATES = /[\u2068\u2069]/gu;
+
+function picturesOf(kind: string, tiles: readonly Tile[]): readonly EventPicture[] {
+  return tiles.map(({ picture: { dataUri, width, height }, lines: [truth = ''] }, i) => ({
+    tag: `${kind}/${i + 1} ${printable(truth.replaceAll(ISOLATES, ''))}`,
+    width,
+    height,
+    bytes: Buffer.from(dataUri.slice(dataUri.indexOf(',') + 1), 'base64'),
+  }));
+}
+
+/** Runs are compared by what they say of the same pictures, wherever these lie. */
+const inDataset = (dataset: string) => (answer: Answer) => ({
+  ...answer,
+  file: path.relative(path.resolve(dataset), path.resolve(answer.file)).replaceAll(path.sep, '/'),
+});
 
 /** Sample pictures: at most the same number of each class, and at most SAMPLES in all. */
 function sampleCases(samples: readonly Sample[], classes: readonly string[]): readonly WorstCase[] {

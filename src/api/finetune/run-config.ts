@@ -21,6 +21,7 @@ const FREE = [
   'offline',
   'debug',
   'checkpointMinutes',
+  'tensorboard',
 ] as const;
 
 export interface RunRequest {

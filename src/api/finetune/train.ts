@@ -6,7 +6,9 @@ import type { Fingerprint } from '../../dataset/fingerprint.ts';
 import type { TrainableEngine } from '../../engine/training.ts';
 import type { Checkpoint } from '../../run/checkpoint.ts';
 import { writeJson, type RunPaths } from '../../run/run-folder.ts';
+import { openEventFile } from '../../run/tensorboard.ts';
 import { applyHead } from '../../train/head-stage.ts';
+import type { EpochRow, RunProgress } from '../../train/stage-two.ts';
 import { trainTwoStages } from '../../train/two-stage.ts';
 import { makeFolder } from '../../util/files.ts';
 import { dividedNote, placeOf } from '../network.ts';
@@ -102,6 +104,7 @@ async function runStages(
     },
   });
   const head = seen && headStage(seen, parts, tools, spec.loss, work);
+  const events = config.tensorboard ? await openEventFile(paths.folder) : undefined;
   const result = await trainTwoStages(
     {
       classifier: network.classifier,
@@ -114,6 +117,11 @@ async function runStages(
       async onHead(head, weights, progress) {
         scores.latest = applyHead(head, seen!.val);
         await keeper.onHead(head, weights, progress);
+        await events?.scalars(0, scalarsOf(progress.best));
+      },
+      async onEpoch(row, weights, progress) {
+        await keeper.onEpoch(row, weights, progress);
+        await events?.scalars(row.epoch, scalarsOf(row));
       },
     },
     former?.checkpoint,
@@ -121,9 +129,24 @@ async function runStages(
   // A resumed run that found nothing better has no scores of its best weights yet: the weights are in best/.
   const best = scores.best ?? (await second.scores((await readModelFolder(paths.best)).weights));
   const finished = await writeResults(
-    { paths, config, divided, model: { ...model, graph: network.graph }, result, scores: best, failed, seconds: seconds(), secondsToBest, plan: second.plan(), device: engine.description },
+    { paths, config, divided, model: { ...model, graph: network.graph }, result, scores: best, failed, seconds: seconds(), secondsToBest, plan: second.plan(), device: engine.description, events },
     work,
   ); // prettier-ignore
+  await events?.close();
   await second.tidy();
   return finished;
+}
+
+/** By the names that TensorBoard groups. */
+function scalarsOf(
+  row: RunProgress['best'] & Partial<EpochRow>,
+): Readonly<Record<string, number | undefined>> {
+  return {
+    'loss/train': row.trainLoss,
+    'loss/validation': row.loss,
+    'accuracy/train': row.trainAccuracy,
+    [row.top1 === undefined ? 'mean average precision/validation' : 'accuracy/validation']: row.score,
+    'top-5/validation': row.top5,
+    'learning rate': row.rate,
+  };
 }

@@ -1,0 +1,32 @@
+// config-flag.ts: `--config FILE` of a command: its flags, before those on the command line are laid over them.
+
+import type { Command } from 'commander';
+
+export interface WithConfig {
+  readonly config?: string;
+}
+
+/**
+ * @param flags as commander parsed them, defaults among them
+ * @returns the same with those of the file, and the dataset that it names
+ * @throws AppError USAGE, FILE_INVALID
+ */
+export async function withSettingsFile<Flags extends object>(
+  { config, ...flags }: Flags & WithConfig,
+  dataset: string | undefined,
+  command: Command,
+): Promise<{ readonly dataset: string | undefined; readonly flags: Omit<Flags & WithConfig, 'config'> }> {
+  if (config === undefined) return { dataset, flags };
+  const { readSettingsFile } = await import('../config/settings-file.ts');
+  const known = command.options.map((option) => ({
+    name: option.attributeName(),
+    isSwitch: !option.required && !option.optional,
+    isOptional: option.optional,
+  }));
+  const file = await readSettingsFile(config, known);
+  const given = Object.entries(flags).filter(([name]) => command.getOptionValueSource(name) === 'cli');
+  return {
+    dataset: dataset ?? file.dataset,
+    flags: { ...flags, ...file.flags, ...Object.fromEntries(given) },
+  };
+}

@@ -1,0 +1,76 @@
+// `--config FILE`: flags in a file.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { readSettingsFile } from '../../src/config/settings-file.ts';
+import { AppError } from '../../src/util/errors.ts';
+
+const KNOWN = [
+  { name: 'epochs', isSwitch: false, isOptional: false },
+  { name: 'batchSize', isSwitch: false, isOptional: false },
+  { name: 'featureLayers', isSwitch: false, isOptional: false },
+  { name: 'classWeights', isSwitch: true, isOptional: false },
+  { name: 'exif', isSwitch: true, isOptional: false },
+  { name: 'findLr', isSwitch: false, isOptional: true },
+  { name: 'out', isSwitch: false, isOptional: false },
+];
+
+let file = '';
+let scratch = '';
+before(async () => {
+  scratch = await mkdtemp(path.join(tmpdir(), 'finch-settings-'));
+  file = path.join(scratch, 'flags.yaml');
+});
+after(() => rm(scratch, { recursive: true, force: true }));
+
+const read = async (text: string) => {
+  await writeFile(file, text);
+  return readSettingsFile(file, KNOWN);
+};
+
+test('yaml and json, as flags and in camelCase', async () => {
+  const flags = { epochs: '20', batchSize: '16', featureLayers: 'a,b', classWeights: true, exif: false, findLr: true, out: 'runs/x' }; // prettier-ignore
+  assert.deepEqual(
+    await read('dataset: ./birds\nepochs: 20\nbatch-size: 16\nfeatureLayers: [a, b]\nclass-weights: true\nexif: false\nfind-lr: true\nout: runs/x\n'),
+    { dataset: './birds', flags },
+  ); // prettier-ignore
+  assert.deepEqual(await read(JSON.stringify({ ...flags, epochs: 20, dataset: './birds' })), { dataset: './birds', flags }); // prettier-ignore
+  assert.deepEqual(await read('--epochs: 1\nbatch_size: 2\n'), { flags: { epochs: '1', batchSize: '2' } });
+});
+
+test('a run’s config.json, without where it wrote', async () => {
+  const run = { finch: '0.1.0', dataset: '/birds', model: 'm', settings: { epochs: 99 }, flags: { epochs: '3', out: 'runs/a' } }; // prettier-ignore
+  assert.deepEqual(await read(JSON.stringify(run)), { dataset: '/birds', flags: { epochs: '3' } });
+});
+
+describe('files that are no list of flags', () => {
+  for (const [text, message] of [
+    ['epoch: 3', /finetune has no flag 'epoch' \(did you mean epochs\?\)/],
+    ['__proto__: 3', /has no flag/],
+    ['epochs: {a: 1}', /--epochs must be a value/],
+    ['epochs: true', /--epochs must be a value, received true/],
+    ['class-weights: 3', /--class-weights must be true or false/],
+    ['dataset: 3', /dataset must be a path/],
+    ['- a', /is no list of flags: it holds/],
+    ['', /is no list of flags/],
+    ['a: [', /is no list of flags/],
+    ['epochs: 1\nepochs: 2', /is no list of flags/],
+    [
+      'a: &a [x,x]\nb: &b [*a,*a,*a]\nc: &c [*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]',
+      /is no list of flags|no flag/,
+    ],
+  ] as const) {
+    test(JSON.stringify(text.slice(0, 40)), async () => {
+      await assert.rejects(read(text), (error: unknown) => {
+        assert.ok(error instanceof AppError, String(error));
+        assert.match(error.message, message);
+        assert.doesNotMatch(error.message, /\n/);
+        return true;
+      });
+    });
+  }
+  test('no file', () => assert.rejects(readSettingsFile(path.join(scratch, 'none'), KNOWN), /no such file/));
+});
