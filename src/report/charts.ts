@@ -11,6 +11,9 @@ const HEIGHT = 250;
 const PLOT = { left: 58, top: 28, right: 12, bottom: 44 } as const;
 const INNER = { width: WIDTH - PLOT.left - PLOT.right, height: HEIGHT - PLOT.top - PLOT.bottom } as const;
 
+/** Of a digit in the page's font, in pixels. */
+const DIGIT_WIDTH = 7.2;
+
 interface Axis {
   readonly low: number;
   readonly high: number;
@@ -52,8 +55,12 @@ function grid(x: Axis, y: Axis, format: (value: number) => string): string[] {
     parts.push(`<path class="rule" d="M${PLOT.left} ${at.toFixed(1)}H${WIDTH - PLOT.right}"/>`);
     parts.push(text(PLOT.left - 8, at + 4, format(tick), 'class="end"'));
   }
-  for (const tick of x.ticks)
-    parts.push(text(placeX(x, tick), HEIGHT - PLOT.bottom + 18, `${tick}`, 'class="mid"'));
+  for (const tick of x.ticks) {
+    const label = `${tick}`;
+    // The last one stays inside the picture.
+    const at = Math.min(placeX(x, tick), WIDTH - (label.length * DIGIT_WIDTH) / 2);
+    parts.push(text(at, HEIGHT - PLOT.bottom + 18, label, 'class="mid"'));
+  }
   return parts;
 }
 

@@ -92,8 +92,8 @@ function comparedVerdict({ runs: [a, b], test }: ComparedRuns): string {
     return 'No paired test: the runs kept no answers to the same pictures, or have several labels a picture.';
   const { pictures, onlyFirst, onlySecond, p } = test;
   const alone = `of ${pictures} pictures that judged both, ${onlyFirst} are right in ${a.name} only and ${onlySecond} in ${b.name} only`;
-  if (p >= 0.05) return `The difference may be chance: ${alone} (p = ${shortP(p)}).`;
-  return `${onlyFirst > onlySecond ? a.name : b.name} is better: ${alone} (p = ${shortP(p)}).`;
+  if (p >= 0.05) return `The difference may be chance: ${alone} (p\u00a0=\u00a0${shortP(p)}).`;
+  return `${onlyFirst > onlySecond ? a.name : b.name} is better: ${alone} (p\u00a0=\u00a0${shortP(p)}).`;
 }
 
 const shortP = (p: number) => (p < 0.001 ? p.toExponential(1) : p.toFixed(3));
