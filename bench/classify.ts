@@ -75,7 +75,9 @@ const FAMILIES = [
 
 /** The network alone. */
 export const forward = (context: BenchContext) => networks(['efficientnet_lite0', ...RESNETS], [1, 16], context); // prettier-ignore
-export const forwardZoo = (context: BenchContext) => networks(FAMILIES, [8], context);
+/** `FINCH_BENCH_NETWORKS=a,b`: those alone. */
+export const forwardZoo = (context: BenchContext) =>
+  networks(process.env['FINCH_BENCH_NETWORKS']?.split(',') ?? FAMILIES, [8], context);
 
 async function networks(
   names: readonly string[],

@@ -14,6 +14,7 @@ import { addLearningCurve } from './cli/learning-curve.ts';
 import { addModels } from './cli/models.ts';
 import { addRuns } from './cli/runs.ts';
 import { addSearch } from './cli/search.ts';
+import { addSuggest } from './cli/suggest.ts';
 import { ReaderGone, type Output } from './commands/output.ts';
 import { withCommandHint } from './cli/command-hint.ts';
 import { withFileHint } from './cli/file-hint.ts';
@@ -100,6 +101,7 @@ Examples:
   addSearch(program, output, finish);
   addInspect(program, output, finish);
   addLearningCurve(program, output, finish);
+  addSuggest(program, output, finish);
   addModels(program, output, finish);
   addRuns(program, output, finish);
   addDoctor(program, output, finish);

@@ -58,6 +58,30 @@ describe('learning-curve', () => {
   });
 });
 
+describe('suggest', () => {
+  test('unlabelled pictures, once each, those that are labelled left out', async () => {
+    await cp(at('data', 'val'), at('new'), { recursive: true });
+    await cp(at('new', 'a', '0.png'), at('new', 'copy.png'));
+    const wanted = async (...flags: readonly string[]) =>
+      (await json('suggest', 'new', '--model', 'runs/one/best', '--format', 'json', ...flags)) as readonly { readonly file: string; readonly unsure: number }[]; // prettier-ignore
+    const all = await wanted();
+    assert.equal(all.length, 12);
+    for (const { unsure } of all) assert.ok(unsure >= 0 && unsure <= 1);
+    assert.equal((await wanted('--count', '3')).length, 3);
+    const others = await wanted('--labelled', 'new/a');
+    assert.deepEqual(others.filter(({ file }) => file.includes('/a/') || file.includes('copy')), []); // prettier-ignore
+    assert.equal(others.length, 8);
+    const { stdout } = await done('finch', 'suggest', 'new', '--model', 'runs/one/best', '--format', 'csv');
+    assert.match(stdout, /^rank,file,unsure,label,probability\n1,/);
+  });
+
+  test('nothing to label', async () => {
+    const { code, stderr } = await run('finch', 'suggest', 'data/val', '--model', 'runs/one/best', '--labelled', 'data'); // prettier-ignore
+    assert.equal(code, 3);
+    assert.match(stderr, /nothing to label: all 12 pictures are in data already/);
+  });
+});
+
 describe('runs', () => {
   test('list', async () => {
     const runs = (await json('runs', 'list', '--format', 'json')) as readonly Record<string, unknown>[];
