@@ -26,7 +26,13 @@ const MAX_BYTES = 1024 ** 3;
 export const journalText = (rows: readonly SortedRow[]): string =>
   stringify([[...COLUMNS], ...rows.map(cells)]);
 
-const cells = ({ from, to, label, probability }: SortedRow) => [from, to, label, probability];
+/** Six decimals, as elsewhere. */
+const cells = ({ from, to, label, probability }: SortedRow) => [
+  from,
+  to,
+  label,
+  Number(probability.toFixed(6)),
+];
 
 /** The rows of a journal; a last line that was cut by a kill is left out, as nothing was done for it. @throws AppError */
 export async function readJournal(file: string): Promise<readonly SortedRow[]> {
@@ -35,6 +41,8 @@ export async function readJournal(file: string): Promise<readonly SortedRow[]> {
     throw new AppError('FILE_INVALID', `cannot open ${quoted(file)}: ${openingProblem(cause, 'no such file')}`, { cause }); // prettier-ignore
   });
   const text = bytes.toString();
+  // A kill before or within the first line.
+  if (journalText([]).startsWith(text)) return [];
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   const refuse = (problem: string) =>
     new AppError('FILE_INVALID', `${quoted(file)} is no list that --sort-into wrote: ${problem}; expected the columns ${COLUMNS.join(',')}`); // prettier-ignore

@@ -30,6 +30,7 @@ export async function undoSorting(
   const folder = path.dirname(journal);
   const undo = async () => {
     const rows = await readJournal(journal);
+    if (rows.length === 0) throw new AppError('FILE_INVALID', `${quoted(file)} lists no picture: nothing to take back`); // prettier-ignore
     const outside = rows.find(({ to }) => !to.startsWith(folder + path.sep));
     if (outside) {
       throw new AppError(

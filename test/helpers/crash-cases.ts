@@ -19,6 +19,11 @@ export async function writeTemplate(folder: string): Promise<void> {
 const FEATURES = ['out/x.npy', 'out/x.csv', 'out/x.json'] as const;
 const MODEL = ['model.json', 'group1-shard1of1.bin'] as const;
 
+/** All are taken for one class by a network of made-up weights. */
+const SORTED = [0, 1, 2, 3, 4]
+  .flatMap((n) => [`${n}.png`, `${n}-2.png`])
+  .map((name) => `out/sorted/class 2/${name}`);
+
 const RUN = ['metrics.csv', ...MODEL.map((name) => `best/${name}`), ...MODEL.map((name) => `last/${name}`)].map((name) => `out/run/${name}`); // prettier-ignore
 
 export const CRASH_CASES: Readonly<Record<string, Swept>> = {
@@ -26,6 +31,11 @@ export const CRASH_CASES: Readonly<Record<string, Swept>> = {
     command: ['classify', 'data/a/1.png', '--model', 'M', '--figure', 'out/f.svg'],
     whole: ['out/f.svg'],
     result: ['out/f.svg'],
+  },
+  'classify --sort-into': {
+    command: ['classify', 'data', '--model', 'M', '--sort-into', 'out/sorted', '--sort-by', 'copy'],
+    whole: SORTED,
+    result: SORTED,
   },
   'extract-features': {
     command: ['extract-features', 'data', '--model', 'M', '--out', 'out/x.npy'],

@@ -152,7 +152,8 @@ describe('lists that are none', () => {
     assert.deepEqual(Object.keys(await contents(photos)).length, 4);
   };
   test('other columns', () => refused('file,label\na,b\n', /expected the columns from,to,label,probability/));
-  test('nothing', () => refused('', /is no list/));
+  test('nothing', () => refused('', /lists no picture/));
+  test('a line that a kill cut off', () => refused('from,to,la', /lists no picture/));
   test('paths that are not whole', () => refused('from,to,label,probability\na,b,c,1\n', /row 2 has no two absolute paths/)); // prettier-ignore
   test('pictures outside its folder', () =>
     refused(`from,to,label,probability\n/tmp/x,${path.join(photos, 'a', '1.jpg')},c,1\n`, /not in the folder of this list/)); // prettier-ignore
