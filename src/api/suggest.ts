@@ -11,9 +11,9 @@ import type { Suggestion } from '../report/suggestions.ts';
 import { AppError } from '../util/errors.ts';
 import { elementCount } from '../util/shape.ts';
 import { ownLabels, putsOutClasses } from './classes.ts';
-import { withEmbedder, type Embedder } from './embedding.ts';
+import { openEmbedder, type Embedder } from './embedding.ts';
+import { openNetwork, type OpenedNetwork } from './network.ts';
 import { throwIfAborted, type Work } from './work.ts';
-import type { OpenedNetwork } from './network.ts';
 
 export interface Suggested {
   readonly suggestions: readonly Suggestion[];
@@ -21,18 +21,26 @@ export interface Suggested {
   readonly failed: readonly { readonly file: string; readonly error: AppError }[];
 }
 
-/** @throws AppError USAGE where there is nothing to label; as opening a model does */
-export function suggestPictures(config: SuggestConfig, stdin: Readable, work: Work): Promise<Suggested> {
-  const whole = { ...config, layers: [], pool: 'avg' as const };
-  return withEmbedder(whole, work, async (_, opened) => {
-    const classes = putsOutClasses(opened.model);
+/** @throws AppError USAGE for a network without classes, DATASET_INVALID where there is nothing to label; as opening a model does */
+export async function suggestPictures(
+  config: SuggestConfig,
+  stdin: Readable,
+  work: Work,
+): Promise<Suggested> {
+  const opened = await openNetwork(config, work);
+  try {
+    const { model } = opened;
+    const classes = putsOutClasses(model);
     if (classes === undefined) {
-      throw new AppError('USAGE', `${opened.model.name} knows no classes, so that it cannot be unsure of a picture; name a classifier: --model runs/…/best`); // prettier-ignore
+      throw new AppError('USAGE', `${model.name} knows no classes, so that it cannot be unsure of a picture; name a classifier: --model runs/…/best`); // prettier-ignore
     }
-    const layers = [embeddingLayer(opened.model), opened.model.graph.output];
-    // The same network once more, with what it puts out beside what is compared.
-    return withEmbedder({ ...whole, layers }, work, (embedder) => choose({ embedder, opened, classes }, config, stdin, work)); // prettier-ignore
-  });
+    // What is compared, and what the network says.
+    const layers = [embeddingLayer(model), model.graph.output];
+    const embedder = await openEmbedder(opened, { ...config, layers, pool: 'avg' }, work);
+    return await choose({ embedder, opened, classes }, config, stdin, work).finally(() => embedder.dispose());
+  } finally {
+    await opened.close();
+  }
 }
 
 interface Chooser {

@@ -43,8 +43,6 @@ export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
 }
 
 export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags): ClassifyConfig {
-  if (inputs.length === 0)
-    throw new AppError('USAGE', 'no INPUT: name pictures, folders, globs, @list.txt or -');
   const sort = parseSorting(flags);
   return {
     ...(sort && { sort }),
@@ -61,10 +59,13 @@ export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags):
   };
 }
 
-/** The list whose pictures are to be taken back, where that is asked for. @throws AppError USAGE */
+/** The list whose pictures are to be taken back, where that is asked for instead of pictures. @throws AppError USAGE where neither is given */
 export function undoConfig(inputs: readonly string[], flags: ClassifyFlags): string | undefined {
   const { undo, sortInto, sortBy, unsure } = flags;
-  if (undo === undefined) return undefined;
+  if (undo === undefined) {
+    if (inputs.length > 0) return undefined;
+    throw new AppError('USAGE', 'no INPUT: name pictures, folders, globs, @list.txt or -');
+  }
   if (inputs.length > 0 || [sortInto, sortBy, unsure].some((flag) => flag !== undefined)) {
     throw new AppError('USAGE', '--undo takes back what a list says, and classifies nothing; leave the inputs and other flags out'); // prettier-ignore
   }

@@ -53,7 +53,7 @@ describe('finetune', () => {
     assert.equal(stdout.trim(), path.join('whole', 'best'));
     assert.match(stderr, /left out: plain\/broken\.jpg/);
     assert.deepEqual((await readdir(path.join(home, 'whole'))).sort(), [
-      'best', 'checkpoint', 'config.json', 'last', 'metrics.csv', 'report.html', 'summary.json',
+      'best', 'checkpoint', 'config.json', 'last', 'metrics.csv', 'predictions.csv', 'report.html', 'summary.json',
     ]); // prettier-ignore
     const rows = (await text('whole', 'metrics.csv')).trim().split('\n');
     assert.equal(rows[0], 'stage,epoch,learning_rate,train_loss,train_accuracy,val_loss,val_top1,val_top5');
