@@ -3,6 +3,7 @@
 
 import { lstat, mkdir, rmdir, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
+import { sweepAsides } from '../util/aside.ts';
 import { AppError, messageOf } from '../util/errors.ts';
 import { writeFailed, writeFileAtomic } from '../util/files.ts';
 import { withFileLockOrElse } from '../util/lock.ts';
@@ -70,7 +71,10 @@ async function undoRows(
     return { done, problems };
   }
   for (const folder of new Set(rows.map(({ to }) => path.dirname(to)))) {
-    if (folder !== path.dirname(journal)) await rmdir(folder).catch(() => {});
+    if (folder === path.dirname(journal)) continue;
+    // What a kill left of a copy goes, too.
+    await sweepAsides(folder);
+    await rmdir(folder).catch(() => {});
   }
   if (kept.length === 0) await rm(journal, { force: true });
   else await writeFileAtomic(journal, journalText(kept));

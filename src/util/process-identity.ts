@@ -17,7 +17,7 @@ let own: Promise<ProcessIdentity> | undefined;
 
 export function ownIdentity(): Promise<ProcessIdentity> {
   return (own ??= (async () => {
-    const [boot, start] = await Promise.all([bootId(), startOf(process.pid)]);
+    const [boot, { start }] = await Promise.all([bootId(), statusOf(process.pid)]);
     return { pid: process.pid, host: hostname(), boot, start };
   })());
 }
@@ -31,9 +31,9 @@ export async function isRunning({ pid, host, boot, start }: ProcessIdentity): Pr
   const isElsewhere = host !== here.host || (boot !== '' && here.boot !== '' && boot !== here.boot);
   if (isElsewhere) return undefined;
   if (!isAlive(pid)) return false;
-  if (start === '') return true;
-  const now = await startOf(pid);
-  return now === '' || now === start;
+  const now = await statusOf(pid);
+  if (now.isDead) return false;
+  return start === '' || now.start === '' || now.start === start;
 }
 
 function isAlive(pid: number): boolean {
@@ -54,10 +54,16 @@ async function bootId(): Promise<string> {
   return (await textOf('/proc/sys/kernel/random/boot_id')).trim();
 }
 
-/** Field 22 of /proc/PID/stat, in clock ticks since the machine started (proc_pid_stat(5)). */
-async function startOf(pid: number): Promise<string> {
+interface Status {
+  /** Killed, and still listed because its parent has not asked for its end: often in a container, whose first process asks for none. */
+  readonly isDead: boolean;
+  readonly start: string;
+}
+
+/** Fields 3 and 22 of /proc/PID/stat: the state, and the start in clock ticks since the machine started (proc_pid_stat(5)). */
+async function statusOf(pid: number): Promise<Status> {
   const stat = await textOf(`/proc/${pid}/stat`);
   // Field 2, the program's name in brackets, may hold blanks and brackets itself; field 3 follows the last bracket.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[22 - 3] ?? '';
+  return { isDead: /^[ZXx]$/.test(fields[0]!), start: fields[22 - 3] ?? '' };
 }

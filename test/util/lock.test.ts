@@ -1,7 +1,8 @@
 // Locks: one at a time, in one process and in several, and a dead owner's lock is taken over.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
@@ -10,6 +11,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../../src/util/errors.ts';
 import { withFileLock, withFileLockOrElse } from '../../src/util/lock.ts';
+import { isRunning, ownIdentity } from '../../src/util/process-identity.ts';
 
 let scratch = '';
 before(async () => {
@@ -126,3 +128,21 @@ test('a lock without a name in it, and one that names no process, do not hold fo
     assert.equal(await withFileLock(target, () => Promise.resolve('ours')), 'ours', JSON.stringify(content));
   }
 });
+
+test(
+  'a process that was killed, and whose parent has not asked for its end, holds no lock',
+  { skip: process.platform !== 'linux' && 'only Linux tells the state of a process by a file' },
+  async (t) => {
+    // The shell becomes a program that never waits for the child.
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 20'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    t.after(() => parent.kill('SIGKILL'));
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const zombie = { ...(await ownIdentity()), pid: Number(line.toString()), start: '' };
+    for (let i = 0; i < 50 && (await isRunning(zombie)) !== false; i++) await sleep(20);
+    process.kill(zombie.pid, 0); // It is still listed.
+    assert.equal(await isRunning(zombie), false);
+    assert.equal(await isRunning({ ...zombie, pid: parent.pid! }), true);
+  },
+);
