@@ -9,7 +9,7 @@ import { selectEngine } from '../engine/select.ts';
 import { expectedMistakes, mean, nestedParts } from '../evaluation/learning-curve.ts';
 import { wilson } from '../evaluation/metrics.ts';
 import type { LearningCurve, LearningPoint } from '../report/learning-curve.ts';
-import { trainHeadToConvergence, type FeatureSet, type HeadJob } from '../train/head-stage.ts';
+import { gathered, trainHeadToConvergence, type FeatureSet, type HeadJob } from '../train/head-stage.ts';
 import { AppError } from '../util/errors.ts';
 import { createRng } from '../util/rng.ts';
 import { dividedNote, openNetwork } from './network.ts';
@@ -103,11 +103,10 @@ async function measuredPoints(
   return points;
 }
 
-function someOf({ rows, labels }: FeatureSet, numbers: number, chosen: readonly number[]): FeatureSet {
-  const some = new Float32Array(chosen.length * numbers);
-  chosen.forEach((row, i) => some.set(rows.subarray(row * numbers, (row + 1) * numbers), i * numbers));
-  return { rows: some, labels: chosen.map((row) => labels[row]!) };
-}
+const someOf = ({ rows, labels }: FeatureSet, numbers: number, chosen: readonly number[]): FeatureSet => ({
+  rows: gathered(rows, numbers, chosen).data,
+  labels: chosen.map((row) => labels[row]!),
+});
 
 /** What twice as many pictures would give. */
 function projectionOf(points: readonly LearningPoint[]): Pick<LearningCurve, 'expected'> {

@@ -61,10 +61,10 @@ async function readArchive(handle: FileHandle, file: string, size: number): Prom
   const json = async (name: string) =>
     parseJson(new TextDecoder().decode(await part(name, MAX_JSON_BYTES)), { what: `${file}: ${name}` });
   const model = await json('config.json');
-  const { keras_version: version = '3' } = (await json('metadata.json')) as { keras_version?: unknown };
+  const about = fieldReader(await json('metadata.json'), `${file}: metadata.json`);
   const { tensors } = await readHdf5(await part('model.weights.h5', MAX_WEIGHT_BYTES), file);
   return {
-    topology: { keras_version: version, model_config: model },
+    topology: { keras_version: about.string('keras_version', '3'), model_config: model },
     stored: savedWeights(fieldReader(model, `${file}: config.json`), tensors),
   };
 }

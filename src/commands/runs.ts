@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline/promises';
 import { madeIn } from '../api/made.ts';
 import { compareRuns, listRuns, putAway } from '../api/runs.ts';
+import { reportFormat } from '../config/parse.ts';
 import { comparedJson, comparedPage, comparedText, runsJson, runsTable } from '../report/runs.ts';
 import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
@@ -34,12 +35,11 @@ export async function compare(
   if (out !== undefined) await checkOutputs([{ flag: '--out', file: out }]);
   const began = performance.now();
   const compared = await compareRuns(first, second);
-  const byEnding = /\.html?$/i.test(out ?? '') ? 'html' : /\.json$/i.test(out ?? '') ? 'json' : 'table';
   const text = {
     table: () => comparedText(compared, out === undefined ? terminalColumns(output.stdout) : undefined),
     json: () => comparedJson(compared),
     html: () => comparedPage(compared, madeIn((performance.now() - began) / 1000)),
-  }[(format ?? byEnding) as 'table' | 'json' | 'html']();
+  }[reportFormat({ format, out: out?.replace(/\.htm$/i, '.html') }, ['table', 'json', 'html'])]();
   if (out === undefined) await write(output.stdout, text);
   else {
     await writeFileAtomic(out, text);

@@ -2,7 +2,7 @@
 
 import { DEFAULT_MODEL } from './default-model.ts';
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
-import { csvSafe, parseChoice, parseNumber } from './parse.ts';
+import { csvSafe, parseChoice, parseNumber, reportFormat } from './parse.ts';
 import { POOLS, type Pool } from '../features/pooling.ts';
 import { NPY_DTYPES, type NpyDtype } from '../formats/npy.ts';
 import { AppError } from '../util/errors.ts';
@@ -162,14 +162,4 @@ export function inspectConfig(folder: string, flags: InspectFlags): InspectConfi
     csvSafe: csvSafe(flags, { '--list': list !== undefined }),
     top: parseNumber(flags.top, { flag: '--top', min: 0, whole: true }),
   };
-}
-
-/** `--out page.html` means html where `--format` is not given; the first format is the default. */
-function reportFormat<T extends string>(
-  { format, out }: { readonly format?: string; readonly out?: string },
-  formats: readonly [T, ...T[]],
-): T {
-  if (format !== undefined) return parseChoice(format, '--format', formats);
-  const ending = formats.find((known) => out?.toLowerCase().endsWith(`.${known}`));
-  return ending ?? formats[0];
 }

@@ -1,7 +1,7 @@
 // learning-curve.ts: what the user wrote -> the configuration of learning-curve.
 
 import type { GivenFinetuneFlags } from './finetune-settings.ts';
-import { parseChoice } from './parse.ts';
+import { reportFormat } from './parse.ts';
 
 export type LearningCurveFlags = Omit<GivenFinetuneFlags, 'out'> & {
   readonly format?: string;
@@ -22,11 +22,10 @@ export function learningCurveConfig(
   dataset: string,
   { format, out, ...flags }: LearningCurveFlags,
 ): LearningCurveConfig {
-  const byEnding = FORMATS.find((known) => known !== 'table' && out?.toLowerCase().endsWith(`.${known}`));
   return {
     dataset,
     flags,
-    format: format === undefined ? (byEnding ?? 'table') : parseChoice(format, '--format', FORMATS),
+    format: reportFormat({ format, out }, FORMATS),
     ...(out !== undefined && { out }),
   };
 }

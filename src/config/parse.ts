@@ -90,3 +90,13 @@ export function csvSafe(
     `--csv-safe belongs to ${Object.keys(csvs).join(' or ')}, which was not given; leave it out or add that`,
   );
 }
+
+/** `--out page.html` means html where `--format` is not given; the first format is the default. */
+export function reportFormat<T extends string>(
+  { format, out }: { readonly format?: string | undefined; readonly out?: string | undefined },
+  formats: readonly [T, ...T[]],
+): T {
+  if (format !== undefined) return parseChoice(format, '--format', formats);
+  const ending = formats.find((known) => out?.toLowerCase().endsWith(`.${known}`));
+  return ending ?? formats[0];
+}

@@ -142,7 +142,8 @@ export async function trainHeadByAdam(
   return { ...best, epochs };
 }
 
-function gathered(rows: Float32Array, numbers: number, chosen: readonly number[]): Features {
+/** Some rows of `[N, numbers]`, in the order in which they are named. */
+export function gathered(rows: Float32Array, numbers: number, chosen: readonly number[]): Features {
   const data = new Float32Array(chosen.length * numbers);
   chosen.forEach((row, i) => data.set(rows.subarray(row * numbers, (row + 1) * numbers), i * numbers));
   return { data, count: chosen.length };

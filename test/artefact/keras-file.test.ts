@@ -61,6 +61,18 @@ describe('files that are no network of Keras', () => {
   test('nothing', () => refused('b.h5', '', /b\.h5 is no HDF5 file/));
   test('a damaged archive', () => refused('c.keras', 'PK\u0003\u0004', /c\.keras is a damaged zip archive/));
 
+  test('an archive whose metadata.json is no object', async () => {
+    const whole = await readFile(path.join(GOLDEN, 'sequential.keras'), 'latin1');
+    const from = whole.indexOf('{"keras_version"');
+    const to = whole.indexOf('}', from) + 1;
+    const text = whole.slice(0, from) + 'null'.padEnd(to - from) + whole.slice(to);
+    await refused(
+      'd.keras',
+      Buffer.from(text, 'latin1'),
+      /metadata\.json.*expected an object, received null/,
+    );
+  });
+
   test('cut short', async () => {
     for (const name of ['functional.keras', 'functional.h5']) {
       const bytes = await readFile(path.join(GOLDEN, name));
