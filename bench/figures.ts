@@ -8,6 +8,7 @@ import { featuresOpaque } from './opaque.ts';
 import { forwardTfjs, trainingTfjs } from './tfjs.ts';
 import { recipes } from './recipes.ts';
 import { training, trainingZoo } from './training.ts';
+import { unknown } from './unknown.ts';
 import { costs } from './zoo.ts';
 
 export const FIGURES = {
@@ -30,4 +31,5 @@ export const FIGURES = {
   'training-tfjs': trainingTfjs,
   costs,
   recipes,
+  unknown,
 } as const satisfies Record<string, Bench>;

@@ -1,12 +1,14 @@
 // classifier.ts: what classify and evaluate ask about pictures: one network, or several as if they were one. It names no class.
 
-import { outputOfModel, type LabelSource } from '../artefact/model.ts';
-import type { OutputMeaning } from '../graph/output.ts';
+import { embeddingLayer, outputOfModel, type LabelSource } from '../artefact/model.ts';
+import { logitsOf, type OutputMeaning } from '../graph/output.ts';
 import type { PreparedPixels } from '../images/prepare.ts';
 import type { MemberName } from '../store/members.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { classCount } from './classes.ts';
+import { normalized } from '../util/dot.ts';
 import { AppError } from '../util/errors.ts';
+import { distanceOf, doubtOf, noveltyLimit, noveltyScore } from '../util/novelty.ts';
 import { batchOf, type OpenedNetwork } from './network.ts';
 
 /** A classifier that is known but not yet in memory: enough to start on the pictures. */
@@ -34,8 +36,20 @@ export interface LoadedClassifier {
   readonly output: OutputMeaning;
   /** The engine, for people. */
   readonly engine: string;
-  /** A row of numbers for each picture, `[classes]`; a single number where `output` says so. */
-  rows(images: readonly PreparedPixels[]): Promise<readonly Float32Array[]>;
+  /** What the network says of each picture. */
+  answers(images: readonly PreparedPixels[]): Promise<readonly PictureAnswer[]>;
+  /**
+   * The `novelty` above which a picture is unlike all classes; absent where the network cannot tell.
+   * @param rate share of the pictures of known classes that stay below, above 0 and below 1
+   */
+  readonly noveltyLimit?: (rate: number) => number;
+}
+
+export interface PictureAnswer {
+  /** `[classes]`; a single number where the classifier's `output` says so. */
+  readonly row: Float32Array;
+  /** How unlike all that the network has learnt the picture is; there where `noveltyLimit` is. */
+  readonly novelty?: number;
 }
 
 /** What is asked of each picture: which class it is, or which labels it has, of which there may be several. */
@@ -51,23 +65,37 @@ export function singleOf(member: Member): OpenedClassifier {
     preprocessings: [preprocessing],
     async load() {
       if (network.readText) throw namesNoClasses(model.name);
-      const loaded = await network.load();
+      const novelty = await network.readNovelty?.();
+      const loaded = await network.load(novelty && [model.graph.output, embeddingLayer(model)]);
+      const output = outputOfModel(model);
       return {
         name: model.name,
         ...(model.labels && { labels: model.labels }),
         classes: classCount(loaded),
-        output: outputOfModel(model),
+        output,
         engine: loaded.engine.description,
-        async rows(images) {
+        ...(novelty && { noveltyLimit: (rate: number) => noveltyLimit(novelty, rate) }),
+        async answers(images) {
           const pixels = images.map((image) => image.pixels[0]!);
-          const [scores] = await loaded.predictor.run(batchOf(pixels, preprocessing.size));
-          const numbers = scores!.data.length / images.length;
-          return images.map((_, i) => scores!.data.slice(i * numbers, (i + 1) * numbers));
+          const outputs = await loaded.predictor.run(batchOf(pixels, preprocessing.size));
+          const [rows, features] = outputs.map(({ data }) => rowsOf(data, images.length));
+          return rows!.map((row, i) => {
+            if (!novelty) return { row };
+            const doubt = doubtOf(logitsOf(output, row));
+            const distance = distanceOf(normalized(features![i]!), novelty.rows);
+            return { row, novelty: noveltyScore({ doubt, distance }, novelty) };
+          });
         },
       };
     },
     close: () => network.close(),
   };
+}
+
+/** Of each picture, a row of its own. */
+function rowsOf(data: Float32Array, pictures: number): readonly Float32Array[] {
+  const numbers = data.length / pictures;
+  return Array.from({ length: pictures }, (_, i) => data.slice(i * numbers, (i + 1) * numbers));
 }
 
 const namesNoClasses = (name: string) =>

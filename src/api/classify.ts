@@ -20,7 +20,7 @@ const DEFAULT_TOPK = 3;
 
 export type ClassifySettings = Pick<
   ClassifyConfig,
-  'topk' | 'labels' | 'threshold' | 'batchSize' | 'decode'
+  'topk' | 'labels' | 'threshold' | 'unknown' | 'batchSize' | 'decode'
 > & {
   /** Hands over the decoded pictures too, for figures. */
   readonly keepOriginal: boolean;
@@ -112,13 +112,16 @@ async function* answers(
   const started = performance.now();
   let [done, failed] = [0, 0];
   const remarks = remarksOf();
+  const { say, rate } = settings.unknown;
+  const limit = say === 'auto' ? (classifier.noveltyLimit?.(rate) ?? Infinity) : Infinity;
   for await (const group of batched(images, settings.batchSize ?? DEFAULT_BATCH, BATCH_PATIENCE_MS)) {
-    const probabilities = await runGroup(group, classifier);
+    const answered = await runGroup(group, classifier);
     for (const [i, image] of group.entries()) {
-      const result = resultOf(image, probabilities[i], {
+      const result = resultOf(image, answered[i], {
         ...naming,
         model: classifier.name,
         threshold: settings.threshold,
+        limit,
       });
       if ('remark' in image) remarks.add(image);
       if ('error' in result) failed += 1;
@@ -138,36 +141,51 @@ async function* answers(
   for (const line of remarks.lines()) work.note(line);
 }
 
-/** Class probabilities of each readable picture of a group; undefined for the others. */
+interface Answered {
+  readonly probabilities: Float64Array;
+  readonly novelty: number | undefined;
+}
+
+/** What is said of each readable picture of a group; undefined for the others. */
 async function runGroup(
   group: readonly PreparedImage[],
   classifier: LoadedClassifier,
-): Promise<readonly (Float64Array | undefined)[]> {
+): Promise<readonly (Answered | undefined)[]> {
   const readable = group.filter((image) => 'pixels' in image);
   if (readable.length === 0) return [];
-  const scores = (await classifier.rows(readable)).values();
-  return group.map((image) =>
-    'pixels' in image ? classProbabilities(classifier.output, scores.next().value!) : undefined,
-  );
+  const answers = (await classifier.answers(readable)).values();
+  return group.map((image) => {
+    if (!('pixels' in image)) return undefined;
+    const { row, novelty } = answers.next().value!;
+    return { probabilities: classProbabilities(classifier.output, row), novelty };
+  });
+}
+
+interface ResultOptions extends Naming {
+  readonly model: string;
+  readonly threshold: number;
+  /** Of the novelty of a picture whose class is known. */
+  readonly limit: number;
 }
 
 function resultOf(
   image: PreparedImage,
-  probabilities: Float64Array | undefined,
-  { model, labels, topk, threshold }: Naming & { readonly model: string; readonly threshold: number },
+  answered: Answered | undefined,
+  { model, labels, topk, threshold, limit }: ResultOptions,
 ): ClassifyResult {
   if ('error' in image) {
     return { file: image.file, error: { code: image.error.code, message: image.error.message } };
   }
-  const predictions = topIndices(probabilities!, topk)
-    .filter((index) => probabilities![index]! >= threshold)
+  const { probabilities, novelty = -Infinity } = answered!;
+  const predictions = topIndices(probabilities, topk)
+    .filter((index) => probabilities[index]! >= threshold)
     .map((index, i): Prediction => ({
       rank: i + 1,
       index,
       ...labels[index]!,
-      probability: probabilities![index]!,
+      probability: probabilities[index]!,
     }));
-  return { file: image.file, model, predictions };
+  return { file: image.file, model, predictions, ...(novelty > limit && { unknown: true }) };
 }
 
 /** Indices of the `count` largest values, largest first; among equal values, the lower index comes first. */

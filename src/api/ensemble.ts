@@ -62,23 +62,23 @@ async function ensembleOf(members: readonly Member[], asked: Asked): Promise<Ope
     preprocessings: distinct.map((view) => networks[views.indexOf(view)]!.preprocessing),
     async load() {
       const loaded = await Promise.all(members.map((member) => singleOf(member).load()));
-      const [first] = loaded as [LoadedClassifier];
+      const [{ noveltyLimit: _, ...first }] = loaded as [LoadedClassifier];
       return {
         ...first,
         name,
         output: { activation, isBinary: false },
-        async rows(images) {
+        async answers(images) {
           const means = images.map(() => new Float32Array(first.classes));
           // One after the other: each network takes all threads.
           for (const [m, network] of loaded.entries()) {
             const seen = images.map(({ pixels }) => ({ pixels: [pixels[places[m]!]!] }));
-            const rows = await network.rows(seen);
-            rows.forEach((row, i) => {
+            const answers = await network.answers(seen);
+            answers.forEach(({ row }, i) => {
               const probabilities = probabilitiesOf(network.output, row);
               orders[m]!.forEach((its, k) => (means[i]![k]! += members[m]!.weight * probabilities[its]!));
             });
           }
-          return means;
+          return means.map((row) => ({ row }));
         },
       };
     },

@@ -14,6 +14,7 @@ import type { LoadedClassifier, OpenedClassifier } from './classifier.ts';
 import { openClassifier } from './ensemble.ts';
 import { judged, type Answers, type Judged } from './judged.ts';
 import { refuseLosses, datasetRead, outputsOf } from './outputs.ts';
+import { checkNovelty, unknownFigures } from './unknown-figures.ts';
 import { BATCH_PATIENCE_MS, DEFAULT_BATCH } from './network.ts';
 import { throwIfAborted, type Work } from './work.ts';
 
@@ -33,6 +34,7 @@ export async function evaluateDataset(config: EvaluateConfig, work: Work): Promi
   const opened = await openClassifier(config, work, dataset.multiLabel ? 'labels' : 'class');
   try {
     const model = await opened.load();
+    if (config.unknown !== undefined) checkNovelty(model);
     const { name, engine: device, classes } = model;
     const labels = await ownLabels(model, classes, work);
     const places = matchClasses(dataset.classes, labels, name);
@@ -45,7 +47,14 @@ export async function evaluateDataset(config: EvaluateConfig, work: Work): Promi
         answers.failed[0]?.error.message ?? '',
       );
     }
-    const about = { model: name, dataset: datasetName(config.dataset), part, device };
+    const unknown = config.unknown === undefined ? undefined : await unknownFigures({ opened, model }, answers.novelties, config, work); // prettier-ignore
+    const about = {
+      model: name,
+      dataset: datasetName(config.dataset),
+      part,
+      device,
+      ...(unknown && { unknown }),
+    };
     const question = { answers, classes, labels, places, dataset, model };
     return { ...judged(question, about), failed: answers.failed };
   } finally {
@@ -70,12 +79,13 @@ async function answersOf(
   { opened, model }: { readonly opened: OpenedClassifier; readonly model: LoadedClassifier },
   config: EvaluateConfig,
   work: Work,
-): Promise<Answers> {
+): Promise<Answers & { readonly novelties: readonly number[] }> {
   const { batchSize = DEFAULT_BATCH } = config;
   const prepare = { decode: config.decode, preprocessings: opened.preprocessings, keepOriginal: false };
   const answers = {
     samples: [] as Sample[],
     rows: [] as Float32Array[],
+    novelties: [] as number[],
     failed: [] as Answers['failed'][number][],
   };
   let done = 0;
@@ -91,7 +101,10 @@ async function answersOf(
       if ('error' in image) answers.failed.push({ file: image.file, error: image.error });
     if (readable.length > 0) {
       answers.samples.push(...readable.map(({ sample }) => sample));
-      answers.rows.push(...(await model.rows(readable)));
+      for (const { row, novelty } of await model.answers(readable)) {
+        answers.rows.push(row);
+        if (novelty !== undefined) answers.novelties.push(novelty);
+      }
     }
     done += group.length;
     const total = samples.length;

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ExtractConfig } from '../config/features.ts';
 import { featurePaths, type FeaturePaths } from '../features/paths.ts';
-import { normalized } from '../features/pooling.ts';
+import { normalized } from '../util/dot.ts';
 import type { FeatureRecord } from '../features/record.ts';
 import { remaining } from '../features/resume.ts';
 import { openFeatureWriter, type FeatureWriter } from '../features/writer.ts';

@@ -42,7 +42,7 @@ export function judged(question: Question, about: About): Judged {
   return question.dataset.multiLabel ? multiLabel(question, about) : singleLabel(question, about);
 }
 
-type About = Pick<EvaluationReport, 'model' | 'dataset' | 'part' | 'device'>;
+type About = Pick<EvaluationReport, 'model' | 'dataset' | 'part' | 'device' | 'unknown'>;
 export interface Judged {
   readonly report: EvaluationReport;
   readonly worst: readonly WorstCase[];

@@ -17,6 +17,8 @@ export interface EvaluateOptions extends RunOptions, WorkOptions {
   readonly split?: 'train' | 'val' | 'test' | 'all' | undefined;
   /** Columns of a csv of pictures, such as `file,label`, or the csv's name inside the dataset. */
   readonly manifest?: string | undefined;
+  /** Pictures of no class: adds `unknown`, how well the model tells them. */
+  readonly unknown?: string | undefined;
 }
 
 /** The result of a run. */

@@ -3,9 +3,10 @@
 import { classifyConfig } from '../config/classify.ts';
 import { featureChoice } from '../config/features.ts';
 import { inferenceConfig } from '../config/inference.ts';
-import { normalized, type Pool } from '../features/pooling.ts';
+import type { Pool } from '../features/pooling.ts';
 import type { Labels } from '../labels.ts';
 import { classifyRow, type ClassifyRow, type FailedRow } from '../report/prediction.ts';
+import { normalized } from '../util/dot.ts';
 import { AppError } from '../util/errors.ts';
 import { type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
 import type { Shape } from '../util/shape.ts';
@@ -33,6 +34,10 @@ export interface ClassifyOptions extends WorkOptions {
   readonly labels?: readonly ('en' | 'zh')[] | string | undefined;
   /** Classes less probable are left out, 0…1; 0 by default. */
   readonly threshold?: number | undefined;
+  /** Whether a picture unlike all classes gets `unknown: true`: `auto` (the default) where the model can tell, or `off`. */
+  readonly unknown?: 'auto' | 'off' | undefined;
+  /** Share of the pictures of known classes that keep their answer, above 0 and below 1; 0.95 by default. */
+  readonly unknownRate?: number | undefined;
 }
 
 export interface FeatureOptions extends WorkOptions {
@@ -164,10 +169,10 @@ class OpenModel implements Model {
     this.#checkOpen();
     const { signal, onNote, onProgress, ...rest } = options;
     const { model } = this.#config;
-    const { topk, labels, threshold } = await inOptionNames(() =>
+    const { topk, labels, threshold, unknown } = await inOptionNames(() =>
       classifyConfig([], { threshold: '0', ...flagsOf(rest), format: 'ndjson', model, exif: true }),
     );
-    const settings = { ...this.#config, ...(topk !== undefined && { topk }), labels, threshold, keepOriginal: false }; // prettier-ignore
+    const settings = { ...this.#config, ...(topk !== undefined && { topk }), labels, threshold, unknown, keepOriginal: false }; // prettier-ignore
     const work = workOf({ signal, onNote, onProgress });
     for await (const { result } of classifyPictures(
       this.#opened,

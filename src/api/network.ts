@@ -9,6 +9,7 @@ import type { Batch, Engine, OnDivided, Predictor } from '../engine/engine.ts';
 import { selectEngine } from '../engine/select.ts';
 import type { Graph } from '../graph/layers.ts';
 import { resolveModel } from '../store/models.ts';
+import type { Novelty } from '../util/novelty.ts';
 import { pictureSize, sidesOf, type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
 import { fetchProgress, type Work } from './work.ts';
 
@@ -30,6 +31,8 @@ export interface OpenedNetwork {
   readWeights(): Promise<ModelWeights>;
   /** The half that takes texts; absent where there is none. @throws AppError as `readWeights` does */
   readonly readText?: () => Promise<TextHalf>;
+  /** What tells pictures unlike all classes; absent where the network cannot. @throws AppError as `readWeights` does */
+  readonly readNovelty?: () => Promise<Novelty>;
   /** That compute; absent: as many as there are cores. */
   readonly threads?: number;
   /** Made once, however often it is requested. @throws AppError ENGINE_UNAVAILABLE */
@@ -59,7 +62,7 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
     onProgress: fetchProgress(`fetching ${config.model}`, work),
     onNote: (text) => work.note(text),
   });
-  const { model, readWeights, readText } = await openModelFolder(folder);
+  const { model, readWeights, readText, readNovelty } = await openModelFolder(folder);
   const preprocessing = applyOverrides(model.preprocessing, config.preprocessing, {
     name: model.name,
     size: inputSize(model.graph),
@@ -73,6 +76,7 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
     preprocessing,
     readWeights,
     ...(readText && { readText }),
+    ...(readNovelty && { readNovelty }),
     ...(config.threads !== undefined && { threads: config.threads }),
     engine,
     load(outputs) {

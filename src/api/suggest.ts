@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { embeddingLayer, outputOfModel } from '../artefact/model.ts';
 import type { SuggestConfig } from '../config/suggest.ts';
 import { mostWanted } from '../features/most-wanted.ts';
-import { normalized } from '../features/pooling.ts';
+import { normalized } from '../util/dot.ts';
 import { classProbabilities } from '../graph/output.ts';
 import { imageReferences } from '../images/source.ts';
 import type { Suggestion } from '../report/suggestions.ts';

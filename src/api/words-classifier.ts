@@ -1,8 +1,8 @@
 // words-classifier.ts: a network that compares pictures with words, as a classifier whose classes are the user's own words.
 
-import { dot } from '../util/dot.ts';
+import type { PreparedPixels } from '../images/prepare.ts';
+import { dot, normalized } from '../util/dot.ts';
 import { AppError } from '../util/errors.ts';
-import { normalized } from '../features/pooling.ts';
 import { batchOf } from './network.ts';
 import type { Member, OpenedClassifier } from './classifier.ts';
 import { embedTexts } from './words.ts';
@@ -48,14 +48,14 @@ export function wordsClassifier(member: Member, words: readonly string[], work: 
       classes: words.length,
       output: { activation: activation === 'sigmoid' ? activation : 'none', isBinary: false } as const,
       engine: engine.description,
-      async rows(images: Parameters<Awaited<ReturnType<OpenedClassifier['load']>>['rows']>[0]) {
+      async answers(images: readonly PreparedPixels[]) {
         const pixels = images.map((image) => image.pixels[0]!);
         const [embeddings] = await predictor.run(batchOf(pixels, preprocessing.size));
         const numbers = embeddings!.data.length / images.length;
         return images.map((_, i) => {
           const picture = normalized(embeddings!.data.slice(i * numbers, (i + 1) * numbers));
           const logits = Float32Array.from(texts, (text) => scale * dot(picture, text) + bias);
-          return activation === 'sigmoid' ? logits.map((x) => 1 / (1 + Math.exp(-x))) : logits;
+          return { row: activation === 'sigmoid' ? logits.map((x) => 1 / (1 + Math.exp(-x))) : logits };
         });
       },
     };

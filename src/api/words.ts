@@ -2,10 +2,10 @@
 
 import type { TextHalf } from '../artefact/text-half.ts';
 import { openTextEncoder } from '../engine/onnx/text-encoder.ts';
-import { normalized } from '../features/pooling.ts';
 import { TEXT_INPUTS } from '../importers/onnx/text-half.ts';
 import { padRows } from '../tokenizer/token-rows.ts';
 import { tokenize } from '../tokenizer/tokenize.ts';
+import { normalized } from '../util/dot.ts';
 import { AppError } from '../util/errors.ts';
 import { throwIfAborted, type Work } from './work.ts';
 

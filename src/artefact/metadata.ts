@@ -12,6 +12,7 @@ import {
 } from '../util/preprocessing.ts';
 import type { FieldReader } from './json.ts';
 import type { LabelSource, ModelDescription, Provenance } from './model.ts';
+import { readNoveltyFacts, type NoveltyFacts } from './novelty-file.ts';
 import { oneOf, readTextFacts, type TextFacts } from './text-facts.ts';
 
 /** The version increases when a reader of the former format would misread the new one. */
@@ -26,6 +27,8 @@ export type Metadata = Omit<ModelDescription, 'graph'> & {
   readonly network?: string;
   /** The half that takes texts. */
   readonly text?: TextFacts;
+  /** What tells unknown pictures. */
+  readonly novelty?: NoveltyFacts;
   /** sha256 of each weight file; what `models verify` compares. */
   readonly shards?: ReadonlyMap<string, string>;
 };
@@ -55,6 +58,7 @@ export function readMetadata(field: FieldReader): Metadata {
     ...(field.has('gives') && { gives: oneOf(field, 'gives', ['features']) }),
     ...(field.has('network') && { network: field.string('network') }),
     ...(field.has('text') && { text: readTextFacts(field.object('text')) }),
+    ...(field.has('novelty') && { novelty: readNoveltyFacts(field.object('novelty')) }),
     ...(field.has('provenance') && { provenance: readProvenance(field.object('provenance')) }),
     ...(field.has('shards') && { shards: readHashes(field.object('shards')) }),
   };

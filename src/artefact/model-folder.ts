@@ -4,9 +4,12 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Graph, Weight } from '../graph/layers.ts';
+import { inferShapes } from '../graph/shapes.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readJson } from '../util/json.ts';
+import type { Novelty } from '../util/novelty.ts';
 import { quoted } from '../util/quoted.ts';
+import { elementCount } from '../util/shape.ts';
 import { writeFileAtomic, writeFolderAtomic } from '../util/files.ts';
 import { assignWeights } from './assign-weights.ts';
 import { exchangeModel, type ModelParts } from './exchange.ts';
@@ -15,7 +18,8 @@ import { fieldReader, type FieldReader } from './json.ts';
 import { MAX_JSON_BYTES, networkOf, type KerasGraph } from './keras-read.ts';
 import { topologyOf } from './keras-write.ts';
 import { metadataJson, readMetadata, type Metadata } from './metadata.ts';
-import type { Model, ModelDescription, ModelWeights } from './model.ts';
+import { embeddingLayer, type Model, type ModelDescription, type ModelWeights } from './model.ts';
+import { readNovelty, writeNovelty, type NoveltyFacts } from './novelty-file.ts';
 import { hashShards, readShards, writeShards, type StoredDtype } from './shards.ts';
 import type { TextFacts } from './text-facts.ts';
 import type { TextHalf } from './text-half.ts';
@@ -33,21 +37,27 @@ export interface WriteModelOptions {
 /** Writes a model folder, or another model into one; whole or not at all. @throws AppError WRITE_FAILED */
 export async function writeModelFolder(
   folder: string,
-  { graph, weights, foreign, text, ...metadata }: Model,
+  { graph, weights, foreign, text, novelty, ...metadata }: Model,
   { dtype }: WriteModelOptions,
 ): Promise<void> {
   const keepFloat32 = (weight: Weight) => weight.data.length < MIN_HALVED;
   const network = foreign && (await networkFiles()).networkFile(foreign);
   let facts: TextFacts | undefined;
+  let unlike: NoveltyFacts | undefined;
   const parts: ModelParts = {
     writeShards: async (at, group) => {
       if (network) await (await networkFiles()).writeNetwork(at, network);
       facts = text && (await (await textHalves()).writeTextHalf(at, text));
+      unlike = novelty && (await writeNovelty(at, novelty));
       return writeShards(at, weights, { dtype, group, keepFloat32 });
     },
     describe: async (at, manifest) => {
       const shards = manifest.flatMap((group) => group.paths);
-      const names = [...shards, ...(network ? [network.name] : []), ...filesOf(facts)];
+      const names = [
+        ...shards,
+        ...(network ? [network.name] : []),
+        ...filesOf({ text: facts, novelty: unlike }),
+      ];
       const json = {
         format: 'layers-model',
         generatedBy: 'finch',
@@ -58,6 +68,7 @@ export async function writeModelFolder(
           ...metadata,
           ...(network && { network: network.name }),
           ...(facts && { text: facts }),
+          ...(unlike && { novelty: unlike }),
           shards: await hashShards(at, names),
         }),
       };
@@ -71,11 +82,24 @@ export async function writeModelFolder(
   });
 }
 
+/** Numbers in a picture's embedding. */
+const featureNumbers = (model: ModelDescription) =>
+  elementCount(inferShapes(model.graph).get(embeddingLayer(model)) ?? []);
+
 /** Few models have a foreign network: what reads ONNX files is loaded by those that do. */
 const networkFiles = () => import('./network-file.ts');
 const textHalves = () => import('./text-half.ts');
 
-const filesOf = (text: TextFacts | undefined) => (text ? [text.network, text.tokenizer] : []);
+/** The files beside the network's that few models have. */
+function filesOf({
+  text,
+  novelty,
+}: {
+  readonly text?: TextFacts | undefined;
+  readonly novelty?: NoveltyFacts | undefined;
+}) {
+  return [...(text ? [text.network, text.tokenizer] : []), ...(novelty ? [novelty.neighbours] : [])];
+}
 
 function isFolder(folder: string): Promise<boolean> {
   return stat(folder).then((found) => found.isDirectory(), () => false); // prettier-ignore
@@ -88,6 +112,8 @@ export interface OpenedModelFolder {
   readonly readWeights: () => Promise<ModelWeights>;
   /** Absent where the network takes no texts. @throws AppError as `readWeights` does */
   readonly readText?: () => Promise<TextHalf>;
+  /** Absent where the network cannot tell what is unlike its classes. @throws AppError as `readWeights` does */
+  readonly readNovelty?: () => Promise<Novelty>;
 }
 
 /**
@@ -96,7 +122,7 @@ export interface OpenedModelFolder {
  */
 export async function openModelFolder(folder: string): Promise<OpenedModelFolder> {
   const json = await readModelJson(folder);
-  const { shards: _, fixed, network, text, ...model } = await describeNetwork(folder, json);
+  const { shards: _, fixed, network, text, novelty, ...model } = await describeNetwork(folder, json);
   return {
     model,
     readWeights: async () => {
@@ -107,13 +133,19 @@ export async function openModelFolder(folder: string): Promise<OpenedModelFolder
       return { weights, foreign: await readNetwork(folder, network) };
     },
     ...(text && { readText: async () => (await textHalves()).readTextHalf(folder, text) }),
+    ...(novelty && { readNovelty: async () => readNovelty(folder, novelty, featureNumbers(model)) }),
   };
 }
 
 /** The whole of a model folder. @throws AppError as `openModelFolder` and `readWeights` do */
 export async function readModelFolder(folder: string): Promise<Model> {
-  const { model, readWeights, readText } = await openModelFolder(folder);
-  return { ...model, ...(await readWeights()), ...(readText && { text: await readText() }) };
+  const { model, readWeights, readText, readNovelty } = await openModelFolder(folder);
+  return {
+    ...model,
+    ...(await readWeights()),
+    ...(readText && { text: await readText() }),
+    ...(readNovelty && { novelty: await readNovelty() }),
+  };
 }
 
 /** What a folder says of itself, without its weights. */
@@ -136,7 +168,7 @@ export async function verifyModelFolder(folder: string): Promise<readonly string
   const { shards } = metadata;
   await readModelFolder(folder);
   if (!shards) return [];
-  const actual = await hashShards(folder, [...weightFiles(json, metadata), ...filesOf(metadata.text)]);
+  const actual = await hashShards(folder, [...weightFiles(json, metadata), ...filesOf(metadata)]);
   return [...shards]
     .filter(([name, hash]) => actual.get(name) !== hash)
     .map(

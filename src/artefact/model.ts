@@ -4,6 +4,7 @@ import type { OnnxModel } from '../formats/onnx-model.ts';
 import type { Graph, Weights } from '../graph/layers.ts';
 import { countParameters } from '../graph/cost.ts';
 import { outputOf, type NetworkOutput } from '../graph/output.ts';
+import type { Novelty } from '../util/novelty.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { elementCount } from '../util/shape.ts';
 import type { TextHalf } from './text-half.ts';
@@ -29,6 +30,8 @@ export interface Model {
   readonly foreign?: OnnxModel | undefined;
   /** The half of a network of pictures and words that takes texts. */
   readonly text?: TextHalf | undefined;
+  /** What tells pictures unlike all that the network has learnt; absent where it was not fine-tuned by finch. */
+  readonly novelty?: Novelty | undefined;
   /** Absent in foreign models that do not say. */
   readonly preprocessing?: Preprocessing;
   readonly labels?: LabelSource;
@@ -65,8 +68,8 @@ export function outputOfModel({ graph, labels }: Pick<Model, 'graph' | 'labels'>
 /** A model's numbers: what is read only when it is to be run. */
 export type ModelWeights = Pick<Model, 'weights' | 'foreign'>;
 
-/** Everything else, but for the half that takes texts. */
-export type ModelDescription = Omit<Model, keyof ModelWeights | 'text'>;
+/** Everything else, but for what few models have in files of its own. */
+export type ModelDescription = Omit<Model, keyof ModelWeights | 'text' | 'novelty'>;
 
 /** What the network has learnt, as papers count it; of a foreign one all its floating-point numbers but single ones. */
 export function parametersOf({ graph, foreign }: Pick<Model, 'graph' | 'foreign'>): number {

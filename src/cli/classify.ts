@@ -26,6 +26,8 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('--csv-safe', CSV_SAFE_HELP)
     .option('--figure <file>', 'draw picture and bar chart to .png, .svg or .html')
     .option('--threshold <p>', 'classes less probable are not named; none left: unknown', '0')
+    .option('--unknown <how>', 'auto: say unknown where the model can tell, or off (default: auto)')
+    .option('--unknown-rate <p>', 'share of known pictures that keep their answer (default: 0.95)')
     .option('--sort-into <folder>', 'put each picture into the folder of its class there')
     .option('--sort-by <how>', 'copy, link or move (default: copy)')
     .option('--unsure <p>', 'less probable pictures go to _unsure (default: 0)')

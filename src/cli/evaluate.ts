@@ -25,6 +25,7 @@ export function addEvaluate(program: Command, output: Output, finish: Finish): v
     .option('--split <s>', 'train, val, test or all (default: test, else val, else all there is)')
     .option('--manifest <columns>', MANIFEST_HELP)
     .option('--root <dir>', ROOT_HELP)
+    .option('--unknown <dir>', 'pictures of no class: how well the model tells them')
     .option('--format <f>', 'table, json or csv', 'table')
     .option('--report <file>', 'one HTML page with everything, the worst mistakes with their pictures')
     .option('--predictions <file>', 'a csv with a row a picture: file, truth, said, probability')
@@ -39,6 +40,7 @@ Examples:
   finch evaluate ./imagenet --model hf:microsoft/resnet-18
   finch evaluate photos.csv --manifest file,wnid --report report.html
   finch evaluate ./birds --model runs/birds/best --predictions said.csv
+  finch evaluate ./birds --model runs/birds/best --unknown ./other
 
 Exit codes: 0 all done, 1 some pictures failed (they are listed),
 2 wrong usage, 3 something needed is missing.`,

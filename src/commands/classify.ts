@@ -80,7 +80,7 @@ async function writeRows(
     if ('error' in result) failed += 1;
     else {
       await figures?.add(result, original);
-      const [first] = result.predictions;
+      const [first] = result.unknown ? [] : result.predictions;
       await sorter?.add({ file: result.file, label: first?.label, probability: first?.probability });
     }
     work.clear();

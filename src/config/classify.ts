@@ -27,6 +27,8 @@ export interface ClassifyFlags extends InferenceFlags, ClassesFlag {
   readonly sortBy?: string;
   readonly unsure?: string;
   readonly undo?: string;
+  readonly unknown?: string;
+  readonly unknownRate?: string;
 }
 
 export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
@@ -40,7 +42,20 @@ export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
   readonly csvSafe: boolean;
   /** Puts every picture into the folder of its class. */
   readonly sort?: SortOptions;
+  readonly unknown: UnknownConfig;
 }
+
+const UNKNOWN_CHOICES = ['auto', 'off'] as const;
+
+/** Whether a picture unlike all classes is said to be unknown: `auto` where the model can tell. */
+export interface UnknownConfig {
+  readonly say: (typeof UNKNOWN_CHOICES)[number];
+  /** Share of the pictures of known classes that keep their answer. */
+  readonly rate: number;
+}
+
+/** One picture of a known class in twenty is given up so that others are told. */
+export const UNKNOWN_RATE = 0.95;
 
 export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags): ClassifyConfig {
   const sort = parseSorting(flags);
@@ -48,6 +63,7 @@ export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags):
     ...(sort && { sort }),
     ...inferenceConfig(inputs, flags),
     ...classesConfig(flags),
+    unknown: parseUnknown(flags),
     ...(flags.topk !== undefined && {
       topk: parseNumber(flags.topk, { flag: '--topk', min: 1, whole: true }),
     }),
@@ -83,6 +99,19 @@ function parseSorting({ sortInto, sortBy, unsure }: ClassifyFlags): SortOptions 
     by: parseChoice(sortBy ?? 'copy', '--sort-by', SORT_BY),
     unsure: unsure === undefined ? 0 : parseNumber(unsure, { flag: '--unsure', min: 0, max: 1, hint: asShare }), // prettier-ignore
   };
+}
+
+function parseUnknown({ unknown, unknownRate }: ClassifyFlags): UnknownConfig {
+  const say = parseChoice(unknown ?? 'auto', '--unknown', UNKNOWN_CHOICES);
+  if (unknownRate === undefined) return { say, rate: UNKNOWN_RATE };
+  if (say === 'off') throw new AppError('USAGE', '--unknown-rate belongs to --unknown auto, received --unknown off; leave one of them out'); // prettier-ignore
+  return { say, rate: parseRate(unknownRate) };
+}
+
+function parseRate(text: string): number {
+  const rate = parseNumber(text, { flag: '--unknown-rate', min: 0, max: 1, hint: asShare });
+  if (rate > 0 && rate < 1) return rate;
+  throw new AppError('USAGE', `--unknown-rate is a share above 0 and below 1, received ${quoted(text)}`);
 }
 
 function parseLabels(text: string): ClassifyConfig['labels'] {

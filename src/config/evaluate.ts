@@ -12,6 +12,7 @@ export interface EvaluateFlags extends InferenceFlags, ClassesFlag {
   readonly report?: string;
   readonly predictions?: string;
   readonly csvSafe?: boolean;
+  readonly unknown?: string;
 }
 
 const SPLITS = ['train', 'val', 'test', 'all'] as const;
@@ -31,10 +32,12 @@ export interface EvaluateConfig extends InferenceConfig, ClassesConfig {
   readonly predictions?: string;
   /** Cells that a spreadsheet would compute get an apostrophe. */
   readonly csvSafe: boolean;
+  /** A folder of pictures of no class. */
+  readonly unknown?: string;
 }
 
 export function evaluateConfig(dataset: string, flags: EvaluateFlags): EvaluateConfig {
-  const { manifest, root, split, report, predictions } = flags;
+  const { manifest, root, split, report, predictions, unknown } = flags;
   return {
     ...inferenceConfig([], flags),
     ...classesConfig(flags),
@@ -47,6 +50,7 @@ export function evaluateConfig(dataset: string, flags: EvaluateFlags): EvaluateC
     ...(manifest !== undefined && { manifest }),
     ...(root !== undefined && { root }),
     ...(split !== undefined && { split: parseChoice(split, '--split', SPLITS) }),
+    ...(unknown !== undefined && { unknown }),
     ...(report !== undefined && { report: htmlFile(report, '--report') }),
     ...(predictions !== undefined && { predictions: csvFile(predictions, '--predictions') }),
   };

@@ -1,10 +1,9 @@
 // nearest.ts: the rows of a file nearest to some vectors by cosine similarity. Exact: every row is looked at, block by block, so
 // that memory does not grow with their number.
 
-import { dot } from '../util/dot.ts';
+import { dot, normalized } from '../util/dot.ts';
 import type { NpyRows } from '../formats/npy.ts';
 import { elementCount } from '../util/shape.ts';
-import { normalized } from './pooling.ts';
 
 export interface Neighbour {
   readonly row: number;

@@ -39,11 +39,3 @@ export function pooled(values: Float32Array, shape: Shape, pool: Pool): Float32A
       throw new Error(pool satisfies never);
   }
 }
-
-/** The row divided by its length, sqrt(sum x^2); a row of zeros stays one. */
-export function normalized(row: Float32Array): Float32Array {
-  let squares = 0;
-  for (const value of row) squares += value * value;
-  const length = Math.sqrt(squares);
-  return length > 0 ? row.map((value) => value / length) : row;
-}

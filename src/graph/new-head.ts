@@ -89,6 +89,21 @@ export function withHeadWeights(
   return result;
 }
 
+/** The weights of the same network with its logits divided by a temperature. */
+export function withTemperature(
+  weights: Weights,
+  classifier: string,
+  temperature: number,
+): Map<string, Weight> {
+  const divided = (name: 'kernel' | 'bias'): Weight => {
+    const { shape, data } = weights.get(weightName(classifier, name))!;
+    return { shape, data: data.map((value) => value / temperature) };
+  };
+  return new Map(weights)
+    .set(weightName(classifier, 'kernel'), divided('kernel'))
+    .set(weightName(classifier, 'bias'), divided('bias'));
+}
+
 /** The head alone, on vectors of features: what learns while the rest is frozen. */
 export function headGraph(features: number, classes: number): Graph {
   return {

@@ -18,6 +18,18 @@ interface Share {
   readonly high: number;
 }
 
+/** How well pictures of no class are told from those of known classes; all from 0 to 1. */
+export interface UnknownFigures {
+  /** Pictures of no class. */
+  readonly samples: number;
+  /** Area under the ROC curve: 1 where every one of them is less like the classes than every known picture. */
+  readonly auroc: number;
+  /** Share of the pictures of no class that get a class all the same. */
+  readonly falseKnown: number;
+  /** Share of the pictures of known classes that keep their class. */
+  readonly knownKept: number;
+}
+
 interface Common {
   readonly model: string;
   readonly dataset: string;
@@ -29,6 +41,7 @@ interface Common {
   readonly samples: number;
   readonly loss: number;
   readonly macroF1: number;
+  readonly unknown?: UnknownFigures;
   readonly failed: readonly {
     readonly file: string;
     readonly error: { readonly code: string; readonly message: string };
@@ -89,6 +102,20 @@ const PAIRS = 10;
 
 /** Headline figures: name, value, and a remark on it. */
 export function headline(report: EvaluationReport): readonly (readonly [string, string, string])[] {
+  return [...figuresOf(report), ...unknownRows(report)];
+}
+
+function unknownRows({ unknown }: EvaluationReport): readonly (readonly [string, string, string])[] {
+  if (!unknown) return [];
+  const { auroc, falseKnown, knownKept, samples } = unknown;
+  return [
+    ['unknown', auroc.toFixed(4), `AUROC of ${samples} pictures of no class`],
+    ['false known', percent(falseKnown), 'of them get a class all the same'],
+    ['known kept', percent(knownKept), 'of the known pictures keep theirs'],
+  ];
+}
+
+function figuresOf(report: EvaluationReport): readonly (readonly [string, string, string])[] {
   if (report.kind === 'multi') {
     return [
       ['mAP', percent(report.meanAveragePrecision), 'mean average precision'],
@@ -159,6 +186,8 @@ function table(report: EvaluationReport, columns?: number): string {
 }
 
 interface CommonRecord {
+  /** Of `--unknown DIR`. */
+  readonly unknown?: UnknownFigures;
   readonly loss: number;
   readonly samples: number;
   readonly macroF1: number;
@@ -190,7 +219,7 @@ export type EvaluationRecord =
 
 export function evaluationRecord(report: EvaluationReport): EvaluationRecord {
   const { model, dataset, part, samples, loss, macroF1, failed } = report;
-  const common = { failed, model, dataset, part };
+  const common = { failed, model, dataset, part, ...(report.unknown && { unknown: report.unknown }) };
   return roundedAll(
     report.kind === 'single'
       ? {

@@ -10,6 +10,8 @@ export interface FigurePanel {
   readonly model: string;
   readonly picture: { readonly dataUri: string; readonly width: number; readonly height: number };
   readonly predictions: readonly Prediction[];
+  /** The picture is unlike all classes. */
+  readonly unknown?: true;
 }
 
 export interface FigureOptions {
@@ -74,6 +76,11 @@ function titleOf(file: string): string {
   return printable(file.split(/[/\\]/).at(-1) || file);
 }
 
+/** The model, and whether it knows nothing like the picture. */
+function subtitleOf({ model, unknown }: Pick<FigurePanel, 'model' | 'unknown'>): string {
+  return unknown ? `${printable(model)}: ${UNKNOWN}, unlike all classes` : printable(model);
+}
+
 const percent = (probability: number) => `${(probability * 100).toFixed(2)}%`;
 
 /** A panel with its texts as they are drawn. */
@@ -86,7 +93,7 @@ export async function figureSvg(panels: readonly FigurePanel[], options: FigureO
   const drawn = panels.map((panel): DrawnPanel => ({
     ...panel,
     file: titleOf(panel.file),
-    model: printable(panel.model),
+    model: subtitleOf(panel),
     rows: rowsOf(panel.predictions, options),
   }));
   const texts = drawn.flatMap(({ file, model, rows }) => [
@@ -228,7 +235,10 @@ i, .share { color: var(--faint); }
 li:first-child .track div { background: var(--bar); }
 @media (max-width: 40rem) { section { grid-template-columns: 1fr; gap: 1rem; } }`;
 
-function htmlPanel({ file, model, picture, predictions }: FigurePanel, options: FigureOptions): string {
+function htmlPanel(
+  { file, model, picture, predictions, unknown }: FigurePanel,
+  options: FigureOptions,
+): string {
   const items = rowsOf(predictions, options).map(({ first, firstIsZh, second, probability }) => {
     const name = `<b${firstIsZh ? ZH : ''}>${escapeXml(first)}</b>`;
     const other = second === '' ? '' : ` <i${ZH}>${escapeXml(second)}</i>`;
@@ -240,7 +250,7 @@ function htmlPanel({ file, model, picture, predictions }: FigurePanel, options: 
 <div class="picture"><img src="${escapeXml(picture.dataUri)}" width="${picture.width}" height="${picture.height}" alt="${name}"></div>
 <div>
 <h2>${name}</h2>
-<p>${escapeXml(printable(model))}</p>
+<p>${escapeXml(subtitleOf({ model, ...(unknown && { unknown }) }))}</p>
 ${items.length > 0 ? `<ol>\n${items.join('\n')}\n</ol>` : `<b class="share">${UNKNOWN}</b>`}
 </div>
 </section>`;

@@ -16,6 +16,8 @@ export interface ClassifiedImage {
   readonly file: string;
   readonly model: string;
   readonly predictions: readonly Prediction[];
+  /** The picture is unlike all that the network has learnt. */
+  readonly unknown?: true;
 }
 
 interface FailedImage {
@@ -25,7 +27,7 @@ interface FailedImage {
 
 export type ClassifyResult = ClassifiedImage | FailedImage;
 
-/** The label of a picture in which no class reached the threshold. */
+/** The label of a picture in which no class reached the threshold, or that is unlike all classes. */
 export const UNKNOWN = 'unknown';
 
 /** A picture and its classes: the object of `--format ndjson`, and of the library. */
@@ -36,6 +38,8 @@ export interface ClassifiedRow {
   readonly model: string;
   /** Where no class reached the threshold. */
   readonly label?: typeof UNKNOWN;
+  /** Where the picture is unlike all that the network has learnt; what it would be is listed all the same. */
+  readonly unknown?: true;
   /** The most probable first; probabilities from 0 to 1, rounded to six decimals. */
   readonly predictions: readonly Prediction[];
 }
@@ -52,11 +56,12 @@ export type ClassifyRow = ClassifiedRow | FailedRow;
 /** The object of cli.md, its keys in that order. */
 export function classifyRow(result: ClassifyResult): ClassifyRow {
   if ('error' in result) return { file: result.file, error: result.error };
-  const { file, model, predictions } = result;
+  const { file, model, predictions, unknown } = result;
   return {
     file,
     model,
     ...(predictions.length === 0 && { label: UNKNOWN }),
+    ...(unknown && { unknown }),
     predictions: predictions.map(({ rank, index, id, label, labelZh, probability }) => ({
       rank,
       index,

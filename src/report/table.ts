@@ -50,7 +50,10 @@ export function tableBlock(result: ClassifyResult, { columns: given, colour, lab
     const blocks = paint('cyan', barOf(probability, bar));
     return `  ${String(rank).padStart(rankWidth)}  ${blocks}  ${percent}  ${names[i]!}`.trimEnd();
   });
-  return `${title}\n${lines.join('\n')}\n`;
+  const unlike = result.unknown
+    ? `  ${paint('dim', `${UNKNOWN}: unlike all classes; the nearest are`)}\n`
+    : '';
+  return `${title}\n${unlike}${lines.join('\n')}\n`;
 }
 
 /** The labels of every row in columns; where both languages are shown, English first and Chinese aligned behind it. */

@@ -62,7 +62,8 @@ function csvRows(result: ClassifyResult): (string | number)[][] {
   if ('error' in result)
     return [[file, '', '', '', '', '', '', `${result.error.code}: ${result.error.message}`]];
   if (result.predictions.length === 0) return [[file, '', '', '', UNKNOWN, '', '', '']];
-  return result.predictions.map(({ rank, index, id = '', label, labelZh = '', probability }) => [
+  const unlike = result.unknown ? [[file, '', '', '', UNKNOWN, '', '', '']] : [];
+  const named = result.predictions.map(({ rank, index, id = '', label, labelZh = '', probability }) => [
     file,
     rank,
     index,
@@ -72,4 +73,5 @@ function csvRows(result: ClassifyResult): (string | number)[][] {
     roundedProbability(probability),
     '',
   ]);
+  return [...unlike, ...named];
 }

@@ -1,4 +1,4 @@
-// dot.ts: the dot product of two vectors.
+// dot.ts: the dot product of two vectors, and vectors of length 1, whose products are cosines.
 
 /** Dot product as four separate sums, so that the additions need not wait for each other. */
 export function dot(a: Float32Array, b: Float32Array): number {
@@ -12,4 +12,12 @@ export function dot(a: Float32Array, b: Float32Array): number {
   }
   for (let i = whole; i < a.length; i++) s0 += a[i]! * b[i]!;
   return s0 + s1 + (s2 + s3);
+}
+
+/** The row divided by its length, sqrt(sum x^2); a row of zeros stays one. */
+export function normalized(row: Float32Array): Float32Array {
+  let squares = 0;
+  for (const value of row) squares += value * value;
+  const length = Math.sqrt(squares);
+  return length > 0 ? row.map((value) => value / length) : row;
 }

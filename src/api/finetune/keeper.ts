@@ -24,8 +24,8 @@ export interface KeeperOptions {
   readonly seconds: () => number;
   /** The same when the best weights so far were there. */
   readonly secondsToBest: () => number;
-  /** Told when a new best is written, for the report. */
-  readonly onBest: () => void;
+  /** Told the weights of a new best; what it returns is written. */
+  readonly onBest: (weights: Weights) => Weights;
 }
 
 export function keeperOf(work: Work, options: KeeperOptions): TwoStageEvents {
@@ -44,8 +44,7 @@ export function keeperOf(work: Work, options: KeeperOptions): TwoStageEvents {
       work.note(
         `head: ${judgedText(best)}${epoch > 0 ? `, after ${epoch} ${epoch === 1 ? 'pass' : 'passes'} over the features` : ''}`,
       );
-      await keep(paths.best, weights);
-      onBest();
+      await keep(paths.best, onBest(weights));
       await keep(paths.last, weights);
       await writeMetrics(progress);
     },
@@ -57,8 +56,7 @@ export function keeperOf(work: Work, options: KeeperOptions): TwoStageEvents {
       work.progress({ task: 'train', done, total: epochs * stepsPerEpoch, text });
     },
     async onBest(weights) {
-      await keep(paths.best, weights);
-      onBest();
+      await keep(paths.best, onBest(weights));
     },
     async onEpoch(row, weights, progress) {
       const isBest = progress.best.epoch === row.epoch && progress.best.stage === row.stage;

@@ -11,6 +11,7 @@ import type { Tile } from '../../report/parts.ts';
 import { runPage, type CurvePoint } from '../../report/run-page.ts';
 import { writeJson, type RunPaths } from '../../run/run-folder.ts';
 import type { EventFile, EventPicture } from '../../run/tensorboard.ts';
+import { judge, type Judgement } from '../../evaluation/judgement.ts';
 import { keptPass, type HeadMethod } from '../../train/head-stage.ts';
 import type { EpochRow, StageTwoResult } from '../../train/stage-two.ts';
 import { writeFileAtomic } from '../../util/files.ts';
@@ -37,10 +38,19 @@ export interface RunResults {
   readonly failed: readonly string[];
   readonly seconds: number;
   readonly secondsToBest: number;
+  readonly unknown: UnknownSummary | undefined;
   readonly plan: RunPlan | undefined;
   readonly device: string;
   /** For TensorBoard. */
   readonly events: EventFile | undefined;
+}
+
+/** What the network learnt of pictures that are unlike all classes. */
+export interface UnknownSummary {
+  /** How well pictures of classes that a head was not taught are told from others, 0…1; absent with too few classes. */
+  readonly auroc?: number;
+  /** The score above which a picture's class is unknown, so that 95 of 100 pictures of known classes keep theirs. */
+  readonly threshold: number;
 }
 
 /** How a run of `--minutes` was planned. */
@@ -82,6 +92,7 @@ export interface RunSummary {
   readonly secondsToBest: number;
   /** Of a run of `--minutes`: the flags that it chose, and the length of stage 2. */
   readonly plan?: RunPlan;
+  readonly unknown?: UnknownSummary;
   /** Files that could not be read and were left out. */
   readonly failed?: readonly string[];
   /** Why stage 2 ended before its last epoch: `patience`, `no gain`, `deadline`, or what went wrong. */
@@ -108,8 +119,8 @@ const SAMPLES = 24;
 
 export async function writeResults(results: RunResults, work: Work): Promise<FinishedRun> {
   const { paths, result, seconds } = results;
-  const { best } = result.progress;
-  const summary = summaryOf(results);
+  const best = judgementOf(results);
+  const summary = summaryOf(results, best);
   const { bestEpoch } = summary;
   await writeJson(paths.summary, summary);
   const { page, said, worst, samples } = await reportOf(results, bestEpoch);
@@ -122,25 +133,26 @@ export async function writeResults(results: RunResults, work: Work): Promise<Fin
   return { folder: paths.folder, best: paths.best, report: paths.report, summary };
 }
 
-function summaryOf({
-  result,
-  divided,
-  seconds,
-  secondsToBest,
-  plan,
-  device,
-  failed,
-}: RunResults): RunSummary {
+/** Of the network as it is kept: its temperature changes how sure it is. */
+function judgementOf({ divided: { val, dataset }, scores }: RunResults): Judgement {
+  const { classes, multiLabel } = dataset;
+  return judge(scores, { labels: val.map(({ labels }) => labels), classes: classes.length, multiLabel });
+}
+
+function summaryOf(
+  { result, divided, seconds, secondsToBest, unknown, plan, device, failed }: RunResults,
+  judged: Judgement,
+): RunSummary {
   const { best, rows } = result.progress;
   const { dataset, train, val } = divided;
   return {
     ...(dataset.multiLabel
-      ? { meanAveragePrecision: best.score }
+      ? { meanAveragePrecision: judged.score }
       : {
-          ...(best.top1 !== undefined && { top1: best.top1 }),
-          ...(best.top5 !== undefined && { top5: best.top5 }),
+          ...(judged.top1 !== undefined && { top1: judged.top1 }),
+          ...(judged.top5 !== undefined && { top5: judged.top5 }),
         }),
-    loss: best.loss,
+    loss: judged.loss,
     bestEpoch: best.stage === 'head' ? 0 : best.epoch,
     epochs: rows.filter(({ stage }) => stage === 'all').length,
     classes: dataset.classes.length,
@@ -150,6 +162,7 @@ function summaryOf({
     seconds: Number(seconds.toFixed(1)),
     secondsToBest: Number(secondsToBest.toFixed(1)),
     ...(plan && { plan }),
+    ...(unknown && { unknown }),
     ...(failed.length > 0 && { failed }),
     ...(result.ended && { ended: typeof result.ended === 'string' ? result.ended : result.ended.message }),
   };

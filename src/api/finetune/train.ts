@@ -1,6 +1,7 @@
 // train.ts: one run: the two stages and the results. Wires data, engine and folder to the loop in train/two-stage.
 
 import path from 'node:path';
+import { withTemperature } from '../../graph/new-head.ts';
 import { readModelFolder } from '../../artefact/model-folder.ts';
 import type { Fingerprint } from '../../dataset/fingerprint.ts';
 import type { TrainableEngine } from '../../engine/training.ts';
@@ -9,13 +10,15 @@ import { writeJson, type RunPaths } from '../../run/run-folder.ts';
 import { openEventFile } from '../../run/tensorboard.ts';
 import { applyHead } from '../../train/head-stage.ts';
 import type { EpochRow, RunProgress } from '../../train/stage-two.ts';
+import { measuredTemperature } from '../../train/temperature.ts';
 import { trainTwoStages } from '../../train/two-stage.ts';
 import { makeFolder } from '../../util/files.ts';
 import { dividedNote, placeOf } from '../network.ts';
 import type { Work } from '../work.ts';
-import { openPictures, withoutFailed } from './data.ts';
+import { openPictures, withoutFailed, type DividedDataset } from './data.ts';
 import { keeperOf } from './keeper.ts';
-import { savedModel, trainSpec, untrainedModel } from './new-network.ts';
+import { keepNovelty } from './keep-novelty.ts';
+import { savedModel, trainSpec, untrainedModel, type NewNetwork } from './new-network.ts';
 import { secondStage } from './second-stage.ts';
 import { writeResults, type FinishedRun } from './results.ts';
 import { allFeatures, headStage, type RunParts, type RunTools } from './stage-one.ts';
@@ -98,9 +101,11 @@ async function runStages(
     engine: placeOf(engine),
     seconds,
     secondsToBest: () => secondsToBest,
-    onBest() {
-      scores.best = scores.latest!;
+    onBest(weights) {
       secondsToBest = seconds();
+      const temperature = temperatureOf(scores.latest!, divided, network);
+      scores.best = scores.latest!.map((logit) => logit / temperature);
+      return temperature === 1 ? weights : withTemperature(weights, network.classifier, temperature);
     },
   });
   const head = seen && headStage(seen, parts, tools, spec.loss, work);
@@ -127,14 +132,30 @@ async function runStages(
     former?.checkpoint,
   ).finally(() => second.close());
   // A resumed run that found nothing better has no scores of its best weights yet: the weights are in best/.
-  const best = scores.best ?? (await second.scores((await readModelFolder(paths.best)).weights));
+  const kept = await readModelFolder(paths.best);
+  const best = scores.best ?? (await second.scores(kept.weights));
+  const unknown = await keepNovelty(
+    { paths, parts: { ...parts, divided }, kept, best: result.progress.best, seen },
+    tools,
+    work,
+  );
   const finished = await writeResults(
-    { paths, config, divided, model: { ...model, graph: network.graph }, result, scores: best, failed, seconds: seconds(), secondsToBest, plan: second.plan(), device: engine.description, events },
+    { paths, config, divided, model: { ...model, graph: network.graph }, result, scores: best, unknown, failed, seconds: seconds(), secondsToBest, plan: second.plan(), device: engine.description, events },
     work,
   ); // prettier-ignore
   await events?.close();
   await second.tidy();
   return finished;
+}
+
+/** What the logits are divided by; several labels a picture have no temperature. @param scores logits `[N, classes]` of the validation pictures */
+function temperatureOf(
+  scores: Float32Array,
+  { val }: DividedDataset,
+  { classes, multiLabel }: NewNetwork,
+): number {
+  if (multiLabel) return 1;
+  return measuredTemperature({ logits: scores, classes, truth: val.map(({ labels }) => labels[0]!) });
 }
 
 /** By the names that TensorBoard groups. */

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import type { InspectConfig } from '../../config/features.ts';
 import { placesIn, type Places } from '../../dataset/places.ts';
 import { findNeighbours, type Neighbours } from '../../features/neighbours.ts';
-import { normalized } from '../../features/pooling.ts';
+import { normalized } from '../../util/dot.ts';
 import { suspectLabels } from '../../features/suspects.ts';
 import type { ImageReference } from '../../images/source.ts';
 import type {
