@@ -2,7 +2,7 @@
 
 import { finetuneConfig } from '../../config/finetune.ts';
 import type { GivenFinetuneFlags } from '../../config/finetune-settings.ts';
-import { fingerprintChanges, fingerprintOf, type Fingerprint } from '../../dataset/fingerprint.ts';
+import { fingerprintChanges, fingerprintOf } from '../../dataset/fingerprint.ts';
 import { selectEngine } from '../../engine/select.ts';
 import { isOpaque } from '../../graph/opaque.ts';
 import { readCheckpoint } from '../../run/checkpoint.ts';
