@@ -11,7 +11,7 @@ import { readRunRecord, RUN_CONFIG } from '../../run/records.ts';
 import { writeJson } from '../../run/run-folder.ts';
 
 /** Flags that say where and how fast a run computes, not what it computes: they may differ when a run is resumed. */
-const FREE = [
+export const FREE = [
   'root',
   'out',
   'resume',
@@ -52,7 +52,7 @@ export async function readRunConfig(
     throw new AppError('CHECKPOINT_INVALID', `${file} is not there; is this the folder of a run?`);
   }
   const { dataset, flags, settings } = stored;
-  refuseDifferent(flags as FinetuneFlags, given.flags);
+  refuseDifferent(flags as FinetuneFlags, given.flags, 'run');
   const free = Object.entries(given.flags).filter(([name]) => FREE.some((known) => known === name));
   // When a dataset has moved, the content of its files shows whether it is the same one.
   const place = given.dataset === undefined ? dataset : path.resolve(given.dataset);
@@ -67,15 +67,22 @@ export async function readRunConfig(
   return { config, request, hasMoved: place !== dataset };
 }
 
-function refuseDifferent(stored: FinetuneFlags, given: GivenFinetuneFlags): void {
+/** @throws AppError USAGE where a flag is given that is not free, with another value than before */
+export function refuseDifferent(
+  stored: FinetuneFlags,
+  given: GivenFinetuneFlags,
+  what: 'run' | 'sweep',
+): void {
   const known = new Map<string, unknown>(Object.entries(stored));
   for (const [name, value] of Object.entries(given)) {
-    if (FREE.some((free) => free === name) || value === undefined) continue;
+    // Nobody gives --exif: it is what stands where --no-exif does not.
+    const isDefault = name === 'exif' && value === true;
+    if (FREE.some((free) => free === name) || value === undefined || isDefault) continue;
     if (JSON.stringify(known.get(name)) === JSON.stringify(value)) continue;
     const flag = flagName(name);
     throw new AppError(
       'USAGE',
-      `--resume goes on with the run's own settings: ${flag} was ${shown(known.get(name))}, received ${shown(value)}; leave it out`,
+      `--resume goes on with the ${what}'s own settings: ${flag} was ${shown(known.get(name))}, received ${shown(value)}; leave it out`,
     );
   }
 }
