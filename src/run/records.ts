@@ -52,7 +52,10 @@ export const SWEEP_PLAN = z.object({
     .array(
       z.object({
         // A folder inside the sweep's.
-        name: z.string().regex(/^[\w=+.-]{1,120}$/).regex(/^[^.]/),
+        name: z
+          .string()
+          .regex(/^[\w=+.-]{1,120}$/)
+          .regex(/^[^.]/),
         settings: z.record(text, text.or(z.boolean())),
         seed: text,
       }),

@@ -75,16 +75,20 @@ export async function withWholePaths(
   dataset: string | undefined,
 ): Promise<GivenFinetuneFlags> {
   const { model, root, manifest } = flags;
-  const isFolder = model !== undefined && (await isThere(path.join(model, 'model.json')));
   // A csv inside the dataset moves with it, and --manifest may also be names of columns.
   const isInside = manifest !== undefined && (await isThere(path.join(dataset ?? '.', manifest)));
   const isHere = manifest !== undefined && !isInside && (await isThere(manifest));
   return {
     ...flags,
-    ...(isFolder && { model: path.resolve(model) }),
+    ...(model !== undefined && { model: await wholeModel(model) }),
     ...(root !== undefined && { root: path.resolve(root) }),
     ...(isHere && { manifest: path.resolve(manifest) }),
   };
+}
+
+/** A model's folder by its absolute path; a name as it is. */
+export async function wholeModel(model: string): Promise<string> {
+  return (await isThere(path.join(model, 'model.json'))) ? path.resolve(model) : model;
 }
 
 function requiredDataset(dataset: string | undefined): string {
@@ -124,7 +128,11 @@ export function headOnly(run: Run, name: string, work: Work): Run {
 }
 
 /** @throws AppError USAGE when a share was given for a dataset that is divided already */
-export function refuseUnusedSplit({ valSplit }: GivenFinetuneFlags, { val, layout }: Dataset, root: string): void {
+export function refuseUnusedSplit(
+  { valSplit }: GivenFinetuneFlags,
+  { val, layout }: Dataset,
+  root: string,
+): void {
   if (valSplit === undefined || !val) return;
   throw new AppError(
     'USAGE',
