@@ -34,7 +34,7 @@ report.html, results.csv, results.json, and a run's folder for each run.
 
 Examples:
   finch sweep ./birds --grid lr=0.0001,0.00005 --grid augment=basic,randaugment
-  finch sweep ./birds --grid model=resnet18,efficientnet-lite0 --epochs 0
+  finch sweep ./birds --grid model=resnet18,efficientnet_lite0 --epochs 0
   finch sweep ./birds --grid head-c=0.1,1,10 --epochs 0 --seeds 0,1,2
   finch sweep ./birds --grid 'feature-layers=[layer3,layer4],[layer4]' --model resnet18
   finch sweep --resume runs/birds-sweep-1            after Ctrl-C or a crash

@@ -51,7 +51,7 @@ export interface SweepResults {
   readonly dataset: string;
   /** Names of the settings that vary, as flags without hyphens. */
   readonly varying: readonly string[];
-  /** Those that have one value in all runs: `epochs=5`. */
+  /** Flags that have one value in all runs: `epochs=5`. */
   readonly constant: string;
   readonly seeds: readonly string[];
   readonly kind: 'single' | 'multi';
@@ -104,15 +104,15 @@ export function sweepVerdict(results: SweepResults): string {
   const scored = rows.filter(({ score }) => score !== undefined);
   const [best, second] = scored;
   if (!best) return `No run has a score.${unfinished}`;
-  const named = ({ settings }: SweepRow, i: number) => `#${i} (${settings.map((value, k) => `${varying[k]!}=${value}`).join(' ')})`; // prettier-ignore
+  const named = ({ settings }: SweepRow, i: number) => (varying.length === 0 ? `#${i}` : `#${i} (${settings.map((value, k) => `${varying[k]!}=${value}`).join(' ')})`); // prettier-ignore
   if (!second) return `One combination has a score, ${percent(best.score!)}: there is none to compare it with.${unfinished}`;
   if (!test) {
     const why = kind === 'multi' ? 'the pictures have several labels' : 'no picture judged both';
     return `${named(best, 1)} has the highest score; without a paired test, since ${why}.${unfinished}`;
   }
   const { pictures, onlyFirst, onlySecond, p } = test;
-  const often = seeds.length > 1 ? ' with more of the seeds' : '';
-  const counts = `of ${pictures} pictures that judged both, ${onlyFirst} are right in #1 only${often} and ${onlySecond} in #2 only (p\u00a0=\u00a0${shortP(p)})`;
+  const inOne = seeds.length > 1 ? ['more often in #1', 'in #2'] : ['in #1 only', 'in #2 only'];
+  const counts = `of ${pictures} pictures that judged both, ${onlyFirst} are right ${inOne[0]} and ${onlySecond} ${inOne[1]} (p\u00a0=\u00a0${shortP(p)})`;
   const isBetter = p < 0.05 && onlyFirst > onlySecond;
   return isBetter
     ? `${named(best, 1)} is better than ${named(second, 2)} by more than chance: ${counts}.${unfinished}`
@@ -193,6 +193,13 @@ export function sweepJson({
   )}\n`;
 }
 
+/** A table of many columns is as wide as a narrow screen. */
+const STYLE = `a { color: var(--bar); }
+@media (max-width: 40rem) {
+  .many, .many tbody { display: block; }
+  .many tr { grid-template-columns: repeat(auto-fit, minmax(5.5rem, 1fr)); }
+}`;
+
 /** Rows that the chart shows. */
 const CHARTED = 20;
 
@@ -228,17 +235,18 @@ export function sweepPage(results: SweepResults): string {
     heading(title, `${done === total ? total : `${done} of ${total}`} runs of ${varying.join(', ') || 'one combination'}${seeded}${same}`),
     ...(best?.score === undefined
       ? []
-      : [largeFigures([[`best ${scoreName(results)}`, percent(best.score), best.deviation === undefined ? '' : `± ${points(best.deviation)} over the seeds`] as const, ...varying.map((name, k) => [name, isolated(best.settings[k]!), 'of the best'] as const)])]),
+      : [largeFigures([[`best ${scoreName(results)}`, percent(best.score), bestText(best, results)]])]),
     section('Which is best', `<p>${escapeXml(sweepVerdict(results))}</p>`),
     section('Results', `${htmlTable(table)}${kind === 'single' ? '<p class="hint">95 %: where the score lies, as far as the number of pictures that judge it can tell.</p>' : ''}`, 'No run has ended yet.'),
     section('Scores', bars.length > 1 ? charts([{ caption: chartCaption(results, scored.length), svg: intervalChart(bars, { title: scoreName(results), format: (value) => `${value} %` }) }]) : ''),
     versionFooter(version),
   ]; // prettier-ignore
-  return htmlPage(
-    title,
-    `${PARTS_STYLE}\na { color: var(--bar); }`,
-    parts.filter((text) => text !== '').join('\n'),
-  );
+  return htmlPage(title, `${PARTS_STYLE}\n${STYLE}`, parts.filter((text) => text !== '').join('\n'));
+}
+
+function bestText({ deviation, settings }: SweepRow, { varying }: SweepResults): string {
+  const words = settings.map((value, k) => `${varying[k]!}=${isolated(value)}`);
+  return [...(deviation === undefined ? [] : [`± ${points(deviation)} over the seeds`]), ...words].join(', ');
 }
 
 function chartCaption({ kind, seeds, rows }: SweepResults, shown: number): string {

@@ -2,7 +2,7 @@
 
 import { finetuneConfig } from '../../config/finetune.ts';
 import type { GivenFinetuneFlags } from '../../config/finetune-settings.ts';
-import { fingerprintChanges, fingerprintOf } from '../../dataset/fingerprint.ts';
+import { fingerprintChanges, type Fingerprint } from '../../dataset/fingerprint.ts';
 import { selectEngine } from '../../engine/select.ts';
 import { isOpaque } from '../../graph/opaque.ts';
 import { readCheckpoint } from '../../run/checkpoint.ts';
@@ -18,9 +18,9 @@ import { AppError } from '../../util/errors.ts';
 import { checkOutputFolder, checkOutputs } from '../../util/outputs.ts';
 import { openNetwork, type OpenedNetwork } from '../network.ts';
 import { datasetRead, outputsOf, refuseLosses } from '../outputs.ts';
-import { throwIfAborted, type Work } from '../work.ts';
+import type { Work } from '../work.ts';
 import { chosenRun, headOnly, newFolder, refuseUnusedSplit, type Run } from './chosen-run.ts';
-import { divideDataset, type DividedDataset } from './data.ts';
+import { divideDataset, fingerprintFor, type DividedDataset } from './data.ts';
 import { planFor } from './measured.ts';
 import { newNetwork } from './new-network.ts';
 import type { FinishedRun } from './results.ts';
@@ -36,11 +36,13 @@ export interface PreparedRun extends RunParts {
 /**
  * Decides which run it is, with which pictures and which network.
  * @param flags as given; an absent flag has the recipe's value, or the run's own value when a run is resumed
+ * @param known files that need not be read again where they have not changed since
  */
 export async function prepareRun(
   dataset: string | undefined,
   flags: GivenFinetuneFlags,
   work: Work,
+  known?: Fingerprint,
 ): Promise<PreparedRun> {
   const began = performance.now();
   const chosen = await chosenRun(dataset, flags);
@@ -52,7 +54,7 @@ export async function prepareRun(
   if (pages.length === 0) await checkRunFolder(chosen);
   const { run, opened } = await withNetwork(chosen, work);
   const { config, former } = run;
-  const divided = await divideDataset(config, work, former?.fingerprint);
+  const divided = await divideDataset(config, work, former?.fingerprint ?? known);
   if (run.folder === undefined) refuseUnusedSplit(flags, divided.dataset, config.dataset);
   await refuseLosses(pages, datasetRead(config, divided.dataset));
   const parts = { run, config, opened, divided, began };
@@ -121,24 +123,17 @@ interface Beginning {
 }
 
 /** Records what a new run is, or finds where one stopped. @throws AppError CHECKPOINT_INVALID when the dataset has changed */
-async function beginRun(
-  run: Run,
-  { folder, divided: { dataset, contents } }: Beginning,
-  work: Work,
-): Promise<BegunRun> {
+async function beginRun(run: Run, { folder, divided }: Beginning, work: Work): Promise<BegunRun> {
   const { request, config, former } = run;
   const paths = runPaths(folder);
   if (run.folder === undefined) {
     await refuseUsedFolder(folder);
-    const { root = request.flags.root } = dataset;
+    const { root = request.flags.root } = divided.dataset;
     const flags = { ...request.flags, ...(root !== undefined && { root }) };
     await writeRunConfig(paths.config, { ...request, flags }, config);
     work.note(`run: ${folder}`);
   } else await tidyRunFolder(paths);
-  const fingerprint = await fingerprintOf(dataset, contents, (done, total) => {
-    throwIfAborted(work);
-    work.progress({ task: 'scan', done, total, text: `reading: ${done} of ${total} pictures` });
-  });
+  const fingerprint = await fingerprintFor(divided, work);
   const checkpoint = await readCheckpoint(paths.checkpoint);
   if (!former || !checkpoint) return { paths, fingerprint };
   const changes = fingerprintChanges(former.fingerprint, fingerprint);

@@ -88,7 +88,8 @@ function essence({ flags, runs }: SweepPlan): string {
   return JSON.stringify([own.toSorted(([a], [b]) => (a < b ? -1 : 1)), runs]);
 }
 
-const isFree = (name: string) => FREE.some((free) => free === name);
+/** Whether a flag may be another one when a sweep goes on. */
+export const isFree = (name: string): boolean => FREE.some((free) => free === name);
 
 /** What the user may say anew when a sweep goes on. */
 export function freeFlags(flags: SweepConfig['flags']): Partial<FinetuneFlags> {

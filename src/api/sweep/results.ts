@@ -1,6 +1,6 @@
 // results.ts: what the runs of a sweep came to, from what lies in their folders alone: the same whenever it is asked for.
 
-import { settingsText } from '../../config/sweep.ts';
+import { settingsText, type Settings } from '../../config/sweep.ts';
 import { fingerprintDigest } from '../../dataset/fingerprint.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import { flagName } from '../../config/belongs.ts';
@@ -13,7 +13,7 @@ import { AppError } from '../../util/errors.ts';
 import { isThere } from '../../util/files.ts';
 import { packageVersion } from '../../util/package.ts';
 import { answersOf, pairedTest } from '../paired.ts';
-import { varyingSettings, type PlannedRun, type SweepPlan } from './plan.ts';
+import { isFree, varyingSettings, type PlannedRun, type SweepPlan } from './plan.ts';
 
 /** Why a run has no results. */
 export type Failures = ReadonlyMap<string, AppError>;
@@ -48,8 +48,8 @@ export async function sweepResults(
   const rows = groups(ended).map((runs) => ({ runs, row: rowOf(runs, varying, kind) }));
   rows.sort(({ row: a }, { row: b }) => (b.score ?? -1) - (a.score ?? -1) || (a.loss ?? 0) - (b.loss ?? 0));
   const test = kind === 'single' ? await testOf(rows.slice(0, 2).map(({ runs }) => runs), paths) : undefined; // prettier-ignore
-  const first = plan.runs[0]!.settings;
-  const constant = Object.entries(first).filter(([name]) => !varying.includes(name));
+  const all = Object.entries({ ...plan.flags, ...plan.runs[0]!.settings } as Settings);
+  const constant = all.filter(([name]) => !varying.includes(name) && !isFree(name) && name !== 'exif');
   return {
     version: packageVersion(),
     dataset: datasetName(plan.dataset),

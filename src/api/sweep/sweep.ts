@@ -4,12 +4,7 @@
 import { finetuneConfig } from '../../config/finetune.ts';
 import type { FinetuneFlags } from '../../config/finetune-settings.ts';
 import { flagsOfRun, inCombination, settingsText, type SweepConfig } from '../../config/sweep.ts';
-import {
-  fingerprintChanges,
-  fingerprintDigest,
-  fingerprintOf,
-  type Fingerprint,
-} from '../../dataset/fingerprint.ts';
+import { fingerprintChanges, fingerprintDigest, type Fingerprint } from '../../dataset/fingerprint.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import { selectEngine } from '../../engine/select.ts';
 import { sweepCsv, sweepJson, sweepPage, type SweepResults } from '../../report/sweep.ts';
@@ -30,7 +25,7 @@ import { checkOutputFolder } from '../../util/outputs.ts';
 import { quoted } from '../../util/quoted.ts';
 import { shellWord } from '../../util/shell-word.ts';
 import { clock } from '../finetune/keeper.ts';
-import { divideDataset, type DividedDataset } from '../finetune/data.ts';
+import { divideDataset, fingerprintFor, type DividedDataset } from '../finetune/data.ts';
 import { checkRun, executeRun, prepareRun } from '../finetune/run.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { freeFlags, planOf, refuseOtherSweep, type PlannedRun, type SweepPlan } from './plan.ts';
@@ -49,7 +44,8 @@ export interface FinishedSweep {
 /** @throws AppError USAGE before anything is written, for the first combination that finetune would refuse; INTERRUPTED */
 export async function runSweep(config: SweepConfig, work: Work): Promise<FinishedSweep> {
   const begun = await begunSweep(config);
-  const { plan, dataset } = begun ? await goingOn(begun, config, work) : await planned(config, work);
+  const chosen = begun ? await goingOn(begun, config, work) : await planned(config, work);
+  const { plan, dataset } = chosen;
   const flags = { ...(plan.flags as FinetuneFlags), ...freeFlags(config.flags) };
   // Without the engine or device that is asked for, every run would fail.
   await selectEngine(finetuneConfig(dataset, flags));
@@ -61,7 +57,7 @@ export async function runSweep(config: SweepConfig, work: Work): Promise<Finishe
       await writeJson(paths.plan, plan);
       work.note(`sweep: ${folder}, ${plan.runs.length} runs`);
     }
-    return allRuns({ plan, dataset, flags, paths }, work);
+    return allRuns({ ...chosen, flags, paths }, work);
   });
 }
 
@@ -87,6 +83,8 @@ interface Chosen {
   readonly plan: SweepPlan;
   /** Where its pictures are now. */
   readonly dataset: string;
+  /** Of these pictures. */
+  readonly fingerprint: Fingerprint;
 }
 
 /** Checks every run of a new sweep. @throws AppError USAGE; for everything that can be missing or wrong */
@@ -97,7 +95,7 @@ async function planned({ dataset, flags, tried, out }: SweepConfig, work: Work):
   const plan = await planOf({ dataset, flags, tried });
   await checkOutputFolder({ flag: '--out', file: out ?? RUNS });
   if (out !== undefined) await checkNewFolder(out);
-  const { divided, fingerprint } = await dividedFor(plan, dataset, work);
+  const divided = await dividedFor(plan, dataset, work);
   // What each run says about itself would be said for all of them at once.
   const silent = { ...work, note: () => {} };
   for (const { settings, seed } of plan.runs) {
@@ -105,14 +103,15 @@ async function planned({ dataset, flags, tried, out }: SweepConfig, work: Work):
     const own = flagsOfRun(plan.flags as FinetuneFlags, { settings, seed });
     await inCombination(settings, () => checkRun(own, { dataset, divided }, silent));
   }
-  return { plan: { ...plan, pictures: fingerprintDigest(fingerprint) }, dataset };
+  const fingerprint = await fingerprintFor(divided, work);
+  return { plan: { ...plan, pictures: fingerprintDigest(fingerprint) }, dataset, fingerprint };
 }
 
 /** @throws AppError CHECKPOINT_INVALID where the dataset is not the one that the sweep was begun with */
 async function goingOn({ plan, folder }: BegunSweep, config: SweepConfig, work: Work): Promise<Chosen> {
   const { dataset = plan.dataset } = config;
   const before = await recordedFingerprint(plan, sweepPaths(folder));
-  const { fingerprint } = await dividedFor(plan, dataset, work, before);
+  const fingerprint = await fingerprintFor(await dividedFor(plan, dataset, work, before), work);
   if (fingerprintDigest(fingerprint) !== plan.pictures) {
     const changes = before && fingerprintChanges(before, fingerprint);
     throw new AppError(
@@ -120,7 +119,7 @@ async function goingOn({ plan, folder }: BegunSweep, config: SweepConfig, work: 
       `--resume: ${quoted(dataset)} is not what it was when ${quoted(folder)} was begun${changes === undefined ? '' : `: ${changes}`}; put it back, or start a new sweep`,
     );
   }
-  return { plan, dataset };
+  return { plan, dataset, fingerprint };
 }
 
 /** What a run of the sweep recorded of the dataset that the sweep was begun with. */
@@ -135,19 +134,14 @@ async function recordedFingerprint(
   return undefined;
 }
 
-async function dividedFor(
+function dividedFor(
   { flags, runs }: SweepPlan,
   dataset: string,
   work: Work,
   before?: Fingerprint,
-): Promise<{ readonly divided: DividedDataset; readonly fingerprint: Fingerprint }> {
+): Promise<DividedDataset> {
   const config = finetuneConfig(dataset, flagsOfRun(flags as FinetuneFlags, runs[0]!));
-  const divided = await divideDataset(config, work, before);
-  const fingerprint = await fingerprintOf(divided.dataset, divided.contents, (done, total) => {
-    throwIfAborted(work);
-    work.progress({ task: 'scan', done, total, text: `reading: ${done} of ${total} pictures` });
-  });
-  return { divided, fingerprint };
+  return divideDataset(config, work, before);
 }
 
 async function newFolder({ out }: SweepConfig, dataset: string): Promise<string> {
@@ -169,12 +163,13 @@ async function allRuns(job: SweepJob, work: Work): Promise<FinishedSweep> {
   if (waiting.length < plan.runs.length) {
     work.note(`${plan.runs.length - waiting.length} of ${plan.runs.length} runs are done already`);
   }
+  const hasSeeds = new Set(plan.runs.map(({ seed }) => seed)).size > 1;
   const began = performance.now();
   for (const [i, run] of waiting.entries()) {
     const place = `run ${plan.runs.indexOf(run) + 1} of ${plan.runs.length}`;
     const each = (performance.now() - began) / 1000 / i;
     const left = i === 0 ? '' : `; about ${clock(each * (waiting.length - i))} left`;
-    work.note(`${place}: ${settingsText({ ...run.settings, seed: run.seed })}${left}`);
+    work.note(`${place}: ${settingsText(hasSeeds ? { ...run.settings, seed: run.seed } : run.settings)}${left}`); // prettier-ignore
     try {
       await oneRun(run, job, inSweep(place, work));
     } catch (error) {
@@ -191,7 +186,9 @@ async function allRuns(job: SweepJob, work: Work): Promise<FinishedSweep> {
   const results = await sweepResults(plan, paths, failures);
   // A kill may have come between the last run and its page.
   await writeResults(results, paths);
-  const best = results.rows[0]?.runs.find(({ score }) => score !== undefined);
+  const [best] = (results.rows[0]?.runs ?? [])
+    .filter(({ score }) => score !== undefined)
+    .toSorted((a, b) => b.score! - a.score! || a.loss! - b.loss!);
   return {
     folder: paths.folder,
     report: paths.report,
@@ -202,11 +199,15 @@ async function allRuns(job: SweepJob, work: Work): Promise<FinishedSweep> {
 }
 
 /** Begins a run, or goes on where it was stopped. */
-async function oneRun(run: PlannedRun, { dataset, flags, paths }: SweepJob, work: Work): Promise<void> {
+async function oneRun(
+  run: PlannedRun,
+  { dataset, flags, paths, fingerprint }: SweepJob,
+  work: Work,
+): Promise<void> {
   const { folder, config } = paths.run(run.name);
   const own = flagsOfRun(flags, run);
   const where = (await isThere(config)) ? { resume: folder } : { out: folder };
-  await executeRun(await prepareRun(dataset, { ...own, ...where }, work), work);
+  await executeRun(await prepareRun(dataset, { ...own, ...where }, work, fingerprint), work);
 }
 
 /** The work of one run: its progress says which, and how to go on is said for the sweep. */
