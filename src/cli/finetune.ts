@@ -17,7 +17,7 @@ export function addFinetune(program: Command, output: Output, finish: Finish): v
     .option('-o, --out <dir>', 'run folder (default: runs/<dataset>-<model>-<n>)')
     .option(
       '--resume [dir]',
-      'go on exactly where a run stopped; without a folder: that of --out, else the latest of this dataset',
+      'go on exactly where a run stopped, or with more --epochs than a finished one has; without a folder: that of --out, else the latest of this dataset',
     )
     .option(
       '--config <file>',
@@ -46,6 +46,7 @@ Examples:
   finetune ./birds --model hf:microsoft/resnet-18    fetched from a hub
   finetune ./birds --model vit.onnx --mean 0.5 --std 0.5
   finetune --resume runs/birds                       after Ctrl-C or a crash
+  finetune --resume runs/birds --epochs 20           more epochs for a finished run
   finetune ./birds --config runs/birds/config.json --seed 1
   finetune photos.csv --manifest file,label          several labels: a|b
   finetune ./birds --preview-augment augment.html

@@ -16,6 +16,9 @@ const judgement = { loss: number, score: number, top1: number.optional(), top5: 
 const stage = z.enum(['head', 'all']);
 const text = z.string().max(65_536);
 
+/** Epochs of stage 2 after which a finished run went on with more of them. */
+const continuedAfter = z.array(count).default([]);
+
 /** The values of a command line, which are parsed again like a command line. */
 const FLAGS = z
   .object({
@@ -35,7 +38,11 @@ export const RUN_CONFIG = z.object({
   dataset: text,
   flags: FLAGS,
   settings: z.record(text, z.unknown()),
+  continuedAfter,
 });
+
+/** Of summary.json: how long the run is. */
+export const LENGTH_RECORD = z.object({ epochs: count, continuedAfter });
 
 /** Runs of a sweep are made one after another on one machine: more than these end with nobody waiting for them. */
 export const MAX_SWEEP_RUNS = 1000;

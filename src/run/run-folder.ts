@@ -70,6 +70,10 @@ export function sweepPaths(folder: string): SweepPaths {
   };
 }
 
+/** The record of a checkpoint, beside its tensors. */
+export const checkpointRecord = ({ checkpoint }: Pick<RunPaths, 'checkpoint'>): string =>
+  path.join(checkpoint, 'state.json');
+
 /** Where runs go when `--out` does not say. */
 export const RUNS = 'runs';
 

@@ -13,6 +13,7 @@ import { AppError } from '../../util/errors.ts';
 import { isThere, makeFolder } from '../../util/files.ts';
 import { quoted } from '../../util/quoted.ts';
 import type { Work } from '../work.ts';
+import { goesOnAfter } from './longer-run.ts';
 import { readRunConfig, type RunRequest } from './run-config.ts';
 
 /** Which run it is: one that has not begun, or one that goes on. */
@@ -22,6 +23,8 @@ export interface Run {
   /** For a resumed run: its folder, and what it had found out about its pictures, unless it stopped before that. */
   readonly folder?: string;
   readonly former?: FoundBefore;
+  /** It was finished, and goes on with more epochs than it was begun with. */
+  readonly isLonger?: true;
 }
 
 /** What a run has found out about its pictures. */
@@ -36,8 +39,13 @@ export async function chosenRun(dataset: string | undefined, flags: GivenFinetun
   const { resume } = given;
   if (resume !== undefined) {
     const folder = await resumedFolder(dataset, given);
-    const asked = { flags: given, ...(dataset !== undefined && { dataset }) };
     const paths = runPaths(folder);
+    const after = await goesOnAfter(paths, given);
+    const { epochs, ...others } = given;
+    const asked = {
+      flags: after === undefined ? given : others,
+      ...(dataset !== undefined && { dataset }),
+    };
     const stored = await readRunConfig(paths.config, asked);
     const former = await readRunRecord(paths.dataset, DATASET_RECORD);
     // The run has not yet recorded anything that could show that another place holds the same pictures.
@@ -47,13 +55,22 @@ export async function chosenRun(dataset: string | undefined, flags: GivenFinetun
         `--resume: ${folder} was stopped before it had read its dataset; start a new run on ${stored.request.dataset}`,
       );
     }
-    return { folder, ...stored, ...(former && { former }) };
+    const known = { folder, ...stored, ...(former && { former }) };
+    return after === undefined || epochs === undefined ? known : longer(known, after, epochs);
   }
   const request = {
     dataset: requiredDataset(dataset),
     flags: { ...given, model: given.model ?? DEFAULT_MODEL },
+    continuedAfter: [],
   };
   return { request, config: finetuneConfig(request.dataset, request.flags) };
+}
+
+/** The same run with more epochs. */
+function longer(run: Run, after: number, epochs: string): Run {
+  const { dataset, flags, continuedAfter } = run.request;
+  const request = { dataset, flags: { ...flags, epochs }, continuedAfter: [...continuedAfter, after] };
+  return { ...run, request, config: finetuneConfig(dataset, request.flags), isLonger: true };
 }
 
 /** The run to go on with: the folder that `--resume` or `--out` names, else the latest of this dataset. @throws AppError USAGE */

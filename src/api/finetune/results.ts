@@ -26,6 +26,8 @@ import { settingsInWords } from './settings-in-words.ts';
 export interface RunResults {
   readonly paths: RunPaths;
   readonly config: FinetuneConfig;
+  /** Epochs of stage 2 after which it went on with more of them, having been finished. */
+  readonly continuedAfter: readonly number[];
   /** Without the pictures that could not be read. */
   readonly divided: DividedDataset;
   /** Its graph puts out logits. */
@@ -70,6 +72,8 @@ export interface RunSummary {
   readonly bestEpoch: number;
   /** Epochs of stage 2 that were run. */
   readonly epochs: number;
+  /** Those after which the run went on with more of them, having been finished. */
+  readonly continuedAfter?: readonly number[];
   readonly classes: number;
   /** Numbers of the validation pictures and of the training pictures. */
   readonly samples: number;
@@ -130,6 +134,7 @@ function summaryOf({
   plan,
   device,
   failed,
+  continuedAfter,
 }: RunResults): RunSummary {
   const { best, rows } = result.progress;
   const { dataset, train, val } = divided;
@@ -143,6 +148,7 @@ function summaryOf({
     loss: best.loss,
     bestEpoch: best.stage === 'head' ? 0 : best.epoch,
     epochs: rows.filter(({ stage }) => stage === 'all').length,
+    ...(continuedAfter.length > 0 && { continuedAfter }),
     classes: dataset.classes.length,
     samples: val.length,
     trainSamples: train.length,
@@ -201,6 +207,7 @@ async function reportOf(
       settings: config.settings,
       isSplit: dataset.val === undefined,
       multiLabel: dataset.multiLabel,
+      continuedAfter: results.continuedAfter,
     }),
     made: madeIn(seconds),
     about: `${isolated(name)}: ${train.length} pictures to learn from, ${val.length} to judge by (${division})${left}, ${classes} classes, ${device}`,

@@ -28,15 +28,24 @@ export interface RunRequest {
   /** Absolute. */
   readonly dataset: string;
   readonly flags: FinetuneFlags;
+  /** Epochs of stage 2 after which it went on with more of them, having been finished. */
+  readonly continuedAfter: readonly number[];
 }
 
 export async function writeRunConfig(
   file: string,
-  { dataset, flags }: RunRequest,
+  { dataset, flags, continuedAfter }: RunRequest,
   config: FinetuneConfig,
 ): Promise<void> {
   const { settings, model } = config;
-  await writeJson(file, { finch: packageVersion(), dataset: path.resolve(dataset), model, settings, flags });
+  await writeJson(file, {
+    finch: packageVersion(),
+    dataset: path.resolve(dataset),
+    model,
+    settings,
+    flags,
+    ...(continuedAfter.length > 0 && { continuedAfter }),
+  });
 }
 
 /**
@@ -51,12 +60,16 @@ export async function readRunConfig(
   if (!stored) {
     throw new AppError('CHECKPOINT_INVALID', `${file} is not there; is this the folder of a run?`);
   }
-  const { dataset, flags, settings } = stored;
+  const { dataset, flags, settings, continuedAfter } = stored;
   refuseDifferent(flags as FinetuneFlags, given.flags, 'run');
   const free = Object.entries(given.flags).filter(([name]) => FREE.some((known) => known === name));
   // When a dataset has moved, the content of its files shows whether it is the same one.
   const place = given.dataset === undefined ? dataset : path.resolve(given.dataset);
-  const request = { dataset: place, flags: { ...(flags as FinetuneFlags), ...Object.fromEntries(free) } };
+  const request = {
+    dataset: place,
+    flags: { ...(flags as FinetuneFlags), ...Object.fromEntries(free) },
+    continuedAfter,
+  };
   const config = finetuneConfig(place, request.flags);
   if (JSON.stringify(config.settings) !== JSON.stringify(settings)) {
     throw new AppError(

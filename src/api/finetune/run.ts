@@ -1,5 +1,6 @@
 // run.ts: decides which training run to make and where it begins, and runs it from a folder of pictures to a trained network.
 
+import { rm } from 'node:fs/promises';
 import { finetuneConfig } from '../../config/finetune.ts';
 import type { GivenFinetuneFlags } from '../../config/finetune-settings.ts';
 import { fingerprintChanges, type Fingerprint } from '../../dataset/fingerprint.ts';
@@ -24,6 +25,7 @@ import { divideDataset, fingerprintFor, type DividedDataset } from './data.ts';
 import { planFor } from './measured.ts';
 import { newNetwork } from './new-network.ts';
 import type { FinishedRun } from './results.ts';
+import { longerText } from './settings-in-words.ts';
 import { writeRunConfig } from './run-config.ts';
 import type { RunParts } from './stage-one.ts';
 import { train, type BegunRun } from './train.ts';
@@ -135,7 +137,9 @@ async function beginRun(run: Run, { folder, divided }: Beginning, work: Work): P
   } else await tidyRunFolder(paths);
   const fingerprint = await fingerprintFor(divided, work);
   const checkpoint = await readCheckpoint(paths.checkpoint);
-  if (!former || !checkpoint) return { paths, fingerprint };
+  const { continuedAfter } = request;
+  const isKnown = former && (checkpoint || run.isLonger);
+  if (!isKnown) return { paths, fingerprint, continuedAfter };
   const changes = fingerprintChanges(former.fingerprint, fingerprint);
   if (changes !== undefined) {
     throw new AppError(
@@ -143,7 +147,16 @@ async function beginRun(run: Run, { folder, divided }: Beginning, work: Work): P
       `--resume: ${config.dataset} is not what it was when ${folder} was begun: ${changes}; put it back, or start a new run`,
     );
   }
+  if (run.isLonger) {
+    await writeRunConfig(paths.config, request, config);
+    // It is of the run as it was: from now on the run is not finished.
+    await rm(paths.summary, { force: true });
+    work.note(longerText(config.settings, continuedAfter.at(-1)!));
+  }
+  if (!checkpoint) return { paths, fingerprint, continuedAfter };
   const { epoch, batch } = checkpoint.progress;
-  work.note(`going on with ${folder} after epoch ${epoch}${batch > 0 ? ` and ${batch} steps` : ''}`);
-  return { paths, fingerprint, former: { checkpoint, failed: former.failed } };
+  const isLast = epoch > 0 && epoch === config.settings.epochs;
+  const place = `epoch ${epoch}${batch > 0 ? ` and ${batch} steps` : ''}`;
+  work.note(`going on with ${folder} after ${place}${isLast ? ', its last; a larger --epochs would add more' : ''}`); // prettier-ignore
+  return { paths, fingerprint, continuedAfter, former: { checkpoint, failed: former.failed } };
 }
