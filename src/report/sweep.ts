@@ -97,7 +97,7 @@ function remarkOf({ runs }: SweepRow): string {
 }
 
 /** One or two sentences for people: which settings are the best, and whether they are better than the next by more than chance. */
-export function sweepVerdict(results: SweepResults): string {
+function sweepVerdict(results: SweepResults): string {
   const { rows, varying, test, total, kind, seeds } = results;
   const done = doneOf(results);
   const unfinished = done < total ? ` ${total - done} of ${total} runs are still to be made.` : '';

@@ -17,7 +17,7 @@ const stage = z.enum(['head', 'all']);
 const text = z.string().max(65_536);
 
 /** Epochs of stage 2 after which a finished run went on with more of them. */
-const continuedAfter = z.array(count).default([]);
+const continuedAfter = z.array(count).optional();
 
 /** The values of a command line, which are parsed again like a command line. */
 const FLAGS = z
@@ -47,6 +47,11 @@ export const LENGTH_RECORD = z.object({ epochs: count, continuedAfter });
 /** Runs of a sweep are made one after another on one machine: more than these end with nobody waiting for them. */
 export const MAX_SWEEP_RUNS = 1000;
 
+/** What a plan must not say for its runs: where they write. */
+const PLACES = ['out', 'resume', 'findLr', 'previewAugment'];
+const namesNoPlace = (flags: object) => PLACES.every((name) => !Object.hasOwn(flags, name));
+const NO_PLACE = { error: `expected no ${PLACES.join(', ')}` };
+
 /** sweep.json: which runs a sweep is made of. */
 export const SWEEP_PLAN = z.object({
   version: z.literal(1),
@@ -54,7 +59,7 @@ export const SWEEP_PLAN = z.object({
   /** Of the dataset's names, contents and labels. */
   pictures: z.string().regex(/^[0-9a-f]{64}$/),
   /** That all runs have. */
-  flags: FLAGS,
+  flags: FLAGS.refine(namesNoPlace, NO_PLACE),
   runs: z
     .array(
       z.object({
@@ -63,7 +68,7 @@ export const SWEEP_PLAN = z.object({
           .string()
           .regex(/^[\w=+.-]{1,120}$/)
           .regex(/^[^.]/),
-        settings: z.record(text, text.or(z.boolean())),
+        settings: z.record(text, text.or(z.boolean())).refine(namesNoPlace, NO_PLACE),
         seed: text,
       }),
     )

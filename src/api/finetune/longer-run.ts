@@ -21,8 +21,8 @@ export async function goesOnAfter(
   if (epochs === undefined || !stored || stored.flags['epochs'] === epochs) return undefined;
   const summary = await readRunRecord(paths.summary, LENGTH_RECORD);
   // A summary from before the run went on is not of the whole run.
-  const isFinished = summary?.continuedAfter.length === stored.continuedAfter.length;
-  if (!summary || !isFinished) return undefined;
+  const times = ({ continuedAfter = [] }: { readonly continuedAfter?: readonly number[] | undefined }) => continuedAfter.length; // prettier-ignore
+  if (!summary || times(summary) !== times(stored)) return undefined;
   const folder = quoted(paths.folder);
   if (stored.flags['minutes'] !== undefined) {
     throw new AppError('USAGE', `--epochs ${epochs}: the length of ${folder} is that of --minutes ${stored.flags['minutes']}; leave --epochs out, or start a new run`); // prettier-ignore

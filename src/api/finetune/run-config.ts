@@ -60,7 +60,7 @@ export async function readRunConfig(
   if (!stored) {
     throw new AppError('CHECKPOINT_INVALID', `${file} is not there; is this the folder of a run?`);
   }
-  const { dataset, flags, settings, continuedAfter } = stored;
+  const { dataset, flags, settings, continuedAfter = [] } = stored;
   refuseDifferent(flags as FinetuneFlags, given.flags, 'run');
   const free = Object.entries(given.flags).filter(([name]) => FREE.some((known) => known === name));
   // When a dataset has moved, the content of its files shows whether it is the same one.

@@ -15,8 +15,8 @@ import { packageVersion } from '../../util/package.ts';
 import { answersOf, pairedTest } from '../paired.ts';
 import { isFree, varyingSettings, type PlannedRun, type SweepPlan } from './plan.ts';
 
-/** Why a run has no results. */
-export type Failures = ReadonlyMap<string, AppError>;
+/** Why runs that were begun have no results, by their names. */
+type Failures = ReadonlyMap<string, AppError>;
 
 /** Whether a run has written all its results; predictions.csv is the last of them. */
 export async function isFinished({ summary, predictions }: RunPaths): Promise<boolean> {
@@ -30,17 +30,29 @@ interface EndedRun {
   readonly failure?: AppError;
 }
 
-/** @param failures of runs that were begun, by their names */
-export async function sweepResults(
+/** A function that tells the results up to now; what it has read of a run it does not read again. */
+export function resultsOf(plan: SweepPlan, paths: SweepPaths): (failures: Failures) => Promise<SweepResults> {
+  const known = new Map<PlannedRun, EndedRun>();
+  return async (failures) => {
+    const ended: EndedRun[] = [];
+    for (const planned of plan.runs) {
+      const failure = failures.get(planned.name);
+      const run = failure
+        ? { planned, failure }
+        : (known.get(planned) ?? (await endedRun(planned, plan, paths)));
+      if (!run) continue;
+      known.set(planned, run);
+      ended.push(run);
+    }
+    return sweepResults(ended, plan, paths);
+  };
+}
+
+async function sweepResults(
+  ended: readonly EndedRun[],
   plan: SweepPlan,
   paths: SweepPaths,
-  failures: Failures,
 ): Promise<SweepResults> {
-  const ended: EndedRun[] = [];
-  for (const planned of plan.runs) {
-    const run = await endedRun(planned, plan, paths, failures);
-    if (run) ended.push(run);
-  }
   const varying = varyingSettings(plan.runs);
   const kind = ended.some(({ history }) => history?.summary?.meanAveragePrecision !== undefined)
     ? 'multi'
@@ -67,10 +79,7 @@ async function endedRun(
   planned: PlannedRun,
   { pictures }: SweepPlan,
   paths: SweepPaths,
-  failures: Failures,
 ): Promise<EndedRun | undefined> {
-  const failed = failures.get(planned.name);
-  if (failed) return { planned, failure: failed };
   const run = paths.run(planned.name);
   if (!(await isFinished(run))) return undefined;
   try {

@@ -3,33 +3,27 @@
 
 import { finetuneConfig } from '../../config/finetune.ts';
 import type { FinetuneFlags } from '../../config/finetune-settings.ts';
-import { flagsOfRun, inCombination, settingsText, type SweepConfig } from '../../config/sweep.ts';
-import { fingerprintChanges, fingerprintDigest, type Fingerprint } from '../../dataset/fingerprint.ts';
+import { flagsOfRun, settingsText, type SweepConfig } from '../../config/sweep.ts';
 import { datasetName } from '../../dataset/scan.ts';
 import { selectEngine } from '../../engine/select.ts';
 import { sweepCsv, sweepJson, sweepPage, type SweepResults } from '../../report/sweep.ts';
-import { DATASET_RECORD, readRunRecord, SWEEP_PLAN } from '../../run/records.ts';
 import {
   aloneInRunFolder,
-  checkNewFolder,
   newRunFolder,
   refuseUsedFolder,
-  RUNS,
   sweepPaths,
   writeJson,
   type SweepPaths,
 } from '../../run/run-folder.ts';
 import { AppError } from '../../util/errors.ts';
 import { isThere, makeFolder, writeFileAtomic } from '../../util/files.ts';
-import { checkOutputFolder } from '../../util/outputs.ts';
-import { quoted } from '../../util/quoted.ts';
 import { shellWord } from '../../util/shell-word.ts';
 import { clock } from '../finetune/keeper.ts';
-import { divideDataset, fingerprintFor, type DividedDataset } from '../finetune/data.ts';
-import { checkRun, executeRun, prepareRun } from '../finetune/run.ts';
-import { throwIfAborted, type Work } from '../work.ts';
-import { freeFlags, planOf, refuseOtherSweep, type PlannedRun, type SweepPlan } from './plan.ts';
-import { isFinished, sweepResults } from './results.ts'; // prettier-ignore
+import { executeRun, prepareRun } from '../finetune/run.ts';
+import type { Work } from '../work.ts';
+import { begunSweep, goingOn, planned, type Chosen } from './chosen-sweep.ts';
+import { freeFlags, type PlannedRun } from './plan.ts';
+import { isFinished, resultsOf } from './results.ts';
 
 export interface FinishedSweep {
   readonly folder: string;
@@ -61,89 +55,6 @@ export async function runSweep(config: SweepConfig, work: Work): Promise<Finishe
   });
 }
 
-interface BegunSweep {
-  readonly folder: string;
-  readonly plan: SweepPlan;
-}
-
-/** The sweep that goes on: that of --resume, or of --out where there is one. @throws AppError USAGE, CHECKPOINT_INVALID */
-async function begunSweep(config: SweepConfig): Promise<BegunSweep | undefined> {
-  const { resume, out } = config;
-  const folder = resume ?? out;
-  const plan = folder === undefined ? undefined : await readRunRecord(sweepPaths(folder).plan, SWEEP_PLAN);
-  if (plan && folder !== undefined) {
-    await refuseOtherSweep(plan, folder, config);
-    return { folder, plan };
-  }
-  if (resume === undefined) return undefined;
-  throw new AppError('USAGE', `--resume ${quoted(resume)}: it has no sweep.json; is this the folder of a sweep?`); // prettier-ignore
-}
-
-interface Chosen {
-  readonly plan: SweepPlan;
-  /** Where its pictures are now. */
-  readonly dataset: string;
-  /** Of these pictures. */
-  readonly fingerprint: Fingerprint;
-}
-
-/** Checks every run of a new sweep. @throws AppError USAGE; for everything that can be missing or wrong */
-async function planned({ dataset, flags, tried, out }: SweepConfig, work: Work): Promise<Chosen> {
-  if (dataset === undefined || !tried) {
-    throw new AppError('USAGE', 'no DATASET: name a folder of class folders, or a sweep to go on with: --resume SWEEP'); // prettier-ignore
-  }
-  const plan = await planOf({ dataset, flags, tried });
-  await checkOutputFolder({ flag: '--out', file: out ?? RUNS });
-  if (out !== undefined) await checkNewFolder(out);
-  const divided = await dividedFor(plan, dataset, work);
-  // What each run says about itself would be said for all of them at once.
-  const silent = { ...work, note: () => {} };
-  for (const { settings, seed } of plan.runs) {
-    throwIfAborted(work);
-    const own = flagsOfRun(plan.flags as FinetuneFlags, { settings, seed });
-    await inCombination(settings, () => checkRun(own, { dataset, divided }, silent));
-  }
-  const fingerprint = await fingerprintFor(divided, work);
-  return { plan: { ...plan, pictures: fingerprintDigest(fingerprint) }, dataset, fingerprint };
-}
-
-/** @throws AppError CHECKPOINT_INVALID where the dataset is not the one that the sweep was begun with */
-async function goingOn({ plan, folder }: BegunSweep, config: SweepConfig, work: Work): Promise<Chosen> {
-  const { dataset = plan.dataset } = config;
-  const before = await recordedFingerprint(plan, sweepPaths(folder));
-  const fingerprint = await fingerprintFor(await dividedFor(plan, dataset, work, before), work);
-  if (fingerprintDigest(fingerprint) !== plan.pictures) {
-    const changes = before && fingerprintChanges(before, fingerprint);
-    throw new AppError(
-      'CHECKPOINT_INVALID',
-      `--resume: ${quoted(dataset)} is not what it was when ${quoted(folder)} was begun${changes === undefined ? '' : `: ${changes}`}; put it back, or start a new sweep`,
-    );
-  }
-  return { plan, dataset, fingerprint };
-}
-
-/** What a run of the sweep recorded of the dataset that the sweep was begun with. */
-async function recordedFingerprint(
-  { runs, pictures }: SweepPlan,
-  paths: SweepPaths,
-): Promise<Fingerprint | undefined> {
-  for (const { name } of runs) {
-    const record = await readRunRecord(paths.run(name).dataset, DATASET_RECORD).catch(() => undefined);
-    if (record && fingerprintDigest(record.fingerprint) === pictures) return record.fingerprint;
-  }
-  return undefined;
-}
-
-function dividedFor(
-  { flags, runs }: SweepPlan,
-  dataset: string,
-  work: Work,
-  before?: Fingerprint,
-): Promise<DividedDataset> {
-  const config = finetuneConfig(dataset, flagsOfRun(flags as FinetuneFlags, runs[0]!));
-  return divideDataset(config, work, before);
-}
-
 async function newFolder({ out }: SweepConfig, dataset: string): Promise<string> {
   if (out === undefined) return newRunFolder(`${datasetName(dataset)}-sweep`);
   await makeFolder(out);
@@ -164,6 +75,7 @@ async function allRuns(job: SweepJob, work: Work): Promise<FinishedSweep> {
     work.note(`${plan.runs.length - waiting.length} of ${plan.runs.length} runs are done already`);
   }
   const hasSeeds = new Set(plan.runs.map(({ seed }) => seed)).size > 1;
+  const resultsNow = resultsOf(plan, paths);
   const began = performance.now();
   for (const [i, run] of waiting.entries()) {
     const place = `run ${plan.runs.indexOf(run) + 1} of ${plan.runs.length}`;
@@ -181,9 +93,9 @@ async function allRuns(job: SweepJob, work: Work): Promise<FinishedSweep> {
       work.note(`${place} failed: ${error.message}`);
       failures.set(run.name, error);
     }
-    await writeResults(await sweepResults(plan, paths, failures), paths);
+    await writeResults(await resultsNow(failures), paths);
   }
-  const results = await sweepResults(plan, paths, failures);
+  const results = await resultsNow(failures);
   // A kill may have come between the last run and its page.
   await writeResults(results, paths);
   const [best] = (results.rows[0]?.runs ?? [])
