@@ -15,6 +15,7 @@ import { addModels } from './cli/models.ts';
 import { addRuns } from './cli/runs.ts';
 import { addSearch } from './cli/search.ts';
 import { addSuggest } from './cli/suggest.ts';
+import { addSweep } from './cli/sweep.ts';
 import { ReaderGone, type Output } from './commands/output.ts';
 import { withCommandHint } from './cli/command-hint.ts';
 import { withFileHint } from './cli/file-hint.ts';
@@ -96,6 +97,7 @@ Examples:
 
   addClassify(program, output, finish);
   addFinetune(program, output, finish);
+  addSweep(program, output, finish);
   addEvaluate(program, output, finish);
   addExtractFeatures(program, output, finish);
   addSearch(program, output, finish);

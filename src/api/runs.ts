@@ -2,13 +2,13 @@
 
 import { rename } from 'node:fs/promises';
 import path from 'node:path';
-import { mcNemar } from '../evaluation/mcnemar.ts';
 import type { ComparedRuns, DifferentSetting, ListedRun } from '../report/runs.ts';
-import { readRun, readRuns, rowsOf, type RunHistory } from '../run/history.ts';
-import { aloneInRunFolder, runPaths } from '../run/run-folder.ts';
+import { readRun, readRuns, type RunHistory } from '../run/history.ts';
+import { aloneInRunFolder } from '../run/run-folder.ts';
 import { AppError } from '../util/errors.ts';
 import { isThere, makeFolder, writeFailed } from '../util/files.ts';
 import { quoted } from '../util/quoted.ts';
+import { answersOf, pairedTest } from './paired.ts';
 import type { Work } from './work.ts';
 
 /** @throws AppError DATASET_NOT_FOUND where there is no such folder */
@@ -54,7 +54,7 @@ export async function compareRuns(first: string, second: string): Promise<Compar
   return {
     runs: [a, b].map((run) => ({ ...listed(run), metrics: run.metrics, classes: run.summary!.classes, samples: run.summary!.samples, device: run.summary!.device })) as unknown as ComparedRuns['runs'],
     settings: differences(a, b),
-    ...(!isMulti && { test: await pairedTest(a, b) }),
+    ...(!isMulti && { test: await testOf(a, b) }),
   }; // prettier-ignore
 }
 
@@ -62,32 +62,16 @@ const differentTasks = (a: RunHistory, b: RunHistory) =>
   new AppError('USAGE', `${quoted(a.folder)} learnt ${quoted(a.dataset)}, and ${quoted(b.folder)} learnt ${quoted(b.dataset)}: they were judged by different pictures, so that their scores say nothing of which is better`); // prettier-ignore
 
 /** @throws AppError USAGE where they share no picture */
-async function pairedTest(a: RunHistory, b: RunHistory): Promise<ComparedRuns['test']> {
-  const [answersA, answersB] = [await answersOf(a), await answersOf(b)];
+async function testOf(a: RunHistory, b: RunHistory): Promise<ComparedRuns['test']> {
+  const [answersA, answersB] = [await answersOf(a.folder), await answersOf(b.folder)];
   // A run of an earlier finch kept no answers.
   if (answersA.size === 0 || answersB.size === 0) {
     if (a.dataset !== b.dataset) throw differentTasks(a, b);
     return undefined;
   }
-  const common = [...answersA].filter(([file]) => answersB.has(file));
-  if (common.length === 0) throw differentTasks(a, b);
-  const onlyFirst = common.filter(([file, isRight]) => isRight && !answersB.get(file)!).length;
-  const onlySecond = common.filter(([file, isRight]) => !isRight && answersB.get(file)!).length;
-  const right = (answers: ReadonlyMap<string, boolean>) =>
-    common.filter(([file]) => answers.get(file)!).length;
-  return {
-    pictures: common.length,
-    right: [right(answersA), right(answersB)],
-    onlyFirst,
-    onlySecond,
-    p: mcNemar(onlyFirst, onlySecond),
-  };
-}
-
-/** Whether each picture that judged was said rightly, by its path in the dataset. */
-async function answersOf({ folder }: RunHistory): Promise<ReadonlyMap<string, boolean>> {
-  const rows = await rowsOf(runPaths(folder).predictions);
-  return new Map(rows.map(({ file = '', truth, said }) => [file, truth === said]));
+  const test = pairedTest(answersA, answersB);
+  if (!test) throw differentTasks(a, b);
+  return test;
 }
 
 /** Settings that are not the same in both, by their path: `head.c`. */

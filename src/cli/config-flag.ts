@@ -1,6 +1,7 @@
 // config-flag.ts: `--config FILE` of a command: its flags, before those on the command line are laid over them.
 
 import type { Command } from 'commander';
+import type { KnownFlag } from '../config/settings-file.ts';
 
 export interface WithConfig {
   readonly config?: string;
@@ -18,15 +19,21 @@ export async function withSettingsFile<Flags extends object>(
 ): Promise<{ readonly dataset: string | undefined; readonly flags: Omit<Flags & WithConfig, 'config'> }> {
   if (config === undefined) return { dataset, flags };
   const { readSettingsFile } = await import('../config/settings-file.ts');
-  const known = command.options.map((option) => ({
-    name: option.attributeName(),
-    isSwitch: !option.required && !option.optional,
-    isOptional: option.optional,
-  }));
-  const file = await readSettingsFile(config, known);
+  const file = await readSettingsFile(config, knownFlags(command));
   const given = Object.entries(flags).filter(([name]) => command.getOptionValueSource(name) === 'cli');
   return {
     dataset: dataset ?? file.dataset,
     flags: { ...flags, ...file.flags, ...Object.fromEntries(given) },
   };
+}
+
+/** The flags of a command, but for those that may be given several times: their values do not fit into one. */
+export function knownFlags({ options }: Command): readonly KnownFlag[] {
+  return options
+    .filter(({ parseArg }) => parseArg === undefined)
+    .map((option) => ({
+      name: option.attributeName(),
+      isSwitch: !option.required && !option.optional,
+      isOptional: option.optional,
+    }));
 }

@@ -17,7 +17,7 @@ import { MAX_SIDE } from '../util/preprocessing.ts';
 
 /** A rate beyond it is a typing error: nothing learns there. */
 const MAX_RATE = 10;
-const MAX_EPOCHS = 100_000;
+export const MAX_EPOCHS = 100_000;
 const MAX_SEED = 2 ** 32 - 1;
 const MAX_VIEWS = 1000;
 /** A month. */

@@ -75,10 +75,12 @@ function plainOf(text: string, what: string): Record<string, unknown> {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const camelCase = (key: string) =>
+/** `--feature-layers`, `feature_layers` and `featureLayers` are one flag. */
+export const camelCase = (key: string): string =>
   key.replace(/^--/, '').replace(/[-_]([a-z\d])/g, (_, letter: string) => letter.toUpperCase());
 
-function flagOf(key: string, name: string, known: readonly KnownFlag[], what: string): KnownFlag {
+/** @throws AppError USAGE with the nearest name. @param what begins the message */
+export function flagOf(key: string, name: string, known: readonly KnownFlag[], what: string): KnownFlag {
   const found = known.find((flag) => flag.name === name);
   if (found) return found;
   const names = known.map((flag) => flagName(flag.name).slice(2));

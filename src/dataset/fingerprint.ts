@@ -1,6 +1,7 @@
 // fingerprint.ts: records a dataset's state when a run begins, and finds what has changed since, by the content of its files.
 // A file that was only touched or copied is unchanged. It also finds pictures that are copies of each other.
 
+import { createHash } from 'node:crypto';
 import type { Contents, KnownFile } from './contents.ts';
 import { list, type Dataset, type Sample } from './dataset.ts';
 
@@ -26,6 +27,16 @@ export async function fingerprintOf(
       return [`${part}:${file}`, `${size} ${times} ${sha256} ${names}`];
     }),
   );
+}
+
+/** sha256 of what a fingerprint says of names, contents and labels, lower-case hex: the same for a copy of the dataset. */
+export function fingerprintDigest(fingerprint: Fingerprint): string {
+  const hash = createHash('sha256');
+  for (const key of Object.keys(fingerprint).toSorted()) {
+    const { sha256, labels } = entryOf(fingerprint[key]!);
+    hash.update(`${JSON.stringify([key, sha256, labels])}\n`);
+  }
+  return hash.digest('hex');
 }
 
 /** The files of a fingerprint by path; only those that `dataset` still names. */

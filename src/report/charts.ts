@@ -40,10 +40,12 @@ export function niceAxis(values: readonly number[], { count = 5, apart = 0 } = {
 
 const xTitle = (name: string) => text(PLOT.left + INNER.width / 2, HEIGHT - 8, name, 'class="mid"');
 
-const text = (x: number, y: number, content: string, attributes = '') =>
+/** @param attributes of the element, as they stand in it */
+export const text = (x: number, y: number, content: string, attributes = ''): string =>
   `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${attributes}>${escapeXml(content)}</text>`;
 
-function frame(width: number, height: number, label: string, parts: readonly string[]): string {
+/** The picture around its parts, which are SVG. */
+export function frame(width: number, height: number, label: string, parts: readonly string[]): string {
   return `<svg viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escapeXml(label)}">\n${parts.join('\n')}\n</svg>`;
 }
 

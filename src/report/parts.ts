@@ -84,14 +84,23 @@ const FIGURE = /^(-?[\d.,]+( %)?|–?)$/;
 /** A table of more columns than these has each row's name on a line of its own on a narrow screen. */
 const MAX_NARROW_COLUMNS = 5;
 
+/** Text, or links to pages beside this one. */
+export type Cell = string | { readonly links: readonly { readonly text: string; readonly href: string }[] };
+
 /** The first row is the header. */
-export function htmlTable([header = [], ...rows]: readonly (readonly string[])[]): string {
+export function htmlTable([header = [], ...rows]: readonly (readonly Cell[])[]): string {
   if (rows.length === 0) return '';
-  const isNumber = header.map((_, column) => rows.every((row) => FIGURE.test(row[column] ?? '')));
-  const line = (cells: readonly string[], tag: 'th' | 'td') =>
-    `<tr>${cells.map((cell, i) => `<${tag}${isNumber[i] ? ' class="number"' : ''}>${isNumber[i] ? escapeXml(cell) : nameHtml(cell)}</${tag}>`).join('')}</tr>`;
+  const isFigure = (cell: Cell) => typeof cell === 'string' && FIGURE.test(cell);
+  const isNumber = header.map((_, column) => rows.every((row) => isFigure(row[column] ?? '')));
+  const line = (cells: readonly Cell[], tag: 'th' | 'td') =>
+    `<tr>${cells.map((cell, i) => `<${tag}${isNumber[i] ? ' class="number"' : ''}>${cellHtml(cell, isNumber[i])}</${tag}>`).join('')}</tr>`;
   const kind = header.length > MAX_NARROW_COLUMNS ? ' class="many"' : '';
   return `<table${kind}>\n${[line(header, 'th'), ...rows.map((row) => line(row, 'td'))].join('\n')}\n</table>`;
+}
+
+function cellHtml(cell: Cell, isNumber = false): string {
+  if (typeof cell === 'string') return isNumber ? escapeXml(cell) : nameHtml(cell);
+  return cell.links.map(({ text, href }) => `<a href="${escapeXml(href)}">${escapeXml(text)}</a>`).join(', ');
 }
 
 export interface Tile {
@@ -126,6 +135,11 @@ export interface Made {
 export function footer({ version, date, seconds }: Made): string {
   const at = `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   return `<footer>finch ${escapeXml(version)}, ${at}, took ${duration(seconds)}</footer>`;
+}
+
+/** Of a page that is the same whenever it is made. */
+export function versionFooter(version: string): string {
+  return `<footer>finch ${escapeXml(version)}</footer>`;
 }
 
 /** `0.8 s`, `42 s`, `3 min 20 s`, `2 h 5 min` */

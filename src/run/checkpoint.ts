@@ -11,6 +11,7 @@ import { isAside } from '../util/aside.ts';
 import { AppError, messageOf } from '../util/errors.ts';
 import { makeFolder, writeFileAtomic } from '../util/files.ts';
 import { CHECKPOINT_RECORD, readRunRecord } from './records.ts';
+import { checkpointRecord } from './run-folder.ts';
 
 export interface Checkpoint {
   readonly progress: RunProgress;
@@ -23,7 +24,6 @@ export interface Checkpoint {
   readonly engine?: string;
 }
 
-const RECORD = 'state.json';
 const TENSORS = /^tensors-\d+-\d+\.safetensors$/;
 /** Raised when an older finch would misread the record. */
 const VERSION = 1;
@@ -53,7 +53,7 @@ export async function saveCheckpoint(
     engine,
     progress,
   };
-  await writeFileAtomic(path.join(folder, RECORD), `${JSON.stringify(record)}\n`);
+  await writeFileAtomic(checkpointRecord({ checkpoint: folder }), `${JSON.stringify(record)}\n`);
   for (const name of await readdir(folder)) {
     const isOurs = TENSORS.test(name) || isAside(name);
     // What cannot be removed now goes with the next checkpoint.
@@ -63,7 +63,7 @@ export async function saveCheckpoint(
 
 /** Undefined where none was written yet. @throws AppError CHECKPOINT_INVALID, FILE_INVALID */
 export async function readCheckpoint(folder: string): Promise<Checkpoint | undefined> {
-  const file = path.join(folder, RECORD);
+  const file = checkpointRecord({ checkpoint: folder });
   const record = await readRunRecord(file, CHECKPOINT_RECORD);
   if (!record) return undefined;
   const { step, tensors: name, seconds, secondsToBest, engine } = record;

@@ -27,6 +27,7 @@ const SUMMARY = z.object({
   device: text,
   seconds: number,
   ended: text.optional(),
+  failed: z.array(text).optional(),
 });
 
 /** An epoch of metrics.csv, by the names of its columns. */

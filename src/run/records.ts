@@ -16,22 +16,64 @@ const judgement = { loss: number, score: number, top1: number.optional(), top5: 
 const stage = z.enum(['head', 'all']);
 const text = z.string().max(65_536);
 
-/** config.json: the values of a command line, which are parsed again like a command line. */
+/** Epochs of stage 2 after which a finished run went on with more of them. */
+const continuedAfter = z.array(count).optional();
+
+/** The values of a command line, which are parsed again like a command line. */
+const FLAGS = z
+  .object({
+    model: text,
+    exif: z.boolean(),
+    offline: z.boolean().optional(),
+    debug: z.boolean().optional(),
+    classWeights: z.boolean().optional(),
+    tensorboard: z.boolean().optional(),
+    resume: text.or(z.literal(true)).optional(),
+    findLr: text.or(z.literal(true)).optional(),
+  })
+  .catchall(text);
+
+/** config.json */
 export const RUN_CONFIG = z.object({
   dataset: text,
-  flags: z
-    .object({
-      model: text,
-      exif: z.boolean(),
-      offline: z.boolean().optional(),
-      debug: z.boolean().optional(),
-      classWeights: z.boolean().optional(),
-      tensorboard: z.boolean().optional(),
-      resume: text.or(z.literal(true)).optional(),
-      findLr: text.or(z.literal(true)).optional(),
-    })
-    .catchall(text),
+  flags: FLAGS,
   settings: z.record(text, z.unknown()),
+  continuedAfter,
+});
+
+/** Of summary.json: how long the run is. */
+export const LENGTH_RECORD = z.object({ epochs: count, continuedAfter });
+
+/** Runs of a sweep are made one after another on one machine: more than these end with nobody waiting for them. */
+export const MAX_SWEEP_RUNS = 1000;
+
+/** What a plan must not say for its runs: where they write. */
+const PLACES = ['out', 'resume', 'findLr', 'previewAugment'];
+const namesNoPlace = (flags: object) => PLACES.every((name) => !Object.hasOwn(flags, name));
+const NO_PLACE = { error: `expected no ${PLACES.join(', ')}` };
+
+/** sweep.json: which runs a sweep is made of. */
+export const SWEEP_PLAN = z.object({
+  version: z.literal(1),
+  dataset: text,
+  /** Of the dataset's names, contents and labels. */
+  pictures: z.string().regex(/^[0-9a-f]{64}$/),
+  /** That all runs have. */
+  flags: FLAGS.refine(namesNoPlace, NO_PLACE),
+  runs: z
+    .array(
+      z.object({
+        // A folder inside the sweep's.
+        name: z
+          .string()
+          .regex(/^[\w=+.-]{1,120}$/)
+          .regex(/^[^.]/),
+        settings: z.record(text, text.or(z.boolean())).refine(namesNoPlace, NO_PLACE),
+        seed: text,
+      }),
+    )
+    .min(1)
+    .max(MAX_SWEEP_RUNS),
 });
 
 /** dataset.json: what the dataset was, and which of its pictures cannot be read. */

@@ -45,6 +45,35 @@ export function runPaths(folder: string): RunPaths {
   };
 }
 
+const SWEEP_FILE = 'sweep.json';
+
+export interface SweepPaths {
+  readonly folder: string;
+  readonly plan: string;
+  readonly csv: string;
+  readonly json: string;
+  readonly report: string;
+  /** @param name of a run in the plan */
+  readonly run: (name: string) => RunPaths;
+}
+
+/** The folder of a sweep: its plan and results, and a run's folder for each of its runs. */
+export function sweepPaths(folder: string): SweepPaths {
+  const at = (name: string) => path.join(folder, name);
+  return {
+    folder,
+    plan: at(SWEEP_FILE),
+    csv: at('results.csv'),
+    json: at('results.json'),
+    report: at('report.html'),
+    run: (name) => runPaths(at(name)),
+  };
+}
+
+/** The record of a checkpoint, beside its tensors. */
+export const checkpointRecord = ({ checkpoint }: Pick<RunPaths, 'checkpoint'>): string =>
+  path.join(checkpoint, 'state.json');
+
 /** Where runs go when `--out` does not say. */
 export const RUNS = 'runs';
 
@@ -82,8 +111,9 @@ export function aloneInRunFolder<T>(folder: string, action: () => Promise<T>): P
   );
 }
 
-/** What a process leaves that is killed before its run has a config.json: nothing can be gone on with. */
-const isRemains = (name: string) => name.startsWith(`${LOCK}.lock`) || isAsideOf(name, 'config.json');
+/** What a process leaves that is killed before its run has a config.json, or its sweep a plan: nothing can be gone on with. */
+const isRemains = (name: string) =>
+  name.startsWith(`${LOCK}.lock`) || isAsideOf(name, 'config.json') || isAsideOf(name, SWEEP_FILE);
 
 /** @throws AppError USAGE when something is in a folder that a new run is to have for itself */
 export async function refuseUsedFolder(folder: string): Promise<void> {

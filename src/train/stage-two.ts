@@ -59,6 +59,8 @@ export interface StageTwoJob {
   readonly onDivided?: OnDivided;
   readonly schedule: ScheduleSpec;
   readonly epochs: number;
+  /** The epoch at which the schedule and the patience begin: that of the run, or where a finished run went on with more epochs. */
+  readonly begin?: number;
   /** Decay of the averaged weights, which are what is judged and kept. */
   readonly ema?: number;
   readonly patience?: number;
@@ -135,7 +137,7 @@ interface Learner {
 async function loop(job: StageTwoJob, events: StageTwoEvents, learner: Learner): Promise<StageTwoResult> {
   if (learner.progress.epoch === 0 && learner.progress.batch === 0) await checkpoint(learner, events);
   while (learner.progress.epoch < job.epochs) {
-    if (hasStalled(learner.progress, job.patience)) return { progress: learner.progress, ended: 'patience' };
+    if (hasStalled(learner.progress, job)) return { progress: learner.progress, ended: 'patience' };
     if (sinceGain(learner.progress) >= (job.gainWithin ?? Infinity))
       return { progress: learner.progress, ended: 'no gain' };
     if (isOver(job)) return { progress: learner.progress, ended: 'deadline' };
@@ -216,11 +218,19 @@ async function averageIn(
   updateAverage(average!, await trainer.weights(), decayAt(step, ema));
 }
 
-function rateNow({ schedule, epochs, data }: StageTwoJob, { epoch, batch, rows }: RunProgress): number {
+function rateNow(
+  { schedule, epochs, begin = 0, data }: StageTwoJob,
+  { epoch, batch, rows }: RunProgress,
+): number {
   const { stepsPerEpoch } = data;
-  const losses = rows.filter(({ stage }) => stage === 'all').map(({ loss }) => loss);
-  return rateAt(schedule, { epoch: epoch + batch / stepsPerEpoch, epochs, stepsPerEpoch, losses });
+  const losses = rowsSince(rows, begin).map(({ loss }) => loss);
+  const done = epoch - begin + batch / stepsPerEpoch;
+  return rateAt(schedule, { epoch: done, epochs: epochs - begin, stepsPerEpoch, losses });
 }
+
+/** Of stage 2. */
+const rowsSince = (rows: readonly EpochRow[], begin: number) =>
+  rows.filter(({ stage, epoch }) => stage === 'all' && epoch > begin);
 
 async function judgedRow(job: StageTwoJob, progress: RunProgress, weights: Weights): Promise<EpochRow> {
   const { loss, right, seen } = progress.sums;
@@ -234,8 +244,8 @@ async function judgedRow(job: StageTwoJob, progress: RunProgress, weights: Weigh
   };
 }
 
-function hasStalled({ rows }: RunProgress, patience: number | undefined): boolean {
-  const scores = rows.filter(({ stage }) => stage === 'all').map(({ score }) => score);
+function hasStalled({ rows }: RunProgress, { patience, begin = 0 }: StageTwoJob): boolean {
+  const scores = rowsSince(rows, begin).map(({ score }) => score);
   return patience !== undefined && stopsEarly(scores, patience);
 }
 

@@ -8,7 +8,7 @@ import type { FinetuneFlags } from '../../src/config/finetune-settings.ts';
 
 function words(flags: Partial<FinetuneFlags>, about = { isSplit: false, multiLabel: false }) {
   const { model, settings } = finetuneConfig('birds', { model: 'resnet18', ...flags } as FinetuneFlags);
-  return Object.fromEntries(settingsInWords({ model, settings, ...about }));
+  return Object.fromEntries(settingsInWords({ model, settings, ...about, continuedAfter: [] }));
 }
 
 test('a run of the head alone says nothing of stage 2', () => {

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { checkTrainable, invalid, type Dataset, type Sample } from '../../dataset/dataset.ts';
 import { openContents, type Contents } from '../../dataset/contents.ts';
-import { contentKeys, knownFiles, type Fingerprint } from '../../dataset/fingerprint.ts';
+import { contentKeys, fingerprintOf, knownFiles, type Fingerprint } from '../../dataset/fingerprint.ts';
 import { openLoader, type PictureLoader } from '../../dataset/loader.ts';
 import { epochOrder } from '../../dataset/sampler.ts';
 import { scanDataset } from '../../dataset/scan.ts';
@@ -61,6 +61,14 @@ export async function divideDataset(
     val: parts.val.map((i) => all[i]!),
     division: `${dataset.layout}, ${(valSplit * 100).toFixed(0)} % set aside`,
   };
+}
+
+/** What the dataset is now. @throws AppError INTERRUPTED */
+export function fingerprintFor({ dataset, contents }: DividedDataset, work: Work): Promise<Fingerprint> {
+  return fingerprintOf(dataset, contents, (done, total) => {
+    throwIfAborted(work);
+    work.progress({ task: 'scan', done, total, text: `reading: ${done} of ${total} pictures` });
+  });
 }
 
 /** The same dataset without pictures that cannot be read. @throws AppError DATASET_INVALID when too little is left */

@@ -27,6 +27,8 @@ import { settingsInWords } from './settings-in-words.ts';
 export interface RunResults {
   readonly paths: RunPaths;
   readonly config: FinetuneConfig;
+  /** Epochs of stage 2 after which it went on with more of them, having been finished. */
+  readonly continuedAfter: readonly number[];
   /** Without the pictures that could not be read. */
   readonly divided: DividedDataset;
   /** Its graph puts out logits. */
@@ -80,6 +82,8 @@ export interface RunSummary {
   readonly bestEpoch: number;
   /** Epochs of stage 2 that were run. */
   readonly epochs: number;
+  /** Those after which the run went on with more of them, having been finished. */
+  readonly continuedAfter?: readonly number[];
   readonly classes: number;
   /** Numbers of the validation pictures and of the training pictures. */
   readonly samples: number;
@@ -140,7 +144,7 @@ function judgementOf({ divided: { val, dataset }, scores }: RunResults): Judgeme
 }
 
 function summaryOf(
-  { result, divided, seconds, secondsToBest, unknown, plan, device, failed }: RunResults,
+  { result, divided, seconds, secondsToBest, unknown, plan, device, failed, continuedAfter }: RunResults,
   judged: Judgement,
 ): RunSummary {
   const { best, rows } = result.progress;
@@ -152,9 +156,11 @@ function summaryOf(
           ...(judged.top1 !== undefined && { top1: judged.top1 }),
           ...(judged.top5 !== undefined && { top5: judged.top5 }),
         }),
-    loss: judged.loss,
+    // A run that was interrupted computes the last digits in another way.
+    loss: Number(judged.loss.toFixed(6)),
     bestEpoch: best.stage === 'head' ? 0 : best.epoch,
     epochs: rows.filter(({ stage }) => stage === 'all').length,
+    ...(continuedAfter.length > 0 && { continuedAfter }),
     classes: dataset.classes.length,
     samples: val.length,
     trainSamples: train.length,
@@ -214,6 +220,7 @@ async function reportOf(
       settings: config.settings,
       isSplit: dataset.val === undefined,
       multiLabel: dataset.multiLabel,
+      continuedAfter: results.continuedAfter,
     }),
     made: madeIn(seconds),
     about: `${isolated(name)}: ${train.length} pictures to learn from, ${val.length} to judge by (${division})${left}, ${classes} classes, ${device}`,

@@ -11,7 +11,7 @@ import { readRunRecord, RUN_CONFIG } from '../../run/records.ts';
 import { writeJson } from '../../run/run-folder.ts';
 
 /** Flags that say where and how fast a run computes, not what it computes: they may differ when a run is resumed. */
-const FREE = [
+export const FREE = [
   'root',
   'out',
   'resume',
@@ -28,15 +28,24 @@ export interface RunRequest {
   /** Absolute. */
   readonly dataset: string;
   readonly flags: FinetuneFlags;
+  /** Epochs of stage 2 after which it went on with more of them, having been finished. */
+  readonly continuedAfter: readonly number[];
 }
 
 export async function writeRunConfig(
   file: string,
-  { dataset, flags }: RunRequest,
+  { dataset, flags, continuedAfter }: RunRequest,
   config: FinetuneConfig,
 ): Promise<void> {
   const { settings, model } = config;
-  await writeJson(file, { finch: packageVersion(), dataset: path.resolve(dataset), model, settings, flags });
+  await writeJson(file, {
+    finch: packageVersion(),
+    dataset: path.resolve(dataset),
+    model,
+    settings,
+    flags,
+    ...(continuedAfter.length > 0 && { continuedAfter }),
+  });
 }
 
 /**
@@ -51,12 +60,16 @@ export async function readRunConfig(
   if (!stored) {
     throw new AppError('CHECKPOINT_INVALID', `${file} is not there; is this the folder of a run?`);
   }
-  const { dataset, flags, settings } = stored;
-  refuseDifferent(flags as FinetuneFlags, given.flags);
+  const { dataset, flags, settings, continuedAfter = [] } = stored;
+  refuseDifferent(flags as FinetuneFlags, given.flags, 'run');
   const free = Object.entries(given.flags).filter(([name]) => FREE.some((known) => known === name));
   // When a dataset has moved, the content of its files shows whether it is the same one.
   const place = given.dataset === undefined ? dataset : path.resolve(given.dataset);
-  const request = { dataset: place, flags: { ...(flags as FinetuneFlags), ...Object.fromEntries(free) } };
+  const request = {
+    dataset: place,
+    flags: { ...(flags as FinetuneFlags), ...Object.fromEntries(free) },
+    continuedAfter,
+  };
   const config = finetuneConfig(place, request.flags);
   if (JSON.stringify(config.settings) !== JSON.stringify(settings)) {
     throw new AppError(
@@ -67,15 +80,22 @@ export async function readRunConfig(
   return { config, request, hasMoved: place !== dataset };
 }
 
-function refuseDifferent(stored: FinetuneFlags, given: GivenFinetuneFlags): void {
+/** @throws AppError USAGE where a flag is given that is not free, with another value than before */
+export function refuseDifferent(
+  stored: FinetuneFlags,
+  given: GivenFinetuneFlags,
+  what: 'run' | 'sweep',
+): void {
   const known = new Map<string, unknown>(Object.entries(stored));
   for (const [name, value] of Object.entries(given)) {
-    if (FREE.some((free) => free === name) || value === undefined) continue;
+    // Nobody gives --exif: it is what stands where --no-exif does not.
+    const isDefault = name === 'exif' && value === true;
+    if (FREE.some((free) => free === name) || value === undefined || isDefault) continue;
     if (JSON.stringify(known.get(name)) === JSON.stringify(value)) continue;
     const flag = flagName(name);
     throw new AppError(
       'USAGE',
-      `--resume goes on with the run's own settings: ${flag} was ${shown(known.get(name))}, received ${shown(value)}; leave it out`,
+      `--resume goes on with the ${what}'s own settings: ${flag} was ${shown(known.get(name))}, received ${shown(value)}; leave it out`,
     );
   }
 }

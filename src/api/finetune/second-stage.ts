@@ -28,6 +28,8 @@ export interface SecondStageParts extends Pick<RunParts, 'config' | 'opened' | '
   /** The whole network, whose output is logits. */
   readonly model: EngineModel;
   readonly spec: TrainSpec;
+  /** The epoch at which its schedule begins: 0, or where the run went on, having been finished. */
+  readonly begin: number;
   /** That the run has taken up to now. */
   readonly seconds: () => number;
   /** Told the logits `[N, classes]` of the validation pictures whenever they are judged. */
@@ -110,6 +112,7 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
         ...(config.mayDivide && { onDivided: tools.onDivided }),
         schedule: settings.schedule,
         epochs: settings.epochs,
+        begin: parts.begin,
         ...(settings.ema > 0 && { ema: settings.ema }),
         ...(settings.patience !== undefined && { patience: settings.patience }),
         ...(settings.gainWithin !== undefined && { gainWithin: settings.gainWithin }),

@@ -12,9 +12,17 @@ export interface DescribedRun {
   /** Whether the dataset was divided by finch: it has no part of its own to judge by. */
   readonly isSplit: boolean;
   readonly multiLabel: boolean;
+  /** Epochs of stage 2 after which it went on with more of them, having been finished. */
+  readonly continuedAfter: readonly number[];
 }
 
-export function settingsInWords({ model, settings, isSplit, multiLabel }: DescribedRun): readonly Line[] {
+export function settingsInWords({
+  model,
+  settings,
+  isSplit,
+  multiLabel,
+  continuedAfter,
+}: DescribedRun): readonly Line[] {
   const { recipe, layers, pool, head, epochs, seed, valSplit } = settings;
   return [
     ['started from', model],
@@ -26,6 +34,14 @@ export function settingsInWords({ model, settings, isSplit, multiLabel }: Descri
     ...(isSplit ? [['set aside to judge by', `${percent(valSplit)} of the pictures`] as const] : []),
     ['stage 1, the head', headText(head)],
     ['stage 2, all weights', epochs === 0 ? 'left out' : `up to ${plural(epochs, 'epoch')}`],
+    ...(continuedAfter.length > 0
+      ? [
+          [
+            'went on, once finished',
+            `after epoch ${continuedAfter.join(' and ')}, the learning rate anew over the epochs from there`,
+          ] as const,
+        ]
+      : []),
     ...(epochs === 0 ? [] : stageTwo(settings, multiLabel)),
     ['seed', `${seed}`],
   ];
@@ -68,6 +84,13 @@ function stageTwo(settings: TrainSettings, multiLabel: boolean): readonly Line[]
     patience !== undefined && ['stops early', `after ${plural(patience, 'epoch')} without improvement`],
   ]; // prettier-ignore
   return lines.filter((line) => line !== false && line !== undefined);
+}
+
+/** What a finished run does that goes on with more epochs. @param after epochs of stage 2 that it has done */
+export function longerText({ epochs, schedule }: TrainSettings, after: number): string {
+  if (after === 0) return `goes on with stage 2, of up to ${plural(epochs, 'epoch')}`;
+  const count = epochs - after;
+  return `goes on at epoch ${after + 1} of ${epochs}; the learning rate begins anew, over ${count === 1 ? 'the new epoch' : `the ${count} new epochs`}: ${scheduleText(schedule)}`;
 }
 
 const OPTIMIZERS = { sgd: 'SGD', adam: 'Adam', adamw: 'AdamW' } as const satisfies Record<

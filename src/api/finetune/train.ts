@@ -28,6 +28,8 @@ import { shellWord } from '../../util/shell-word.ts';
 export interface BegunRun {
   readonly paths: RunPaths;
   readonly fingerprint: Fingerprint;
+  /** Epochs of stage 2 after which it went on with more of them, having been finished. */
+  readonly continuedAfter: readonly number[];
   /** For a resumed run: where it stopped, and the pictures that it could not read. */
   readonly former?: { readonly checkpoint: Checkpoint; readonly failed: readonly string[] };
 }
@@ -63,7 +65,7 @@ function noteOtherEngine({ former }: BegunRun, engine: TrainableEngine, work: Wo
 }
 
 async function runStages(
-  { paths, fingerprint, former }: BegunRun,
+  { paths, fingerprint, continuedAfter, former }: BegunRun,
   parts: RunParts,
   tools: RunTools,
   work: Work,
@@ -86,7 +88,7 @@ async function runStages(
   const scores: { latest?: Float32Array; best?: Float32Array } = {};
   let secondsToBest = former?.checkpoint.secondsToBest ?? 0;
   const second = secondStage(
-    { paths, config, opened, divided, model: untrained, spec, seconds, onScores: (found) => (scores.latest = found) },
+    { paths, config, opened, divided, model: untrained, spec, begin: continuedAfter.at(-1) ?? 0, seconds, onScores: (found) => (scores.latest = found) },
     tools,
     work,
   ); // prettier-ignore
@@ -140,7 +142,7 @@ async function runStages(
     work,
   );
   const finished = await writeResults(
-    { paths, config, divided, model: { ...model, graph: network.graph }, result, scores: best, unknown, failed, seconds: seconds(), secondsToBest, plan: second.plan(), device: engine.description, events },
+    { paths, config, continuedAfter, divided, model: { ...model, graph: network.graph }, result, scores: best, unknown, failed, seconds: seconds(), secondsToBest, plan: second.plan(), device: engine.description, events },
     work,
   ); // prettier-ignore
   await events?.close();

@@ -1,0 +1,24 @@
+// sweep.ts: `finch sweep`: makes the runs and prints what they came to.
+
+import { runSweep } from '../api/sweep/sweep.ts';
+import type { SweepConfig } from '../config/sweep.ts';
+import { sweepCsv, sweepJson, sweepText } from '../report/sweep.ts';
+import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
+import { terminalColumns } from '../util/progress.ts';
+import { shellWord } from '../util/shell-word.ts';
+import { write, writeCsv, type Output } from './output.ts';
+import { terminalWork } from './terminal.ts';
+
+export async function sweep(config: SweepConfig, output: Output): Promise<ExitCodeValue> {
+  const work = terminalWork(output);
+  const { results, report, best, hasRemarks } = await runSweep(config, work).finally(() => work.clear());
+  const { stdout } = output;
+  await {
+    table: () => write(stdout, sweepText(results, terminalColumns(stdout))),
+    json: () => write(stdout, sweepJson(results)),
+    csv: () => writeCsv(stdout, sweepCsv(results)),
+  }[config.format]();
+  const use = best === undefined ? '' : `; use the best with: classify PICTURE --model ${shellWord(best)}`;
+  work.note(`report: ${report}${use}`);
+  return hasRemarks ? ExitCode.partial : ExitCode.ok;
+}
