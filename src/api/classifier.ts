@@ -38,6 +38,9 @@ export interface LoadedClassifier {
   rows(images: readonly PreparedPixels[]): Promise<readonly Float32Array[]>;
 }
 
+/** Told of a picture what the network puts out besides its classes, in the order of the outputs. */
+export type OtherOutputs = (image: PreparedPixels, outputs: readonly Float32Array[]) => void;
+
 /** What is asked of each picture: which class it is, or which labels it has, of which there may be several. */
 export type Asked = 'class' | 'labels';
 
@@ -49,24 +52,37 @@ export function singleOf(member: Member): OpenedClassifier {
     name: model.name,
     members: [member],
     preprocessings: [preprocessing],
-    async load() {
-      if (network.readText) throw namesNoClasses(model.name);
-      const loaded = await network.load();
-      return {
-        name: model.name,
-        ...(model.labels && { labels: model.labels }),
-        classes: classCount(loaded),
-        output: outputOfModel(model),
-        engine: loaded.engine.description,
-        async rows(images) {
-          const pixels = images.map((image) => image.pixels[0]!);
-          const [scores] = await loaded.predictor.run(batchOf(pixels, preprocessing.size));
-          const numbers = scores!.data.length / images.length;
-          return images.map((_, i) => scores!.data.slice(i * numbers, (i + 1) * numbers));
-        },
-      };
-    },
+    load: () => loadedSingle(member),
     close: () => network.close(),
+  };
+}
+
+/** @param besides further layers whose output is wanted */
+export async function loadedSingle(
+  { network }: Member,
+  besides: { readonly layers: readonly string[]; readonly take: OtherOutputs } | undefined = undefined,
+): Promise<LoadedClassifier> {
+  const { model, preprocessing } = network;
+  if (network.readText) throw namesNoClasses(model.name);
+  const loaded = await network.load(besides && [model.graph.output, ...besides.layers]);
+  return {
+    name: model.name,
+    ...(model.labels && { labels: model.labels }),
+    classes: classCount(loaded),
+    output: outputOfModel(model),
+    engine: loaded.engine.description,
+    async rows(images) {
+      const pixels = images.map((image) => image.pixels[0]!);
+      const tensors = await loaded.predictor.run(batchOf(pixels, preprocessing.size));
+      return images.map((image, i) => {
+        const [scores, ...others] = tensors.map(({ data }) => {
+          const numbers = data.length / images.length;
+          return data.slice(i * numbers, (i + 1) * numbers);
+        });
+        besides?.take(image, others);
+        return scores!;
+      });
+    },
   };
 }
 

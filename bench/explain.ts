@@ -1,0 +1,105 @@
+// explain.ts: the deletion test of heat maps: how much the class loses when the hottest fifth of what the network sees is hidden, beside a
+// fifth at random. Hidden is: in the mean colour of what the network sees. At random are the map's cells in a random order, until as many
+// pixels are hidden (of the last cell only some rows). `FINCH_EXPLAIN` names the model, `FINCH_PHOTOS` a folder of pictures.
+
+import path from 'node:path';
+import { openClassifier } from '../src/api/ensemble.ts';
+import { loadExplaining, type ClassMap } from '../src/api/explain.ts';
+import { occlusionMap } from '../src/api/occlusion.ts';
+import { workOf } from '../src/api/work.ts';
+import { inferenceConfig } from '../src/config/inference.ts';
+import { classProbabilities } from '../src/graph/output.ts';
+import { upsampled } from '../src/images/heat.ts';
+import { prepareImage, type PreparedPixels } from '../src/images/prepare.ts';
+import { pathReferences, type ImageReference } from '../src/images/source.ts';
+import { sidesOf } from '../src/util/preprocessing.ts';
+import { createRng, type Rng } from '../src/util/rng.ts';
+import { photos, type BenchContext } from './context.ts';
+import type { Row } from './measure.ts';
+
+const COUNT = 200;
+const SHARE = 0.2;
+/** Draws at random for each picture. */
+const DRAWS = 4;
+
+export function explainPlaces(context: BenchContext): Promise<readonly Row[]> {
+  return deletion('as it is', context, (said, { classifier }) => classifier.explain(said));
+}
+
+/** The same network as if it could not be taken apart. */
+export function explainOcclusion(context: BenchContext): Promise<readonly Row[]> {
+  return deletion('by hiding patches', context, (said, { classifier, preprocessing }) => occlusionMap(said, classifier, preprocessing)); // prettier-ignore
+}
+
+type Explain = (
+  said: Parameters<Classifier['explain']>[0],
+  how: { readonly classifier: Classifier; readonly preprocessing: Parameters<typeof occlusionMap>[2] },
+) => Promise<ClassMap>;
+type Classifier = Awaited<ReturnType<typeof loadExplaining>>;
+
+async function deletion(how: string, { scratch }: BenchContext, explain: Explain): Promise<readonly Row[]> {
+  const model = process.env['FINCH_EXPLAIN'] ?? 'efficientnet_lite0';
+  const folder = process.env['FINCH_PHOTOS'] ?? (await photos(scratch, COUNT));
+  const work = workOf({});
+  const opened = await openClassifier(inferenceConfig([], { model, exif: true }), work);
+  const classifier = await loadExplaining(opened, work);
+  const [preprocessing] = opened.preprocessings as [(typeof opened.preprocessings)[number]];
+  const [height, width] = sidesOf(preprocessing.size);
+  const rng = createRng(0);
+  const [hottest, random]: [number[], number[]] = [[], []];
+  const files: ImageReference[] = [];
+  for await (const reference of pathReferences(folder)) files.push(reference);
+  const chosen = createRng(1).shuffle(files).slice(0, COUNT);
+  for (const reference of chosen) {
+    const image = await prepareImage(reference, { decode: {}, preprocessings: [preprocessing], keepOriginal: false }); // prettier-ignore
+    if ('error' in image) continue;
+    const probabilitiesOf = async (images: readonly PreparedPixels[]) =>
+      (await classifier.rows(images)).map((row) => classProbabilities(classifier.output, row));
+    const [probabilities] = (await probabilitiesOf([image])) as [Float64Array];
+    const index = probabilities.indexOf(Math.max(...probabilities));
+    const map = await explain({ image, probabilities, index }, { classifier, preprocessing });
+    const views = [hottestOf(map, height, width), ...Array.from({ length: DRAWS }, () => randomOf(map, { height, width, rng }))]; // prettier-ignore
+    const hidden = await probabilitiesOf(views.map((view) => ({ pixels: [withHidden(image.pixels[0]!, view)] }))); // prettier-ignore
+    const [first, ...others] = hidden.map((after) => probabilities[index]! - after[index]!);
+    hottest.push(first!);
+    random.push(...others);
+  }
+  await opened.close();
+  const [finch, peer] = [mean(hottest), mean(random)];
+  const name = `${path.basename(model)} ${how}, ${hottest.length} pictures`;
+  process.stderr.write(`  ${name}: ${finch.toFixed(3)}, ${peer.toFixed(3)}, ${(finch / peer).toFixed(2)} times\n`); // prettier-ignore
+  return [{ measure: name, unit: 'probability', finch, peer, ratio: peer / finch, peerName: 'random places' }]; // prettier-ignore
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Indices of the pixels where the map, upsampled, is largest. */
+function hottestOf({ map, shape }: ClassMap, height: number, width: number): readonly number[] {
+  const places = (side: number, cells: number) => Float64Array.from({ length: side }, (_, i) => ((i + 0.5) * cells) / side); // prettier-ignore
+  const values = upsampled({ map, shape }, places(height, shape[0]), places(width, shape[1]));
+  const order = Array.from(values.keys()).sort((a, b) => values[b]! - values[a]!);
+  return order.slice(0, Math.round(SHARE * order.length));
+}
+
+function randomOf(
+  { shape: [rows, columns] }: ClassMap,
+  { height, width, rng }: { readonly height: number; readonly width: number; readonly rng: Rng },
+): readonly number[] {
+  const order = rng.shuffle(Array.from({ length: rows * columns }, (_, cell) => cell));
+  const rank = new Map(order.map((cell, i) => [cell, i]));
+  const rankOf = (pixel: number) => {
+    const [y, x] = [Math.floor(pixel / width), pixel % width];
+    return rank.get(Math.floor((y * rows) / height) * columns + Math.floor((x * columns) / width))!;
+  };
+  const pixels = Array.from({ length: height * width }, (_, pixel) => pixel);
+  return pixels.sort((a, b) => rankOf(a) - rankOf(b) || a - b).slice(0, Math.round(SHARE * pixels.length));
+}
+
+function withHidden(pixels: Uint8Array, hidden: readonly number[]): Uint8Array {
+  const result = pixels.slice();
+  const sums = [0, 0, 0];
+  for (let i = 0; i < pixels.length; i++) sums[i % 3]! += pixels[i]!;
+  const colour = sums.map((sum) => Math.round((sum * 3) / pixels.length));
+  for (const pixel of hidden) result.set(colour, pixel * 3);
+  return result;
+}
