@@ -1,6 +1,7 @@
 // explain.ts: the deletion test of heat maps: how much the class loses when the hottest fifth of what the network sees is hidden, beside a
-// fifth at random. Hidden is: in the mean colour of what the network sees. At random are the map's cells in a random order, until as many
-// pixels are hidden (of the last cell only some rows). `FINCH_EXPLAIN` names the model, `FINCH_PHOTOS` a folder of pictures.
+// fifth at random. Hidden is: in the mean colour of what the network sees. At random is: the map's cells in a random order, until as many
+// pixels are hidden (of the last cell only some rows); or the hottest fifth itself, moved by a random way (what leaves the picture
+// comes in again on the other side). `FINCH_EXPLAIN` names the model, `FINCH_PHOTOS` a folder of pictures, `FINCH_BENCH_COUNT` how many.
 
 import path from 'node:path';
 import { openClassifier } from '../src/api/ensemble.ts';
@@ -17,10 +18,9 @@ import { createRng, type Rng } from '../src/util/rng.ts';
 import { photos, type BenchContext } from './context.ts';
 import type { Row } from './measure.ts';
 
-const COUNT = 200;
 const SHARE = 0.2;
 /** Draws at random for each picture. */
-const DRAWS = 4;
+const DRAWS = 3;
 
 export function explainPlaces(context: BenchContext): Promise<readonly Row[]> {
   return deletion('as it is', context, (said, { classifier }) => classifier.explain(said));
@@ -39,17 +39,20 @@ type Classifier = Awaited<ReturnType<typeof loadExplaining>>;
 
 async function deletion(how: string, { scratch }: BenchContext, explain: Explain): Promise<readonly Row[]> {
   const model = process.env['FINCH_EXPLAIN'] ?? 'efficientnet_lite0';
-  const folder = process.env['FINCH_PHOTOS'] ?? (await photos(scratch, COUNT));
+  const count = Number(process.env['FINCH_BENCH_COUNT'] ?? 200);
+  const folder = process.env['FINCH_PHOTOS'] ?? (await photos(scratch, count));
   const work = workOf({});
   const opened = await openClassifier(inferenceConfig([], { model, exif: true }), work);
   const classifier = await loadExplaining(opened, work);
   const [preprocessing] = opened.preprocessings as [(typeof opened.preprocessings)[number]];
   const [height, width] = sidesOf(preprocessing.size);
   const rng = createRng(0);
-  const [hottest, random]: [number[], number[]] = [[], []];
+  const hottest: number[] = [];
+  const random: Record<Chance, number[]> = { 'random places': [], 'the same shape elsewhere': [] };
+  const sure: number[] = [];
   const files: ImageReference[] = [];
   for await (const reference of pathReferences(folder)) files.push(reference);
-  const chosen = createRng(1).shuffle(files).slice(0, COUNT);
+  const chosen = createRng(1).shuffle(files).slice(0, count);
   for (const reference of chosen) {
     const image = await prepareImage(reference, { decode: {}, preprocessings: [preprocessing], keepOriginal: false }); // prettier-ignore
     if ('error' in image) continue;
@@ -57,18 +60,39 @@ async function deletion(how: string, { scratch }: BenchContext, explain: Explain
       (await classifier.rows(images)).map((row) => classProbabilities(classifier.output, row));
     const [probabilities] = (await probabilitiesOf([image])) as [Float64Array];
     const index = probabilities.indexOf(Math.max(...probabilities));
-    const map = await explain({ image, probabilities, index }, { classifier, preprocessing });
-    const views = [hottestOf(map, height, width), ...Array.from({ length: DRAWS }, () => randomOf(map, { height, width, rng }))]; // prettier-ignore
-    const hidden = await probabilitiesOf(views.map((view) => ({ pixels: [withHidden(image.pixels[0]!, view)] }))); // prettier-ignore
-    const [first, ...others] = hidden.map((after) => probabilities[index]! - after[index]!);
-    hottest.push(first!);
-    random.push(...others);
+    const map = await explain({ image, size: image, probabilities, index }, { classifier, preprocessing });
+    const hot = hottestOf(map, height, width);
+    const lossOf = async (views: readonly (readonly number[])[]) => {
+      const hidden = await probabilitiesOf(views.map((view) => ({ pixels: [withHidden(image.pixels[0]!, view)] }))); // prettier-ignore
+      return hidden.map((after) => probabilities[index]! - after[index]!);
+    };
+    sure.push(probabilities[index]!);
+    hottest.push(...(await lossOf([hot])));
+    const draw = (view: () => readonly number[]) => lossOf(Array.from({ length: DRAWS }, view));
+    random['random places'].push(...(await draw(() => randomOf(map, { height, width, rng }))));
+    random['the same shape elsewhere'].push(...(await draw(() => movedFrom(hot, { height, width, rng }))));
   }
   await opened.close();
-  const [finch, peer] = [mean(hottest), mean(random)];
-  const name = `${path.basename(model)} ${how}, ${hottest.length} pictures`;
-  process.stderr.write(`  ${name}: ${finch.toFixed(3)}, ${peer.toFixed(3)}, ${(finch / peer).toFixed(2)} times\n`); // prettier-ignore
-  return [{ measure: name, unit: 'probability', finch, peer, ratio: peer / finch, peerName: 'random places' }]; // prettier-ignore
+  const finch = mean(hottest);
+  return Object.entries(random).map(([peerName, losses]) => {
+    const peer = mean(losses);
+    const name = `${path.basename(model)} ${how}, ${hottest.length} pictures of mean probability ${mean(sure).toFixed(3)}`;
+    process.stderr.write(`  ${name}: ${finch.toFixed(3)}; ${peerName}: ${peer.toFixed(3)}, ${(finch / peer).toFixed(2)} times\n`); // prettier-ignore
+    return { measure: name, unit: 'probability', finch, peer, ratio: peer / finch, peerName };
+  });
+}
+
+type Chance = 'random places' | 'the same shape elsewhere';
+
+interface View {
+  readonly height: number;
+  readonly width: number;
+  readonly rng: Rng;
+}
+
+function movedFrom(pixels: readonly number[], { height, width, rng }: View): readonly number[] {
+  const [down, across] = [rng.integer(height), rng.integer(width)];
+  return pixels.map((pixel) => ((Math.floor(pixel / width) + down) % height) * width + ((pixel + across) % width)); // prettier-ignore
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -81,10 +105,7 @@ function hottestOf({ map, shape }: ClassMap, height: number, width: number): rea
   return order.slice(0, Math.round(SHARE * order.length));
 }
 
-function randomOf(
-  { shape: [rows, columns] }: ClassMap,
-  { height, width, rng }: { readonly height: number; readonly width: number; readonly rng: Rng },
-): readonly number[] {
+function randomOf({ shape: [rows, columns] }: ClassMap, { height, width, rng }: View): readonly number[] {
   const order = rng.shuffle(Array.from({ length: rows * columns }, (_, cell) => cell));
   const rank = new Map(order.map((cell, i) => [cell, i]));
   const rankOf = (pixel: number) => {

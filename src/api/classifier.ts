@@ -60,7 +60,7 @@ export function singleOf(member: Member): OpenedClassifier {
 /** @param besides further layers whose output is wanted */
 export async function loadedSingle(
   { network }: Member,
-  besides: { readonly layers: readonly string[]; readonly take: OtherOutputs } | undefined = undefined,
+  besides?: { readonly layers: readonly string[]; readonly take: OtherOutputs },
 ): Promise<LoadedClassifier> {
   const { model, preprocessing } = network;
   if (network.readText) throw namesNoClasses(model.name);

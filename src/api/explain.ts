@@ -19,6 +19,8 @@ import type { Work } from './work.ts';
 /** What is to be explained: a picture that the classifier has seen, and what it said. */
 export interface Said {
   readonly image: PreparedPixels;
+  /** The upright picture's. */
+  readonly size: Size;
   /** `[classes]` */
   readonly probabilities: Float64Array;
   /** The class in question. */
@@ -28,7 +30,7 @@ export interface Said {
 export type ClassMap = Pick<Explanation, 'map' | 'shape'>;
 
 export interface ExplainingClassifier extends LoadedClassifier {
-  explain(said: Said): Promise<ClassMap>;
+  explain(said: Said): Promise<Explanation>;
 }
 
 /** @throws AppError USAGE where there is nothing that could be shown */
@@ -48,13 +50,28 @@ export async function loadExplaining(opened: OpenedClassifier, work: Work): Prom
       `--explain: ${model.name} has no layer that looks at places of a picture (no convolution), so that nothing can be shown; leave --explain out, or name another model`,
     );
   }
-  if (evidence.kind === 'places' && !readText) return byPlaces(member, evidence.cut);
+  const placed = (explain: Explain): ExplainingClassifier['explain'] => {
+    return async (said) => ({
+      ...(await explain(said)),
+      index: said.index,
+      region: seenRegion(said.size, preprocessing),
+    });
+  };
+  if (evidence.kind === 'places' && !readText) {
+    const { classifier, explain } = await byPlaces(member, evidence.cut);
+    return { ...classifier, explain: placed(explain) };
+  }
   const classifier = await opened.load();
   work.note(`${opened.name} is not taken apart: --explain hides parts of each picture, which takes ${RUNS} more runs of the network`); // prettier-ignore
-  return { ...classifier, explain: (said) => occlusionMap(said, classifier, preprocessing) };
+  return { ...classifier, explain: placed((said) => occlusionMap(said, classifier, preprocessing)) };
 }
 
-async function byPlaces(member: Member, { back, border, shape }: CutGraph): Promise<ExplainingClassifier> {
+type Explain = (said: Said) => Promise<ClassMap>;
+
+async function byPlaces(
+  member: Member,
+  { back, border, shape }: CutGraph,
+): Promise<{ readonly classifier: LoadedClassifier; readonly explain: Explain }> {
   const [rows, columns, channels] = shape as readonly [number, number, number];
   const seen = new WeakMap<PreparedPixels, Float32Array>();
   const classifier = await loadedSingle(member, {
@@ -63,10 +80,10 @@ async function byPlaces(member: Member, { back, border, shape }: CutGraph): Prom
   });
   const slopes = await member.network.slopes(back);
   return {
-    ...classifier,
-    async explain({ image, probabilities, index }) {
+    classifier,
+    async explain({ image, probabilities: { length }, index }) {
       const places = seen.get(image)!;
-      const slope = await slopes.of(places, directionOf(classifier.output, probabilities, index));
+      const slope = await slopes.of(places, directionOf(classifier.output, length, index));
       const map = new Float32Array(rows * columns);
       // Times the number of places, so that the mean of the map is what a mean and a linear layer make of them.
       for (let i = 0; i < places.length; i++) {
@@ -78,19 +95,9 @@ async function byPlaces(member: Member, { back, border, shape }: CutGraph): Prom
 }
 
 /** The score that is explained, as a weighted sum of those that the network puts out. */
-function directionOf({ isBinary }: OutputMeaning, probabilities: Float64Array, index: number): Float32Array {
+function directionOf({ isBinary }: OutputMeaning, classes: number, index: number): Float32Array {
   if (isBinary) return Float32Array.of(index === 1 ? 1 : -1);
-  const direction = new Float32Array(probabilities.length);
+  const direction = new Float32Array(classes);
   direction[index] = 1;
   return direction;
-}
-
-/** @param size the upright picture's */
-export async function explanationOf(
-  said: Said,
-  size: Size,
-  { classifier, opened }: { readonly classifier: ExplainingClassifier; readonly opened: OpenedClassifier },
-): Promise<Explanation> {
-  const region = seenRegion(size, opened.preprocessings[0]!);
-  return { ...(await classifier.explain(said)), index: said.index, region };
 }

@@ -21,7 +21,7 @@ export const RUNS = STEPS * STEPS;
 const LEAST = 1e-6;
 
 export async function occlusionMap(
-  { image, probabilities, index }: Said,
+  { image, probabilities, index }: Omit<Said, 'size'>,
   classifier: Pick<LoadedClassifier, 'rows' | 'output'>,
   { size }: Pick<Preprocessing, 'size'>,
 ): Promise<ClassMap> {
