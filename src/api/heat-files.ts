@@ -23,15 +23,15 @@ export interface HeatFiles {
   summary(): string;
 }
 
-/** @throws AppError WRITE_FAILED */
-export async function openHeatFiles(folder: string): Promise<HeatFiles> {
-  await makeFolder(folder);
-  await sweepAsides(folder);
+/** @param folder made when the first file comes */
+export function heatFiles(folder: string): HeatFiles {
   /** The last number that was given to a name. */
   const numbers = new Map<string, number>();
   let count = 0;
   return {
     async add(file, picture) {
+      await makeFolder(folder);
+      await sweepAsides(folder);
       const aside = await asideOf(path.join(folder, 'explain.png'));
       try {
         await writeFile(aside, await encodePng(picture, SIDE), { flag: 'wx' });

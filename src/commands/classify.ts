@@ -2,7 +2,7 @@
 
 import { classifyPictures } from '../api/classify.ts';
 import { openClassifier } from '../api/ensemble.ts';
-import { openHeatFiles } from '../api/heat-files.ts';
+import { heatFiles } from '../api/heat-files.ts';
 import { refuseLosses, outputsOf, pathOf } from '../api/outputs.ts';
 import { pictureCount } from '../api/picture-count.ts';
 import { checkPicturesInto, checkSorting, withSorter, type Sorter } from '../api/sort-into.ts';
@@ -77,7 +77,7 @@ async function writeRows(
     csvSafe,
   });
   const figures = figure && figureCollector(figure, languages);
-  const heatFiles = explain?.folder === undefined ? undefined : await openHeatFiles(explain.folder);
+  const heats = explain?.folder === undefined ? undefined : heatFiles(explain.folder);
   let [done, failed] = [0, 0];
   const print = (text: string) => (format === 'csv' ? writeCsv : write)(output.stdout, text);
   for await (const { result, original, heat } of untilInterrupted(pictures, output.signal)) {
@@ -88,7 +88,7 @@ async function writeRows(
     else {
       const shown = original && heat ? withHeat(original, heat.size, heat) : original;
       await figures?.add(result, shown);
-      if (heatFiles && shown) row = { ...result, explain: { file: await heatFiles.add(result.file, shown) } };
+      if (heats && shown) row = { ...result, explain: { file: await heats.add(result.file, shown) } };
       const [first] = result.predictions;
       await sorter?.add({ file: result.file, label: first?.label, probability: first?.probability });
     }
@@ -99,7 +99,7 @@ async function writeRows(
   await print(done === 0 ? writer.begin() + writer.end() : writer.end());
   const drawn = await figures?.save();
   if (drawn !== undefined) work.note(drawn);
-  if (heatFiles) work.note(heatFiles.summary());
+  if (heats) work.note(heats.summary());
   for (const line of sorter?.summary() ?? []) work.note(line);
   if (output.signal.aborted) return ExitCode.interrupted;
   if (failed > 0) work.note(`${failed} of ${done} pictures failed; their rows say why`);
