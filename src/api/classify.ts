@@ -12,7 +12,7 @@ import { AppError } from '../util/errors.ts';
 import { batched, startNow } from '../util/streams.ts';
 import { ownLabels } from './classes.ts';
 import type { LoadedClassifier, OpenedClassifier } from './classifier.ts';
-import { loadExplaining, type ExplainingClassifier } from './explain.ts';
+import type { ExplainingClassifier } from './explain.ts';
 import { BATCH_PATIENCE_MS, DEFAULT_BATCH } from './network.ts';
 import { remarksOf } from './remarks.ts';
 import { throwIfAborted, untilAborted, type Work } from './work.ts';
@@ -38,7 +38,7 @@ export interface ClassifiedPicture {
 }
 
 /** What spoke for the class, and the size of the picture that it lies on. */
-interface SizedHeat extends Explanation {
+export interface SizedHeat extends Explanation {
   readonly size: Size;
 }
 
@@ -57,7 +57,9 @@ export async function* classifyPictures(
   // The first pictures are decoded while the networks are being loaded.
   const images = startNow(loadImages(untilAborted(references, work), prepare, batchSize));
   try {
-    const classifier = await (settings.explains ? loadExplaining(opened, work) : opened.load());
+    // Loaded by who asks for maps, so that nobody else waits for it.
+    const loadExplaining = settings.explains && (await import('./explain.ts')).loadExplaining;
+    const classifier = await (loadExplaining ? loadExplaining(opened, work) : opened.load());
     const naming = await namingFor(classifier, settings, work);
     yield* answers(images, { classifier, settings, naming }, work);
   } finally {

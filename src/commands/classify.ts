@@ -2,14 +2,12 @@
 
 import { classifyPictures } from '../api/classify.ts';
 import { openClassifier } from '../api/ensemble.ts';
-import { heatFiles } from '../api/heat-files.ts';
 import { refuseLosses, outputsOf, pathOf } from '../api/outputs.ts';
 import { pictureCount } from '../api/picture-count.ts';
 import { checkPicturesInto, checkSorting, withSorter, type Sorter } from '../api/sort-into.ts';
 import { untilInterrupted } from '../api/work.ts';
 import { classesFile } from '../config/classes.ts';
 import type { ClassifyConfig } from '../config/classify.ts';
-import { withHeat } from '../images/heat.ts';
 import { passedOver } from '../images/passed-over.ts';
 import { imageReferences } from '../images/source.ts';
 import { createWriter } from '../report/writer.ts';
@@ -65,7 +63,14 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
 
 async function writeRows(
   pictures: ReturnType<typeof classifyPictures>,
-  { format, labels, figure, csvSafe, explain, sorter }: ClassifyConfig & { readonly sorter?: Sorter | undefined },
+  {
+    format,
+    labels,
+    figure,
+    csvSafe,
+    explain,
+    sorter,
+  }: ClassifyConfig & { readonly sorter?: Sorter | undefined },
   output: Output,
   work: TerminalWork,
 ): Promise<ExitCodeValue> {
@@ -77,7 +82,8 @@ async function writeRows(
     csvSafe,
   });
   const figures = figure && figureCollector(figure, languages);
-  const heats = explain?.folder === undefined ? undefined : heatFiles(explain.folder);
+  // Loaded by who asks for maps, so that nobody else waits for it.
+  const heats = explain && (await import('./heat.ts')).heatMaps(explain.folder);
   let [done, failed] = [0, 0];
   const print = (text: string) => (format === 'csv' ? writeCsv : write)(output.stdout, text);
   for await (const { result, original, heat } of untilInterrupted(pictures, output.signal)) {
@@ -86,9 +92,10 @@ async function writeRows(
     let row = result;
     if ('error' in result) failed += 1;
     else {
-      const shown = original && heat ? withHeat(original, heat.size, heat) : original;
+      const shown = heats?.drawn(original, heat) ?? original;
       await figures?.add(result, shown);
-      if (heats && shown) row = { ...result, explain: { file: await heats.add(result.file, shown) } };
+      const file = await heats?.save(result.file, shown);
+      if (file !== undefined) row = { ...result, explain: { file } };
       const [first] = result.predictions;
       await sorter?.add({ file: result.file, label: first?.label, probability: first?.probability });
     }
@@ -99,7 +106,7 @@ async function writeRows(
   await print(done === 0 ? writer.begin() + writer.end() : writer.end());
   const drawn = await figures?.save();
   if (drawn !== undefined) work.note(drawn);
-  if (heats) work.note(heats.summary());
+  for (const line of heats?.summary() ?? []) work.note(line);
   for (const line of sorter?.summary() ?? []) work.note(line);
   if (output.signal.aborted) return ExitCode.interrupted;
   if (failed > 0) work.note(`${failed} of ${done} pictures failed; their rows say why`);

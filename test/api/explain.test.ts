@@ -153,7 +153,10 @@ function headOf(): Graph {
 }
 
 describe('slopes are those of finite differences', () => {
-  for (const choice of [{ engine: 'onnx', device: 'cpu' }, { engine: 'tfjs', device: 'js' }] as const) {
+  for (const choice of [
+    { engine: 'onnx', device: 'cpu' },
+    { engine: 'tfjs', device: 'js' },
+  ] as const) {
     test(choice.engine, async () => {
       const graph = headOf();
       const weights = madeUpWeights(graph);

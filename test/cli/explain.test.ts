@@ -33,12 +33,25 @@ after(() => rm(home, { recursive: true, force: true }));
 
 describe('files', () => {
   test('one beside each picture that could be read, and its name in the row', async () => {
-    const { stdout, code } = await run('classify', 'in', '--model', 'small', '--format', 'ndjson', '--explain', 'heat');
+    const { stdout, code } = await run(
+      'classify',
+      'in',
+      '--model',
+      'small',
+      '--format',
+      'ndjson',
+      '--explain',
+      'heat',
+    );
     assert.equal(code, 1);
     const rows = stdout.trim().split('\n').map((line) => JSON.parse(line) as { readonly explain?: object }); // prettier-ignore
     const files = ['a.explain.png', 'b.explain.png', undefined, 'a-2.explain.png'];
     assert.deepEqual(rows.map(({ explain }) => explain), files.map((file) => file && { file: path.join('heat', file) })); // prettier-ignore
-    assert.deepEqual((await readdir(at('heat'))).sort(), ['a-2.explain.png', 'a.explain.png', 'b.explain.png']);
+    assert.deepEqual((await readdir(at('heat'))).sort(), [
+      'a-2.explain.png',
+      'a.explain.png',
+      'b.explain.png',
+    ]);
     const { width, height } = await sharp(at('heat', 'a.explain.png')).metadata();
     assert.deepEqual([width, height], [160, 120]);
   });

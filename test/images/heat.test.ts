@@ -18,7 +18,8 @@ const CROP: Preprocessing = {
 /** Black, with a white square of this side. */
 function withSquare(width: number, height: number, { x, y, side }: Record<'x' | 'y' | 'side', number>) {
   const data = new Uint8Array(width * height * 3);
-  for (let row = y; row < y + side; row++) data.fill(255, (row * width + x) * 3, (row * width + x + side) * 3);
+  for (let row = y; row < y + side; row++)
+    data.fill(255, (row * width + x) * 3, (row * width + x + side) * 3);
   return { data, width, height };
 }
 
@@ -57,7 +58,7 @@ describe('the region that a network sees', () => {
       const found = [left + (x / columns) * region.width, top + (y / rows) * region.height];
       const expected = [square.x + square.side / 2, square.y + square.side / 2];
       const pixel = Math.max(region.width / columns, region.height / rows);
-      found.forEach((value, i) => assert.ok(Math.abs(value - expected[i]!) < 0.35 * pixel, `${found}, expected ${expected}`)); // prettier-ignore
+      found.forEach((value, i) => assert.ok(Math.abs(value - expected[i]!) < 0.35 * pixel, `${found.join()}, expected ${expected.join()}`)); // prettier-ignore
     });
   }
 });
@@ -73,7 +74,10 @@ describe('heat', () => {
     assert.deepEqual([...at(50, 39)], [100, 100, 100]);
     assert.deepEqual([...at(12, 3)], [100, 100, 100]);
     assert.ok(at(48, 38)[0]! > 150 && at(48, 38)[2]! < 80);
-    assert.ok(grey.data.every((value) => value === 100), 'the picture that was given stays');
+    assert.ok(
+      grey.data.every((value) => value === 100),
+      'the picture that was given stays',
+    );
   });
 
   test('a map that speaks only against the class draws nothing', () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { evidenceIn } from '../../src/graph/evidence.ts';
-import { elementCount } from '../../src/util/shape.ts';
+import { elementCount, formatShape } from '../../src/util/shape.ts';
 import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 import { HALF, madeUpWeights } from '../helpers/made-up-model.ts';
@@ -26,11 +26,16 @@ describe('a map of every family', () => {
       const evidence = evidenceIn(graph);
       assert.ok(evidence?.kind === 'places');
       const { border, back, shape } = evidence.cut;
-      assert.ok(shape[0]! >= 4 && shape[1]! >= 4, `${shape}`);
+      assert.ok(shape[0]! >= 4 && shape[1]! >= 4, formatShape(shape));
       const weights = madeUpWeights(graph);
       const engine = await createOnnxEngine({ device: 'cpu' });
       const predictor = await engine.load({ graph, weights, ...HALF }, { outputs: [border] });
-      const [places] = await predictor.run({ data: madeUpPixels(name, height, width), count: 1, height, width });
+      const [places] = await predictor.run({
+        data: madeUpPixels(name, height, width),
+        count: 1,
+        height,
+        width,
+      });
       const slopes = await engine.slopes({ graph: back, weights });
       const slope = await slopes.of(places!.data, Float32Array.of(0, 1, 0, 0, 0, 0, 0));
       assert.equal(slope.length, elementCount(shape));

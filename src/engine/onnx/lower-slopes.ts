@@ -24,7 +24,10 @@ interface LoweredSlopes {
   readonly constants: Uint8Array;
 }
 
-export function lowerSlopes({ graph: whole, weights }: Pick<EngineModel, 'graph' | 'weights'>): LoweredSlopes {
+export function lowerSlopes({
+  graph: whole,
+  weights,
+}: Pick<EngineModel, 'graph' | 'weights'>): LoweredSlopes {
   const graph = { ...whole, layers: whole.layers.map(withoutDropout) };
   const shapes = inferShapes(graph);
   const [from, to] = [shapes.get(graph.input)!, shapes.get(graph.output)!];
