@@ -2,6 +2,7 @@
 
 import { cold, folder, forward, forwardZoo, help, memory } from './classify.ts';
 import type { Bench } from './context.ts';
+import { explainOcclusion, explainPlaces } from './explain.ts';
 import { hundredHeadEpochs, headFromNothing, stageTwoPace } from './finetune.ts';
 import { features, featuresCached, featuresMemory } from './features.ts';
 import { featuresOpaque } from './opaque.ts';
@@ -32,4 +33,6 @@ export const FIGURES = {
   costs,
   recipes,
   unknown,
+  'explain-places': explainPlaces,
+  'explain-occlusion': explainOcclusion,
 } as const satisfies Record<string, Bench>;

@@ -52,6 +52,9 @@ export interface PictureAnswer {
   readonly novelty?: number;
 }
 
+/** Told of a picture what the network puts out besides its classes, in the order of the outputs. */
+export type OtherOutputs = (image: PreparedPixels, outputs: readonly Float32Array[]) => void;
+
 /** What is asked of each picture: which class it is, or which labels it has, of which there may be several. */
 export type Asked = 'class' | 'labels';
 
@@ -63,39 +66,46 @@ export function singleOf(member: Member): OpenedClassifier {
     name: model.name,
     members: [member],
     preprocessings: [preprocessing],
-    async load() {
-      if (network.readText) throw namesNoClasses(model.name);
-      const novelty = await network.readNovelty?.();
-      const loaded = await network.load(novelty && [model.graph.output, embeddingLayer(model)]);
-      const output = outputOfModel(model);
-      return {
-        name: model.name,
-        ...(model.labels && { labels: model.labels }),
-        classes: classCount(loaded),
-        output,
-        engine: loaded.engine.description,
-        ...(novelty && { noveltyLimit: (rate: number) => noveltyLimit(novelty, rate) }),
-        async answers(images) {
-          const pixels = images.map((image) => image.pixels[0]!);
-          const outputs = await loaded.predictor.run(batchOf(pixels, preprocessing.size));
-          const [rows, features] = outputs.map(({ data }) => rowsOf(data, images.length));
-          return rows!.map((row, i) => {
-            if (!novelty) return { row };
-            const doubt = doubtOf(logitsOf(output, row));
-            const distance = distanceOf(normalized(features![i]!), novelty.rows);
-            return { row, novelty: noveltyScore({ doubt, distance }, novelty) };
-          });
-        },
-      };
-    },
+    load: () => loadedSingle(member),
     close: () => network.close(),
   };
 }
 
-/** Of each picture, a row of its own. */
-function rowsOf(data: Float32Array, pictures: number): readonly Float32Array[] {
-  const numbers = data.length / pictures;
-  return Array.from({ length: pictures }, (_, i) => data.slice(i * numbers, (i + 1) * numbers));
+/** @param besides further layers whose output is wanted */
+export async function loadedSingle(
+  { network }: Member,
+  besides?: { readonly layers: readonly string[]; readonly take: OtherOutputs },
+): Promise<LoadedClassifier> {
+  const { model, preprocessing } = network;
+  if (network.readText) throw namesNoClasses(model.name);
+  const novelty = await network.readNovelty?.();
+  const more = [...(novelty ? [embeddingLayer(model)] : []), ...(besides?.layers ?? [])];
+  const loaded = await network.load(more.length > 0 ? [model.graph.output, ...more] : undefined);
+  const output = outputOfModel(model);
+  return {
+    name: model.name,
+    ...(model.labels && { labels: model.labels }),
+    classes: classCount(loaded),
+    output,
+    engine: loaded.engine.description,
+    ...(novelty && { noveltyLimit: (rate: number) => noveltyLimit(novelty, rate) }),
+    async answers(images) {
+      const pixels = images.map((image) => image.pixels[0]!);
+      const tensors = await loaded.predictor.run(batchOf(pixels, preprocessing.size));
+      return images.map((image, i) => {
+        const [row, ...others] = tensors.map(({ data }) => {
+          const numbers = data.length / images.length;
+          return data.slice(i * numbers, (i + 1) * numbers);
+        }) as [Float32Array, ...Float32Array[]];
+        const features = novelty && others.shift()!;
+        besides?.take(image, others);
+        if (!novelty) return { row };
+        const doubt = doubtOf(logitsOf(output, row));
+        const distance = distanceOf(normalized(features!), novelty.rows);
+        return { row, novelty: noveltyScore({ doubt, distance }, novelty) };
+      });
+    },
+  };
 }
 
 const namesNoClasses = (name: string) =>

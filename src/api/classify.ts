@@ -4,14 +4,15 @@ import type { ClassifyConfig } from '../config/classify.ts';
 import { classProbabilities } from '../graph/output.ts';
 import { loadImages } from '../images/loader.ts';
 import type { PreparedImage } from '../images/prepare.ts';
-import type { Pixels } from '../images/resize.ts';
+import type { Pixels, Size } from '../images/resize.ts';
 import type { ImageReference } from '../images/source.ts';
 import { readLabelFile, type Labels } from '../labels.ts';
-import type { ClassifyResult, Prediction } from '../report/prediction.ts';
+import type { ClassifyResult, Explanation, Prediction } from '../report/prediction.ts';
 import { AppError } from '../util/errors.ts';
 import { batched, startNow } from '../util/streams.ts';
 import { ownLabels } from './classes.ts';
 import type { LoadedClassifier, OpenedClassifier } from './classifier.ts';
+import type { ExplainingClassifier } from './explain.ts';
 import { BATCH_PATIENCE_MS, DEFAULT_BATCH } from './network.ts';
 import { remarksOf } from './remarks.ts';
 import { throwIfAborted, untilAborted, type Work } from './work.ts';
@@ -24,6 +25,8 @@ export type ClassifySettings = Pick<
 > & {
   /** Hands over the decoded pictures too, for figures. */
   readonly keepOriginal: boolean;
+  /** Says of each picture what spoke for its most probable class. */
+  readonly explains?: boolean;
   /** How many pictures there are, as far as it is known. */
   readonly total?: () => number | undefined;
 };
@@ -31,6 +34,12 @@ export type ClassifySettings = Pick<
 export interface ClassifiedPicture {
   readonly result: ClassifyResult;
   readonly original?: Pixels;
+  readonly heat?: SizedHeat;
+}
+
+/** What spoke for the class, and the size of the picture that it lies on. */
+export interface SizedHeat extends Explanation {
+  readonly size: Size;
 }
 
 /**
@@ -48,7 +57,9 @@ export async function* classifyPictures(
   // The first pictures are decoded while the networks are being loaded.
   const images = startNow(loadImages(untilAborted(references, work), prepare, batchSize));
   try {
-    const classifier = await opened.load();
+    // Loaded by who asks for maps, so that nobody else waits for it.
+    const loadExplaining = settings.explains && (await import('./explain.ts')).loadExplaining;
+    const classifier = await (loadExplaining ? loadExplaining(opened, work) : opened.load());
     const naming = await namingFor(classifier, settings, work);
     yield* answers(images, { classifier, settings, naming }, work);
   } finally {
@@ -125,7 +136,8 @@ async function* answers(
       });
       if ('remark' in image) remarks.add(image);
       if ('error' in result) failed += 1;
-      yield { result, ...('original' in image && { original: image.original }) };
+      const heat = await heatOf(image, answered[i]?.probabilities, classifier);
+      yield { result, ...('original' in image && { original: image.original }), ...(heat && { heat }) };
     }
     done += group.length;
     const rate = (done / (performance.now() - started)) * 1000;
@@ -166,6 +178,18 @@ interface ResultOptions extends Naming {
   readonly threshold: number;
   /** Of the novelty of a picture whose class is known. */
   readonly limit: number;
+}
+
+async function heatOf(
+  image: PreparedImage,
+  probabilities: Float64Array | undefined,
+  classifier: LoadedClassifier | ExplainingClassifier,
+): Promise<SizedHeat | undefined> {
+  if ('error' in image || !probabilities || !('explain' in classifier)) return undefined;
+  const [index] = topIndices(probabilities, 1) as [number];
+  const { width, height } = image;
+  const size = { width, height };
+  return { ...(await classifier.explain({ image, size, probabilities, index })), size };
 }
 
 function resultOf(

@@ -17,6 +17,6 @@ export {
 export type { PreprocessingOptions, RunOptions } from './options.ts';
 export type { Progress, WorkOptions } from './work.ts';
 export type { EvaluationRecord } from '../report/evaluation.ts';
-export type { ClassifiedRow, ClassifyRow, FailedRow, Prediction } from '../report/prediction.ts';
+export type { ClassifiedRow, ClassifyRow, Explanation, FailedRow, Prediction } from '../report/prediction.ts';
 export { AppError as FinchError, type ErrorCode } from '../util/errors.ts';
 export type { Preprocessing } from '../util/preprocessing.ts';

@@ -38,6 +38,8 @@ export interface ClassifyOptions extends WorkOptions {
   readonly unknown?: 'auto' | 'off' | undefined;
   /** Share of the pictures of known classes that keep their answer, above 0 and below 1; 0.95 by default. */
   readonly unknownRate?: number | undefined;
+  /** Says of each picture which places spoke for its most probable class; false by default. One model only. */
+  readonly explain?: boolean | undefined;
 }
 
 export interface FeatureOptions extends WorkOptions {
@@ -167,21 +169,21 @@ class OpenModel implements Model {
     options: ClassifyOptions = {},
   ): AsyncGenerator<ClassifyRow, void, undefined> {
     this.#checkOpen();
-    const { signal, onNote, onProgress, ...rest } = options;
+    const { signal, onNote, onProgress, explain: explains = false, ...rest } = options;
     const { model } = this.#config;
     const { topk, labels, threshold, unknown } = await inOptionNames(() =>
       classifyConfig([], { threshold: '0', ...flagsOf(rest), format: 'ndjson', model, exif: true }),
     );
-    const settings = { ...this.#config, ...(topk !== undefined && { topk }), labels, threshold, unknown, keepOriginal: false }; // prettier-ignore
+    const settings = { ...this.#config, ...(topk !== undefined && { topk }), labels, threshold, unknown, keepOriginal: false, explains }; // prettier-ignore
     const work = workOf({ signal, onNote, onProgress });
-    for await (const { result } of classifyPictures(
-      this.#opened,
-      pictureReferences(inputs),
-      settings,
-      work,
-    )) {
-      const row = classifyRow(result);
-      yield { ...row, file: fileOf(result.file) };
+    const pictures = classifyPictures(this.#opened, pictureReferences(inputs), settings, work);
+    for await (const { result, heat } of pictures) {
+      const row = { ...classifyRow(result), file: fileOf(result.file) };
+      if (!heat) yield row;
+      else {
+        const { size: _, ...explain } = heat;
+        yield { ...row, explain };
+      }
     }
   }
 

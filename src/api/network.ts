@@ -6,6 +6,7 @@ import type { TextHalf } from '../artefact/text-half.ts';
 import type { InferenceConfig } from '../config/inference.ts';
 import { applyOverrides } from '../config/preprocessing.ts';
 import type { Batch, Engine, OnDivided, Predictor } from '../engine/engine.ts';
+import type { Slopes, TrainableEngine } from '../engine/training.ts';
 import { selectEngine } from '../engine/select.ts';
 import type { Graph } from '../graph/layers.ts';
 import { resolveModel } from '../store/models.ts';
@@ -43,6 +44,8 @@ export interface OpenedNetwork {
    * @throws AppError when the weights or the engine are missing or wrong
    */
   load(outputs?: readonly string[]): Promise<LoadedNetwork>;
+  /** The slopes of a part of the network, made once for each. @param back from a vector to a vector */
+  slopes(back: Graph): Promise<Slopes>;
   /** Frees everything that was loaded. */
   close(): Promise<void>;
 }
@@ -67,9 +70,10 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
     name: model.name,
     size: inputSize(model.graph),
   });
-  let selected: Promise<Engine> | undefined;
+  let selected: Promise<TrainableEngine> | undefined;
   const engine = () => (selected ??= selectEngine(config));
   const loaded = new Map<string, Promise<LoadedNetwork>>();
+  const sloped = new Map<Graph, Promise<Slopes>>();
   return {
     folder,
     model,
@@ -87,14 +91,29 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
       loaded.set(key, loading);
       return loading;
     },
+    slopes(back) {
+      const known = sloped.get(back);
+      if (known) return known;
+      const making = slopes(back);
+      sloped.set(back, making);
+      return making;
+    },
     async close() {
       const networks = await Promise.allSettled(loaded.values());
       loaded.clear();
+      const parts = await Promise.allSettled(sloped.values());
+      sloped.clear();
+      for (const part of parts) if (part.status === 'fulfilled') await part.value.dispose();
       for (const network of networks) {
         if (network.status === 'fulfilled') await network.value.predictor.dispose();
       }
     },
   };
+
+  async function slopes(back: Graph): Promise<Slopes> {
+    const [{ weights }, chosen] = await Promise.all([readWeights(), engine()]);
+    return chosen.slopes({ graph: back, weights });
+  }
 
   async function load(outputs?: readonly string[]): Promise<LoadedNetwork> {
     const [numbers, chosen] = await Promise.all([readWeights(), engine()]);

@@ -5,15 +5,27 @@ import path from 'node:path';
 import type { SortOptions } from '../sorting/sorter.ts';
 import { undoSorting, type Undone } from '../sorting/undo.ts';
 import { AppError } from '../util/errors.ts';
-import { checkOutputFolder } from '../util/outputs.ts';
+import { checkOutputFolder, type Output } from '../util/outputs.ts';
 import { quoted } from '../util/quoted.ts';
 import type { Work } from './work.ts';
 
 export { withSorter, type Sorter } from '../sorting/sorter.ts';
 
 /** @throws AppError USAGE, WRITE_FAILED */
-export async function checkSorting({ folder }: SortOptions, inputs: readonly string[]): Promise<void> {
-  await checkOutputFolder({ flag: '--sort-into', file: folder });
+export function checkSorting({ folder }: SortOptions, inputs: readonly string[]): Promise<void> {
+  return checkPicturesInto({ flag: '--sort-into', file: folder }, inputs, 'sorted');
+}
+
+/**
+ * Checks a folder that pictures are to be written to.
+ * @param done what is done with the inputs' pictures, in a word. @throws AppError USAGE, WRITE_FAILED
+ */
+export async function checkPicturesInto(
+  { flag, file: folder }: Output,
+  inputs: readonly string[],
+  done: string,
+): Promise<void> {
+  await checkOutputFolder({ flag, file: folder });
   const target = await realPlace(folder);
   for (const input of inputs) {
     const found = await stat(input).catch(() => undefined);
@@ -22,7 +34,7 @@ export async function checkSorting({ folder }: SortOptions, inputs: readonly str
     if (target !== real && !target.startsWith(real + path.sep)) continue;
     throw new AppError(
       'USAGE',
-      `--sort-into ${quoted(folder)} lies inside ${quoted(input)}, whose pictures are sorted: what was sorted would be found again; choose a folder beside it`,
+      `${flag} ${quoted(folder)} lies inside ${quoted(input)}, whose pictures are ${done}: what was ${done} would be found again; choose a folder beside it`,
     );
   }
 }

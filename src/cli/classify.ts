@@ -25,6 +25,7 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('--format <f>', 'table, json, ndjson or csv', 'table')
     .option('--csv-safe', CSV_SAFE_HELP)
     .option('--figure <file>', 'draw picture and bar chart to .png, .svg or .html')
+    .option('--explain [folder]', 'heat maps of what spoke for the class: in --figure, as png in the folder')
     .option('--threshold <p>', 'classes less probable are not named; none left: unknown', '0')
     .option('--unknown <how>', 'auto: say unknown where the model can tell, or off (default: auto)')
     .option('--unknown-rate <p>', 'share of known pictures that keep their answer (default: 0.95)')
@@ -43,6 +44,8 @@ Examples:
   find . -name "*.png" | classify - --threshold 0.5
   classify dog.jpg --figure dog.png --labels zh
   classify bird.jpg --model runs/birds/best
+  classify dog.jpg --figure why.html --explain    where the network saw it
+  classify ./photos --explain heat-maps
   classify dog.jpg --model resnet50,efficientnet_lite0
   classify dog.jpg --model hf:microsoft/resnet-18    fetched from a hub
   classify dog.jpg --model vit.onnx --mean 0.5 --std 0.5

@@ -4,7 +4,7 @@ import { classifyPictures } from '../api/classify.ts';
 import { openClassifier } from '../api/ensemble.ts';
 import { refuseLosses, outputsOf, pathOf } from '../api/outputs.ts';
 import { pictureCount } from '../api/picture-count.ts';
-import { checkSorting, withSorter, type Sorter } from '../api/sort-into.ts';
+import { checkPicturesInto, checkSorting, withSorter, type Sorter } from '../api/sort-into.ts';
 import { untilInterrupted } from '../api/work.ts';
 import { classesFile } from '../config/classes.ts';
 import type { ClassifyConfig } from '../config/classify.ts';
@@ -28,11 +28,13 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
       if (progress.task !== 'classify' || showsProgress) terminal.progress(progress);
     },
   };
-  const { inputs, labels, figure, sort } = config;
+  const { inputs, labels, figure, sort, explain } = config;
   const outputs = outputsOf({ '--figure': figure?.file });
   const files = ['file' in labels ? labels.file : undefined, classesFile(config)];
   await checkOutputs(outputs);
   if (sort) await checkSorting(sort, inputs);
+  const folder = explain?.folder;
+  if (folder !== undefined) await checkPicturesInto({ flag: '--explain', file: folder }, inputs, 'explained');
   await refuseLosses(outputs, { ...config, files }, output.signal);
   const opened = await openClassifier(config, work);
   const passed = passedOver();
@@ -43,7 +45,8 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
   );
   const settings = {
     ...config,
-    keepOriginal: figure !== undefined,
+    keepOriginal: figure !== undefined || folder !== undefined,
+    explains: explain !== undefined,
     ...(showsProgress && { total: pictureCount(inputs, output.signal) }),
   };
   try {
@@ -60,7 +63,14 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
 
 async function writeRows(
   pictures: ReturnType<typeof classifyPictures>,
-  { format, labels, figure, csvSafe, sorter }: ClassifyConfig & { readonly sorter?: Sorter | undefined },
+  {
+    format,
+    labels,
+    figure,
+    csvSafe,
+    explain,
+    sorter,
+  }: ClassifyConfig & { readonly sorter?: Sorter | undefined },
   output: Output,
   work: TerminalWork,
 ): Promise<ExitCodeValue> {
@@ -72,24 +82,31 @@ async function writeRows(
     csvSafe,
   });
   const figures = figure && figureCollector(figure, languages);
+  // Loaded by who asks for maps, so that nobody else waits for it.
+  const heats = explain && (await import('./heat.ts')).heatMaps(explain.folder);
   let [done, failed] = [0, 0];
   const print = (text: string) => (format === 'csv' ? writeCsv : write)(output.stdout, text);
-  for await (const { result, original } of untilInterrupted(pictures, output.signal)) {
+  for await (const { result, original, heat } of untilInterrupted(pictures, output.signal)) {
     if (done === 0) await print(writer.begin());
     done += 1;
+    let row = result;
     if ('error' in result) failed += 1;
     else {
-      await figures?.add(result, original);
+      const shown = heats?.drawn(original, heat) ?? original;
+      await figures?.add(result, shown);
+      const file = await heats?.save(result.file, shown);
+      if (file !== undefined) row = { ...result, explain: { file } };
       const [first] = result.unknown ? [] : result.predictions;
       await sorter?.add({ file: result.file, label: first?.label, probability: first?.probability });
     }
     work.clear();
-    await print(writer.result(result));
+    await print(writer.result(row));
   }
   work.clear();
   await print(done === 0 ? writer.begin() + writer.end() : writer.end());
   const drawn = await figures?.save();
   if (drawn !== undefined) work.note(drawn);
+  for (const line of heats?.summary() ?? []) work.note(line);
   for (const line of sorter?.summary() ?? []) work.note(line);
   if (output.signal.aborted) return ExitCode.interrupted;
   if (failed > 0) work.note(`${failed} of ${done} pictures failed; their rows say why`);

@@ -29,6 +29,7 @@ export interface ClassifyFlags extends InferenceFlags, ClassesFlag {
   readonly undo?: string;
   readonly unknown?: string;
   readonly unknownRate?: string;
+  readonly explain?: string | boolean;
 }
 
 export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
@@ -43,6 +44,8 @@ export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
   /** Puts every picture into the folder of its class. */
   readonly sort?: SortOptions;
   readonly unknown: UnknownConfig;
+  /** Shows what spoke for the class: in the figure, and in a file for each picture where there is a folder for them. */
+  readonly explain?: { readonly folder?: string };
 }
 
 const UNKNOWN_CHOICES = ['auto', 'off'] as const;
@@ -59,8 +62,10 @@ export const UNKNOWN_RATE = 0.95;
 
 export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags): ClassifyConfig {
   const sort = parseSorting(flags);
+  const explain = parseExplaining(flags);
   return {
     ...(sort && { sort }),
+    ...(explain && { explain }),
     ...inferenceConfig(inputs, flags),
     ...classesConfig(flags),
     unknown: parseUnknown(flags),
@@ -77,12 +82,14 @@ export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags):
 
 /** The list whose pictures are to be taken back, where that is asked for instead of pictures. @throws AppError USAGE where neither is given */
 export function undoConfig(inputs: readonly string[], flags: ClassifyFlags): string | undefined {
-  const { undo, sortInto, sortBy, unsure } = flags;
+  const { undo, sortInto, sortBy, unsure, explain } = flags;
   if (undo === undefined) {
     if (inputs.length > 0) return undefined;
-    throw new AppError('USAGE', 'no INPUT: name pictures, folders, globs, @list.txt or -');
+    // `--explain photo.jpg` takes the picture for its folder.
+    const taken = typeof explain === 'string' ? `; --explain took ${quoted(explain)} for its folder, write it behind the inputs` : ''; // prettier-ignore
+    throw new AppError('USAGE', `no INPUT: name pictures, folders, globs, @list.txt or -${taken}`);
   }
-  if (inputs.length > 0 || [sortInto, sortBy, unsure].some((flag) => flag !== undefined)) {
+  if (inputs.length > 0 || [sortInto, sortBy, unsure, explain].some((flag) => flag !== undefined)) {
     throw new AppError('USAGE', '--undo takes back what a list says, and classifies nothing; leave the inputs and other flags out'); // prettier-ignore
   }
   return undo;
@@ -112,6 +119,13 @@ function parseRate(text: string): number {
   const rate = parseNumber(text, { flag: '--unknown-rate', min: 0, max: 1, hint: asShare });
   if (rate > 0 && rate < 1) return rate;
   throw new AppError('USAGE', `--unknown-rate is a share above 0 and below 1, received ${quoted(text)}`);
+}
+
+function parseExplaining({ explain, figure }: ClassifyFlags): ClassifyConfig['explain'] {
+  if (explain === undefined || explain === false) return undefined;
+  if (typeof explain === 'string') return { folder: explain };
+  if (figure !== undefined) return {};
+  throw new AppError('USAGE', '--explain needs a place for what it shows: name a folder, --explain DIR, or add --figure FILE'); // prettier-ignore
 }
 
 function parseLabels(text: string): ClassifyConfig['labels'] {

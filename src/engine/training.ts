@@ -103,7 +103,19 @@ export interface Trainer {
   dispose(): Promise<void>;
 }
 
+/** How much each number that a graph takes moves a weighted sum of those it puts out. */
+export interface Slopes {
+  /**
+   * At inference: batch norm with its running statistics, no dropout.
+   * @param features the vector that the graph takes. @param direction what each output counts in the sum
+   */
+  of(features: Float32Array, direction: Float32Array): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
 export interface TrainableEngine extends Engine {
+  /** @param model its graph takes a vector and puts out one. @throws AppError MODEL_UNSUPPORTED for a foreign network */
+  slopes(model: Pick<EngineModel, 'graph' | 'weights'>): Promise<Slopes>;
   /**
    * Compiles the step. The weights given are not changed.
    * @param onDivided a step in parts is the same step: gradients are added up before the weights move. Only batch norm's own

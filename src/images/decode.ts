@@ -113,6 +113,17 @@ export async function encodeThumbnail(
   return { jpeg, width: info.width, height: info.height };
 }
 
+/** A PNG of the pixels. @param side the longest side at most, in pixels */
+export async function encodePng({ data, width, height }: Pixels, side: number): Promise<Buffer> {
+  const sharp = await loadSharp();
+  return sharp(Buffer.from(data.buffer, data.byteOffset, data.byteLength), {
+    raw: { width, height, channels: 3 },
+  })
+    .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
+    .png()
+    .toBuffer();
+}
+
 /** Renders an SVG made by finch as PNG. @param scale pixels for each user unit */
 export async function renderSvg(svg: string, scale: number): Promise<Buffer> {
   const sharp = await loadSharp();

@@ -3,7 +3,7 @@
 
 import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 import { roundHalfToEven } from '../util/round.ts';
-import { resizeAndCrop, type Pixels, type Resize, type Size } from './resize.ts';
+import { resizeAndCrop, type Pixels, type Rectangle, type Resize, type Size } from './resize.ts';
 
 /** How a picture becomes what a network expects: resized, cropped, and put into a larger picture where bars are needed. */
 interface Plan extends Resize {
@@ -32,6 +32,22 @@ export function planOf(source: Size, preprocessing: Preprocessing): Plan {
     default:
       throw new Error(`no such resize mode: ${String(preprocessing.mode satisfies never)}`);
   }
+}
+
+/**
+ * Where what the network sees lies on the picture, in the picture's pixels (edges between pixels, not their middles). With bars it reaches
+ * beyond the picture.
+ */
+export function seenRegion(source: Size, preprocessing: Preprocessing): Rectangle {
+  const { size, crop, bars = { left: 0, top: 0 } } = planOf(source, preprocessing);
+  const [rows, columns] = sidesOf(preprocessing.size);
+  const [across, down] = [source.width / size.width, source.height / size.height];
+  return {
+    left: (crop.left - bars.left) * across,
+    top: (crop.top - bars.top) * down,
+    width: columns * across,
+    height: rows * down,
+  };
 }
 
 const wholeAt = (size: Size, { interpolation }: Preprocessing): Plan => ({

@@ -11,6 +11,22 @@ export interface Prediction {
   readonly probability: number;
 }
 
+/** What spoke for the most probable class, place by place. */
+export interface Explanation {
+  /** Row by row; above 0 where a place spoke for the class, below where it spoke against it. */
+  readonly map: Float32Array;
+  readonly shape: readonly [rows: number, columns: number];
+  /** Class number, from 0. */
+  readonly index: number;
+  /** Where the map lies on the upright picture, in its pixels. Where the network saw bars, it reaches beyond the picture. */
+  readonly region: {
+    readonly left: number;
+    readonly top: number;
+    readonly width: number;
+    readonly height: number;
+  };
+}
+
 /** `predictions` is empty when no class reached the threshold. */
 export interface ClassifiedImage {
   readonly file: string;
@@ -18,6 +34,8 @@ export interface ClassifiedImage {
   readonly predictions: readonly Prediction[];
   /** The picture is unlike all that the network has learnt. */
   readonly unknown?: true;
+  /** Where its heat map was written. */
+  readonly explain?: { readonly file: string };
 }
 
 interface FailedImage {
@@ -42,6 +60,8 @@ export interface ClassifiedRow {
   readonly unknown?: true;
   /** The most probable first; probabilities from 0 to 1, rounded to six decimals. */
   readonly predictions: readonly Prediction[];
+  /** Only where `explain` asks for it. */
+  readonly explain?: Explanation;
 }
 
 /** A picture that could not be classified, and the reason. */

@@ -37,14 +37,20 @@ function json(): ResultWriter {
     result: (result) => {
       const separator = first ? '\n' : ',\n';
       first = false;
-      return separator + printableJson(classifyRow(result));
+      return separator + printableJson(printedRow(result));
     },
     end: () => (first ? ']\n' : '\n]\n'),
   };
 }
 
+/** The library's row, and the file that its heat map is in. */
+function printedRow(result: ClassifyResult): object {
+  const row = classifyRow(result);
+  return 'explain' in result ? { ...row, explain: result.explain } : row;
+}
+
 function ndjson(): ResultWriter {
-  return { begin: () => '', result: (result) => `${printableJson(classifyRow(result))}\n`, end: () => '' };
+  return { begin: () => '', result: (result) => `${printableJson(printedRow(result))}\n`, end: () => '' };
 }
 
 const CSV_COLUMNS = ['file', 'rank', 'index', 'id', 'label', 'label_zh', 'probability', 'error'];

@@ -38,6 +38,7 @@ function fakeEngine(): TrainableEngine {
     device: 'cpu',
     description: 'fake',
     load: () => Promise.reject(new Error('not here')),
+    slopes: () => Promise.reject(new Error('not here')),
     trainingMemory: () => 0,
     trainer: async () => trainer,
   };

@@ -23,6 +23,7 @@ function fakeEngine(lossAt: (step: number) => number = () => 1): TrainableEngine
     device: 'cpu',
     description: 'fake',
     load: () => Promise.reject(new Error('not here')),
+    slopes: () => Promise.reject(new Error('not here')),
     trainingMemory: () => 0,
     async trainer(model): Promise<Trainer> {
       let value = model.weights.get('w')!.data[0]!;

@@ -60,13 +60,7 @@ export function lowerTraining(
   const learning = learningLayers(graph, spec.trainFrom);
 
   const { values, packed } = emitFront({ ...model, graph }, learning, spec, emitter, shapes);
-  const forward = new Map<string, Lowered>();
-  for (const layer of learning) {
-    const inputs = layer.inputs.map((name) => given(layer, values.get(name)!, step)) as [Value, ...Value[]];
-    const lowered = ruleOf(layer).rule(layer, inputs, step);
-    forward.set(layer.name, lowered);
-    values.set(layer.name, lowered.output);
-  }
+  const forward = emitForward(learning, values, step);
   const output = step.plain(values.get(graph.output)!);
   if (output.shape.length !== 1) {
     throw new AppError(
@@ -81,8 +75,11 @@ export function lowerTraining(
   const variables = storedVariables(graph, spec, shapes, block);
   const single = new Set(variables.filter((variable) => inPlace && hasOneBuffer(variable)).map(({ name }) => name)); // prettier-ignore
   const factors = new Map<string, string>();
-  emitBackward(learning, forward, { ...output, tensor: gradient }, step, (name, value) => {
-    if (single.has(name)) factors.set(name, factorAfter(value, loss, step));
+  emitBackward(learning, forward, { ...output, tensor: gradient }, step, {
+    flows: flowing(learning),
+    afterReading(name, value) {
+      if (single.has(name)) factors.set(name, factorAfter(value, loss, step));
+    },
   });
 
   const { moved, extra } = emitMoves(variables, spec, phase, step, factors);
@@ -116,6 +113,22 @@ export function lowerTraining(
   };
 }
 
+/** Emits layers in their order. @param values the outputs that they start from; theirs are added */
+export function emitForward(
+  layers: readonly Layer[],
+  values: Map<string, Value>,
+  step: Step,
+): ReadonlyMap<string, Lowered> {
+  const forward = new Map<string, Lowered>();
+  for (const layer of layers) {
+    const inputs = layer.inputs.map((name) => given(layer, values.get(name)!, step)) as [Value, ...Value[]];
+    const lowered = ruleOf(layer).rule(layer, inputs, step);
+    forward.set(layer.name, lowered);
+    values.set(layer.name, lowered.output);
+  }
+  return forward;
+}
+
 /** Converts a value to a layout that the layer's rule accepts. */
 function given(layer: Layer, value: Value, step: Step): Value {
   const { takes } = ruleOf(layer);
@@ -144,20 +157,26 @@ function emitFront(
   return { values, packed: front.packed };
 }
 
+interface Backward {
+  /** Layers that need a gradient. */
+  readonly flows: ReadonlySet<string>;
+  /** Told of each kernel that an input's gradient is computed with, and of this gradient. */
+  readonly afterReading?: (kernel: string, value: Value) => void;
+}
+
 /**
  * Goes from the output backwards: the gradient of a layer's output is the sum over the layers that use this output.
- * @param afterReading told of each kernel that an input's gradient is computed with, and of this gradient
+ * @returns the gradients of what the layers start from, where they flow
  */
-function emitBackward(
-  learning: readonly Layer[],
+export function emitBackward(
+  layers: readonly Layer[],
   forward: ReadonlyMap<string, Lowered>,
   gradient: Value,
   step: Step,
-  afterReading: (kernel: string, value: Value) => void,
-): void {
+  { flows, afterReading }: Backward,
+): ReadonlyMap<string, Value> {
   const gradients = new Map<string, Value>([[step.graph.output, gradient]]);
-  const flows = flowing(learning);
-  for (const layer of learning.toReversed()) {
+  for (const layer of layers.toReversed()) {
     const ofOutput = gradients.get(layer.name);
     if (!ofOutput) continue; // a branch that no layer uses
     gradients.delete(layer.name);
@@ -166,11 +185,12 @@ function emitBackward(
     layer.inputs.forEach((name, i) => {
       const own = ofInputs[i];
       if (!own || !wanted[i]) return;
-      if (hasKernel(layer)) afterReading(step.weight(layer, 'kernel'), own);
+      if (hasKernel(layer)) afterReading?.(step.weight(layer, 'kernel'), own);
       const known = gradients.get(name);
       gradients.set(name, known ? step.sum(known, own) : own);
     });
   }
+  return gradients;
 }
 
 const hasKernel = ({ kind }: Layer) => kind === 'conv2d' || kind === 'dense';

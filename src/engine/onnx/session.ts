@@ -51,6 +51,10 @@ export async function createOnnxEngine({
       return make(spec, model, block);
     },
     trainingMemory,
+    async slopes(model) {
+      const { createSlopes } = await import('./slopes.ts');
+      return createSlopes(model, { runtime, device, threads });
+    },
     async load(model: EngineModel, options?: LoadOptions): Promise<Predictor> {
       const lowered = lowerInference(model, options);
       const refused = { model, device, runtime: `onnxruntime ${version}` };

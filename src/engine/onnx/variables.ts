@@ -48,7 +48,7 @@ export function fromStored({ stored }: StoredVariable, data: Float32Array): Floa
  */
 export function storedVariables(
   graph: Graph,
-  spec: TrainSpec,
+  spec: Pick<TrainSpec, 'trainFrom' | 'groups'>,
   shapes: Shapes,
   block: number,
 ): readonly StoredVariable[] {

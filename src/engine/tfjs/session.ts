@@ -6,6 +6,7 @@ import { trainingMemory } from './memory.ts';
 import { nativeKernels } from './native-kernels.ts';
 import { createPredictor } from './predictor.ts';
 import { loadRuntime, type RuntimeOptions } from './runtime.ts';
+import { createSlopes } from './slopes.ts';
 import { createTrainer } from './trainer.ts';
 
 /** @throws AppError ENGINE_UNAVAILABLE, see `loadRuntime` */
@@ -19,6 +20,7 @@ export async function createTfjsEngine(options: RuntimeOptions): Promise<Trainab
     description,
     load: async (model, loading) => createPredictor(runtime, kernels, model, loading),
     trainer: async (model, spec, onDivided) => createTrainer({ runtime, kernels, onDivided }, model, spec),
+    slopes: async (model) => createSlopes(runtime, kernels, model),
     trainingMemory,
   };
 }

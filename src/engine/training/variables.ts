@@ -29,7 +29,11 @@ export function isStatistic(layer: Layer, role: WeightRole): boolean {
  * but do not change.
  * @throws AppError USAGE when a group names no learning layer
  */
-export function variablesOf(graph: Graph, spec: TrainSpec, shapes: Shapes): readonly Variable[] {
+export function variablesOf(
+  graph: Graph,
+  spec: Pick<TrainSpec, 'trainFrom' | 'groups'>,
+  shapes: Shapes,
+): readonly Variable[] {
   const learning = learningLayers(graph, spec.trainFrom);
   const groups = new Map<string, number>();
   spec.groups?.forEach((layers, i) => {
