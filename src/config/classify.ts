@@ -51,7 +51,7 @@ export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
 const UNKNOWN_CHOICES = ['auto', 'off'] as const;
 
 /** Whether a picture unlike all classes is said to be unknown: `auto` where the model can tell. */
-export interface UnknownConfig {
+interface UnknownConfig {
   readonly say: (typeof UNKNOWN_CHOICES)[number];
   /** Share of the pictures of known classes that keep their answer. */
   readonly rate: number;

@@ -111,9 +111,9 @@ describe('maps', () => {
     const centre = colourOf(image.pixels[0]!, 4, 13);
     const classifier = {
       output: { activation: 'softmax', isBinary: false } as const,
-      rows: async (images: readonly { readonly pixels: readonly Uint8Array[] }[]) => {
+      answers: async (images: readonly { readonly pixels: readonly Uint8Array[] }[]) => {
         runs += images.length;
-        return images.map(({ pixels }) => Float32Array.of(colourOf(pixels[0]!, 4, 13) === centre ? 0.9 : 0.1, 0.1)); // prettier-ignore
+        return images.map(({ pixels }) => ({ row: Float32Array.of(colourOf(pixels[0]!, 4, 13) === centre ? 0.9 : 0.1, 0.1) })); // prettier-ignore
       },
     };
     const said = { image, probabilities: Float64Array.of(0.9, 0.1), index: 0 };
