@@ -1,9 +1,9 @@
 // classify.ts: computes the classes of pictures, in order. Connects the stages; does no arithmetic.
 
-import type { ClassifyConfig } from '../config/classify.ts';
+import type { ClassifyConfig, Language } from '../config/classify.ts';
 import { classProbabilities } from '../graph/output.ts';
 import { loadImages } from '../images/loader.ts';
-import type { PreparedImage } from '../images/prepare.ts';
+import type { PreparedImage, PreparedPixels } from '../images/prepare.ts';
 import type { Pixels } from '../images/resize.ts';
 import type { ImageReference } from '../images/source.ts';
 import { readLabelFile, type Labels } from '../labels.ts';
@@ -56,9 +56,13 @@ export async function* classifyPictures(
   }
 }
 
-interface Naming {
+/** How the classes of pictures are told. */
+export interface Naming {
+  readonly model: string;
   readonly labels: Labels;
   readonly topk: number;
+  /** Classes less probable are left out. */
+  readonly threshold: number;
 }
 
 async function namingFor(
@@ -70,10 +74,11 @@ async function namingFor(
   const topk = checkedTopk(settings.topk, classes, name);
   const labels = await labelsFor(settings, classifier, work);
   work.note(`${name} on ${engine}`);
-  return { labels, topk };
+  return { model: name, labels, topk, threshold: settings.threshold };
 }
 
-function checkedTopk(topk: number | undefined, classes: number, name: string): number {
+/** @throws AppError USAGE for more than there are */
+export function checkedTopk(topk: number | undefined, classes: number, name: string): number {
   if (topk !== undefined && topk > classes) {
     throw new AppError(
       'USAGE',
@@ -94,7 +99,11 @@ async function labelsFor(
     const given = await readLabelFile(labels.file, classes, (text) => work.note(text));
     return given.map((label, i) => (own[i]?.id !== undefined ? { id: own[i].id, ...label } : label));
   }
-  if (labels.languages.includes('zh')) return own;
+  return inLanguages(own, labels.languages);
+}
+
+export function inLanguages(own: Labels, languages: readonly Language[]): Labels {
+  if (languages.includes('zh')) return own;
   return own.map(({ labelZh: _, ...rest }) => rest);
 }
 
@@ -115,11 +124,7 @@ async function* answers(
   for await (const group of batched(images, settings.batchSize ?? DEFAULT_BATCH, BATCH_PATIENCE_MS)) {
     const probabilities = await runGroup(group, classifier);
     for (const [i, image] of group.entries()) {
-      const result = resultOf(image, probabilities[i], {
-        ...naming,
-        model: classifier.name,
-        threshold: settings.threshold,
-      });
+      const result = resultOf(image, probabilities[i], naming);
       if ('remark' in image) remarks.add(image);
       if ('error' in result) failed += 1;
       yield { result, ...('original' in image && { original: image.original }) };
@@ -145,16 +150,23 @@ async function runGroup(
 ): Promise<readonly (Float64Array | undefined)[]> {
   const readable = group.filter((image) => 'pixels' in image);
   if (readable.length === 0) return [];
-  const scores = (await classifier.rows(readable)).values();
-  return group.map((image) =>
-    'pixels' in image ? classProbabilities(classifier.output, scores.next().value!) : undefined,
-  );
+  const known = (await probabilitiesOf(readable, classifier)).values();
+  return group.map((image) => ('pixels' in image ? known.next().value! : undefined));
 }
 
-function resultOf(
+/** How probable each class is, for each picture. */
+export async function probabilitiesOf(
+  images: readonly PreparedPixels[],
+  { output, rows }: Pick<LoadedClassifier, 'output' | 'rows'>,
+): Promise<readonly Float64Array[]> {
+  return (await rows(images)).map((row) => classProbabilities(output, row));
+}
+
+/** @param probabilities of the classes of a picture that could be read */
+export function resultOf(
   image: PreparedImage,
   probabilities: Float64Array | undefined,
-  { model, labels, topk, threshold }: Naming & { readonly model: string; readonly threshold: number },
+  { model, labels, topk, threshold }: Naming,
 ): ClassifyResult {
   if ('error' in image) {
     return { file: image.file, error: { code: image.error.code, message: image.error.message } };

@@ -37,9 +37,10 @@ export interface OpenedNetwork {
   /**
    * The network in memory, loaded once for the same outputs.
    * @param outputs layers whose output the network gives; by default its last
+   * @param normalised it takes normalised numbers in place of pixels
    * @throws AppError when the weights or the engine are missing or wrong
    */
-  load(outputs?: readonly string[]): Promise<LoadedNetwork>;
+  load(outputs?: readonly string[], normalised?: boolean): Promise<LoadedNetwork>;
   /** Frees everything that was loaded. */
   close(): Promise<void>;
 }
@@ -75,11 +76,11 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
     ...(readText && { readText }),
     ...(config.threads !== undefined && { threads: config.threads }),
     engine,
-    load(outputs) {
-      const key = JSON.stringify(outputs);
+    load(outputs, normalised = false) {
+      const key = JSON.stringify([outputs, normalised]);
       const known = loaded.get(key);
       if (known) return known;
-      const loading = load(outputs);
+      const loading = load(outputs, normalised);
       loaded.set(key, loading);
       return loading;
     },
@@ -92,13 +93,14 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
     },
   };
 
-  async function load(outputs?: readonly string[]): Promise<LoadedNetwork> {
+  async function load(outputs: readonly string[] | undefined, normalised: boolean): Promise<LoadedNetwork> {
     const [numbers, chosen] = await Promise.all([readWeights(), engine()]);
     const { mean, std, size } = preprocessing;
     const predictor = await chosen.load(
       { graph: model.graph, ...numbers, mean, std },
       {
         ...(outputs && { outputs }),
+        normalised,
         size: sidesOf(size),
         // When a batch size that the user gave is too large, it is refused, not computed in parts.
         ...(config.batchSize === undefined && { onDivided: dividedNote(work) }),
