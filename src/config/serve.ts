@@ -57,7 +57,7 @@ export function serveConfig(flags: ServeFlags, env: NodeJS.ProcessEnv): ServeCon
   const { model: models, host, port, index, cors = [], ...rest } = flags;
   const { inputs: _, model: __, ...inference } = inferenceConfig([], { ...rest, model: '' });
   const served = { ...inference, decode: { ...inference.decode, noDrawings: true } };
-  const token = checkedToken(flags.token ?? env['FINCH_TOKEN']);
+  const token = checkedToken(flags.token ?? (env['FINCH_TOKEN'] || undefined));
   const isLocal = isLoopback(host);
   if (!isLocal && token === undefined) {
     throw new AppError(

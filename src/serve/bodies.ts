@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { AppError } from '../util/errors.ts';
+import { AppError, systemCode } from '../util/errors.ts';
 import { parseJson } from '../util/json.ts';
 import { quoted } from '../util/quoted.ts';
 import type { Admission } from './admission.ts';
@@ -77,10 +77,17 @@ export class Bodies {
     const announced = Number(request.headers['content-length'] ?? 0);
     if (announced > this.#limit) throw this.#tooLarge();
     const chunks: Buffer[] = [];
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      this.#admission.hold(request, chunk.length);
-      if (request.held > this.#limit) throw this.#tooLarge();
-      chunks.push(chunk);
+    try {
+      // The connection stays: a refusal goes over it.
+      const arriving = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+      for await (const chunk of arriving) {
+        this.#admission.hold(request, chunk.length);
+        if (request.held > this.#limit) throw this.#tooLarge();
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      if (systemCode(error) !== 'ECONNRESET') throw error;
+      throw new HttpProblem('CLIENT_GONE', 'the client has gone');
     }
     return Buffer.concat(chunks);
   }

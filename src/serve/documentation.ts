@@ -62,7 +62,7 @@ export const ROUTES: readonly DocumentedRoute[] = [
   {
     method: 'get',
     path: '/readyz',
-    summary: 'Whether all models are loaded and it is not stopping.',
+    summary: 'Whether it takes requests: no model is being loaded, and it is not stopping.',
     answer: STATUS,
   },
   { method: 'get', path: '/metrics', summary: 'Counters for Prometheus.', answer: TEXT },

@@ -82,9 +82,9 @@ export class ServedModels {
     return [...this.#slots.keys()];
   }
 
-  /** Whether all are loaded. */
+  /** Whether none is being waited for; one that was let go on purpose is not. */
   get isReady(): boolean {
-    return this.names.every((name) => this.stateOf(name) === 'ready');
+    return this.names.every((name) => this.stateOf(name) !== 'loading');
   }
 
   /** @throws AppError MODEL_NOT_FOUND */

@@ -1,13 +1,14 @@
 // server.ts: the HTTP server: opens the models, connects what checks, admits and answers requests, and stops in order.
 
-import type { Writable } from 'node:stream';
 import type { AddressInfo, Socket } from 'node:net';
+import { availableParallelism } from 'node:os';
+import type { Writable } from 'node:stream';
 import multipart from '@fastify/multipart';
-import { fastify, type FastifyInstance } from 'fastify';
+import { fastify, LogController, type FastifyInstance } from 'fastify';
 import { LiveSearch } from '../api/live-search.ts';
 import { workOf } from '../api/work.ts';
 import type { ServeConfig } from '../config/serve.ts';
-import { startPreparer } from '../images/preparer.ts';
+import { startPreparer, type Preparer } from '../images/preparer.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { Admission } from './admission.ts';
 import { Bodies } from './bodies.ts';
@@ -54,7 +55,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const app = fastify({
     logger: { level: 'info', stream: log, base: null },
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.maxBodyBytes,
     requestTimeout: RECEIVE_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -81,6 +82,7 @@ export async function startServer(
   };
   try {
     models = await ServedModels.open(served, { preparer, onBatch: metrics.onBatch }, work);
+    await warm(preparer);
     search = config.index && (await LiveSearch.open(config.index, { preparer, maxDelay }, work));
     const admission = new Admission(config);
     const bodies = new Bodies(admission, config.maxBodyBytes);
@@ -119,6 +121,16 @@ export async function startServer(
     await free();
     throw error;
   }
+}
+
+/** A GIF of one pixel. */
+const SMALLEST = Buffer.from('R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=', 'base64');
+
+/** Starts all threads, so that no request waits for one. */
+async function warm(preparer: Preparer): Promise<void> {
+  const picture = { file: '', content: { bytes: SMALLEST } };
+  const options = { decode: {}, preprocessings: [], keepOriginal: false };
+  await Promise.all(Array.from({ length: availableParallelism() }, () => preparer.prepare(picture, options)));
 }
 
 /** One line for each request, without its query: names of files and the like may be in it. */
