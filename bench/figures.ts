@@ -7,6 +7,7 @@ import { features, featuresCached, featuresMemory } from './features.ts';
 import { featuresOpaque } from './opaque.ts';
 import { forwardTfjs, trainingTfjs } from './tfjs.ts';
 import { recipes } from './recipes.ts';
+import { serve } from './serve.ts';
 import { training, trainingZoo } from './training.ts';
 import { costs } from './zoo.ts';
 
@@ -30,4 +31,5 @@ export const FIGURES = {
   'training-tfjs': trainingTfjs,
   costs,
   recipes,
+  serve,
 } as const satisfies Record<string, Bench>;
