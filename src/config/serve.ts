@@ -21,7 +21,7 @@ export interface ServeFlags extends Omit<InferenceFlags, 'model'>, ClassesFlag {
 }
 
 /** A model, and under which name it is asked for where that is not its own. */
-export interface ServedModelConfig {
+interface ServedModelConfig {
   readonly name?: string;
   readonly model: string;
 }

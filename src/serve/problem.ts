@@ -10,7 +10,6 @@ const HTTP_CODES = {
   UNAUTHORIZED: 401,
   FORBIDDEN: 403,
   NOT_FOUND: 404,
-  METHOD_NOT_ALLOWED: 405,
   BODY_TOO_LARGE: 413,
   MEDIA_TYPE: 415,
   /** nginx's number; nobody receives it, but the log says it. */
@@ -20,7 +19,7 @@ const HTTP_CODES = {
   TIMEOUT: 503,
 } as const;
 
-export type HttpCode = keyof typeof HTTP_CODES;
+type HttpCode = keyof typeof HTTP_CODES;
 
 /** Errors of the library that are the request's; all others are the server's. */
 const STATUS: Partial<Record<ErrorCode, number>> = {

@@ -60,7 +60,11 @@ export function ask(
 
 /** Posts bytes as they are. */
 export const post = (base: string, path: string, body: string | Uint8Array, headers = {}) =>
-  fetch(base + path, { method: 'POST', body: typeof body === 'string' ? body : new Uint8Array(body), headers });
+  fetch(base + path, {
+    method: 'POST',
+    body: typeof body === 'string' ? body : new Uint8Array(body),
+    headers,
+  });
 
 /** The status and code of a problem document. */
 export async function problemOf(response: Response): Promise<readonly [status: number, code: string]> {
