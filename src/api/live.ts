@@ -46,16 +46,17 @@ interface Loaded extends Pick<LiveModel, 'info' | 'tensors'> {
   readonly classifier: LoadedClassifier;
 }
 
+/** Any number of calls may be under way at once. */
 export class LiveModel {
   readonly info: ModelInfo;
   /** The model folders, one for each member. */
   readonly folders: readonly string[];
+  /** What it takes beside encoded pictures: a picture's pixels, or numbers that are normalised already. */
+  readonly tensors: ReadonlySet<'pixels' | 'numbers'>;
   readonly #opened: OpenedClassifier;
   readonly #config: LiveConfig;
   readonly #surroundings: LiveSurroundings;
   readonly #classifier: LoadedClassifier;
-  /** What it takes beside encoded pictures: a picture's pixels, or numbers that are normalised already. */
-  readonly tensors: ReadonlySet<'pixels' | 'numbers'>;
   /** In English alone, and with Chinese where it is known. */
   readonly #labels: Readonly<Record<Language, Labels>>;
   readonly #pixels: Batcher<PreparedPixels, Float64Array>;

@@ -9,8 +9,9 @@ import { writeLine, type Output } from './output.ts';
 export async function serve(config: ServeConfig, { stdout, stderr, signal }: Output): Promise<ExitCodeValue> {
   const server = await startServer(config, { log: stderr, signal });
   try {
-    await writeLine(stdout, server.address);
-    if (!signal.aborted) await once(signal, 'abort');
+    const stop = signal.aborted ? undefined : once(signal, 'abort');
+    if (stop) await writeLine(stdout, server.address);
+    await stop;
   } finally {
     await server.close();
   }

@@ -45,6 +45,7 @@ export class Bodies {
 
   /** @throws AppError USAGE, INPUT_EMPTY; HttpProblem BODY_TOO_LARGE, QUEUE_FULL */
   async pictures(request: FastifyRequest): Promise<ReceivedPictures> {
+    this.#checkLength(request);
     if (request.isMultipart()) return { pictures: await this.#ofForm(request), isOne: false };
     const bytes = bytesOf(request);
     if (!isJson(request)) return { pictures: [{ file: '', bytes }], isOne: true };
@@ -74,8 +75,7 @@ export class Bodies {
   }
 
   async #read(request: FastifyRequest, stream: Readable): Promise<Buffer> {
-    const announced = Number(request.headers['content-length'] ?? 0);
-    if (announced > this.#limit) throw this.#tooLarge();
+    this.#checkLength(request);
     const chunks: Buffer[] = [];
     try {
       // The connection stays: a refusal goes over it.
@@ -90,6 +90,11 @@ export class Bodies {
       throw new HttpProblem('CLIENT_GONE', 'the client has gone');
     }
     return Buffer.concat(chunks);
+  }
+
+  /** Refuses what says that it is too large before it is read. */
+  #checkLength({ headers }: FastifyRequest): void {
+    if (Number(headers['content-length'] ?? 0) > this.#limit) throw this.#tooLarge();
   }
 
   #tooLarge(): HttpProblem {

@@ -11,6 +11,8 @@ import { HttpProblem } from './problem.ts';
 
 /** How often the folders are looked at. */
 const WATCH_MS = 1000;
+/** A folder that was wrong is read again after so many looks, though its model.json is the same: its shards may have come later. */
+const LOOKS_BETWEEN = 10;
 
 export interface ServedModel {
   /** Absent: the model's own name. */
@@ -36,8 +38,8 @@ interface Slot {
   work: Promise<void>;
   /** What the folders were at the last look. */
   seen?: string;
-  /** Why the folders as they are now are not taken up, as it was logged. */
-  problem?: string;
+  /** What the folders were when they could not be taken up, the reason, and how often they have been looked at since. */
+  refused?: { readonly stamp: string; readonly problem: string; looks: number };
   isLoading: boolean;
 }
 
@@ -63,7 +65,7 @@ export class ServedModels {
     const models = new ServedModels(around, (text) => work.note(text));
     try {
       for (const { name, config } of served) {
-        const loaded = await openLoaded(config, around, work);
+        const loaded = await openLoaded(config, { around, work });
         const slot = { name: name ?? loaded.model.info.name, config, loaded, work: Promise.resolve(), isLoading: false }; // prettier-ignore
         if (models.#slots.has(slot.name)) {
           await loaded.model.close();
@@ -160,21 +162,25 @@ export class ServedModels {
     const isSettled = now !== undefined && now === slot.seen;
     if (now !== undefined) slot.seen = now;
     if (!isSettled || now === slot.loaded.stamp) return;
+    const { refused } = slot;
+    if (refused?.stamp === now && ++refused.looks % LOOKS_BETWEEN !== 0) return;
     try {
-      await this.#replace(slot);
-      delete slot.problem;
+      await this.#replace(slot, now);
+      delete slot.refused;
     } catch (error) {
       const problem = `${slot.name} was changed on disk and is not taken up: ${messageOf(error)}`;
-      if (problem !== slot.problem) this.#note(problem);
-      slot.problem = problem;
+      if (problem !== refused?.problem) this.#note(problem);
+      slot.refused = { stamp: now, problem, looks: 0 };
     }
   }
 
-  async #replace(slot: Slot): Promise<void> {
+  /** @param before what the folders are, where it is known */
+  async #replace(slot: Slot, before?: string): Promise<void> {
     slot.isLoading = true;
     try {
       const former = slot.loaded;
-      slot.loaded = await openLoaded(slot.config, this.#around, workOf({ onNote: this.#note }));
+      const work = workOf({ onNote: this.#note });
+      slot.loaded = await openLoaded(slot.config, { around: this.#around, work, before });
       this.#note(`${slot.name} is ${former ? 'replaced' : 'loaded'}`);
       // Whoever uses the former one may take a while: the next change does not wait for it.
       void retired(former).catch((error: unknown) => this.#note(messageOf(error)));
@@ -199,12 +205,20 @@ export class ServedModels {
   }
 }
 
-async function openLoaded(config: LiveConfig, around: LiveSurroundings, work: Work): Promise<Loaded> {
+interface Opening {
+  readonly around: LiveSurroundings;
+  readonly work: Work;
+  /** What the folders were before, where it is known. */
+  readonly before?: string | undefined;
+}
+
+async function openLoaded(config: LiveConfig, { around, work, before }: Opening): Promise<Loaded> {
   const began = Date.now();
   const model = await LiveModel.open(config, around, work);
   const found = await lookAt(model.folders);
-  // What changed while it was being read is read again, because no look will be the same.
-  return { model, stamp: found && found.changed < began ? found.stamp : '', uses: 0 };
+  const isSame = found && (found.stamp === before || found.changed < began);
+  // What may have changed while it was being read is read once more, because no look will be the same.
+  return { model, stamp: isSame ? found.stamp : '', uses: 0 };
 }
 
 /** Frees a model once nobody uses it. */

@@ -29,8 +29,10 @@ const HEADERS_MS = 15_000;
 const CHECK_MS = 5000;
 /** An idle connection is closed after this; longer than the 60 s of usual proxies, which would else write into a closed one. */
 const KEEP_ALIVE_MS = 72_000;
-/** Parts of a form. */
+/** Files of a form; its other fields, which nothing reads, and the bytes of one. */
 const MAX_FILES = 1000;
+const MAX_FIELDS = 100;
+const MAX_FIELD_BYTES = 1000;
 /** Names of models in a path: those of several models are long. */
 const MAX_PARAM = 400;
 
@@ -93,7 +95,13 @@ export async function startServer(
     addMetrics(app, metrics, { admission, models, queue: config.queue });
     bodies.addTo(app);
     await app.register(multipart, {
-      limits: { fileSize: config.maxBodyBytes, files: MAX_FILES, fields: MAX_FILES, parts: MAX_FILES },
+      limits: {
+        fileSize: config.maxBodyBytes,
+        files: MAX_FILES,
+        fields: MAX_FIELDS,
+        fieldSize: MAX_FIELD_BYTES,
+        parts: MAX_FILES + MAX_FIELDS,
+      },
     });
     app.setErrorHandler(sendProblem);
     app.setNotFoundHandler((request, reply) => {

@@ -74,7 +74,7 @@ test('a body beyond --max-body: 413, announced or not, in a form too', () =>
         controller.close();
       },
     });
-    const chunked = await fetch(`${base}/v1/classify`, { method: 'POST', body: stream, duplex: 'half' } as RequestInit); // prettier-ignore
+    const chunked = await fetch(`${base}/v1/classify`, { method: 'POST', body: stream, duplex: 'half' }); // prettier-ignore
     assert.deepEqual(await problemOf(chunked), [413, 'BODY_TOO_LARGE']);
     const form = new FormData();
     form.append('file', new Blob([large]), 'large.png');
