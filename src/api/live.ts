@@ -21,6 +21,7 @@ import { openEmbedder, type Embedder } from './embedding.ts';
 import { openClassifier } from './ensemble.ts';
 import { infoOf, type ModelInfo } from './model.ts';
 import { DEFAULT_BATCH, type NetworkConfig } from './network.ts';
+import { inOptionNames } from './options.ts';
 import { workOf, type Work } from './work.ts';
 
 export interface LiveConfig extends NetworkConfig, ClassesConfig {
@@ -113,7 +114,7 @@ export class LiveModel {
     const { name, classes } = this.#classifier;
     const naming = {
       model: name,
-      topk: checkedTopk(topk, classes, name),
+      topk: await inOptionNames(() => checkedTopk(topk, classes, name)),
       labels: this.#labels[languages.includes('zh') ? 'zh' : 'en'],
       threshold: 0,
     };

@@ -129,6 +129,8 @@ test('wrong queries, models, routes and encodings are told', async () => {
   for (const [route, status, code] of cases) {
     assert.deepEqual(await problemOf(await post(served.base, route, body)), [status, code], route);
   }
+  const { detail } = (await (await post(served.base, '/v1/classify?topk=1001', body)).json()) as { detail: string }; // prettier-ignore
+  assert.match(detail, /^topk must be at most 1000/);
   const packed = await post(served.base, '/v1/classify', body, { 'content-encoding': 'gzip' });
   assert.deepEqual(await problemOf(packed), [415, 'MEDIA_TYPE']);
 });

@@ -1,7 +1,7 @@
 // models.test.ts: models are let go, loaded again, and replaced on disk while requests run; none of these is lost.
 
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -9,6 +9,7 @@ import { draw } from '../helpers/pictures.ts';
 import { runCli } from '../helpers/run-cli.ts';
 import { post, problemOf, startServed, type Served } from '../helpers/served.ts';
 import { writePlacesModel, writeSmallModel } from '../helpers/small-model.ts';
+import { WORDS_SIDE, wordsFiles } from '../helpers/words-folder.ts';
 
 let scratch = '';
 let picture: Buffer;
@@ -109,6 +110,31 @@ test('a model that is let go answers 503, the others go on; it is loaded again',
     assert.deepEqual(await classified(served, '&model=other'), before);
     assert.deepEqual(await problemOf(await send('load', 'nothing')), [404, 'MODEL_NOT_FOUND']);
   });
+});
+
+test('words as classes: the probabilities of classify --classes; UINT8 is taken, FP32 is not', async () => {
+  for (const [file, content] of Object.entries(wordsFiles())) {
+    await mkdir(path.dirname(at(`clip/${file}`)), { recursive: true });
+    await writeFile(at(`clip/${file}`), content);
+  }
+  const classes = 'red,green,blue';
+  const flags = ['--model', at('clip'), '--classes', classes, '--format', 'ndjson'];
+  const { stdout } = await runCli('classify', [at('a.png'), ...flags]);
+  const { file: _, ...expected } = JSON.parse(stdout) as { file: string };
+  const served = await startServed(`words=${at('clip')}`, { classes });
+  try {
+    const response = await post(served.base, '/v1/classify', picture);
+    assert.deepEqual(await response.json(), expected);
+    const { inputs } = (await (await fetch(`${served.base}/v2/models/words`)).json()) as { inputs: readonly { datatype: string }[] }; // prettier-ignore
+    const types = inputs.map(({ datatype }) => datatype);
+    assert.deepEqual(types, ['BYTES', 'UINT8']);
+    const data = new Array<number>(WORDS_SIDE ** 2 * 3).fill(0);
+    const numbers = { name: 'normalized', datatype: 'FP32', shape: [1, WORDS_SIDE, WORDS_SIDE, 3], data };
+    const refused = await post(served.base, '/v2/models/words/infer', JSON.stringify({ inputs: [numbers] }));
+    assert.deepEqual(await problemOf(refused), [422, 'MODEL_UNSUPPORTED']);
+  } finally {
+    await served.close();
+  }
 });
 
 test('several models as one answer as on the command line', async () => {
