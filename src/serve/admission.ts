@@ -49,8 +49,10 @@ export class Admission {
     });
   }
 
-  /** Counts bytes of a body that have arrived, until the request ends. @throws HttpProblem QUEUE_FULL */
-  hold(request: FastifyRequest, bytes: number): void {
+  /** Counts bytes of a body that have arrived, until the request ends. @throws HttpProblem QUEUE_FULL, CLIENT_GONE */
+  hold(request: Pick<FastifyRequest, 'held' | 'stop'>, bytes: number): void {
+    // What is counted after the end would be counted for ever.
+    request.stop.signal.throwIfAborted();
     if (this.#bytes + bytes > MAX_HELD_BYTES) {
       throw new HttpProblem('QUEUE_FULL', 'too many bytes are being received; try again');
     }

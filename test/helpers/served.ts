@@ -71,3 +71,15 @@ export async function problemOf(response: Response): Promise<readonly [status: n
   const problem = (await response.json()) as { readonly status: number; readonly code: string };
   return [problem.status, problem.code];
 }
+
+/** Far beyond what anything takes on a busy machine. */
+const PATIENCE_MS = 120_000;
+
+/** Asks until the answer is yes. @throws when it stays no */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  while (!(await isSo())) {
+    if (performance.now() > end) throw new Error(`still not so after ${PATIENCE_MS} ms: ${isSo.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -7,8 +7,9 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { Admission } from '../../src/serve/admission.ts';
 import { draw } from '../helpers/pictures.ts';
-import { post, problemOf, startServed, type Served } from '../helpers/served.ts';
+import { post, problemOf, startServed, until, type Served } from '../helpers/served.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
 
 let scratch = '';
@@ -35,11 +36,6 @@ async function withServer(flags: Parameters<typeof startServed>[1], use: (served
 
 const gauge = async ({ base }: Served) =>
   Number(/^finch_pictures (\d+)$/m.exec(await (await fetch(`${base}/metrics`)).text())?.[1]);
-
-/** Asks until the answer is the wanted one. */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 test('more pictures than --queue: 503 with Retry-After; the one that was taken is answered', () =>
   withServer({ queue: '1', maxDelay: '10000', batchSize: '2' }, async (served) => {
@@ -92,7 +88,7 @@ test('uploads that end in the middle leave nothing behind, and others are answer
       upload.on('error', () => {});
       upload.write(picture);
       await once(upload, 'socket');
-      if (i % 2 === 0) await new Promise((resolve) => upload.once('drain', resolve).once('close', resolve) && setTimeout(resolve, 5)); // prettier-ignore
+      if (i % 2 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
       upload.destroy();
     }
     const answers = await Promise.all(
@@ -102,6 +98,17 @@ test('uploads that end in the middle leave nothing behind, and others are answer
     assert.equal(await gauge(served), 0);
     assert.doesNotMatch(served.log(), /"level":50/);
   }));
+
+test('bytes that come after their request has ended are not counted', () => {
+  const admission = new Admission({ queue: 1, timeout: 1 });
+  const request = { held: 0, stop: new AbortController() };
+  admission.hold(request, 10);
+  request.stop.abort(new Error('gone'));
+  assert.throws(() => admission.hold(request, 10), /gone/);
+  assert.equal(request.held, 10);
+  const other = { held: 0, stop: new AbortController() };
+  assert.throws(() => admission.hold(other, 2 ** 30), /too many bytes/);
+});
 
 test('a client that goes away while it waits is not computed for', () =>
   withServer({ queue: '1', maxDelay: '10000' }, async (served) => {

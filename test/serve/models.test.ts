@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { draw } from '../helpers/pictures.ts';
 import { runCli } from '../helpers/run-cli.ts';
-import { post, problemOf, startServed, type Served } from '../helpers/served.ts';
+import { post, problemOf, startServed, until, type Served } from '../helpers/served.ts';
 import { writePlacesModel, writeSmallModel } from '../helpers/small-model.ts';
 import { WORDS_SIDE, wordsFiles } from '../helpers/words-folder.ts';
 
@@ -31,10 +31,7 @@ const classified = async ({ base }: Served, query = '') => {
   return (await response.json()) as object;
 };
 
-/** Waits for a line of the log. */
-async function logged(served: Served, line: RegExp): Promise<void> {
-  while (!line.test(served.log())) await new Promise((resolve) => setTimeout(resolve, 20));
-}
+const logged = (served: Served, line: RegExp) => until(() => line.test(served.log()));
 
 async function withServer(models: readonly string[], use: (served: Served) => Promise<void>): Promise<void> {
   const served = await startServed(models);

@@ -12,7 +12,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { draw } from '../helpers/pictures.ts';
 import { startCli } from '../helpers/run-cli.ts';
-import { post } from '../helpers/served.ts';
+import { post, until } from '../helpers/served.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
 
 let scratch = '';
@@ -45,7 +45,7 @@ test('SIGTERM: a request that is being received is answered, new ones are not, a
   await fetch(`${base}/healthz`);
   const exit = once(child, 'exit');
   child.kill('SIGTERM');
-  while (await fetch(`${base}/healthz`).then(({ status }) => status === 200, () => false)); // prettier-ignore
+  await until(() => fetch(`${base}/healthz`).then(({ status }) => status !== 200, () => true)); // prettier-ignore
   upload.end(picture.subarray(100));
   const [response] = await answered;
   assert.equal(response.statusCode, 200);
