@@ -125,7 +125,7 @@ test('words as classes: the probabilities of classify --classes; UINT8 is taken,
     const { inputs } = (await (await fetch(`${served.base}/v2/models/words`)).json()) as { inputs: readonly { datatype: string }[] }; // prettier-ignore
     const types = inputs.map(({ datatype }) => datatype);
     assert.deepEqual(types, ['BYTES', 'UINT8']);
-    const data = new Array<number>(WORDS_SIDE ** 2 * 3).fill(0);
+    const data = Array.from({ length: WORDS_SIDE ** 2 * 3 }, () => 0);
     const numbers = { name: 'normalized', datatype: 'FP32', shape: [1, WORDS_SIDE, WORDS_SIDE, 3], data };
     const refused = await post(served.base, '/v2/models/words/infer', JSON.stringify({ inputs: [numbers] }));
     assert.deepEqual(await problemOf(refused), [422, 'MODEL_UNSUPPORTED']);
