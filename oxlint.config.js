@@ -27,7 +27,8 @@ const ROOMS = {
     'graph', 'formats', 'images', 'report', 'evaluation', 'zoo', 'engine', 'importers', 'artefact', 'store', 'dataset', 'features', 'train',
     'run', 'config', 'text', 'tokenizer', 'sorting', 'labels.ts',
   ],
-  commands: ['api', 'artefact', 'config', 'images', 'report'],
+  serve: ['api', 'config', 'images', 'report'],
+  commands: ['api', 'artefact', 'config', 'images', 'report', 'serve'],
   cli: ['api', 'config', 'commands'],
   'labels.ts': ['text'],
   'cli.ts': ['commands', 'cli'],
@@ -77,6 +78,7 @@ export default {
     'no-await-in-loop': 'off',
     'no-shadow': 'off',
     'oxc/no-map-spread': 'off',
+    'oxc/no-async-endpoint-handlers': 'off', // of Express; Fastify waits for them
     'import/no-named-as-default-member': 'off',
     'import/default': 'off',
     'unicorn/require-post-message-target-origin': 'off',

@@ -8,6 +8,7 @@ import { features, featuresCached, featuresMemory } from './features.ts';
 import { featuresOpaque } from './opaque.ts';
 import { forwardTfjs, trainingTfjs } from './tfjs.ts';
 import { recipes } from './recipes.ts';
+import { serve } from './serve.ts';
 import { training, trainingZoo } from './training.ts';
 import { unknown } from './unknown.ts';
 import { costs } from './zoo.ts';
@@ -35,4 +36,5 @@ export const FIGURES = {
   unknown,
   'explain-places': explainPlaces,
   'explain-occlusion': explainOcclusion,
+  serve,
 } as const satisfies Record<string, Bench>;

@@ -14,6 +14,7 @@ import { addLearningCurve } from './cli/learning-curve.ts';
 import { addModels } from './cli/models.ts';
 import { addRuns } from './cli/runs.ts';
 import { addSearch } from './cli/search.ts';
+import { addServe } from './cli/serve.ts';
 import { addSuggest } from './cli/suggest.ts';
 import { addSweep } from './cli/sweep.ts';
 import { ReaderGone, type Output } from './commands/output.ts';
@@ -104,6 +105,7 @@ Examples:
   addInspect(program, output, finish);
   addLearningCurve(program, output, finish);
   addSuggest(program, output, finish);
+  addServe(program, output, finish);
   addModels(program, output, finish);
   addRuns(program, output, finish);
   addDoctor(program, output, finish);

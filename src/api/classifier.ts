@@ -108,6 +108,13 @@ export async function loadedSingle(
   };
 }
 
+/** @throws AppError USAGE for several networks that answer as one */
+export function onlyNetwork({ name, members }: OpenedClassifier): OpenedNetwork {
+  const [{ network }, ...others] = members as [Member];
+  if (others.length === 0) return network;
+  throw new AppError('USAGE', `features are those of one model, and ${name} is several; open one`);
+}
+
 const namesNoClasses = (name: string) =>
   new AppError(
     'USAGE',

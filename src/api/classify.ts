@@ -1,9 +1,9 @@
 // classify.ts: computes the classes of pictures, in order. Connects the stages; does no arithmetic.
 
-import type { ClassifyConfig } from '../config/classify.ts';
+import type { ClassifyConfig, Language } from '../config/classify.ts';
 import { classProbabilities } from '../graph/output.ts';
 import { loadImages } from '../images/loader.ts';
-import type { PreparedImage } from '../images/prepare.ts';
+import type { PreparedImage, PreparedPixels } from '../images/prepare.ts';
 import type { Pixels, Size } from '../images/resize.ts';
 import type { ImageReference } from '../images/source.ts';
 import { readLabelFile, type Labels } from '../labels.ts';
@@ -67,9 +67,20 @@ export async function* classifyPictures(
   }
 }
 
-interface Naming {
+/** How the classes of pictures are told. */
+export interface Naming {
+  readonly model: string;
   readonly labels: Labels;
   readonly topk: number;
+  /** Classes less probable are left out. */
+  readonly threshold: number;
+  /** A picture of more novelty is unknown. */
+  readonly limit: number;
+}
+
+/** Infinity where the classifier cannot tell what is unlike its classes. */
+export function noveltyLimitOf({ noveltyLimit }: LoadedClassifier, rate: number): number {
+  return noveltyLimit?.(rate) ?? Infinity;
 }
 
 async function namingFor(
@@ -81,10 +92,13 @@ async function namingFor(
   const topk = checkedTopk(settings.topk, classes, name);
   const labels = await labelsFor(settings, classifier, work);
   work.note(`${name} on ${engine}`);
-  return { labels, topk };
+  const { say, rate } = settings.unknown;
+  const limit = say === 'auto' ? noveltyLimitOf(classifier, rate) : Infinity;
+  return { model: name, labels, topk, threshold: settings.threshold, limit };
 }
 
-function checkedTopk(topk: number | undefined, classes: number, name: string): number {
+/** @throws AppError USAGE for more than there are */
+export function checkedTopk(topk: number | undefined, classes: number, name: string): number {
   if (topk !== undefined && topk > classes) {
     throw new AppError(
       'USAGE',
@@ -105,7 +119,11 @@ async function labelsFor(
     const given = await readLabelFile(labels.file, classes, (text) => work.note(text));
     return given.map((label, i) => (own[i]?.id !== undefined ? { id: own[i].id, ...label } : label));
   }
-  if (labels.languages.includes('zh')) return own;
+  return inLanguages(own, labels.languages);
+}
+
+export function inLanguages(own: Labels, languages: readonly Language[]): Labels {
+  if (languages.includes('zh')) return own;
   return own.map(({ labelZh: _, ...rest }) => rest);
 }
 
@@ -123,17 +141,10 @@ async function* answers(
   const started = performance.now();
   let [done, failed] = [0, 0];
   const remarks = remarksOf();
-  const { say, rate } = settings.unknown;
-  const limit = say === 'auto' ? (classifier.noveltyLimit?.(rate) ?? Infinity) : Infinity;
   for await (const group of batched(images, settings.batchSize ?? DEFAULT_BATCH, BATCH_PATIENCE_MS)) {
     const answered = await runGroup(group, classifier);
     for (const [i, image] of group.entries()) {
-      const result = resultOf(image, answered[i], {
-        ...naming,
-        model: classifier.name,
-        threshold: settings.threshold,
-        limit,
-      });
+      const result = resultOf(image, answered[i], naming);
       if ('remark' in image) remarks.add(image);
       if ('error' in result) failed += 1;
       const heat = await heatOf(image, answered[i]?.probabilities, classifier);
@@ -153,8 +164,10 @@ async function* answers(
   for (const line of remarks.lines()) work.note(line);
 }
 
-interface Answered {
+export interface Answered {
+  /** `[classes]` */
   readonly probabilities: Float64Array;
+  /** How unlike all classes the picture is, where the classifier can tell. */
   readonly novelty: number | undefined;
 }
 
@@ -165,19 +178,8 @@ async function runGroup(
 ): Promise<readonly (Answered | undefined)[]> {
   const readable = group.filter((image) => 'pixels' in image);
   if (readable.length === 0) return [];
-  const answers = (await classifier.answers(readable)).values();
-  return group.map((image) => {
-    if (!('pixels' in image)) return undefined;
-    const { row, novelty } = answers.next().value!;
-    return { probabilities: classProbabilities(classifier.output, row), novelty };
-  });
-}
-
-interface ResultOptions extends Naming {
-  readonly model: string;
-  readonly threshold: number;
-  /** Of the novelty of a picture whose class is known. */
-  readonly limit: number;
+  const known = (await answeredOf(readable, classifier)).values();
+  return group.map((image) => ('pixels' in image ? known.next().value! : undefined));
 }
 
 async function heatOf(
@@ -192,10 +194,22 @@ async function heatOf(
   return { ...(await classifier.explain({ image, size, probabilities, index })), size };
 }
 
-function resultOf(
+/** What a classifier says of each picture. */
+export async function answeredOf(
+  images: readonly PreparedPixels[],
+  { output, answers }: Pick<LoadedClassifier, 'output' | 'answers'>,
+): Promise<readonly Answered[]> {
+  return (await answers(images)).map(({ row, novelty }) => ({
+    probabilities: classProbabilities(output, row),
+    novelty,
+  }));
+}
+
+/** @param answered there for a picture that could be read */
+export function resultOf(
   image: PreparedImage,
   answered: Answered | undefined,
-  { model, labels, topk, threshold, limit }: ResultOptions,
+  { model, labels, topk, threshold, limit }: Naming,
 ): ClassifyResult {
   if ('error' in image) {
     return { file: image.file, error: { code: image.error.code, message: image.error.message } };

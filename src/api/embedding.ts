@@ -60,6 +60,8 @@ export interface Embedder {
   readonly device: string;
   readonly layers: readonly FeatureLayer[];
   embed(references: AsyncIterable<ImageReference>): AsyncGenerator<EmbeddedImage, void, undefined>;
+  /** Rows of pictures that are prepared already, past the cache: of each picture one a layer. */
+  rows(images: readonly PreparedPixels[]): Promise<readonly (readonly Float32Array[])[]>;
   /** Writes new rows to the cache. The network stays loaded. */
   dispose(): Promise<void>;
 }
@@ -92,6 +94,7 @@ export async function openEmbedder(
     layers,
     embed: (references) =>
       embed(untilAborted(references, work), { opened, config, layers, caches, network, work }),
+    rows: (images) => runLayers(images, { opened, config, layers, network }),
     async dispose() {
       await Promise.all(caches.map((cache) => cache.close()));
     },
@@ -241,7 +244,7 @@ function recaller(caches: readonly FeatureCache[], maxPixels = Infinity) {
 /** Rows of each picture, one a layer. */
 async function runLayers(
   images: readonly PreparedPixels[],
-  { opened, layers, config, network }: Job,
+  { opened, layers, config, network }: Pick<Job, 'opened' | 'layers' | 'config' | 'network'>,
 ): Promise<readonly (readonly Float32Array[])[]> {
   const { predictor } = await network();
   const { size } = opened.preprocessing;

@@ -12,12 +12,12 @@ import { type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
 import type { Shape } from '../util/shape.ts';
 import { readClassWords } from './class-words.ts';
 import { ownLabels, putsOutClasses } from './classes.ts';
-import type { Member, OpenedClassifier } from './classifier.ts';
+import { onlyNetwork, type Member, type OpenedClassifier } from './classifier.ts';
 import { classifyPictures } from './classify.ts';
 import { openEmbedder } from './embedding.ts';
 import { openClassifier } from './ensemble.ts';
 import { fileOf, pictureReferences, type PictureInputs } from './inputs.ts';
-import { placeOf, type NetworkConfig, type OpenedNetwork } from './network.ts';
+import { placeOf, type NetworkConfig } from './network.ts';
 import { flagsOf, inOptionNames, type RunOptions } from './options.ts';
 import { workOf, type WorkOptions } from './work.ts';
 
@@ -126,7 +126,7 @@ export async function openModel(nameOrFolder: string, options: OpenModelOptions 
   return new OpenModel(opened, config, await infoOf(opened, words));
 }
 
-async function infoOf(
+export async function infoOf(
   { name, members }: OpenedClassifier,
   words: readonly string[] | undefined,
 ): Promise<ModelInfo> {
@@ -197,7 +197,7 @@ class OpenModel implements Model {
       featureChoice({ ...(layer !== undefined && { layer: [layer] }), ...(pool && { pool }), cache }),
     );
     const work = workOf({ signal, onNote, onProgress });
-    const embedder = await openEmbedder(this.#onlyNetwork(), { ...this.#config, ...choice }, work);
+    const embedder = await openEmbedder(onlyNetwork(this.#opened), { ...this.#config, ...choice }, work);
     const shape = embedder.layers[0]!.rowShape;
     try {
       for await (const image of embedder.embed(pictureReferences(inputs))) {
@@ -222,15 +222,6 @@ class OpenModel implements Model {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #onlyNetwork(): OpenedNetwork {
-    const [{ network }, ...others] = this.#opened.members as [Member];
-    if (others.length === 0) return network;
-    throw new AppError(
-      'USAGE',
-      `features are those of one model, and ${this.info.name} is several; open one`,
-    );
   }
 
   #checkOpen(): void {

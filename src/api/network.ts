@@ -41,9 +41,10 @@ export interface OpenedNetwork {
   /**
    * The network in memory, loaded once for the same outputs.
    * @param outputs layers whose output the network gives; by default its last
+   * @param normalised it takes normalised numbers in place of pixels
    * @throws AppError when the weights or the engine are missing or wrong
    */
-  load(outputs?: readonly string[]): Promise<LoadedNetwork>;
+  load(outputs?: readonly string[], normalised?: boolean): Promise<LoadedNetwork>;
   /** The slopes of a part of the network, made once for each. @param back from a vector to a vector */
   slopes(back: Graph): Promise<Slopes>;
   /** Frees everything that was loaded. */
@@ -83,11 +84,11 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
     ...(readNovelty && { readNovelty }),
     ...(config.threads !== undefined && { threads: config.threads }),
     engine,
-    load(outputs) {
-      const key = JSON.stringify(outputs);
+    load(outputs, normalised = false) {
+      const key = JSON.stringify([outputs, normalised]);
       const known = loaded.get(key);
       if (known) return known;
-      const loading = load(outputs);
+      const loading = load(outputs, normalised);
       loaded.set(key, loading);
       return loading;
     },
@@ -115,13 +116,14 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
     return chosen.slopes({ graph: back, weights });
   }
 
-  async function load(outputs?: readonly string[]): Promise<LoadedNetwork> {
+  async function load(outputs: readonly string[] | undefined, normalised: boolean): Promise<LoadedNetwork> {
     const [numbers, chosen] = await Promise.all([readWeights(), engine()]);
     const { mean, std, size } = preprocessing;
     const predictor = await chosen.load(
       { graph: model.graph, ...numbers, mean, std },
       {
         ...(outputs && { outputs }),
+        normalised,
         size: sidesOf(size),
         // When a batch size that the user gave is too large, it is refused, not computed in parts.
         ...(config.batchSize === undefined && { onDivided: dividedNote(work) }),

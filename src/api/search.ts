@@ -30,42 +30,70 @@ export async function searchFeatures(
 ): Promise<readonly SearchResult[]> {
   const outputs = outputsOf({ '--out': given.out });
   await checkOutputs(outputs);
-  const rows = await openNpy(given.features);
+  const index = await openIndex(given, work);
+  const { config, rows, files } = index;
   try {
-    const found = await findRecord(given.features);
-    const config = found ? asRecorded(given, found.record) : given;
-    const manifest = `${found?.stem ?? given.features.replace(/\.[^.]*$/, '')}.csv`;
-    const files = [given.features, manifest, found && `${found.stem}.json`];
     await refuseLosses(outputs, { ...config, files }, work.signal);
-    if (!found) work.note(`${given.features} has no record of how it was made; --model and --layer say it`);
-    if (found && !found.record.complete) {
-      work.note(`${given.features} is not complete: ${rows.count} rows so far`);
-    }
     return await withEmbedder(config, work, async (embedder, opened) => {
-      checkFit(embedder, rows, config, found?.record);
+      checkFit(embedder, index);
       const queries = await queriesOf(config.inputs, { embedder, opened, stdin }, work);
-      return answer(config, { rows, queries, manifest }, work);
+      return answer(config, { ...index, queries }, work);
     });
   } finally {
     await rows.close();
   }
 }
 
-interface Sources {
+/** A file of features, and what is known of how it was made. */
+export interface OpenedIndex {
   readonly rows: NpyRows;
-  readonly queries: readonly Query[];
+  /** The csv that says which picture a row is of. */
   readonly manifest: string;
+  readonly record?: FeatureRecord | undefined;
+  /** How queries are computed. */
+  readonly config: SearchConfig;
+  /** All files that are read. */
+  readonly files: readonly string[];
 }
 
-async function answer(
-  config: SearchConfig,
+/** @throws AppError FILE_INVALID */
+export async function openIndex(given: SearchConfig, work: Work): Promise<OpenedIndex> {
+  const { features } = given;
+  const rows = await openNpy(features);
+  try {
+    const found = await findRecord(features);
+    if (!found) work.note(`${features} has no record of how it was made; --model and --layer say it`);
+    if (found && !found.record.complete) {
+      work.note(`${features} is not complete: ${rows.count} rows so far`);
+    }
+    const manifest = `${found?.stem ?? features.replace(/\.[^.]*$/, '')}.csv`;
+    return {
+      rows,
+      manifest,
+      record: found?.record,
+      config: found ? asRecorded(given, found.record) : given,
+      files: [features, manifest, ...(found ? [`${found.stem}.json`] : [])],
+    };
+  } catch (error) {
+    await rows.close();
+    throw error;
+  }
+}
+
+interface Sources extends Pick<OpenedIndex, 'rows' | 'manifest'> {
+  readonly queries: readonly Query[];
+}
+
+/** The nearest rows to each query, in the order of the queries. @throws AppError INTERRUPTED */
+export async function answer(
+  { topk }: Pick<SearchConfig, 'topk'>,
   { rows, queries, manifest }: Sources,
   work: Work,
 ): Promise<readonly SearchResult[]> {
   const vectors = queries.flatMap((query) => ('row' in query ? [query.row] : []));
   const total = rows.count;
   const nearest = await nearestRows(rows, vectors, {
-    topk: config.topk,
+    topk,
     onBlock: (done) => {
       work.progress({ task: 'search', done, total, text: `${done} of ${total} rows` });
       return !work.signal.aborted;
@@ -133,11 +161,10 @@ function overridesOf({ size, resize, ...rest }: Preprocessing): PreprocessingOve
   return { ...rest, ...(rest.mode !== 'squash' && rest.mode !== 'pad' && { minSide: resize }) };
 }
 
-function checkFit(
+/** @throws AppError MODEL_MISMATCH where the rows are not what the embedder gives */
+export function checkFit(
   { model, weights, layers: [layer] }: Embedder,
-  { rowShape }: NpyRows,
-  { features, given }: SearchConfig,
-  record: FeatureRecord | undefined,
+  { rows: { rowShape }, config: { features, given }, record }: OpenedIndex,
 ): void {
   if (elementCount(layer!.rowShape) !== elementCount(rowShape)) {
     throw new AppError(

@@ -37,6 +37,8 @@ export interface LoadOptions {
   readonly outputs?: readonly string[];
   /** `[H,W]` of the pictures to come; the graph's own by default. */
   readonly size?: readonly [height: number, width: number];
+  /** `run` takes normalised numbers in place of pixels: `Features` of `H * W * 3` each, channel-last. Only engine onnx can. */
+  readonly normalised?: boolean | undefined;
   readonly onDivided?: OnDivided | undefined;
 }
 
@@ -48,7 +50,7 @@ export interface Batch {
   readonly width: number;
 }
 
-/** Vectors in place of pixels, `[N,D]` float32, for a graph whose input is a vector: a head on cached features. */
+/** Numbers in place of pixels, `[N,D]` float32: for a graph whose input is a vector (a head on cached features), or loaded `normalised`. */
 export interface Features {
   readonly data: Float32Array;
   readonly count: number;

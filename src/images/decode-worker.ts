@@ -1,17 +1,13 @@
-// decode-worker.ts: the thread that loader.ts starts. It prepares the pictures it is sent. Nothing else imports it.
+// decode-worker.ts: the thread that preparer.ts starts. It prepares the pictures it is sent. Nothing else imports it.
 
-import { workerData } from 'node:worker_threads';
 import { serve } from '../util/serve.ts';
-import type { WorkerReply } from './loader.ts';
-import { prepareImage, type PrepareOptions } from './prepare.ts';
-import type { ImageReference } from './source.ts';
-
-const options = workerData as PrepareOptions;
+import { prepareImage } from './prepare.ts';
+import type { WorkerReply, WorkerRequest } from './preparer.ts';
 
 /** Only this many are decoded at a time, because pictures can be large: one is decoded while the other is being resized. */
 const AT_A_TIME = 2;
 
-serve(AT_A_TIME, async (reference: ImageReference) => {
+serve(AT_A_TIME, async ({ reference, options }: WorkerRequest) => {
   // A Buffer arrives from another thread as plain bytes.
   const { content } = reference;
   const image = await prepareImage(

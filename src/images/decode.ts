@@ -19,6 +19,8 @@ export interface DecodeOptions {
   readonly maxPixels?: number;
   /** For people to look at: white under what is transparent, where Pillow and torchvision drop the alpha channel. */
   readonly onWhite?: boolean;
+  /** Refuse drawings (SVG): they are programs of a kind, and a server takes photos from strangers. */
+  readonly noDrawings?: boolean;
 }
 
 interface Decoded extends Pixels {
@@ -82,18 +84,22 @@ export function decodeResized(
 
 async function withOpened<T>(
   bytes: Buffer,
-  { ignoreExif = false, maxPixels = DEFAULT_MAX_PIXELS, onWhite = false }: DecodeOptions,
+  { ignoreExif = false, maxPixels = DEFAULT_MAX_PIXELS, onWhite = false, noDrawings = false }: DecodeOptions,
   use: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   if (bytes.length === 0) throw new AppError('IMAGE_UNREADABLE', 'the file is empty, expected an image');
   const kind = kindOf(bytes);
   try {
     if (kind === undefined) throw notReadable(foreignKind(bytes));
+    if (noDrawings && (kind === 'svg' || kind === 'svgz')) throw drawingRefused();
     return await use(await OPENERS[kind](bytes, { ignoreExif, maxPixels, onWhite }));
   } catch (error) {
     throw explain(error, bytes, kind, maxPixels);
   }
 }
+
+const drawingRefused = () =>
+  new AppError('IMAGE_UNREADABLE', 'drawings (SVG) are not taken here; convert it to PNG');
 
 const remarkOf = (remarks: Remarks | undefined) =>
   remarks?.remark === undefined ? {} : { remark: remarks.remark };

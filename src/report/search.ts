@@ -47,18 +47,14 @@ export function searchJson(results: readonly SearchResult[]): string {
     const { query } = result;
     if ('error' in result)
       return { query, error: { code: result.error.code, message: result.error.message } };
-    return {
-      query,
-      results: result.results.map(({ rank, row, file, className, similarity }) => ({
-        rank,
-        row,
-        file,
-        class: className,
-        similarity: Math.round(similarity * 1e6) / 1e6,
-      })),
-    };
+    return { query, results: result.results.map(foundObject) };
   });
   return `[${objects.map((object) => `\n${printableJson(object)}`).join(',')}\n]\n`;
+}
+
+/** A picture that was found, as an object of JSON. */
+export function foundObject({ rank, row, file, className, similarity }: FoundPicture) {
+  return { rank, row, file, class: className, similarity: Math.round(similarity * 1e6) / 1e6 };
 }
 
 export interface SearchPage {

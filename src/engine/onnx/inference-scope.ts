@@ -28,6 +28,8 @@ export class InferenceScope {
   readonly graph: Graph;
   readonly shapes: Shapes;
   readonly outputs: readonly string[];
+  /** The input is numbers that are normalised already. */
+  readonly isNormalised: boolean;
   readonly emitter: Emitter;
   readonly packer: WeightPacker;
   /** The network behind `onnx` layers. */
@@ -38,12 +40,13 @@ export class InferenceScope {
 
   constructor(
     model: EngineModel,
-    { outputs = [model.graph.output], size }: Pick<LoadOptions, 'outputs' | 'size'>,
+    { outputs = [model.graph.output], size, normalised = false }: Omit<LoadOptions, 'onDivided'>,
     emitter: Emitter,
   ) {
     this.model = model;
     this.graph = model.graph;
     this.outputs = outputs;
+    this.isNormalised = normalised;
     this.emitter = emitter;
     this.shapes = inferShapes(model.graph, size && [...size, 3]);
     this.consumers = consumersOf(model.graph);

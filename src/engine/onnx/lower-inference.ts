@@ -20,6 +20,8 @@ export interface LoweredModel {
   /** The bytes behind the model's external initializers. */
   readonly weights: Uint8Array;
   readonly input: 'pixels' | 'features';
+  /** Of one sample of the input. */
+  readonly inputShape: Shape;
   /** Pictures in every run, where a foreign network fixes that. */
   readonly batch?: number | undefined;
   /** Names in the model, and shapes without the batch. */
@@ -67,9 +69,9 @@ export class InferenceLowering {
   }
 
   run(names?: readonly string[]): LoweredModel {
-    const { graph, outputs: wanted, emitter, packer, shapes, model } = this.#scope;
+    const { graph, outputs: wanted, emitter, packer, shapes, model, isNormalised } = this.#scope;
     const inputShape = shapes.get(graph.input)!;
-    const input = inputShape.length === 1 ? 'features' : 'pixels';
+    const input = inputShape.length === 1 || isNormalised ? 'features' : 'pixels';
     emitter.declare(input);
     this.emit();
     const batch = fixedBatch(graph);
@@ -92,6 +94,7 @@ export class InferenceLowering {
       header,
       weights: packer.bytes,
       input,
+      inputShape,
       batch,
       outputs: outputs.map(({ name }, i) => ({ name, shape: shapes.get(wanted[i]!)! })),
     };

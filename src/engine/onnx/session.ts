@@ -72,7 +72,7 @@ export async function createOnnxEngine({
         const input =
           'height' in batch
             ? new OnnxTensor('uint8', batch.data, [batch.count, batch.height, batch.width, 3])
-            : new OnnxTensor('float32', batch.data, [batch.count, batch.data.length / batch.count]);
+            : new OnnxTensor('float32', batch.data, [batch.count, ...lowered.inputShape]);
         const results = await session.run({ [lowered.input]: input }).catch((error: unknown) => {
           throw model.foreign ? runtimeRefuses(error, refused) : error;
         });

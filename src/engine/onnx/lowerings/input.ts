@@ -1,11 +1,11 @@
-// input.ts: the network's input: pixels, which become normalised numbers, or a vector of features.
+// input.ts: the network's input: pixels, which become normalised numbers; numbers that are so already; or a vector of features.
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { graphOrder, NCHW } from '../axes.ts';
 import type { InferenceScope, Lowering, Value } from '../inference-scope.ts';
 
 export const input: Lowering<LayerOf<'input'>> = ({ name, shape }, scope) => {
-  if (shape.length === 1) return { tensor: 'features', axes: graphOrder(shape) };
+  if (shape.length === 1 || scope.isNormalised) return { tensor: 'features', axes: graphOrder(shape) };
   return takesPixels(name, scope) ? { tensor: 'pixels', axes: graphOrder(shape) } : lowerPixels(name, scope);
 };
 

@@ -1,0 +1,91 @@
+// batcher.test.ts: what waits is computed together, in order, and what is not wanted any more is not computed.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Batcher } from '../../src/util/batcher.ts';
+
+/** A batcher that doubles numbers; each run ends when it is let. */
+function doubler({ maxBatch = 4, maxDelay = 0 } = {}) {
+  const groups: (readonly number[])[] = [];
+  const running: (() => void)[] = [];
+  const batcher = new Batcher<number, number>({
+    maxBatch,
+    maxDelay,
+    async run(items) {
+      groups.push(items);
+      await new Promise<void>((resolve) => running.push(resolve));
+      if (items.includes(13)) throw new Error('13 is no number');
+      return items.map((item) => 2 * item);
+    },
+  });
+  /** Ends the run that is under way, and those that follow it. */
+  const release = async () => {
+    for (let i = 0; i < 50; i++) {
+      running.shift()?.();
+      await turn();
+    }
+  };
+  return { batcher, groups, release };
+}
+
+test('one alone is computed at once; those that come meanwhile are the next group, at most maxBatch of them', async () => {
+  const { batcher, groups, release } = doubler();
+  const first = batcher.ask(1);
+  await turn();
+  await turn();
+  assert.deepEqual(groups, [[1]]);
+  const others = [2, 3, 4, 5, 6].map((item) => batcher.ask(item));
+  await release();
+  assert.deepEqual(groups, [[1], [2, 3, 4, 5], [6]]);
+  assert.deepEqual(await Promise.all([first, ...others]), [2, 4, 6, 8, 10, 12]);
+});
+
+test('what comes in the same turn shares a run', async () => {
+  const { batcher, groups, release } = doubler();
+  const all = [1, 2, 3].map((item) => batcher.ask(item));
+  await release();
+  assert.deepEqual(groups, [[1, 2, 3]]);
+  assert.deepEqual(await Promise.all(all), [2, 4, 6]);
+});
+
+test('a failure is that of its group alone', async () => {
+  const { batcher, release } = doubler({ maxBatch: 2 });
+  const all = Promise.allSettled([1, 13, 3].map((item) => batcher.ask(item)));
+  await release();
+  const [one, thirteen, three] = await all;
+  assert.equal(one!.status, 'rejected');
+  assert.equal(thirteen!.status, 'rejected');
+  assert.deepEqual(three, { status: 'fulfilled', value: 6 });
+});
+
+test('with a delay, the first waits for others, and no longer once the group is full', async () => {
+  const { batcher, groups, release } = doubler({ maxBatch: 2, maxDelay: 60_000 });
+  const first = batcher.ask(1);
+  await turn();
+  await turn();
+  assert.deepEqual(groups, []);
+  const second = batcher.ask(2);
+  await release();
+  assert.deepEqual(groups, [[1, 2]]);
+  assert.deepEqual(await Promise.all([first, second]), [2, 4]);
+});
+
+test('one whose signal is aborted leaves, also while it is the only one that waits', async () => {
+  const { batcher, groups, release } = doubler({ maxDelay: 20 });
+  const [gone, late] = [new AbortController(), new AbortController()];
+  late.abort(new Error('too late'));
+  await assert.rejects(batcher.ask(0, late.signal), /too late/);
+  const alone = batcher.ask(1, gone.signal);
+  await turn();
+  gone.abort(new Error('gone'));
+  await assert.rejects(alone, /gone/);
+  await batcher.idle();
+  assert.deepEqual(groups, []);
+  const next = batcher.ask(2);
+  const idle = batcher.idle();
+  while (groups.length === 0) await turn();
+  await release();
+  assert.equal(await next, 4);
+  await idle;
+});
