@@ -10,6 +10,7 @@ import { forwardTfjs, trainingTfjs } from './tfjs.ts';
 import { recipes } from './recipes.ts';
 import { serve } from './serve.ts';
 import { training, trainingZoo } from './training.ts';
+import { suggest } from './suggest.ts';
 import { unknown } from './unknown.ts';
 import { costs } from './zoo.ts';
 
@@ -34,6 +35,7 @@ export const FIGURES = {
   costs,
   recipes,
   unknown,
+  suggest,
   'explain-places': explainPlaces,
   'explain-occlusion': explainOcclusion,
   serve,
