@@ -6,9 +6,10 @@ import type { ClassifyFlags } from '../config/classify.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import {
   addInferenceFlags,
+  ADDRESS_HELP,
+  ALLOW_PRIVATE_HELP,
   CLASSES_HELP,
   CSV_SAFE_HELP,
-  INPUT_HELP,
   MODELS_HELP,
   type Finish,
 } from './flags.ts';
@@ -17,7 +18,7 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
   const command = program
     .command('classify')
     .description('what is in a picture: its most probable classes, in English and Chinese')
-    .argument('[input...]', INPUT_HELP)
+    .argument('[input...]', ADDRESS_HELP)
     .option('-k, --topk <k>', 'how many classes (default: 3)')
     .option('-m, --model <m>', MODELS_HELP, DEFAULT_MODEL)
     .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')
@@ -32,7 +33,8 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('--sort-into <folder>', 'put each picture into the folder of its class there')
     .option('--sort-by <how>', 'copy, link or move (default: copy)')
     .option('--unsure <p>', 'less probable pictures go to _unsure (default: 0)')
-    .option('--undo <csv>', 'take back what --sort-into listed in its sorted.csv');
+    .option('--undo <csv>', 'take back what --sort-into listed in its sorted.csv')
+    .option('--allow-private', ALLOW_PRIVATE_HELP);
   addInferenceFlags(command)
     .addHelpText(
       'after',
@@ -42,6 +44,7 @@ Examples:
   classify ./photos --format csv > labels.csv
   classify "trip/**/*.jpg" --format ndjson | jq .predictions[0].label
   find . -name "*.png" | classify - --threshold 0.5
+  classify https://example.com/dog.jpg
   classify dog.jpg --figure dog.png --labels zh
   classify bird.jpg --model runs/birds/best
   classify dog.jpg --figure why.html --explain    where the network saw it

@@ -8,6 +8,7 @@ import { checkPicturesInto, checkSorting, withSorter, type Sorter } from '../api
 import { untilInterrupted } from '../api/work.ts';
 import { classesFile } from '../config/classes.ts';
 import type { ClassifyConfig } from '../config/classify.ts';
+import { fetched, refuseOffline } from '../images/fetching/fetched.ts';
 import { passedOver } from '../images/passed-over.ts';
 import { imageReferences } from '../images/source.ts';
 import { createWriter } from '../report/writer.ts';
@@ -31,6 +32,7 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
   const { inputs, labels, figure, sort, explain } = config;
   const outputs = outputsOf({ '--figure': figure?.file });
   const files = ['file' in labels ? labels.file : undefined, classesFile(config)];
+  await refuseOffline(inputs, config);
   await checkOutputs(outputs);
   if (sort) await checkSorting(sort, inputs);
   const folder = explain?.folder;
@@ -38,8 +40,10 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
   await refuseLosses(outputs, { ...config, files }, output.signal);
   const opened = await openClassifier(config, work);
   const passed = passedOver();
+  const named = imageReferences(inputs, output.stdin, output.signal, passed);
+  const { allowPrivate, offline } = config;
   const references = notOverwritten(
-    imageReferences(inputs, output.stdin, output.signal, passed),
+    fetched(named, { allowPrivate, offline, signal: output.signal }),
     outputs,
     pathOf,
   );

@@ -30,6 +30,7 @@ export interface ClassifyFlags extends InferenceFlags, ClassesFlag {
   readonly unknown?: string;
   readonly unknownRate?: string;
   readonly explain?: string | boolean;
+  readonly allowPrivate?: boolean;
 }
 
 export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
@@ -41,6 +42,8 @@ export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
   readonly threshold: number;
   /** Cells that a spreadsheet would compute get an apostrophe. */
   readonly csvSafe: boolean;
+  /** Pictures by address may come from this machine and its network. */
+  readonly allowPrivate: boolean;
   /** Puts every picture into the folder of its class. */
   readonly sort?: SortOptions;
   readonly unknown: UnknownConfig;
@@ -69,6 +72,7 @@ export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags):
     ...inferenceConfig(inputs, flags),
     ...classesConfig(flags),
     unknown: parseUnknown(flags),
+    allowPrivate: flags.allowPrivate ?? false,
     ...(flags.topk !== undefined && {
       topk: parseNumber(flags.topk, { flag: '--topk', min: 1, whole: true }),
     }),
