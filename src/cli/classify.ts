@@ -23,7 +23,7 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('-m, --model <m>', MODELS_HELP, DEFAULT_MODEL)
     .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')
     .option('--classes <words>', CLASSES_HELP)
-    .option('--format <f>', 'table, json, ndjson or csv', 'table')
+    .option('--format <f>', 'table, json, ndjson or csv (default: table; ndjson with --watch)')
     .option('--csv-safe', CSV_SAFE_HELP)
     .option('--figure <file>', 'draw picture and bar chart to .png, .svg or .html')
     .option('--explain [folder]', 'heat maps of what spoke for the class: in --figure, as png in the folder')
@@ -34,6 +34,7 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('--sort-by <how>', 'copy, link or move (default: copy)')
     .option('--unsure <p>', 'less probable pictures go to _unsure (default: 0)')
     .option('--undo <csv>', 'take back what --sort-into listed in its sorted.csv')
+    .option('--watch <folder>', 'answer for pictures as they arrive there, until Ctrl-C')
     .option('--allow-private', ALLOW_PRIVATE_HELP);
   addInferenceFlags(command)
     .addHelpText(
@@ -54,6 +55,7 @@ Examples:
   classify dog.jpg --model vit.onnx --mean 0.5 --std 0.5
   classify ./new --model runs/birds/best --sort-into sorted --unsure 0.6
   classify --undo sorted/sorted.csv
+  classify --watch incoming >> labels.ndjson
   classify bird.jpg --model ./clip --classes "a robin,a sparrow"
 
 Exit codes: 0 all done, 1 some pictures failed (their rows say why),
