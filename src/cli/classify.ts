@@ -35,6 +35,7 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('--unsure <p>', 'less probable pictures go to _unsure (default: 0)')
     .option('--undo <csv>', 'take back what --sort-into listed in its sorted.csv')
     .option('--watch <folder>', 'answer for pictures as they arrive there, until Ctrl-C')
+    .option('--every <time>', 'of a video (needs ffmpeg): how often a picture is taken, 1s or 500ms')
     .option('--allow-private', ALLOW_PRIVATE_HELP);
   addInferenceFlags(command)
     .addHelpText(
@@ -56,6 +57,7 @@ Examples:
   classify ./new --model runs/birds/best --sort-into sorted --unsure 0.6
   classify --undo sorted/sorted.csv
   classify --watch incoming >> labels.ndjson
+  classify clip.mp4 --every 1s --format ndjson    needs ffmpeg
   classify bird.jpg --model ./clip --classes "a robin,a sparrow"
 
 Exit codes: 0 all done, 1 some pictures failed (their rows say why),

@@ -9,8 +9,10 @@ import { untilInterrupted } from '../api/work.ts';
 import { classesFile } from '../config/classes.ts';
 import type { ClassifyConfig } from '../config/classify.ts';
 import { fetched, refuseOffline } from '../images/fetching/fetched.ts';
+import { timeline, type Timeline } from '../images/frames.ts';
 import { passedOver } from '../images/passed-over.ts';
 import { imageReferences } from '../images/source.ts';
+import { checkFfmpeg } from '../images/video.ts';
 import { watchedReferences } from '../images/watched.ts';
 import { createWriter } from '../report/writer.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
@@ -34,7 +36,7 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
       if (progress.task !== 'classify' || showsProgress) terminal.progress(progress);
     },
   };
-  const { inputs, labels, figure, sort, explain, watch } = config;
+  const { inputs, labels, figure, sort, explain, watch, every } = config;
   const searched = watch === undefined ? inputs : [watch];
   const outputs = outputsOf({ '--figure': figure?.file });
   const files = ['file' in labels ? labels.file : undefined, classesFile(config)];
@@ -45,8 +47,10 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
   if (folder !== undefined)
     await checkPicturesInto({ flag: '--explain', file: folder }, searched, 'explained');
   await refuseLosses(outputs, { ...config, files }, output.signal);
+  if (every !== undefined) await checkFfmpeg();
   const opened = await openClassifier(config, work);
   const passed = passedOver();
+  const frames = timeline(every, config.decode.maxPixels);
   const references =
     watch === undefined
       ? notOverwritten(
@@ -59,12 +63,14 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
     ...config,
     keepOriginal: figure !== undefined || folder !== undefined,
     explains: explain !== undefined,
-    ...(showsProgress && watch === undefined && { total: pictureCount(inputs, output.signal) }),
+    ...(showsProgress &&
+      watch === undefined &&
+      every === undefined && { total: pictureCount(inputs, output.signal) }),
   };
   try {
-    const pictures = classifyPictures(opened, references, settings, work);
+    const pictures = classifyPictures(opened, frames.expand(references, signal), settings, work);
     const leave = () => left.abort();
-    const rows = (sorter?: Sorter) => writeRows(pictures, { ...config, sorter, leave }, output, work);
+    const rows = (sorter?: Sorter) => writeRows(pictures, { ...config, sorter, leave, frames }, output, work);
     const code = await (sort ? withSorter(sort, rows) : rows());
     for (const line of passed.lines()) work.note(line);
     return code;
@@ -78,11 +84,12 @@ interface RowsConfig extends ClassifyConfig {
   readonly sorter?: Sorter | undefined;
   /** Called when a row cannot be written. */
   readonly leave: () => void;
+  readonly frames: Timeline;
 }
 
 async function writeRows(
   pictures: ReturnType<typeof classifyPictures>,
-  { format, labels, figure, csvSafe, explain, watch, sorter, leave }: RowsConfig,
+  { format, labels, figure, csvSafe, explain, watch, sorter, leave, every, frames }: RowsConfig,
   output: Output,
   work: TerminalWork,
 ): Promise<ExitCodeValue> {
@@ -92,6 +99,7 @@ async function writeRows(
     colour: hasColours(output.stdout),
     labels: languages,
     csvSafe,
+    hasTimes: every !== undefined,
   });
   const figures = figure && figureCollector(figure, languages);
   // Loaded by who asks for maps, so that nobody else waits for it.
@@ -103,17 +111,18 @@ async function writeRows(
       throw error;
     });
   for await (const { result, original, heat } of untilInterrupted(pictures, output.signal)) {
+    const time = frames.answered();
     // Taken away again before it was read.
     if (watch !== undefined && 'error' in result && result.error.code === 'INPUT_NOT_FOUND') continue;
     if (done === 0) await print(writer.begin());
     done += 1;
-    let row = result;
+    let row = time === undefined ? result : { ...result, time };
     if ('error' in result) failed += 1;
     else {
       const shown = heats?.drawn(original, heat) ?? original;
       await figures?.add(result, shown);
       const file = await heats?.save(result.file, shown);
-      if (file !== undefined) row = { ...result, explain: { file } };
+      if (file !== undefined) row = { ...result, ...row, explain: { file } };
       const [first] = result.unknown ? [] : result.predictions;
       await sorter?.add({ file: result.file, label: first?.label, probability: first?.probability });
     }

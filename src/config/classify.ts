@@ -1,5 +1,6 @@
 // classify.ts: what the user wrote -> the configuration of classify.
 
+import { isVideo } from '../images/video.ts';
 import { SORT_BY } from '../sorting/place.ts';
 import type { SortOptions } from '../sorting/sorter.ts';
 import { AppError } from '../util/errors.ts';
@@ -32,6 +33,7 @@ export interface ClassifyFlags extends InferenceFlags, ClassesFlag {
   readonly explain?: string | boolean;
   readonly allowPrivate?: boolean;
   readonly watch?: string;
+  readonly every?: string;
 }
 
 export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
@@ -45,6 +47,8 @@ export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
   readonly csvSafe: boolean;
   /** The folder whose pictures are answered as they arrive; there are no inputs then. */
   readonly watch?: string;
+  /** How often a picture is taken out of a video, in milliseconds. */
+  readonly every?: number;
   /** Pictures by address may come from this machine and its network. */
   readonly allowPrivate: boolean;
   /** Puts every picture into the folder of its class. */
@@ -53,6 +57,9 @@ export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
   /** Shows what spoke for the class: in the figure, and in a file for each picture where there is a folder for them. */
   readonly explain?: { readonly folder?: string };
 }
+
+/** A day, in milliseconds. */
+const MAX_EVERY = 86_400_000;
 
 const UNKNOWN_CHOICES = ['auto', 'off'] as const;
 
@@ -73,6 +80,7 @@ export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags):
   checkWatching(inputs, flags);
   return {
     ...(flags.watch !== undefined && { watch: flags.watch }),
+    ...(flags.every !== undefined && { every: parseEvery(flags.every, inputs, sort) }),
     ...(sort && { sort }),
     ...(explain && { explain }),
     ...inferenceConfig(inputs, flags),
@@ -122,6 +130,20 @@ function checkWatching(inputs: readonly string[], { watch, figure }: ClassifyFla
     throw new AppError('USAGE', `--watch ${quoted(watch)} answers for what arrives there, and ${quoted(inputs[0]!)} is an INPUT; leave one of them out`); // prettier-ignore
   }
   if (figure !== undefined) throw new AppError('USAGE', '--figure is drawn at the end, which a --watch has not; leave one of them out'); // prettier-ignore
+}
+
+const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
+
+/** `1s`, `500ms`, `2m`; without a unit it is seconds. Lists and stdin may name videos, which is seen later. @throws AppError USAGE */
+function parseEvery(text: string, inputs: readonly string[], sort: SortOptions | undefined): number {
+  if (sort) throw new AppError('USAGE', '--sort-into puts files into folders, and --every answers for frames of one; leave one of them out'); // prettier-ignore
+  const [, number = '', unit = 's'] = /^([\d.]+)(ms|s|m)?$/.exec(text) ?? [];
+  const every = Math.round(Number(number) * MILLISECONDS[unit]!);
+  if (number === '' || !(every >= 1 && every <= MAX_EVERY)) {
+    throw new AppError('USAGE', `--every must be a time from 1ms to 1440m, such as 1s or 500ms, received ${quoted(text)}`); // prettier-ignore
+  }
+  if (inputs.some((input) => isVideo(input) || input === '-' || input.startsWith('@'))) return every;
+  throw new AppError('USAGE', '--every belongs to a video, such as clip.mp4, and none is an INPUT; leave it out or add one'); // prettier-ignore
 }
 
 function parseSorting({ sortInto, sortBy, unsure }: ClassifyFlags): SortOptions | undefined {

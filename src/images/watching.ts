@@ -25,10 +25,15 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
   const news = new Set<string>();
   let failure: AppError | undefined;
   let wake = () => {};
+  let begin = () => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
   // A link to a file counts as the file; a linked folder is not watched, because links may lead in a circle.
   const watcher: FSWatcher = watch(folder, { ignored: isIgnored, followSymlinks: false });
   const fail = (problem: string) => {
     failure ??= new AppError('INPUT_NOT_FOUND', `--watch ${folder}: ${problem}`);
+    begin();
     wake();
   };
   const tell = (file: string) => {
@@ -40,7 +45,11 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
     if (path.resolve(gone) === path.resolve(folder)) fail('the folder is gone; make it and start again');
   });
   watcher.on('error', (error) => fail(watchProblem(error)));
-  const abort = () => wake();
+  watcher.on('ready', begin);
+  const abort = () => {
+    begin();
+    wake();
+  };
   signal.addEventListener('abort', abort);
   const woken = (milliseconds: number) =>
     new Promise<void>((resolve) => {
@@ -54,12 +63,7 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
     signal.removeEventListener('abort', abort);
     await watcher.close();
   };
-  let isReady = false;
-  watcher.on('ready', () => {
-    isReady = true;
-    wake();
-  });
-  while (!isReady && !failure && !signal.aborted) await woken(Infinity);
+  if (!signal.aborted) await begun;
   const there = [...news].sort();
   news.clear();
   for (const file of there) news.add(file);
