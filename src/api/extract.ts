@@ -10,6 +10,7 @@ import type { FeatureRecord } from '../features/record.ts';
 import { remaining } from '../features/resume.ts';
 import { openFeatureWriter, type FeatureWriter } from '../features/writer.ts';
 import { readContent, sha256Of } from '../images/prepare.ts';
+import { fetched, refuseOffline } from '../images/fetching/fetched.ts';
 import { passedOver } from '../images/passed-over.ts';
 import { imageReferences, type ImageReference } from '../images/source.ts';
 import { AppError } from '../util/errors.ts';
@@ -52,6 +53,7 @@ export async function extractFeatures(config: ExtractConfig, given: Given, work:
   const paths = featurePaths(config.out, config.layers.length > 1 ? config.layers : [''], config.format);
   const written = [...new Set([...paths.rows, ...paths.work, paths.manifest, paths.errors, paths.record])];
   const outputs = written.map((file) => ({ flag: '--out', file }));
+  await refuseOffline(config.inputs, config);
   await checkOutputs(outputs);
   const action = async () => {
     const there = await firstThere(written);
@@ -86,7 +88,9 @@ interface Task extends Given {
 async function extract(config: ExtractConfig, task: Task, work: Work): Promise<Extraction> {
   const { embedder, paths, start, stdin } = task;
   const passed = passedOver();
-  const all = untilAborted(imageReferences(config.inputs, stdin, work.signal, passed), work);
+  const { inputs, allowPrivate, offline } = config;
+  const named = imageReferences(inputs, stdin, work.signal, passed);
+  const all = untilAborted(fetched(named, { allowPrivate, offline, signal: work.signal }), work);
   const isResumed = start.rows + start.failed > 0;
   const references = isResumed ? remaining(all, { paths, record: start, sha256: contentHash }) : all;
   // The first input after the finished ones is looked up before anything is cut off, so that wrong inputs change nothing.

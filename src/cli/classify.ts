@@ -6,9 +6,10 @@ import type { ClassifyFlags } from '../config/classify.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import {
   addInferenceFlags,
+  ADDRESS_HELP,
+  ALLOW_PRIVATE_HELP,
   CLASSES_HELP,
   CSV_SAFE_HELP,
-  INPUT_HELP,
   MODELS_HELP,
   type Finish,
 } from './flags.ts';
@@ -17,12 +18,12 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
   const command = program
     .command('classify')
     .description('what is in a picture: its most probable classes, in English and Chinese')
-    .argument('[input...]', INPUT_HELP)
+    .argument('[input...]', ADDRESS_HELP)
     .option('-k, --topk <k>', 'how many classes (default: 3)')
     .option('-m, --model <m>', MODELS_HELP, DEFAULT_MODEL)
     .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')
     .option('--classes <words>', CLASSES_HELP)
-    .option('--format <f>', 'table, json, ndjson or csv', 'table')
+    .option('--format <f>', 'table, json, ndjson or csv (default: table; ndjson with --watch)')
     .option('--csv-safe', CSV_SAFE_HELP)
     .option('--figure <file>', 'draw picture and bar chart to .png, .svg or .html')
     .option('--explain [folder]', 'heat maps of what spoke for the class: in --figure, as png in the folder')
@@ -32,7 +33,10 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('--sort-into <folder>', 'put each picture into the folder of its class there')
     .option('--sort-by <how>', 'copy, link or move (default: copy)')
     .option('--unsure <p>', 'less probable pictures go to _unsure (default: 0)')
-    .option('--undo <csv>', 'take back what --sort-into listed in its sorted.csv');
+    .option('--undo <csv>', 'take back what --sort-into listed in its sorted.csv')
+    .option('--watch <folder>', 'answer for pictures as they arrive there, until Ctrl-C')
+    .option('--every <time>', 'of a video (needs ffmpeg): how often a picture is taken, 1s or 500ms')
+    .option('--allow-private', ALLOW_PRIVATE_HELP);
   addInferenceFlags(command)
     .addHelpText(
       'after',
@@ -42,6 +46,7 @@ Examples:
   classify ./photos --format csv > labels.csv
   classify "trip/**/*.jpg" --format ndjson | jq .predictions[0].label
   find . -name "*.png" | classify - --threshold 0.5
+  classify https://example.com/dog.jpg
   classify dog.jpg --figure dog.png --labels zh
   classify bird.jpg --model runs/birds/best
   classify dog.jpg --figure why.html --explain    where the network saw it
@@ -51,6 +56,8 @@ Examples:
   classify dog.jpg --model vit.onnx --mean 0.5 --std 0.5
   classify ./new --model runs/birds/best --sort-into sorted --unsure 0.6
   classify --undo sorted/sorted.csv
+  classify --watch incoming >> labels.ndjson
+  classify clip.mp4 --every 1s --format ndjson    needs ffmpeg
   classify bird.jpg --model ./clip --classes "a robin,a sparrow"
 
 Exit codes: 0 all done, 1 some pictures failed (their rows say why),

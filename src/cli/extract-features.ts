@@ -4,13 +4,20 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import type { ExtractFlags } from '../config/features.ts';
-import { addInferenceFlags, INPUT_HELP, MODEL_HELP, repeated, type Finish } from './flags.ts';
+import {
+  addInferenceFlags,
+  ADDRESS_HELP,
+  ALLOW_PRIVATE_HELP,
+  MODEL_HELP,
+  repeated,
+  type Finish,
+} from './flags.ts';
 
 export function addExtractFeatures(program: Command, output: Output, finish: Finish): void {
   const command = program
     .command('extract-features')
     .description('embeddings of pictures, a row of numbers each, as .npy')
-    .argument('[input...]', INPUT_HELP)
+    .argument('[input...]', ADDRESS_HELP)
     .option(
       '-o, --out <file>',
       '.npy or .parquet; .csv, .errors.csv and .json come beside it (default: features.npy)',
@@ -28,7 +35,8 @@ export function addExtractFeatures(program: Command, output: Output, finish: Fin
     .option('--format <f>', 'npy or parquet (default: by the ending of --out)')
     .option('--resume', 'go on where a former run stopped')
     .option('--force', 'replace what is there')
-    .option('--no-cache', 'compute every row, and keep none');
+    .option('--no-cache', 'compute every row, and keep none')
+    .option('--allow-private', ALLOW_PRIVATE_HELP);
   addInferenceFlags(command)
     .addHelpText(
       'after',

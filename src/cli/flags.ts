@@ -9,6 +9,11 @@ export type Finish = (code: ExitCodeValue) => void;
 export const INPUT_HELP =
   'image file, folder (recursive), glob, @list.txt, or - for stdin (paths, also from find -print0, or an image)';
 
+/** Of the commands that fetch pictures. */
+export const ADDRESS_HELP = `${INPUT_HELP}; https://… of a picture`;
+
+export const ALLOW_PRIVATE_HELP = 'fetch pictures from this machine and its network too';
+
 export const MODEL_HELP =
   'a name (finch models list), hf:OWNER/NAME, FILE.onnx, FILE.keras, FILE.h5, or a model folder (also of transformers or timm)';
 

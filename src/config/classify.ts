@@ -1,5 +1,6 @@
 // classify.ts: what the user wrote -> the configuration of classify.
 
+import { isVideo } from '../images/video.ts';
 import { SORT_BY } from '../sorting/place.ts';
 import type { SortOptions } from '../sorting/sorter.ts';
 import { AppError } from '../util/errors.ts';
@@ -19,7 +20,7 @@ export type Language = 'en' | 'zh';
 export interface ClassifyFlags extends InferenceFlags, ClassesFlag {
   readonly topk?: string;
   readonly labels?: string;
-  readonly format: string;
+  readonly format?: string;
   readonly figure?: string;
   readonly threshold: string;
   readonly csvSafe?: boolean;
@@ -30,6 +31,9 @@ export interface ClassifyFlags extends InferenceFlags, ClassesFlag {
   readonly unknown?: string;
   readonly unknownRate?: string;
   readonly explain?: string | boolean;
+  readonly allowPrivate?: boolean;
+  readonly watch?: string;
+  readonly every?: string;
 }
 
 export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
@@ -41,12 +45,21 @@ export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
   readonly threshold: number;
   /** Cells that a spreadsheet would compute get an apostrophe. */
   readonly csvSafe: boolean;
+  /** The folder whose pictures are answered as they arrive; there are no inputs then. */
+  readonly watch?: string;
+  /** How often a picture is taken out of a video, in milliseconds. */
+  readonly every?: number;
+  /** Pictures by address may come from this machine and its network. */
+  readonly allowPrivate: boolean;
   /** Puts every picture into the folder of its class. */
   readonly sort?: SortOptions;
   readonly unknown: UnknownConfig;
   /** Shows what spoke for the class: in the figure, and in a file for each picture where there is a folder for them. */
   readonly explain?: { readonly folder?: string };
 }
+
+/** A day, in milliseconds. */
+const MAX_EVERY = 86_400_000;
 
 const UNKNOWN_CHOICES = ['auto', 'off'] as const;
 
@@ -63,36 +76,74 @@ export const UNKNOWN_RATE = 0.95;
 export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags): ClassifyConfig {
   const sort = parseSorting(flags);
   const explain = parseExplaining(flags);
+  const format = parseFormat(flags);
+  checkWatching(inputs, flags);
   return {
+    ...(flags.watch !== undefined && { watch: flags.watch }),
+    ...(flags.every !== undefined && { every: parseEvery(flags.every, inputs, sort) }),
     ...(sort && { sort }),
     ...(explain && { explain }),
     ...inferenceConfig(inputs, flags),
     ...classesConfig(flags),
     unknown: parseUnknown(flags),
+    allowPrivate: flags.allowPrivate ?? false,
     ...(flags.topk !== undefined && {
       topk: parseNumber(flags.topk, { flag: '--topk', min: 1, whole: true }),
     }),
     labels: parseLabels(flags.labels ?? 'en,zh'),
-    format: parseChoice(flags.format, '--format', OUTPUT_FORMATS),
+    format,
     ...(flags.figure !== undefined && { figure: parseFigure(flags.figure) }),
-    csvSafe: csvSafe(flags, { '--format csv': flags.format === 'csv' }),
+    csvSafe: csvSafe(flags, { '--format csv': format === 'csv' }),
     threshold: parseNumber(flags.threshold, { flag: '--threshold', min: 0, max: 1, hint: asShare }),
   };
 }
 
 /** The list whose pictures are to be taken back, where that is asked for instead of pictures. @throws AppError USAGE where neither is given */
 export function undoConfig(inputs: readonly string[], flags: ClassifyFlags): string | undefined {
-  const { undo, sortInto, sortBy, unsure, explain } = flags;
+  const { undo, sortInto, sortBy, unsure, explain, watch } = flags;
   if (undo === undefined) {
-    if (inputs.length > 0) return undefined;
+    if (inputs.length > 0 || watch !== undefined) return undefined;
     // `--explain photo.jpg` takes the picture for its folder.
     const taken = typeof explain === 'string' ? `; --explain took ${quoted(explain)} for its folder, write it behind the inputs` : ''; // prettier-ignore
     throw new AppError('USAGE', `no INPUT: name pictures, folders, globs, @list.txt or -${taken}`);
   }
-  if (inputs.length > 0 || [sortInto, sortBy, unsure, explain].some((flag) => flag !== undefined)) {
+  if (inputs.length > 0 || [sortInto, sortBy, unsure, explain, watch].some((flag) => flag !== undefined)) {
     throw new AppError('USAGE', '--undo takes back what a list says, and classifies nothing; leave the inputs and other flags out'); // prettier-ignore
   }
   return undo;
+}
+
+/** A watch is read by programs, line by line. @throws AppError USAGE for what would be whole only at its end */
+function parseFormat({ format, watch }: ClassifyFlags): OutputFormat {
+  const chosen = parseChoice(
+    format ?? (watch === undefined ? 'table' : 'ndjson'),
+    '--format',
+    OUTPUT_FORMATS,
+  );
+  if (chosen !== 'json' || watch === undefined) return chosen;
+  throw new AppError('USAGE', '--format json is one array, which a --watch never ends; take ndjson, csv or table'); // prettier-ignore
+}
+
+function checkWatching(inputs: readonly string[], { watch, figure }: ClassifyFlags): void {
+  if (watch === undefined) return;
+  if (inputs.length > 0) {
+    throw new AppError('USAGE', `--watch ${quoted(watch)} answers for what arrives there, and ${quoted(inputs[0]!)} is an INPUT; leave one of them out`); // prettier-ignore
+  }
+  if (figure !== undefined) throw new AppError('USAGE', '--figure is drawn at the end, which a --watch has not; leave one of them out'); // prettier-ignore
+}
+
+const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
+
+/** `1s`, `500ms`, `2m`; without a unit it is seconds. Lists and stdin may name videos, which is seen later. @throws AppError USAGE */
+function parseEvery(text: string, inputs: readonly string[], sort: SortOptions | undefined): number {
+  if (sort) throw new AppError('USAGE', '--sort-into puts files into folders, and --every answers for frames of one; leave one of them out'); // prettier-ignore
+  const [, number = '', unit = 's'] = /^([\d.]+)(ms|s|m)?$/.exec(text) ?? [];
+  const every = Math.round(Number(number) * MILLISECONDS[unit]!);
+  if (number === '' || !(every >= 1 && every <= MAX_EVERY)) {
+    throw new AppError('USAGE', `--every must be a time from 1ms to 1440m, such as 1s or 500ms, received ${quoted(text)}`); // prettier-ignore
+  }
+  if (inputs.some((input) => isVideo(input) || input === '-' || input.startsWith('@'))) return every;
+  throw new AppError('USAGE', '--every belongs to a video, such as clip.mp4, and none is an INPUT; leave it out or add one'); // prettier-ignore
 }
 
 function parseSorting({ sortInto, sortBy, unsure }: ClassifyFlags): SortOptions | undefined {

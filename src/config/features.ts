@@ -36,6 +36,7 @@ export interface ExtractFlags extends FeatureFlags {
   readonly resume?: boolean;
   readonly force?: boolean;
   readonly listLayers?: boolean;
+  readonly allowPrivate?: boolean;
 }
 
 export interface ExtractConfig extends InferenceConfig, FeatureChoice {
@@ -44,6 +45,8 @@ export interface ExtractConfig extends InferenceConfig, FeatureChoice {
   readonly dtype: NpyDtype;
   /** Rows of length 1. */
   readonly normalize: boolean;
+  /** Pictures by address may come from this machine and its network. */
+  readonly allowPrivate: boolean;
   /** What to do where the output is there already. */
   readonly existing: 'refuse' | 'resume' | 'replace';
 }
@@ -69,6 +72,7 @@ export function extractConfig(inputs: readonly string[], flags: ExtractFlags): E
     format,
     dtype: parseChoice(flags.dtype, '--dtype', NPY_DTYPES),
     normalize: flags.normalize ?? false,
+    allowPrivate: flags.allowPrivate ?? false,
     existing: resume ? 'resume' : force ? 'replace' : 'refuse',
   };
 }

@@ -92,9 +92,13 @@ export function readPicture(file: PathLike): Promise<Buffer> {
   return readRegularFile(file, { limit: MAX_PICTURE_BYTES, what: 'the picture', code: 'IMAGE_UNREADABLE' });
 }
 
+/** Said by commands that take files alone. */
+const NOT_FETCHED = 'addresses are not fetched here; download the picture and give its file';
+
 /** The bytes behind a reference. @throws errors of reading, or the reference's own error */
 export async function readContent(content: ImageReference['content']): Promise<Buffer> {
   if ('error' in content) throw content.error;
+  if ('address' in content) throw new AppError('INPUT_NOT_FOUND', NOT_FETCHED);
   return 'bytes' in content ? content.bytes : readPicture(asPath(content.path));
 }
 

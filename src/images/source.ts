@@ -6,22 +6,26 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { isBinary, listedPaths } from '../text/path-list.ts';
 import { AppError, messageOf, openingProblem, systemCode } from '../util/errors.ts';
 import { openRegularFile, isThere } from '../util/files.ts';
+import { isFetchable, isUrl, shownAddress } from './address.ts';
 import { folderEntries, type FolderEntry } from './folder.ts';
 import { globPictures, isPattern } from './glob.ts';
 import { IMAGE_EXTENSIONS, type PassedOver } from './passed-over.ts';
 
-/** One picture to come: a path, bytes that are already in memory, or the problem with the input that should have led to one. */
+/**
+ * One picture to come: a path, an address to fetch it from, bytes that are already in memory, or the problem with the input that should
+ * have led to one.
+ */
 export interface ImageReference {
-  /** The name that the user knows. */
+  /** The name that the user knows; an address without its user and password. */
   readonly file: string;
   readonly content:
-    { readonly path: string | Uint8Array } | { readonly bytes: Buffer } | { readonly error: AppError };
+    | { readonly path: string | Uint8Array }
+    | { readonly address: string }
+    | { readonly bytes: Buffer }
+    | { readonly error: AppError };
   /** The input that it was found in: a folder, or the part of a glob without wildcards. Absent for files named one by one. */
   readonly root?: string;
 }
-
-/** At least two letters: a single letter would be a Windows drive. */
-const IS_URL = /^[a-z][a-z\d+.-]+:\/\//i;
 
 /** An image on stdin is held whole in memory; larger data is not taken for a picture. */
 const MAX_STDIN_IMAGE_BYTES = 1024 ** 3;
@@ -67,12 +71,8 @@ export async function* pathReferences(
   try {
     found = await stat(input);
   } catch (error) {
-    if (IS_URL.test(input)) {
-      yield failed(
-        input,
-        'INPUT_NOT_FOUND',
-        'addresses are not fetched; download the picture and give its file',
-      );
+    if (isUrl(input)) {
+      yield addressReference(input);
       return;
     }
     if (systemCode(error) === 'ENOENT' && isPattern(input)) {
@@ -87,6 +87,16 @@ export async function* pathReferences(
     return;
   }
   yield* orEmpty(input, 'no pictures in this folder', walk(input, signal, passed), signal);
+}
+
+function addressReference(input: string): ImageReference {
+  const file = shownAddress(input);
+  if (isFetchable(input)) return { file, content: { address: input } };
+  return failed(
+    file,
+    'INPUT_NOT_FOUND',
+    'no address that is fetched, which is one of http or https, well-formed; download the picture and give its file',
+  );
 }
 
 const missing = (input: string, problem: string) =>

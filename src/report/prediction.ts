@@ -30,6 +30,8 @@ export interface Explanation {
 /** `predictions` is empty when no class reached the threshold. */
 export interface ClassifiedImage {
   readonly file: string;
+  /** Of a frame: from the beginning of the video, in seconds. */
+  readonly time?: number;
   readonly model: string;
   readonly predictions: readonly Prediction[];
   /** The picture is unlike all that the network has learnt. */
@@ -40,6 +42,7 @@ export interface ClassifiedImage {
 
 interface FailedImage {
   readonly file: string;
+  readonly time?: number;
   readonly error: { readonly code: string; readonly message: string };
 }
 

@@ -33,7 +33,7 @@ export function tableBlock(result: ClassifyResult, { columns: given, colour, lab
   const columns = Math.max(MIN_COLUMNS, given);
   const paint = (style: Style, text: string) =>
     colour ? styleText(style, text, { validateStream: false }) : text;
-  const file = printable(result.file);
+  const file = printable(result.file) + (result.time === undefined ? '' : ` at ${result.time} s`);
   if ('error' in result) {
     return `${paint('bold', file)}: ${paint('red', `error: ${printable(result.error.message)}`)}\n`;
   }

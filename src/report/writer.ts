@@ -15,6 +15,8 @@ export interface ResultWriter {
 interface WriterOptions extends TableOptions {
   /** Used by csv alone: see csv.ts. */
   readonly csvSafe: boolean;
+  /** Used by csv alone: a last column says when a frame of a video is seen. */
+  readonly hasTimes?: boolean;
 }
 
 const FORMATS = { table, json, ndjson, csv } as const satisfies Record<
@@ -43,9 +45,11 @@ function json(): ResultWriter {
   };
 }
 
-/** The library's row, and the file that its heat map is in. */
+/** The library's row, the time of a frame, and the file that a heat map is in. */
 function printedRow(result: ClassifyResult): object {
-  const row = classifyRow(result);
+  const { file, ...rest } = classifyRow(result);
+  const { time } = result;
+  const row = { file, ...(time !== undefined && { time }), ...rest };
   return 'explain' in result ? { ...row, explain: result.explain } : row;
 }
 
@@ -55,10 +59,15 @@ function ndjson(): ResultWriter {
 
 const CSV_COLUMNS = ['file', 'rank', 'index', 'id', 'label', 'label_zh', 'probability', 'error'];
 
-function csv({ csvSafe }: WriterOptions): ResultWriter {
+function csv({ csvSafe, hasTimes = false }: WriterOptions): ResultWriter {
+  const timed = <T>(row: readonly T[], time: T) => (hasTimes ? [...row, time] : row);
   return {
-    begin: () => csvText([CSV_COLUMNS], csvSafe),
-    result: (result) => csvText(csvRows(result), csvSafe),
+    begin: () => csvText([timed(CSV_COLUMNS, 'time')], csvSafe),
+    result: (result) =>
+      csvText(
+        csvRows(result).map((row) => timed(row, result.time ?? '')),
+        csvSafe,
+      ),
     end: () => '',
   };
 }

@@ -78,6 +78,7 @@ export async function* batched<T>(
       if (item.done) break;
       group.push(item.value);
       next = iterator.next();
+      next.catch(() => {}); // told at its turn; whoever leaves before hears nothing of it
       if (group.length >= size) {
         yield group;
         group = [];

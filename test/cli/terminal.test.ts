@@ -75,9 +75,9 @@ test('what other programs call a command is answered with its name here', async 
 });
 
 test('an address is no missing file', async () => {
-  const { code, stdout } = await runCli('classify', ['https://example.com/a.jpg?size=*', '--format', 'csv']);
+  const { code, stdout } = await runCli('classify', ['ftp://example.com/a.jpg?size=*', '--format', 'csv']);
   assert.equal(code, 1);
-  assert.match(stdout, /addresses are not fetched; download the picture/);
+  assert.match(stdout, /no address that is fetched.*download the picture/);
 });
 
 test("finetune's flags come in groups, each flag in one", async () => {

@@ -1,0 +1,88 @@
+// watching.ts: what the file system tells of a folder: names of files that have come, changed or gone. The only import of chokidar.
+
+import path from 'node:path';
+import type { FSWatcher } from 'chokidar';
+import { AppError, messageOf, systemCode } from '../util/errors.ts';
+
+interface Watch {
+  readonly isIgnored: (file: string) => boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface Watcher {
+  /**
+   * The next file of which there is news; each waits once, however often it changes. The first are those that are there, by name.
+   * @returns undefined after so many milliseconds, and at the end of the signal
+   * @throws AppError INPUT_NOT_FOUND when the folder is gone or cannot be watched
+   */
+  next(milliseconds: number): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+/** Returns when it is known what is there. @throws AppError INPUT_NOT_FOUND */
+export async function startWatching(folder: string, { isIgnored, signal }: Watch): Promise<Watcher> {
+  const { watch } = await import('chokidar');
+  const news = new Set<string>();
+  let failure: AppError | undefined;
+  let wake = () => {};
+  let begin = () => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  // A link to a file counts as the file; a linked folder is not watched, because links may lead in a circle.
+  const watcher: FSWatcher = watch(folder, { ignored: isIgnored, followSymlinks: false });
+  const fail = (problem: string) => {
+    failure ??= new AppError('INPUT_NOT_FOUND', `--watch ${folder}: ${problem}`);
+    begin();
+    wake();
+  };
+  const tell = (file: string) => {
+    news.add(file);
+    wake();
+  };
+  watcher.on('add', tell).on('change', tell).on('unlink', tell);
+  watcher.on('unlinkDir', (gone) => {
+    if (path.resolve(gone) === path.resolve(folder)) fail('the folder is gone; make it and start again');
+  });
+  watcher.on('error', (error) => fail(watchProblem(error)));
+  watcher.on('ready', begin);
+  const abort = () => {
+    begin();
+    wake();
+  };
+  signal.addEventListener('abort', abort);
+  const woken = (milliseconds: number) =>
+    new Promise<void>((resolve) => {
+      const timer = Number.isFinite(milliseconds) ? setTimeout(resolve, milliseconds) : undefined;
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  const close = async () => {
+    signal.removeEventListener('abort', abort);
+    await watcher.close();
+  };
+  if (!signal.aborted) await begun;
+  const there = [...news].sort();
+  news.clear();
+  for (const file of there) news.add(file);
+  return {
+    async next(milliseconds) {
+      if (news.size === 0 && !failure && !signal.aborted) await woken(milliseconds);
+      if (failure) throw failure;
+      const [file] = news;
+      if (file !== undefined) news.delete(file);
+      return file;
+    },
+    close,
+  };
+}
+
+function watchProblem(error: unknown): string {
+  const code = systemCode(error);
+  if (code === 'ENOSPC' || code === 'EMFILE') {
+    return `the system watches no more files (${code}); move pictures out that were answered, or raise its limit (fs.inotify.max_user_watches on Linux)`;
+  }
+  return `it cannot be watched: ${messageOf(error)}`;
+}
