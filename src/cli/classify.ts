@@ -6,6 +6,7 @@ import type { ClassifyFlags } from '../config/classify.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import {
   addInferenceFlags,
+  addShardFlags,
   CLASSES_HELP,
   CSV_SAFE_HELP,
   INPUT_HELP,
@@ -32,8 +33,10 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('--sort-into <folder>', 'put each picture into the folder of its class there')
     .option('--sort-by <how>', 'copy, link or move (default: copy)')
     .option('--unsure <p>', 'less probable pictures go to _unsure (default: 0)')
-    .option('--undo <csv>', 'take back what --sort-into listed in its sorted.csv');
-  addInferenceFlags(command)
+    .option('--undo <csv>', 'take back what --sort-into listed in its sorted.csv')
+    .option('-o, --out <folder>', 'the folder of a --shard')
+    .option('--force', 'replace a --shard that was made otherwise');
+  addShardFlags(addInferenceFlags(command))
     .addHelpText(
       'after',
       `
@@ -51,6 +54,7 @@ Examples:
   classify dog.jpg --model vit.onnx --mean 0.5 --std 0.5
   classify ./new --model runs/birds/best --sort-into sorted --unsure 0.6
   classify --undo sorted/sorted.csv
+  classify --manifest manifest.parquet --shard auto --out answers/
   classify bird.jpg --model ./clip --classes "a robin,a sparrow"
 
 Exit codes: 0 all done, 1 some pictures failed (their rows say why),
@@ -58,6 +62,12 @@ Exit codes: 0 all done, 1 some pictures failed (their rows say why),
     )
     .action(async (inputs: string[], flags: ClassifyFlags) => {
       const { classifyConfig, undoConfig } = await import('../config/classify.ts');
+      const { classifyShardConfig, isShardAsked } = await import('../config/shards.ts');
+      if (isShardAsked(flags)) {
+        const { classifyShard } = await import('../commands/shards.ts');
+        finish(await classifyShard(classifyShardConfig(inputs, flags), output));
+        return;
+      }
       const list = undoConfig(inputs, flags);
       if (list !== undefined) {
         const { undo } = await import('../commands/undo.ts');

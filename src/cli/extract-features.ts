@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import type { ExtractFlags } from '../config/features.ts';
-import { addInferenceFlags, INPUT_HELP, MODEL_HELP, repeated, type Finish } from './flags.ts';
+import { addInferenceFlags, addShardFlags, INPUT_HELP, MODEL_HELP, repeated, type Finish } from './flags.ts';
 
 export function addExtractFeatures(program: Command, output: Output, finish: Finish): void {
   const command = program
@@ -29,7 +29,7 @@ export function addExtractFeatures(program: Command, output: Output, finish: Fin
     .option('--resume', 'go on where a former run stopped')
     .option('--force', 'replace what is there')
     .option('--no-cache', 'compute every row, and keep none');
-  addInferenceFlags(command)
+  addShardFlags(addInferenceFlags(command))
     .addHelpText(
       'after',
       `
@@ -43,6 +43,8 @@ Examples:
   extract-features ./photos --model vit.onnx --mean 0.5 --std 0.5
   extract-features ./photos --layer conv_head --pool none --out maps.npy
   find . -name "*.png" | extract-features - --out features.parquet
+  extract-features train-000.tar train.parquet --out features.npy
+  extract-features --manifest manifest.parquet --shard 17/120 --out rows/
 
 Exit codes: 0 all done, 1 some pictures failed (.errors.csv says why),
 2 wrong usage, 3 something needed is missing,
@@ -55,6 +57,12 @@ Exit codes: 0 all done, 1 some pictures failed (.errors.csv says why),
         const { inferenceConfig } = await import('../config/inference.ts');
         const { listLayers } = await import('../commands/list-layers.ts');
         finish(await listLayers(inferenceConfig(inputs, flags), output));
+        return;
+      }
+      const { extractShardConfig, isShardAsked } = await import('../config/shards.ts');
+      if (isShardAsked(flags)) {
+        const { extractShard } = await import('../commands/shards.ts');
+        finish(await extractShard(extractShardConfig(inputs, flags), output));
         return;
       }
       const { extractConfig } = await import('../config/features.ts');
