@@ -2,6 +2,7 @@
 // A row group at a time is in memory.
 
 import { z } from 'zod';
+import { readForeignRows } from '../formats/foreign-parquet.ts';
 import { openParquet, type ParquetFile, type RowGroupExtent } from '../formats/parquet-file.ts';
 import { AppError } from '../util/errors.ts';
 import { parseJson } from '../util/json.ts';
@@ -56,7 +57,7 @@ export async function openPictureTable(file: string): Promise<PictureTable> {
           const extent = parquet.groups.find(({ from, to }) => index >= from && index < to);
           if (!extent) throw new AppError('FILE_INVALID', `${file} has ${parquet.rows} rows, and row ${index} was asked for`); // prettier-ignore
           held = undefined;
-          held = { extent, rows: await parquet.read(extent, [column, ...(label === undefined ? [] : [label])]) }; // prettier-ignore
+          held = { extent, rows: await readForeignRows({ file, range: extent, columns: [column, ...(label === undefined ? [] : [label])] }) }; // prettier-ignore
         }
         const row = held.rows[index - held.extent.from] ?? {};
         return {

@@ -10,7 +10,7 @@ export interface MadeMember {
 
 const BLOCK = 512;
 
-export function madeMember({ name, content = '', type = '0', prefix = '' }: MadeMember): Buffer {
+function madeMember({ name, content = '', type = '0', prefix = '' }: MadeMember): Buffer {
   const bytes = Buffer.from(content as Uint8Array);
   const header = Buffer.alloc(BLOCK);
   header.write(name, 0, 100);
