@@ -18,6 +18,7 @@ const ENTRIES = [
   'dataset/batch-worker',
   'tokenizer/tokenizer-worker',
   'formats/hdf5-worker',
+  'formats/parquet-worker',
   'api/doctor/probe',
 ];
 

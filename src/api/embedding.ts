@@ -37,18 +37,19 @@ interface FeatureLayer {
   readonly rowShape: Shape;
 }
 
+/** Where a picture was found. */
+export type PictureOrigin = Pick<ImageReference, 'file' | 'root' | 'className'>;
+
 /** A picture with a row for each layer, or what is wrong with it. */
 export type EmbeddedImage =
-  | {
-      readonly file: string;
-      readonly root: string | undefined;
+  | (PictureOrigin & {
       readonly sha256: string;
       readonly width: number;
       readonly height: number;
       readonly rows: readonly Float32Array[];
       readonly isCached: boolean;
-    }
-  | { readonly file: string; readonly root: string | undefined; readonly error: AppError };
+    })
+  | (PictureOrigin & { readonly error: AppError });
 
 export interface Embedder {
   /** The model's own name. */
@@ -117,7 +118,10 @@ export async function withEmbedder<T>(
 }
 
 /** The engine that will compute, named without loading it where it is certain: rows from the cache need no engine at all. */
-async function placeBefore(opened: OpenedNetwork, { engine, device }: EmbeddingConfig): Promise<string> {
+export async function placeBefore(
+  opened: Pick<OpenedNetwork, 'engine'>,
+  { engine, device }: Pick<EmbeddingConfig, 'engine' | 'device'>,
+): Promise<string> {
   if (engine === 'tfjs' || device === 'js') return placeOf(await opened.engine());
   return placeOf({ name: 'onnx', device: device === 'auto' ? 'cpu' : device });
 }
@@ -185,11 +189,12 @@ async function* embed(
 ): AsyncGenerator<EmbeddedImage, void, undefined> {
   const { opened, config, caches, work } = job;
   const { decode, batchSize = DEFAULT_BATCH } = config;
-  // Results keep the order of the references: the folder in which each was found does not pass through the loader.
-  const roots: (string | undefined)[] = [];
+  // Results keep the order of the references: where each was found does not pass through the loader.
+  const origins: Pick<PictureOrigin, 'root' | 'className'>[] = [];
   async function* noted() {
     for await (const reference of references) {
-      roots.push(reference.root);
+      const { root, className } = reference;
+      origins.push({ ...(root !== undefined && { root }), ...(className !== undefined && { className }) });
       yield reference;
     }
   }
@@ -212,15 +217,15 @@ async function* embed(
     const rows = fresh.length > 0 ? await runLayers(fresh, job) : [];
     let next = 0;
     for (const image of group) {
-      const root = roots.shift();
-      if ('error' in image) yield { ...image, root };
-      else if ('rows' in image) yield { ...image, root, isCached: true };
+      const origin = origins.shift();
+      if ('error' in image) yield { ...image, ...origin };
+      else if ('rows' in image) yield { ...image, ...origin, isCached: true };
       else {
         const { file, width, height } = image;
         const own = rows[next++]!;
         const sha256 = image.sha256!;
         own.forEach((row, i) => caches[i]!.put(sha256, { width, height, row }));
-        yield { file, root, sha256, width, height, rows: own, isCached: false };
+        yield { file, ...origin, sha256, width, height, rows: own, isCached: false };
       }
     }
   }

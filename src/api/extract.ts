@@ -1,26 +1,26 @@
 // extract.ts: computes a row of numbers for each picture and writes it to files that can be resumed. Connects the stages.
 
-import { rm } from 'node:fs/promises';
-import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ExtractConfig } from '../config/features.ts';
 import { featurePaths, type FeaturePaths } from '../features/paths.ts';
 import { normalized } from '../util/dot.ts';
 import type { FeatureRecord } from '../features/record.ts';
 import { remaining } from '../features/resume.ts';
-import { openFeatureWriter, type FeatureWriter } from '../features/writer.ts';
+import { finishRows } from '../features/finish.ts';
+import { openFeatureWriter } from '../features/writer.ts';
 import { readContent, sha256Of } from '../images/prepare.ts';
 import { fetched, refuseOffline } from '../images/fetching/fetched.ts';
 import { passedOver } from '../images/passed-over.ts';
 import { imageReferences, type ImageReference } from '../images/source.ts';
 import { AppError } from '../util/errors.ts';
-import { writeFailed } from '../util/files.ts';
 import { withFileLockOrElse } from '../util/lock.ts';
 import { checkOutputs } from '../util/outputs.ts';
 import { formatShape } from '../util/shape.ts';
-import { withEmbedder, type Embedder, type EmbeddedImage } from './embedding.ts';
+import { classOf } from './class-of.ts';
+import { withEmbedder, type Embedder } from './embedding.ts';
 import { alreadyThere, busy, firstThere, startingPoint } from './extraction-start.ts';
 import { refuseLosses } from './outputs.ts';
+import { tallyOf } from './tally.ts';
 import { untilAborted, untilInterrupted, type Work } from './work.ts';
 
 /** Rows are written in groups, because each group costs several writes. */
@@ -118,8 +118,9 @@ async function extract(config: ExtractConfig, task: Task, work: Work): Promise<E
     }
     for (const line of passed.lines()) work.note(line);
     const isComplete = !work.signal.aborted;
-    if (isComplete && config.format === 'parquet') await finishParquet(writer, task, config);
-    else await writer.checkpoint({ complete: isComplete });
+    if (isComplete) {
+      await finishRows(writer, { paths, ...config, rowShapes: embedder.layers.map(({ rowShape }) => rowShape) }); // prettier-ignore
+    } else await writer.checkpoint();
   } catch (error) {
     throw resumable(error, paths);
   } finally {
@@ -131,26 +132,6 @@ async function extract(config: ExtractConfig, task: Task, work: Work): Promise<E
   );
   const summary = `${shapes.join(', ')} ${config.dtype}; ${tally.summary()}`;
   return { wasComplete: false, interrupted: work.signal.aborted, paths, rows, failed, summary };
-}
-
-/** The parquet file is made when all rows exist; until the record says that it is done, a resume makes it again. */
-async function finishParquet(
-  writer: FeatureWriter,
-  { embedder, paths }: Task,
-  { dtype }: ExtractConfig,
-): Promise<void> {
-  await writer.checkpoint();
-  const { writeParquet } = await import('../features/parquet.ts');
-  for (const [i, file] of paths.rows.entries()) {
-    const { rowShape } = embedder.layers[i]!;
-    await writeParquet(file, { work: paths.work[i]!, manifest: paths.manifest, dtype, rowShape });
-  }
-  await writer.checkpoint({ complete: true });
-  for (const file of paths.work) {
-    await rm(file, { force: true }).catch((error: unknown) => {
-      throw writeFailed(file, error);
-    });
-  }
 }
 
 async function contentHash({ content }: ImageReference): Promise<string | undefined> {
@@ -167,17 +148,6 @@ async function* startingWith<T>(
   yield* rest;
 }
 
-/**
- * The class folder a picture came from: the folder around it, when that lies inside the input. With several inputs, as a
- * shell makes of `birds/*`, each folder that was named is one.
- */
-function classOf({ file, root }: EmbeddedImage, inputs: number): string {
-  if (root === undefined) return '';
-  const folder = path.resolve(path.dirname(file));
-  if (folder !== path.resolve(root)) return path.basename(folder);
-  return inputs > 1 ? path.basename(folder) : '';
-}
-
 /** After a failed write, the data that was already safely on disk stays. */
 function resumable(error: unknown, { record }: FeaturePaths): unknown {
   if (!(error instanceof AppError) || error.code !== 'WRITE_FAILED') return error;
@@ -188,42 +158,4 @@ function resumable(error: unknown, { record }: FeaturePaths): unknown {
       cause: error,
     },
   );
-}
-
-interface Tally {
-  readonly done: number;
-  count(image: EmbeddedImage): void;
-  /** `998 pictures in 7.1 s, 140.6/s, 300 from the cache` */
-  summary(): string;
-}
-
-/** @param total how many pictures this run has to do */
-function tallyOf(work: Work, total: () => number | undefined): Tally {
-  const started = performance.now();
-  let [done, failed, cached] = [0, 0, 0];
-  const text = (of = '') => {
-    const seconds = (performance.now() - started) / 1000;
-    const notes = [failed > 0 && `${failed} failed`, cached > 0 && `${cached} from the cache`].filter(
-      Boolean,
-    );
-    return [
-      `${done}${of} pictures in ${seconds.toFixed(1)} s`,
-      `${(done / seconds).toFixed(1)}/s`,
-      ...notes,
-    ].join(', ');
-  };
-  return {
-    get done() {
-      return done;
-    },
-    count(image) {
-      done += 1;
-      if ('error' in image) failed += 1;
-      else if (image.isCached) cached += 1;
-      const all = total();
-      const known = all !== undefined && { total: all };
-      work.progress({ task: 'features', done, ...known, text: text(all === undefined ? '' : ` of ${all}`) });
-    },
-    summary: () => text(),
-  };
 }

@@ -1,7 +1,7 @@
 // extraction-start.ts: where an extraction begins: anew, or where its record says that an earlier one stopped. Says what is in the way.
 
 import path from 'node:path';
-import type { ExtractConfig } from '../config/features.ts';
+import type { ExtractConfig, RowConfig } from '../config/features.ts';
 import type { FeaturePaths } from '../features/paths.ts';
 import { readRecord, settingsDifference, type FeatureRecord } from '../features/record.ts';
 import { AppError } from '../util/errors.ts';
@@ -22,29 +22,34 @@ export function busy(out: string, owner: string, lock: string): AppError {
   );
 }
 
+/** All that decides the numbers of a row. */
+export function featureSettings(
+  { model: modelSource, pool, normalize, dtype, decode }: RowConfig,
+  { model, weights, layers, preprocessing, device }: Embedder,
+) {
+  return {
+    model,
+    modelSource,
+    weights,
+    layers: layers.map(({ name }) => name),
+    pool,
+    normalize,
+    dtype,
+    preprocessing,
+    exif: !decode.ignoreExif,
+    maxPixels: decode.maxPixels ?? null,
+    device,
+  };
+}
+
 /** Where to begin: at the start, or where the record says that an earlier run stopped. */
 export async function startingPoint(
   config: ExtractConfig,
   embedder: Embedder,
   { paths, there }: { readonly paths: FeaturePaths; readonly there: string | undefined },
 ): Promise<FeatureRecord> {
-  const { model, weights, preprocessing, device, layers } = embedder;
-  const { inputs, pool, normalize, dtype, format } = config;
-  const settings = {
-    model,
-    modelSource: config.model,
-    weights,
-    layers: layers.map(({ name }) => name),
-    pool,
-    normalize,
-    dtype,
-    format,
-    preprocessing,
-    exif: !config.decode.ignoreExif,
-    maxPixels: config.decode.maxPixels ?? null,
-    device,
-    inputs,
-  };
+  const { layers } = embedder;
+  const settings = { ...featureSettings(config, embedder), format: config.format, inputs: config.inputs };
   const files = layers.map(({ name, rowShape }, i) => ({
     file: path.basename(paths.rows[i]!),
     layer: name,

@@ -8,6 +8,7 @@ import {
   addInferenceFlags,
   ADDRESS_HELP,
   ALLOW_PRIVATE_HELP,
+  addShardFlags,
   CLASSES_HELP,
   CSV_SAFE_HELP,
   MODELS_HELP,
@@ -36,8 +37,10 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('--undo <csv>', 'take back what --sort-into listed in its sorted.csv')
     .option('--watch <folder>', 'answer for pictures as they arrive there, until Ctrl-C')
     .option('--every <time>', 'of a video (needs ffmpeg): how often a picture is taken, 1s or 500ms')
-    .option('--allow-private', ALLOW_PRIVATE_HELP);
-  addInferenceFlags(command)
+    .option('--allow-private', ALLOW_PRIVATE_HELP)
+    .option('-o, --out <folder>', 'the folder of a --shard')
+    .option('--force', 'replace a --shard that was made otherwise');
+  addShardFlags(addInferenceFlags(command))
     .addHelpText(
       'after',
       `
@@ -58,6 +61,7 @@ Examples:
   classify --undo sorted/sorted.csv
   classify --watch incoming >> labels.ndjson
   classify clip.mp4 --every 1s --format ndjson    needs ffmpeg
+  classify --manifest manifest.parquet --shard auto --out answers/
   classify bird.jpg --model ./clip --classes "a robin,a sparrow"
 
 Exit codes: 0 all done, 1 some pictures failed (their rows say why),
@@ -65,6 +69,12 @@ Exit codes: 0 all done, 1 some pictures failed (their rows say why),
     )
     .action(async (inputs: string[], flags: ClassifyFlags) => {
       const { classifyConfig, undoConfig } = await import('../config/classify.ts');
+      const { classifyShardConfig, isShardAsked } = await import('../config/shards.ts');
+      if (isShardAsked(flags)) {
+        const { classifyShard } = await import('../commands/shards.ts');
+        finish(await classifyShard(classifyShardConfig(inputs, flags), output));
+        return;
+      }
       const list = undoConfig(inputs, flags);
       if (list !== undefined) {
         const { undo } = await import('../commands/undo.ts');

@@ -6,6 +6,7 @@ import { DEFAULT_MODEL } from '../config/default-model.ts';
 import type { ExtractFlags } from '../config/features.ts';
 import {
   addInferenceFlags,
+  addShardFlags,
   ADDRESS_HELP,
   ALLOW_PRIVATE_HELP,
   MODEL_HELP,
@@ -37,7 +38,7 @@ export function addExtractFeatures(program: Command, output: Output, finish: Fin
     .option('--force', 'replace what is there')
     .option('--no-cache', 'compute every row, and keep none')
     .option('--allow-private', ALLOW_PRIVATE_HELP);
-  addInferenceFlags(command)
+  addShardFlags(addInferenceFlags(command))
     .addHelpText(
       'after',
       `
@@ -51,6 +52,8 @@ Examples:
   extract-features ./photos --model vit.onnx --mean 0.5 --std 0.5
   extract-features ./photos --layer conv_head --pool none --out maps.npy
   find . -name "*.png" | extract-features - --out features.parquet
+  extract-features train-000.tar train.parquet --out features.npy
+  extract-features --manifest manifest.parquet --shard 17/120 --out rows/
 
 Exit codes: 0 all done, 1 some pictures failed (.errors.csv says why),
 2 wrong usage, 3 something needed is missing,
@@ -63,6 +66,12 @@ Exit codes: 0 all done, 1 some pictures failed (.errors.csv says why),
         const { inferenceConfig } = await import('../config/inference.ts');
         const { listLayers } = await import('../commands/list-layers.ts');
         finish(await listLayers(inferenceConfig(inputs, flags), output));
+        return;
+      }
+      const { extractShardConfig, isShardAsked } = await import('../config/shards.ts');
+      if (isShardAsked(flags)) {
+        const { extractShard } = await import('../commands/shards.ts');
+        finish(await extractShard(extractShardConfig(inputs, flags), output));
         return;
       }
       const { extractConfig } = await import('../config/features.ts');

@@ -46,7 +46,7 @@ Examples:
   finetune ./birds --model hf:microsoft/resnet-18    fetched from a hub
   finetune ./birds --model vit.onnx --mean 0.5 --std 0.5
   finetune --resume runs/birds                       after Ctrl-C or a crash
-  finetune --resume runs/birds --epochs 20           more epochs for a finished run
+  finetune --resume runs/birds --epochs 20    more epochs for a finished run
   finetune ./birds --config runs/birds/config.json --seed 1
   finetune photos.csv --manifest file,label          several labels: a|b
   finetune ./birds --preview-augment augment.html

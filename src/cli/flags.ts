@@ -7,7 +7,7 @@ import type { ExitCodeValue } from '../util/errors.ts';
 export type Finish = (code: ExitCodeValue) => void;
 
 export const INPUT_HELP =
-  'image file, folder (recursive), glob, @list.txt, or - for stdin (paths, also from find -print0, or an image)';
+  'image file, folder (recursive), glob, .tar (also WebDataset), .parquet with pictures, @list.txt, or - for stdin (paths, also from find -print0, or an image)';
 
 /** Of the commands that fetch pictures. */
 export const ADDRESS_HELP = `${INPUT_HELP}; https://… of a picture`;
@@ -32,6 +32,13 @@ export const CLASSES_HELP =
 
 export const CSV_SAFE_HELP =
   'put an apostrophe before csv cells that a spreadsheet would compute (=, +, -, @)';
+
+/** Flags of the commands that work on one shard of many; they become `ShardFlags` in config/shards.ts. */
+export function addShardFlags(command: Command): Command {
+  return command
+    .option('--manifest <file>', 'take the pictures from what finch shards INPUT wrote, and of them')
+    .option('--shard <i/n>', 'shard I of N, counted from 0, into the folder --out; auto: which one an array job says'); // prettier-ignore
+}
 
 /** For a flag that may be given several times. */
 export function repeated(value: string, former: readonly string[] = []): readonly string[] {

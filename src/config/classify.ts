@@ -7,6 +7,7 @@ import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 import { classesConfig, type ClassesConfig, type ClassesFlag } from './classes.ts';
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
+import type { ShardFlags } from './shards.ts';
 import { asShare, csvSafe, parseChoice, parseNumber } from './parse.ts';
 
 const OUTPUT_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
@@ -17,7 +18,7 @@ export type FigureFormat = (typeof FIGURE_FORMATS)[number];
 
 export type Language = 'en' | 'zh';
 
-export interface ClassifyFlags extends InferenceFlags, ClassesFlag {
+export interface ClassifyFlags extends InferenceFlags, ClassesFlag, ShardFlags {
   readonly topk?: string;
   readonly labels?: string;
   readonly format?: string;
@@ -34,6 +35,9 @@ export interface ClassifyFlags extends InferenceFlags, ClassesFlag {
   readonly allowPrivate?: boolean;
   readonly watch?: string;
   readonly every?: string;
+  /** The folder of shards; single results go to stdout. */
+  readonly out?: string;
+  readonly force?: boolean;
 }
 
 export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
@@ -74,6 +78,9 @@ interface UnknownConfig {
 export const UNKNOWN_RATE = 0.95;
 
 export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags): ClassifyConfig {
+  if (flags.shard === undefined && (flags.out !== undefined || flags.force)) {
+    throw new AppError('USAGE', `${flags.force ? '--force' : '--out'} belongs to --shard; without it the result goes to stdout: classify … > FILE`); // prettier-ignore
+  }
   const sort = parseSorting(flags);
   const explain = parseExplaining(flags);
   const format = parseFormat(flags);

@@ -1,6 +1,7 @@
 // features.ts: what the user wrote -> the configuration of extract-features, search and inspect.
 
 import { DEFAULT_MODEL } from './default-model.ts';
+import type { ShardFlags } from './shards.ts';
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
 import { csvSafe, parseChoice, parseNumber, reportFormat } from './parse.ts';
 import { POOLS, type Pool } from '../features/pooling.ts';
@@ -28,7 +29,7 @@ interface FeatureFlags extends InferenceFlags {
 const FEATURE_FORMATS = ['npy', 'parquet'] as const;
 type FeatureFormat = (typeof FEATURE_FORMATS)[number];
 
-export interface ExtractFlags extends FeatureFlags {
+export interface ExtractFlags extends FeatureFlags, ShardFlags {
   readonly out?: string;
   readonly format?: string;
   readonly dtype: string;
@@ -39,14 +40,18 @@ export interface ExtractFlags extends FeatureFlags {
   readonly allowPrivate?: boolean;
 }
 
-export interface ExtractConfig extends InferenceConfig, FeatureChoice {
-  readonly out: string;
-  readonly format: FeatureFormat;
+/** Which rows of numbers, and how they are kept. */
+export interface RowConfig extends InferenceConfig, FeatureChoice {
   readonly dtype: NpyDtype;
   /** Rows of length 1. */
   readonly normalize: boolean;
   /** Pictures by address may come from this machine and its network. */
   readonly allowPrivate: boolean;
+}
+
+export interface ExtractConfig extends RowConfig {
+  readonly out: string;
+  readonly format: FeatureFormat;
   /** What to do where the output is there already. */
   readonly existing: 'refuse' | 'resume' | 'replace';
 }
@@ -66,14 +71,20 @@ export function extractConfig(inputs: readonly string[], flags: ExtractFlags): E
     throw new AppError('USAGE', `--out must end in .${format}, received ${quoted(out)}`);
   }
   return {
-    ...inferenceConfig(inputs, flags),
-    ...featureChoice(flags),
+    ...rowConfig(inputs, flags),
     out: isDefault ? out.replace(/npy$/, format) : out,
     format,
+    existing: resume ? 'resume' : force ? 'replace' : 'refuse',
+  };
+}
+
+export function rowConfig(inputs: readonly string[], flags: ExtractFlags): RowConfig {
+  return {
+    ...inferenceConfig(inputs, flags),
+    ...featureChoice(flags),
     dtype: parseChoice(flags.dtype, '--dtype', NPY_DTYPES),
     normalize: flags.normalize ?? false,
     allowPrivate: flags.allowPrivate ?? false,
-    existing: resume ? 'resume' : force ? 'replace' : 'refuse',
   };
 }
 

@@ -4,9 +4,16 @@ import { createReadStream } from 'node:fs';
 import { parse } from 'csv-parse';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { openNpy, type NpyDtype } from '../formats/npy.ts';
+import {
+  textColumn,
+  wholeColumn,
+  type ParquetColumn,
+  type ParquetElement,
+} from '../formats/sealed-parquet.ts';
 import { AppError } from '../util/errors.ts';
 import { writeFileAside } from '../util/files.ts';
 import { elementCount, type Shape } from '../util/shape.ts';
+import { grouped } from '../util/streams.ts';
 
 /** Numbers in a row group, which is held in memory. */
 const GROUP_NUMBERS = 2 ** 21;
@@ -20,12 +27,24 @@ export interface ParquetSource {
   readonly rowShape: Shape;
 }
 
-type Element = ConstructorParameters<typeof ParquetWriter>[0]['schema'][number];
+/** A picture's row in a table of features. */
+export interface TableRow {
+  readonly row: number;
+  readonly file: string;
+  /** Empty where the picture came from no class folder. */
+  readonly className: string;
+  readonly sha256: string;
+  readonly width: number;
+  readonly height: number;
+  readonly numbers: Float32Array;
+}
 
-function schemaOf(dtype: NpyDtype): Element[] {
-  const text = (name: string): Element => ({ name, type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' }); // prettier-ignore
-  const whole = (name: string, type: 'INT32' | 'INT64'): Element => ({ name, type, repetition_type: 'REQUIRED' }); // prettier-ignore
-  const number: Element =
+/** How many rows make a row group. */
+export const groupRowsOf = (rowShape: Shape) =>
+  Math.max(1, Math.floor(GROUP_NUMBERS / elementCount(rowShape)));
+
+export function featureSchema(dtype: NpyDtype): ParquetElement[] {
+  const number: ParquetElement =
     dtype === 'float32'
       ? { name: 'element', type: 'FLOAT', repetition_type: 'REQUIRED' }
       : {
@@ -37,12 +56,12 @@ function schemaOf(dtype: NpyDtype): Element[] {
         };
   return [
     { name: 'root', num_children: 7 },
-    whole('row', 'INT64'),
-    text('file'),
-    text('class'),
-    text('sha256'),
-    whole('width', 'INT32'),
-    whole('height', 'INT32'),
+    wholeColumn('row', 'INT64'),
+    textColumn('file'),
+    textColumn('class'),
+    textColumn('sha256'),
+    wholeColumn('width', 'INT32'),
+    wholeColumn('height', 'INT32'),
     { name: 'features', repetition_type: 'REQUIRED', num_children: 1, converted_type: 'LIST' },
     { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
     number,
@@ -56,7 +75,7 @@ export async function writeParquet(
 ): Promise<void> {
   const rows = await openNpy(work);
   const numbers = elementCount(rowShape);
-  const groupRows = Math.max(1, Math.floor(GROUP_NUMBERS / numbers));
+  const groupRows = groupRowsOf(rowShape);
   try {
     await writeFileAside(file, async (handle) => {
       const writer = new ByteWriter();
@@ -66,13 +85,16 @@ export async function writeParquet(
       };
       const parquet = new ParquetWriter({
         writer,
-        schema: schemaOf(dtype),
+        schema: featureSchema(dtype),
         kvMetadata: [{ key: 'shape', value: rowShape.join(',') }],
       });
       let from = 0;
       for await (const group of grouped(manifestRows(manifest), groupRows)) {
         const values = await rows.read(from, group.length);
-        await parquet.write({ columnData: columns(group, values, numbers), rowGroupSize: group.length });
+        const table = group.map((record, i) =>
+          tableRow(record, values.subarray(i * numbers, (i + 1) * numbers)),
+        );
+        await parquet.write({ columnData: featureColumns(table), rowGroupSize: group.length });
         from += group.length;
         await flush();
       }
@@ -87,31 +109,34 @@ export async function writeParquet(
   }
 }
 
-function columns(group: readonly (readonly string[])[], values: Float32Array, numbers: number) {
-  const texts = (column: number) => group.map((record) => record[column]!);
-  const features = group.map((_, i) => Array.from(values.subarray(i * numbers, (i + 1) * numbers)));
+function tableRow(
+  [row, file, className, sha256, width, height]: readonly string[],
+  numbers: Float32Array,
+): TableRow {
+  return {
+    row: Number(row),
+    file: file!,
+    className: className!,
+    sha256: sha256!,
+    width: Number(width),
+    height: Number(height),
+    numbers,
+  };
+}
+
+/** The columns of a row group. */
+export function featureColumns(rows: readonly TableRow[]): ParquetColumn[] {
   return [
-    { name: 'row', data: group.map(([row]) => BigInt(row!)) },
-    { name: 'file', data: texts(1) },
-    { name: 'class', data: texts(2) },
-    { name: 'sha256', data: texts(3) },
-    { name: 'width', data: texts(4).map(Number) },
-    { name: 'height', data: texts(5).map(Number) },
-    { name: 'features', data: features },
+    { name: 'row', data: rows.map(({ row }) => BigInt(row)) },
+    { name: 'file', data: rows.map(({ file }) => file) },
+    { name: 'class', data: rows.map(({ className }) => className) },
+    { name: 'sha256', data: rows.map(({ sha256 }) => sha256) },
+    { name: 'width', data: rows.map(({ width }) => width) },
+    { name: 'height', data: rows.map(({ height }) => height) },
+    { name: 'features', data: rows.map(({ numbers }) => Array.from(numbers)) },
   ];
 }
 
 function manifestRows(manifest: string): AsyncIterable<readonly string[]> {
   return createReadStream(manifest).pipe(parse({ fromLine: 2 }));
-}
-
-async function* grouped<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<readonly T[]> {
-  let group: T[] = [];
-  for await (const item of items) {
-    group.push(item);
-    if (group.length < size) continue;
-    yield group;
-    group = [];
-  }
-  if (group.length > 0) yield group;
 }

@@ -91,7 +91,7 @@ function isFile(value: unknown): boolean {
   return isPlainName && typeof layer === 'string' && Array.isArray(rowShape) && rowShape.every(isCount);
 }
 
-function isSettings(value: unknown): boolean {
+function isSettings(value: unknown): value is FeatureSettings {
   if (!isObject(value)) return false;
   const texts = ['model', 'modelSource', 'weights', 'pool', 'dtype', 'format', 'device'] as const;
   return (
@@ -103,6 +103,12 @@ function isSettings(value: unknown): boolean {
     (value['maxPixels'] === null || isCount(value['maxPixels'])) &&
     isPreprocessing(value['preprocessing'])
   );
+}
+
+/** Settings that another file holds. @throws AppError FILE_INVALID when they are something else */
+export function featureSettingsOf(value: unknown, file: string): FeatureSettings {
+  if (isSettings(value)) return value;
+  throw new AppError('FILE_INVALID', `${file} does not say how its features were made`);
 }
 
 function isPreprocessing(value: unknown): boolean {

@@ -42,6 +42,13 @@ export async function fileKind(file: string, bytes?: Buffer): Promise<FileKind> 
   return OTHER.has(ending) ? 'other' : kindByContent(bytes ?? file);
 }
 
+/** What a name inside an archive says; what has no ending is no picture there. */
+export function kindByName(name: string): FileKind {
+  const ending = path.extname(name).toLowerCase();
+  if (IMAGE_EXTENSIONS.some((known) => known === ending)) return 'picture';
+  return UNREAD.has(ending) ? 'unread' : 'other';
+}
+
 /** A path that cannot be opened, or is no regular file, is not a picture. */
 async function kindByContent(file: string | Buffer): Promise<FileKind> {
   try {

@@ -4,12 +4,12 @@
 import { createHash } from 'node:crypto';
 import type { PathLike } from 'node:fs';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
-import { readRegularFile } from '../util/files.ts';
+import { openRegularFile, readRegularFile } from '../util/files.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { decodeResized, type DecodeOptions } from './decode.ts';
 import { planOf, withBars } from './preprocess.ts';
 import type { Pixels } from './resize.ts';
-import type { ImageReference } from './source.ts';
+import type { FilePart, ImageReference } from './source.ts';
 
 export interface PrepareOptions {
   readonly decode: DecodeOptions;
@@ -99,7 +99,27 @@ const NOT_FETCHED = 'addresses are not fetched here; download the picture and gi
 export async function readContent(content: ImageReference['content']): Promise<Buffer> {
   if ('error' in content) throw content.error;
   if ('address' in content) throw new AppError('INPUT_NOT_FOUND', NOT_FETCHED);
-  return 'bytes' in content ? content.bytes : readPicture(asPath(content.path));
+  if ('bytes' in content) return content.bytes;
+  return content.part ? readPart(asPath(content.path), content.part) : readPicture(asPath(content.path));
+}
+
+/** @throws AppError IMAGE_UNREADABLE when it is too large or beyond the file's end, and system errors */
+async function readPart(file: PathLike, { offset, bytes }: FilePart): Promise<Buffer> {
+  const refuse = (problem: string) => new AppError('IMAGE_UNREADABLE', problem);
+  if (bytes > MAX_PICTURE_BYTES) throw refuse(`the picture has ${bytes} bytes, expected at most ${MAX_PICTURE_BYTES}`); // prettier-ignore
+  const { handle, size } = await openRegularFile(file, { what: 'the archive', code: 'IMAGE_UNREADABLE' });
+  try {
+    if (offset + bytes > size) throw refuse('the archive ends before this picture does: it was cut short');
+    const target = Buffer.alloc(bytes);
+    for (let done = 0; done < bytes;) {
+      const { bytesRead } = await handle.read(target, done, bytes - done, offset + done);
+      if (bytesRead === 0) throw refuse('the archive ends before this picture does: it was cut short');
+      done += bytesRead;
+    }
+    return target;
+  } finally {
+    await handle.close();
+  }
 }
 
 /** A name that is not UTF-8 comes as bytes, which are not a Buffer when they come from another thread. */

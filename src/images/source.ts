@@ -19,12 +19,26 @@ export interface ImageReference {
   /** The name that the user knows; an address without its user and password. */
   readonly file: string;
   readonly content:
-    | { readonly path: string | Uint8Array }
+    | {
+        readonly path: string | Uint8Array;
+        /** The picture is this part of the file, which is an archive. */
+        readonly part?: FilePart;
+      }
     | { readonly address: string }
     | { readonly bytes: Buffer }
     | { readonly error: AppError };
   /** The input that it was found in: a folder, or the part of a glob without wildcards. Absent for files named one by one. */
   readonly root?: string;
+  /** The class that an archive or a table says it has. */
+  readonly className?: string;
+  /** The row of the table that its bytes came from, counted from 0. */
+  readonly row?: { readonly table: string; readonly index: number };
+}
+
+/** A part of a file, in bytes. */
+export interface FilePart {
+  readonly offset: number;
+  readonly bytes: number;
 }
 
 /** An image on stdin is held whole in memory; larger data is not taken for a picture. */
@@ -83,7 +97,10 @@ export async function* pathReferences(
     return;
   }
   if (!found.isDirectory()) {
-    yield { file: input, content: { path: input } };
+    const { inside, problem } = packed(input);
+    if (inside) yield* orEmpty(input, 'no pictures inside', (await inside())(input, signal, passed), signal);
+    else if (problem !== undefined) yield failed(input, 'IMAGE_UNREADABLE', problem);
+    else yield { file: input, content: { path: input } };
     return;
   }
   yield* orEmpty(input, 'no pictures in this folder', walk(input, signal, passed), signal);
@@ -97,6 +114,16 @@ function addressReference(input: string): ImageReference {
     'INPUT_NOT_FOUND',
     'no address that is fetched, which is one of http or https, well-formed; download the picture and give its file',
   );
+}
+
+/** How the pictures in one file are found: loaded by who has such a file, so that nobody else waits for it. */
+function packed(file: string) {
+  if (/\.tar$/i.test(file)) return { inside: async () => (await import('./tar-pictures.ts')).tarPictures };
+  if (/\.parquet$/i.test(file)) {
+    return { inside: async () => (await import('./table-pictures.ts')).tablePictures };
+  }
+  const isCompressed = /\.(tgz|tar\.(gz|bz2|xz|zst))$/i.test(file);
+  return isCompressed ? { problem: 'this archive is compressed; unpack it to a .tar first, such as with gunzip' } : {}; // prettier-ignore
 }
 
 const missing = (input: string, problem: string) =>

@@ -22,6 +22,7 @@ const EXIT_CODES = {
   USAGE: ExitCode.usage,
   INPUT_NOT_FOUND: ExitCode.partial,
   INPUT_EMPTY: ExitCode.partial,
+  INPUT_CHANGED: ExitCode.partial,
   IMAGE_UNREADABLE: ExitCode.partial,
   IMAGE_TOO_LARGE: ExitCode.partial,
   IMAGE_TOO_SLOW: ExitCode.partial,

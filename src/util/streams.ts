@@ -103,3 +103,15 @@ async function isSlow(promise: Promise<unknown>, milliseconds: number): Promise<
     clearTimeout(timer);
   }
 }
+
+/** The items in groups of `size`, the last one smaller, however long each takes to come. */
+export async function* grouped<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<readonly T[]> {
+  let group: T[] = [];
+  for await (const item of items) {
+    group.push(item);
+    if (group.length < size) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}

@@ -1,0 +1,102 @@
+// one-shard.ts: the work on one shard that all commands share: which one it is, whether it is there already, and writing it once.
+
+import path from 'node:path';
+import type { ShardTask } from '../../config/shards.ts';
+import type { ParquetColumn, ParquetElement } from '../../formats/sealed-parquet.ts';
+import { openManifest, picturesIn, type Manifest } from '../../shards/manifest.ts';
+import { shardName, type ShardKind, type ShardPlace } from '../../shards/names.ts';
+import {
+  factsDifference,
+  findShard,
+  writeShard,
+  type ShardContent,
+  type ShardFacts,
+} from '../../shards/shard-file.ts';
+import { AppError } from '../../util/errors.ts';
+import { makeFolder } from '../../util/files.ts';
+import { checkOutputFolder } from '../../util/outputs.ts';
+import { packageVersion } from '../../util/package.ts';
+import type { Work } from '../work.ts';
+
+/** The result of one shard's work. */
+export interface ShardRun {
+  readonly file: string;
+  /** Whether it was there and whole, so that nothing was done. */
+  readonly wasThere: boolean;
+  readonly pictures: number;
+  readonly failed: number;
+}
+
+/** A shard of a manifest that is open. */
+export interface OpenedTask extends Pick<Manifest, 'seal'> {
+  readonly task: ShardTask;
+  readonly place: ShardPlace;
+  readonly pictures: number;
+  references(): ReturnType<Manifest['references']>;
+}
+
+/** @throws AppError USAGE for a shard that the manifest does not have; FILE_INVALID, WRITE_FAILED */
+export async function withTask<T>(task: ShardTask, action: (opened: OpenedTask) => Promise<T>): Promise<T> {
+  await checkOutputFolder({ flag: '--out', file: task.out });
+  const manifest = await openManifest(task.manifest);
+  try {
+    const place = placeIn(manifest, task);
+    return await action({
+      task,
+      place,
+      seal: manifest.seal,
+      pictures: picturesIn(manifest, place.index),
+      references: () => manifest.references(place.index),
+    });
+  } finally {
+    await manifest.close();
+  }
+}
+
+function placeIn({ file, pictures, size, shards }: Manifest, { index, count }: ShardTask): ShardPlace {
+  if (count !== undefined && count !== shards) {
+    throw new AppError('USAGE', `--shard ${index}/${count}: ${file} has ${shards} shards (${pictures} pictures, ${size} a shard); give --shard I/${shards}`); // prettier-ignore
+  }
+  if (index < shards) return { index, count: shards };
+  throw new AppError('USAGE', `--shard ${index}/${shards}: the shards of ${file} are numbered from 0 to ${shards - 1}; an array job has to count so too, such as --array=0-${shards - 1}`); // prettier-ignore
+}
+
+interface Wanted {
+  readonly kind: ShardKind;
+  /** All that decides the bytes besides the manifest. */
+  readonly settings: ShardFacts['settings'];
+  readonly schema: readonly ParquetElement[];
+}
+
+/** Settings as they will be read back, so that they can be compared. */
+export const asStored = (settings: object) => JSON.parse(JSON.stringify(settings)) as ShardFacts['settings'];
+
+export type Fill = (
+  writeGroup: (columns: readonly ParquetColumn[]) => Promise<void>,
+) => Promise<ShardContent>;
+
+/**
+ * Writes the shard, unless it is there and whole. Two processes may do so at once: both write the same bytes, each aside.
+ * @throws AppError USAGE where it is there and was made otherwise
+ */
+export async function makeShard(
+  { task: { out, force }, place, seal, pictures }: OpenedTask,
+  { kind, settings, schema }: Wanted,
+  fill: Fill,
+  work: Work,
+): Promise<ShardRun> {
+  await makeFolder(out);
+  const name = shardName(kind, place);
+  const file = path.join(out, name);
+  const facts = { kind, ...place, manifest: seal, finch: packageVersion(), settings };
+  const found = await findShard(out, name);
+  if (found.state === 'damaged') work.note(`${file} is made again: ${found.problem}`);
+  if (found.state === 'whole') {
+    const difference = factsDifference(found.facts, { ...facts, pictures, failed: 0 });
+    const { failed } = found.facts;
+    if (difference === undefined) return { file, wasThere: true, pictures, failed };
+    if (!force) throw new AppError('USAGE', `${file} is there already, and was made otherwise: ${difference}; choose another --out, or replace it with --force`); // prettier-ignore
+  }
+  const { failures } = await writeShard({ folder: out, facts, schema }, fill);
+  return { file, wasThere: false, pictures, failed: failures.length };
+}

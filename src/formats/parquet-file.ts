@@ -1,0 +1,198 @@
+// parquet-file.ts: reads parquet files, a row group at a time, within limits. Foreign ones too: whatever is wrong is one line.
+
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import {
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type AsyncBuffer,
+  type FileMetaData,
+  type SchemaTree,
+} from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { AppError, messageOf, openingProblem } from '../util/errors.ts';
+import { openRegularFile } from '../util/files.ts';
+import { quoted } from '../util/quoted.ts';
+import { readExactly } from './read-exactly.ts';
+import { NO_SEAL, SEAL_KEY, sealPlace } from './sealed-parquet.ts';
+
+/** The list of a file's row groups, which is read whole: 100 bytes a column of each group. */
+const MAX_FOOTER_BYTES = 128 * 1024 ** 2;
+/** A row group is held in memory, compressed and not. Writers make them of a megabyte to some hundred. */
+const MAX_GROUP_BYTES = 2 ** 30;
+const MAX_GROUP_ROWS = 2 ** 24;
+
+/** Bytes that are hashed at a time. */
+const HASH_BYTES = 2 ** 20;
+
+export interface RowGroupExtent {
+  /** The first row, and the one behind the last. */
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface ParquetFile {
+  readonly file: string;
+  readonly rows: number;
+  readonly groups: readonly RowGroupExtent[];
+  /** The columns, and what they are made of. */
+  readonly columns: readonly SchemaTree[];
+  /** The file's own key-value metadata. */
+  readonly facts: ReadonlyMap<string, string>;
+  /** The rows `from` … `to - 1` as objects; bytes are not taken for text. @throws AppError FILE_INVALID */
+  read(
+    range: RowGroupExtent,
+    columns: readonly string[],
+  ): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** Whether all bytes are as they were sealed; false where there is no seal. */
+  isWhole(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** @throws AppError FILE_INVALID when it is not there, or no parquet file that can be read */
+export async function openParquet(file: string): Promise<ParquetFile> {
+  const { handle, size } = await openRegularFile(file).catch((error: unknown) => {
+    if (error instanceof AppError) throw error;
+    throw new AppError('FILE_INVALID', `cannot open ${file}: ${openingProblem(error, 'no such file')}`, { cause: error }); // prettier-ignore
+  });
+  try {
+    return await parquetOf({ file, handle, size });
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+interface Opened {
+  readonly file: string;
+  readonly handle: FileHandle;
+  readonly size: number;
+}
+
+/** What a reader of foreign bytes throws is about the bytes. */
+function invalid(file: string, error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  return new AppError('FILE_INVALID', `${file} is no parquet file that can be read: ${quoted(messageOf(error))}`, { cause: error }); // prettier-ignore
+}
+
+async function parquetOf(opened: Opened): Promise<ParquetFile> {
+  const { file, handle, size } = opened;
+  const bytes: AsyncBuffer = {
+    byteLength: size,
+    async slice(start, end = size) {
+      const isInside = start >= 0 && start <= end && end <= size;
+      if (!isInside || end - start > MAX_GROUP_BYTES) throw new Error(`bytes ${start} to ${end} of ${size} were asked for`); // prettier-ignore
+      const target = new Uint8Array(end - start);
+      await readExactly(handle, target, start, file);
+      return target.buffer;
+    },
+  };
+  await checkFooter(opened);
+  const metadata = await parquetMetadataAsync(bytes).catch((error: unknown) => {
+    throw invalid(file, error);
+  });
+  const groups = extentsOf(metadata, file);
+  const columns = schemaOf(metadata, file);
+  const facts = new Map((metadata.key_value_metadata ?? []).map(({ key, value = '' }) => [key, value]));
+  return {
+    file,
+    rows: groups.at(-1)?.to ?? 0,
+    groups,
+    columns,
+    facts,
+    async read({ from, to }, names) {
+      checkGroups(metadata, { groups, from, to, names, file });
+      return parquetReadObjects({
+        file: bytes,
+        metadata,
+        columns: [...names],
+        rowStart: from,
+        rowEnd: to,
+        utf8: false,
+        compressors,
+      }).catch((error: unknown) => {
+        throw invalid(file, error);
+      });
+    },
+    isWhole: () => isSealed(opened, { seal: facts.get(SEAL_KEY), endBytes: metadata.metadata_length + 8 }),
+    close: () => handle.close(),
+  };
+}
+
+/** @throws AppError FILE_INVALID for what does not end as a parquet file does */
+async function checkFooter({ file, handle, size }: Opened): Promise<void> {
+  const end = Buffer.alloc(8);
+  if (size >= 12) await readExactly(handle, end, size - 8, file);
+  if (end.toString('latin1', 4) !== 'PAR1') {
+    throw new AppError(
+      'FILE_INVALID',
+      `${file} is no parquet file, or was cut short: it does not end as one`,
+    );
+  }
+  const length = end.readUInt32LE(0);
+  if (length <= Math.min(MAX_FOOTER_BYTES, size - 12)) return;
+  throw new AppError('FILE_INVALID', `${file} says that it ends in a list of ${length} bytes, expected at most ${Math.min(MAX_FOOTER_BYTES, size - 12)}`); // prettier-ignore
+}
+
+function extentsOf({ row_groups }: FileMetaData, file: string): readonly RowGroupExtent[] {
+  let from = 0;
+  return row_groups.map(({ num_rows }) => {
+    const rows = Number(num_rows);
+    if (!(rows >= 0 && rows <= MAX_GROUP_ROWS)) {
+      throw new AppError('FILE_INVALID', `${file} has a row group of ${rows} rows, expected at most ${MAX_GROUP_ROWS}`); // prettier-ignore
+    }
+    const extent = { from, to: from + rows };
+    from = extent.to;
+    return extent;
+  });
+}
+
+function schemaOf(metadata: FileMetaData, file: string): readonly SchemaTree[] {
+  try {
+    return parquetSchema(metadata).children;
+  } catch (error) {
+    throw invalid(file, error);
+  }
+}
+
+interface Asked extends RowGroupExtent {
+  readonly groups: readonly RowGroupExtent[];
+  readonly names: readonly string[];
+  readonly file: string;
+}
+
+/** @throws AppError FILE_INVALID where a row group that is to be read takes too much memory */
+function checkGroups({ row_groups }: FileMetaData, { groups, from, to, names, file }: Asked): void {
+  for (const [i, { columns }] of row_groups.entries()) {
+    const extent = groups[i]!;
+    if (extent.to <= from || extent.from >= to) continue;
+    let bytes = 0;
+    for (const { meta_data } of columns) {
+      if (!meta_data || !names.includes(meta_data.path_in_schema[0]!)) continue;
+      bytes += Math.max(Number(meta_data.total_uncompressed_size), Number(meta_data.total_compressed_size));
+    }
+    if (bytes <= MAX_GROUP_BYTES) continue;
+    throw new AppError('FILE_INVALID', `${file} has a row group of ${bytes} bytes, expected at most ${MAX_GROUP_BYTES}; write it with smaller row groups`); // prettier-ignore
+  }
+}
+
+async function isSealed(
+  { file, handle, size }: Opened,
+  { seal, endBytes }: { readonly seal: string | undefined; readonly endBytes: number },
+): Promise<boolean> {
+  if (seal === undefined || !/^[0-9a-f]{64}$/.test(seal)) return false;
+  const hash = createHash('sha256');
+  const start = size - endBytes;
+  for (let at = 0; at < start; at += HASH_BYTES) {
+    const bytes = new Uint8Array(Math.min(HASH_BYTES, start - at));
+    await readExactly(handle, bytes, at, file);
+    hash.update(bytes);
+  }
+  const end = Buffer.alloc(endBytes);
+  await readExactly(handle, end, start, file);
+  const place = sealPlace(end, seal);
+  if (place < 0) return false;
+  end.write(NO_SEAL, place, 'latin1');
+  return hash.update(end).digest('hex') === seal;
+}
