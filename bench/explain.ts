@@ -26,6 +26,11 @@ export function explainPlaces(context: BenchContext): Promise<readonly Row[]> {
   return deletion('as it is', context, (said, { classifier }) => classifier.explain(said));
 }
 
+/** The map of one look, before anything is hidden. */
+export function explainOneLook(context: BenchContext): Promise<readonly Row[]> {
+  return deletion('at one look', context, (said, { classifier }) => classifier.mapOf!(said));
+}
+
 /** The same network as if it could not be taken apart. */
 export function explainOcclusion(context: BenchContext): Promise<readonly Row[]> {
   return deletion('by hiding patches', context, (said, { classifier, preprocessing }) => occlusionMap(said, classifier, preprocessing)); // prettier-ignore
@@ -69,7 +74,7 @@ async function deletion(how: string, { scratch }: BenchContext, explain: Explain
     sure.push(probabilities[index]!);
     hottest.push(...(await lossOf([hot])));
     const draw = (view: () => readonly number[]) => lossOf(Array.from({ length: DRAWS }, view));
-    random['random places'].push(...(await draw(() => randomOf(map, { height, width, rng }))));
+    random['random places'].push(...(await draw(() => randomOf({ height, width, rng }))));
     random['the same shape elsewhere'].push(...(await draw(() => movedFrom(hot, { height, width, rng }))));
   }
   await opened.close();
@@ -105,7 +110,11 @@ function hottestOf({ map, shape }: ClassMap, height: number, width: number): rea
   return order.slice(0, Math.round(SHARE * order.length));
 }
 
-function randomOf({ shape: [rows, columns] }: ClassMap, { height, width, rng }: View): readonly number[] {
+/** Cells along each side, as many as most networks' last layers have places. */
+const GRID = 7;
+
+function randomOf({ height, width, rng }: View): readonly number[] {
+  const [rows, columns] = [GRID, GRID];
   const order = rng.shuffle(Array.from({ length: rows * columns }, (_, cell) => cell));
   const rank = new Map(order.map((cell, i) => [cell, i]));
   const rankOf = (pixel: number) => {

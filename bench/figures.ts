@@ -2,7 +2,7 @@
 
 import { cold, folder, forward, forwardZoo, help, memory } from './classify.ts';
 import type { Bench } from './context.ts';
-import { explainOcclusion, explainPlaces } from './explain.ts';
+import { explainOcclusion, explainOneLook, explainPlaces } from './explain.ts';
 import { hundredHeadEpochs, headFromNothing, stageTwoPace } from './finetune.ts';
 import { features, featuresCached, featuresMemory } from './features.ts';
 import { featuresOpaque } from './opaque.ts';
@@ -37,6 +37,7 @@ export const FIGURES = {
   unknown,
   suggest,
   'explain-places': explainPlaces,
+  'explain-one-look': explainOneLook,
   'explain-occlusion': explainOcclusion,
   serve,
 } as const satisfies Record<string, Bench>;

@@ -13,6 +13,7 @@ import type { Explanation } from '../report/prediction.ts';
 import { AppError } from '../util/errors.ts';
 import { sidesOf } from '../util/preprocessing.ts';
 import { loadedSingle, type LoadedClassifier, type Member, type OpenedClassifier } from './classifier.ts';
+import { erasingMap } from './erasing.ts';
 import { occlusionMap, RUNS } from './occlusion.ts';
 import type { Work } from './work.ts';
 
@@ -30,6 +31,8 @@ export interface Said {
 export type ClassMap = Pick<Explanation, 'map' | 'shape'>;
 
 export interface ExplainingClassifier extends LoadedClassifier {
+  /** Of a network that is taken apart: what the places of a picture that it has just seen add to the class's score. */
+  readonly mapOf?: (said: Said) => Promise<ClassMap>;
   explain(said: Said): Promise<Explanation>;
 }
 
@@ -58,8 +61,9 @@ export async function loadExplaining(opened: OpenedClassifier, work: Work): Prom
     });
   };
   if (evidence.kind === 'places' && !readText) {
-    const { classifier, explain } = await byPlaces(member, evidence.cut);
-    return { ...classifier, explain: placed(explain) };
+    const { classifier, mapOf } = await byPlaces(member, evidence.cut);
+    const steps = { classifier, mapOf, preprocessing };
+    return { ...classifier, mapOf, explain: placed((said) => erasingMap(said, steps)) };
   }
   const classifier = await opened.load();
   work.note(`${opened.name} is not taken apart: --explain hides parts of each picture, which takes ${RUNS} more runs of the network`); // prettier-ignore
@@ -71,7 +75,7 @@ type Explain = (said: Said) => Promise<ClassMap>;
 async function byPlaces(
   member: Member,
   { back, border, shape }: CutGraph,
-): Promise<{ readonly classifier: LoadedClassifier; readonly explain: Explain }> {
+): Promise<{ readonly classifier: LoadedClassifier; readonly mapOf: Explain }> {
   const [rows, columns, channels] = shape as readonly [number, number, number];
   const seen = new WeakMap<PreparedPixels, Float32Array>();
   const classifier = await loadedSingle(member, {
@@ -81,7 +85,7 @@ async function byPlaces(
   const slopes = await member.network.slopes(back);
   return {
     classifier,
-    async explain({ image, probabilities: { length }, index }) {
+    async mapOf({ image, probabilities: { length }, index }) {
       const places = seen.get(image)!;
       const slope = await slopes.of(places, directionOf(classifier.output, length, index));
       const map = new Float32Array(rows * columns);

@@ -74,7 +74,7 @@ function withPatch(pixels: Uint8Array, width: number, { down, across, colour }: 
   return result;
 }
 
-function meanColour(pixels: Uint8Array): readonly number[] {
+export function meanColour(pixels: Uint8Array): readonly number[] {
   const sums = [0, 0, 0];
   for (let i = 0; i < pixels.length; i++) sums[i % 3]! += pixels[i]!;
   return sums.map((sum) => Math.round((sum * 3) / pixels.length));

@@ -20,6 +20,8 @@ export interface Checkpoint {
   readonly seconds: number;
   /** Time until the best weights so far were there. */
   readonly secondsToBest?: number;
+  /** What the best weights so far say of the pictures that judge them: logits as one row, picture by picture. */
+  readonly bestScores?: Float32Array | undefined;
   /** What computed it, for people: `onnx on cpu`. Any other can go on from it. */
   readonly engine?: string;
 }
@@ -30,11 +32,12 @@ const VERSION = 1;
 
 const TRAINER = 'trainer/';
 const AVERAGE = 'average/';
+const SCORES = 'best/scores';
 
 /** @throws AppError WRITE_FAILED; the former checkpoint is whole then */
 export async function saveCheckpoint(
   folder: string,
-  { progress, tensors, seconds, secondsToBest, engine }: Checkpoint,
+  { progress, tensors, seconds, secondsToBest, bestScores, engine }: Checkpoint,
 ): Promise<void> {
   const file = `tensors-${progress.epoch}-${progress.batch}.safetensors`;
   const all = new Map<string, RawTensor>();
@@ -42,6 +45,7 @@ export async function saveCheckpoint(
     weights.forEach((weight, name) => all.set(prefix + name, rawTensor(weight)));
   add(TRAINER, tensors.trainer.tensors);
   if (tensors.average) add(AVERAGE, tensors.average);
+  if (bestScores) all.set(SCORES, rawTensor({ shape: [bestScores.length], data: bestScores }));
   await makeFolder(folder);
   await writeSafetensors(path.join(folder, file), all);
   const record = {
@@ -78,11 +82,13 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
     return new Map(own.map(([key, tensor]) => [key.slice(prefix.length), asWeight(tensor)]));
   };
   const average = part(AVERAGE);
+  const scores = tensors.get(SCORES);
   return {
     progress,
     seconds,
     ...(secondsToBest !== undefined && { secondsToBest }),
     ...(engine !== undefined && { engine }),
+    ...(scores && { bestScores: asWeight(scores).data }),
     tensors: {
       trainer: { step, tensors: part(TRAINER) },
       ...(average.size > 0 && { average }),

@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { openModel, type ClassifiedRow } from 'finch';
 import { openClassifier } from '../../src/api/ensemble.ts';
 import { loadExplaining } from '../../src/api/explain.ts';
+import { erasingMap } from '../../src/api/erasing.ts';
 import { occlusionMap } from '../../src/api/occlusion.ts';
 import { workOf } from '../../src/api/work.ts';
 import { inferenceConfig } from '../../src/config/inference.ts';
@@ -59,7 +60,8 @@ async function explained(model: string) {
   const probabilities = classProbabilities(classifier.output, row);
   const size = { width: 48, height: 24 };
   const explain = (index: number) => classifier.explain({ image, size, probabilities, index });
-  return { opened, classifier, image, row, probabilities, explain };
+  const mapOf = (index: number) => classifier.mapOf!({ image, size, probabilities, index });
+  return { opened, classifier, image, row, probabilities, explain, mapOf };
 }
 
 const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, x) => sum + x, 0) / values.length;
@@ -67,23 +69,24 @@ const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, x) =
 describe('maps', () => {
   test('a mean and a linear layer: the mean of the map and the bias are the score', async () => {
     await writeSmallModel(at('cam'));
-    const { opened, row, explain } = await explained(at('cam'));
+    const { opened, row, explain, mapOf } = await explained(at('cam'));
     const { weights } = await opened.members[0]!.network.readWeights();
     const bias = weights.get('fc/bias')!.data;
     for (const index of row.keys()) {
-      const { map, shape, region } = await explain(index);
+      const { map, shape } = await mapOf(index);
       assert.deepEqual(shape, [6, 6]);
       assert.ok(Math.abs(mean(map) + bias[index]! - row[index]!) < 1e-4, `class ${index}`);
-      assert.deepEqual(region, { left: 12, top: 0, width: 24, height: 24 });
     }
+    const { region } = await explain(0);
+    assert.deepEqual(region, { left: 12, top: 0, width: 24, height: 24 });
     await opened.close();
   });
 
   test('a classifier of every place: the mean of the map is the score', async () => {
     await writePlacesModel(at('places'));
-    const { opened, row, explain } = await explained(at('places'));
+    const { opened, row, mapOf } = await explained(at('places'));
     for (const index of row.keys()) {
-      const { map } = await explain(index);
+      const { map } = await mapOf(index);
       assert.ok(Math.abs(mean(map) - row[index]!) < 1e-4, `class ${index}`);
     }
     await opened.close();
@@ -94,12 +97,45 @@ describe('maps', () => {
       await writeSmallModel(at(ending), ending);
       await writeSmallModel(at('cam'));
       const [one, other] = [await explained(at(ending)), await explained(at('cam'))];
-      const [{ map }, { map: expected }] = [await one.explain(2), await other.explain(2)];
+      const [{ map }, { map: expected }] = [await one.mapOf(2), await other.mapOf(2)];
       map.forEach((value, i) => assert.ok(Math.abs(value - expected[i]!) < 1e-4));
       await one.opened.close();
       await other.opened.close();
     });
   }
+
+  test('round by round: what is found first is hottest, and what is found after it is hidden comes next', async () => {
+    const size = 40;
+    const white = new Uint8Array(size * size * 3).fill(255);
+    // The class is the upper left quarter, as long as it is seen, then the lower right one.
+    const mapOf = async ({ image }: { readonly image: { readonly pixels: readonly Uint8Array[] } }) => {
+      const isSeen = image.pixels[0]![0] === 0;
+      return {
+        map: isSeen ? Float32Array.of(1, 0, 0, 0) : Float32Array.of(0, 0, 0, 1),
+        shape: [2, 2] as const,
+      };
+    };
+    const pixels = white.slice();
+    for (let y = 0; y < 12; y++) pixels.fill(0, y * size * 3, (y * size + 12) * 3);
+    let runs = 0;
+    const classifier = {
+      answers: async (images: readonly unknown[]) => {
+        runs += images.length;
+        return [];
+      },
+    };
+    const said = {
+      image: { pixels: [pixels] },
+      size: { width: size, height: size },
+      probabilities: Float64Array.of(1),
+      index: 0,
+    };
+    const { map, shape } = await erasingMap(said, { classifier, mapOf, preprocessing: { size } });
+    assert.deepEqual([runs, ...shape], [8, 10, 10]);
+    assert.equal(map.indexOf(Math.max(...map)), 0, 'the first');
+    assert.ok(map[99]! > map[9]! && map[99]! > map[90]!, 'the second is hotter than what never spoke');
+    for (const value of map) assert.ok(value >= 0 && value <= 1);
+  });
 
   test('hidden patches: as many cells as said, and above 0 where the class lives', async () => {
     await writeSmallModel(at('cam'));

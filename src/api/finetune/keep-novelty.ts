@@ -14,6 +14,8 @@ import { noveltyLimit } from '../../util/novelty.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
 import { createRng } from '../../util/rng.ts';
 import { throwIfAborted, type Work } from '../work.ts';
+import type { DividedDataset } from './data.ts';
+import type { NewNetwork } from './new-network.ts';
 import type { UnknownSummary } from './results.ts';
 import { allFeatures, type RunParts, type RunTools, type SeenPictures } from './stage-one.ts';
 
@@ -71,6 +73,18 @@ async function frozenRows({ parts, seen, kept }: NoveltyParts, tools: RunTools, 
 /** Pictures of each class, and in all, of which the trained network's features are computed. */
 const [MOST_OF_A_CLASS, MOST_PICTURES] = [10, 512];
 
+const mostPictures = (classes: number) =>
+  Math.max(classes, Math.min(MOST_PICTURES, MOST_OF_A_CLASS * classes));
+
+/** How many pictures the trained network sees once more when a run ends. */
+export function picturesAtTheEnd(
+  { train, val }: Pick<DividedDataset, 'train' | 'val'>,
+  { classes, multiLabel }: Pick<NewNetwork, 'classes' | 'multiLabel'>,
+): number {
+  const most = mostPictures(classes);
+  return multiLabel ? 0 : Math.min(most, train.length) + Math.min(most, val.length);
+}
+
 /** Of the network whose layers have learnt: of some pictures anew. */
 async function learntRows(
   { parts: { divided, opened }, kept }: NoveltyParts,
@@ -78,7 +92,7 @@ async function learntRows(
   work: Work,
 ): Promise<Rows> {
   const { classes, numbers, embedding, graph } = network;
-  const most = Math.max(classes, Math.min(MOST_PICTURES, MOST_OF_A_CLASS * classes));
+  const most = mostPictures(classes);
   const [train, val] = [divided.train, divided.val].map((samples) =>
     evenly(samples.map(({ labels }) => labels), classes, most).map((row) => samples[row]!),
   ) as [Sample[], Sample[]]; // prettier-ignore

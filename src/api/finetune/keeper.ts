@@ -24,12 +24,14 @@ export interface KeeperOptions {
   readonly seconds: () => number;
   /** The same when the best weights so far were there. */
   readonly secondsToBest: () => number;
+  /** What the best weights so far say of the pictures that judge them. */
+  readonly bestScores: () => Float32Array | undefined;
   /** Told the weights of a new best; what it returns is written. */
   readonly onBest: (weights: Weights) => Weights;
 }
 
 export function keeperOf(work: Work, options: KeeperOptions): TwoStageEvents {
-  const { paths, model, multiLabel, engine, seconds, secondsToBest, onBest } = options;
+  const { paths, model, multiLabel, engine, seconds, secondsToBest, bestScores, onBest } = options;
   const pace = paceOf();
   let epochs = 0;
   const keep = async (folder: string, weights: Weights) =>
@@ -71,6 +73,7 @@ export function keeperOf(work: Work, options: KeeperOptions): TwoStageEvents {
           tensors,
           seconds: seconds(),
           secondsToBest: secondsToBest(),
+          bestScores: bestScores(),
           engine,
         });
       } catch (error) {

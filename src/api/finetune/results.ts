@@ -156,8 +156,7 @@ function summaryOf(
           ...(judged.top1 !== undefined && { top1: judged.top1 }),
           ...(judged.top5 !== undefined && { top5: judged.top5 }),
         }),
-    // A run that was interrupted computes the last digits in another way.
-    loss: Number(judged.loss.toFixed(6)),
+    loss: judged.loss,
     bestEpoch: best.stage === 'head' ? 0 : best.epoch,
     epochs: rows.filter(({ stage }) => stage === 'all').length,
     ...(continuedAfter.length > 0 && { continuedAfter }),

@@ -16,6 +16,7 @@ import { createRng } from '../../util/rng.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { cachePrefix, removeMaps, type CachedPrefix } from './cached-prefix.ts';
 import { openPictures, trainingData } from './data.ts';
+import { picturesAtTheEnd } from './keep-novelty.ts';
 import { clock } from './keeper.ts';
 import { timed } from './measured.ts';
 import { graphFor } from './new-network.ts';
@@ -55,6 +56,9 @@ interface Learning {
   readonly data: CachedPrefix['data'];
   readonly scores: CachedPrefix['scores'];
 }
+
+/** Pictures that are timed for the rest. */
+const TIMED_PICTURES = 48;
 
 /** Seconds, and a share of the whole time, that the results take. */
 const ENDING = { seconds: 2, share: 0.02 };
@@ -96,6 +100,15 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
     };
   };
 
+  /** That the trained network takes to see some pictures once more. */
+  const endingSeconds = async (weights: Weights) => {
+    const some = { ...divided, val: divided.val.slice(0, TIMED_PICTURES) };
+    const took = await timed(() =>
+      validationScores({ ...model, weights }, { ...parts, divided: some }, tools),
+    );
+    return (took / some.val.length) * picturesAtTheEnd(divided, network);
+  };
+
   return {
     async job(weights) {
       if (settings.epochs === 0) return undefined;
@@ -125,7 +138,12 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
       const end = settings.minutes * 60;
       length =
         (await readRunRecord(paths.plan, PLAN_RECORD)) ??
-        (await timedPlan(job, end * (1 - ENDING.share) - ENDING.seconds, parts, work));
+        (await timedPlan(
+          job,
+          end * (1 - ENDING.share) - ENDING.seconds - (await endingSeconds(weights)),
+          parts,
+          work,
+        ));
       if (length.epochs === 0) return undefined;
       return {
         ...job,

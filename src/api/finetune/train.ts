@@ -85,7 +85,9 @@ async function runStages(
   const spec = trainSpec(config.settings, divided, opened);
   const untrained = untrainedModel(network, await opened.readWeights(), opened);
   // Scores of the validation pictures: by the latest weights, and by the best.
-  const scores: { latest?: Float32Array; best?: Float32Array } = {};
+  const scores: { latest?: Float32Array; best?: Float32Array | undefined } = {
+    best: keptScores(former?.checkpoint, divided, network),
+  };
   let secondsToBest = former?.checkpoint.secondsToBest ?? 0;
   const second = secondStage(
     { paths, config, opened, divided, model: untrained, spec, begin: continuedAfter.at(-1) ?? 0, seconds, onScores: (found) => (scores.latest = found) },
@@ -103,6 +105,7 @@ async function runStages(
     engine: placeOf(engine),
     seconds,
     secondsToBest: () => secondsToBest,
+    bestScores: () => scores.best,
     onBest(weights) {
       secondsToBest = seconds();
       const temperature = temperatureOf(scores.latest!, divided, network);
@@ -133,7 +136,7 @@ async function runStages(
     },
     former?.checkpoint,
   ).finally(() => second.close());
-  // A resumed run that found nothing better has no scores of its best weights yet: the weights are in best/.
+  // A run from before scores were kept has its best weights alone.
   const kept = await readModelFolder(paths.best);
   const best = scores.best ?? (await second.scores(kept.weights));
   const unknown = await keepNovelty(
@@ -148,6 +151,16 @@ async function runStages(
   await events?.close();
   await second.tidy();
   return finished;
+}
+
+/** Of the best weights of a run that goes on; undefined where they are not of these pictures. */
+function keptScores(
+  checkpoint: Checkpoint | undefined,
+  { val }: DividedDataset,
+  { classes }: NewNetwork,
+): Float32Array | undefined {
+  const scores = checkpoint?.bestScores;
+  return scores?.length === val.length * classes ? scores : undefined;
 }
 
 /** What the logits are divided by; several labels a picture have no temperature. @param scores logits `[N, classes]` of the validation pictures */
