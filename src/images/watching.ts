@@ -1,5 +1,6 @@
 // watching.ts: what the file system tells of a folder: names of files that have come, changed or gone. The only import of chokidar.
 
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { FSWatcher } from 'chokidar';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
@@ -36,11 +37,28 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
     begin();
     wake();
   };
+  const known = new Set<string>();
   const tell = (file: string) => {
     news.add(file);
     wake();
   };
-  watcher.on('add', tell).on('change', tell).on('unlink', tell);
+  const again = lookedAtAgain(async (inside) => {
+    for (const file of await filesIn(inside)) {
+      if (known.has(file) || isIgnored(file)) continue;
+      known.add(file);
+      tell(file);
+    }
+  });
+  const heard = (file: string) => {
+    known.add(file);
+    again.in(path.dirname(file));
+    tell(file);
+  };
+  watcher.on('add', heard).on('change', heard);
+  watcher.on('unlink', (file) => {
+    known.delete(file);
+    tell(file);
+  });
   watcher.on('unlinkDir', (gone) => {
     if (path.resolve(gone) === path.resolve(folder)) fail('the folder is gone; make it and start again');
   });
@@ -61,6 +79,7 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
     });
   const close = async () => {
     signal.removeEventListener('abort', abort);
+    again.end();
     await watcher.close();
   };
   if (!signal.aborted) await begun;
@@ -77,6 +96,40 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
     },
     close,
   };
+}
+
+/** chokidar lists a folder at most once a second, and may forget what came meanwhile if nothing comes after it. */
+const QUIET_MS = 1200;
+
+/** Looks into a folder again, as long as there is news of it and once after that. */
+function lookedAtAgain(look: (folder: string) => Promise<void>) {
+  const timers = new Map<string, NodeJS.Timeout>();
+  const heard = new Set<string>();
+  const start = (folder: string) => {
+    const timer = setTimeout(() => {
+      timers.delete(folder);
+      if (heard.delete(folder)) start(folder);
+      void look(folder);
+    }, QUIET_MS);
+    timers.set(folder, timer);
+  };
+  return {
+    in(folder: string) {
+      if (timers.has(folder)) heard.add(folder);
+      else start(folder);
+    },
+    end() {
+      for (const timer of timers.values()) clearTimeout(timer);
+    },
+  };
+}
+
+/** Files and links; none where the folder is gone. */
+async function filesIn(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+    .map(({ name }) => path.join(folder, name));
 }
 
 function watchProblem(error: unknown): string {
