@@ -6,7 +6,7 @@
 import path from 'node:path';
 import { openClassifier } from '../src/api/ensemble.ts';
 import { loadExplaining, type ClassMap } from '../src/api/explain.ts';
-import { occlusionMap } from '../src/api/occlusion.ts';
+import { meanColour, occlusionMap } from '../src/api/occlusion.ts';
 import { workOf } from '../src/api/work.ts';
 import { inferenceConfig } from '../src/config/inference.ts';
 import { classProbabilities } from '../src/graph/output.ts';
@@ -127,9 +127,7 @@ function randomOf({ height, width, rng }: View): readonly number[] {
 
 function withHidden(pixels: Uint8Array, hidden: readonly number[]): Uint8Array {
   const result = pixels.slice();
-  const sums = [0, 0, 0];
-  for (let i = 0; i < pixels.length; i++) sums[i % 3]! += pixels[i]!;
-  const colour = sums.map((sum) => Math.round((sum * 3) / pixels.length));
+  const colour = meanColour(pixels);
   for (const pixel of hidden) result.set(colour, pixel * 3);
   return result;
 }

@@ -45,7 +45,7 @@ export interface LoadedClassifier {
   readonly noveltyLimit?: (rate: number) => number;
 }
 
-interface PictureAnswer {
+export interface PictureAnswer {
   /** `[classes]`; a single number where the classifier's `output` says so. */
   readonly row: Float32Array;
   /** How unlike all that the network has learnt the picture is; there where `noveltyLimit` is. */

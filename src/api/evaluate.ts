@@ -4,19 +4,17 @@ import { classesFile } from '../config/classes.ts';
 import type { EvaluateConfig } from '../config/evaluate.ts';
 import { invalid, type Dataset, type Sample } from '../dataset/dataset.ts';
 import { datasetName, scanDataset } from '../dataset/scan.ts';
-import { loadImages } from '../images/loader.ts';
 import type { ImageReference } from '../images/source.ts';
 import { AppError } from '../util/errors.ts';
 import { checkOutputs } from '../util/outputs.ts';
-import { batched } from '../util/streams.ts';
+import { measuredPictures } from './answered.ts';
 import { matchClasses, ownLabels } from './classes.ts';
 import type { LoadedClassifier, OpenedClassifier } from './classifier.ts';
 import { openClassifier } from './ensemble.ts';
 import { judged, type Answers, type Judged } from './judged.ts';
 import { refuseLosses, datasetRead, outputsOf } from './outputs.ts';
 import { checkNovelty, unknownFigures } from './unknown-figures.ts';
-import { BATCH_PATIENCE_MS, DEFAULT_BATCH } from './network.ts';
-import { throwIfAborted, type Work } from './work.ts';
+import type { Work } from './work.ts';
 
 export interface Evaluation extends Judged {
   readonly failed: Answers['failed'];
@@ -76,40 +74,28 @@ function chosenPart(whole: Dataset, { split, dataset }: EvaluateConfig) {
 
 async function answersOf(
   samples: readonly Sample[],
-  { opened, model }: { readonly opened: OpenedClassifier; readonly model: LoadedClassifier },
+  network: { readonly opened: OpenedClassifier; readonly model: LoadedClassifier },
   config: EvaluateConfig,
   work: Work,
 ): Promise<Answers & { readonly novelties: readonly number[] }> {
-  const { batchSize = DEFAULT_BATCH } = config;
-  const prepare = { decode: config.decode, preprocessings: opened.preprocessings, keepOriginal: false };
   const answers = {
     samples: [] as Sample[],
     rows: [] as Float32Array[],
     novelties: [] as number[],
     failed: [] as Answers['failed'][number][],
   };
+  const total = samples.length;
   let done = 0;
-  for await (const group of batched(
-    loadImages(references(samples), prepare, batchSize),
-    batchSize,
-    BATCH_PATIENCE_MS,
-  )) {
-    const readable = group.flatMap((image, i) =>
-      'pixels' in image ? [{ ...image, sample: samples[done + i]! }] : [],
-    );
-    for (const image of group)
-      if ('error' in image) answers.failed.push({ file: image.file, error: image.error });
-    if (readable.length > 0) {
-      answers.samples.push(...readable.map(({ sample }) => sample));
-      for (const { row, novelty } of await model.answers(readable)) {
-        answers.rows.push(row);
-        if (novelty !== undefined) answers.novelties.push(novelty);
-      }
+  for await (const picture of measuredPictures(references(samples), network, config, work)) {
+    const sample = samples[done++]!;
+    if ('error' in picture) answers.failed.push(picture);
+    else {
+      const { row, novelty } = picture.answer;
+      answers.samples.push(sample);
+      answers.rows.push(row);
+      if (novelty !== undefined) answers.novelties.push(novelty);
     }
-    done += group.length;
-    const total = samples.length;
     work.progress({ task: 'evaluate', done, total, text: `${done} of ${total} pictures` });
-    throwIfAborted(work);
   }
   return answers;
 }

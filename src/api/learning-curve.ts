@@ -9,7 +9,7 @@ import { selectEngine } from '../engine/select.ts';
 import { expectedMistakes, mean, nestedParts } from '../evaluation/learning-curve.ts';
 import { wilson } from '../evaluation/metrics.ts';
 import type { LearningCurve, LearningPoint } from '../report/learning-curve.ts';
-import { gathered, trainHeadToConvergence, type FeatureSet, type HeadJob } from '../train/head-stage.ts';
+import { someOf, trainHeadToConvergence, type HeadJob } from '../train/head-stage.ts';
 import { AppError } from '../util/errors.ts';
 import { createRng } from '../util/rng.ts';
 import { dividedNote, openNetwork } from './network.ts';
@@ -102,11 +102,6 @@ async function measuredPoints(
   }
   return points;
 }
-
-const someOf = ({ rows, labels }: FeatureSet, numbers: number, chosen: readonly number[]): FeatureSet => ({
-  rows: gathered(rows, numbers, chosen).data,
-  labels: chosen.map((row) => labels[row]!),
-});
 
 /** What twice as many pictures would give. */
 function projectionOf(points: readonly LearningPoint[]): Pick<LearningCurve, 'expected'> {

@@ -13,7 +13,6 @@ import { timeline, type Timeline } from '../images/frames.ts';
 import { passedOver } from '../images/passed-over.ts';
 import { imageReferences } from '../images/source.ts';
 import { checkFfmpeg } from '../images/video.ts';
-import { watchedReferences } from '../images/watched.ts';
 import { createWriter } from '../report/writer.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { checkOutputs, notOverwritten } from '../util/outputs.ts';
@@ -58,7 +57,8 @@ export async function classify(config: ClassifyConfig, output: Output): Promise<
           outputs,
           pathOf,
         )
-      : watchedReferences(watch, { signal, passed });
+      : // Loaded by who watches, so that nobody else waits for it.
+        (await import('../images/watched.ts')).watchedReferences(watch, { signal, passed });
   const settings = {
     ...config,
     keepOriginal: figure !== undefined || folder !== undefined,

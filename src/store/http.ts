@@ -3,9 +3,7 @@
 
 import { AppError, messageOf } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
-
-/** Redirects that are followed: a mirror, its content network, the file. */
-const MAX_REDIRECTS = 5;
+import { isRedirect, MAX_REDIRECTS, redirectTarget } from '../util/redirect.ts';
 
 /** A failure that another attempt cannot repair. */
 export class Final extends Error {}
@@ -27,14 +25,9 @@ export async function follow(url: string, { token, headers, ...options }: Reques
     const all = { ...headers, ...(token !== undefined && isOrigin && { authorization: `Bearer ${token}` }) };
     const response = await fetch(at, { ...options, headers: all, redirect: 'manual' });
     const target = response.headers.get('location');
-    if (![301, 302, 303, 307, 308].includes(response.status) || target === null) return response;
+    if (!isRedirect(response.status) || target === null) return response;
     await response.body?.cancel();
-    if (!URL.canParse(target, at)) throw new Final(`the server redirects to '${quoted(target)}'`);
-    const next = new URL(target, at);
-    if (!/^https?:$/.test(next.protocol) || (at.startsWith('https:') && next.protocol !== 'https:')) {
-      throw new Final('the server redirects to an address without encryption');
-    }
-    at = next.href;
+    at = redirectTarget(new URL(at), target, (problem) => new Final(problem)).href;
   }
   throw new Final(`the server redirects more than ${MAX_REDIRECTS} times`);
 }

@@ -149,6 +149,16 @@ export function gathered(rows: Float32Array, numbers: number, chosen: readonly n
   return { data, count: chosen.length };
 }
 
+/** Some pictures of a set, without what is known of their views. */
+export const someOf = (
+  { rows, labels }: FeatureSet,
+  numbers: number,
+  chosen: readonly number[],
+): FeatureSet => ({
+  rows: gathered(rows, numbers, chosen).data,
+  labels: chosen.map((row) => labels[row]!),
+});
+
 /** The pass that the head is from: the last one, as in torch's script, or the best one where training waits for improvement. */
 export function keptPass<T extends Judgement>(passes: readonly T[], method: HeadMethod): T | undefined {
   if (method === 'adam') return passes.at(-1);

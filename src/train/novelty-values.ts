@@ -7,7 +7,7 @@ import { normalized } from '../util/dot.ts';
 import { AppError } from '../util/errors.ts';
 import { distanceOf, doubtOf, noveltyScore, type Novelty, type Usual } from '../util/novelty.ts';
 import type { Rng } from '../util/rng.ts';
-import { applyHead, gathered, type FeatureSet } from './head-stage.ts';
+import { applyHead, someOf, type FeatureSet } from './head-stage.ts';
 import { trainLinearHead } from './linear-head.ts';
 import { measuredTemperature } from './temperature.ts';
 
@@ -190,11 +190,6 @@ function withinClasses(
     return count <= MAX_PER_CLASS;
   });
 }
-
-const someOf = ({ rows, labels }: FeatureSet, numbers: number, chosen: readonly number[]): FeatureSet => ({
-  rows: gathered(rows, numbers, chosen).data,
-  labels: chosen.map((row) => labels[row]!),
-});
 
 function joined(one: FeatureSet, other: FeatureSet): FeatureSet {
   const rows = new Float32Array(one.rows.length + other.rows.length);

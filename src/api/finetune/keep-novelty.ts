@@ -1,6 +1,6 @@
 // keep-novelty.ts: what the trained network needs to tell pictures unlike all classes, kept in its model folder when the run ends.
 
-import { writeModelFolder } from '../../artefact/model-folder.ts';
+import { readModelFolder, writeModelFolder } from '../../artefact/model-folder.ts';
 import type { Model } from '../../artefact/model.ts';
 import { UNKNOWN_RATE } from '../../config/classify.ts';
 import type { Sample } from '../../dataset/dataset.ts';
@@ -13,17 +13,16 @@ import type { RunProgress } from '../../train/stage-two.ts';
 import { noveltyLimit } from '../../util/novelty.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
 import { createRng } from '../../util/rng.ts';
-import { throwIfAborted, type Work } from '../work.ts';
+import type { Work } from '../work.ts';
 import type { DividedDataset } from './data.ts';
 import type { NewNetwork } from './new-network.ts';
 import type { UnknownSummary } from './results.ts';
+import { seenBy } from './seen-by.ts';
 import { allFeatures, type RunParts, type RunTools, type SeenPictures } from './stage-one.ts';
 
 export interface NoveltyParts {
   readonly paths: RunPaths;
   readonly parts: RunParts;
-  /** The best network, as it was written. */
-  readonly kept: Model;
   readonly best: RunProgress['best'];
   /** The frozen network's features, where this run computed them. */
   readonly seen: SeenPictures | undefined;
@@ -39,11 +38,13 @@ export async function keepNovelty(
   tools: RunTools,
   work: Work,
 ): Promise<UnknownSummary | undefined> {
-  const { paths, parts, kept, best } = given;
+  const { paths, parts, best } = given;
   const { numbers, classes, multiLabel } = tools.network;
   if (multiLabel || classes < 2 || parts.divided.val.length < LEAST_KNOWN) return undefined;
   work.progress({ task: 'features', done: 0, text: 'learning what is unknown' });
-  const rows = best.stage === 'head' ? await frozenRows(given, tools, work) : await learntRows(given, tools, work); // prettier-ignore
+  const kept = await readModelFolder(paths.best);
+  const rowsOf = best.stage === 'head' ? frozenRows : learntRows;
+  const rows = await rowsOf(kept, given, tools, work);
   const { novelty, auroc } = await learnNovelty({
     engine: tools.engine,
     ...rows,
@@ -59,7 +60,12 @@ export async function keepNovelty(
 type Rows = Pick<NoveltyJob, 'train' | 'val' | 'logits' | 'isFrozen'>;
 
 /** Of the frozen network, whose head is the best: its features are there, or in the cache. */
-async function frozenRows({ parts, seen, kept }: NoveltyParts, tools: RunTools, work: Work): Promise<Rows> {
+async function frozenRows(
+  kept: Model,
+  { parts, seen }: NoveltyParts,
+  tools: RunTools,
+  work: Work,
+): Promise<Rows> {
   const { train, val } = seen ?? (await allFeatures(parts, tools, work));
   // Augmented views come behind the pictures themselves.
   const pictures = parts.divided.train.length;
@@ -87,40 +93,23 @@ export function picturesAtTheEnd(
 
 /** Of the network whose layers have learnt: of some pictures anew. */
 async function learntRows(
-  { parts: { divided, opened }, kept }: NoveltyParts,
-  { engine, loader, network, onDivided }: RunTools,
+  { weights, foreign }: Model,
+  { parts: { divided, opened } }: NoveltyParts,
+  tools: RunTools,
   work: Work,
 ): Promise<Rows> {
-  const { classes, numbers, embedding, graph } = network;
+  const { engine, network, onDivided } = tools;
+  const { classes, embedding, graph } = network;
   const most = mostPictures(classes);
   const [train, val] = [divided.train, divided.val].map((samples) =>
     evenly(samples.map(({ labels }) => labels), classes, most).map((row) => samples[row]!),
   ) as [Sample[], Sample[]]; // prettier-ignore
   const { mean, std, size } = opened.preprocessing;
-  const { weights, foreign } = kept;
   const predictor = await engine.load({ graph, weights, foreign, mean, std }, { outputs: [embedding, graph.output], size: sidesOf(size), onDivided }); // prettier-ignore
   try {
     const seen = async (samples: readonly Sample[]): Promise<FeatureSet & Pick<Rows, 'logits'>> => {
-      const rows = new Float32Array(samples.length * numbers);
-      const logits = new Float32Array(samples.length * classes);
-      const batches = loader.batches({
-        samples,
-        order: samples.map((_, i) => i),
-        batchSize: 16,
-        classes,
-        multiLabel: false,
-        epoch: 0,
-        rng: createRng(0),
-      });
-      for await (const batch of batches) {
-        throwIfAborted(work);
-        const [features, scores] = await predictor.run(batch);
-        batch.samples.forEach((sample, i) => {
-          rows.set(features!.data.subarray(i * numbers, (i + 1) * numbers), sample * numbers);
-          logits.set(scores!.data.subarray(i * classes, (i + 1) * classes), sample * classes);
-        });
-      }
-      return { rows, logits, labels: samples.map(({ labels }) => labels) };
+      const [rows, logits] = await seenBy(predictor, samples, tools, work);
+      return { rows: rows!, logits: logits!, labels: samples.map(({ labels }) => labels) };
     };
     const [taught, judged] = [await seen(train), await seen(val)];
     return { train: taught, val: judged, logits: judged.logits, isFrozen: false };

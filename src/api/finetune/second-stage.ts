@@ -12,7 +12,6 @@ import { writeJson, type RunPaths } from '../../run/run-folder.ts';
 import type { StageTwoJob, TrainingData } from '../../train/stage-two.ts';
 import { targetsFor } from '../../train/targets.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
-import { createRng } from '../../util/rng.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { cachePrefix, removeMaps, type CachedPrefix } from './cached-prefix.ts';
 import { openPictures, trainingData } from './data.ts';
@@ -22,6 +21,7 @@ import { timed } from './measured.ts';
 import { graphFor } from './new-network.ts';
 import { planSteps, type StepPlan } from './plan.ts';
 import type { RunPlan } from './results.ts';
+import { seenBy } from './seen-by.ts';
 import type { RunParts, RunTools } from './stage-one.ts';
 
 export interface SecondStageParts extends Pick<RunParts, 'config' | 'opened' | 'divided'> {
@@ -221,37 +221,17 @@ async function timedSteps({ engine, model, spec, onDivided }: StageTwoJob, data:
   return { compile, step };
 }
 
-/** Pictures in one run of the network during evaluation. */
-const JUDGED_AT_A_TIME = 16;
-
 /** Logits `[N, classes]` of the validation pictures. */
 async function validationScores(
   model: EngineModel,
   { divided, opened }: Pick<RunParts, 'divided' | 'opened'>,
-  { engine, loader, network, onDivided }: RunTools,
+  tools: RunTools,
 ): Promise<Float32Array> {
   const { size } = opened.preprocessing;
-  const { val } = divided;
-  const scores = new Float32Array(val.length * network.classes);
-  const predictor = await engine.load(model, { size: sidesOf(size), onDivided });
+  const predictor = await tools.engine.load(model, { size: sidesOf(size), onDivided: tools.onDivided });
   try {
-    const batches = loader.batches({
-      samples: val,
-      order: val.map((_, i) => i),
-      batchSize: JUDGED_AT_A_TIME,
-      classes: network.classes,
-      multiLabel: network.multiLabel,
-      epoch: 0,
-      rng: createRng(0),
-    });
-    for await (const batch of batches) {
-      const [output] = await predictor.run(batch);
-      batch.samples.forEach((sample, i) => {
-        const row = output!.data.subarray(i * network.classes, (i + 1) * network.classes);
-        scores.set(row, sample * network.classes);
-      });
-    }
-    return scores;
+    const [scores] = await seenBy(predictor, divided.val, tools);
+    return scores!;
   } finally {
     await predictor.dispose();
   }

@@ -137,10 +137,9 @@ async function runStages(
     former?.checkpoint,
   ).finally(() => second.close());
   // A run from before scores were kept has its best weights alone.
-  const kept = await readModelFolder(paths.best);
-  const best = scores.best ?? (await second.scores(kept.weights));
+  const best = scores.best ?? (await second.scores((await readModelFolder(paths.best)).weights));
   const unknown = await keepNovelty(
-    { paths, parts: { ...parts, divided }, kept, best: result.progress.best, seen },
+    { paths, parts: { ...parts, divided }, best: result.progress.best, seen },
     tools,
     work,
   );

@@ -8,12 +8,11 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { AppError, messageOf } from '../../util/errors.ts';
 import { packageVersion } from '../../util/package.ts';
 import { quoted } from '../../util/quoted.ts';
+import { isRedirect, MAX_REDIRECTS, redirectTarget } from '../../util/redirect.ts';
 import { placesOf, type Place } from './places.ts';
 
 /** Larger than any photo that is put on a page; several are held in memory at once. */
 export const MAX_FETCHED_BYTES = 64 * 1024 ** 2;
-/** From the address to a site's name, to its content network, to the file. */
-const MAX_REDIRECTS = 5;
 /** Until a server begins to answer. One that is there does so within a few seconds. */
 const ANSWER_MS = 10_000;
 /** For the whole picture, with all redirects: a byte now and then would keep the command running for days. */
@@ -57,8 +56,7 @@ async function follow(first: URL, options: Timed): Promise<IncomingMessage> {
   for (let count = 0; count <= MAX_REDIRECTS; count++) {
     const response = await answerOf(at, options);
     const target = response.headers.location;
-    if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || target === undefined)
-      return response;
+    if (!isRedirect(response.statusCode ?? 0) || target === undefined) return response;
     response.destroy();
     at = redirected(at, target);
   }
@@ -67,11 +65,7 @@ async function follow(first: URL, options: Timed): Promise<IncomingMessage> {
 
 /** A name and a password go to the server that the user wrote them for, and to no other. */
 function redirected(from: URL, target: string): URL {
-  if (!URL.canParse(target, from.href)) throw failed('the server redirects to what is no address');
-  const to = new URL(target, from);
-  if (!/^https?:$/.test(to.protocol) || (from.protocol === 'https:' && to.protocol !== 'https:')) {
-    throw failed('the server redirects to an address without encryption');
-  }
+  const to = redirectTarget(from, target, failed);
   const isSame = to.origin === from.origin;
   to.username = isSame ? from.username : '';
   to.password = isSame ? from.password : '';
