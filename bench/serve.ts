@@ -1,5 +1,5 @@
 // serve.ts: what is measured of serve: requests a second and the spread of their times, by clients that each wait for their answer, beside
-// a plain server on the same runtime and one of FastAPI and PyTorch.
+// a plain server on the same runtime and one of FastAPI and PyTorch, and one request beside the bare network and the decoding.
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,19 +7,24 @@ import { readdir, readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import sharp from 'sharp';
+import { loadRuntime } from '../src/engine/onnx/runtime.ts';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
-import { nameOf, photos, type BenchContext } from './context.ts';
+import { modelFolder, nameOf, photos, type BenchContext } from './context.ts';
 import { measure, median, output, type Row } from './measure.ts';
 
 const FINCH = path.join(PACKAGE_ROOT, 'bin', 'finch.js');
 const PEERS = path.join('bench', 'peer');
-const MODEL = 'efficientnet_lite0';
+/** ResNet-18 with weights that are made up: what they are does not change the time. */
+const MODELS = ['efficientnet_lite0', 'resnet18'] as const;
 const CLIENTS = [1, 8, 32];
 /** For the spread of times, whose slowest hundredth is looked at. */
 const SPREAD_CLIENTS = 8;
 /** Of one figure; `FINCH_BENCH_SECONDS` gives another number. */
 const SECONDS = Number(process.env['FINCH_BENCH_SECONDS'] ?? 10);
 const PICTURES = 50;
+/** Of a picture that both networks take, in pixels. */
+const SIDE = 224;
 
 interface Server {
   readonly child: ChildProcess;
@@ -72,37 +77,59 @@ async function spread(...args: Parameters<typeof load>): Promise<number> {
   return times[Math.floor(times.length * 0.99)]! / median(times);
 }
 
-export async function serve({ peer, scratch }: BenchContext): Promise<readonly Row[]> {
+export async function serve(context: BenchContext): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const model of MODELS) rows.push(...(await ofModel(model, context)));
+  return rows;
+}
+
+async function ofModel(
+  model: (typeof MODELS)[number],
+  { peer, scratch }: BenchContext,
+): Promise<readonly Row[]> {
   const folder = await photos(scratch, PICTURES);
   const bodies = await Promise.all((await readdir(folder)).map((name) => readFile(path.join(folder, name))));
-  const network = path.join(scratch, `${MODEL}.onnx`);
-  output(process.execPath, [FINCH, 'models', 'export', MODEL, '--format', 'onnx', '--out', network]);
+  const source = model === 'resnet18' ? await modelFolder(scratch, model) : model;
+  const network = path.join(scratch, `${model}.onnx`);
+  output(process.execPath, [FINCH, 'models', 'export', source, '--format', 'onnx', '--out', network]);
   const servers: Server[] = [];
   try {
-    const finch = await started(process.execPath, [FINCH, 'serve', '--model', MODEL, '--port', '0']);
+    const finch = await started(process.execPath, [FINCH, 'serve', '--model', source, '--port', '0']);
     servers.push(finch);
     const plain = await started(process.execPath, [path.join('dist', PEERS, 'plain-server.js'), network]);
     servers.push(plain);
-    const torch = await torchServer(peer);
+    const torch = await torchServer(model, peer);
     if (torch) servers.push(torch);
     const rows: Row[] = [];
+    const plainName = 'plain Fastify, sharp, onnxruntime';
     for (const clients of CLIENTS) {
       const rateOf = ({ base }: Server) => rate(base, clients, bodies);
       const pair = { unit: 'requests/s', isRate: true, repeats: 3, finch: () => rateOf(finch) };
-      const name = `serve, ${MODEL}, ${clients} ${clients === 1 ? 'client' : 'clients'}`;
+      const name = `serve, ${model}, ${clients} ${clients === 1 ? 'client' : 'clients'}`;
       rows.push(
-        await measure({ ...pair, measure: name, peerName: 'plain Fastify, sharp, onnxruntime', peer: () => rateOf(plain) }),
+        await measure({ ...pair, measure: name, peerName: plainName, peer: () => rateOf(plain) }),
         await measure({ ...pair, measure: name, peerName: `FastAPI, ${nameOf(peer)}`, peer: torch && (() => rateOf(torch)) }),
       ); // prettier-ignore
     }
     rows.push(
       await measure({
-        measure: `serve, ${MODEL}, ${SPREAD_CLIENTS} clients: p99 / p50`,
+        measure: `serve, ${model}, ${SPREAD_CLIENTS} clients: p99 / p50`,
         unit: 'times',
         repeats: 3,
-        peerName: 'plain Fastify, sharp, onnxruntime',
+        peerName: plainName,
         finch: () => spread(finch.base, SPREAD_CLIENTS, bodies),
         peer: () => spread(plain.base, SPREAD_CLIENTS, bodies),
+      }),
+    );
+    const bare = await bareNetwork(network);
+    rows.push(
+      await measure({
+        measure: `serve, ${model}, one request, idle server`,
+        unit: 'ms',
+        repeats: 3,
+        peerName: 'decoding and the bare network, without a server',
+        finch: async () => median(await load(finch.base, 1, bodies)),
+        peer: async () => median(await bare(bodies)),
       }),
     );
     return rows;
@@ -111,9 +138,28 @@ export async function serve({ peer, scratch }: BenchContext): Promise<readonly R
   }
 }
 
+/** Times of decoding each picture and of one run of the network, in milliseconds; the picture is not resized. */
+async function bareNetwork(
+  network: string,
+): Promise<(bodies: readonly Buffer[]) => Promise<readonly number[]>> {
+  const { InferenceSession, Tensor } = await loadRuntime();
+  const session = await InferenceSession.create(network);
+  const pixels = new Tensor('uint8', new Uint8Array(SIDE * SIDE * 3), [1, SIDE, SIDE, 3]);
+  return async (bodies) => {
+    const times: number[] = [];
+    for (const body of bodies) {
+      const began = performance.now();
+      await sharp(body).raw().toBuffer();
+      await session.run({ [session.inputNames[0]!]: pixels });
+      times.push(performance.now() - began);
+    }
+    return times;
+  };
+}
+
 /** Absent where the peer has no FastAPI. */
-async function torchServer(peer: BenchContext['peer']): Promise<Server | undefined> {
-  if (typeof peer === 'string' || !peer.has(MODEL)) return undefined;
+async function torchServer(model: string, peer: BenchContext['peer']): Promise<Server | undefined> {
+  if (typeof peer === 'string' || !peer.has(model)) return undefined;
   if (spawnSync(peer.python, ['-c', 'import fastapi, uvicorn']).status !== 0) return undefined;
-  return started(peer.python, [path.join(PEERS, 'torch_server.py'), MODEL]);
+  return started(peer.python, [path.join(PEERS, 'torch_server.py'), model]);
 }
