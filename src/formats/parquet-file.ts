@@ -15,6 +15,7 @@ import { AppError, messageOf, openingProblem } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
 import { quoted } from '../util/quoted.ts';
 import { readExactly } from './read-exactly.ts';
+import { checkThrift } from './thrift.ts';
 import { NO_SEAL, SEAL_KEY, sealPlace } from './sealed-parquet.ts';
 
 /** The list of a file's row groups, which is read whole: 100 bytes a column of each group. */
@@ -89,12 +90,7 @@ async function parquetOf(opened: Opened): Promise<ParquetFile> {
     },
   };
   await checkFooter(opened);
-  const metadata = await parquetMetadataAsync(bytes).catch((error: unknown) => {
-    throw invalid(file, error);
-  });
-  const groups = extentsOf(metadata, file);
-  const columns = schemaOf(metadata, file);
-  const facts = new Map((metadata.key_value_metadata ?? []).map(({ key, value = '' }) => [key, value]));
+  const { metadata, groups, columns, facts } = await contentsOf(bytes, file);
   return {
     file,
     rows: groups.at(-1)?.to ?? 0,
@@ -120,7 +116,7 @@ async function parquetOf(opened: Opened): Promise<ParquetFile> {
   };
 }
 
-/** @throws AppError FILE_INVALID for what does not end as a parquet file does */
+/** @throws AppError FILE_INVALID for what does not end as a parquet file does, with a list of what is in it */
 async function checkFooter({ file, handle, size }: Opened): Promise<void> {
   const end = Buffer.alloc(8);
   if (size >= 12) await readExactly(handle, end, size - 8, file);
@@ -131,7 +127,16 @@ async function checkFooter({ file, handle, size }: Opened): Promise<void> {
     );
   }
   const length = end.readUInt32LE(0);
-  if (length <= Math.min(MAX_FOOTER_BYTES, size - 12)) return;
+  if (length <= Math.min(MAX_FOOTER_BYTES, size - 12)) {
+    const list = new Uint8Array(length);
+    await readExactly(handle, list, size - 8 - length, file);
+    try {
+      checkThrift(list);
+    } catch (error) {
+      throw invalid(file, error);
+    }
+    return;
+  }
   throw new AppError('FILE_INVALID', `${file} says that it ends in a list of ${length} bytes, expected at most ${Math.min(MAX_FOOTER_BYTES, size - 12)}`); // prettier-ignore
 }
 
@@ -148,9 +153,16 @@ function extentsOf({ row_groups }: FileMetaData, file: string): readonly RowGrou
   });
 }
 
-function schemaOf(metadata: FileMetaData, file: string): readonly SchemaTree[] {
+/** What the list at the end says. Its reader checks no kinds, so that any part of it may be something else. */
+async function contentsOf(bytes: AsyncBuffer, file: string) {
   try {
-    return parquetSchema(metadata).children;
+    const metadata = await parquetMetadataAsync(bytes);
+    return {
+      metadata,
+      groups: extentsOf(metadata, file),
+      columns: parquetSchema(metadata).children,
+      facts: new Map((metadata.key_value_metadata ?? []).map(({ key, value = '' }) => [key, value])),
+    };
   } catch (error) {
     throw invalid(file, error);
   }
