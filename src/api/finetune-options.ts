@@ -32,6 +32,8 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly featurePool?: 'avg' | 'max' | 'avg+max' | undefined;
   /** Side of the pictures that the network sees, in pixels; the model's own by default. */
   readonly featureSize?: number | undefined;
+  /** The head takes the mean over each picture and its mirror image: twice the time at every use; stage 1 alone. */
+  readonly featureMirror?: boolean | undefined;
   /** The largest number of passes of stage 1, which trains the head. */
   readonly headEpochs?: number | undefined;
   /** Learning rate of stage 1, which then uses Adam instead of computing the converged head. */

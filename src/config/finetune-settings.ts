@@ -15,6 +15,7 @@ export interface FinetuneFlags extends InferenceFlags {
   readonly featureLayers?: string;
   readonly featurePool?: string;
   readonly featureSize?: string;
+  readonly featureMirror?: boolean;
   readonly manifest?: string;
   readonly root?: string;
   readonly recipe?: string;
@@ -78,6 +79,8 @@ export interface TrainSettings {
   readonly layers?: readonly string[];
   /** How the places of these layers become a vector; absent: as the network does it, or their mean. */
   readonly pool?: Pool;
+  /** Whether the head takes the mean over each picture and its mirror image. */
+  readonly mirror?: true;
   readonly epochs: number;
   readonly batchSize: number;
   readonly head: {

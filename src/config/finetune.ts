@@ -76,7 +76,13 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
     recipe: name,
     ...(layers && { layers }),
     ...(featurePool !== undefined && { pool: parseChoice(featurePool, '--feature-pool', POOLS) }),
-    epochs: numberOr(flags.epochs, recipe.epochs, { flag: '--epochs', min: 0, max: MAX_EPOCHS, whole: true }),
+    ...(flags.featureMirror && { mirror: true }),
+    epochs: numberOr(flags.epochs, flags.featureMirror ? 0 : recipe.epochs, {
+      flag: '--epochs',
+      min: 0,
+      max: MAX_EPOCHS,
+      whole: true,
+    }),
     batchSize: numberOr(flags.batchSize, recipe.batchSize, {
       flag: '--batch-size',
       min: 1,

@@ -2,12 +2,13 @@
 // folder holds whatever was chosen, so that everything that opens it gives the same answers.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import sharp from 'sharp';
 import { writeDataset } from '../helpers/made-up-dataset.ts';
-import { cliIn } from '../helpers/run-cli.ts';
+import { cliIn, runCli } from '../helpers/run-cli.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
 
 let home = '';
@@ -21,8 +22,8 @@ after(() => rm(home, { recursive: true, force: true }));
 
 const { run, done } = cliIn(() => home);
 
-async function probabilities(model: string): Promise<readonly number[]> {
-  const { stdout } = await done('classify', 'data/val', '--model', model, '--topk', '3', '--format', 'json');
+async function probabilities(model: string, input = 'data/val'): Promise<readonly number[]> {
+  const { stdout } = await done('classify', input, '--model', model, '--topk', '3', '--format', 'json');
   const rows = JSON.parse(stdout) as readonly { readonly predictions: readonly { readonly index: number; readonly probability: number }[] }[]; // prettier-ignore
   return rows.flatMap(({ predictions }) => predictions.toSorted((a, b) => a.index - b.index).map((p) => p.probability)); // prettier-ignore
 }
@@ -36,6 +37,51 @@ const CASES = {
 } as const;
 
 describe('a head on other features', () => {
+  test('a picture and its mirror image: the same answer for both, also exported', async () => {
+    await done('finetune', 'data', '--model', 'base', '--feature-mirror', '--out', 'mirror');
+    const best = path.join('mirror', 'best');
+    const expected = await probabilities(best);
+    await done('finch', 'models', 'export', best, '--format', 'onnx', '--out', 'mirror.onnx');
+    const exported = await probabilities('mirror.onnx');
+    exported.forEach((p, i) => assert.ok(Math.abs(p - expected[i]!) < 1e-4, `${p} for ${expected[i]}`));
+    const picture = sharp(path.join(home, 'data', 'val', 'a', (await readdir(path.join(home, 'data', 'val', 'a')))[0]!)); // prettier-ignore
+    await mkdir(path.join(home, 'two'));
+    await picture
+      .clone()
+      .png()
+      .toFile(path.join(home, 'two', '1.png'));
+    await picture
+      .clone()
+      .flop()
+      .png()
+      .toFile(path.join(home, 'two', '2.png'));
+    const both = await probabilities(best, 'two');
+    for (const k of [0, 1, 2]) assert.ok(Math.abs(both[k]! - both[k + 3]!) < 1e-5, both.join(' '));
+  });
+  test('kept features of one layer are not taken for those of another', async () => {
+    const losses: string[] = [];
+    for (const [layer, FINCH_HOME] of [
+      ['bn1', 'warm'],
+      ['relu1', 'warm'],
+      ['relu1', 'cold'],
+    ] as const) {
+      const out = path.join(home, `${layer}-${FINCH_HOME}`);
+      const words = ['data', '--model', 'base', '--layer', layer, '--epochs', '0', '--out', out];
+      const { code, stderr } = await runCli('finetune', words, { env: { FINCH_HOME: path.join(home, FINCH_HOME) }, spawn: { cwd: home } }); // prettier-ignore
+      assert.equal(code, 0, stderr);
+      losses.push(await readFile(path.join(out, 'metrics.csv'), 'utf8'));
+    }
+    assert.notEqual(losses[1], losses[0]);
+    assert.equal(losses[1], losses[2]);
+  });
+  test('a picture and its mirror image: no stage 2', async () => {
+    const { code, stderr } = await run('finetune', 'data', '--model', 'base', '--feature-mirror', '--epochs', '2'); // prettier-ignore
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /--feature-mirror belongs to runs of stage 1 alone, --epochs 0, received --epochs 2/,
+    );
+  });
   for (const [name, { flags, numbers }] of Object.entries(CASES)) {
     test(`${name}: both stages, evaluate, export`, async () => {
       const out = name.replaceAll(/\W+/g, '-');

@@ -11,6 +11,7 @@ import { takesSize } from '../../graph/cost.ts';
 import { cutBefore, cutPlaces, type CutGraph } from '../../graph/cut.ts';
 import type { Graph } from '../../graph/layers.ts';
 import { pooledLayer, withHeadOn, type Headed } from '../../graph/head-on.ts';
+import { withMirror, withMirroredWeights } from '../../graph/mirrored.ts';
 import { withHeadWeights, withInputSize, withNewHead } from '../../graph/new-head.ts';
 import { isOpaque } from '../../graph/opaque.ts';
 import { withSigmoid } from '../../graph/output.ts';
@@ -43,7 +44,8 @@ export function newNetwork(
 ): NewNetwork {
   checkLabels(settings, dataset.multiLabel);
   const classes = dataset.classes.length;
-  const { graph, classifier } = headed(model, settings, classes);
+  const alone = headed(model, settings, classes);
+  const { graph, classifier } = settings.mirror ? mirrored(alone, model, sidesOf(size)) : alone;
   learningLayers(graph, settings.trainFrom);
   const { trainSize } = settings;
   if (trainSize !== undefined && !takesSize(graph, [trainSize, trainSize])) {
@@ -97,6 +99,19 @@ function headed(
   throw new AppError('MODEL_UNSUPPORTED', `${name} has no classifier that could be replaced`);
 }
 
+/** @throws AppError MODEL_UNSUPPORTED for a network whose layers cannot be there twice */
+function mirrored(
+  headed: Headed,
+  { name }: OpenedNetwork['model'],
+  [, width]: readonly [number, number],
+): Headed {
+  if (!isOpaque(headed.graph)) return withMirror(headed, width);
+  throw new AppError(
+    'MODEL_UNSUPPORTED',
+    `--feature-mirror: ${quoted(name)} is a foreign network, which finch runs as it is; leave --feature-mirror out`,
+  );
+}
+
 /** The network as an engine takes it, its head still empty. */
 export function untrainedModel(
   { graph, classifier, numbers, classes }: NewNetwork,
@@ -106,7 +121,8 @@ export function untrainedModel(
   const head = { kernel: new Float32Array(numbers * classes), bias: new Float32Array(classes) };
   const names = new Set(graph.layers.map(({ name }) => name));
   const kept = [...weights].filter(([name]) => names.has(name.slice(0, name.lastIndexOf('/'))));
-  return { graph, weights: withHeadWeights(new Map(kept), classifier, head), foreign, mean, std };
+  const all = withMirroredWeights(graph, new Map(kept));
+  return { graph, weights: withHeadWeights(all, classifier, head), foreign, mean, std };
 }
 
 export function trainSpec(

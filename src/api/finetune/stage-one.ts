@@ -14,7 +14,7 @@ import { placeOf, type OpenedNetwork } from '../network.ts';
 import type { Work } from '../work.ts';
 import type { DividedDataset } from './data.ts';
 import { joined, middleFeatures, viewFeatures, type ComputedFeatures, type FeatureJob } from './features.ts';
-import type { NewNetwork } from './new-network.ts';
+import { untrainedModel, type NewNetwork } from './new-network.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
 
 /** What a run is made of. */
@@ -50,13 +50,14 @@ export async function allFeatures(
 ): Promise<SeenPictures> {
   const { engine, loader, network } = tools;
   const { settings } = config;
-  const { mean, std, size } = opened.preprocessing;
+  const { size } = opened.preprocessing;
   let loading: Promise<Predictor> | undefined;
   const load = async () =>
-    engine.load(
-      { graph: network.graph, ...(await opened.readWeights()), mean, std },
-      { outputs: [network.embedding], size: sidesOf(size), onDivided: tools.onDivided },
-    );
+    engine.load(untrainedModel(network, await opened.readWeights(), opened), {
+      outputs: [network.embedding],
+      size: sidesOf(size),
+      onDivided: tools.onDivided,
+    });
   const total = divided.val.length + divided.train.length * (1 + settings.head.views);
   let before = 0;
   const job: FeatureJob = {
@@ -66,7 +67,9 @@ export async function allFeatures(
     network: () => (loading ??= load()),
     key: {
       weights: await hashModelFolder(opened.folder),
+      // The layer's name alone does not say it: what pools and joins other layers has the same name for all of them.
       layer: network.embedding,
+      head: { layers: settings.layers, pool: settings.pool, mirror: settings.mirror },
       preprocessing: opened.preprocessing,
       exif: !config.decode.ignoreExif,
       device: placeOf(engine),

@@ -1,0 +1,71 @@
+// mirrored.ts: a network that sees each picture and its mirror image: what a head is put on is the mean of both. The network is there twice,
+// with the same weights, in layers that every program has. This file changes graphs and names weights.
+
+import { layersBehind } from './behind.ts';
+import type { Headed } from './head-on.ts';
+import { weightName, type Graph, type Layer, type Weight, type Weights } from './layers.ts';
+
+const PREFIX = 'mirrored.';
+const TURNED = `${PREFIX}turned`;
+
+/**
+ * @param width of the pictures that the network sees
+ * @returns the classifier behind the mean of its input over the picture and its mirror image
+ */
+export function withMirror({ graph, classifier }: Headed, width: number): Headed {
+  const head = graph.layers.find(({ name }) => name === classifier)!;
+  const [embedding] = head.inputs as readonly [string];
+  const seen = layersBehind(graph.layers, [embedding]);
+  const twice = seen
+    .filter(({ name }) => name !== graph.input)
+    .map((layer) => mirroredLayer(layer, graph.input));
+  const mean: readonly Layer[] = [
+    { kind: 'add', name: `${PREFIX}both`, inputs: [embedding, PREFIX + embedding] },
+    { kind: 'rescaling', name: `${PREFIX}mean`, inputs: [`${PREFIX}both`], scale: 0.5, offset: 0 },
+  ];
+  const behind = graph.layers.filter((layer) => !seen.includes(layer));
+  const layers = [
+    ...seen,
+    ...turned(graph.input, width),
+    ...twice,
+    ...mean,
+    ...behind.map((layer): Layer => (layer === head ? { ...head, inputs: [`${PREFIX}mean`] } as Layer : layer)),
+  ]; // prettier-ignore
+  return { graph: { ...graph, layers }, classifier };
+}
+
+/** Columns in reverse order: a product with a matrix that has ones where the axes cross, so that every number stays what it is. */
+function turned(input: string, width: number): readonly Layer[] {
+  const [last, first] = [`${PREFIX}columns`, `${PREFIX}reversed`];
+  return [
+    { kind: 'permute', name: last, inputs: [input], dims: [1, 3, 2] },
+    { kind: 'dense', name: first, inputs: [last], units: width, useBias: false },
+    { kind: 'permute', name: TURNED, inputs: [first], dims: [1, 3, 2] },
+  ];
+}
+
+function mirroredLayer(layer: Layer, input: string): Layer {
+  const inputs = layer.inputs.map((name) => (name === input ? TURNED : PREFIX + name));
+  return { ...layer, name: PREFIX + layer.name, inputs } as Layer;
+}
+
+/** The weights of the layers that `withMirror` has added: the same arrays under other names, and the reversing matrix. */
+export function withMirroredWeights(graph: Graph, weights: Weights): Weights {
+  const reversing = graph.layers.find(({ name }) => name === `${PREFIX}reversed`);
+  if (reversing?.kind !== 'dense') return weights;
+  const names = new Set(graph.layers.map(({ name }) => name));
+  const layerOf = (name: string) => name.slice(0, name.lastIndexOf('/'));
+  const twice = [...weights].filter(([name]) => names.has(PREFIX + layerOf(name)));
+  return new Map([
+    ...weights,
+    ...twice.map(([name, weight]): [string, Weight] => [PREFIX + name, weight]),
+    [weightName(reversing.name, 'kernel'), exchange(reversing.units)],
+  ]);
+}
+
+/** `[n,n]`: 1 on the diagonal from the upper right to the lower left. */
+function exchange(n: number): Weight {
+  const data = new Float32Array(n * n);
+  for (let i = 0; i < n; i++) data[i * n + n - 1 - i] = 1;
+  return { shape: [n, n], data };
+}
