@@ -6,7 +6,7 @@ import { cp, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
 import { createRng, type Rng } from '../src/util/rng.ts';
-import { evaluate, finetune } from '../src/api/index.ts';
+import { finetune } from '../src/api/index.ts';
 import type { Bench } from './context.ts';
 import { output, type Row } from './measure.ts';
 
@@ -62,9 +62,9 @@ async function curve(at: string, seed: number, isWanted: boolean): Promise<reado
     const data = path.join(at, `data-${round}`);
     await cp(labelled, path.join(data, 'train'), { recursive: true });
     await cp(path.join(DATA, 'test'), path.join(data, 'val'), { recursive: true });
-    const { best } = await finetune(data, { epochs: 0, out: path.join(at, `run-${round}`) });
-    const judged = await evaluate(path.join(data), { model: best, split: 'val' });
-    shares.push('top1' in judged ? judged.top1 : NaN);
+    // Features are kept: only the head is new in each round.
+    const { best, summary } = await finetune(data, { epochs: 0, out: path.join(at, `run-${round}`) });
+    shares.push(summary.top1 ?? NaN);
     await rm(data, { recursive: true });
     if (round === ROUNDS) return shares;
     const next = isWanted
