@@ -4,7 +4,7 @@ import { hashModelFolder } from '../../artefact/model-folder.ts';
 import type { ClassifyShardConfig } from '../../config/shards.ts';
 import { textColumn, type ParquetElement } from '../../formats/sealed-parquet.ts';
 import { roundedProbability, UNKNOWN, type ClassifyResult } from '../../report/prediction.ts';
-import type { ShardFailure } from '../../shards/shard-file.ts';
+import type { ShardFailure } from '../../shards/failures.ts';
 import { sha256OfFile } from '../../util/files.ts';
 import { classifyPictures } from '../classify.ts';
 import type { OpenedClassifier } from '../classifier.ts';

@@ -2,7 +2,7 @@
 
 import type { ExtractShardConfig } from '../../config/shards.ts';
 import { featureColumns, featureSchema, groupRowsOf, type TableRow } from '../../features/parquet.ts';
-import type { ShardFailure } from '../../shards/shard-file.ts';
+import type { ShardFailure } from '../../shards/failures.ts';
 import { normalized } from '../../util/dot.ts';
 import { classOf } from '../class-of.ts';
 import { withEmbedder, type Embedder } from '../embedding.ts';
