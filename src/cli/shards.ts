@@ -11,8 +11,6 @@ export function addShards(program: Command, output: Output, finish: Finish): voi
   const config = () => import('../config/shards.ts');
   const shards = program
     .command('shards')
-    // A flag behind the name of a subcommand is the subcommand's.
-    .enablePositionalOptions()
     .description('list pictures once, so that many machines can each take a part')
     .argument('[input...]', `${INPUT_HELP}; s3://BUCKET/PREFIX`)
     .option('-n, --size <n>', 'pictures in a shard', '10000')
@@ -37,18 +35,19 @@ Exit codes: 0 all done, 1 a shard is missing or wrong (verify),
       const { listConfig } = await config();
       const listed = listConfig(inputs, flags);
       finish(await (await command()).list(listed, output));
-    })
-    .hook('preSubcommand', (_, subcommand) => {
-      const given = shards.options.find((option) => shards.getOptionValueSource(option.attributeName()) === 'cli');
-      if (given) throw new AppError('USAGE', `${given.long} stands before ${subcommand.name()}, and belongs to the listing of pictures; write flags of ${subcommand.name()} behind it`);
     });
-  const verifying = shards
+  /** The flags of the command above are taken first, wherever they stand: those that mean nothing here are refused. */
+  const refuse = (...names: readonly string[]) => {
+    const given = names.find((name) => shards.getOptionValueSource(name) === 'cli');
+    if (given !== undefined) throw new AppError('USAGE', `--${given} belongs to finch shards INPUT, which lists pictures; leave it out`); // prettier-ignore
+  };
+  shards
     .command('verify')
     .description('which shards are missing, damaged, or made otherwise than the others')
     .argument('<folder>', 'where the shards are; also s3://BUCKET/PREFIX')
-    .option('--manifest <file>', 'what they were made from');
-  addEndpointFlag(verifying)
+    .option('--manifest <file>', 'what they were made from')
     .action(async (folder: string, flags: { readonly manifest?: string }) => {
+      refuse('size', 'out');
       finish(await (await command()).verify(folder, flags, output));
     });
   const joining = shards
@@ -56,10 +55,10 @@ Exit codes: 0 all done, 1 a shard is missing or wrong (verify),
     .description('one dataset of all shards')
     .argument('<folder>', 'where the shards are; also s3://BUCKET/PREFIX')
     .option('-o, --out <file>', '.npy or .parquet; .csv, .errors.csv and .json come beside it (default: features.npy)')
-    .option('--force', 'replace what is there');
-  addEndpointFlag(joining)
-    .action(async (folder: string, flags: JoinFlags) => {
+    .option('--force', 'replace what is there')
+    .action(async (folder: string) => {
+      refuse('size');
       const { joinConfig } = await config();
-      finish(await (await command()).join(joinConfig(folder, flags), output));
+      finish(await (await command()).join(joinConfig(folder, joining.optsWithGlobals<JoinFlags>()), output));
     });
 } // prettier-ignore

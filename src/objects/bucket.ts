@@ -4,12 +4,13 @@ import { createReadStream } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { asideOf, sweepAsides } from '../util/aside.ts';
 import { AppError } from '../util/errors.ts';
 import { writeFailed } from '../util/files.ts';
 import { joinedTo, parseBucketAddress } from './address.ts';
 import { asked } from './client.ts';
-import { isMissing, isRefusedByCondition } from './failures.ts';
+import { isMissing, isPassing, isRefusedByCondition } from './failures.ts';
 import { getObject } from './get.ts';
 import { listObjects } from './list.ts';
 import type { Found, Place } from './place.ts';
@@ -74,13 +75,18 @@ export const bucket: Place = {
 
 async function find(where: string): Promise<Found | undefined> {
   const { bucket, key } = parseBucketAddress(where);
+  const request = { Bucket: bucket, Key: key };
   return asked({ bucket, key, doing: 'read' }, async (s3, options) => {
     try {
-      const { ContentLength = 0, ETag = '' } = await s3.headObject({ Bucket: bucket, Key: key }, options);
+      const { ContentLength = 0, ETag = '' } = await s3.headObject(request, options);
       return { size: ContentLength, etag: ETag };
     } catch (error) {
       // HEAD says 404 of a missing bucket as well; who lists or writes then hears of it.
       if (isMissing(error)) return undefined;
+      if (isPassing(error)) throw error;
+      // An answer to HEAD has no room for a reason; one to GET has.
+      const { Body } = await s3.getObject({ ...request, Range: 'bytes=0-0' }, options);
+      (Body as Readable).destroy();
       throw error;
     }
   });
