@@ -1,9 +1,8 @@
-// Buckets as a user meets them: pictures of a bucket classified and listed, shards written into it by processes that are killed, over a
-// server of which one request in ten goes wrong; what is wrong with a bucket is one line.
+// Buckets as a user meets them: pictures of a bucket classified and listed, shards written into it, over a server of which one request in
+// ten goes wrong; what is wrong with a bucket is one line.
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -14,56 +13,29 @@ import { listShards } from '../../src/api/sharding/list.ts';
 import { verifyShards } from '../../src/api/sharding/verify.ts';
 import { workOf } from '../../src/api/work.ts';
 import { extractConfig } from '../../src/config/features.ts';
-import { extractShardConfig, listConfig } from '../../src/config/shards.ts';
+import { listConfig } from '../../src/config/shards.ts';
 import { readContent } from '../../src/images/prepare.ts';
 import { imageReferences, type ImageReference } from '../../src/images/source.ts';
-import { draw } from '../helpers/pictures.ts';
-import { runCli, startCli } from '../helpers/run-cli.ts';
-import { EXPIRED_TOKEN, faulty, SECRET_KEY, startS3, type S3Server } from '../helpers/s3-server.ts';
-import { writeSmallModel } from '../helpers/small-model.ts';
+import { runCli } from '../helpers/run-cli.ts';
+import { MANIFEST, nameOf, startS3Pictures, type S3Pictures } from '../helpers/s3-pictures.ts';
+import { EXPIRED_TOKEN, faulty, SECRET_KEY } from '../helpers/s3-server.ts';
 import { madeTar } from '../helpers/tar-file.ts';
 
-let scratch = '';
-let server: S3Server;
-const at = (...parts: string[]) => path.join(scratch, ...parts);
-const env = () => ({ ...server.env, FINCH_HOME: scratch, TMPDIR: at('tmp') });
+let s3: S3Pictures;
 const work = workOf({});
 const stdin = Readable.from([]);
-const flags = () => ({ model: at('small'), dtype: 'float32', exif: true, cache: false });
-const MANIFEST = 's3://work/m.parquet';
-const shardConfig = (index: number, out: string, manifest = MANIFEST) =>
-  extractShardConfig([], { ...flags(), manifest, shard: `${index}/2`, out }, {});
-const stored = (bucket: string) => server.buckets.get(bucket)!;
-const nameOf = (index: number) => `features-0000${index}-of-00002.parquet`;
 
 before(async () => {
-  scratch = await mkdtemp(path.join(tmpdir(), 'finch-s3-'));
-  await mkdir(at('tmp'));
-  await writeSmallModel(at('small'));
-  server = await startS3();
-  Object.assign(process.env, env());
-  for (const bucket of ['photos', 'work', 'closed']) server.buckets.set(bucket, new Map());
-  for (const kind of ['disc', 'stripes'] as const) {
-    await mkdir(at('set', kind), { recursive: true });
-    for (let i = 0; i < 4; i++) {
-      const file = await draw(at('set', kind, `${i}.png`), kind, `${kind} ${i}`);
-      stored('photos').set(`set/${kind}/${i}.png`, await readFile(file));
-    }
-  }
-  for (const name of ['.hidden/x.png', 'readme.txt']) stored('photos').set(`set/${name}`, Buffer.from('x'));
-  server.pageSize = 3;
+  s3 = await startS3Pictures();
 });
-after(async () => {
-  server.close();
-  await rm(scratch, { recursive: true, force: true });
-});
+after(() => s3.close());
 afterEach(() => {
-  server.fault = () => undefined;
+  s3.server.fault = () => undefined;
 });
 
 test('classify takes a prefix, and one request in ten may fail', async () => {
-  server.fault = faulty(5, ['internal', 'cut', 'slowDown', 'slow']);
-  const { code, stdout, stderr } = await runCli('classify', ['s3://photos/set', '--topk', '1', '--format', 'csv', '--model', 'small'], { env: env(), spawn: { cwd: scratch } }); // prettier-ignore
+  s3.server.fault = faulty(5, ['internal', 'cut', 'slowDown', 'slow']);
+  const { code, stdout, stderr } = await runCli('classify', ['s3://photos/set', '--topk', '1', '--format', 'csv', '--model', 'small'], { env: s3.env, spawn: { cwd: s3.at() } }); // prettier-ignore
   assert.equal(code, 0, stderr);
   const files = stdout.trim().split('\n').slice(1).map((row) => row.split(',')[0]); // prettier-ignore
   assert.deepEqual(files, ['disc', 'stripes'].flatMap((kind) => [0, 1, 2, 3].map((i) => `s3://photos/set/${kind}/${i}.png`))); // prettier-ignore
@@ -72,82 +44,65 @@ test('classify takes a prefix, and one request in ten may fail', async () => {
 
 describe('shards', () => {
   test('from a bucket into a bucket are the rows of the same files', async () => {
-    server.fault = faulty(10, ['internal', 'cut', 'slowDown', 'slow']);
+    s3.server.fault = faulty(10, ['internal', 'cut', 'slowDown', 'slow']);
     const listed = await listShards(listConfig(['s3://photos/set'], { size: '4', out: MANIFEST }), stdin, work); // prettier-ignore
     assert.deepEqual(listed, { pictures: 8, shards: 2 });
     await assert.rejects(listShards(listConfig(['s3://photos/set'], { size: '4', out: MANIFEST }), stdin, work), /is there already/); // prettier-ignore
     // Two workers on one shard: one of them finds it there.
     const out = 's3://work/rows';
-    const both = await Promise.all([0, 0].map((index) => extractShard(shardConfig(index, out), work)));
+    const both = await Promise.all([0, 0].map((index) => extractShard(s3.shardConfig(index, out), work)));
     assert.deepEqual(
       both.map(({ failed }) => failed),
       [0, 0],
     );
-    await extractShard(shardConfig(1, out), work);
-    assert.equal((await extractShard(shardConfig(1, out), work)).wasThere, true);
+    await extractShard(s3.shardConfig(1, out), work);
+    assert.equal((await extractShard(s3.shardConfig(1, out), work)).wasThere, true);
     assert.deepEqual((await verifyShards(out, MANIFEST, work)).problems, []);
-    assert.deepEqual([...stored('work').keys()].sort(), ['m.parquet', `rows/${nameOf(0)}`, `rows/${nameOf(1)}`]); // prettier-ignore
-    await joinShards({ folder: out, out: at('joined.npy'), format: 'npy', force: false }, work);
-    await extractFeatures(extractConfig([at('set')], { ...flags(), out: at('whole.npy') }), { stdin }, work);
-    assert.ok((await readFile(at('whole.npy'))).equals(await readFile(at('joined.npy'))));
+    assert.deepEqual([...s3.stored('work').keys()].sort(), ['m.parquet', `rows/${nameOf(0)}`, `rows/${nameOf(1)}`]); // prettier-ignore
+    await joinShards({ folder: out, out: s3.at('joined.npy'), format: 'npy', force: false }, work);
+    await extractFeatures(
+      extractConfig([s3.at('set')], { ...s3.flags, out: s3.at('whole.npy') }),
+      { stdin },
+      work,
+    );
+    assert.ok((await readFile(s3.at('whole.npy'))).equals(await readFile(s3.at('joined.npy'))));
     assert.match(
-      await readFile(at('joined.csv'), 'utf8'),
+      await readFile(s3.at('joined.csv'), 'utf8'),
       /^5,s3:\/\/photos\/set\/stripes\/1\.png,stripes,/m,
     );
   });
 
-  test('killed or stopped in the middle leave nothing, and run again give the same bytes', async () => {
-    const args = ['--manifest', MANIFEST, '--shard', '0/2', '--no-cache', '--model', at('small')];
-    for (const [out, signal] of [['s3://work/killed', 'SIGKILL'], ['s3://work/stopped', 'SIGINT'], [at('killed'), 'SIGKILL']] as const) {
-      let pictures = 0;
-      const child = startCli('extract-features', [...args, '--out', out], { env: env(), spawn: { stdio: 'ignore' } });
-      // Once the shard is being made: its last picture is asked for.
-      server.fault = ({ method, url }) => {
-        if (method === 'GET' && /png/.test(url!) && ++pictures === 4) child.kill(signal);
-        return undefined;
-      };
-      const code = await new Promise((resolve) => child.on('close', resolve));
-      assert.equal(code, signal === 'SIGINT' ? 130 : null);
-      assert.deepEqual([...stored('work').keys()].filter((key) => /killed|stopped/.test(key)), []);
-      server.fault = () => undefined;
-      await extractShard(shardConfig(0, out), work);
-      const made = out.startsWith('s3:') ? stored('work').get(`${out.slice('s3://work/'.length)}/${nameOf(0)}`)! : await readFile(path.join(out, nameOf(0)));
-      assert.ok(made.equals(stored('work').get(`rows/${nameOf(0)}`)!), out);
-      for (const key of [...stored('work').keys()]) if (/killed|stopped/.test(key)) stored('work').delete(key);
-    }
-    assert.deepEqual(await readdir(at('killed')), [nameOf(0)]);
-  }); // prettier-ignore
-
   test('an object that changed or went since is a row that says so; a server that fails is none', async () => {
-    const photos = stored('photos');
+    const photos = s3.stored('photos');
     const kept = new Map(photos);
     photos.set('set/disc/0.png', photos.get('set/disc/1.png')!);
     photos.delete('set/disc/2.png');
-    const { failed } = await extractShard(shardConfig(0, 's3://work/changed'), work);
+    const { failed } = await extractShard(s3.shardConfig(0, 's3://work/changed'), work);
     assert.equal(failed, 2);
-    const list = stored('work')
+    const list = s3
+      .stored('work')
       .get(`changed/${nameOf(0).replace('parquet', 'errors.csv')}`)!
       .toString();
     assert.match(list, /disc\/0\.png,INPUT_CHANGED,the object was changed since it was listed.*\n.*disc\/2\.png,INPUT_NOT_FOUND,/); // prettier-ignore
-    server.buckets.set('photos', kept);
-    server.buckets.delete('photos');
-    await assert.rejects(extractShard(shardConfig(0, 's3://work/gone'), work), { code: 'DOWNLOAD_FAILED', message: /there is no bucket photos/ }); // prettier-ignore
-    server.buckets.set('photos', kept);
-    assert.ok(![...stored('work').keys()].some((key) => key.startsWith('gone/')));
+    s3.server.buckets.set('photos', kept);
+    s3.server.buckets.delete('photos');
+    await assert.rejects(extractShard(s3.shardConfig(0, 's3://work/gone'), work), { code: 'DOWNLOAD_FAILED', message: /there is no bucket photos/ }); // prettier-ignore
+    s3.server.buckets.set('photos', kept);
+    assert.ok(![...s3.stored('work').keys()].some((key) => key.startsWith('gone/')));
   });
 });
 
 test('archives in a bucket: read by their parts, also from a manifest', async () => {
   const names = ['disc/0.png', 'stripes/0.png'];
-  const members = names.map((name) => ({ name, content: stored('photos').get(`set/${name}`)! }));
-  stored('photos').set('packed/set.tar', madeTar(members));
+  const members = names.map((name) => ({ name, content: s3.stored('photos').get(`set/${name}`)! }));
+  s3.stored('photos').set('packed/set.tar', madeTar(members));
   const found: ImageReference[] = [];
   for await (const reference of imageReferences(['s3://photos/packed/set.tar'], stdin)) found.push(reference);
   assert.deepEqual(found.map(({ file, className }) => [file, className]), names.map((name) => [`s3://photos/packed/set.tar/${name}`, path.dirname(name)])); // prettier-ignore
   assert.ok((await readContent(found[1]!.content)).equals(members[1]!.content));
-  const manifest = at('tar.parquet');
+  const manifest = s3.at('tar.parquet');
   await listShards(listConfig(['s3://photos/packed/set.tar'], { size: '1', out: manifest }), stdin, work);
-  assert.equal((await extractShard(shardConfig(1, at('tars'), manifest), work)).failed, 0);
+  assert.equal((await extractShard(s3.shardConfig(1, s3.at('tars'), manifest), work)).failed, 0);
 });
 
 describe('what is wrong is one line', () => {
@@ -156,7 +111,7 @@ describe('what is wrong is one line', () => {
     more: Readonly<Record<string, string>> = {},
     ...flags: readonly string[]
   ) => {
-    const { code, stdout, stderr } = await runCli('finch', ['shards', input, '--out', at('none.parquet'), ...flags], { env: { ...env(), ...more } }); // prettier-ignore
+    const { code, stdout, stderr } = await runCli('finch', ['shards', input, '--out', s3.at('none.parquet'), ...flags], { env: { ...s3.env, ...more } }); // prettier-ignore
     assert.ok(!(stdout + stderr).includes(SECRET_KEY) && !stderr.includes(EXPIRED_TOKEN), stderr);
     return `${code} ${stderr}`;
   };
@@ -174,7 +129,7 @@ describe('what is wrong is one line', () => {
     assert.match(await problemOf('s3://closed/x/'), /^DOWNLOAD_FAILED s3:\/\/closed\/x\/: the credentials may not list this \(403\); check AWS_ACCESS_KEY_ID/); // prettier-ignore
     assert.match(await problemOf('s3://photos/none'), /^INPUT_EMPTY no pictures under this prefix/);
     assert.match(await problemOf('s3:///x'), /^USAGE s3:\/\/\/x names no bucket/);
-    await assert.rejects(extractShard(shardConfig(0, 's3://work/x', 's3://work/none.parquet'), work), { code: 'FILE_INVALID', message: /none\.parquet: no such object/ }); // prettier-ignore
-    assert.throws(() => extractConfig(['x'], { ...flags(), out: 's3://work/x.npy' }), /buckets take shards/);
+    await assert.rejects(extractShard(s3.shardConfig(0, 's3://work/x', 's3://work/none.parquet'), work), { code: 'FILE_INVALID', message: /none\.parquet: no such object/ }); // prettier-ignore
+    assert.throws(() => extractConfig(['x'], { ...s3.flags, out: 's3://work/x.npy' }), /buckets take shards/);
   });
 });

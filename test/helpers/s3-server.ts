@@ -22,7 +22,7 @@ export interface S3Server {
   close(): void;
 }
 
-export const ACCESS_KEY = 'AKIATESTOFFINCH';
+const ACCESS_KEY = 'AKIATESTOFFINCH';
 export const SECRET_KEY = 'secretOfTheTestsOfFinch';
 /** A token of a session that is over. */
 export const EXPIRED_TOKEN = 'expiredTokenOfTheTests';
@@ -31,7 +31,8 @@ const etagOf = (content: Buffer) => `"${createHash('md5').update(content).digest
 const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'); // prettier-ignore
 
 export async function startS3(): Promise<S3Server> {
-  const { base, close } = await serveLocally((request, response) => void answer(request, response));
+  const local = await serveLocally((request, response) => void answer(request, response));
+  const { base } = local;
   const server: S3Server = {
     endpoint: base,
     buckets: new Map(),
@@ -46,7 +47,7 @@ export async function startS3(): Promise<S3Server> {
       AWS_CONFIG_FILE: '/dev/null',
       AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
     },
-    close,
+    close: () => local.close(),
   };
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
