@@ -85,7 +85,7 @@ function failed(file: string, code: AppError['code'], message: string): ImageRef
 
 /**
  * The pictures of one path: a file, a folder and the folders in it, a glob, or what a bucket has under a prefix. An input without
- * result gives a reference with the error.
+ * result gives a reference with the error; a bucket that cannot be listed ends all.
  * @param signal stops the search, without an error
  * @param passed counts the files in folders that are not taken
  */
@@ -179,9 +179,15 @@ async function* fromList(
     const { handle } = await openRegularFile(list, { what: 'the list', code: 'INPUT_NOT_FOUND' });
     yield* fromPaths(handle.createReadStream(), signal, passed);
   } catch (error) {
+    refuseToGoOn(error);
     const problem = openingProblem(error, 'no such list of paths');
     yield failed(`@${list}`, 'INPUT_NOT_FOUND', problem);
   }
+}
+
+/** What is wrong with a bucket is not about the list that names it. @throws AppError DOWNLOAD_FAILED */
+function refuseToGoOn(error: unknown): void {
+  if (error instanceof AppError && error.code === 'DOWNLOAD_FAILED') throw error;
 }
 
 async function* fromStdin(
@@ -210,6 +216,7 @@ async function* fromStdin(
     yield* fromPaths(all(), signal, passed);
   } catch (error) {
     if (signal?.aborted) return;
+    refuseToGoOn(error);
     yield failed('-', 'INPUT_NOT_FOUND', messageOf(error));
   }
 }

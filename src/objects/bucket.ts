@@ -26,7 +26,7 @@ export const bucket: Place = {
   find,
   async open(where) {
     const found = await find(where);
-    if (!found) throw new AppError('INPUT_NOT_FOUND', `${where}: no such object; check the name`);
+    if (!found) throw new AppError('INPUT_NOT_FOUND', 'no such object; check the name');
     const { size, etag } = found;
     return {
       ...found,

@@ -94,15 +94,19 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   InvalidRange: 'IMAGE_UNREADABLE',
 };
 
+/** About one picture; its row has its name. */
+const ROW_CODES: ReadonlySet<ErrorCode> = new Set(Object.values(CODES));
+
 /** The error for the user: `s3://photos/cats: there is no bucket photos at …`. */
 export function failureOf(error: unknown, about: About): AppError {
   if (error instanceof AppError) return error;
   const { name, status } = toldBy(error);
   const other = isMissing(error) ? 'INPUT_NOT_FOUND' : about.doing === 'write' ? 'WRITE_FAILED' : 'DOWNLOAD_FAILED'; // prettier-ignore
   const code = CODES[name] ?? other;
-  const { bucket, key } = about;
+  const meaning = meaningOf(error, { name, status }, about);
   // No `cause`: --debug prints it, and errors of the client hold the request with its signature.
-  return new AppError(code, `s3://${bucket}/${quoted(key)}: ${meaningOf(error, { name, status }, about)}`);
+  if (ROW_CODES.has(code)) return new AppError(code, meaning);
+  return new AppError(code, `s3://${about.bucket}/${quoted(about.key)}: ${meaning}`);
 }
 
 function meaningOf(error: unknown, { name, status }: Pick<Told, 'name' | 'status'>, about: About): string {

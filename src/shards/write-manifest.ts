@@ -52,11 +52,7 @@ export async function writeManifest(
 
 async function rowOf(reference: ImageReference, className: string): Promise<ManifestRow> {
   const { file: key, content, row } = reference;
-  if ('error' in content) {
-    // Most failures of a bucket begin with its name.
-    const { code, message } = content.error;
-    throw new AppError(code, message.startsWith(key) ? message : `${key}: ${message}`);
-  }
+  if ('error' in content) throw new AppError(content.error.code, `${key}: ${content.error.message}`);
   if (row) {
     const size = 'bytes' in content ? content.bytes.length : 0;
     return { key, size, etag: row.etag, className, container: row.table, place: row.index };

@@ -14,6 +14,7 @@ import { verifyShards } from '../../src/api/sharding/verify.ts';
 import { workOf } from '../../src/api/work.ts';
 import { extractConfig } from '../../src/config/features.ts';
 import { listConfig } from '../../src/config/shards.ts';
+import type { AppError } from '../../src/util/errors.ts';
 import { readContent } from '../../src/images/prepare.ts';
 import { imageReferences, type ImageReference } from '../../src/images/source.ts';
 import { runCli } from '../helpers/run-cli.ts';
@@ -122,14 +123,19 @@ describe('what is wrong is one line', () => {
 
   test('another bucket, one that is closed, a prefix of nothing, an address that is none', async () => {
     const problemOf = async (input: string) => {
-      for await (const { content } of imageReferences([input], stdin)) if ('error' in content) return `${content.error.code} ${content.error.message}`; // prettier-ignore
+      try {
+        for await (const { content } of imageReferences([input], stdin))
+          if ('error' in content) throw content.error;
+      } catch (error) {
+        return `${(error as AppError).code} ${(error as AppError).message}`;
+      }
       return '';
     };
     assert.match(await problemOf('s3://nothing'), /^DOWNLOAD_FAILED s3:\/\/nothing\/: there is no bucket nothing at http:\/\/127.*; check its name/); // prettier-ignore
     assert.match(await problemOf('s3://closed/x/'), /^DOWNLOAD_FAILED s3:\/\/closed\/x\/: the credentials may not list this \(403\); check AWS_ACCESS_KEY_ID/); // prettier-ignore
     assert.match(await problemOf('s3://photos/none'), /^INPUT_EMPTY no pictures under this prefix/);
     assert.match(await problemOf('s3:///x'), /^USAGE s3:\/\/\/x names no bucket/);
-    await assert.rejects(extractShard(s3.shardConfig(0, 's3://work/x', 's3://work/none.parquet'), work), { code: 'FILE_INVALID', message: /none\.parquet: no such object/ }); // prettier-ignore
+    await assert.rejects(extractShard(s3.shardConfig(0, 's3://work/x', 's3://work/none.parquet'), work), { code: 'FILE_INVALID', message: /^cannot open s3:\/\/work\/none\.parquet: no such object/ }); // prettier-ignore
     assert.throws(() => extractConfig(['x'], { ...s3.flags, out: 's3://work/x.npy' }), /buckets take shards/);
   });
 });
