@@ -2,7 +2,7 @@
 
 import { open, type FileHandle } from 'node:fs/promises';
 import { readHdf5, type Hdf5Content } from '../formats/hdf5.ts';
-import { readExactly } from '../formats/read-exactly.ts';
+import { readExactly } from '../util/read-exactly.ts';
 import { openArchive } from '../formats/zip.ts';
 import type { Weight, Weights } from '../graph/layers.ts';
 import { AppError, openingProblem } from '../util/errors.ts';

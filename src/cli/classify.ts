@@ -5,6 +5,7 @@ import type { Output } from '../commands/output.ts';
 import type { ClassifyFlags } from '../config/classify.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import {
+  addEndpointFlag,
   addInferenceFlags,
   ADDRESS_HELP,
   ALLOW_PRIVATE_HELP,
@@ -40,7 +41,7 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .option('--allow-private', ALLOW_PRIVATE_HELP)
     .option('-o, --out <folder>', 'the folder of a --shard')
     .option('--force', 'replace a --shard that was made otherwise');
-  addShardFlags(addInferenceFlags(command))
+  addEndpointFlag(addShardFlags(addInferenceFlags(command)))
     .addHelpText(
       'after',
       `
@@ -61,6 +62,7 @@ Examples:
   classify --undo sorted/sorted.csv
   classify --watch incoming >> labels.ndjson
   classify clip.mp4 --every 1s --format ndjson    needs ffmpeg
+  classify s3://photos/2024 --format csv    credentials: as for aws
   classify --manifest manifest.parquet --shard auto --out answers/
   classify bird.jpg --model ./clip --classes "a robin,a sparrow"
 

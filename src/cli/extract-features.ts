@@ -5,6 +5,7 @@ import type { Output } from '../commands/output.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import type { ExtractFlags } from '../config/features.ts';
 import {
+  addEndpointFlag,
   addInferenceFlags,
   addShardFlags,
   ADDRESS_HELP,
@@ -38,7 +39,7 @@ export function addExtractFeatures(program: Command, output: Output, finish: Fin
     .option('--force', 'replace what is there')
     .option('--no-cache', 'compute every row, and keep none')
     .option('--allow-private', ALLOW_PRIVATE_HELP);
-  addShardFlags(addInferenceFlags(command))
+  addEndpointFlag(addShardFlags(addInferenceFlags(command)))
     .addHelpText(
       'after',
       `
@@ -53,6 +54,7 @@ Examples:
   extract-features ./photos --layer conv_head --pool none --out maps.npy
   find . -name "*.png" | extract-features - --out features.parquet
   extract-features train-000.tar train.parquet --out features.npy
+  extract-features s3://photos/2024 --endpoint http://127.0.0.1:9000
   extract-features --manifest manifest.parquet --shard 17/120 --out rows/
 
 Exit codes: 0 all done, 1 some pictures failed (.errors.csv says why),

@@ -1,6 +1,7 @@
 // flags.ts: the flags that several commands share, defined once, and what the definition of a command receives.
 
 import type { Command } from 'commander';
+import { useEndpoint } from '../config/endpoint.ts';
 import type { ExitCodeValue } from '../util/errors.ts';
 
 /** Takes the exit code of a command that has run. */
@@ -10,7 +11,7 @@ export const INPUT_HELP =
   'image file, folder (recursive), glob, .tar (also WebDataset), .parquet with pictures, @list.txt, or - for stdin (paths, also from find -print0, or an image)';
 
 /** Of the commands that fetch pictures. */
-export const ADDRESS_HELP = `${INPUT_HELP}; https://… of a picture`;
+export const ADDRESS_HELP = `${INPUT_HELP}; https://… of a picture; s3://BUCKET/PREFIX`;
 
 export const ALLOW_PRIVATE_HELP = 'fetch pictures from this machine and its network too';
 
@@ -38,6 +39,11 @@ export function addShardFlags(command: Command): Command {
   return command
     .option('--manifest <file>', 'take the pictures from what finch shards INPUT wrote, and of them')
     .option('--shard <i/n>', 'shard I of N, counted from 0, into the folder --out; auto: which one an array job says'); // prettier-ignore
+}
+
+/** Of the commands that take buckets. It is heard when it is read, because threads have it from the environment. */
+export function addEndpointFlag(command: Command): Command {
+  return command.option('--endpoint <url>', "of s3://…: another service than Amazon's (default: AWS_ENDPOINT_URL)", useEndpoint); // prettier-ignore
 }
 
 /** For a flag that may be given several times. */

@@ -3,7 +3,8 @@
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import type { JoinFlags, ListFlags } from '../config/shards.ts';
-import { INPUT_HELP, type Finish } from './flags.ts';
+import { AppError } from '../util/errors.ts';
+import { addEndpointFlag, INPUT_HELP, type Finish } from './flags.ts';
 
 export function addShards(program: Command, output: Output, finish: Finish): void {
   const command = () => import('../commands/shards.ts');
@@ -11,9 +12,10 @@ export function addShards(program: Command, output: Output, finish: Finish): voi
   const shards = program
     .command('shards')
     .description('list pictures once, so that many machines can each take a part')
-    .argument('[input...]', INPUT_HELP)
+    .argument('[input...]', `${INPUT_HELP}; s3://BUCKET/PREFIX`)
     .option('-n, --size <n>', 'pictures in a shard', '10000')
-    .option('-o, --out <file>', 'the manifest (default: manifest.parquet)')
+    .option('-o, --out <file>', 'the manifest, also s3://…/manifest.parquet (default: manifest.parquet)');
+  addEndpointFlag(shards)
     .addHelpText(
       'after',
       `
@@ -23,6 +25,8 @@ Examples:
   extract-features --manifest manifest.parquet --shard auto --out rows/
   finch shards verify rows/ --manifest manifest.parquet
   finch shards join rows/ --out features.npy
+  finch shards s3://photos/2024 --out s3://work/manifest.parquet
+  extract-features --manifest s3://work/manifest.parquet --shard auto --out s3://work/rows/
 
 Exit codes: 0 all done, 1 a shard is missing or wrong (verify),
 2 wrong usage, 3 something needed is missing.`,
@@ -32,23 +36,29 @@ Exit codes: 0 all done, 1 a shard is missing or wrong (verify),
       const listed = listConfig(inputs, flags);
       finish(await (await command()).list(listed, output));
     });
+  /** The flags of the command above are taken first, wherever they stand: those that mean nothing here are refused. */
+  const refuse = (...names: readonly string[]) => {
+    const given = names.find((name) => shards.getOptionValueSource(name) === 'cli');
+    if (given !== undefined) throw new AppError('USAGE', `--${given} belongs to finch shards INPUT, which lists pictures; leave it out`); // prettier-ignore
+  };
   shards
     .command('verify')
     .description('which shards are missing, damaged, or made otherwise than the others')
-    .argument('<folder>', 'where the shards are')
+    .argument('<folder>', 'where the shards are; also s3://BUCKET/PREFIX')
     .option('--manifest <file>', 'what they were made from')
     .action(async (folder: string, flags: { readonly manifest?: string }) => {
+      refuse('size', 'out');
       finish(await (await command()).verify(folder, flags, output));
     });
   const joining = shards
     .command('join')
     .description('one dataset of all shards')
-    .argument('<folder>', 'where the shards are')
+    .argument('<folder>', 'where the shards are; also s3://BUCKET/PREFIX')
     .option('-o, --out <file>', '.npy or .parquet; .csv, .errors.csv and .json come beside it (default: features.npy)')
     .option('--force', 'replace what is there')
     .action(async (folder: string) => {
+      refuse('size');
       const { joinConfig } = await config();
-      // --out is a flag of the command above too, which takes it first.
       finish(await (await command()).join(joinConfig(folder, joining.optsWithGlobals<JoinFlags>()), output));
     });
 } // prettier-ignore

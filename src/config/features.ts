@@ -1,6 +1,7 @@
 // features.ts: what the user wrote -> the configuration of extract-features, search and inspect.
 
 import { DEFAULT_MODEL } from './default-model.ts';
+import { refuseBucket } from './endpoint.ts';
 import type { ShardFlags } from './shards.ts';
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
 import { csvSafe, parseChoice, parseNumber, reportFormat } from './parse.ts';
@@ -63,6 +64,11 @@ export function extractConfig(inputs: readonly string[], flags: ExtractFlags): E
   if (inputs.length === 0) {
     throw new AppError('USAGE', 'no INPUT: name an image, a folder, a glob, @list.txt, or - for stdin');
   }
+  refuseBucket(
+    '--out',
+    out,
+    'buckets take shards: finch shards INPUT, then --manifest M --shard I/N --out s3://…',
+  );
   if (resume && force) throw new AppError('USAGE', '--resume goes on, --force starts anew: give one of them');
   const ending = FEATURE_FORMATS.find((format) => out.toLowerCase().endsWith(`.${format}`));
   const format = flags.format === undefined ? (ending ?? 'npy') : parseChoice(flags.format, '--format', FEATURE_FORMATS); // prettier-ignore

@@ -5,6 +5,7 @@ import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 import { classifyConfig, type ClassifyConfig, type ClassifyFlags } from './classify.ts';
 import { rowConfig, type ExtractFlags, type RowConfig } from './features.ts';
+import { refuseBucket } from './endpoint.ts';
 import { parseNumber } from './parse.ts';
 
 /** Flags of the commands that work on one shard. */
@@ -128,7 +129,7 @@ export function listConfig(
   inputs: readonly string[],
   { size, out = 'manifest.parquet' }: ListFlags,
 ): ListConfig {
-  if (inputs.length === 0) throw new AppError('USAGE', 'no INPUT: name folders, globs, @list.txt, - for stdin, .tar or .parquet files'); // prettier-ignore
+  if (inputs.length === 0) throw new AppError('USAGE', 'no INPUT: name folders, globs, @list.txt, - for stdin, .tar or .parquet files, s3://BUCKET/PREFIX'); // prettier-ignore
   if (!/\.parquet$/i.test(out)) throw new AppError('USAGE', `--out must end in .parquet, received ${quoted(out)}`); // prettier-ignore
   return {
     inputs,
@@ -154,5 +155,6 @@ export interface JoinConfig {
 export function joinConfig(folder: string, { out = 'features.npy', force = false }: JoinFlags): JoinConfig {
   const format = (['npy', 'parquet'] as const).find((ending) => out.toLowerCase().endsWith(`.${ending}`));
   if (!format) throw new AppError('USAGE', `--out must end in .npy or .parquet, received ${quoted(out)}`);
+  refuseBucket('--out', out, 'join writes to the disk; copy the files from there');
   return { folder, out, format, force };
 }

@@ -1,8 +1,8 @@
 // finish.ts: the end of an extraction: the record says that all rows are there, and rows that are to be parquet become parquet.
 
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import type { NpyDtype } from '../formats/npy.ts';
-import { writeFailed } from '../util/files.ts';
+import { isThere, writeFailed } from '../util/files.ts';
 import type { Shape } from '../util/shape.ts';
 import type { FeaturePaths } from './paths.ts';
 import type { FeatureWriter } from './writer.ts';
@@ -42,4 +42,20 @@ export async function finishRows(
       throw writeFailed(file, error);
     });
   }
+}
+
+/** Puts rows that are whole in the place of former ones. A kill in between leaves none that a record calls complete. @throws AppError WRITE_FAILED */
+export async function moveRows(from: FeaturePaths, to: FeaturePaths): Promise<void> {
+  const move = async (source: string, target: string) => {
+    await rename(source, target).catch((error: unknown) => {
+      throw writeFailed(target, error);
+    });
+  };
+  await rm(to.record, { force: true });
+  // A run without failures has no list of them.
+  await rm(to.errors, { force: true });
+  for (const [i, file] of from.rows.entries()) await move(file, to.rows[i]!);
+  await move(from.manifest, to.manifest);
+  if (await isThere(from.errors)) await move(from.errors, to.errors);
+  await move(from.record, to.record);
 }

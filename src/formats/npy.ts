@@ -7,7 +7,7 @@ import { AppError, openingProblem } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../util/float16.ts';
 import { elementCount, formatShape, type Shape } from '../util/shape.ts';
-import { readExactly } from './read-exactly.ts';
+import { readExactly } from '../util/read-exactly.ts';
 
 export const NPY_DTYPES = ['float32', 'float16'] as const;
 export type NpyDtype = (typeof NPY_DTYPES)[number];

@@ -10,7 +10,7 @@ import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
 import { quoted } from '../util/quoted.ts';
 import type { OnnxTensor } from './onnx-tensor.ts';
-import { readExactly } from './read-exactly.ts';
+import { readExactly } from '../util/read-exactly.ts';
 
 /** What a tensor says of the place of its bytes. */
 export interface ExternalPlace {

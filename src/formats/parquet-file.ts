@@ -1,7 +1,6 @@
 // parquet-file.ts: reads parquet files, a row group at a time, within limits. Foreign ones too: whatever is wrong is one line.
 
 import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
 import {
   parquetMetadataAsync,
   parquetReadObjects,
@@ -11,10 +10,9 @@ import {
   type SchemaTree,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { AppError, messageOf, openingProblem } from '../util/errors.ts';
-import { openRegularFile } from '../util/files.ts';
+import { openBytes, type OpenedBytes } from '../objects/place.ts';
+import { AppError, messageOf } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
-import { readExactly } from './read-exactly.ts';
 import { checkThrift } from './thrift.ts';
 import { NO_SEAL, SEAL_KEY, sealPlace } from './sealed-parquet.ts';
 
@@ -24,9 +22,6 @@ const MAX_FOOTER_BYTES = 128 * 1024 ** 2;
 const MAX_GROUP_BYTES = 2 ** 30;
 const MAX_GROUP_ROWS = 2 ** 24;
 
-/** Bytes that are hashed at a time. */
-const HASH_BYTES = 2 ** 20;
-
 export interface RowGroupExtent {
   /** The first row, and the one behind the last. */
   readonly from: number;
@@ -35,6 +30,8 @@ export interface RowGroupExtent {
 
 export interface ParquetFile {
   readonly file: string;
+  /** Tells the file from what it was at another time. */
+  readonly etag: string;
   readonly rows: number;
   readonly groups: readonly RowGroupExtent[];
   /** The columns, and what they are made of. */
@@ -51,24 +48,18 @@ export interface ParquetFile {
   close(): Promise<void>;
 }
 
-/** @throws AppError FILE_INVALID when it is not there, or no parquet file that can be read */
+/**
+ * Reads in this thread: for files that finch has just written. Those of others are read through foreign-parquet.ts.
+ * @param file a path, or the address of an object. @throws AppError FILE_INVALID when it is not there, or no parquet file that can be read
+ */
 export async function openParquet(file: string): Promise<ParquetFile> {
-  const { handle, size } = await openRegularFile(file).catch((error: unknown) => {
-    if (error instanceof AppError) throw error;
-    throw new AppError('FILE_INVALID', `cannot open ${file}: ${openingProblem(error, 'no such file')}`, { cause: error }); // prettier-ignore
-  });
+  const opened = await openBytes(file);
   try {
-    return await parquetOf({ file, handle, size });
+    return await parquetOf(opened);
   } catch (error) {
-    await handle.close();
+    await opened.close();
     throw error;
   }
-}
-
-interface Opened {
-  readonly file: string;
-  readonly handle: FileHandle;
-  readonly size: number;
 }
 
 /** What a reader of foreign bytes throws is about the bytes. */
@@ -77,15 +68,15 @@ function invalid(file: string, error: unknown): AppError {
   return new AppError('FILE_INVALID', `${file} is no parquet file that can be read: ${quoted(messageOf(error))}`, { cause: error }); // prettier-ignore
 }
 
-async function parquetOf(opened: Opened): Promise<ParquetFile> {
-  const { file, handle, size } = opened;
+async function parquetOf(opened: OpenedBytes): Promise<ParquetFile> {
+  const { where: file, size } = opened;
   const bytes: AsyncBuffer = {
     byteLength: size,
     async slice(start, end = size) {
       const isInside = start >= 0 && start <= end && end <= size;
       if (!isInside || end - start > MAX_GROUP_BYTES) throw new Error(`bytes ${start} to ${end} of ${size} were asked for`); // prettier-ignore
       const target = new Uint8Array(end - start);
-      await readExactly(handle, target, start, file);
+      await opened.read(target, start);
       return target.buffer;
     },
   };
@@ -93,6 +84,7 @@ async function parquetOf(opened: Opened): Promise<ParquetFile> {
   const { metadata, groups, columns, facts } = await contentsOf(bytes, file);
   return {
     file,
+    etag: opened.etag,
     rows: groups.at(-1)?.to ?? 0,
     groups,
     columns,
@@ -112,14 +104,14 @@ async function parquetOf(opened: Opened): Promise<ParquetFile> {
       });
     },
     isWhole: () => isSealed(opened, { seal: facts.get(SEAL_KEY), endBytes: metadata.metadata_length + 8 }),
-    close: () => handle.close(),
+    close: () => opened.close(),
   };
 }
 
 /** @throws AppError FILE_INVALID for what does not end as a parquet file does, with a list of what is in it */
-async function checkFooter({ file, handle, size }: Opened): Promise<void> {
+async function checkFooter({ where: file, size, read }: OpenedBytes): Promise<void> {
   const end = Buffer.alloc(8);
-  if (size >= 12) await readExactly(handle, end, size - 8, file);
+  if (size >= 12) await read(end, size - 8);
   if (end.toString('latin1', 4) !== 'PAR1') {
     throw new AppError(
       'FILE_INVALID',
@@ -129,7 +121,7 @@ async function checkFooter({ file, handle, size }: Opened): Promise<void> {
   const length = end.readUInt32LE(0);
   if (length <= Math.min(MAX_FOOTER_BYTES, size - 12)) {
     const list = new Uint8Array(length);
-    await readExactly(handle, list, size - 8 - length, file);
+    await read(list, size - 8 - length);
     try {
       checkThrift(list);
     } catch (error) {
@@ -190,19 +182,19 @@ function checkGroups({ row_groups }: FileMetaData, { groups, from, to, names, fi
 }
 
 async function isSealed(
-  { file, handle, size }: Opened,
+  { size, pieceBytes, read }: OpenedBytes,
   { seal, endBytes }: { readonly seal: string | undefined; readonly endBytes: number },
 ): Promise<boolean> {
   if (seal === undefined || !/^[0-9a-f]{64}$/.test(seal)) return false;
   const hash = createHash('sha256');
   const start = size - endBytes;
-  for (let at = 0; at < start; at += HASH_BYTES) {
-    const bytes = new Uint8Array(Math.min(HASH_BYTES, start - at));
-    await readExactly(handle, bytes, at, file);
+  for (let at = 0; at < start; at += pieceBytes) {
+    const bytes = new Uint8Array(Math.min(pieceBytes, start - at));
+    await read(bytes, at);
     hash.update(bytes);
   }
   const end = Buffer.alloc(endBytes);
-  await readExactly(handle, end, start, file);
+  await read(end, start);
   const place = sealPlace(end, seal);
   if (place < 0) return false;
   end.write(NO_SEAL, place, 'latin1');

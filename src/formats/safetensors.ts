@@ -8,7 +8,7 @@ import { writeFileAside } from '../util/files.ts';
 import { parseJson } from '../util/json.ts';
 import { quoted, quotedValue } from '../util/quoted.ts';
 import { elementCount, formatShape } from '../util/shape.ts';
-import { readExactly } from './read-exactly.ts';
+import { readExactly } from '../util/read-exactly.ts';
 import { DTYPE_BYTES, type Dtype, type RawTensor, type TensorMap } from './tensor-file.ts';
 
 const DTYPES: Readonly<Record<string, Dtype>> = {

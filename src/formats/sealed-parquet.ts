@@ -2,8 +2,9 @@
 // without reading what is in it. The same rows and facts give the same bytes.
 
 import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
-import { writeFileAside } from '../util/files.ts';
+import { placeOf, type WriteOptions } from '../objects/place.ts';
 
 /** A column's place in the schema, in the words of the parquet format. */
 export type ParquetElement = ConstructorParameters<typeof ParquetWriter>[0]['schema'][number];
@@ -22,20 +23,22 @@ export const textColumn = (name: string): ParquetElement => ({ name, type: 'BYTE
 /** A whole number that is always there. */
 export const wholeColumn = (name: string, type: 'INT32' | 'INT64'): ParquetElement => ({ name, type, repetition_type: 'REQUIRED' }); // prettier-ignore
 
+/** Writes a row group. */
+export type WriteGroup = (columns: readonly ParquetColumn[]) => Promise<void>;
+
 /**
- * Writes a file whole or not at all.
+ * Writes a file or an object whole or not at all.
  * @param fill is given a function that writes a row group, and returns the facts about all of them: the file's key-value metadata
- * @returns the seal, lower-case hex. @throws AppError WRITE_FAILED
+ * @returns false where the name was there already and was left. @throws AppError WRITE_FAILED
  */
 export async function writeSealedParquet(
   file: string,
   schema: readonly ParquetElement[],
-  fill: (
-    writeGroup: (columns: readonly ParquetColumn[]) => Promise<void>,
-  ) => Promise<Readonly<Record<string, string>>>,
-): Promise<string> {
-  let seal = '';
-  await writeFileAside(file, async (handle) => {
+  fill: (writeGroup: WriteGroup) => Promise<Readonly<Record<string, string>>>,
+  options: WriteOptions,
+): Promise<boolean> {
+  const place = await placeOf(file);
+  const write = async (handle: FileHandle) => {
     const hash = createHash('sha256');
     const writer = new ByteWriter();
     const written = () => {
@@ -54,11 +57,11 @@ export async function writeSealedParquet(
     for (const [key, value] of Object.entries(facts)) kvMetadata.push({ key, value });
     await parquet.finish();
     const end = written();
-    seal = hash.update(end).digest('hex');
+    const seal = hash.update(end).digest('hex');
     end.write(seal, sealPlace(end, NO_SEAL), 'latin1');
     await handle.writeFile(end);
-  });
-  return seal;
+  };
+  return place.write(file, write, options);
 }
 
 /** Thrift's bytes between a key and its value of 64 characters. */

@@ -1,11 +1,10 @@
 // tar.ts: lists what is in a tar archive (ustar, pax and GNU), reading headers only: contents stay where they are in the file.
 // Source: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Header Block"; GNU tar manual, "Basic Tar Format".
 
-import type { FileHandle } from 'node:fs/promises';
-import { AppError, openingProblem } from '../util/errors.ts';
-import { openRegularFile } from '../util/files.ts';
+import { openBytes, type OpenedBytes } from '../objects/place.ts';
+import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
-import { blockReader, readExactly } from './read-exactly.ts';
+import { blockReader } from '../util/read-exactly.ts';
 
 const BLOCK = 512;
 /** Systems take paths of 4 KiB. */
@@ -24,6 +23,8 @@ export interface TarMember {
 
 /** An archive that is open. */
 export interface TarFile {
+  /** Tells the archive from what it was at another time. */
+  readonly etag: string;
   /** In the order of the archive. @throws AppError FILE_INVALID at the place where the archive is damaged or cut short */
   members(): AsyncGenerator<TarMember, void, undefined>;
   /** A small member's content. */
@@ -31,34 +32,28 @@ export interface TarFile {
   close(): Promise<void>;
 }
 
-/** @throws AppError FILE_INVALID when it cannot be opened */
+/** @param file a path, or the address of an object. @throws AppError FILE_INVALID when it cannot be opened */
 export async function openTar(file: string): Promise<TarFile> {
-  const { handle, size } = await openRegularFile(file).catch((error: unknown) => {
-    if (error instanceof AppError) throw error;
-    throw new AppError('FILE_INVALID', `cannot open ${file}: ${openingProblem(error, 'no such file')}`, { cause: error }); // prettier-ignore
-  });
+  const archive = await openBytes(file);
   return {
-    members: () => membersOf({ file, handle, size }),
+    etag: archive.etag,
+    members: () => membersOf(archive),
     async read({ offset, bytes }) {
       const content = Buffer.alloc(bytes);
-      await readExactly(handle, content, offset, file);
+      await archive.read(content, offset);
       return content;
     },
-    close: () => handle.close(),
+    close: () => archive.close(),
   };
 }
 
-interface Archive {
-  readonly file: string;
-  readonly handle: FileHandle;
-  readonly size: number;
-}
+type Archive = OpenedBytes;
 
-const invalid = ({ file }: Archive, problem: string) => new AppError('FILE_INVALID', `${file} ${problem}`);
+const invalid = ({ where }: Archive, problem: string) => new AppError('FILE_INVALID', `${where} ${problem}`);
 
 async function* membersOf(archive: Archive): AsyncGenerator<TarMember, void, undefined> {
-  const { file, handle, size } = archive;
-  const read = blockReader(handle, file, size);
+  const { size } = archive;
+  const read = blockReader((target, at) => archive.read(target, at), size, archive.pieceBytes);
   const header = Buffer.alloc(BLOCK);
   // What headers of their own say about the member that follows them.
   let next: Extension = {};
@@ -101,7 +96,7 @@ async function extensionOf(
   const limit = type === 'L' ? MAX_NAME_BYTES : MAX_PAX_BYTES;
   if (bytes > limit) throw invalid(archive, `has a header of ${bytes} bytes at byte ${offset}, expected at most ${limit}`); // prettier-ignore
   const content = Buffer.alloc(bytes);
-  await readExactly(archive.handle, content, offset, archive.file);
+  await archive.read(content, offset);
   return type === 'L' ? { name: untilNul(content) } : paxOf(archive, content, offset);
 }
 

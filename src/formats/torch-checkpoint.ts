@@ -3,7 +3,7 @@
 
 import { AppError } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
-import { readExactly } from './read-exactly.ts';
+import { readExactly } from '../util/read-exactly.ts';
 import type { TensorMap } from './tensor-file.ts';
 import { containerOf } from './tensor-container.ts';
 import { largestGroup, viewGroups, type ChooseGroup } from './tensor-groups.ts';

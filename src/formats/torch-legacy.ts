@@ -6,7 +6,7 @@ import { AppError } from '../util/errors.ts';
 import { quotedValue } from '../util/quoted.ts';
 import { PickleEnds, type PickleValue } from './pickle-machine.ts';
 import { unpickle } from './pickle.ts';
-import { blockReader, readExactly } from './read-exactly.ts';
+import { blockReader, readExactly } from '../util/read-exactly.ts';
 import { MAX_PICKLE_BYTES, type OpenedContainer } from './torch-container.ts';
 import { torchRules } from './torch-storage.ts';
 import type { Storage } from './torch-view.ts';
@@ -23,7 +23,7 @@ export async function openLegacy(handle: FileHandle, file: string, size: number)
     throw invalid('was written on a big-endian machine; finch reads little-endian');
   }
   const readStorages = async (wanted: ReadonlySet<Storage>) => {
-    const fill = blockReader(handle, file, size);
+    const fill = blockReader((target, at) => readExactly(handle, target, at, file), size);
     const left = new Map(storages);
     let at = end;
     for (const key of Array.isArray(keys) ? keys : []) {

@@ -6,7 +6,7 @@ import { inflateRaw } from 'node:zlib';
 import type { Entry, ZipFile } from 'yauzl';
 import { AppError, messageOf } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
-import { blockReader, readExactly } from './read-exactly.ts';
+import { blockReader, readExactly } from '../util/read-exactly.ts';
 
 /** torch has an entry for each storage, and networks have thousands. Listing so many takes less than a second. */
 const MAX_ENTRIES = 50_000;
@@ -49,7 +49,7 @@ async function inflated(bytes: Uint8Array, length: number): Promise<Uint8Array> 
 async function open(handle: FileHandle, file: string, size: number): Promise<ZipFile> {
   const { default: yauzl } = await import('yauzl');
   const options = { lazyEntries: true, autoClose: false } as const;
-  const fill = blockReader(handle, file, size);
+  const fill = blockReader((target, at) => readExactly(handle, target, at, file), size);
   /** yauzl reads through this, so that the handle stays ours. */
   class HandleReader extends yauzl.RandomAccessReader {
     override read(

@@ -9,7 +9,7 @@ import type { Preprocessing } from '../util/preprocessing.ts';
 import { decodeResized, type DecodeOptions } from './decode.ts';
 import { planOf, withBars } from './preprocess.ts';
 import type { Pixels } from './resize.ts';
-import type { FilePart, ImageReference } from './source.ts';
+import type { FilePart, ImageReference, StoredObject } from './source.ts';
 
 export interface PrepareOptions {
   readonly decode: DecodeOptions;
@@ -100,7 +100,15 @@ export async function readContent(content: ImageReference['content']): Promise<B
   if ('error' in content) throw content.error;
   if ('address' in content) throw new AppError('INPUT_NOT_FOUND', NOT_FETCHED);
   if ('bytes' in content) return content.bytes;
+  if ('object' in content) return readObject(content.object);
   return content.part ? readPart(asPath(content.path), content.part) : readPicture(asPath(content.path));
+}
+
+/** An object as it was when it was listed. @throws AppError INPUT_CHANGED, INPUT_NOT_FOUND, DOWNLOAD_FAILED; the reason of the signal */
+export async function readObject({ where, etag, part }: StoredObject, signal?: AbortSignal): Promise<Buffer> {
+  // Loaded by who has a bucket, so that nobody else waits for it.
+  const { getObject } = await import('../objects/get.ts');
+  return getObject(where, { etag, part, maxBytes: MAX_PICTURE_BYTES, signal });
 }
 
 /** @throws AppError IMAGE_UNREADABLE when it is too large or beyond the file's end, and system errors */

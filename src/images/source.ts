@@ -3,6 +3,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
+import { isBucketAddress } from '../objects/address.ts';
 import { isBinary, listedPaths } from '../text/path-list.ts';
 import { AppError, messageOf, openingProblem, systemCode } from '../util/errors.ts';
 import { openRegularFile, isThere } from '../util/files.ts';
@@ -12,8 +13,8 @@ import { globPictures, isPattern } from './glob.ts';
 import { IMAGE_EXTENSIONS, type PassedOver } from './passed-over.ts';
 
 /**
- * One picture to come: a path, an address to fetch it from, bytes that are already in memory, or the problem with the input that should
- * have led to one.
+ * One picture to come: a path, an address to fetch it from, an object of a bucket, bytes that are already in memory, or the problem with
+ * the input that should have led to one.
  */
 export interface ImageReference {
   /** The name that the user knows; an address without its user and password. */
@@ -25,6 +26,7 @@ export interface ImageReference {
         readonly part?: FilePart;
       }
     | { readonly address: string }
+    | { readonly object: StoredObject }
     | { readonly bytes: Buffer }
     | { readonly error: AppError };
   /** The input that it was found in: a folder, or the part of a glob without wildcards. Absent for files named one by one. */
@@ -32,7 +34,18 @@ export interface ImageReference {
   /** The class that an archive or a table says it has. */
   readonly className?: string;
   /** The row of the table that its bytes came from, counted from 0. */
-  readonly row?: { readonly table: string; readonly index: number };
+  readonly row?: { readonly table: string; readonly index: number; readonly etag: string };
+}
+
+/** An object of a bucket as it was listed: one that was changed since is not read. */
+export interface StoredObject {
+  /** `s3://bucket/key` */
+  readonly where: string;
+  readonly etag: string;
+  /** Of the picture, in bytes. */
+  readonly size: number;
+  /** The picture is this part of the object, which is an archive. */
+  readonly part?: FilePart;
 }
 
 /** A part of a file, in bytes. */
@@ -45,7 +58,7 @@ export interface FilePart {
 const MAX_STDIN_IMAGE_BYTES = 1024 ** 3;
 
 /**
- * @param inputs files, folders, globs, `@list.txt`, or `-` for stdin (paths, or an image's bytes). A file or folder with exactly
+ * @param inputs files, folders, globs, `s3://…`, `@list.txt`, or `-` for stdin (paths, or an image's bytes). A file or folder with exactly
  *   the name of the input is used first.
  * @param stdin read only for `-`
  * @param signal stops the search for pictures, without an error
@@ -71,8 +84,8 @@ function failed(file: string, code: AppError['code'], message: string): ImageRef
 }
 
 /**
- * The pictures of one path: a file, a folder and the folders in it, or a glob. An input without result gives a reference with
- * the error.
+ * The pictures of one path: a file, a folder and the folders in it, a glob, or what a bucket has under a prefix. An input without
+ * result gives a reference with the error; a bucket that cannot be listed ends all.
  * @param signal stops the search, without an error
  * @param passed counts the files in folders that are not taken
  */
@@ -81,6 +94,11 @@ export async function* pathReferences(
   signal?: AbortSignal,
   passed?: PassedOver,
 ): AsyncGenerator<ImageReference, void, undefined> {
+  if (isBucketAddress(input)) {
+    const { bucketPictures } = await import('./bucket-pictures.ts');
+    yield* orEmpty(input, 'no pictures under this prefix', bucketPictures(input, signal, passed), signal);
+    return;
+  }
   let found;
   try {
     found = await stat(input);
@@ -97,13 +115,23 @@ export async function* pathReferences(
     return;
   }
   if (!found.isDirectory()) {
-    const { inside, problem } = packed(input);
-    if (inside) yield* orEmpty(input, 'no pictures inside', (await inside())(input, signal, passed), signal);
-    else if (problem !== undefined) yield failed(input, 'IMAGE_UNREADABLE', problem);
-    else yield { file: input, content: { path: input } };
+    yield* fileReferences({ file: input, content: { path: input } }, signal, passed);
     return;
   }
   yield* orEmpty(input, 'no pictures in this folder', walk(input, signal, passed), signal);
+}
+
+/** The pictures of a file or an object that was named: those in it, where it is an archive or a table. */
+export async function* fileReferences(
+  named: ImageReference,
+  signal: AbortSignal | undefined,
+  passed: PassedOver | undefined,
+): AsyncGenerator<ImageReference, void, undefined> {
+  const { file } = named;
+  const { inside, problem } = packed(file);
+  if (inside) yield* orEmpty(file, 'no pictures inside', (await inside())(file, signal, passed), signal);
+  else if (problem !== undefined) yield failed(file, 'IMAGE_UNREADABLE', problem);
+  else yield named;
 }
 
 function addressReference(input: string): ImageReference {
@@ -151,9 +179,15 @@ async function* fromList(
     const { handle } = await openRegularFile(list, { what: 'the list', code: 'INPUT_NOT_FOUND' });
     yield* fromPaths(handle.createReadStream(), signal, passed);
   } catch (error) {
+    refuseToGoOn(error);
     const problem = openingProblem(error, 'no such list of paths');
     yield failed(`@${list}`, 'INPUT_NOT_FOUND', problem);
   }
+}
+
+/** What is wrong with a bucket is not about the list that names it. @throws AppError DOWNLOAD_FAILED */
+function refuseToGoOn(error: unknown): void {
+  if (error instanceof AppError && error.code === 'DOWNLOAD_FAILED') throw error;
 }
 
 async function* fromStdin(
@@ -182,6 +216,7 @@ async function* fromStdin(
     yield* fromPaths(all(), signal, passed);
   } catch (error) {
     if (signal?.aborted) return;
+    refuseToGoOn(error);
     yield failed('-', 'INPUT_NOT_FOUND', messageOf(error));
   }
 }

@@ -2,8 +2,8 @@
 // A row group at a time is in memory.
 
 import { z } from 'zod';
-import { readForeignRows } from '../formats/foreign-parquet.ts';
-import { openParquet, type ParquetFile, type RowGroupExtent } from '../formats/parquet-file.ts';
+import { openForeignParquet } from '../formats/foreign-parquet.ts';
+import type { ParquetFile, RowGroupExtent } from '../formats/parquet-file.ts';
 import { AppError } from '../util/errors.ts';
 import { parseJson } from '../util/json.ts';
 import { quoted } from '../util/quoted.ts';
@@ -36,6 +36,8 @@ export async function* tablePictures(
 }
 
 export interface PictureTable {
+  /** Tells the table from what it was at another time. */
+  readonly etag: string;
   readonly rows: number;
   /** Rows are asked for in order, or else their group is read again. @throws AppError FILE_INVALID */
   picture(index: number): Promise<ImageReference>;
@@ -44,26 +46,30 @@ export interface PictureTable {
 
 /** @throws AppError FILE_INVALID when no column holds bytes */
 export async function openPictureTable(file: string): Promise<PictureTable> {
-  const parquet = await openParquet(file);
+  const parquet = await openForeignParquet(file);
   try {
     const column = pictureColumn(parquet);
     const label = parquet.columns.find(({ element, children }) => LABEL_NAMES.has(element.name) && children.length === 0)?.element.name; // prettier-ignore
     const names = label === undefined ? [] : classNames(parquet, label);
     let held: { readonly extent: RowGroupExtent; readonly rows: readonly Readonly<Record<string, unknown>>[] } | undefined; // prettier-ignore
     return {
+      etag: parquet.etag,
       rows: parquet.rows,
       async picture(index) {
         if (!held || index < held.extent.from || index >= held.extent.to) {
           const extent = parquet.groups.find(({ from, to }) => index >= from && index < to);
           if (!extent) throw new AppError('FILE_INVALID', `${file} has ${parquet.rows} rows, and row ${index} was asked for`); // prettier-ignore
           held = undefined;
-          held = { extent, rows: await readForeignRows({ file, range: extent, columns: [column, ...(label === undefined ? [] : [label])] }) }; // prettier-ignore
+          held = {
+            extent,
+            rows: await parquet.read(extent, [column, ...(label === undefined ? [] : [label])]),
+          };
         }
         const row = held.rows[index - held.extent.from] ?? {};
         return {
           file: `${file}/${index}`,
           content: contentOf(row[column]),
-          row: { table: file, index },
+          row: { table: file, index, etag: parquet.etag },
           ...(label !== undefined && { className: className(row[label], names) }),
         };
       },

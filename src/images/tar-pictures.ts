@@ -4,6 +4,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { openTar, type TarFile, type TarMember } from '../formats/tar.ts';
+import { isBucketAddress } from '../objects/address.ts';
 import { AppError } from '../util/errors.ts';
 import { parseJson } from '../util/json.ts';
 import { kindByName, type PassedOver } from './passed-over.ts';
@@ -78,7 +79,8 @@ async function* picturesOf(
     const key = `${file}/${name.replace(/^(\.\/)+/, '')}`;
     if (kind === 'file') {
       const className = label ?? folderOf(name);
-      yield { file: key, content: { path: file, part: { offset, bytes } }, className };
+      const part = { offset, bytes };
+      yield { file: key, content: isBucketAddress(file) ? { object: { where: file, etag: tar.etag, size: bytes, part } } : { path: file, part }, className }; // prettier-ignore
     } else {
       const what = kind === 'link' ? 'a link' : 'a sparse file';
       yield { file: key, content: { error: new AppError('IMAGE_UNREADABLE', `${what} in an archive, expected a file`) } }; // prettier-ignore

@@ -130,6 +130,20 @@ export async function writeFolderAtomic(
   }
 }
 
+/** Runs `action` with a folder aside, in which files of `target` are made that get their names later. @throws AppError WRITE_FAILED */
+export async function withFolderAside<T>(target: string, action: (aside: string) => Promise<T>): Promise<T> {
+  await sweepAsides(path.dirname(target));
+  const aside = await asideOf(target);
+  try {
+    await mkdir(aside);
+    return await action(aside);
+  } catch (error) {
+    throw writeFailed(target, error);
+  } finally {
+    await rm(aside, { recursive: true, force: true }).catch(() => {});
+  }
+}
+
 /** Makes a folder, and those above it where they are missing. @throws AppError WRITE_FAILED */
 export async function makeFolder(folder: string): Promise<void> {
   await makeWithParents(folder).catch((error: unknown) => {

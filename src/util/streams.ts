@@ -1,5 +1,13 @@
 // streams.ts: async iterables that work ahead by a limited number of items and keep the order.
 
+/** How far ahead work may be. */
+export interface Ahead<T> {
+  readonly items: number;
+  /** No further item is begun while those under way weigh more than this. */
+  readonly weight: number;
+  readonly weightOf: (item: T) => number;
+}
+
 /**
  * Applies `map` to items as they come, at most `ahead` of them at a time, and yields the results in the items' order.
  * A result is yielded as soon as it and all before it are done, even while the source is slow to give the next item.
@@ -7,30 +15,37 @@
  */
 export async function* mapOrdered<T, R>(
   source: AsyncIterable<T>,
-  ahead: number,
+  ahead: number | Ahead<T>,
   map: (item: T) => Promise<R>,
 ): AsyncGenerator<R, void, undefined> {
+  const { items, weight: most, weightOf } = typeof ahead === 'number' ? { items: ahead, weight: 0, weightOf: () => 0 } : ahead; // prettier-ignore
   const iterator = source[Symbol.asyncIterator]();
-  const running: Promise<R>[] = [];
+  const running: { readonly result: Promise<R>; readonly weight: number }[] = [];
+  let load = 0;
   let next: Promise<IteratorResult<T>> | undefined = iterator.next();
   try {
     while (next || running.length > 0) {
-      if (next && running.length < ahead) {
+      if (next && running.length < items && load <= most) {
         const arrival: Promise<'item'> = next.then(() => 'item');
-        const oldest = running[0]?.then(() => 'result' as const);
+        const oldest = running[0]?.result.then(() => 'result' as const);
         if ((await Promise.race(oldest ? [arrival, oldest] : [arrival])) === 'item') {
           const item: IteratorResult<T> = await next;
           next = undefined;
           if (!item.done) {
             const result = map(item.value);
             result.catch(() => {}); // told at its turn, which may be much later
-            running.push(result);
+            const weight = weightOf(item.value);
+            running.push({ result, weight });
+            load += weight;
             next = iterator.next();
           }
           continue;
         }
       }
-      yield await running.shift()!;
+      const { result, weight } = running.shift()!;
+      const done = await result;
+      load -= weight;
+      yield done;
     }
   } finally {
     await iterator.return?.();

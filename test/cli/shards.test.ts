@@ -5,6 +5,8 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } fr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { joinShards } from '../../src/api/sharding/join.ts';
+import type { Progress } from '../../src/api/work.ts';
 import { openNpy } from '../../src/formats/npy.ts';
 import { openParquet } from '../../src/formats/parquet-file.ts';
 import { cliIn, runCli } from '../helpers/run-cli.ts';
@@ -130,6 +132,27 @@ describe('verify', () => {
 });
 
 describe('join', () => {
+  test('flags of the list are refused, and a stop leaves nothing', async () => {
+    const size = await run('finch', 'shards', 'join', 'rows', '--size', '3');
+    assert.deepEqual([size.code, size.stderr], [2, 'error: --size belongs to finch shards INPUT, which lists pictures; leave it out\n']); // prettier-ignore
+    const signal = AbortSignal.abort();
+    const work = { signal, progress: () => {}, note: () => {} };
+    const config = { folder: at('rows'), out: at('stopped.npy'), format: 'npy', force: false } as const;
+    await assert.rejects(joinShards(config, work), { code: 'INTERRUPTED' });
+    assert.deepEqual(
+      (await readdir(scratch)).filter((name) => /stopped|\.tmp/.test(name)),
+      [],
+    );
+    let rows = 0;
+    const late = new AbortController();
+    const stop = { signal: late.signal, note: () => {}, progress: ({ task }: Progress) => { if (task === 'join' && ++rows === 2) late.abort(); } }; // prettier-ignore
+    await assert.rejects(joinShards(config, stop), { code: 'INTERRUPTED' });
+    assert.deepEqual(
+      (await readdir(scratch)).filter((name) => /stopped|\.tmp/.test(name)),
+      [],
+    );
+  });
+
   test('is what extract-features writes at once', async () => {
     await run('extract-features', 'set', '--out', 'whole.npy');
     await done('finch', 'shards', 'join', 'rows', '--out', 'joined.npy');

@@ -4,13 +4,13 @@ import { hashModelFolder } from '../../artefact/model-folder.ts';
 import type { ClassifyShardConfig } from '../../config/shards.ts';
 import { textColumn, type ParquetElement } from '../../formats/sealed-parquet.ts';
 import { roundedProbability, UNKNOWN, type ClassifyResult } from '../../report/prediction.ts';
-import type { ShardFailure } from '../../shards/shard-file.ts';
+import type { ShardFailure } from '../../shards/failures.ts';
 import { sha256OfFile } from '../../util/files.ts';
 import { classifyPictures } from '../classify.ts';
 import type { OpenedClassifier } from '../classifier.ts';
 import { placeBefore } from '../embedding.ts';
 import { openClassifier } from '../ensemble.ts';
-import type { Work } from '../work.ts';
+import { untilAborted, type Work } from '../work.ts';
 import { asStored, makeShard, withTask, type Fill, type OpenedTask, type ShardRun } from './one-shard.ts';
 
 /** Rows of a row group. */
@@ -91,7 +91,8 @@ async function rowsOf(
     if (rows.length > 0) await write(columnsOf(rows));
   };
   const settings = { ...config, keepOriginal: false, total: () => opened.pictures };
-  for await (const { result } of classifyPictures(classifier, opened.references(), settings, work)) {
+  const answers = classifyPictures(classifier, opened.references(), settings, work);
+  for await (const { result } of untilAborted(answers, work)) {
     pictures += 1;
     if ('error' in result) failures.push({ file: result.file, ...result.error });
     group.push(...predictionRows(result));

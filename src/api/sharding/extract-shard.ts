@@ -2,13 +2,13 @@
 
 import type { ExtractShardConfig } from '../../config/shards.ts';
 import { featureColumns, featureSchema, groupRowsOf, type TableRow } from '../../features/parquet.ts';
-import type { ShardFailure } from '../../shards/shard-file.ts';
+import type { ShardFailure } from '../../shards/failures.ts';
 import { normalized } from '../../util/dot.ts';
 import { classOf } from '../class-of.ts';
 import { withEmbedder, type Embedder } from '../embedding.ts';
 import { featureSettings } from '../extraction-start.ts';
 import { tallyOf } from '../tally.ts';
-import type { Work } from '../work.ts';
+import { untilAborted, type Work } from '../work.ts';
 import { asStored, makeShard, withTask, type Fill, type OpenedTask, type ShardRun } from './one-shard.ts';
 
 /** The run, and a line for people: `998 pictures in 7.1 s, 140.6/s`. */
@@ -24,7 +24,7 @@ export async function extractShard(config: ExtractShardConfig, work: Work): Prom
       // A model is known by its weights, and not by the path at which a machine has it.
       const { modelSource: _, ...settings } = featureSettings(config, embedder);
       const wanted = { kind: 'features', settings: asStored(settings), schema: featureSchema(config.dtype) } as const; // prettier-ignore
-      const run = await makeShard(opened, wanted, (write) => rowsOf(config, { opened, embedder, tally, write }), work); // prettier-ignore
+      const run = await makeShard(opened, wanted, (write) => rowsOf(config, { opened, embedder, tally, write }, work), work); // prettier-ignore
       return { ...run, summary: tally.summary() };
     }),
   );
@@ -40,6 +40,7 @@ interface Task {
 async function rowsOf(
   { normalize }: ExtractShardConfig,
   { opened, embedder, tally, write }: Task,
+  work: Work,
 ): ReturnType<Fill> {
   const { rowShape } = embedder.layers[0]!;
   const groupRows = groupRowsOf(rowShape);
@@ -50,7 +51,7 @@ async function rowsOf(
     if (group.length > 0) await write(featureColumns(group));
     group = [];
   };
-  for await (const image of embedder.embed(opened.references())) {
+  for await (const image of untilAborted(embedder.embed(opened.references()), work)) {
     if ('error' in image) {
       const { code, message } = image.error;
       failures.push({ file: image.file, code, message });

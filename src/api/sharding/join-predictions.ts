@@ -1,12 +1,14 @@
 // join-predictions.ts: shards of classify -> one parquet file of the same columns, and one list of failures.
 
-import path from 'node:path';
 import { stringify } from 'csv-stringify/sync';
 import type { JoinConfig } from '../../config/shards.ts';
 import { ERROR_COLUMNS } from '../../features/writer.ts';
-import { writeSealedParquet } from '../../formats/sealed-parquet.ts';
+import { writeSealedParquet, type WriteGroup } from '../../formats/sealed-parquet.ts';
+import type { ParquetThread } from '../../formats/foreign-parquet.ts';
+import { joinedTo } from '../../objects/address.ts';
+import { shardFailures } from '../../shards/failures.ts';
 import { errorsName } from '../../shards/names.ts';
-import { openShard, shardFailures } from '../../shards/shard-file.ts';
+import { openShard } from '../../shards/shard-file.ts';
 import { AppError } from '../../util/errors.ts';
 import { writeFileAside } from '../../util/files.ts';
 import { checkOutputs } from '../../util/outputs.ts';
@@ -18,7 +20,7 @@ import type { JoinedShards } from './join.ts';
 /** @param names of the shards' files, in order. @throws AppError USAGE, WRITE_FAILED, INTERRUPTED */
 export async function joinPredictions(
   { folder, out, format, force }: JoinConfig,
-  names: readonly string[],
+  { names, thread }: { readonly names: readonly string[]; readonly thread: ParquetThread },
   work: Work,
 ): Promise<JoinedShards> {
   if (format !== 'parquet') throw new AppError('USAGE', `shards of classify become parquet, received --out ${out}`); // prettier-ignore
@@ -31,9 +33,9 @@ export async function joinPredictions(
   let [rows, failed] = [0, 0];
   await writeFileAside(errors, async (handle) => {
     await handle.writeFile(stringify([[...ERROR_COLUMNS]]));
-    await writeSealedParquet(out, PREDICTION_SCHEMA, async (writeGroup) => {
+    const fill = async (writeGroup: WriteGroup) => {
       for (const [i, name] of names.entries()) {
-        const { parquet } = await openShard(path.join(folder, name));
+        const { parquet } = await openShard(joinedTo(folder, name), thread);
         try {
           for (const group of parquet.groups) {
             throwIfAborted(work);
@@ -44,7 +46,7 @@ export async function joinPredictions(
         } finally {
           await parquet.close();
         }
-        for await (const { file, code, message } of shardFailures(path.join(folder, errorsName(name)))) {
+        for await (const { file, code, message } of shardFailures(joinedTo(folder, errorsName(name)))) {
           await handle.writeFile(stringify([[file, code, message]]));
           failed += 1;
         }
@@ -52,7 +54,8 @@ export async function joinPredictions(
         work.progress({ task: 'join', done, total: names.length, text: `${done} of ${names.length} shards, ${rows} rows` }); // prettier-ignore
       }
       return {};
-    });
+    };
+    await writeSealedParquet(out, PREDICTION_SCHEMA, fill, { replace: true });
   });
   return { shards: names.length, rows, failed, errors };
 }

@@ -4,9 +4,11 @@ import type { Readable } from 'node:stream';
 import type { ListConfig } from '../../config/shards.ts';
 import { passedOver } from '../../images/passed-over.ts';
 import { imageReferences } from '../../images/source.ts';
-import { shardCount, writeManifest } from '../../shards/manifest.ts';
+import { isBucketAddress } from '../../objects/address.ts';
+import { placeOf } from '../../objects/place.ts';
+import { shardCount } from '../../shards/manifest.ts';
+import { writeManifest } from '../../shards/write-manifest.ts';
 import { AppError } from '../../util/errors.ts';
-import { isThere } from '../../util/files.ts';
 import { checkOutputs } from '../../util/outputs.ts';
 import { classOf } from '../class-of.ts';
 import { untilAborted, type Work } from '../work.ts';
@@ -17,8 +19,8 @@ export async function listShards(
   stdin: Readable,
   work: Work,
 ): Promise<{ readonly pictures: number; readonly shards: number }> {
-  await checkOutputs([{ flag: '--out', file: out }]);
-  if (await isThere(out)) {
+  if (!isBucketAddress(out)) await checkOutputs([{ flag: '--out', file: out }]);
+  if (await (await placeOf(out)).find(out)) {
     throw new AppError('USAGE', `${out} is there already, and shards belong to the manifest they were made of; choose another --out, or remove it`); // prettier-ignore
   }
   const passed = passedOver();

@@ -1,20 +1,15 @@
 // one-shard.ts: the work on one shard that all commands share: which one it is, whether it is there already, and writing it once.
 
-import path from 'node:path';
 import type { ShardTask } from '../../config/shards.ts';
-import type { ParquetColumn, ParquetElement } from '../../formats/sealed-parquet.ts';
+import { startParquetThread } from '../../formats/foreign-parquet.ts';
+import type { ParquetElement, WriteGroup } from '../../formats/sealed-parquet.ts';
+import { joinedTo } from '../../objects/address.ts';
+import { placeOf } from '../../objects/place.ts';
 import { openManifest, picturesIn, type Manifest } from '../../shards/manifest.ts';
 import { shardName, type ShardKind, type ShardPlace } from '../../shards/names.ts';
-import {
-  factsDifference,
-  findShard,
-  writeShard,
-  type ShardContent,
-  type ShardFacts,
-} from '../../shards/shard-file.ts';
+import { factsDifference, type ShardFacts } from '../../shards/shard-facts.ts';
+import { findShard, writeShard, type FoundShard, type ShardContent } from '../../shards/shard-file.ts';
 import { AppError } from '../../util/errors.ts';
-import { makeFolder } from '../../util/files.ts';
-import { checkOutputFolder } from '../../util/outputs.ts';
 import { packageVersion } from '../../util/package.ts';
 import type { Work } from '../work.ts';
 
@@ -37,7 +32,7 @@ export interface OpenedTask extends Pick<Manifest, 'seal'> {
 
 /** @throws AppError USAGE for a shard that the manifest does not have; FILE_INVALID, WRITE_FAILED */
 export async function withTask<T>(task: ShardTask, action: (opened: OpenedTask) => Promise<T>): Promise<T> {
-  await checkOutputFolder({ flag: '--out', file: task.out });
+  await (await placeOf(task.out)).checkFolder({ flag: '--out', file: task.out });
   const manifest = await openManifest(task.manifest);
   try {
     const place = placeIn(manifest, task);
@@ -71,9 +66,7 @@ interface Wanted {
 /** Settings as they will be read back, so that they can be compared. */
 export const asStored = (settings: object) => JSON.parse(JSON.stringify(settings)) as ShardFacts['settings'];
 
-export type Fill = (
-  writeGroup: (columns: readonly ParquetColumn[]) => Promise<void>,
-) => Promise<ShardContent>;
+export type Fill = (writeGroup: WriteGroup) => Promise<ShardContent>;
 
 /**
  * Writes the shard, unless it is there and whole. Two processes may do so at once: both write the same bytes, each aside.
@@ -85,18 +78,30 @@ export async function makeShard(
   fill: Fill,
   work: Work,
 ): Promise<ShardRun> {
-  await makeFolder(out);
+  await (await placeOf(out)).makeFolder(out);
   const name = shardName(kind, place);
-  const file = path.join(out, name);
+  const file = joinedTo(out, name);
   const facts = { kind, ...place, manifest: seal, finch: packageVersion(), settings };
-  const found = await findShard(out, name);
-  if (found.state === 'damaged') work.note(`${file} is made again: ${found.problem}`);
-  if (found.state === 'whole') {
+  const find = async () => {
+    const thread = startParquetThread();
+    return findShard(out, name, thread).finally(() => thread.close());
+  };
+  /** The run that made what is there; undefined where that has to be made again. */
+  const former = (found: FoundShard, isForced: boolean): ShardRun | undefined => {
+    if (found.state !== 'whole') return undefined;
     const difference = factsDifference(found.facts, { ...facts, pictures, failed: 0 });
-    const { failed } = found.facts;
-    if (difference === undefined) return { file, wasThere: true, pictures, failed };
-    if (!force) throw new AppError('USAGE', `${file} is there already, and was made otherwise: ${difference}; choose another --out, or replace it with --force`); // prettier-ignore
-  }
-  const { failures } = await writeShard({ folder: out, facts, schema }, fill);
-  return { file, wasThere: false, pictures, failed: failures.length };
+    if (difference === undefined) return { file, wasThere: true, pictures, failed: found.facts.failed };
+    if (isForced) return undefined;
+    throw new AppError('USAGE', `${file} is there already, and was made otherwise: ${difference}; choose another --out, or replace it with --force`); // prettier-ignore
+  };
+  const found = await find();
+  if (found.state === 'damaged') work.note(`${file} is made again: ${found.problem}`);
+  const there = former(found, force);
+  if (there) return there;
+  const replace = found.state !== 'missing';
+  const { content, isNew } = await writeShard({ folder: out, facts, schema, replace }, fill);
+  if (isNew) return { file, wasThere: false, pictures, failed: content.failures.length };
+  const faster = former(await find(), false);
+  if (faster) return faster;
+  throw new AppError('WRITE_FAILED', `${file} was written by another process meanwhile, and is not whole; run the command again`); // prettier-ignore
 }

@@ -1,9 +1,11 @@
 // verify.ts: which shards of a folder are missing, damaged, or made otherwise than the others. Changes nothing.
 
-import { readdir } from 'node:fs/promises';
+import { startParquetThread, type ParquetThread } from '../../formats/foreign-parquet.ts';
+import { placeOf } from '../../objects/place.ts';
 import { openManifest, picturesIn } from '../../shards/manifest.ts';
 import { parseShardName, SHARD_KINDS, shardName, type ShardKind } from '../../shards/names.ts';
-import { factsDifference, findShard, settingsHash, type ShardFacts } from '../../shards/shard-file.ts';
+import { factsDifference, settingsHash, type ShardFacts } from '../../shards/shard-facts.ts';
+import { findShard } from '../../shards/shard-file.ts';
 import { AppError, openingProblem } from '../../util/errors.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 
@@ -28,6 +30,7 @@ export async function verifyShards(
   work: Work,
 ): Promise<VerifiedShards> {
   const manifest = await openManifest(manifestFile);
+  const thread = startParquetThread();
   try {
     if (!(await manifest.isWhole())) throw new AppError('FILE_INVALID', `${manifestFile} is damaged: its bytes are not those that were written; take a copy of it`); // prettier-ignore
     const { shards, seal, pictures } = manifest;
@@ -35,7 +38,7 @@ export async function verifyShards(
     const problems: ShardProblem[] = [];
     let failed = 0;
     for (const kind of kinds) {
-      const { whole, bad } = await looked(folder, { kind, shards }, work);
+      const { whole, bad } = await looked({ folder, kind, shards, thread }, work);
       problems.push(...bad);
       for (const [name, facts] of whole) {
         const problem = manifestProblem(facts, { seal, pictures: picturesIn(manifest, facts.index) });
@@ -48,6 +51,7 @@ export async function verifyShards(
     for (const name of others) problems.push({ name, problem: `one of another number of shards, expected ${shards}` }); // prettier-ignore
     return { problems: problems.sort((a, b) => (a.name < b.name ? -1 : 1)), shards, pictures, failed };
   } finally {
+    await thread.close();
     await manifest.close();
   }
 }
@@ -71,16 +75,24 @@ async function shardsIn(folder: string, count: number) {
 
 /** The shards that a folder's names say are in it. @throws AppError USAGE where there is no such folder */
 export async function shardNames(folder: string) {
-  const names = await readdir(folder).catch((error: unknown) => {
+  const place = await placeOf(folder);
+  const names = await place.names(folder).catch((error: unknown) => {
+    if (error instanceof AppError) throw error;
     throw new AppError('USAGE', `${folder}: ${openingProblem(error, 'no such folder')}`, { cause: error });
   });
   return names.flatMap((name) => parseShardName(name) ?? []);
 }
 
+interface Looking {
+  readonly folder: string;
+  readonly kind: ShardKind;
+  readonly shards: number;
+  readonly thread: ParquetThread;
+}
+
 /** All shards of a kind, read whole. */
 export async function looked(
-  folder: string,
-  { kind, shards }: { readonly kind: ShardKind; readonly shards: number },
+  { folder, kind, shards, thread }: Looking,
   work: Work,
 ): Promise<{ readonly whole: ReadonlyMap<string, ShardFacts>; readonly bad: readonly ShardProblem[] }> {
   const whole = new Map<string, ShardFacts>();
@@ -88,7 +100,7 @@ export async function looked(
   for (let index = 0; index < shards; index++) {
     throwIfAborted(work);
     const name = shardName(kind, { index, count: shards });
-    const found = await findShard(folder, name);
+    const found = await findShard(folder, name, thread);
     if (found.state === 'whole') whole.set(name, found.facts);
     else bad.push({ name, problem: found.state === 'missing' ? 'missing' : found.problem });
     const done = index + 1;

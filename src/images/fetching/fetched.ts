@@ -1,5 +1,6 @@
 // fetched.ts: references to pictures by address -> references to their bytes, a few ahead, in order. Files pass as they are.
 
+import { isBucketAddress } from '../../objects/address.ts';
 import { AppError } from '../../util/errors.ts';
 import { isThere } from '../../util/files.ts';
 import { quoted } from '../../util/quoted.ts';
@@ -26,7 +27,8 @@ export async function refuseOffline(
 ): Promise<void> {
   if (!offline) return;
   for (const input of inputs) {
-    if (!isFetchable(input) || (await isThere(input))) continue;
+    const isAddress = isFetchable(input) || isBucketAddress(input);
+    if (!isAddress || (await isThere(input))) continue;
     throw new AppError('USAGE', `${quoted(shownAddress(input))} would be fetched, which --offline forbids; leave one of them out`); // prettier-ignore
   }
 }
@@ -41,6 +43,8 @@ export async function* fetched(
   try {
     yield* mapOrdered(references, AT_ONCE, async (reference): Promise<ImageReference> => {
       const { content } = reference;
+      // Objects of a bucket are read by who prepares them.
+      if ('object' in content && offline) return { ...reference, content: { error: notOffline() } };
       if (!('address' in content)) return reference;
       return {
         ...reference,

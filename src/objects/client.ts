@@ -1,0 +1,89 @@
+// client.ts: the client of S3 and of services that speak like it, made once and when it is first needed, and requests that are tried again.
+
+import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { S3 } from '@aws-sdk/client-s3';
+import type { BucketAddress } from './address.ts';
+import { endpoint } from './endpoint.ts';
+import { failureOf, isPassing, type About } from './failures.ts';
+
+/** A request that goes wrong one time in ten then fails once in a hundred million. */
+const TRIES = 8;
+/** The first pause, doubled at each try up to the longest; each is shortened by chance, so that workers do not come back all at once. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5000;
+
+const CONNECT_MS = 10_000;
+/** Without a byte: servers that work send some. */
+const IDLE_MS = 30_000;
+/** More than are ever under way. */
+const SOCKETS = 64;
+
+const quiet = () => {};
+
+let opened: Promise<S3> | undefined;
+
+const client = () => (opened ??= makeClient());
+
+async function makeClient(): Promise<S3> {
+  // Which versions of Node a client supports next year is nothing that its user can do anything about.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+  const { S3 } = await import('@aws-sdk/client-s3');
+  const isOther = endpoint() !== undefined;
+  const region = process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION'] ?? (isOther ? 'us-east-1' : undefined); // prettier-ignore
+  return new S3({
+    ...(region !== undefined && { region }),
+    // Names of buckets as host names need a name server that knows them all.
+    forcePathStyle: isOther,
+    followRegionRedirects: true,
+    maxAttempts: 1,
+    // What there is to say is said by errors.
+    logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    // Other services do not know the newer checksums. What finch writes carries a seal of its own.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      socketTimeout: IDLE_MS,
+      requestTimeout: IDLE_MS,
+      throwOnRequestTimeout: true,
+      httpAgent: { keepAlive: true, maxSockets: SOCKETS },
+      httpsAgent: { keepAlive: true, maxSockets: SOCKETS },
+    },
+  });
+}
+
+interface Asked extends BucketAddress {
+  readonly doing: About['doing'];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What one try may pass to the client. */
+export interface RequestOptions {
+  readonly abortSignal?: AbortSignal;
+}
+
+/**
+ * Sends a request, and sends it again with longer and longer pauses where another try may help.
+ * @throws AppError that says what went wrong; the reason of the signal
+ */
+export async function asked<T>(
+  { signal, ...where }: Asked,
+  attempt: (s3: S3, options: RequestOptions) => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    signal?.throwIfAborted();
+    try {
+      return await attempt(await client(), signal ? { abortSignal: signal } : {});
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (tries === TRIES || !isPassing(error)) throw failureOf(error, { ...where, endpoint: endpoint() });
+      await pause(pauseBefore(tries), undefined, { signal });
+    }
+  }
+}
+
+function pauseBefore(tries: number): number {
+  const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (tries - 1));
+  return randomInt(Math.ceil(longest / 2), longest + 1);
+}
