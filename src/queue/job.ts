@@ -115,6 +115,12 @@ export function readShard(data: unknown, name: string): QueuedShard {
 /** Undefined for what no worker of this version says. */
 export const readDone = (value: unknown): DoneShard | undefined => DONE.safeParse(value).data;
 
+/** Which shard a job is, for people, by its id, which is not of finch's making where the job is not. */
+export const jobLabel = (id: string | undefined) => `shard ${id?.slice(id.lastIndexOf('-') + 1) ?? ''}`;
+
+/** The id of a shard's job. */
+export const jobId = (submission: string, index: number) => `${submission}-${index}`;
+
 /** `17/120` */
 export const shardLabel = ({ index, count }: Pick<QueuedShard, 'index' | 'count'>) => `${index}/${count}`;
 

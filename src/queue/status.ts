@@ -8,7 +8,7 @@ import { AppError } from '../util/errors.ts';
 import { withQueue } from './connection.ts';
 import { countsOf } from './counts.ts';
 import { rateOf, secondsLeft, type FinishedShard } from './figures.ts';
-import { readDone, readShard, shardLabel } from './job.ts';
+import { jobLabel, readDone, readShard, shardLabel } from './job.ts';
 
 /** Jobs that are asked for together. */
 const PAGE = 1000;
@@ -58,14 +58,14 @@ async function* completedJobs(queue: Queue, count: number, work: Work): AsyncGen
 }
 
 function failureOf({ id, data, failedReason, attemptsMade }: Job): QueueFailure {
-  return { shard: labelOf(data, `${id}`), attempts: attemptsMade, reason: failedReason };
+  return { shard: labelOf(data, id), attempts: attemptsMade, reason: failedReason };
 }
 
-function labelOf(data: unknown, id: string): string {
+function labelOf(data: unknown, id: string | undefined): string {
   try {
-    return shardLabel(readShard(data, id));
+    return shardLabel(readShard(data, `${id}`));
   } catch (error) {
-    if (error instanceof AppError) return id;
+    if (error instanceof AppError) return jobLabel(id);
     throw error;
   }
 }

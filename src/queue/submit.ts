@@ -6,7 +6,7 @@ import type { SubmitConfig } from '../config/queue.ts';
 import { openManifest, picturesIn, type Manifest } from '../shards/manifest.ts';
 import { packageVersion } from '../util/package.ts';
 import { withQueue } from './connection.ts';
-import { shardWork, submissionId, submissionOf, type ShardWork, type Submission } from './job.ts';
+import { jobId, shardWork, submissionId, submissionOf, type ShardWork, type Submission } from './job.ts';
 
 /** Shards that are sent together. */
 const SENT_AT_ONCE = 1000;
@@ -37,7 +37,7 @@ export async function submitShards(config: SubmitConfig, work: Work): Promise<Su
           const index = first + i;
           const data = { ...submission, index, count: shards, pictures: picturesIn(manifest, index) };
           const backoff = { type: 'exponential', delay: BACKOFF_MS };
-          return { name: submission.task, data, opts: { jobId: `${id}-${index}`, attempts, backoff, stackTraceLimit: 0 } }; // prettier-ignore
+          return { name: submission.task, data, opts: { jobId: jobId(id, index), attempts, backoff, stackTraceLimit: 0 } }; // prettier-ignore
         });
         await queue.addBulk(jobs);
         const done = first + count;

@@ -12,6 +12,7 @@ import { quoted } from '../util/quoted.ts';
 import { asQueueError, connect, type Connection } from './connection.ts';
 import { countsOf } from './counts.ts';
 import { fitnessOf, UnusableShard } from './fitness.ts';
+import { jobLabel } from './job.ts';
 import { taker } from './take.ts';
 
 /** A shard that was lost with its worker so often may be what ends workers: it is left as failed. */
@@ -112,9 +113,9 @@ function tellOf(worker: Worker, { bullMq }: Connection, work: Work): void {
   });
   worker.on('failed', (job, error) => {
     const attempt = job ? `, attempt ${job.attemptsMade} of ${job.opts.attempts ?? 1}` : '';
-    work.note(`error: the shard ${job?.id ?? ''} failed${attempt}: ${quoted(error.message)}`);
+    work.note(`error: ${jobLabel(job?.id)} failed${attempt}: ${quoted(error.message)}`);
   });
-  worker.on('stalled', (id) => work.note(`the shard ${id} is in the queue again: its worker was silent`));
+  worker.on('stalled', (id) => work.note(`${jobLabel(id)} is in the queue again: its worker was silent`));
 }
 
 /** Every shard is done or has failed, also those that other workers have. Until it is told to stop. */

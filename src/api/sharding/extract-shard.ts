@@ -8,7 +8,7 @@ import { classOf } from '../class-of.ts';
 import { withEmbedder, type Embedder } from '../embedding.ts';
 import { featureSettings } from '../extraction-start.ts';
 import { tallyOf } from '../tally.ts';
-import type { Work } from '../work.ts';
+import { throwIfAborted, type Work } from '../work.ts';
 import { asStored, makeShard, withTask, type Fill, type OpenedTask, type ShardRun } from './one-shard.ts';
 
 /** The run, and a line for people: `998 pictures in 7.1 s, 140.6/s`. */
@@ -24,7 +24,7 @@ export async function extractShard(config: ExtractShardConfig, work: Work): Prom
       // A model is known by its weights, and not by the path at which a machine has it.
       const { modelSource: _, ...settings } = featureSettings(config, embedder);
       const wanted = { kind: 'features', settings: asStored(settings), schema: featureSchema(config.dtype) } as const; // prettier-ignore
-      const run = await makeShard(opened, wanted, (write) => rowsOf(config, { opened, embedder, tally, write }), work); // prettier-ignore
+      const run = await makeShard(opened, wanted, (write) => rowsOf(config, { opened, embedder, tally, write }, work), work); // prettier-ignore
       return { ...run, summary: tally.summary() };
     }),
   );
@@ -40,6 +40,7 @@ interface Task {
 async function rowsOf(
   { normalize }: ExtractShardConfig,
   { opened, embedder, tally, write }: Task,
+  work: Work,
 ): ReturnType<Fill> {
   const { rowShape } = embedder.layers[0]!;
   const groupRows = groupRowsOf(rowShape);
@@ -60,6 +61,7 @@ async function rowsOf(
     }
     tally.count(image);
     if (group.length === groupRows) await flush();
+    throwIfAborted(work);
   }
   await flush();
   return { pictures: row + failures.length, failures, shape: rowShape.join(',') };
