@@ -17,7 +17,8 @@ const counted = (count: number) => `${count} ${count === 1 ? 'shard' : 'shards'}
 export async function submit(config: SubmitConfig, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);
   const { shards, pictures, added } = await submitShards(config, work).finally(() => work.clear());
-  const there = shards - added > 0 ? `, ${shards - added} of which were in it before` : '';
+  const before = shards - added;
+  const there = before > 0 ? `, ${before} of which were in it before (finch queue status says how they are, finch queue clear forgets them)` : ''; // prettier-ignore
   work.note(`${counted(shards)} of ${pictures} pictures are in the queue ${config.place.queue} on ${config.place.shown}${there}`); // prettier-ignore
   return ExitCode.ok;
 }

@@ -23,6 +23,8 @@ export interface Connection {
   readonly queue: Queue;
   /** What BullMQ takes in place of a server's address. */
   readonly options: { readonly connection: Redis; readonly skipVersionCheck: true };
+  /** Whether the server is away just now. */
+  isAway(): boolean;
   close(): Promise<void>;
 }
 
@@ -65,8 +67,14 @@ export async function connect(
     throw unreachable(place, problem ?? error);
   }
   isWanted = true;
-  client.on('close', () => isWanted && onAway?.(true));
-  client.on('ready', () => onAway?.(false));
+  let isAway = false;
+  const tell = (away: boolean) => {
+    // Each attempt to come back ends in another close.
+    if (isWanted && away !== isAway) onAway?.(away);
+    isAway = away;
+  };
+  client.on('close', () => tell(true));
+  client.on('ready', () => tell(false));
   await noteEviction(client, place, work);
   const options = { connection: client, skipVersionCheck: true } as const;
   const queue = new bullMq.Queue(place.queue, options);
@@ -76,9 +84,11 @@ export async function connect(
     client,
     queue,
     options,
+    isAway: () => isAway,
     async close() {
       isWanted = false;
-      await queue.close().catch(() => {});
+      // A server that is away answers no farewell.
+      if (!isAway) await queue.close().catch(() => {});
       client.disconnect();
     },
   };

@@ -3,7 +3,7 @@
 
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Worker } from 'bullmq';
+import type { Job, Worker } from 'bullmq';
 import type { Work } from '../api/work.ts';
 import type { WorkerConfig } from '../config/queue.ts';
 import { messageOf } from '../util/errors.ts';
@@ -13,14 +13,13 @@ import { asQueueError, connect, type Connection } from './connection.ts';
 import { countsOf } from './counts.ts';
 import { fitnessOf, UnusableShard } from './fitness.ts';
 import { jobLabel } from './job.ts';
+import { stopWorker } from './stop.ts';
 import { taker } from './take.ts';
 
 /** A shard that was lost with its worker so often may be what ends workers: it is left as failed. */
 const MAX_LOST = 10;
 /** Before the server is asked again after it has gone away. BullMQ's own 15 s are long where a server only starts again. */
 const RETRY_MS = 2000;
-/** For the queue to hear of what is handed back; the server may be away. */
-const LAST_WORD_MS = 5000;
 /** Between two looks at whether everything is done. */
 const LOOK_MS = 1000;
 
@@ -56,7 +55,7 @@ async function takeShards(config: WorkerConfig, connection: Connection, work: Wo
   // A shard that is not as finch submits it says nothing of this worker; it fails when its turn comes.
   if (next) await fitness.check(next.data, `${next.id}`).catch(unlessUnusable);
 
-  let done = 0;
+  let [done, underWay] = [0, 0];
   const refused = new AbortController();
   const take = taker({
     bullMq,
@@ -70,7 +69,11 @@ async function takeShards(config: WorkerConfig, connection: Connection, work: Wo
       work.note(wasThere ? `${file} was there and whole` : `${file}: ${pictures} pictures in ${seconds.toFixed(1)} s${failures}`); // prettier-ignore
     },
   });
-  const worker: Worker = new bullMq.Worker(place.queue, take, {
+  const counting = async (job: Job, token?: string) => {
+    underWay += 1;
+    return take(job, token).finally(() => (underWay -= 1));
+  };
+  const worker: Worker = new bullMq.Worker(place.queue, counting, {
     ...options,
     autorun: false,
     concurrency,
@@ -88,9 +91,14 @@ async function takeShards(config: WorkerConfig, connection: Connection, work: Wo
     told.aborted || once(told, 'abort'),
     ...(config.untilDone ? [everythingDone(connection, told)] : []),
   ]);
-  await stop(worker, { grace: config.grace, giveUp }, work);
+  const { grace } = config;
+  if (underWay > 0) {
+    const how = grace > 0 ? `may be finished within ${grace / 1000} s, then they are handed back` : 'are handed back'; // prettier-ignore
+    work.note(`${underWay} under way ${how}`);
+  }
+  await stopWorker(worker, { connection, giveUp, grace: underWay > 0 ? grace : 0 });
   if (refused.signal.aborted) throw refused.signal.reason;
-  return { done, failed: config.untilDone ? (await countsOf(queue)).failed : 0 };
+  return { done, failed: config.untilDone && !work.signal.aborted ? (await countsOf(queue)).failed : 0 };
 }
 
 const unlessUnusable = (error: unknown) => {
@@ -124,25 +132,4 @@ async function everythingDone({ queue }: Connection, told: AbortSignal): Promise
     if ((await countsOf(queue)).left === 0) return;
     await delay(LOOK_MS, undefined, { signal: told }).catch(() => {});
   }
-}
-
-interface Stopping {
-  readonly grace: number;
-  readonly giveUp: AbortController;
-}
-
-/** Takes no more shards, and waits for those under way; after the time of grace they are handed back. */
-async function stop(worker: Worker, { grace, giveUp }: Stopping, work: Work): Promise<void> {
-  if (work.signal.aborted && grace > 0) {
-    work.note(`a shard under way may be finished within ${grace / 1000} s, then it is handed back`);
-  }
-  const closing = worker.close();
-  const over = new AbortController();
-  const patience = async () => {
-    await delay(grace, undefined, { signal: over.signal });
-    giveUp.abort();
-    await delay(LAST_WORD_MS, undefined, { signal: over.signal });
-  };
-  await Promise.race([closing, patience()]).finally(() => over.abort());
-  closing.catch(() => {}); // nobody waits for it any more
 }
