@@ -9,7 +9,7 @@ import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 
 /** What everything here was tried with; package.json and docs/workers.md name the same. */
-const INSTALL = 'npm install bullmq@6.7.0 ioredis@6.0.0';
+export const QUEUE_PACKAGES = { bullmq: '6.7.0', ioredis: '6.0.0' } as const;
 
 const CONNECT_MS = 5000;
 /** Between two attempts to reach a server that has gone away, at most. */
@@ -138,6 +138,7 @@ async function loadPackages(): Promise<{ readonly bullMq: BullMq; readonly Redis
     return { bullMq, Redis };
   } catch (error) {
     if (systemCode(error) !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new AppError('QUEUE_UNAVAILABLE', `the queue needs BullMQ, which is not installed. Run: ${INSTALL} where finch is installed (with --global if finch is global)`, { cause: error }); // prettier-ignore
+    const packages = Object.entries(QUEUE_PACKAGES).map(([name, version]) => `${name}@${version}`).join(' '); // prettier-ignore
+    throw new AppError('QUEUE_UNAVAILABLE', `the queue needs BullMQ, which is not installed. Run: npm install --ignore-scripts ${packages} where finch is installed (with --global if finch is global)`, { cause: error }); // prettier-ignore
   }
 }

@@ -160,7 +160,7 @@ describe('a queue', { skip }, () => {
     await submit('stop');
     const stopping = new AbortController();
     // The network is loaded: the first shard is under way.
-    const onNote = (text: string) => /^small on /.test(text) && stopping.abort();
+    const onNote = (text: string) => text.startsWith('small on ') && stopping.abort();
     const { work } = listening({ signal: stopping.signal, onNote });
     assert.equal((await runWorker(workerFor('stop', { grace: '0', batchSize: '1' }), work)).done, 0);
     assert.equal((await statusOf('stop')).shards.waiting, FEW);
