@@ -7,10 +7,10 @@ import { DEFAULT_MODEL } from '../config/default-model.ts';
 import {
   addEndpointFlag,
   addInferenceFlags,
+  addAnswerFlags,
   ADDRESS_HELP,
   ALLOW_PRIVATE_HELP,
   addShardFlags,
-  CLASSES_HELP,
   CSV_SAFE_HELP,
   MODELS_HELP,
   type Finish,
@@ -21,17 +21,12 @@ export function addClassify(program: Command, output: Output, finish: Finish): v
     .command('classify')
     .description('what is in a picture: its most probable classes, in English and Chinese')
     .argument('[input...]', ADDRESS_HELP)
-    .option('-k, --topk <k>', 'how many classes (default: 3)')
-    .option('-m, --model <m>', MODELS_HELP, DEFAULT_MODEL)
-    .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')
-    .option('--classes <words>', CLASSES_HELP)
+    .option('-m, --model <m>', MODELS_HELP, DEFAULT_MODEL);
+  addAnswerFlags(command)
     .option('--format <f>', 'table, json, ndjson or csv (default: table; ndjson with --watch)')
     .option('--csv-safe', CSV_SAFE_HELP)
     .option('--figure <file>', 'draw picture and bar chart to .png, .svg or .html')
     .option('--explain [folder]', 'heat maps of what spoke for the class: in --figure, as png in the folder')
-    .option('--threshold <p>', 'classes less probable are not named; none left: unknown', '0')
-    .option('--unknown <how>', 'auto: say unknown where the model can tell, or off (default: auto)')
-    .option('--unknown-rate <p>', 'share of known pictures that keep their answer (default: 0.95)')
     .option('--sort-into <folder>', 'put each picture into the folder of its class there')
     .option('--sort-by <how>', 'copy, link or move (default: copy)')
     .option('--unsure <p>', 'less probable pictures go to _unsure (default: 0)')

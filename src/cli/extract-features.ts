@@ -7,11 +7,11 @@ import type { ExtractFlags } from '../config/features.ts';
 import {
   addEndpointFlag,
   addInferenceFlags,
+  addRowFlags,
   addShardFlags,
   ADDRESS_HELP,
   ALLOW_PRIVATE_HELP,
   MODEL_HELP,
-  repeated,
   type Finish,
 } from './flags.ts';
 
@@ -25,21 +25,13 @@ export function addExtractFeatures(program: Command, output: Output, finish: Fin
       '.npy or .parquet; .csv, .errors.csv and .json come beside it (default: features.npy)',
     ) // prettier-ignore
     .option('-m, --model <m>', MODEL_HELP, DEFAULT_MODEL)
-    .option(
-      '--layer <name>',
-      "whose output; may be given several times, a file each (default: the classifier's input)",
-      repeated,
-    ) // prettier-ignore
     .option('--list-layers', 'print the names and shapes of the layers')
-    .option('--pool <how>', 'avg, max or none: of layers that put out pictures', 'avg')
-    .option('--normalize', 'scale every row to length 1')
-    .option('--dtype <type>', 'float32 or float16', 'float32')
     .option('--format <f>', 'npy or parquet (default: by the ending of --out)')
     .option('--resume', 'go on where a former run stopped')
     .option('--force', 'replace what is there')
     .option('--no-cache', 'compute every row, and keep none')
     .option('--allow-private', ALLOW_PRIVATE_HELP);
-  addEndpointFlag(addShardFlags(addInferenceFlags(command)))
+  addEndpointFlag(addShardFlags(addInferenceFlags(addRowFlags(command))))
     .addHelpText(
       'after',
       `

@@ -46,6 +46,37 @@ export function addEndpointFlag(command: Command): Command {
   return command.option('--endpoint <url>', "of s3://…: another service than Amazon's (default: AWS_ENDPOINT_URL)", useEndpoint); // prettier-ignore
 }
 
+/** What a row of features is made of; they become `RowConfig` in config/features.ts. */
+export function addRowFlags(command: Command): Command {
+  return command
+    .option(
+      '--layer <name>',
+      "whose output; may be given several times, a file each (default: the classifier's input)",
+      repeated,
+    )
+    .option('--pool <how>', 'avg, max or none: of layers that put out pictures', 'avg')
+    .option('--normalize', 'scale every row to length 1')
+    .option('--dtype <type>', 'float32 or float16', 'float32');
+}
+
+/** What is said of a picture; they are among `ClassifyFlags` in config/classify.ts. */
+export function addAnswerFlags(command: Command): Command {
+  return command
+    .option('-k, --topk <k>', 'how many classes (default: 3)')
+    .option('--labels <l>', 'en, zh, en,zh or a file: csv, json, txt (default: en,zh where known)')
+    .option('--classes <words>', CLASSES_HELP)
+    .option('--threshold <p>', 'classes less probable are not named; none left: unknown', '0')
+    .option('--unknown <how>', 'auto: say unknown where the model can tell, or off (default: auto)')
+    .option('--unknown-rate <p>', 'share of known pictures that keep their answer (default: 0.95)');
+}
+
+/** Which queue, on which server; they become `QueuePlace` in config/redis.ts. */
+export function addRedisFlags(command: Command): Command {
+  return command
+    .option('--redis <url>', 'redis://HOST:6379, or rediss:// for TLS (or FINCH_REDIS, better where it has a password)')
+    .option('--queue <name>', 'which of the queues there', 'finch');
+} // prettier-ignore
+
 /** For a flag that may be given several times. */
 export function repeated(value: string, former: readonly string[] = []): readonly string[] {
   return [...former, value];

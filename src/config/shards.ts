@@ -20,6 +20,8 @@ export interface ShardTask {
   readonly index: number;
   /** As the user said; absent where the manifest alone says it. */
   readonly count?: number;
+  /** The hash of the manifest that is meant; absent: the one that is there. */
+  readonly seal?: string;
   readonly out: string;
   /** Replaces a shard that was made otherwise. */
   readonly force: boolean;

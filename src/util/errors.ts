@@ -41,6 +41,7 @@ const EXIT_CODES = {
   TRAINING_DIVERGED: ExitCode.partial,
   DOWNLOAD_FAILED: ExitCode.missing,
   WRITE_FAILED: ExitCode.missing,
+  QUEUE_UNAVAILABLE: ExitCode.missing,
   INTERRUPTED: ExitCode.interrupted,
 } as const satisfies Record<string, ExitCodeValue>;
 

@@ -8,7 +8,7 @@ import { classOf } from '../class-of.ts';
 import { withEmbedder, type Embedder } from '../embedding.ts';
 import { featureSettings } from '../extraction-start.ts';
 import { tallyOf } from '../tally.ts';
-import { untilAborted, type Work } from '../work.ts';
+import { throwIfAborted, untilAborted, type Work } from '../work.ts';
 import { asStored, makeShard, withTask, type Fill, type OpenedTask, type ShardRun } from './one-shard.ts';
 
 /** The run, and a line for people: `998 pictures in 7.1 s, 140.6/s`. */
@@ -61,6 +61,7 @@ async function rowsOf(
     }
     tally.count(image);
     if (group.length === groupRows) await flush();
+    throwIfAborted(work);
   }
   await flush();
   return { pictures: row + failures.length, failures, shape: rowShape.join(',') };

@@ -35,6 +35,9 @@ export async function withTask<T>(task: ShardTask, action: (opened: OpenedTask) 
   await (await placeOf(task.out)).checkFolder({ flag: '--out', file: task.out });
   const manifest = await openManifest(task.manifest);
   try {
+    if (task.seal !== undefined && task.seal !== manifest.seal) {
+      throw new AppError('USAGE', `${task.manifest} is another manifest than the one whose shards are asked for: it was made again, or this machine has another file by that name`); // prettier-ignore
+    }
     const place = placeIn(manifest, task);
     return await action({
       task,
