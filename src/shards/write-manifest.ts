@@ -2,8 +2,8 @@
 
 import { writeSealedParquet, type WriteGroup } from '../formats/sealed-parquet.ts';
 import type { ImageReference } from '../images/source.ts';
-import { placeOf } from '../objects/place.ts';
-import { AppError } from '../util/errors.ts';
+import { disk } from '../objects/disk.ts';
+import { AppError, messageOf } from '../util/errors.ts';
 import { grouped, mapOrdered } from '../util/streams.ts';
 import {
   FACTS_KEY,
@@ -67,11 +67,13 @@ async function rowOf(reference: ImageReference, className: string): Promise<Mani
       : 'a picture on stdin cannot be read again; give files'; // prettier-ignore
     throw new AppError('USAGE', `${key}: ${problem}`);
   }
-  const place = await placeOf(content.path);
-  const found = await place.find(content.path);
-  if (!found) throw new AppError('INPUT_NOT_FOUND', `${content.path}: no such file`);
+  const { path: file, part } = content;
+  const missing = (problem: string, cause?: unknown) => new AppError('INPUT_NOT_FOUND', `${file}: ${problem}`, { cause }); // prettier-ignore
+  const found = await disk.find(file).catch((error: unknown) => {
+    throw missing(messageOf(error), error);
+  });
+  if (!found) throw missing('no such file');
   const { size, etag } = found;
-  if (!content.part) return { key, size, etag, className, container: '', place: 0 };
-  const { offset, bytes } = content.part;
-  return { key, size: bytes, etag, className, container: content.path, place: offset };
+  if (!part) return { key, size, etag, className, container: '', place: 0 };
+  return { key, size: part.bytes, etag, className, container: file, place: part.offset };
 }

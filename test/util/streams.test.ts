@@ -1,10 +1,10 @@
-// Groups of what comes: by number, and by time.
+// Groups of what comes, by number and by time; work ahead, in order, by number and by weight.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
-import { batched } from '../../src/util/streams.ts';
+import { batched, mapOrdered } from '../../src/util/streams.ts';
 
 async function groups<T>(source: AsyncIterable<T>, patience: number): Promise<readonly (readonly T[])[]> {
   const all: (readonly T[])[] = [];
@@ -42,4 +42,23 @@ test('what came while the process was busy has not waited too long', async () =>
     yield 2;
   }
   assert.deepEqual(await groups(source(), 20), [[1, 2]]);
+});
+
+test('what is heavy is not begun while too much is under way, and the order stays', async () => {
+  async function* source() {
+    yield* [6, 6, 1, 1, 1, 20, 1];
+  }
+  let [load, most] = [0, 0];
+  const ahead = { items: 3, weight: 7, weightOf: (weight: number) => weight };
+  const done: number[] = [];
+  const mapped = mapOrdered(source(), ahead, async (weight) => {
+    load += weight;
+    most = Math.max(most, load);
+    await sleep(1);
+    load -= weight;
+    return weight;
+  });
+  for await (const weight of mapped) done.push(weight);
+  assert.deepEqual(done, [6, 6, 1, 1, 1, 20, 1]);
+  assert.ok(most <= 7 + 20, `${most} at once`);
 });
