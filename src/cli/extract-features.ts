@@ -33,6 +33,7 @@ export function addExtractFeatures(program: Command, output: Output, finish: Fin
     .option('--pool <how>', 'avg, max or none: of layers that put out pictures', 'avg')
     .option('--normalize', 'scale every row to length 1')
     .option('--dtype <type>', 'float32 or float16', 'float32')
+    .option('--precision <p>', 'float32 or int8 (default: what the model was made for)')
     .option('--format <f>', 'npy or parquet (default: by the ending of --out)')
     .option('--resume', 'go on where a former run stopped')
     .option('--force', 'replace what is there')

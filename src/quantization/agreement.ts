@@ -35,3 +35,23 @@ export function mostProbable(row: Float32Array): number {
   for (let k = 1; k < row.length; k++) if (row[k]! > row[best]!) best = k;
   return best;
 }
+
+/** Bytes are adopted only where so many pictures get the same class, 0…1. */
+const LEAST_AGREEMENT = 0.97;
+
+/** Why a network stays in float32; undefined where bytes are faster and agree. */
+export function refusalOf({
+  agreement,
+  speed,
+}: {
+  readonly agreement: number;
+  readonly speed: { readonly one: number; readonly batch: number };
+}): string | undefined {
+  if (agreement < LEAST_AGREEMENT) {
+    return `only ${percent(agreement)} of the pictures get the same class with 8 bits, and ${percent(LEAST_AGREEMENT)} have to`;
+  }
+  if (Math.min(speed.one, speed.batch) > 1) return undefined;
+  return `8 bits are ${speed.one.toFixed(2)} times as fast here for one picture and ${speed.batch.toFixed(2)} times for a batch, and both have to be above 1`;
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;

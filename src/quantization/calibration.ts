@@ -49,7 +49,9 @@ export class Calibration {
       const { byChannel, places } = this.#sums.get(input)!;
       return [convolution, Float32Array.from(byChannel, (sum) => sum / places)] as const;
     });
-    const ranges = [...this.#histograms].map(([layer, histogram]) => [layer, METHODS[method](histogram)] as const);
+    const ranges = [...this.#histograms].map(
+      ([layer, histogram]) => [layer, METHODS[method](histogram)] as const,
+    );
     return { bits, ranges: new Map(ranges), means: new Map(means) };
   }
 }

@@ -28,6 +28,8 @@ function percentile(histogram: Histogram): Range {
 
 /** Levels for magnitudes: those of a byte where no number is negative, half of them otherwise. */
 const LEVELS = { positive: 256, signed: 128 } as const;
+/** Stands for a share of nothing, whose logarithm is not there. */
+const LEAST_SHARE = 1e-9;
 /** Between two ends that are tried. */
 const STRIDE = 16;
 
@@ -37,32 +39,32 @@ const STRIDE = 16;
  */
 function entropy(histogram: Histogram): Range {
   const levels = histogram.low < 0 ? LEVELS.signed : LEVELS.positive;
+  const counts = Float64Array.from(histogram.counts);
+  // Zeros, of which a relu makes half of all numbers, are exact at every end.
+  counts[0] = counts[1]!;
   let best = { end: BINS, divergence: Infinity };
   for (let end = levels; end <= BINS; end += STRIDE) {
-    const divergence = divergenceAt(histogram.counts, end, levels);
+    const divergence = divergenceAt(counts, end, levels);
     if (divergence < best.divergence) best = { end, divergence };
   }
   return within(histogram, best.end);
 }
 
-/** Of the first `end` bins, the others counted to the last of them, from the same on `levels` levels. */
+/** Of the first `end` bins, what is behind them counted to the last, from the same on `levels` levels. */
 function divergenceAt(counts: Float64Array, end: number, levels: number): number {
-  const clipped = counts.subarray(end).reduce((sum, count) => sum + count, 0);
-  const total = counts.reduce((sum, count) => sum + count, 0);
+  const sumOf = (part: Float64Array) => part.reduce((sum, count) => sum + count, 0);
+  const kept = sumOf(counts.subarray(0, end));
+  const clipped = sumOf(counts.subarray(end));
   let divergence = 0;
   for (let level = 0; level < levels; level++) {
     const [first, last] = [Math.floor((level * end) / levels), Math.floor(((level + 1) * end) / levels)];
-    let [sum, filled] = [0, 0];
+    const own = counts.subarray(first, last);
+    const filled = own.reduce((bins, count) => bins + (count > 0 ? 1 : 0), 0);
+    const q = filled > 0 ? sumOf(own) / filled / kept : 0;
     for (let i = first; i < last; i++) {
-      sum += counts[i]!;
-      if (counts[i]! > 0) filled += 1;
-    }
-    for (let i = first; i < last; i++) {
-      const p = counts[i]! + (i === end - 1 ? clipped : 0);
-      if (p === 0) continue;
-      // A level that holds nothing stands for what was clipped alone: it is as wrong as can be.
-      const q = filled > 0 ? sum / filled : 0;
-      divergence += (p / total) * Math.log(p / Math.max(q, 1e-9));
+      const p = (counts[i]! + (i === end - 1 ? clipped : 0)) / (kept + clipped);
+      // Where a level has nothing of its own, what was clipped to it is as wrong as can be.
+      if (p > 0) divergence += p * Math.log(p / Math.max(q, LEAST_SHARE));
     }
   }
   return divergence;

@@ -82,5 +82,7 @@ export function bytePlaces(graph: Graph, classifier?: string): Places {
 /** The layer whose numbers a layer passes on: zeros around them and dropout change none. */
 export function sourceOf(name: string, layers: ReadonlyMap<string, Layer>): string {
   const layer = layers.get(name);
-  return layer?.kind === 'zeroPadding2d' || layer?.kind === 'dropout' ? sourceOf(layer.inputs[0], layers) : name;
+  return layer?.kind === 'zeroPadding2d' || layer?.kind === 'dropout'
+    ? sourceOf(layer.inputs[0], layers)
+    : name;
 }

@@ -52,9 +52,10 @@ export async function allFeatures(
   const { settings } = config;
   const { mean, std, size } = opened.preprocessing;
   let loading: Promise<Predictor> | undefined;
+  const quantization = await opened.quantization();
   const load = async () =>
     engine.load(
-      { graph: network.graph, ...(await opened.readWeights()), mean, std },
+      { graph: network.graph, ...(await opened.readWeights()), quantization, mean, std },
       { outputs: [network.embedding], size: sidesOf(size), onDivided: tools.onDivided },
     );
   const total = divided.val.length + divided.train.length * (1 + settings.head.views);
@@ -69,7 +70,7 @@ export async function allFeatures(
       layer: network.embedding,
       preprocessing: opened.preprocessing,
       exif: !config.decode.ignoreExif,
-      device: placeOf(engine),
+      device: placeOf(engine, quantization && opened.model.int8?.file),
     },
     signal: work.signal,
     onProgress: (now) => {

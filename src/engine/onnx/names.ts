@@ -5,7 +5,8 @@
 export const layerTensor = (layer: string): string => `${layer}:out`;
 
 /** A layer's weight among the constants. */
-export const constantWeight = (layer: string, part: 'kernel' | 'bias' | 'scales'): string => `${layer}:${part}`;
+export const constantWeight = (layer: string, part: 'kernel' | 'bias' | 'scales'): string =>
+  `${layer}:${part}`;
 
 /** A tensor of a foreign network. */
 export const foreignTensor = (name: string): string => `${name}:foreign`;

@@ -33,11 +33,9 @@ const convolution: ByteLowering<Convolution> = (layer, scope) => {
   const shape = scope.shapeOf(layer.inputs[0]);
   const given = { bits, input: input.affine, means: own };
   const { kernel, scales, bias } = packByteConv(layer, end.norm, given, { weights: scope.model.weights, packer: scope.packer }); // prettier-ignore
-  const operands = [
-    ...[input.tensor, ...scope.affineOperands(input.affine)],
-    ...[kernel, scales, scope.emitter.byte('int8', 0)],
-    ...[...scope.affineOperands(end.affine), bias],
-  ];
+  const x = [input.tensor, ...scope.affineOperands(input.affine)];
+  const w = [kernel, scales, scope.emitter.byte('int8', 0)];
+  const operands = [...x, ...w, ...scope.affineOperands(end.affine), bias];
   return emitUnit(scope, end, 'QLinearConv', operands, {
     ...windowAttributes(windowOf(layer, shape, input.pad)),
     group: layer.kind === 'depthwiseConv2d' ? shape.at(-1)! : (layer.groups ?? 1),
@@ -58,7 +56,9 @@ const concatenate: ByteLowering<LayerOf<'concatenate'>> = (layer, scope) => {
   if (!joined) return undefined;
   const { end, inputs } = joined;
   const operands = inputs.flatMap(({ tensor, affine }) => [tensor, ...scope.affineOperands(affine)]);
-  return emitUnit(scope, end, 'QLinearConcat', [...scope.affineOperands(end.affine), ...operands], { axis: 3 });
+  return emitUnit(scope, end, 'QLinearConcat', [...scope.affineOperands(end.affine), ...operands], {
+    axis: 3,
+  });
 };
 
 /** The largest byte stands for the largest number. */
@@ -107,7 +107,8 @@ function joinedBytes(layer: LayerOf<'add' | 'concatenate'>, scope: InferenceScop
   const isBytes = layer.inputs.some((name) => scope.held(name).affine);
   const end = isBytes ? endOf(layer, scope) : undefined;
   const inputs = end ? layer.inputs.map((name) => scope.bytes(name)) : [];
-  if (!end || !inputs.every((value): value is ByteValue => value !== undefined && !value.pad)) return undefined;
+  if (!end || !inputs.every((value): value is ByteValue => value !== undefined && !value.pad))
+    return undefined;
   return { end, inputs };
 }
 
