@@ -21,7 +21,7 @@ export function affineOf({ low, high }: Range): Affine {
   const [least, most] = [Math.min(low, 0), Math.max(high, 0)];
   // Scales are float32 in the network: the zero is computed from what is really there.
   const scale = Math.fround((most - least) / LEVELS) || 1;
-  return { scale, zero: Math.min(LEVELS, Math.round(-least / scale)) };
+  return { scale, zero: Math.min(LEVELS, Math.round((0 - least) / scale)) };
 }
 
 /** The byte of a number. Numbers outside the range get the byte of its end. */

@@ -40,6 +40,8 @@ export function byteKernel(
   { kernel, bias, outputs, depth, groups }: FloatKernel,
   { bits, input, means }: { readonly bits: WeightBits; readonly input: Affine; readonly means: Float32Array },
 ): ByteKernel {
+  // Depthwise kernels add products in 32 bits on every processor.
+  const largest = LARGEST[groups === outputs && depth === 1 ? 8 : bits];
   const perFilter = kernel.length / outputs;
   const area = perFilter / depth;
   const weights = new Int8Array(kernel.length);
@@ -49,7 +51,7 @@ export function byteKernel(
     const from = o * perFilter;
     const filter = kernel.subarray(from, from + perFilter);
     const own = bias?.[o] ?? 0;
-    const scale = filterScale(filter, own, { largest: LARGEST[bits], step: input.scale });
+    const scale = filterScale(filter, own, { largest, step: input.scale });
     scales[o] = scale;
     const firstInput = Math.floor(o / (outputs / groups)) * depth;
     let error = 0;
