@@ -48,6 +48,9 @@ export async function readQuantization(
   const inputs = new Map(graph.layers.map(({ name, inputs: [input] }) => [name, input]));
   const ranges = new Map<string, Range>();
   const means = new Map<string, Float32Array>();
+  if (!(await isThere(path.join(folder, file)))) {
+    throw invalid(`${folder}: ${file}, its 8-bit ranges, is not there; quantize the model again`);
+  }
   const { tensors } = await readSafetensors(path.join(folder, file));
   for (const [name, tensor] of tensors) {
     const where = `${folder}: ${file}: '${quoted(name)}'`;
