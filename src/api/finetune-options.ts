@@ -32,6 +32,8 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly featurePool?: 'avg' | 'max' | 'avg+max' | undefined;
   /** Side of the pictures that the network sees, in pixels; the model's own by default. */
   readonly featureSize?: number | undefined;
+  /** `int8`: stage 1 learns on features of a quantized model that are computed in 8 bits; `float32` by default. */
+  readonly precision?: 'float32' | 'int8' | undefined;
   /** The largest number of passes of stage 1, which trains the head. */
   readonly headEpochs?: number | undefined;
   /** Learning rate of stage 1, which then uses Adam instead of computing the converged head. */
