@@ -104,8 +104,8 @@ test('--precision int8 of a model without says how to get one', async () => {
 test('a processor whose sums would overflow, and an engine without bytes: float32, with a note', async () => {
   const model = await readModelFolder(INT8());
   await writeModelFolder(at('eight'), { ...model, int8: { ...model.int8!, bits: 8 } }, { dtype: 'float32' });
-  const { engine, ...opened } = await openNetwork(config(at('eight')), work);
-  const bits = await (await engine()).weightBits!();
+  const opened = await openNetwork(config(at('eight')), work);
+  const bits = await (await opened.engine()).weightBits!();
   notes.length = 0;
   assert.equal((await opened.quantization()) === undefined, bits === 7);
   assert.equal(notes.length, bits === 7 ? 1 : 0, notes.join());
