@@ -9,7 +9,7 @@ import {
   type PreprocessingOverrides,
 } from './preprocessing.ts';
 
-export const PRECISIONS = ['auto', 'float32', 'int8'] as const;
+const PRECISIONS = ['auto', 'float32', 'int8'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
 /** As commander hands flags over: text, or true for a flag without a value. */

@@ -30,7 +30,7 @@ export function top1Of(rows: Rows, truth: readonly number[]): number {
 }
 
 /** Of several classes with the same score the first. */
-export function mostProbable(row: Float32Array): number {
+function mostProbable(row: Float32Array): number {
   let best = 0;
   for (let k = 1; k < row.length; k++) if (row[k]! > row[best]!) best = k;
   return best;

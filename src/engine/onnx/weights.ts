@@ -96,13 +96,13 @@ function toOihw(
 }
 
 /** A convolution's kernel and bias, with the batch norm behind it (if any) folded in. */
-export interface FoldedConv extends FloatKernel {
+interface FoldedConv extends FloatKernel {
   /** `[O, I/group, H, W]` */
   readonly shape: Shape;
 }
 
 /** @param room makes the array that the kernel is written into */
-export function foldConv(
+function foldConv(
   conv: Conv,
   norm: LayerOf<'batchNormalization'> | undefined,
   weights: Weights,
