@@ -5,6 +5,7 @@ import type { Bench } from './context.ts';
 import { explainOcclusion, explainOneLook, explainPlaces } from './explain.ts';
 import { hundredHeadEpochs, headFromNothing, stageTwoPace } from './finetune.ts';
 import { features, featuresCached, featuresMemory } from './features.ts';
+import { int8 } from './int8.ts';
 import { featuresOpaque } from './opaque.ts';
 import { forwardTfjs, trainingTfjs } from './tfjs.ts';
 import { recipes } from './recipes.ts';
@@ -40,4 +41,5 @@ export const FIGURES = {
   'explain-one-look': explainOneLook,
   'explain-occlusion': explainOcclusion,
   serve,
+  int8,
 } as const satisfies Record<string, Bench>;

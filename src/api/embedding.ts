@@ -119,9 +119,10 @@ export async function withEmbedder<T>(
 
 /** The engine that will compute, named without loading it where it is certain: rows from the cache need no engine at all. */
 export async function placeBefore(
-  opened: Pick<OpenedNetwork, 'engine'>,
+  opened: Pick<OpenedNetwork, 'engine' | 'model' | 'quantization'>,
   { engine, device }: Pick<EmbeddingConfig, 'engine' | 'device'>,
 ): Promise<string> {
+  if (await opened.quantization()) return placeOf(await opened.engine(), opened.model.int8?.file);
   if (engine === 'tfjs' || device === 'js') return placeOf(await opened.engine());
   return placeOf({ name: 'onnx', device: device === 'auto' ? 'cpu' : device });
 }

@@ -34,6 +34,8 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly featureSize?: number | undefined;
   /** The head takes the mean over each picture and its mirror image: twice the time at every use; stage 1 alone. */
   readonly featureMirror?: boolean | undefined;
+  /** `int8`: stage 1 learns on features of a quantized model that are computed in 8 bits; `float32` by default. */
+  readonly precision?: 'float32' | 'int8' | undefined;
   /** The largest number of passes of stage 1, which trains the head. */
   readonly headEpochs?: number | undefined;
   /** Learning rate of stage 1, which then uses Adam instead of computing the converged head. */

@@ -9,9 +9,11 @@ import type { Batch, Engine, OnDivided, Predictor } from '../engine/engine.ts';
 import type { Slopes, TrainableEngine } from '../engine/training.ts';
 import { selectEngine } from '../engine/select.ts';
 import type { Graph } from '../graph/layers.ts';
+import type { Quantization } from '../quantization/quantization.ts';
 import { resolveModel } from '../store/models.ts';
 import type { Novelty } from '../util/novelty.ts';
 import { pictureSize, sidesOf, type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
+import { checkPrecision, quantizationFor } from './precision.ts';
 import { fetchProgress, type Work } from './work.ts';
 
 /** Pictures in one run when the user does not say: larger batches are no faster on the CPU. */
@@ -34,6 +36,8 @@ export interface OpenedNetwork {
   readonly readText?: () => Promise<TextHalf>;
   /** What tells pictures unlike all classes; absent where the network cannot. @throws AppError as `readWeights` does */
   readonly readNovelty?: () => Promise<Novelty>;
+  /** How this machine computes the network with bytes; undefined where it computes in float32. @throws AppError as `readWeights` does */
+  quantization(): Promise<Quantization | undefined>;
   /** That compute; absent: as many as there are cores. */
   readonly threads?: number;
   /** Made once, however often it is requested. @throws AppError ENGINE_UNAVAILABLE */
@@ -66,13 +70,18 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
     onProgress: fetchProgress(`fetching ${config.model}`, work),
     onNote: (text) => work.note(text),
   });
-  const { model, readWeights, readText, readNovelty } = await openModelFolder(folder);
+  const stored = await openModelFolder(folder);
+  checkPrecision(stored, config);
+  const { model, readWeights, readText, readNovelty } = stored;
   const preprocessing = applyOverrides(model.preprocessing, config.preprocessing, {
     name: model.name,
     size: inputSize(model.graph),
   });
   let selected: Promise<TrainableEngine> | undefined;
   const engine = () => (selected ??= selectEngine(config));
+  let bytes: Promise<Quantization | undefined> | undefined;
+  const quantization = () =>
+    (bytes ??= quantizationFor(stored, { precision: config.precision, engine, work }));
   const loaded = new Map<string, Promise<LoadedNetwork>>();
   const sloped = new Map<Graph, Promise<Slopes>>();
   return {
@@ -82,6 +91,7 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
     readWeights,
     ...(readText && { readText }),
     ...(readNovelty && { readNovelty }),
+    quantization,
     ...(config.threads !== undefined && { threads: config.threads }),
     engine,
     load(outputs, normalised = false) {
@@ -117,10 +127,10 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
   }
 
   async function load(outputs: readonly string[] | undefined, normalised: boolean): Promise<LoadedNetwork> {
-    const [numbers, chosen] = await Promise.all([readWeights(), engine()]);
+    const [numbers, chosen, how] = await Promise.all([readWeights(), engine(), quantization()]);
     const { mean, std, size } = preprocessing;
     const predictor = await chosen.load(
-      { graph: model.graph, ...numbers, mean, std },
+      { graph: model.graph, ...numbers, quantization: how, mean, std },
       {
         ...(outputs && { outputs }),
         normalised,
@@ -148,9 +158,9 @@ export function dividedNote(work: Work, batchNorm: 'train' | 'frozen' = 'frozen'
   };
 }
 
-/** `onnx on cpu`: what the last bits of an engine's numbers depend on. */
-export function placeOf({ name, device }: Pick<Engine, 'name' | 'device'>): string {
-  return `${name} on ${device}`;
+/** `onnx on cpu`, `onnx on cpu with int8-….safetensors`: what the last bits of an engine's numbers depend on. */
+export function placeOf({ name, device }: Pick<Engine, 'name' | 'device'>, bytes?: string): string {
+  return `${name} on ${device}${bytes === undefined ? '' : ` with ${bytes}`}`;
 }
 
 /** The pictures that a network was made for, in pixels. */

@@ -13,6 +13,7 @@ import {
 import type { FieldReader } from './json.ts';
 import type { LabelSource, ModelDescription, Provenance } from './model.ts';
 import { readNoveltyFacts, type NoveltyFacts } from './novelty-file.ts';
+import { readQuantizationFacts } from './quantization-facts.ts';
 import { oneOf, readTextFacts, type TextFacts } from './text-facts.ts';
 
 /** The version increases when a reader of the former format would misread the new one. */
@@ -59,6 +60,7 @@ export function readMetadata(field: FieldReader): Metadata {
     ...(field.has('network') && { network: field.string('network') }),
     ...(field.has('text') && { text: readTextFacts(field.object('text')) }),
     ...(field.has('novelty') && { novelty: readNoveltyFacts(field.object('novelty')) }),
+    ...(field.has('int8') && { int8: readQuantizationFacts(field.object('int8')) }),
     ...(field.has('provenance') && { provenance: readProvenance(field.object('provenance')) }),
     ...(field.has('shards') && { shards: readHashes(field.object('shards')) }),
   };

@@ -7,6 +7,7 @@ import type { Graph, Weight } from '../graph/layers.ts';
 import { inferShapes } from '../graph/shapes.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readJson } from '../util/json.ts';
+import type { Quantization } from '../quantization/quantization.ts';
 import type { Novelty } from '../util/novelty.ts';
 import { quoted } from '../util/quoted.ts';
 import { elementCount } from '../util/shape.ts';
@@ -20,6 +21,7 @@ import { topologyOf } from './keras-write.ts';
 import { metadataJson, readMetadata, type Metadata } from './metadata.ts';
 import { embeddingLayer, type Model, type ModelDescription, type ModelWeights } from './model.ts';
 import { readNovelty, writeNovelty, type NoveltyFacts } from './novelty-file.ts';
+import type { QuantizationFacts } from './quantization-facts.ts';
 import { hashShards, readShards, writeShards, type StoredDtype } from './shards.ts';
 import type { TextFacts } from './text-facts.ts';
 import type { TextHalf } from './text-half.ts';
@@ -37,18 +39,24 @@ export interface WriteModelOptions {
 /** Writes a model folder, or another model into one; whole or not at all. @throws AppError WRITE_FAILED */
 export async function writeModelFolder(
   folder: string,
-  { graph, weights, foreign, text, novelty, ...metadata }: Model,
+  { graph, weights, foreign, text, novelty, quantization, int8, ...metadata }: Model,
   { dtype }: WriteModelOptions,
 ): Promise<void> {
   const keepFloat32 = (weight: Weight) => weight.data.length < MIN_HALVED;
   const network = foreign && (await networkFiles()).networkFile(foreign);
   let facts: TextFacts | undefined;
   let unlike: NoveltyFacts | undefined;
+  let bytes: QuantizationFacts | undefined;
   const parts: ModelParts = {
     writeShards: async (at, group) => {
       if (network) await (await networkFiles()).writeNetwork(at, network);
       facts = text && (await (await textHalves()).writeTextHalf(at, text));
       unlike = novelty && (await writeNovelty(at, novelty));
+      bytes =
+        int8 &&
+        (quantization
+          ? { ...int8, file: await (await quantizations()).writeQuantization(at, quantization) }
+          : withoutFile(int8));
       return writeShards(at, weights, { dtype, group, keepFloat32 });
     },
     describe: async (at, manifest) => {
@@ -56,7 +64,7 @@ export async function writeModelFolder(
       const names = [
         ...shards,
         ...(network ? [network.name] : []),
-        ...filesOf({ text: facts, novelty: unlike }),
+        ...filesOf({ text: facts, novelty: unlike, int8: bytes }),
       ];
       const json = {
         format: 'layers-model',
@@ -69,6 +77,7 @@ export async function writeModelFolder(
           ...(network && { network: network.name }),
           ...(facts && { text: facts }),
           ...(unlike && { novelty: unlike }),
+          ...(bytes && { int8: bytes }),
           shards: await hashShards(at, names),
         }),
       };
@@ -82,6 +91,9 @@ export async function writeModelFolder(
   });
 }
 
+/** Of a network that stays in float32: the file that it was read from, if there was one, is not its own any more. */
+const withoutFile = ({ file: _, ...facts }: QuantizationFacts): QuantizationFacts => facts;
+
 /** Numbers in a picture's embedding. */
 const featureNumbers = (model: ModelDescription) =>
   elementCount(inferShapes(model.graph).get(embeddingLayer(model)) ?? []);
@@ -89,16 +101,23 @@ const featureNumbers = (model: ModelDescription) =>
 /** Few models have a foreign network: what reads ONNX files is loaded by those that do. */
 const networkFiles = () => import('./network-file.ts');
 const textHalves = () => import('./text-half.ts');
+const quantizations = () => import('./quantization-file.ts');
 
 /** The files beside the network's that few models have. */
 function filesOf({
   text,
   novelty,
+  int8,
 }: {
   readonly text?: TextFacts | undefined;
   readonly novelty?: NoveltyFacts | undefined;
+  readonly int8?: QuantizationFacts | undefined;
 }) {
-  return [...(text ? [text.network, text.tokenizer] : []), ...(novelty ? [novelty.neighbours] : [])];
+  return [
+    ...(text ? [text.network, text.tokenizer] : []),
+    ...(novelty ? [novelty.neighbours] : []),
+    ...(int8?.file === undefined ? [] : [int8.file]),
+  ];
 }
 
 function isFolder(folder: string): Promise<boolean> {
@@ -112,6 +131,8 @@ export interface OpenedModelFolder {
   readonly readWeights: () => Promise<ModelWeights>;
   /** Absent where the network takes no texts. @throws AppError as `readWeights` does */
   readonly readText?: () => Promise<TextHalf>;
+  /** Absent where it is not computed with bytes. @throws AppError as `readWeights` does */
+  readonly readQuantization?: () => Promise<Quantization>;
   /** Absent where the network cannot tell what is unlike its classes. @throws AppError as `readWeights` does */
   readonly readNovelty?: () => Promise<Novelty>;
 }
@@ -123,6 +144,7 @@ export interface OpenedModelFolder {
 export async function openModelFolder(folder: string): Promise<OpenedModelFolder> {
   const json = await readModelJson(folder);
   const { shards: _, fixed, network, text, novelty, ...model } = await describeNetwork(folder, json);
+  const { int8 } = model;
   return {
     model,
     readWeights: async () => {
@@ -133,18 +155,29 @@ export async function openModelFolder(folder: string): Promise<OpenedModelFolder
       return { weights, foreign: await readNetwork(folder, network) };
     },
     ...(text && { readText: async () => (await textHalves()).readTextHalf(folder, text) }),
+    ...(int8?.file !== undefined && {
+      readQuantization: async () =>
+        (await quantizations()).readQuantization(folder, { ...int8, file: int8.file! }, model.graph),
+    }),
     ...(novelty && { readNovelty: async () => readNovelty(folder, novelty, featureNumbers(model)) }),
   };
 }
 
 /** The whole of a model folder. @throws AppError as `openModelFolder` and `readWeights` do */
 export async function readModelFolder(folder: string): Promise<Model> {
-  const { model, readWeights, readText, readNovelty } = await openModelFolder(folder);
+  const {
+    model,
+    readWeights,
+    readText,
+    readNovelty,
+    readQuantization: readBytes,
+  } = await openModelFolder(folder);
   return {
     ...model,
     ...(await readWeights()),
     ...(readText && { text: await readText() }),
     ...(readNovelty && { novelty: await readNovelty() }),
+    ...(readBytes && { quantization: await readBytes() }),
   };
 }
 

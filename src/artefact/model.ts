@@ -5,8 +5,10 @@ import type { Graph, Weights } from '../graph/layers.ts';
 import { countParameters } from '../graph/cost.ts';
 import { outputOf, type NetworkOutput } from '../graph/output.ts';
 import type { Novelty } from '../util/novelty.ts';
+import type { Quantization } from '../quantization/quantization.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { elementCount } from '../util/shape.ts';
+import type { QuantizationFacts } from './quantization-facts.ts';
 import type { TextHalf } from './text-half.ts';
 
 /** Class names: a set known by name, or the model's own in the order of its outputs. */
@@ -32,6 +34,10 @@ export interface Model {
   readonly text?: TextHalf | undefined;
   /** What tells pictures unlike all that the network has learnt; absent where it was not fine-tuned by finch. */
   readonly novelty?: Novelty | undefined;
+  /** How it is computed with bytes; absent where it is not. */
+  readonly quantization?: Quantization | undefined;
+  /** What was found when it was tried with bytes; absent where nobody has. */
+  readonly int8?: QuantizationFacts;
   /** Absent in foreign models that do not say. */
   readonly preprocessing?: Preprocessing;
   readonly labels?: LabelSource;
@@ -69,7 +75,7 @@ export function outputOfModel({ graph, labels }: Pick<Model, 'graph' | 'labels'>
 export type ModelWeights = Pick<Model, 'weights' | 'foreign'>;
 
 /** Everything else, but for what few models have in files of its own. */
-export type ModelDescription = Omit<Model, keyof ModelWeights | 'text' | 'novelty'>;
+export type ModelDescription = Omit<Model, keyof ModelWeights | 'text' | 'novelty' | 'quantization'>;
 
 /** What the network has learnt, as papers count it; of a foreign one all its floating-point numbers but single ones. */
 export function parametersOf({ graph, foreign }: Pick<Model, 'graph' | 'foreign'>): number {

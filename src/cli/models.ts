@@ -2,6 +2,7 @@
 
 import { Option, type Command } from 'commander';
 import type { ExportFlags } from '../api/models/export.ts';
+import type { QuantizeFlags } from '../api/models/quantize.ts';
 import type { ImportFlags } from '../api/models/import.ts';
 import type { ListFlags } from '../commands/models.ts';
 import type { Output } from '../commands/output.ts';
@@ -21,6 +22,7 @@ Examples:
   finch models pull resnet101 --mirror https://mirror.example/models
   finch models import birds.pth --labels birds.txt --name birds
   finch models import hf:microsoft/resnet-18
+  finch models quantize runs/birds/best --calibrate ./birds/val --name birds-int8
   finch models export runs/birds/best --format onnx --out birds.onnx`,
     );
   const format = () => new Option('--format <f>', 'how to print').choices(['table', 'json']).default('table');
@@ -96,6 +98,25 @@ Examples:
     )
     .action(async (file: string, flags: ImportFlags) => {
       finish(await (await command()).importModel(file, flags, output));
+    });
+  models
+    .command('quantize')
+    .description('make a model that is computed in 8 bits, where that is faster here and answers alike')
+    .argument('<model>', MODEL_HELP)
+    .requiredOption('--calibrate <dir>', 'a hundred pictures or more, such as the network will see')
+    .option('--name <name>', "the new model's name (default: the model's, with -int8)")
+    .option('--force', 'replace a model of that name')
+    .option('--offline', 'never fetch a model')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  finch models quantize resnet18 --calibrate ./photos
+  finch models quantize runs/birds/best --calibrate ./birds/val --name birds-int8
+  classify photo.jpg --model birds-int8`,
+    )
+    .action(async (name: string, flags: QuantizeFlags) => {
+      finish(await (await command()).quantize(name, flags, output));
     });
   models
     .command('verify')

@@ -54,6 +54,10 @@ export function addStageFlags(command: Command): Command {
   command
     .optionsGroup('Stage 1, the head:')
     .option(
+      '--precision <p>',
+      'stage 1: float32 or int8, for features of a quantized model (default: float32)',
+    )
+    .option(
       '--head-epochs <n>',
       'at most so many of stage 1, the head (default: until it converges, at most 100)',
     )

@@ -3,6 +3,7 @@
 import { describeModel, listModels, type ListedModel, type OwnModel } from '../api/models/catalogue.ts';
 import { exportModel as exported, type ExportFlags } from '../api/models/export.ts';
 import { importModel as imported, type ImportFlags } from '../api/models/import.ts';
+import { quantizeModel, type QuantizeFlags, type QuantizedModel } from '../api/models/quantize.ts';
 import { pullByName, verifyByName } from '../api/models/pull.ts';
 import { formatRecord, formatTable } from '../report/text-table.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
@@ -101,6 +102,28 @@ export async function exportModel(name: string, flags: ExportFlags, output: Outp
   work.note(await exported(name, flags, work));
   await writeLine(output.stdout, flags.out);
   return ExitCode.ok;
+}
+
+export async function quantize(name: string, flags: QuantizeFlags, output: Output): Promise<ExitCodeValue> {
+  const work = terminalWork(output);
+  const made = await quantizeModel(name, flags, work);
+  work.clear();
+  await writeLine(output.stdout, made.name, made.folder);
+  for (const line of quantizationLines(made)) work.note(line);
+  return ExitCode.ok;
+}
+
+function quantizationLines({ name, facts, refusal }: QuantizedModel): readonly string[] {
+  const { agreement, pictures, top1, speed, method, bits, processor } = facts;
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const right = top1 ? `; top-1 ${percent(top1.int8)}, in float32 ${percent(top1.float32)}` : '';
+  return [
+    `8 bits: ${percent(agreement)} of ${pictures} pictures get the same class as in float32${right}`,
+    `${speed.one.toFixed(2)} times as fast for one picture, ${speed.batch.toFixed(2)} times for a batch, on ${processor}; ranges by ${method}, weights of ${bits} bits`,
+    refusal === undefined
+      ? `it runs in 8 bits on this machine; use it with: classify PICTURE --model ${shellWord(name)}`
+      : `it runs in float32: ${refusal}`,
+  ];
 }
 
 export async function verify(names: readonly string[], output: Output): Promise<ExitCodeValue> {

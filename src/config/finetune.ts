@@ -28,7 +28,8 @@ export function finetuneConfig(dataset: string, flags: FinetuneFlags): FinetuneC
   const { manifest, root, out, findLr, previewAugment } = flags;
   const recipe = parseChoice(flags.recipe ?? 'default', '--recipe', RECIPE_NAMES);
   const settings = trainSettings(recipe, flags);
-  const { batchSize: _, ...inference } = inferenceConfig([], flags);
+  // What learns is float32: a frozen part in 8 bits is asked for.
+  const { batchSize: _, ...inference } = inferenceConfig([], { precision: 'float32', ...flags });
   const preprocessing = featureSize(inference.preprocessing, flags);
   return {
     ...inference,

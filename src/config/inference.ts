@@ -9,6 +9,9 @@ import {
   type PreprocessingOverrides,
 } from './preprocessing.ts';
 
+const PRECISIONS = ['auto', 'float32', 'int8'] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
 /** As commander hands flags over: text, or true for a flag without a value. */
 export interface InferenceFlags extends PreprocessingFlags {
   readonly model: string;
@@ -20,6 +23,7 @@ export interface InferenceFlags extends PreprocessingFlags {
   /** False after `--no-exif`. */
   readonly exif: boolean;
   readonly offline?: boolean;
+  readonly precision?: string;
 }
 
 /** What every command that runs a network over pictures needs to know. */
@@ -33,6 +37,8 @@ export interface InferenceConfig {
   readonly preprocessing: PreprocessingOverrides;
   readonly decode: DecodeOptions;
   readonly offline: boolean;
+  /** `auto`: with bytes where the model says how, and this machine can. */
+  readonly precision: Precision;
 }
 
 /** The part of a configuration shared by all commands that run a network over pictures. */
@@ -57,5 +63,6 @@ export function inferenceConfig(inputs: readonly string[], flags: InferenceFlags
       }),
     },
     offline: flags.offline ?? false,
+    precision: parseChoice(flags.precision ?? 'auto', '--precision', PRECISIONS),
   };
 }

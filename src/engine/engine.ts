@@ -5,6 +5,8 @@
 
 import type { OnnxModel } from '../formats/onnx-model.ts';
 import type { Graph, Weights } from '../graph/layers.ts';
+import type { WeightBits } from '../quantization/kernel.ts';
+import type { Quantization } from '../quantization/quantization.ts';
 import type { Rgb } from '../util/preprocessing.ts';
 import type { Shape } from '../util/shape.ts';
 
@@ -21,6 +23,8 @@ export interface EngineModel {
   readonly weights: Weights;
   /** The foreign network behind the graph's `onnx` layers. */
   readonly foreign?: OnnxModel | undefined;
+  /** The network is computed with bytes where this says how. Only engines that have `weightBits` may be given it. */
+  readonly quantization?: Quantization | undefined;
   /** Applied by the engine to pixels scaled to 0…1, as the network's first step. */
   readonly mean: Rgb;
   readonly std: Rgb;
@@ -75,5 +79,7 @@ export interface Engine {
   readonly device: Device;
   /** For people: `onnxruntime 1.30.0 on cpu, 2 threads`. */
   readonly description: string;
+  /** The largest weights that bytes are multiplied with here without overflow; absent where the engine does not compute with bytes. */
+  readonly weightBits?: () => Promise<WeightBits>;
   load(model: EngineModel, options?: LoadOptions): Promise<Predictor>;
 }

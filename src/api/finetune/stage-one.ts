@@ -52,8 +52,9 @@ export async function allFeatures(
   const { settings } = config;
   const { size } = opened.preprocessing;
   let loading: Promise<Predictor> | undefined;
+  const quantization = await opened.quantization();
   const load = async () =>
-    engine.load(untrainedModel(network, await opened.readWeights(), opened), {
+    engine.load({ ...untrainedModel(network, await opened.readWeights(), opened), quantization }, {
       outputs: [network.embedding],
       size: sidesOf(size),
       onDivided: tools.onDivided,
@@ -72,7 +73,7 @@ export async function allFeatures(
       head: { layers: settings.layers, pool: settings.pool, mirror: settings.mirror },
       preprocessing: opened.preprocessing,
       exif: !config.decode.ignoreExif,
-      device: placeOf(engine),
+      device: placeOf(engine, quantization && opened.model.int8?.file),
     },
     signal: work.signal,
     onProgress: (now) => {

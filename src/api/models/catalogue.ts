@@ -1,6 +1,7 @@
 // catalogue.ts: lists the available networks and describes each of them.
 
 import { outputOfModel, type LabelSource } from '../../artefact/model.ts';
+import type { QuantizationFacts } from '../../artefact/quantization-facts.ts';
 import { readModelMetadata } from '../../artefact/model-folder.ts';
 import { allWeightShapes, countMultiplyAdds, countParameters } from '../../graph/cost.ts';
 import { isOpaque } from '../../graph/opaque.ts';
@@ -118,6 +119,7 @@ export async function describeModel(name: string): Promise<ModelFacts> {
     weights: allWeightShapes(graph).size,
     input: formatShape(shapes.get(graph.input)!),
     preprocessing,
+    int8: stored?.int8 && int8Words(stored.int8),
     top1: record?.top1 ?? undefined,
     top5: record?.top5 ?? undefined,
     classifier: stored?.classifier ?? (record && findArchitecture(record.architecture).classifier),
@@ -128,6 +130,12 @@ export async function describeModel(name: string): Promise<ModelFacts> {
     changes: stored?.provenance?.changes,
     classNames: await classNames(stored?.labels, classes),
   };
+}
+
+/** `7-bit weights, 97.5 % the same class, 1.46 times as fast (AMD EPYC)` */
+function int8Words({ file, bits, agreement, speed, processor }: QuantizationFacts): string {
+  const verdict = file === undefined ? 'tried, runs in float32' : `${bits}-bit weights`;
+  return `${verdict}: ${(100 * agreement).toFixed(1)} % the same class, ${speed.one.toFixed(2)} times as fast (${processor})`;
 }
 
 /** A model's own names, or ImageNet's where they are meant. */

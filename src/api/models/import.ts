@@ -23,7 +23,7 @@ import { inputSize } from '../network.ts';
 import { refuseLosses } from '../outputs.ts';
 import { fetchProgress, type Work } from '../work.ts';
 import { refuseUnused, sourceOf, type Source } from './import-source.ts';
-import { checkModelPlace, inModelPlace } from './model-place.ts';
+import { checkModelName, checkModelPlace, inModelPlace } from './model-place.ts';
 
 export interface ImportFlags extends PreprocessingFlags {
   readonly arch?: string;
@@ -68,10 +68,7 @@ export async function importModel(file: string, flags: ImportFlags, work: Work):
   const dtype: StoredDtype = asked === 'float16' ? asked : 'float32';
   const precision = asked === 'float32' || asked === 'float16' ? undefined : asked;
   const from = await sourceOf(file);
-  const name = flags.name ?? (from === 'hub' ? parseHubName(file).name : nameOf(file));
-  if (!/^[\w.-]+$/.test(name) || name.startsWith('.')) {
-    throw new AppError('USAGE', `--name must be of letters, digits, '_', '-' and '.', received ${quoted(name)}`);
-  }
+  const name = checkModelName(flags.name ?? (from === 'hub' ? parseHubName(file).name : nameOf(file)));
   const folder = flags.out ?? path.join(importedModels(), name);
   const output = { flag: flags.out === undefined ? '--name' : '--out', file: folder };
   const place = { output, force: flags.force ?? false, otherwise: 'choose another --name or --out' };

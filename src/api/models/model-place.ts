@@ -6,6 +6,7 @@ import { AppError } from '../../util/errors.ts';
 import { isThere, makeFolder } from '../../util/files.ts';
 import { withFileLock } from '../../util/lock.ts';
 import { checkOutputFolder, type Output } from '../../util/outputs.ts';
+import { quoted } from '../../util/quoted.ts';
 
 export interface ModelPlace {
   /** The folder, and the flag that named it. */
@@ -13,6 +14,12 @@ export interface ModelPlace {
   readonly force: boolean;
   /** What else the user may do where something is there already: `choose another --out`. */
   readonly otherwise: string;
+}
+
+/** The name, if it can be a folder's. @throws AppError USAGE */
+export function checkModelName(name: string): string {
+  if (/^[\w.-]+$/.test(name) && !name.startsWith('.')) return name;
+  throw new AppError('USAGE', `--name must be of letters, digits, '_', '-' and '.', received ${quoted(name)}`);
 }
 
 /** @throws AppError USAGE where something is there that may not be replaced, WRITE_FAILED where nothing can be written */

@@ -65,6 +65,11 @@ export class Emitter {
     return this.#constant('int64', [values.length], content);
   }
 
+  /** One whole number of 8 bits. */
+  byte(type: 'uint8' | 'int8', value: number): string {
+    return this.#constant(type, [], Uint8Array.of(value));
+  }
+
   reshape(tensor: string, shape: Shape): string {
     return this.emit('Reshape', [tensor, this.int64s(shape)]);
   }

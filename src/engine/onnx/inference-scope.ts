@@ -1,24 +1,31 @@
 // inference-scope.ts: what a lowering rule sees of the inference graph that is being written: values with their layout, shapes,
 // weights, and which layers are outputs. It knows no kind of layer.
 
+import { consumersOf } from '../../graph/consumers.ts';
 import type { Graph, Layer, LayerKind, LayerOf, Padding2d } from '../../graph/layers.ts';
 import { inferShapes, type Shapes } from '../../graph/shapes.ts';
+import { affineOf, type Affine } from '../../quantization/affine.ts';
+import { sourceOf } from '../../quantization/units.ts';
 import { sameShape, type Shape } from '../../util/shape.ts';
 import type { EngineModel, LoadOptions } from '../engine.ts';
 import { graphOrder, NCHW, permOf, type Axes } from './axes.ts';
 import type { Emitter } from './emitter.ts';
 import { ForeignNodes } from './foreign-nodes.ts';
-import { layerTensor, reordered } from './names.ts';
+import { asBytes, asFloats, layerTensor, reordered } from './names.ts';
 import type { Attribute } from '../../formats/onnx-writer.ts';
 import { WeightPacker } from './weights.ts';
-import { consumersOf } from './windows.ts';
 
 /** A layer's output while lowering, its axes in any order; `pad` is zeros that are not added yet. */
 export interface Value {
   readonly tensor: string;
   readonly axes: Axes;
   readonly pad?: Padding2d;
+  /** The tensor is bytes, which stand for these numbers. */
+  readonly affine?: Affine;
 }
+
+/** Bytes, channel-last. */
+export type ByteValue = Value & Required<Pick<Value, 'affine'>>;
 
 /** How a layer becomes onnx operators. */
 export type Lowering<L extends Layer> = (layer: L, scope: InferenceScope) => Value;
@@ -36,7 +43,9 @@ export class InferenceScope {
   readonly foreign: ForeignNodes | undefined;
   readonly consumers: ReadonlyMap<string, readonly Layer[]>;
   readonly #values = new Map<string, Value>();
-  readonly #transposed = new Set<string>();
+  readonly #layers: ReadonlyMap<string, Layer>;
+  /** Tensors in another order or type that are there already. */
+  readonly #derived = new Set<string>();
 
   constructor(
     model: EngineModel,
@@ -50,6 +59,7 @@ export class InferenceScope {
     this.emitter = emitter;
     this.shapes = inferShapes(model.graph, size && [...size, 3]);
     this.consumers = consumersOf(model.graph);
+    this.#layers = new Map(model.graph.layers.map((layer) => [layer.name, layer]));
     let bytes = 0;
     for (const weight of model.weights.values()) bytes += weight.data.byteLength + 64;
     this.packer = new WeightPacker(bytes, emitter);
@@ -68,10 +78,41 @@ export class InferenceScope {
     this.#values.set(layer, value);
   }
 
-  value(layer: string): Value {
+  /** The value as it was made: numbers, or bytes. */
+  held(layer: string): Value {
     const value = this.#values.get(layer);
     if (!value) throw new Error(`'${layer}' is used before it is lowered`);
     return value;
+  }
+
+  /** The value as numbers. */
+  value(layer: string): Value {
+    const { affine, ...value } = this.held(layer);
+    if (!affine) return value;
+    const operands = [value.tensor, ...this.affineOperands(affine)];
+    return { ...value, tensor: this.#derive(asFloats(value.tensor), 'DequantizeLinear', operands) };
+  }
+
+  /** The value as bytes, channel-last; undefined where nobody knows its range. The caller adds the zeros that are still to be added. */
+  bytes(layer: string): ByteValue | undefined {
+    const { affine, ...held } = this.held(layer);
+    if (affine) return { ...held, affine };
+    const range = this.model.quantization?.ranges.get(sourceOf(layer, this.#layers));
+    if (!range) return undefined;
+    const made = affineOf(range);
+    const { tensor, axes } = this.#inAxes(held, graphOrder(this.shapeOf(layer)));
+    const operands = [tensor, ...this.affineOperands(made)];
+    return {
+      tensor: this.#derive(asBytes(tensor), 'QuantizeLinear', operands),
+      axes,
+      affine: made,
+      ...(held.pad && { pad: held.pad }),
+    };
+  }
+
+  /** The operands by which onnx's operators know what bytes stand for. */
+  affineOperands({ scale, zero }: Affine): readonly [scale: string, zero: string] {
+    return [this.emitter.scalar(scale), this.emitter.byte('uint8', zero)];
   }
 
   /** @param pad `keepPad`: the caller adds the zeros that are still to be added */
@@ -124,9 +165,18 @@ export class InferenceScope {
   #inAxes(value: Value, axes: Axes): Value {
     const perm = permOf(value.axes, axes);
     if (!perm) return value;
-    const name = reordered(value.tensor, perm);
-    if (!this.#transposed.has(name)) this.emitter.emit('Transpose', [value.tensor], { perm }, { name });
-    this.#transposed.add(name);
-    return { tensor: name, axes };
+    const tensor = this.#derive(reordered(value.tensor, perm), 'Transpose', [value.tensor], { perm });
+    return { tensor, axes };
+  }
+
+  #derive(
+    name: string,
+    op: string,
+    inputs: readonly string[],
+    attributes?: Readonly<Record<string, Attribute>>,
+  ): string {
+    if (!this.#derived.has(name)) this.emitter.emit(op, inputs, attributes, { name });
+    this.#derived.add(name);
+    return name;
   }
 }

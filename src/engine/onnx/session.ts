@@ -11,6 +11,7 @@ import { checkMemory, trainingMemory } from './memory.ts';
 import { otherShape, runtimeRefuses } from './refusal.ts';
 import { encodeFor } from './widened.ts';
 import { loadRuntime, sessionOptions, type Session } from './runtime.ts';
+import { weightBits } from './weight-bits.ts';
 
 export interface OnnxOptions {
   readonly device: Device;
@@ -55,6 +56,7 @@ export async function createOnnxEngine({
       const { createSlopes } = await import('./slopes.ts');
       return createSlopes(model, { runtime, device, threads });
     },
+    ...(device === 'cpu' && { weightBits: () => weightBits(runtime) }),
     async load(model: EngineModel, options?: LoadOptions): Promise<Predictor> {
       const lowered = lowerInference(model, options);
       const refused = { model, device, runtime: `onnxruntime ${version}` };

@@ -2,6 +2,7 @@
 
 import type { OnnxTensor } from '../../formats/onnx-model.ts';
 import type { LayerOf, Weights } from '../../graph/layers.ts';
+import { byteKernel, type FloatKernel } from '../../quantization/kernel.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
 import { normScaleAndShift, weightOf } from '../weights.ts';
 import type { Emitter } from './emitter.ts';
@@ -94,8 +95,42 @@ function toOihw(
   }
 }
 
+/** A convolution's kernel and bias, with the batch norm behind it (if any) folded in. */
+interface FoldedConv extends FloatKernel {
+  /** `[O, I/group, H, W]` */
+  readonly shape: Shape;
+}
+
+/** @param room makes the array that the kernel is written into */
+function foldConv(
+  conv: Conv,
+  norm: LayerOf<'batchNormalization'> | undefined,
+  weights: Weights,
+  room: (shape: Shape) => Float32Array = (shape) => new Float32Array(elementCount(shape)),
+): FoldedConv {
+  const depthwise = conv.kind === 'depthwiseConv2d';
+  const { shape: sizes, data } = weightOf(weights, conv, depthwise ? 'depthwise_kernel' : 'kernel');
+  const own = conv.useBias ? weightOf(weights, conv, 'bias').data : undefined;
+  const [height, width, inputs, filters] = sizes as readonly [number, number, number, number];
+  // Keras's depthwise kernel is [H,W,C,M] and its output channel c·M+m: read as [H,W,1,C·M] it is an ordinary one.
+  const outputs = depthwise ? inputs * filters : filters;
+  const depth = depthwise ? 1 : inputs;
+  const groups = depthwise ? inputs : (conv.groups ?? 1);
+  const folded = norm && normScaleAndShift(norm, weights);
+  const scale = folded?.scale ?? new Float64Array(outputs).fill(1);
+
+  const shape = [outputs, depth, height, width];
+  const kernel = room(shape);
+  toOihw(data, kernel, { area: height * width, depth, scale });
+  const bias =
+    folded || own
+      ? Float32Array.from(scale, (factor, o) => (own?.[o] ?? 0) * factor + (folded?.shift[o] ?? 0))
+      : undefined;
+  return { kernel, bias, shape, outputs, depth, groups };
+}
+
 /**
- * Packs a convolution's kernel and bias, with the batch norm behind it (if any) folded in.
+ * Packs a convolution's kernel and bias.
  * @returns the names of the onnx inputs W `[O,I/group,H,W]` and B `[O]`; there is no B where there is nothing to add
  */
 export function packConv(
@@ -104,23 +139,36 @@ export function packConv(
   weights: Weights,
   packer: WeightPacker,
 ): readonly string[] {
-  const depthwise = conv.kind === 'depthwiseConv2d';
-  const kernel = weightOf(weights, conv, depthwise ? 'depthwise_kernel' : 'kernel');
-  const bias = conv.useBias ? weightOf(weights, conv, 'bias').data : undefined;
-  const [height, width, inputs, filters] = kernel.shape as readonly [number, number, number, number];
-  // Keras's depthwise kernel is [H,W,C,M] and its output channel c·M+m: read as [H,W,1,C·M] it is an ordinary one.
-  const outputs = depthwise ? inputs * filters : filters;
-  const depth = depthwise ? 1 : inputs;
-  const folded = norm && normScaleAndShift(norm, weights);
-  const scale = folded?.scale ?? new Float64Array(outputs).fill(1);
-
   const [kernelName, biasName] = [constantWeight(conv.name, 'kernel'), constantWeight(conv.name, 'bias')];
-  const w = packer.add(kernelName, [outputs, depth, height, width]);
-  toOihw(kernel.data, w, { area: height * width, depth, scale });
-  if (!folded && !bias) return [kernelName];
-  const b = packer.add(biasName, [outputs]);
-  for (let o = 0; o < outputs; o++) {
-    b[o] = (bias?.[o] ?? 0) * scale[o]! + (folded?.shift[o] ?? 0);
-  }
+  const { bias } = foldConv(conv, norm, weights, (shape) => packer.add(kernelName, shape));
+  if (!bias) return [kernelName];
+  packer.add(biasName, [bias.length]).set(bias);
   return [kernelName, biasName];
 }
+
+/**
+ * Packs a convolution as whole numbers.
+ * @returns the names of W int8 `[O,I/group,H,W]`, of its scales `[O]`, and of B int32 `[O]`
+ */
+export function packByteConv(
+  conv: Conv,
+  norm: LayerOf<'batchNormalization'> | undefined,
+  given: Parameters<typeof byteKernel>[1],
+  { weights, packer }: { readonly weights: Weights; readonly packer: WeightPacker },
+): { readonly kernel: string; readonly scales: string; readonly bias: string } {
+  const folded = foldConv(conv, norm, weights);
+  const { weights: kernel, scales, bias } = byteKernel(folded, given);
+  const names = {
+    kernel: constantWeight(conv.name, 'kernel'),
+    scales: constantWeight(conv.name, 'scales'),
+    bias: constantWeight(conv.name, 'bias'),
+  };
+  const shape = [folded.outputs];
+  packer.addBytes({ name: names.kernel, type: 'int8', shape: folded.shape, bytes: bytesOf(kernel) });
+  packer.add(names.scales, shape).set(scales);
+  packer.addBytes({ name: names.bias, type: 'int32', shape, bytes: bytesOf(bias) });
+  return names;
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Int8Array | Int32Array) =>
+  new Uint8Array(buffer, byteOffset, byteLength);

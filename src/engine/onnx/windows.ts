@@ -63,19 +63,6 @@ export function windowAttributes({ kernel, strides, dilations, pads }: Window) {
   return { kernel_shape: kernel, strides, dilations, pads };
 }
 
-/** Every layer's consumers, by name. */
-export function consumersOf(graph: Graph): ReadonlyMap<string, readonly Layer[]> {
-  const consumers = new Map<string, Layer[]>();
-  for (const layer of graph.layers) {
-    for (const input of layer.inputs) {
-      const known = consumers.get(input);
-      if (known) known.push(layer);
-      else consumers.set(input, [layer]);
-    }
-  }
-  return consumers;
-}
-
 /**
  * Whether all layers behind this padding can add its zeros themselves, which costs nothing.
  * Max pooling pads with -infinity where the graph pads with 0. The results are the same only when no input is below 0.

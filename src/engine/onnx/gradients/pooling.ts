@@ -1,17 +1,11 @@
 // pooling.ts: a maximum sends its gradient to the first place with that maximum, as in PyTorch. A mean divides its
 // gradient among the places of the window.
 
+import { consumersOf } from '../../../graph/consumers.ts';
 import type { LayerOf, Padding2d } from '../../../graph/layers.ts';
 import { elementCount, sameShape } from '../../../util/shape.ts';
 import { FLOAT, type Rule, type Step, type Value } from '../step.ts';
-import {
-  consumersOf,
-  isSubsampledBy,
-  poolingAttributes,
-  windowOf,
-  type Pooling,
-  type Window,
-} from '../windows.ts';
+import { isSubsampledBy, poolingAttributes, windowOf, type Pooling, type Window } from '../windows.ts';
 import { isPositive } from '../activations.ts';
 import { blockedMaximum, blockedMean, pictureMeans } from '../blocked.ts';
 import type { Emitter } from '../emitter.ts';

@@ -1,10 +1,11 @@
 // shape.ts: layers that only move numbers: reshape, flatten, permute, cropping, zero padding. Their gradients move them back.
 
+import { consumersOf } from '../../../graph/consumers.ts';
 import type { LayerOf } from '../../../graph/layers.ts';
 import type { Shape } from '../../../util/shape.ts';
 import { cropBounds, permutedAxes, reshapePlan } from '../axes.ts';
 import { axesOf, type Rule, type Step, type Value } from '../step.ts';
-import { consumersOf, isAbsorbed } from '../windows.ts';
+import { isAbsorbed } from '../windows.ts';
 
 /** The numbers keep the order of the graph, channel-last. */
 export const reshape: Rule<LayerOf<'reshape'> | LayerOf<'flatten'>> = (layer, [x], step) => ({

@@ -8,6 +8,7 @@ import { concatenate, elementwise, rescaling } from './arithmetic.ts';
 import { convolution } from './convolution.ts';
 import { dense } from './dense.ts';
 import { input } from './input.ts';
+import { lowerToBytes } from './bytes.ts';
 import { batchNormalization, layerNormalization } from './normalization.ts';
 import { onnx } from './onnx.ts';
 import { averagePooling, globalPooling, maxPooling } from './pooling.ts';
@@ -48,5 +49,5 @@ const LOWERINGS = {
 } as const satisfies { readonly [K in LayerKind]: Lowering<LayerOf<K>> };
 
 export function lowerLayer(layer: Layer, scope: InferenceScope): Value {
-  return (LOWERINGS[layer.kind] as Lowering<Layer>)(layer, scope);
+  return lowerToBytes(layer, scope) ?? (LOWERINGS[layer.kind] as Lowering<Layer>)(layer, scope);
 }
