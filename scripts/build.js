@@ -15,6 +15,7 @@ const ENTRIES = [
   'cli',
   'images/decode-worker',
   'images/drawing-process',
+  'images/shown-worker',
   'dataset/batch-worker',
   'tokenizer/tokenizer-worker',
   'formats/hdf5-worker',
