@@ -15,11 +15,13 @@ const ENTRIES = [
   'cli',
   'images/decode-worker',
   'images/drawing-process',
+  'images/shown-worker',
   'dataset/batch-worker',
   'tokenizer/tokenizer-worker',
   'formats/hdf5-worker',
   'formats/parquet-worker',
   'api/doctor/probe',
+  'studio/jobs/job-process',
 ];
 
 /** Newest modification time of the sources under `dir`, in milliseconds. */

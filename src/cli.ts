@@ -17,6 +17,7 @@ import { addRuns } from './cli/runs.ts';
 import { addSearch } from './cli/search.ts';
 import { addServe } from './cli/serve.ts';
 import { addShards } from './cli/shards.ts';
+import { addStudio } from './cli/studio.ts';
 import { addSuggest } from './cli/suggest.ts';
 import { addSweep } from './cli/sweep.ts';
 import { addWorker } from './cli/worker.ts';
@@ -109,6 +110,7 @@ Examples:
   addLearningCurve(program, output, finish);
   addSuggest(program, output, finish);
   addServe(program, output, finish);
+  addStudio(program, output, finish);
   addShards(program, output, finish);
   addQueue(program, output, finish);
   addWorker(program, output, finish);
