@@ -16,6 +16,7 @@ import { addRuns } from './cli/runs.ts';
 import { addSearch } from './cli/search.ts';
 import { addServe } from './cli/serve.ts';
 import { addShards } from './cli/shards.ts';
+import { addStudio } from './cli/studio.ts';
 import { addSuggest } from './cli/suggest.ts';
 import { addSweep } from './cli/sweep.ts';
 import { ReaderGone, type Output } from './commands/output.ts';
@@ -107,6 +108,7 @@ Examples:
   addLearningCurve(program, output, finish);
   addSuggest(program, output, finish);
   addServe(program, output, finish);
+  addStudio(program, output, finish);
   addShards(program, output, finish);
   addModels(program, output, finish);
   addRuns(program, output, finish);

@@ -2,8 +2,8 @@
 // kept waiting.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { HttpProblem } from '../http/problem.ts';
 import { AppError } from '../util/errors.ts';
-import { HttpProblem } from './problem.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -3,12 +3,11 @@
 import type { Readable } from 'node:stream';
 import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { z } from 'zod';
+import { jsonOf } from '../http/checked.ts';
+import { HttpProblem } from '../http/problem.ts';
 import { AppError, systemCode } from '../util/errors.ts';
-import { parseJson } from '../util/json.ts';
 import { quoted } from '../util/quoted.ts';
 import type { Admission } from './admission.ts';
-import { HttpProblem } from './problem.ts';
 import { IMAGES_BODY } from './schemas.ts';
 
 /** A picture that came; `file` is the name that the client gave it. */
@@ -109,24 +108,6 @@ export function bytesOf({ body }: FastifyRequest): Buffer {
 }
 
 const isJson = ({ headers }: FastifyRequest) => /^application\/json\b/i.test(headers['content-type'] ?? '');
-
-/** @throws AppError USAGE naming the first field that is not as expected */
-export function jsonOf<Schema extends z.ZodType>(bytes: Buffer, schema: Schema): z.output<Schema> {
-  return checked(schema, parseJson(bytes.toString(), { what: 'the body', code: 'USAGE' }), 'the body');
-}
-
-/** @param what begins the message. @throws AppError USAGE naming the first field that is not as expected */
-export function checked<Schema extends z.ZodType>(
-  schema: Schema,
-  value: unknown,
-  what: string,
-): z.output<Schema> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const where = issue!.path.length === 0 ? '' : ` ${quoted(issue!.path.join('.'), 60)}:`;
-  throw new AppError('USAGE', `${what} is not as expected:${where} ${quoted(issue!.message)}`);
-}
 
 /** @throws AppError USAGE for other characters, which Buffer passes over */
 export function fromBase64(text: string): Buffer {

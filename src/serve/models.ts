@@ -5,9 +5,9 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { LiveModel, type LiveConfig, type LiveSurroundings } from '../api/live.ts';
 import { workOf, type Work } from '../api/work.ts';
+import { HttpProblem } from '../http/problem.ts';
 import { AppError, messageOf } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
-import { HttpProblem } from './problem.ts';
 
 /** How often the folders are looked at. */
 const WATCH_MS = 1000;

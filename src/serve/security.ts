@@ -1,9 +1,9 @@
 // security.ts: who may ask: the token, the Host header against DNS rebinding, and pages of strangers in the user's browser.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServeConfig } from '../config/serve.ts';
-import { HttpProblem } from './problem.ts';
+import { HttpProblem } from '../http/problem.ts';
+import { bearerOf, tokenCheck } from '../http/token.ts';
 
 /** Asked by whoever starts and watches the server, or static; they tell nothing about models and pictures. */
 const OPEN_PATHS: ReadonlySet<string> = new Set([
@@ -21,7 +21,7 @@ type SecurityConfig = Pick<ServeConfig, 'host' | 'isLocal' | 'token' | 'origins'
 
 /** Checks every request before its body is read. */
 export function addSecurity(app: FastifyInstance, config: SecurityConfig): void {
-  const isToken = tokenCheck(config.token);
+  const isToken = config.token === undefined ? () => true : tokenCheck(config.token);
   app.addHook('onRequest', async (request, reply) => {
     // A page that is loaded as something else than it says does no harm in a browser.
     reply.header('x-content-type-options', 'nosniff');
@@ -31,7 +31,7 @@ export function addSecurity(app: FastifyInstance, config: SecurityConfig): void 
       allowOrigin(reply, origin);
       if (request.method === 'OPTIONS') return reply.status(204).send();
     }
-    if (!OPEN_PATHS.has(request.routeOptions.url ?? '') && !isToken(request.headers.authorization)) {
+    if (!OPEN_PATHS.has(request.routeOptions.url ?? '') && !isToken(bearerOf(request.headers.authorization))) {
       throw new HttpProblem(
         'UNAUTHORIZED',
         'the token is missing or wrong; send Authorization: Bearer TOKEN',
@@ -75,15 +75,4 @@ function allowOrigin(reply: FastifyReply, origin: string): void {
     'access-control-max-age': '600',
     vary: 'origin',
   });
-}
-
-/** Takes the same time for every wrong token: hashes are compared, all of one length. */
-function tokenCheck(token: string | undefined): (authorization: string | undefined) => boolean {
-  if (token === undefined) return () => true;
-  const hash = (text: string) => createHash('sha256').update(text).digest();
-  const expected = hash(token);
-  return (authorization = '') => {
-    const [, given = ''] = /^Bearer +(\S+) *$/i.exec(authorization) ?? [];
-    return timingSafeEqual(hash(given), expected);
-  };
 }

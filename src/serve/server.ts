@@ -1,20 +1,18 @@
 // server.ts: the HTTP server: opens the models, connects what checks, admits and answers requests, and stops in order.
 
-import type { AddressInfo, Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { Writable } from 'node:stream';
 import multipart from '@fastify/multipart';
-import { fastify, LogController, type FastifyInstance } from 'fastify';
 import { LiveSearch } from '../api/live-search.ts';
 import { workOf } from '../api/work.ts';
 import type { ServeConfig } from '../config/serve.ts';
+import { addLog, createApp, listen } from '../http/app.ts';
+import { HttpProblem, sendProblem } from '../http/problem.ts';
 import { startPreparer, type Preparer } from '../images/preparer.ts';
-import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { Admission } from './admission.ts';
 import { Bodies } from './bodies.ts';
 import { addMetrics, createMetrics } from './metrics.ts';
 import { ServedModels } from './models.ts';
-import { HttpProblem, problemOf, sendProblem } from './problem.ts';
 import type { RouteContext } from './routes/context.ts';
 import { addHealth } from './routes/health.ts';
 import { addOpenapi } from './routes/openapi.ts';
@@ -22,20 +20,10 @@ import { addV1 } from './routes/v1.ts';
 import { addV2 } from './routes/v2.ts';
 import { addSecurity } from './security.ts';
 
-/** A whole request, its body included, has to arrive in this time, and its headers in a part of it; in milliseconds. */
-const RECEIVE_MS = 60_000;
-const HEADERS_MS = 15_000;
-/** How often connections are looked at for this. */
-const CHECK_MS = 5000;
-/** An idle connection is closed after this; longer than the 60 s of usual proxies, which would else write into a closed one. */
-const KEEP_ALIVE_MS = 72_000;
 /** Files of a form; its other fields, which nothing reads, and the bytes of one. */
 const MAX_FILES = 1000;
 const MAX_FIELDS = 100;
 const MAX_FIELD_BYTES = 1000;
-/** Names of models in a path: those of several models are long. */
-const MAX_PARAM = 400;
-
 export interface RunningServer {
   /** `http://127.0.0.1:8080` */
   readonly address: string;
@@ -55,16 +43,7 @@ export async function startServer(
   config: ServeConfig,
   { log, signal }: ServerOptions,
 ): Promise<RunningServer> {
-  const app = fastify({
-    logger: { level: 'info', stream: log, base: null },
-    logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: config.maxBodyBytes,
-    requestTimeout: RECEIVE_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { headersTimeout: HEADERS_MS, connectionsCheckingInterval: CHECK_MS },
-    routerOptions: { maxParamLength: MAX_PARAM },
-    clientErrorHandler,
-  });
+  const app = createApp({ log, maxBodyBytes: config.maxBodyBytes });
   const work = workOf({ signal, onNote: (text) => app.log.info(text) });
   const preparer = startPreparer();
   const metrics = createMetrics();
@@ -103,7 +82,7 @@ export async function startServer(
         parts: MAX_FILES + MAX_FIELDS,
       },
     });
-    app.setErrorHandler(sendProblem);
+    app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
     app.setNotFoundHandler((request, reply) => {
       sendProblem(new HttpProblem('NOT_FOUND', 'there is no such route; see /docs'), request, reply);
     });
@@ -139,44 +118,4 @@ async function warm(preparer: Preparer): Promise<void> {
   const picture = { file: '', content: { bytes: SMALLEST } };
   const options = { decode: {}, preprocessings: [], keepOriginal: false };
   await Promise.all(Array.from({ length: availableParallelism() }, () => preparer.prepare(picture, options)));
-}
-
-/** One line for each request, without its query: names of files and the like may be in it. */
-function addLog(app: FastifyInstance): void {
-  app.addHook('onResponse', async ({ log, method, url }, { statusCode, elapsedTime }) => {
-    const path = url.split('?', 1)[0]!.slice(0, 2 * MAX_PARAM);
-    log.info({ method, path, status: statusCode, ms: Math.round(elapsedTime * 10) / 10 }, 'request');
-  });
-}
-
-async function listen(app: FastifyInstance, { host, port }: ServeConfig): Promise<string> {
-  try {
-    await app.listen({ host, port });
-  } catch (error) {
-    const problem = LISTEN_PROBLEMS[systemCode(error) ?? ''] ?? messageOf(error);
-    throw new AppError('USAGE', `cannot listen on --host ${host} --port ${port}: ${problem}`, {
-      cause: error,
-    });
-  }
-  const found = app.server.address() as AddressInfo;
-  const name = found.family === 'IPv6' ? `[${found.address}]` : found.address;
-  return `http://${name}:${found.port}`;
-}
-
-const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program listens there; choose another port, or --port 0 for any',
-  EACCES: 'that is not permitted; ports below 1024 need rights, choose a higher one',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  ENOTFOUND: 'no such name',
-};
-
-/** What is no HTTP at all. */
-function clientErrorHandler(error: Error, socket: Socket): void {
-  if (systemCode(error) === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const body = JSON.stringify(
-    problemOf({ statusCode: 400, message: 'the request is no HTTP that is understood' }),
-  );
-  socket.end(
-    `HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
 }

@@ -4,7 +4,8 @@
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 import { elementCount, formatShape } from '../util/shape.ts';
-import { fromBase64, jsonOf } from './bodies.ts';
+import { jsonOf } from '../http/checked.ts';
+import { fromBase64 } from './bodies.ts';
 import { INFER_REQUEST, type InferRequest } from './schemas.ts';
 
 /** Pictures as files, or as numbers `[H,W,3]` each. */

@@ -7,7 +7,7 @@ export const UNKNOWN = '_unknown';
 /** Long enough for any class, and short enough for every file system, whose limit is 255 bytes. */
 const MAX_CHARACTERS = 60;
 /** Names that Windows keeps for devices, whatever the ending. */
-const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+export const isDeviceName = (name: string) => /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(name);
 
 /** @returns the folder of each label, asked for again the same; different labels get different folders */
 export function folderNames(): (label: string) => string {
@@ -26,12 +26,13 @@ export function folderNames(): (label: string) => string {
   };
 }
 
-function safeName(label: string): string {
+/** A name that every system takes, from any text. */
+export function safeName(label: string): string {
   const name = [...label.normalize('NFC')]
     .map((character) => (/[/\\:*?"<>|]|\p{C}|\p{Zl}|\p{Zp}/u.test(character) ? '_' : character))
     .slice(0, MAX_CHARACTERS)
     .join('')
     .replace(/^[\s.]+|[\s.]+$/gu, '');
   if (name === '') return '_';
-  return DEVICE.test(name) ? `${name}_` : name;
+  return isDeviceName(name) ? `${name}_` : name;
 }

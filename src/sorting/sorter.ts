@@ -7,6 +7,7 @@ import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { makeFolder, writeFailed } from '../util/files.ts';
 import { withFileLockOrElse } from '../util/lock.ts';
 import { folderNames, UNKNOWN, UNSURE } from './folder-names.ts';
+import { freeNames } from './free-names.ts';
 import { JOURNAL, openJournal, readJournal } from './journal.ts';
 import { isSame, isTaken, placeFile, type SortBy } from './place.ts';
 
@@ -66,20 +67,10 @@ function sorterOf(
 ): Sorter {
   const folderOf = folderNames();
   const placed = new Map(before.map(({ from, to }) => [from, to]));
-  /** The last number that was given to a name, so that many pictures of one name do not look for a free one from the start. */
-  const numbers = new Map<string, number>();
+  const freeName = freeNames();
   const counts = new Map<string, number>();
   const left: string[] = [];
   let again = 0;
-  const freeName = async (at: string, base: string) => {
-    const { name, ext } = path.parse(base);
-    for (let n = numbers.get(path.join(at, base)) ?? 1; ; n++) {
-      const to = path.join(at, n === 1 ? base : `${name}-${n}${ext}`);
-      if (await isTaken(to)) continue;
-      numbers.set(path.join(at, base), n);
-      return to;
-    }
-  };
   const folderFor = ({ label, probability = 0, isUnknown }: SaidPicture) => {
     if (isUnknown === true || label === undefined) return UNKNOWN;
     return probability < unsure ? UNSURE : folderOf(label);

@@ -3,8 +3,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { ClassifyRow } from '../../report/prediction.ts';
 import { AppError, type ErrorCode } from '../../util/errors.ts';
-import { checked } from '../bodies.ts';
-import { HttpProblem } from '../problem.ts';
+import { checked } from '../../http/checked.ts';
+import { HttpProblem } from '../../http/problem.ts';
 import { CLASSIFY_QUERY, FEATURES_QUERY, SEARCH_QUERY } from '../schemas.ts';
 import type { RouteContext } from './context.ts';
 

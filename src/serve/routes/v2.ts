@@ -2,11 +2,11 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { LiveModel } from '../../api/live.ts';
+import { HttpProblem } from '../../http/problem.ts';
 import { AppError } from '../../util/errors.ts';
 import { packageVersion } from '../../util/package.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
 import { bytesOf } from '../bodies.ts';
-import { HttpProblem } from '../problem.ts';
 import {
   HEADER_LENGTH,
   OUTPUT,

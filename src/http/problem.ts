@@ -10,6 +10,9 @@ const HTTP_CODES = {
   UNAUTHORIZED: 401,
   FORBIDDEN: 403,
   NOT_FOUND: 404,
+  /** Something has that name; or another one is running. */
+  EXISTS: 409,
+  BUSY: 409,
   BODY_TOO_LARGE: 413,
   MEDIA_TYPE: 415,
   /** nginx's number; nobody receives it, but the log says it. */
@@ -57,12 +60,15 @@ export interface Problem {
   readonly error?: string;
 }
 
-/** What a thrown value says to the client. What is a bug, or of the server's own files, is not told to it. */
-export function problemOf(error: unknown): Problem {
+/**
+ * What a thrown value says to the client. What is a bug is not told to it.
+ * @param tellsAll whether the client is who runs the server, and may know what is wrong with its files
+ */
+export function problemOf(error: unknown, tellsAll = false): Problem {
   if (error instanceof HttpProblem) return problem(HTTP_CODES[error.code], error.code, error.message);
   if (error instanceof AppError) {
     const status = STATUS[error.code];
-    if (status !== undefined) return problem(status, error.code, error.message);
+    if (status !== undefined || tellsAll) return problem(status ?? 500, error.code, error.message);
   } else {
     const status = statusOf(error);
     if (status !== undefined) return problem(status, codeOf(status), quoted(messageOf(error)));
@@ -89,8 +95,13 @@ const codeOf = (status: number): string =>
   Object.entries(HTTP_CODES).find(([, known]) => known === status)?.[0] ?? 'USAGE';
 
 /** Sends the problem; the log says what the client is not told. */
-export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const found = problemOf(error);
+export function sendProblem(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  tellsAll = false,
+): FastifyReply {
+  const found = problemOf(error, tellsAll);
   if (found.status === 500) request.log.error(error);
   const retryAfter = error instanceof HttpProblem ? RETRY_AFTER[error.code] : undefined;
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter);

@@ -1,0 +1,257 @@
+// studio-folder.ts: the folder of pictures that a studio works on: what is in it, and all that changes it, one change at a time.
+// The folder on disk is the truth; nothing is ever deleted.
+
+import { realpath, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { HttpProblem } from '../../http/problem.ts';
+import { asideOf, sweepAsides } from '../../util/aside.ts';
+import { AppError, messageOf, systemCode } from '../../util/errors.ts';
+import { writeFailed } from '../../util/files.ts';
+import { withFileLockOrElse } from '../../util/lock.ts';
+import { quoted } from '../../util/quoted.ts';
+import { splitPartsIn } from '../../api/dataset-parts.ts';
+import { discarding, makingClass, moving, removingClass, renamingClass, undoing, type Plan, type Renaming } from './changes.ts'; // prettier-ignore
+import { checkedClassName } from './class-name.ts';
+import { Journal, type Change } from './journal.ts';
+import { Listing } from './listing.ts';
+import { EXPORTS, INCOMING, LEARNT, OWN, RUNS, TRASH } from './places.ts';
+import { doStep, ownFolder, subjectOf, type MoveStep, type Step } from './steps.ts';
+
+/** How often the folder is looked at for what others change, in milliseconds. */
+const LOOK_MS = 2000;
+
+/** What came of a change. */
+export interface Changed {
+  readonly moved: readonly MoveStep[];
+  /** Pictures that stay where they are, and why. */
+  readonly failed: readonly { readonly id: string; readonly detail: string }[];
+}
+
+export class StudioFolder {
+  /** Without links in it. */
+  readonly root: string;
+  readonly listing: Listing;
+  readonly #journal: Journal;
+  readonly #onChange = new Set<() => void>();
+  readonly #looking: NodeJS.Timeout;
+  /** Ends when the change before is done. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #revision = 1;
+
+  private constructor(root: string, listing: Listing, journal: Journal) {
+    this.root = root;
+    this.listing = listing;
+    this.#journal = journal;
+    this.#looking = setInterval(() => void this.#inTurn(() => this.#look()), LOOK_MS);
+    this.#looking.unref();
+  }
+
+  /** Grows with every change, whoever makes it. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** What would be undone next. */
+  get canUndo(): string | null {
+    return this.#journal.last?.text ?? null;
+  }
+
+  /** Opens the folder, and finishes what a killed studio had begun. @throws AppError WRITE_FAILED, FILE_INVALID */
+  static async open(root: string, onNote: (text: string) => void): Promise<StudioFolder> {
+    const journal = await Journal.open(path.join(root, OWN));
+    const { pending } = journal;
+    if (pending) {
+      const { failed } = await carryOut(pending, { root, journal, isAgain: true });
+      onNote(`finished what was interrupted: ${pending.text}${failed.length > 0 ? `, ${failed.length} not` : ''}`);
+    }
+    await sweepAsides(path.join(root, INCOMING));
+    const listing = await Listing.read(root);
+    if (listing.links > 0) onNote(`left out: ${listing.links} links; only what lies in the folder itself is shown`);
+    return new StudioFolder(root, listing, journal);
+  }
+
+  /** Returns a function that ends it. */
+  onChange(listener: () => void): () => void {
+    this.#onChange.add(listener);
+    return () => this.#onChange.delete(listener);
+  }
+
+  /** The file of a picture. @throws HttpProblem NOT_FOUND, also for what is no picture of this folder */
+  async fileOf(id: string): Promise<string> {
+    const file = path.join(this.root, id);
+    // A picture may have been replaced by a link since.
+    if (this.listing.has(id) && (await realpath(file).catch(() => undefined)) === file) return file;
+    throw new HttpProblem('NOT_FOUND', `there is no picture ${quoted(id)}`);
+  }
+
+  move(ids: readonly string[], to: string | null): Promise<Changed> {
+    return this.#changeThose(ids, (there) => moving(there, to, this));
+  }
+
+  discard(ids: readonly string[]): Promise<Changed> {
+    return this.#changeThose(ids, (there) => discarding(there, this));
+  }
+
+  makeClass(name: string): Promise<Changed> {
+    return this.#change(() => makingClass(name, this));
+  }
+
+  renameClass(renaming: Renaming): Promise<Changed> {
+    return this.#change(() => renamingClass(renaming, this));
+  }
+
+  removeClass(name: string): Promise<Changed> {
+    return this.#change(() => removingClass(name, this));
+  }
+
+  /** Puts a picture into the folder. @param name of its file. Returns its id. @throws AppError WRITE_FAILED */
+  async add(bytes: Uint8Array, name: string, to: string | null): Promise<string> {
+    if (to !== null && !this.listing.hasClass(to)) checkedClassName(to);
+    const aside = await asideOf(path.join(this.root, INCOMING, name));
+    try {
+      await writeFile(aside, bytes, { flag: 'wx', flush: true }).catch((error: unknown) => {
+        throw writeFailed(name, error);
+      });
+      const { moved, failed } = await this.#change(async () => {
+        const from = `${INCOMING}/${path.basename(aside)}`;
+        return { ...(await moving([from], to, this, name)), text: `${quoted(name)} added`, isUpload: true };
+      });
+      if (failed[0]) throw new AppError('WRITE_FAILED', failed[0].detail);
+      return moved[0]!.to;
+    } catch (error) {
+      await rm(aside, { force: true });
+      throw error;
+    }
+  }
+
+  /** Takes back the last change that was not taken back yet. @throws HttpProblem NOT_FOUND where there is none */
+  async undo(): Promise<Changed & { readonly undone: string }> {
+    let undone = '';
+    const changed = await this.#change(async () => {
+      const { last } = this.#journal;
+      if (!last) throw new HttpProblem('NOT_FOUND', 'there is nothing to undo');
+      undone = last.text;
+      return undoing(last, this);
+    });
+    return { ...changed, undone };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#looking);
+    await this.#turn.catch(() => {});
+    await this.#journal.close();
+  }
+
+  /** A change of those pictures that are there. */
+  async #changeThose(
+    ids: readonly string[],
+    plan: (there: readonly string[]) => Promise<Plan>,
+  ): Promise<Changed> {
+    const missing: string[] = [];
+    const changed = await this.#change(() => {
+      const wanted = [...new Set(ids)];
+      missing.push(...wanted.filter((id) => !this.listing.has(id)));
+      return plan(wanted.filter((id) => this.listing.has(id)));
+    });
+    const absent = missing.map((id) => ({ id, detail: 'there is no such picture any more' }));
+    return { ...changed, failed: [...changed.failed, ...absent] };
+  }
+
+  #change(plan: () => Promise<Plan>): Promise<Changed> {
+    return this.#inTurn(async () => {
+      const planned = await plan();
+      if (planned.steps.length === 0) return { moved: [], failed: [] };
+      const change = await this.#journal.begin(planned);
+      const { root, listing } = this;
+      const onStep = (step: Step) => listing.apply(step);
+      try {
+        return await carryOut(change, { root, journal: this.#journal, isAgain: false, onStep });
+      } finally {
+        this.#changed();
+      }
+    });
+  }
+
+  async #look(): Promise<void> {
+    if (await this.listing.refresh()) this.#changed();
+  }
+
+  #changed(): void {
+    this.#revision += 1;
+    for (const listener of this.#onChange) listener();
+  }
+
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#turn.catch(() => {}).then(action);
+    this.#turn = result;
+    return result;
+  }
+}
+
+interface CarryingOut {
+  readonly root: string;
+  readonly journal: Journal;
+  readonly isAgain: boolean;
+  readonly onStep?: (step: Step) => void;
+}
+
+/** Does what is written in the journal. What cannot be done is left, and told. */
+async function carryOut(
+  change: Change,
+  { root, journal, isAgain, onStep }: CarryingOut,
+): Promise<Changed> {
+  const place = { root, isAgain, seen: new Set<string>() };
+  const moved: MoveStep[] = [];
+  const failed: { id: string; detail: string }[] = [];
+  const left: number[] = [];
+  for (const [i, step] of change.steps.entries()) {
+    try {
+      await doStep(step, place);
+      onStep?.(step);
+      if ('from' in step) moved.push(step);
+    } catch (error) {
+      left.push(i);
+      failed.push({ id: subjectOf(step), detail: messageOf(error) });
+    }
+  }
+  await journal.end(change, left);
+  return { moved, failed };
+}
+
+/**
+ * Opens the folder for `action`, as its only studio.
+ * @throws AppError DATASET_NOT_FOUND, DATASET_INVALID for a folder that is no such place, USAGE where another studio works on it
+ */
+export async function withStudioFolder<T>(
+  given: string,
+  onNote: (text: string) => void,
+  action: (folder: StudioFolder) => Promise<T>,
+): Promise<T> {
+  const root = await rootOf(given);
+  const parts = await splitPartsIn(root);
+  if (parts.length > 0) {
+    throw new AppError('DATASET_INVALID', `${quoted(given)} is divided into ${parts.join(' and ')}, and a studio works on one part: finch studio ${path.join(given, parts[0]!)}`); // prettier-ignore
+  }
+  for (const own of [OWN, TRASH, INCOMING, RUNS, LEARNT, EXPORTS]) await ownFolder(path.join(root, own));
+  const work = async () => {
+    const folder = await StudioFolder.open(root, onNote);
+    return action(folder).finally(() => folder.close());
+  };
+  return withFileLockOrElse(
+    path.join(root, OWN, 'studio'),
+    work,
+    (owner) => new AppError('USAGE', `another studio (${owner}) works on ${quoted(given)}; use its page, or stop it first`), // prettier-ignore
+  );
+}
+
+async function rootOf(given: string): Promise<string> {
+  try {
+    const root = await realpath(given);
+    if ((await stat(root)).isDirectory()) return root;
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    throw new AppError('DATASET_NOT_FOUND', `${quoted(given)}: no such folder; make it first`);
+  }
+  throw new AppError('DATASET_INVALID', `${quoted(given)} is no folder; name one with pictures in it`);
+}
+
