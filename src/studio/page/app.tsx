@@ -5,7 +5,7 @@ import { PicturesView } from './pictures/pictures-view.tsx';
 import { UploadPanel } from './pictures/upload-panel.tsx';
 import { StudioContext, type Studio } from './studio.ts';
 import { TakeView } from './take/take-view.tsx';
-import { TrainView } from './train/train-view.tsx';
+import { TrainView } from './training/train-view.tsx';
 import { TryView } from './try/try-view.tsx';
 import { useActions, type Message } from './use-actions.ts';
 import { useFolder } from './use-folder.ts';

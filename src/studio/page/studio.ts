@@ -14,6 +14,8 @@ export interface Studio {
   readonly inspecting: InspectProgress | undefined;
   /** Says a sentence on the screen and to screen readers. */
   readonly say: (text: string) => void;
+  /** Says what went wrong. */
+  readonly complain: (error: unknown) => void;
   /** Does something, and says what went wrong. @returns whether nothing did */
   readonly attempt: (work: () => Promise<unknown>) => Promise<boolean>;
   readonly undo: () => void;

@@ -15,7 +15,10 @@ export interface Message {
   readonly text: string;
 }
 
-export interface Actions extends Pick<Studio, 'uploads' | 'say' | 'attempt' | 'undo' | 'move' | 'trash'> {
+export interface Actions extends Pick<
+  Studio,
+  'uploads' | 'say' | 'complain' | 'attempt' | 'undo' | 'move' | 'trash'
+> {
   readonly message: Message | undefined;
   readonly clearMessage: () => void;
 }
@@ -35,14 +38,15 @@ export function useActions(words: Words, refresh: () => void): Actions {
 
   const steady = useMemo(() => {
     const say = (text: string) => setMessage({ kind: 'done', text });
-    const complain = (text: string) => setMessage({ kind: 'problem', text });
+    const object = (text: string) => setMessage({ kind: 'problem', text });
+    const complain = (error: unknown) => object(inWords(error, latest.current));
 
     async function attempt(work: () => Promise<unknown>): Promise<boolean> {
       try {
         await work();
         return true;
       } catch (error) {
-        complain(inWords(error, latest.current));
+        complain(error);
         return false;
       } finally {
         refresh();
@@ -51,13 +55,14 @@ export function useActions(words: Words, refresh: () => void): Actions {
 
     /** Says what was done, or which pictures stayed behind. */
     function tell({ moved, failed }: Moved, done: (count: number) => string): void {
-      if (failed.length > 0) complain(latest.current.someFailed(failed.length, failed[0]!.detail));
+      if (failed.length > 0) object(latest.current.someFailed(failed.length, failed[0]!.detail));
       else say(done(moved.length));
     }
 
     return {
       uploads,
       say,
+      complain,
       attempt,
       clearMessage: () => setMessage(undefined),
       undo: () =>

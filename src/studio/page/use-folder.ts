@@ -64,11 +64,11 @@ interface Listeners {
 /** The browser connects again by itself. @returns what ends it */
 function listen({ onChanged, onTrain, onInspect }: Listeners): () => void {
   const events = new EventSource('/api/events');
-  const on = <T>(name: string, tell: (data: T) => void) =>
-    events.addEventListener(name, (event: MessageEvent<string>) => tell(JSON.parse(event.data) as T));
+  const on = (name: string, tell: (data: string) => void) =>
+    events.addEventListener(name, (event: MessageEvent<string>) => tell(event.data));
   on('changed', onChanged);
-  on('train', onTrain);
-  on('inspect', onInspect);
+  on('train', (data) => onTrain(JSON.parse(data) as TrainState));
+  on('inspect', (data) => onInspect(JSON.parse(data) as InspectProgress));
   // What happened while nobody listened is in the state.
   events.addEventListener('open', onChanged);
   events.addEventListener('error', onChanged);

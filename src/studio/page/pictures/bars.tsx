@@ -1,6 +1,6 @@
-// bars.tsx: the two bars above the pictures: what can be done with the place, and with what is chosen.
+// bars.tsx: the two bars above the pictures: what can be done with the place, or with what is chosen.
 
-import { useRef, useState } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import type { PictureOrder, Place } from '../contract.ts';
 import { useStudio } from '../studio.ts';
 import { ClassMenu } from './class-dialogs.tsx';
@@ -103,7 +103,6 @@ export interface SelectionBarProps {
 
 export function SelectionBar({ count, isTrash, onMove, onUnlabel, onTrash, onClear }: SelectionBarProps) {
   const { words } = useStudio();
-  const [isHintShown] = useState(() => matchMedia('(hover: hover)').matches);
   return (
     <div class="bar chosen">
       <strong role="status">{words.grid.selected(count)}</strong>
@@ -121,7 +120,6 @@ export function SelectionBar({ count, isTrash, onMove, onUnlabel, onTrash, onCle
       <button type="button" class="quiet" onClick={onClear}>
         {words.grid.clear}
       </button>
-      {isHintShown && <p class="hint">{words.grid.hint}</p>}
     </div>
   );
 }

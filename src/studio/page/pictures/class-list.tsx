@@ -71,6 +71,7 @@ export function ClassList({ shown, onShow, onNewClass, onFiles }: ClassListProps
           {words.places.trash}
         </Entry>
       </ul>
+      <p class="hint keys-hint">{words.grid.hint}</p>
     </nav>
   );
 }

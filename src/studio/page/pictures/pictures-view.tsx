@@ -1,6 +1,6 @@
 // pictures-view.tsx: the view of the folder: its places, the pictures of one of them, and what is done with those.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Place, PictureOrder } from '../contract.ts';
 import { useStudio } from '../studio.ts';
 import { CheckPanel } from './check-panel.tsx';
@@ -26,6 +26,8 @@ export function PicturesView() {
   const [order, setOrder] = useState<PictureOrder>('name');
   const [dialog, setDialog] = useState<'class' | 'camera'>();
   const incoming = useIncoming();
+  /** The class that is shown, once the folder has it. */
+  const known = useRef<string>(undefined);
   const className = shown.kind === 'class' ? shown.name : undefined;
 
   const show = (place: Shown) => {
@@ -33,8 +35,10 @@ export function PicturesView() {
     setShown(place);
   };
   useEffect(() => {
-    const isGone = className !== undefined && state.classes.every(({ name }) => name !== className);
-    if (isGone) show({ kind: 'all' });
+    const isThere = state.classes.some(({ name }) => name === className);
+    // One that was just made comes with the folder's next state.
+    if (className !== undefined && !isThere && known.current === className) show({ kind: 'all' });
+    if (isThere) known.current = className;
   }, [className, state.classes]);
   useUndoKey();
 

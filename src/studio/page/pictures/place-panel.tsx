@@ -82,11 +82,13 @@ export function PlacePanel({ place, orders, order, onOrder, onShow, incoming, on
         void incoming.drop(event, { to });
       }}
     >
-      <PlaceBar
-        {...{ place, name, total, orders, order, onOrder, onShow, onCamera }}
-        onFiles={(files) => incoming.choose(files, { to })}
-      />
-      {selection.ids.size > 0 && (
+      {/* One in the place of the other: the pictures stay where they are under the mouse. */}
+      {selection.ids.size === 0 ? (
+        <PlaceBar
+          {...{ place, name, total, orders, order, onOrder, onShow, onCamera }}
+          onFiles={(files) => incoming.choose(files, { to })}
+        />
+      ) : (
         <SelectionBar
           count={selection.ids.size}
           isTrash={place.kind === 'trash'}

@@ -43,7 +43,7 @@ export function UploadPanel() {
           <ul>
             {failed.slice(0, MAX_REASONS).map(({ name, reason }, i) => (
               <li key={i}>
-                <bdi>{name}</bdi>: {reason === 'tooLarge' ? words.uploads.tooLarge : reason}
+                <bdi>{name}</bdi>: {reason ?? words.uploads.tooLarge}
               </li>
             ))}
           </ul>

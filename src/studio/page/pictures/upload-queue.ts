@@ -17,8 +17,8 @@ export interface Upload {
 }
 
 export interface FailedUpload extends Upload {
-  /** The server's sentence, or what the page says of it. */
-  readonly reason: string | 'tooLarge';
+  /** The server's sentence; undefined where the file is larger than the server takes. */
+  readonly reason: string | undefined;
 }
 
 export interface UploadProgress {
@@ -85,23 +85,25 @@ export class UploadQueue {
 
   async #run(): Promise<void> {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      const reason = next.bytes.size > MAX_BYTES ? 'tooLarge' : await this.#try(next);
-      if (reason === undefined) this.#tell({ done: this.#progress.done + 1 });
-      else this.#tell({ failed: [...this.#progress.failed, { ...next, reason }] });
+      const failed = await this.#try(next);
+      if (failed === undefined) this.#tell({ done: this.#progress.done + 1 });
+      else this.#tell({ failed: [...this.#progress.failed, failed] });
     }
     this.#lanes--;
     if (this.#lanes === 0) this.#tell({ isOver: true });
   }
 
-  /** @returns why it is refused */
-  async #try(upload: Upload): Promise<string | undefined> {
+  /** @returns what was not added */
+  async #try(upload: Upload): Promise<FailedUpload | undefined> {
+    if (upload.bytes.size > MAX_BYTES) return { ...upload, reason: undefined };
     for (const pause of [...this.#pauses, undefined]) {
       try {
         await this.#send(upload.bytes, upload);
         return undefined;
       } catch (error) {
-        if (pause === undefined || !isPassing(error))
-          return error instanceof Error ? error.message : String(error);
+        if (pause === undefined || !isPassing(error)) {
+          return { ...upload, reason: error instanceof Error ? error.message : String(error) };
+        }
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }

@@ -7,7 +7,7 @@ import { useStudio } from '../studio.ts';
 import { Listing } from './listing.ts';
 
 export function useListing(query: PictureQuery): Listing {
-  const { state, attempt } = useStudio();
+  const { state, complain } = useStudio();
   const [, changed] = useReducer((count: number) => count + 1, 0);
   const listing = useMemo(
     () =>
@@ -15,7 +15,7 @@ export function useListing(query: PictureQuery): Listing {
         fetchPage: (page) => getPictures(query, page),
         pageSize: PAGE_SIZE,
         onChange: () => changed(undefined),
-        onTrouble: (error) => void attempt(() => Promise.reject(error as Error)),
+        onTrouble: complain,
       }),
     [JSON.stringify(query)],
   );

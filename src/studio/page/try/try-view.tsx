@@ -19,7 +19,7 @@ interface Tried {
 }
 
 export function TryView() {
-  const { state, words, attempt, say } = useStudio();
+  const { state, words, attempt, complain, say } = useStudio();
   const [model, setModel] = useState(() => firstModel(state.models));
   const [tried, setTried] = useState<Tried>();
   const [isLive, setLive] = useState(false);
@@ -57,7 +57,7 @@ export function TryView() {
     (bytes) => look(bytes, 'webcam.jpg'),
     (error) => {
       setLive(false);
-      void attempt(() => Promise.reject(error as Error));
+      complain(error);
     },
   );
 
@@ -150,18 +150,16 @@ function useLive(
   latest.current = { camera, look };
   useEffect(() => {
     if (!isLive) return undefined;
-    let isOver = false;
+    const over = new AbortController();
     const watch = async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const bytes = await latest.current.camera.take();
-        if (bytes !== undefined && !isOver) await latest.current.look(bytes);
+        if (bytes !== undefined && !over.signal.aborted) await latest.current.look(bytes);
         // Where nothing is seen yet, and so that the page is drawn.
         await new Promise((resolve) => setTimeout(resolve, bytes === undefined ? 100 : 0));
       }
     };
     watch().catch(onTrouble);
-    return () => {
-      isOver = true;
-    };
+    return () => over.abort();
   }, [isLive]);
 }

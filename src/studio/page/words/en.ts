@@ -21,7 +21,7 @@ export const en = {
   more: 'More',
   loading: 'Loading …',
   count: pictures,
-  percent: (share: number) => `${(share * 100).toFixed(1)} %`,
+  percent: (share: number) => `${(share * 100).toFixed(1)}\u00a0%`,
   number: (value: number) => value.toLocaleString('en'),
   date: (time: string) => new Date(time).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' }),
   seconds: (value: number) => {
