@@ -24,6 +24,7 @@ const ENTRIES = [
   'cli',
   'images/decode-worker',
   'images/drawing-process',
+  'images/shown-worker',
   'dataset/batch-worker',
   'tokenizer/tokenizer-worker',
   'formats/hdf5-worker',

@@ -8,7 +8,7 @@ import { openRegularFile, readRegularFile } from '../util/files.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { decodeResized, type DecodeOptions } from './decode.ts';
 import { planOf, withBars } from './preprocess.ts';
-import type { Pixels } from './resize.ts';
+import { within, type Pixels } from './resize.ts';
 import type { FilePart, ImageReference } from './source.ts';
 
 export interface PrepareOptions {
@@ -73,12 +73,8 @@ const SHOWN_SIDE = 1280;
 
 /** The picture as people see it: white under what is transparent. The network gets other pixels: see decode.ts. */
 async function shownPicture(bytes: Buffer, decode: DecodeOptions): Promise<Pixels> {
-  const { resized } = await decodeResized(bytes, { ...decode, onWhite: true }, ({ width, height }) => {
-    const scale = Math.min(1, SHOWN_SIDE / Math.max(width, height));
-    const size = {
-      width: Math.max(1, Math.round(width * scale)),
-      height: Math.max(1, Math.round(height * scale)),
-    };
+  const { resized } = await decodeResized(bytes, { ...decode, onWhite: true }, (source) => {
+    const size = within(source, SHOWN_SIDE);
     return [{ size, crop: { left: 0, top: 0, ...size }, interpolation: 'bicubic' }];
   });
   return resized[0]!;

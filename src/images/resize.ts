@@ -262,3 +262,9 @@ function partOf(source: Pixels, { left, top, width, height }: Rectangle): Pixels
   }
   return { data, width, height };
 }
+
+/** The size with its longest side no longer than `side`. */
+export function within({ width, height }: Size, side: number): Size {
+  const scale = Math.min(1, side / Math.max(width, height));
+  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+}

@@ -93,7 +93,7 @@ export class Listing {
   /** Looks whether folders have changed, and reads those. @returns whether anything is different */
   async refresh(): Promise<boolean> {
     let isDifferent = false;
-    for (const [folder, listed] of [...this.#listed]) {
+    for (const [folder, listed] of this.#listed) {
       if (performance.now() < listed.next) continue;
       const modified = await modifiedAt(path.join(this.#root, folder));
       if (modified === listed.modified) continue;

@@ -1,0 +1,24 @@
+// state.ts: the route of all that the page shows at first.
+
+import path from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { packageVersion } from '../../util/package.ts';
+import type { StudioContext } from './context.ts';
+
+export function addState(app: FastifyInstance, { folder }: StudioContext): void {
+  const version = packageVersion();
+  app.get('/api/state', async () => {
+    const { listing, root, revision, canUndo } = folder;
+    return {
+      folder: path.basename(root),
+      classes: listing.classes(),
+      unlabelled: listing.count('unlabelled'),
+      trash: listing.count('trash'),
+      revision,
+      canUndo,
+      models: [],
+      training: null,
+      version,
+    };
+  });
+}
