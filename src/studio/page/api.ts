@@ -18,8 +18,8 @@ import type {
 
 /** The most that the server takes in one request. */
 const MAX_IDS = 10_000;
-/** Of a page of pictures. */
-export const PAGE_SIZE = 200;
+/** Of a page of pictures: the most that the server gives. */
+export const PAGE_SIZE = 500;
 
 /** A request that was refused. Its code is `OFFLINE` where nobody answered. */
 export class Problem extends Error {

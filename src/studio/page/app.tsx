@@ -97,7 +97,7 @@ function Header({ words, studio, view, language, onLanguage }: HeaderProps) {
         type="button"
         class="quiet"
         disabled={canUndo === null}
-        title={canUndo === null ? words.nothingToUndo : words.undoOf(canUndo)}
+        title={canUndo === null ? words.nothingToUndo : words.undoOf(words.change(canUndo))}
         onClick={() => studio?.undo()}
       >
         {words.undo}

@@ -68,7 +68,7 @@ export function useActions(words: Words, refresh: () => void): Actions {
       undo: () =>
         void attempt(async () => {
           const { undone } = await undo();
-          say(latest.current.undone(undone));
+          say(latest.current.undone(latest.current.change(undone)));
         }),
       move: (ids: readonly string[], className: string | null) =>
         attempt(async () => {

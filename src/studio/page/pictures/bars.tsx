@@ -10,6 +10,8 @@ export interface PlaceBarProps {
   readonly place: Place;
   readonly name: string;
   readonly total: number | undefined;
+  /** Pictures are chosen, and the other bar is shown. */
+  readonly isAway: boolean;
   readonly orders: readonly PictureOrder[];
   readonly order: PictureOrder;
   readonly onOrder: (order: PictureOrder) => void;
@@ -22,6 +24,7 @@ export function PlaceBar({
   place,
   name,
   total,
+  isAway,
   orders,
   order,
   onOrder,
@@ -31,10 +34,13 @@ export function PlaceBar({
 }: PlaceBarProps) {
   const { words } = useStudio();
   return (
-    <div class="bar">
+    <div class={`bar${isAway ? ' away' : ''}`}>
       <h2>
-        <bdi>{name}</bdi> <small role="status">{total === undefined ? '' : words.count(total)}</small>
+        <bdi>{name}</bdi>
       </h2>
+      <span class="count" role="status">
+        {total === undefined ? '' : words.count(total)}
+      </span>
       {place.kind === 'class' && <ClassMenu name={place.name} onShow={onShow} />}
       {orders.length > 1 && (
         <label>
@@ -104,8 +110,8 @@ export interface SelectionBarProps {
 export function SelectionBar({ count, isTrash, onMove, onUnlabel, onTrash, onClear }: SelectionBarProps) {
   const { words } = useStudio();
   return (
-    <div class="bar chosen">
-      <strong role="status">{words.grid.selected(count)}</strong>
+    <div class={`bar chosen${count === 0 ? ' away' : ''}`}>
+      <strong role="status">{count === 0 ? '' : words.grid.selected(count)}</strong>
       <button type="button" class="main" onClick={onMove}>
         {words.grid.move}
       </button>

@@ -128,15 +128,15 @@ export function ClassMenu({
 
   return (
     <span class="buttons">
-      <button type="button" onClick={() => setAsked('rename')}>
+      <button type="button" class="quiet" onClick={() => setAsked('rename')}>
         {words.classes.rename}
       </button>
       {state.classes.length > 1 && (
-        <button type="button" onClick={() => setAsked('merge')}>
+        <button type="button" class="quiet" onClick={() => setAsked('merge')}>
           {words.classes.merge}
         </button>
       )}
-      <button type="button" onClick={() => setAsked('remove')}>
+      <button type="button" class="quiet" onClick={() => setAsked('remove')}>
         {words.classes.remove}
       </button>
       {asked === 'rename' && (

@@ -82,13 +82,13 @@ export function PlacePanel({ place, orders, order, onOrder, onShow, incoming, on
         void incoming.drop(event, { to });
       }}
     >
-      {/* One in the place of the other: the pictures stay where they are under the mouse. */}
-      {selection.ids.size === 0 ? (
+      {/* One in the place of the other, which keeps its room: the pictures stay where they are under the mouse. */}
+      <div class="bars">
         <PlaceBar
           {...{ place, name, total, orders, order, onOrder, onShow, onCamera }}
+          isAway={selection.ids.size > 0}
           onFiles={(files) => incoming.choose(files, { to })}
         />
-      ) : (
         <SelectionBar
           count={selection.ids.size}
           isTrash={place.kind === 'trash'}
@@ -97,7 +97,7 @@ export function PlacePanel({ place, orders, order, onOrder, onShow, incoming, on
           onTrash={() => void discard(meant())}
           onClear={clear}
         />
-      )}
+      </div>
       <Grid {...{ label: name, listing, selection, onKey }} onSelect={setSelection} onOpen={setOpened} />
       {total === 0 && <p class="empty">{emptyWords(place, words)}</p>}
       {total === undefined && order !== 'name' && (

@@ -1,6 +1,6 @@
 // use-listing.ts: the list of a place in an order, looked at again when the folder changes.
 
-import { useEffect, useMemo, useReducer } from 'preact/hooks';
+import { useEffect, useMemo, useReducer, useRef } from 'preact/hooks';
 import { getPictures, PAGE_SIZE } from '../api.ts';
 import type { PictureQuery } from '../contract.ts';
 import { useStudio } from '../studio.ts';
@@ -19,6 +19,10 @@ export function useListing(query: PictureQuery): Listing {
       }),
     [JSON.stringify(query)],
   );
-  useEffect(() => listing.expire(), [listing, state.revision]);
+  const seen = useRef(state.revision);
+  useEffect(() => {
+    if (seen.current !== state.revision) listing.expire();
+    seen.current = state.revision;
+  }, [listing, state.revision]);
   return listing;
 }

@@ -13,6 +13,8 @@ export const en = {
   undo: 'Undo',
   undoOf: (what: string) => `Undo: ${what}`,
   nothingToUndo: 'There is nothing to undo',
+  /** What the server says of a change, in the language of the page. */
+  change: (text: string) => text,
   undone: (what: string) => `Taken back: ${what}`,
   otherLanguage: 'The page in English',
   close: 'Close',

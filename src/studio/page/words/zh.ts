@@ -5,6 +5,23 @@ import type { Words } from './en.ts';
 const number = (value: number) => value.toLocaleString('zh-CN');
 const pictures = (count: number) => `${number(count)} 张图片`;
 
+/** The server's sentences of changes (src/studio/folder/changes.ts); a class may have any name, so that the order counts. */
+const CHANGES: readonly (readonly [RegExp, string])[] = [
+  [/^([\d,]+) pictures? to no class$/, '去掉 $1 张图片的类别'],
+  [/^([\d,]+) pictures? to the trash$/, '将 $1 张图片放入回收站'],
+  [/^([\d,]+) pictures? to (.+)$/, '将 $1 张图片移动到 $2'],
+  [/^(.+) merged into (.+)$/, '将 $1 合并到 $2'],
+  [/^(.+) renamed to (.+)$/, '将 $1 改名为 $2'],
+  [/^(.+) added$/, '添加 $1'],
+  [/^class (.+) removed$/, '移除类别 $1'],
+  [/^class (.+)$/, '新建类别 $1'],
+];
+
+function changeInChinese(text: string): string {
+  const known = CHANGES.find(([pattern]) => pattern.test(text));
+  return known ? text.replace(...known) : text;
+}
+
 export const zh: Words = {
   name: '中文',
   code: 'zh-CN',
@@ -14,6 +31,7 @@ export const zh: Words = {
   undo: '撤销',
   undoOf: (what) => `撤销：${what}`,
   nothingToUndo: '没有可以撤销的操作',
+  change: changeInChinese,
   undone: (what) => `已撤销：${what}`,
   otherLanguage: '使用中文界面',
   close: '关闭',
