@@ -30,6 +30,7 @@ const ENTRIES = [
   'formats/hdf5-worker',
   'formats/parquet-worker',
   'api/doctor/probe',
+  'studio/jobs/job-process',
 ];
 
 /** Newest modification time of the sources under `dir`, in milliseconds. */

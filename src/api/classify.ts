@@ -182,7 +182,7 @@ async function runGroup(
   return group.map((image) => ('pixels' in image ? known.next().value! : undefined));
 }
 
-async function heatOf(
+export async function heatOf(
   image: PreparedImage,
   probabilities: Float64Array | undefined,
   classifier: LoadedClassifier | ExplainingClassifier,

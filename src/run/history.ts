@@ -24,6 +24,7 @@ const SUMMARY = z.object({
   epochs: number.optional(),
   classes: number,
   samples: number,
+  trainSamples: number.optional(),
   device: text,
   seconds: number,
   ended: text.optional(),

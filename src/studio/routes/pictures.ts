@@ -10,6 +10,7 @@ import { IMAGE_EXTENSIONS } from '../../images/passed-over.ts';
 import { safeName } from '../../sorting/folder-names.ts';
 import { bytesOf } from '../bodies.ts';
 import { withClass, type Wanted } from '../folder/listing.ts';
+import type { Insight } from '../insight.ts';
 import type { StudioContext } from './context.ts';
 
 /** Pictures in one answer. */
@@ -42,13 +43,27 @@ const UPLOAD_QUERY = z.object({ name: z.string().min(1).max(MAX_TEXT), class: z.
 /** The ending of a file that came without the one of a picture. */
 const ENDINGS: Readonly<Record<string, string>> = { jpeg: '.jpg', tiff: '.tif', netpbm: '.ppm' };
 
+type Scored = { readonly id: string; readonly score?: number };
+
+const ORDERS: Readonly<
+  Record<
+    z.output<typeof LIST_QUERY>['order'],
+    (ids: readonly string[], insight: Insight) => readonly Scored[] | Promise<readonly Scored[]>
+  >
+> = {
+  name: (ids) => ids.map((id) => ({ id })),
+  suggested: (ids, insight) => insight.suggested(ids),
+  suspect: (ids, insight) => insight.suspected(ids),
+};
+
 export function addPictures(app: FastifyInstance, context: StudioContext): void {
-  const { folder, thumbnails, preparer } = context;
+  const { folder, thumbnails, preparer, insight } = context;
 
   app.get('/api/pictures', async (request) => {
-    const { offset, limit, ...query } = checked(LIST_QUERY, request.query, 'the query');
+    const { offset, limit, order, ...query } = checked(LIST_QUERY, request.query, 'the query');
     const all = folder.listing.pictures(wantedOf(query));
-    const pictures = all.slice(offset, offset + limit).map(withClass);
+    const part = (await ORDERS[order](all, insight)).slice(offset, offset + limit);
+    const pictures = part.map(({ id, score }) => ({ ...withClass(id), ...(score !== undefined && { score }) }));
     return { revision: folder.revision, total: all.length, pictures };
   });
 

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { packageVersion } from '../../util/package.ts';
 import type { StudioContext } from './context.ts';
 
-export function addState(app: FastifyInstance, { folder }: StudioContext): void {
+export function addState(app: FastifyInstance, { folder, models, training }: StudioContext): void {
   const version = packageVersion();
   app.get('/api/state', async () => {
     const { listing, root, revision, canUndo } = folder;
@@ -16,8 +16,8 @@ export function addState(app: FastifyInstance, { folder }: StudioContext): void 
       trash: listing.count('trash'),
       revision,
       canUndo,
-      models: [],
-      training: null,
+      models: await models.list(),
+      training: training.state,
       version,
     };
   });
