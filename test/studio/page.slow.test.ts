@@ -19,7 +19,7 @@ const MARKUP = '<img src=x onerror=document.title=1>';
 const CLASSES = ['cat', 'dog', MARKUP];
 const EACH = 4;
 /** Longer than anything takes on a busy machine. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 
 interface Axe {
   readonly violations: readonly { readonly id: string; readonly impact: string | null }[];
@@ -89,7 +89,7 @@ describe('the page of finch studio', { skip: skipWithoutChromium }, () => {
     await isShown(page, 'Unlabelled', EACH);
     const cells = page.locator('.cell');
     await cells.nth(0).locator('.frame').click();
-    await options
+    await cells
       .nth(2)
       .locator('.frame')
       .click({ modifiers: ['Shift'] });
@@ -118,7 +118,7 @@ describe('the page of finch studio', { skip: skipWithoutChromium }, () => {
     await page
       .locator('.cell .frame')
       .nth(1)
-      .dragTo(page.getByRole('button', { name: 'Trash' }));
+      .dragTo(page.getByRole('button', { name: /^Trash/ }));
     await isSaid(page, 'Put 2 pictures into the trash');
     assert.equal(filesIn('dog').length, EACH - 2);
     await page.getByRole('button', { name: 'Undo' }).click();
@@ -163,6 +163,7 @@ describe('the page of finch studio', { skip: skipWithoutChromium }, () => {
     await isShown(page, 'dog', EACH + 1);
     assert.equal(existsSync(path.join(folder, 'bird')), false);
     await page.getByRole('button', { name: 'Undo' }).click();
+    await isSaid(page, /^Taken back/);
     await page.getByRole('button', { name: /bird/ }).waitFor();
     assert.equal(filesIn('bird').length, 1);
     await page.context().close();

@@ -145,16 +145,17 @@ export const getRun = (name: string) => ask<RunDetails>(`/api/runs/${encodeURICo
 
 export const reportAddress = (run: string) => `/api/runs/${encodeURIComponent(run)}/report.html`;
 
-/** What a network says of a picture: of these bytes, or of one in the folder. */
-export function tryPicture(picture: Blob | string, model: string, signal?: AbortSignal): Promise<Answer> {
-  if (typeof picture !== 'string') return postBytes<Answer>(address('/api/try', { model }), picture, signal);
-  return ask<Answer>(address('/api/try', { model, id: picture }), {
-    method: 'POST',
-    ...(signal && { signal }),
-  });
-}
+/** What a network says of a picture. @param explains shows where it looks, which takes longer than the answer */
+export const tryPicture = (
+  bytes: Blob,
+  {
+    model,
+    explains,
+    signal,
+  }: { readonly model: string; readonly explains: boolean; readonly signal: AbortSignal },
+) => postBytes<Answer>(address('/api/try', { model, explain: explains ? 1 : 0 }), bytes, signal);
 
-export const startInspection = () => post('/api/inspect');
+export const startInspection = () => post<Inspection>('/api/inspect');
 
 export const getInspection = () => ask<Inspection>('/api/inspect');
 

@@ -36,8 +36,9 @@ export function App() {
 
   const studio = useMemo((): Studio | undefined => {
     if (folder.state === undefined) return undefined;
-    return { ...actions, state: folder.state, inspecting: folder.inspecting, words };
-  }, [actions, folder.state, folder.inspecting, words]);
+    const { state, changes, inspecting } = folder;
+    return { ...actions, state, changes, inspecting, words };
+  }, [actions, folder.state, folder.changes, folder.inspecting, words]);
 
   const Shown = VIEWS[view];
   const choose = (chosen: Language) => {

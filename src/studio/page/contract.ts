@@ -79,7 +79,7 @@ export interface TrainState {
   readonly run: string;
   readonly state: TrainStage;
   readonly message?: string;
-  readonly progress?: { readonly label: string; readonly done: number; readonly total: number };
+  readonly progress?: { readonly label: string; readonly done: number; readonly total: number | null };
   readonly plan?: readonly string[];
   readonly curves: readonly Epoch[];
   readonly best?: { readonly top1?: number };
@@ -98,16 +98,17 @@ export interface RunSummary {
   /** ISO 8601. */
   readonly created: string;
   readonly model: string;
-  readonly classes: number;
-  readonly pictures: number;
-  readonly top1?: number | null;
-  readonly state: string;
+  readonly state: 'finished' | 'unfinished' | 'running';
+  readonly classes?: number;
+  readonly pictures?: number;
+  /** 0 to 1. */
+  readonly top1?: number;
 }
 
 export interface RunDetails {
-  readonly summary: Partial<RunSummary>;
+  readonly summary: RunSummary;
   readonly curves: readonly Epoch[];
-  readonly confusion?: Confusion | null;
+  readonly confusion: Confusion;
   readonly errors: readonly RunError[];
 }
 
@@ -125,6 +126,7 @@ export interface RunError {
 }
 
 export interface Answer {
+  /** The most probable first. */
   readonly predictions: readonly Prediction[];
   readonly unknown?: boolean;
   /** A data URI of a PNG of the picture's shape. */
@@ -149,6 +151,7 @@ export interface Suspect {
   readonly id: string;
   readonly given: string;
   readonly suggested: string;
+  /** How much more the nearest pictures speak for the suggested class, 0 to 1. */
   readonly probability: number;
 }
 
@@ -162,7 +165,7 @@ export interface Inspection {
 
 export interface InspectProgress {
   readonly done: number;
-  readonly total: number;
+  readonly total: number | null;
 }
 
 export type ExportFormat = 'onnx' | 'tfjs';

@@ -10,7 +10,9 @@ export interface Studio {
   readonly state: StudioState;
   readonly words: Words;
   readonly uploads: UploadQueue;
-  /** How far the check of the folder is, while it runs. */
+  /** Grows when lists of pictures may be different. */
+  readonly changes: number;
+  /** How far the check of the folder was, when that was last said. */
   readonly inspecting: InspectProgress | undefined;
   /** Says a sentence on the screen and to screen readers. */
   readonly say: (text: string) => void;

@@ -12,6 +12,8 @@ const AGAIN_MS = 2000;
 export interface Folder {
   readonly state: StudioState | undefined;
   readonly inspecting: InspectProgress | undefined;
+  /** Grows when lists of pictures may be different: with the folder, or with what is known of it. */
+  readonly changes: number;
   /** `closed` where the address is of a studio that has ended. */
   readonly trouble: 'offline' | 'closed' | undefined;
   readonly refresh: () => void;
@@ -22,6 +24,8 @@ export function useFolder(): Folder {
   const [inspecting, setInspecting] = useState<InspectProgress>();
   const [trouble, setTrouble] = useState<Folder['trouble']>();
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const [changes, setChanges] = useState(0);
+  const isChanged = useRef(false);
   const isAsking = useRef(false);
 
   const refresh = useCallback(() => {
@@ -33,7 +37,10 @@ export function useFolder(): Folder {
     if (isAsking.current) return refresh();
     isAsking.current = true;
     try {
+      const wasChanged = isChanged.current;
+      isChanged.current = false;
       setState(await getState());
+      if (wasChanged) setChanges((count) => count + 1);
       setTrouble(undefined);
     } catch (error) {
       const isClosed = error instanceof Problem && error.status === 403;
@@ -47,12 +54,15 @@ export function useFolder(): Folder {
   useEffect(() => {
     void look();
     return listen({
-      onChanged: refresh,
+      onChanged: () => {
+        isChanged.current = true;
+        refresh();
+      },
       onTrain: (training) => setState((known) => known && { ...known, training }),
-      onInspect: ({ done, total }) => setInspecting(done < total ? { done, total } : undefined),
+      onInspect: setInspecting,
     });
   }, []);
-  return { state, inspecting, trouble, refresh };
+  return { state, inspecting, changes, trouble, refresh };
 }
 
 interface Listeners {

@@ -9,9 +9,10 @@ export interface DialogProps {
   readonly onClose: () => void;
   readonly children: ComponentChildren;
   readonly kind?: 'wide';
+  readonly onKeyDown?: (event: KeyboardEvent) => void;
 }
 
-export function Dialog({ title, onClose, children, kind }: DialogProps) {
+export function Dialog({ title, onClose, children, kind, onKeyDown }: DialogProps) {
   const { words } = useStudio();
   const element = useRef<HTMLDialogElement>(null);
   const isOpen = useRef(true);
@@ -28,6 +29,7 @@ export function Dialog({ title, onClose, children, kind }: DialogProps) {
       ref={element}
       class={kind}
       aria-labelledby={id}
+      onKeyDown={onKeyDown}
       onClose={() => isOpen.current && onClose()}
       onClick={(event) => event.target === element.current && onClose()}
     >

@@ -21,6 +21,8 @@ export interface CellProps {
   readonly onClick: (index: number, event: MouseEvent) => void;
   readonly onToggle: () => void;
   readonly onOpen: (index: number) => void;
+  /** It was dragged away, with all that are chosen. */
+  readonly onDropped: () => void;
 }
 
 export function Cell({ id, index, total, picture, box, isChosen, isFocused, chosen, ...on }: CellProps) {
@@ -29,7 +31,7 @@ export function Cell({ id, index, total, picture, box, isChosen, isFocused, chos
   const drag = (event: DragEvent) => {
     if (picture === undefined) return;
     const ids = isChosen ? [...chosen] : [picture.id];
-    startDrag(event, ids, words.count(ids.length));
+    startDrag(event, { ids, label: words.count(ids.length), onDropped: on.onDropped });
   };
   return (
     <div

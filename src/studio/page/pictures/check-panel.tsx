@@ -10,29 +10,31 @@ import { fileName, useStudio } from '../studio.ts';
 /** Of each problem; more are seen when these are dealt with. */
 const MAX_SHOWN = 60;
 const SIZE = 120;
+/** How often it is asked whether the check is done, in milliseconds. */
+const LOOK_MS = 1000;
 
 export function CheckPanel() {
   const { state, inspecting, words, attempt, move, trash } = useStudio();
   const [found, setFound] = useState<Inspection>();
-  const [isStarted, setStarted] = useState(false);
   /** Pictures that were dealt with here: their ids have changed. */
   const [gone, setGone] = useState<ReadonlySet<string>>(new Set());
+  const isRunning = found?.state === 'running';
 
+  const look = () => attempt(async () => setFound(await getInspection()));
   useEffect(() => {
-    if (inspecting) return;
-    void attempt(async () => {
-      const inspection = await getInspection();
-      setFound(inspection);
-      setStarted(inspection.state === 'running');
-      if (inspection.state !== 'running') setGone(new Set());
-    });
-  }, [inspecting === undefined]);
+    void look();
+  }, []);
+  useEffect(() => {
+    if (!isRunning) return undefined;
+    const timer = setInterval(() => void look(), LOOK_MS);
+    return () => clearInterval(timer);
+  }, [isRunning]);
 
-  const start = () => {
-    setStarted(true);
-    void attempt(startInspection).then((isOk) => !isOk && setStarted(false));
-  };
-  const isRunning = isStarted || inspecting !== undefined;
+  const start = () =>
+    attempt(async () => {
+      setFound(await startInspection());
+      setGone(new Set());
+    });
   const forget = (ids: readonly string[]) => setGone((known) => new Set([...known, ...ids]));
   const trashed = async (ids: readonly string[]) => {
     if (await trash(ids)) forget(ids);
@@ -43,12 +45,12 @@ export function CheckPanel() {
   const left = (groups: readonly (readonly string[])[] = []) =>
     groups.map((group) => group.filter((id) => !gone.has(id))).filter((group) => group.length > 1);
   const suspects = (found?.suspects ?? []).filter(({ id }) => !gone.has(id));
-  const isDone = found?.state === 'done' && !isRunning;
+  const isDone = found?.state === 'done';
   return (
     <section class="place check" aria-label={words.places.check}>
       <div class="bar">
         <h2>{words.places.check}</h2>
-        <button type="button" class="main" disabled={isRunning} onClick={start}>
+        <button type="button" class="main" disabled={isRunning} onClick={() => void start()}>
           {isDone ? words.check.again : words.check.start}
         </button>
       </div>
@@ -56,15 +58,17 @@ export function CheckPanel() {
         <p class="hint">{words.check.about}</p>
         <p role="status">
           {isRunning &&
-            (inspecting ? words.check.running(inspecting.done, inspecting.total) : words.check.starting)}
+            (inspecting?.total
+              ? words.check.running(inspecting.done, inspecting.total)
+              : words.check.starting)}
         </p>
         {isRunning && (
           <progress
             aria-label={words.places.check}
-            {...(inspecting && { max: inspecting.total, value: inspecting.done })}
+            {...(inspecting?.total && { max: inspecting.total, value: inspecting.done })}
           />
         )}
-        {found?.state === 'failed' && !isRunning && (
+        {found?.state === 'failed' && (
           <p class="problem">
             {words.check.failed} {found.message}
           </p>

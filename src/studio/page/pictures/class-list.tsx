@@ -5,7 +5,7 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Place } from '../contract.ts';
 import { useStudio } from '../studio.ts';
-import { draggedPictures, hasPictures } from './drag.ts';
+import { dropPictures, hasPictures } from './drag.ts';
 import { hasFiles } from './dropped.ts';
 
 export type Shown = Place | { readonly kind: 'check' };
@@ -103,7 +103,7 @@ function Entry({ isShown, onShow, count, digit, onPictures, onFiles, children }:
     if (!takes(event)) return;
     event.preventDefault();
     event.stopPropagation();
-    if (hasPictures(event)) onPictures?.(draggedPictures());
+    if (hasPictures(event)) onPictures?.(dropPictures());
     else onFiles?.(event);
   };
   return (

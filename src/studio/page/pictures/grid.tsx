@@ -143,6 +143,7 @@ export function Grid({ label, listing, selection, onSelect, onOpen, onKey }: Gri
               onClick={onClick}
               onToggle={() => picture && onSelect(toggle(selection, picture.id, index))}
               onOpen={onOpen}
+              onDropped={() => onSelect({ ...selection, ids: new Set() })}
             />
           );
         })}

@@ -7,7 +7,7 @@ import { useStudio } from '../studio.ts';
 import { Listing } from './listing.ts';
 
 export function useListing(query: PictureQuery): Listing {
-  const { state, complain } = useStudio();
+  const { changes, complain } = useStudio();
   const [, changed] = useReducer((count: number) => count + 1, 0);
   const listing = useMemo(
     () =>
@@ -19,10 +19,10 @@ export function useListing(query: PictureQuery): Listing {
       }),
     [JSON.stringify(query)],
   );
-  const seen = useRef(state.revision);
+  const seen = useRef(changes);
   useEffect(() => {
-    if (seen.current !== state.revision) listing.expire();
-    seen.current = state.revision;
-  }, [listing, state.revision]);
+    if (seen.current !== changes) listing.expire();
+    seen.current = changes;
+  }, [listing, changes]);
   return listing;
 }

@@ -38,14 +38,19 @@ export function Viewer({ listing, index, onIndex, onAct, onClose }: ViewerProps)
     event.preventDefault();
   };
   return (
-    <Dialog title={picture ? fileName(picture.id) : words.viewer.title} kind="wide" onClose={onClose}>
-      <div class="viewer" onKeyDown={onKeyDown}>
+    <Dialog
+      title={picture ? fileName(picture.id) : words.viewer.title}
+      kind="wide"
+      onClose={onClose}
+      onKeyDown={onKeyDown}
+    >
+      <div class="viewer">
         {picture && <LargePicture key={picture.id} picture={picture} />}
         <p class="buttons">
-          <button type="button" autoFocus disabled={place <= 0} onClick={() => go(-1)}>
+          <button type="button" aria-disabled={place <= 0} onClick={() => go(-1)}>
             ← {words.viewer.previous}
           </button>
-          <button type="button" disabled={place >= total - 1} onClick={() => go(1)}>
+          <button type="button" autoFocus aria-disabled={place >= total - 1} onClick={() => go(1)}>
             {words.viewer.next} →
           </button>
           <span class="hint" role="status">

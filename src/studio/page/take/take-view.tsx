@@ -15,7 +15,7 @@ export function TakeView() {
   const [run, setRun] = useState('');
   useEffect(() => {
     void attempt(async () => {
-      const usable = (await getRuns()).filter(({ state }) => state === 'done');
+      const usable = (await getRuns()).filter(({ state }) => state === 'finished').toReversed();
       setRuns(usable);
       setRun(usable[0]?.name ?? '');
     });
@@ -30,7 +30,7 @@ export function TakeView() {
           <select value={run} onChange={(event) => setRun(event.currentTarget.value)}>
             {runs.map(({ name, top1 }) => (
               <option key={name} value={name}>
-                {name} {typeof top1 === 'number' ? `(${words.percent(top1)})` : ''}
+                {name} {top1 === undefined ? '' : `(${words.percent(top1)})`}
               </option>
             ))}
           </select>

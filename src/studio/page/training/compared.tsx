@@ -42,11 +42,11 @@ export function Compared({ names }: { readonly names: readonly [string, string] 
           </thead>
           <tbody>
             {row(columns.top1, ({ summary }) =>
-              typeof summary.top1 === 'number' ? words.percent(summary.top1) : '–',
+              summary.top1 === undefined ? '–' : words.percent(summary.top1),
             )}
             {row(columns.classes, ({ summary }) => count(summary.classes))}
             {row(columns.pictures, ({ summary }) => count(summary.pictures))}
-            {row(columns.model, ({ summary }) => summary.model ?? '–')}
+            {row(columns.model, ({ summary }) => summary.model)}
           </tbody>
         </table>
       </div>

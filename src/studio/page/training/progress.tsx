@@ -4,8 +4,8 @@ import { useEffect, useRef } from 'preact/hooks';
 import { resumeTraining, stopTraining } from '../api.ts';
 import type { TrainState } from '../contract.ts';
 import { useStudio } from '../studio.ts';
+import { isBusy } from './busy.ts';
 import { EpochCharts } from './epoch-charts.tsx';
-import { isBusy } from './train-view.tsx';
 
 export function Progress({ training }: { readonly training: TrainState }) {
   const { words, attempt, say } = useStudio();
@@ -41,11 +41,11 @@ export function Progress({ training }: { readonly training: TrainState }) {
         <>
           <progress
             aria-label={words.train.states[state] ?? state}
-            {...(progress && progress.total > 0 && { max: progress.total, value: progress.done })}
+            {...(progress?.total && { max: progress.total, value: progress.done })}
           />
           <p class="hint">
-            {progress &&
-              `${progress.label} · ${words.number(progress.done)} / ${words.number(progress.total)}`}
+            {progress?.label}
+            {progress?.total && ` · ${words.number(progress.done)} / ${words.number(progress.total)}`}
             {secondsLeft !== undefined && ` · ${words.train.left(words.seconds(secondsLeft))}`}
           </p>
         </>

@@ -1,15 +1,16 @@
 // run-panel.tsx: one run: its curves, what it takes for what, and the pictures behind a cell of that.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { getRun, reportAddress } from '../api.ts';
+import { getRun, reportAddress, resumeTraining } from '../api.ts';
 import type { RunDetails } from '../contract.ts';
 import { Thumb } from '../parts/thumb.tsx';
 import { fileName, useStudio } from '../studio.ts';
+import { isBusy } from './busy.ts';
 import { EpochCharts } from './epoch-charts.tsx';
 import { Matrix, type MatrixCell } from './matrix.tsx';
 
 export function RunPanel({ name }: { readonly name: string }) {
-  const { words, attempt } = useStudio();
+  const { state, words, attempt } = useStudio();
   const [run, setRun] = useState<RunDetails>();
   const [cell, setCell] = useState<MatrixCell>();
   useEffect(() => {
@@ -19,13 +20,20 @@ export function RunPanel({ name }: { readonly name: string }) {
     <section>
       <div class="bar">
         <h2>{name}</h2>
-        <a href={reportAddress(name)} download>
-          {words.train.report}
-        </a>
+        {run?.summary.state === 'finished' && (
+          <a href={reportAddress(name)} download>
+            {words.train.report}
+          </a>
+        )}
+        {run?.summary.state === 'unfinished' && !isBusy(state.training?.state) && (
+          <button type="button" onClick={() => void attempt(() => resumeTraining(name))}>
+            {words.train.goOn}
+          </button>
+        )}
       </div>
       {run === undefined && <p class="hint">{words.loading}</p>}
       {run && run.curves.length > 0 && <EpochCharts runs={[{ name, curves: run.curves }]} />}
-      {run?.confusion && (
+      {run && run.confusion.classes.length > 0 && (
         <>
           <h3>{words.train.confusion}</h3>
           <p class="hint">{words.train.confusionHint}</p>

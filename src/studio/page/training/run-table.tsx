@@ -14,6 +14,7 @@ export interface RunTableProps {
 export function RunTable({ runs, opened, compared, onOpen, onCompare }: RunTableProps) {
   const { words } = useStudio();
   const { columns, states } = words.train;
+  const numberOf = (count: number | undefined) => (count === undefined ? '–' : words.number(count));
   /** A third one takes the place of the first. */
   const compare = (name: string) =>
     onCompare(
@@ -62,10 +63,10 @@ export function RunTable({ runs, opened, compared, onOpen, onCompare }: RunTable
                     {run.name}
                   </button>
                 </td>
-                <td class="number">{typeof run.top1 === 'number' ? words.percent(run.top1) : '–'}</td>
+                <td class="number">{run.top1 === undefined ? '–' : words.percent(run.top1)}</td>
                 <td>{states[run.state] ?? run.state}</td>
-                <td class="number">{words.number(run.classes)}</td>
-                <td class="number">{words.number(run.pictures)}</td>
+                <td class="number">{numberOf(run.classes)}</td>
+                <td class="number">{numberOf(run.pictures)}</td>
                 <td>{run.model}</td>
                 <td>{words.date(run.created)}</td>
               </tr>

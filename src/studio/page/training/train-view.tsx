@@ -4,6 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { getRuns } from '../api.ts';
 import type { RunSummary } from '../contract.ts';
 import { useStudio } from '../studio.ts';
+import { isBusy } from './busy.ts';
 import { Compared } from './compared.tsx';
 import { Progress } from './progress.tsx';
 import { RunPanel } from './run-panel.tsx';
@@ -18,7 +19,7 @@ export function TrainView() {
   const [compared, setCompared] = useState<readonly string[]>([]);
 
   useEffect(() => {
-    void attempt(async () => setRuns(await getRuns()));
+    void attempt(async () => setRuns((await getRuns()).toReversed()));
   }, [training?.run, training?.state]);
 
   return (
@@ -38,7 +39,3 @@ export function TrainView() {
     </main>
   );
 }
-
-/** Whether a run is on its way. */
-export const isBusy = (state: string | undefined) =>
-  state === 'starting' || state === 'running' || state === 'stopping';

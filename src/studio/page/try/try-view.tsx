@@ -35,7 +35,7 @@ export function TryView() {
     latest.current = abort;
     setTried((known) => ({ name, bytes, answer: isLive ? known?.answer : undefined }));
     try {
-      const answer = await tryPicture(bytes, model, abort.signal);
+      const answer = await tryPicture(bytes, { model, explains: !isLive, signal: abort.signal });
       if (!abort.signal.aborted) setTried({ name, bytes, answer });
     } catch (error) {
       if (!abort.signal.aborted) throw error;

@@ -177,6 +177,8 @@ export const en = {
       stopped: 'Stopped',
       done: 'Done',
       failed: 'Failed',
+      finished: 'Finished',
+      unfinished: 'Not finished',
     } as Readonly<Record<string, string>>,
     left: (time: string) => `about ${time} left`,
     plan: 'Plan',
@@ -245,9 +247,11 @@ export const en = {
     done: 'Written.',
     folder: 'Folder',
     files: 'Files',
-    lines: { classify: 'On the command line', curl: 'Over HTTP, with finch serve' } as Readonly<
-      Record<string, string>
-    >,
+    lines: {
+      classify: 'On the command line',
+      serve: 'As a server',
+      curl: 'Asking that server',
+    } as Readonly<Record<string, string>>,
     copy: 'Copy',
     copied: 'Copied',
   },
