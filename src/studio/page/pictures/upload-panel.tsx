@@ -5,6 +5,8 @@ import { useStudio } from '../studio.ts';
 
 /** A longer list says no more. */
 const MAX_REASONS = 50;
+/** What went well is not shown for longer, in milliseconds. */
+const SHOWN_MS = 5000;
 
 export function UploadPanel() {
   const { uploads, words } = useStudio();
@@ -18,6 +20,12 @@ export function UploadPanel() {
     addEventListener('beforeunload', warn);
     return () => removeEventListener('beforeunload', warn);
   }, [isOver]);
+
+  useEffect(() => {
+    if (!isOver || failed.length > 0) return undefined;
+    const timer = setTimeout(() => uploads.clear(), SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [isOver, failed.length]);
 
   if (total === 0 && failed.length === 0) return null;
   return (

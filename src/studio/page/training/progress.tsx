@@ -45,7 +45,6 @@ export function Progress({ training }: { readonly training: TrainState }) {
           />
           <p class="hint">
             {progress?.label}
-            {progress?.total && ` · ${words.number(progress.done)} / ${words.number(progress.total)}`}
             {secondsLeft !== undefined && ` · ${words.train.left(words.seconds(secondsLeft))}`}
           </p>
         </>

@@ -10,6 +10,7 @@ type Fields = Readonly<Record<'epochs' | 'minutes' | 'seed', string>>;
 export function StartForm() {
   const { state, words, attempt } = useStudio();
   const [model, setModel] = useState('');
+  const [isQuick, setQuick] = useState(false);
   const [fields, setFields] = useState<Fields>({ epochs: '', minutes: '', seed: '' });
   const filled = state.classes.filter(({ count }) => count > 0);
   const pictures = filled.reduce((sum, { count }) => sum + count, 0);
@@ -21,6 +22,7 @@ export function StartForm() {
       train({
         ...(model !== '' && { model }),
         ...Object.fromEntries(numbers.map(([name, value]) => [name, Number(value)])),
+        ...(isQuick && { epochs: 0 }),
       }),
     );
   };
@@ -45,6 +47,14 @@ export function StartForm() {
         </button>
         <span class="hint">{canTrain ? words.train.ready(filled.length, pictures) : words.train.needs}</span>
       </p>
+      <label class="check-box">
+        <input
+          type="checkbox"
+          checked={isQuick}
+          onChange={(event) => setQuick(event.currentTarget.checked)}
+        />
+        {words.train.quick}
+      </label>
       <details>
         <summary>{words.train.settings}</summary>
         <div class="fields">

@@ -166,6 +166,7 @@ export const en = {
     epochs: 'Epochs',
     minutes: 'Minutes at most',
     seed: 'Seed',
+    quick: 'Quick: only the last layer learns, in seconds instead of minutes',
     settings: 'Settings',
     automatic: 'automatic',
     stop: 'Stop',

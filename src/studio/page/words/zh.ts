@@ -182,6 +182,7 @@ export const zh: Words = {
     epochs: '轮数',
     minutes: '最多分钟数',
     seed: '随机种子',
+    quick: '快速：只训练最后一层，几秒即可，无需几分钟',
     settings: '设置',
     automatic: '自动',
     stop: '停止',
