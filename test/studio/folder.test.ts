@@ -195,15 +195,34 @@ describe('strangers', () => {
     const outside = await newFolder();
     await writeFiles(outside, ['secret.jpg']);
     const secret = path.relative(root, path.join(outside, 'secret.jpg'));
-    for (const from of [secret, path.join(outside, 'secret.jpg'), 'cat/../../x', './cat', 'cat//1.jpg', '', 'a\0']) {
+    for (const from of [
+      secret,
+      path.join(outside, 'secret.jpg'),
+      'cat/../../x',
+      './cat',
+      'cat//1.jpg',
+      '',
+      'a\0',
+    ]) {
       await foreign([{ from, to: 'cat/9.jpg' }]);
-      await assert.rejects(inStudio(root, async () => {}), { code: 'FILE_INVALID' }, from);
+      await assert.rejects(
+        inStudio(root, async () => {}),
+        { code: 'FILE_INVALID' },
+        from,
+      );
       await foreign([{ from: 'cat/1.jpg', to: from }]);
-      await assert.rejects(inStudio(root, async () => {}), { code: 'FILE_INVALID' }, from);
+      await assert.rejects(
+        inStudio(root, async () => {}),
+        { code: 'FILE_INVALID' },
+        from,
+      );
     }
     for (const lines of ['{}\n', 'x\n', '{"id":1,"left":[]}\n', '[]\n']) {
       await writeFile(path.join(root, JOURNAL), lines);
-      await assert.rejects(inStudio(root, async () => {}), (error) => error instanceof AppError);
+      await assert.rejects(
+        inStudio(root, async () => {}),
+        (error) => error instanceof AppError,
+      );
     }
     await rm(path.join(root, JOURNAL));
     // A link on the way leads out as well.
@@ -235,23 +254,41 @@ describe('strangers', () => {
     await rm(path.join(root, JOURNAL));
     await writeFiles(outside, ['target']);
     await symlink(path.join(outside, 'target'), path.join(root, JOURNAL));
-    await assert.rejects(inStudio(root, (folder) => folder.makeClass('x')), (error) => error instanceof AppError);
+    await assert.rejects(
+      inStudio(root, (folder) => folder.makeClass('x')),
+      (error) => error instanceof AppError,
+    );
     assert.equal(await readFile(path.join(outside, 'target'), 'utf8'), 'target');
     await rm(path.join(root, '.finch-studio'), { recursive: true });
     await symlink(outside, path.join(root, '.finch-studio'));
-    await assert.rejects(inStudio(root, async () => {}), /is a link or a file/);
+    await assert.rejects(
+      inStudio(root, async () => {}),
+      /is a link or a file/,
+    );
     await removed(outside);
   });
 
   test('a second studio is refused; a missing, divided or wrong folder is told', async () => {
     await inStudio(root, async () => {
-      await assert.rejects(inStudio(root, async () => {}), /another studio \(process \d+\) works on/);
+      await assert.rejects(
+        inStudio(root, async () => {}),
+        /another studio \(process \d+\) works on/,
+      );
     });
-    await assert.rejects(inStudio(path.join(root, 'no'), async () => {}), { code: 'DATASET_NOT_FOUND' });
-    await assert.rejects(inStudio(path.join(root, 'new.jpg'), async () => {}), { code: 'DATASET_INVALID' });
+    await assert.rejects(
+      inStudio(path.join(root, 'no'), async () => {}),
+      { code: 'DATASET_NOT_FOUND' },
+    );
+    await assert.rejects(
+      inStudio(path.join(root, 'new.jpg'), async () => {}),
+      { code: 'DATASET_INVALID' },
+    );
     const divided = path.join(root, 'divided');
     await writeFiles(divided, ['train/cat/1.jpg', 'train/dog/1.jpg', 'val/cat/1.jpg', 'val/dog/1.jpg']);
-    await assert.rejects(inStudio(divided, async () => {}), /divided into train and val.*finch studio .*train/);
+    await assert.rejects(
+      inStudio(divided, async () => {}),
+      /divided into train and val.*finch studio .*train/,
+    );
   });
 });
 

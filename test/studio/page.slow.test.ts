@@ -11,7 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { launchChromium, skipWithoutChromium } from '../helpers/chromium.ts';
 import { writeDataset, writePicture } from '../helpers/made-up-dataset.ts';
-import { startedStudio, type StartedStudio } from '../helpers/started-studio.ts';
+import { startStudioOn, type Studio } from '../helpers/studio.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 /** A folder may have any name; in the page it is text. */
@@ -28,7 +28,7 @@ interface Axe {
 describe('the page of finch studio', { skip: skipWithoutChromium }, () => {
   let scratch: string;
   let folder: string;
-  let studio: StartedStudio;
+  let studio: Studio;
   let browser: Browser;
   /** What the browser complained of, and whom it asked. */
   const complaints: string[] = [];
@@ -39,7 +39,7 @@ describe('the page of finch studio', { skip: skipWithoutChromium }, () => {
     folder = path.join(scratch, 'pets');
     await writeDataset(folder, CLASSES, EACH);
     for (let i = 0; i < EACH; i++) await writePicture(path.join(folder, `new-${i}.png`), [50, 40]);
-    [studio, browser] = await Promise.all([startedStudio(folder), launchChromium()]);
+    [studio, browser] = await Promise.all([startStudioOn(folder), launchChromium()]);
   });
   after(async () => {
     await browser?.close();
@@ -59,7 +59,7 @@ describe('the page of finch studio', { skip: skipWithoutChromium }, () => {
     });
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('request', (request) => asked.add(new URL(request.url()).origin));
-    await page.goto(studio.address);
+    await page.goto(`${studio.base}/?token=${studio.token}`);
     await page.locator('.cell img').first().waitFor();
     return page;
   }
@@ -73,7 +73,7 @@ describe('the page of finch studio', { skip: skipWithoutChromium }, () => {
       .map(({ id }) => id);
   }
 
-  const view = (page: Page, name: string) => page.goto(`${new URL(studio.address).origin}/#${name}`);
+  const view = (page: Page, name: string) => page.goto(`${studio.base}/#${name}`);
   async function isShown(page: Page, place: string, count: number): Promise<void> {
     await page.getByRole('heading', { name: place, exact: true }).waitFor();
     await page
@@ -190,7 +190,7 @@ describe('the page of finch studio', { skip: skipWithoutChromium }, () => {
   });
 
   test('nobody else was asked, and nothing was against the policy of the page', () => {
-    assert.deepEqual([...asked].filter((origin) => origin !== 'null'), [new URL(studio.address).origin]); // prettier-ignore
+    assert.deepEqual([...asked].filter((origin) => origin !== 'null'), [studio.base]); // prettier-ignore
     // Names and pictures that the server refuses are part of these tests.
     assert.deepEqual(complaints.filter((text) => !/status of 4(00|04|09|22)/.test(text)), []); // prettier-ignore
   });

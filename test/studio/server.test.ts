@@ -41,15 +41,28 @@ const jpeg = () => sharp({ create: { width: 40, height: 30, channels: 3, backgro
 
 test('without the token nothing is answered; the cookie comes by the address, once for the browser', async () => {
   const bearer = { authorization: `Bearer ${studio.token}` };
-  for (const route of ['/', '/api/state', '/api/events', '/api/thumb?id=loose.webp', '/nothing', '/studio.js']) {
+  for (const route of [
+    '/',
+    '/api/state',
+    '/api/events',
+    '/api/thumb?id=loose.webp',
+    '/nothing',
+    '/studio.js',
+  ]) {
     assert.equal(await status(route), 403, route);
     assert.equal(await status(route, { authorization: `Bearer ${studio.token}x` }), 403, route);
-    assert.equal(await status(`${route}${route.includes('?') ? '&' : '?'}token=${studio.token.slice(1)}`), 403);
+    assert.equal(
+      await status(`${route}${route.includes('?') ? '&' : '?'}token=${studio.token.slice(1)}`),
+      403,
+    );
     assert.equal(await status(route, { cookie: `finch-studio-1=${studio.token}` }), 403, route);
   }
   const refused = await ask(studio.base, '/api/state');
   assert.equal(refused.headers['content-type'], 'application/problem+json; charset=utf-8');
-  assert.match(String(refused.headers['content-security-policy']), /default-src 'self'.*frame-ancestors 'none'/);
+  assert.match(
+    String(refused.headers['content-security-policy']),
+    /default-src 'self'.*frame-ancestors 'none'/,
+  );
   for (const address of [`/?token=${studio.token}`, studio.addressOnce.slice(studio.base.length)]) {
     const entered = await ask(studio.base, address);
     assert.equal(entered.status, 303);
@@ -76,7 +89,12 @@ test('pages of strangers, other names of this machine, and forms are refused', a
     assert.equal(await status('/api/state', { authorization, 'sec-fetch-site': site }), 403, site);
   }
   assert.equal(await status('/api/state', { authorization, host: `LOCALHOST:${port}`, origin: `http://localhost:${port}` }), 200); // prettier-ignore
-  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', '']) {
+  for (const type of [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    '',
+  ]) {
     const headers = { authorization, ...(type && { 'content-type': type }) };
     assert.equal(await status('/api/undo', headers, 'POST'), 403, type);
   }
@@ -103,9 +121,15 @@ test('nothing but pictures of the folder is shown, and none of them as it is', a
   });
   assert.equal(again.status, 304);
   // Text that is called a picture.
-  assert.deepEqual(await problemOf(await studio.ask('/api/thumb?id=red/page.jpg')), [422, 'IMAGE_UNREADABLE']);
+  assert.deepEqual(await problemOf(await studio.ask('/api/thumb?id=red/page.jpg')), [
+    422,
+    'IMAGE_UNREADABLE',
+  ]);
   for (const side of ['0', '321', 'x']) {
-    assert.deepEqual(await problemOf(await studio.ask(`/api/thumb?id=red/1.png&side=${side}`)), [400, 'USAGE']);
+    assert.deepEqual(await problemOf(await studio.ask(`/api/thumb?id=red/1.png&side=${side}`)), [
+      400,
+      'USAGE',
+    ]);
   }
 });
 
@@ -129,15 +153,25 @@ test('pictures are listed in parts', async () => {
 test('what decodes is taken, under a name that is a picture of every system; SVG, HTML and what was cut is not', async () => {
   const bytes = await jpeg();
   const upload = (name: string, body: Uint8Array, to = '') =>
-    studio.ask(`/api/pictures?name=${encodeURIComponent(name)}${to && `&class=${encodeURIComponent(to)}`}`, body);
-  const idOf = async (name: string, to?: string) => (await json<{ id: string }>(await upload(name, bytes, to))).id;
+    studio.ask(
+      `/api/pictures?name=${encodeURIComponent(name)}${to && `&class=${encodeURIComponent(to)}`}`,
+      body,
+    );
+  const idOf = async (name: string, to?: string) =>
+    (await json<{ id: string }>(await upload(name, bytes, to))).id;
   assert.equal(await idOf('../../up.jpg', 'new'), 'new/up.jpg');
   assert.equal(await idOf('up.jpg', 'new'), 'new/up-2.jpg');
   assert.equal(await idOf('C:\\photos\\a<b>.html'), 'a_b_.html.jpg');
   assert.equal(await idOf('.bashrc'), 'bashrc.jpg');
   const before = await contents(root);
-  const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>alert(1)</script></svg>');
-  for (const body of [svg, Buffer.from('<html><script>alert(1)</script>'), bytes.subarray(0, bytes.length >> 1)]) {
+  const svg = Buffer.from(
+    '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>alert(1)</script></svg>',
+  );
+  for (const body of [
+    svg,
+    Buffer.from('<html><script>alert(1)</script>'),
+    bytes.subarray(0, bytes.length >> 1),
+  ]) {
     assert.deepEqual(await problemOf(await upload('x.jpg', body)), [422, 'IMAGE_UNREADABLE']);
   }
   assert.deepEqual(await problemOf(await upload('x.jpg', bytes, '../up')), [400, 'USAGE']);
@@ -177,8 +211,14 @@ test('changes are answered with what happened, told to the pages that listen, an
   assert.equal((await studio.ask('/api/trash', { ids: ['loose.webp'] })).status, 200);
   assert.equal((await state()).trash, 1);
   assert.deepEqual(await problemOf(await studio.ask('/api/classes', { name: 'red' })), [409, 'EXISTS']);
-  assert.deepEqual(await problemOf(await studio.ask('/api/classes/rename', { from: 'green', to: 'red' })), [409, 'EXISTS']);
-  assert.equal((await studio.ask('/api/classes/rename', { from: 'green', to: 'red', merge: true })).status, 200);
+  assert.deepEqual(await problemOf(await studio.ask('/api/classes/rename', { from: 'green', to: 'red' })), [
+    409,
+    'EXISTS',
+  ]);
+  assert.equal(
+    (await studio.ask('/api/classes/rename', { from: 'green', to: 'red', merge: true })).status,
+    200,
+  );
   assert.equal((await state()).classes.some(({ name }) => name === 'green'), false); // prettier-ignore
   for (const text of ['green merged into red', '1 picture to the trash', '1 picture to green']) {
     assert.equal((await state()).canUndo, text);

@@ -103,7 +103,10 @@ async function checkRun(studio: Studio): Promise<void> {
   const tried = (await (await studio.ask('/api/try?model=small-1&id=loose.png', {})).json()) as { readonly predictions: readonly { readonly label: string }[]; readonly heat: string }; // prettier-ignore
   assert.equal(tried.predictions.length, 2);
   assert.match(tried.heat, /^data:image\/png;base64,/);
-  const svg = await studio.ask('/api/try?model=small-1', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'));
+  const svg = await studio.ask(
+    '/api/try?model=small-1',
+    Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'),
+  );
   assert.equal(svg.status, 422);
   const taken = (await (await studio.ask('/api/export', { run: 'small-1', format: 'onnx' })).json()) as { readonly folder: string; readonly files: readonly string[] }; // prettier-ignore
   assert.ok((await readFile(path.join(taken.folder, taken.files[0]!))).length > 1000);

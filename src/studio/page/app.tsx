@@ -65,6 +65,8 @@ function useView(): View {
   useEffect(() => {
     const change = () => setView(viewOfAddress());
     addEventListener('hashchange', change);
+    // It may have changed before anybody listened.
+    change();
     return () => removeEventListener('hashchange', change);
   }, []);
   return view;
