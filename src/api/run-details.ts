@@ -30,7 +30,7 @@ export interface CurvePoint {
 }
 
 /** A picture that was set aside, and what the best network says of it. */
-export interface RunAnswer {
+interface RunAnswer {
   /** From the dataset's folder, with `/`. */
   readonly file: string;
   readonly truth: string;
@@ -42,7 +42,10 @@ export interface RunDetails {
   readonly summary: RunOverview;
   readonly curves: readonly CurvePoint[];
   /** `counts[truth][predicted]`, in the order of the classes. */
-  readonly confusion: { readonly classes: readonly string[]; readonly counts: readonly (readonly number[])[] };
+  readonly confusion: {
+    readonly classes: readonly string[];
+    readonly counts: readonly (readonly number[])[];
+  };
   /** The surest first. */
   readonly errors: readonly RunAnswer[];
 }

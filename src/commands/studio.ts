@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { StudioConfig } from '../config/studio.ts';
 import { startStudio } from '../studio/server.ts';
-import { withStudioFolder } from '../studio/folder/studio-folder.ts';
+import { withStudioFolder } from '../studio/folder/open-folder.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeLine, type Output } from './output.ts';
 

@@ -31,7 +31,10 @@ export function addSecurity(app: FastifyInstance, config: SecurityConfig): void 
       allowOrigin(reply, origin);
       if (request.method === 'OPTIONS') return reply.status(204).send();
     }
-    if (!OPEN_PATHS.has(request.routeOptions.url ?? '') && !isToken(bearerOf(request.headers.authorization))) {
+    if (
+      !OPEN_PATHS.has(request.routeOptions.url ?? '') &&
+      !isToken(bearerOf(request.headers.authorization))
+    ) {
       throw new HttpProblem(
         'UNAUTHORIZED',
         'the token is missing or wrong; send Authorization: Bearer TOKEN',

@@ -21,6 +21,9 @@ export function bytesOf({ body }: FastifyRequest): Buffer {
 }
 
 /** @throws AppError USAGE naming the first field that is not as expected */
-export function jsonBody<Schema extends z.ZodType>({ body }: FastifyRequest, schema: Schema): z.output<Schema> {
+export function jsonBody<Schema extends z.ZodType>(
+  { body }: FastifyRequest,
+  schema: Schema,
+): z.output<Schema> {
   return jsonOf(Buffer.isBuffer(body) && body.length > 0 ? body : Buffer.from('{}'), schema);
 }

@@ -76,7 +76,9 @@ export class Insight {
   }
 
   /** Unlabelled pictures, the most wanted first as far as that is known; what is not known yet is looked for. */
-  async suggested(ids: readonly string[]): Promise<readonly { readonly id: string; readonly score?: number }[]> {
+  async suggested(
+    ids: readonly string[],
+  ): Promise<readonly { readonly id: string; readonly score?: number }[]> {
     const { name, kind } = (await this.#models.list())[0]!;
     const left = ids.filter((id) => this.#wanted.has(id)).length;
     const isUsedUp = left < Math.min(ids.length, this.#wanted.size / 2);
@@ -107,7 +109,9 @@ export class Insight {
     const files = ids.filter((_, i) => i % every === 0).map((id) => path.join(root, id));
     const model = await this.#models.resolve(name);
     try {
-      const suggestions = await this.#run(startJob('suggest', { files, model, ...(labelled !== undefined && { labelled }) }));
+      const suggestions = await this.#run(
+        startJob('suggest', { files, model, ...(labelled !== undefined && { labelled }) }),
+      );
       this.#wanted = new Map(suggestions.map(({ file }, i) => [path.relative(root, file).replaceAll(path.sep, '/'), 1 - i / suggestions.length])); // prettier-ignore
       this.#listeners.onFound();
     } catch (error) {

@@ -82,7 +82,10 @@ function checkPlace({ headers }: FastifyRequest, port: number): void {
 function checkMeant({ headers }: FastifyRequest): void {
   const type = headers['content-type'];
   if (headers['x-finch-studio'] === '1' || (type !== undefined && !FORM_TYPES.test(type))) return;
-  throw new HttpProblem('FORBIDDEN', 'send the header x-finch-studio: 1, or a content-type that is none of a form');
+  throw new HttpProblem(
+    'FORBIDDEN',
+    'send the header x-finch-studio: 1, or a content-type that is none of a form',
+  );
 }
 
 function cookieOf({ headers }: FastifyRequest, name: string): string {

@@ -43,7 +43,10 @@ export interface RunningStudio {
 }
 
 /** @throws AppError USAGE where the port cannot be had */
-export async function startStudio(folder: StudioFolder, { port, log }: StudioOptions): Promise<RunningStudio> {
+export async function startStudio(
+  folder: StudioFolder,
+  { port, log }: StudioOptions,
+): Promise<RunningStudio> {
   const app = createApp({ log, maxBodyBytes: MAX_BODY_BYTES });
   const [events, preparer, thumbnails] = [new Events(), startPreparer(), new Thumbnails()];
   const training = new Training(folder, (state) => events.tell('train', state));

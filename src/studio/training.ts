@@ -133,7 +133,8 @@ export class Training {
       const isStopped = error instanceof AppError && error.code === 'INTERRUPTED';
       this.#end(isStopped ? { state: 'stopped' } : { state: 'failed', message: messageOf(error) });
       // Without a run nothing goes on with the links.
-      if (!(await isThere(path.join(folder, 'config.json')))) await rm(dataset, { recursive: true, force: true });
+      if (!(await isThere(path.join(folder, 'config.json'))))
+        await rm(dataset, { recursive: true, force: true });
     }
   }
 

@@ -4,7 +4,8 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } fro
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Writable } from 'node:stream';
-import { withStudioFolder, type StudioFolder } from '../../src/studio/folder/studio-folder.ts';
+import { withStudioFolder } from '../../src/studio/folder/open-folder.ts';
+import type { StudioFolder } from '../../src/studio/folder/studio-folder.ts';
 import { startStudio } from '../../src/studio/server.ts';
 
 /** A folder for a test, without links in its path. */
@@ -30,8 +31,11 @@ export async function contents(root: string): Promise<Readonly<Record<string, st
 }
 
 /** Opens the folder, as its only studio, for `action`. */
-export const inStudio = <T>(root: string, action: (folder: StudioFolder) => Promise<T>, onNote = (_: string) => {}) =>
-  withStudioFolder(root, onNote, action);
+export const inStudio = <T>(
+  root: string,
+  action: (folder: StudioFolder) => Promise<T>,
+  onNote = (_: string) => {},
+) => withStudioFolder(root, onNote, action);
 
 export interface Studio {
   /** `http://127.0.0.1:PORT` */

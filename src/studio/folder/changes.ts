@@ -96,7 +96,8 @@ export async function removingClass(name: string, planner: Planner): Promise<Pla
 async function emptied(name: string, folder: string, { root, listing }: Planner): Promise<readonly Step[]> {
   const place = places(root);
   const steps: Step[] = [];
-  for (const from of listing.pictures({ class: name })) steps.push({ from, to: await place(folder, nameOf(from)) });
+  for (const from of listing.pictures({ class: name }))
+    steps.push({ from, to: await place(folder, nameOf(from)) });
   return [...steps, { from: name, to: await place(TRASH, name) }];
 }
 
@@ -119,4 +120,5 @@ async function isThere(name: string, { root, listing }: Planner): Promise<boolea
   return listing.hasClass(name) || (await freeNames()(root, name)) !== path.join(root, name);
 }
 
-const exists = (name: string) => new HttpProblem('EXISTS', `${quoted(name)} is there already; choose another name`);
+const exists = (name: string) =>
+  new HttpProblem('EXISTS', `${quoted(name)} is there already; choose another name`);

@@ -71,7 +71,10 @@ export class Listing {
   }
 
   count(wanted: Wanted): number {
-    return this.#foldersOf(wanted).reduce((sum, folder) => sum + (this.#listed.get(folder)?.names.size ?? 0), 0);
+    return this.#foldersOf(wanted).reduce(
+      (sum, folder) => sum + (this.#listed.get(folder)?.names.size ?? 0),
+      0,
+    );
   }
 
   /** In the order of their names, those of a folder together. */
@@ -106,7 +109,8 @@ export class Listing {
   async #readBelow(folder: string, depth: number): Promise<void> {
     await this.#readFolder(folder);
     if (depth === MAX_DEPTH) return;
-    for (const name of this.#listed.get(folder)!.folders) await this.#readBelow(joined(folder, name), depth + 1);
+    for (const name of this.#listed.get(folder)!.folders)
+      await this.#readBelow(joined(folder, name), depth + 1);
   }
 
   /** @returns whether it is not as it was known */
@@ -173,7 +177,14 @@ export class Listing {
   #addFolder(folder: string): Listed {
     const known = this.#listed.get(folder);
     if (known) return known;
-    const fresh: Listed = { names: new Set(), folders: new Set(), links: 0, modified: -1, next: 0, sorted: undefined };
+    const fresh: Listed = {
+      names: new Set(),
+      folders: new Set(),
+      links: 0,
+      modified: -1,
+      next: 0,
+      sorted: undefined,
+    };
     this.#listed.set(folder, fresh);
     if (folder !== TRASH) this.#addFolder(folderOf(folder)).folders.add(nameOf(folder));
     return fresh;
@@ -206,4 +217,3 @@ const modifiedAt = (folder: string) => stat(folder).then(({ mtimeMs }) => mtimeM
 function isEqual(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return a.size === b.size && [...a].every((name) => b.has(name));
 }
-

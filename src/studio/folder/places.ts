@@ -12,7 +12,7 @@ export const RUNS = `${OWN}/runs`;
 export const LEARNT = `${OWN}/pictures`;
 export const EXPORTS = `${OWN}/exports`;
 
-export const isOwn = (id: string) => id.startsWith(`${OWN}/`);
+const isOwn = (id: string) => id.startsWith(`${OWN}/`);
 export const isInTrash = (id: string) => id.startsWith(`${TRASH}/`);
 
 /** The class of a picture: the folder it lies in; null for one without a class. */

@@ -58,7 +58,8 @@ export async function doStep(step: Step, place: StepPlace): Promise<void> {
 }
 
 /** What a step is about. */
-export const subjectOf = (step: Step) => 'from' in step ? step.from : 'make' in step ? step.make : step.unmake;
+export const subjectOf = (step: Step) =>
+  'from' in step ? step.from : 'make' in step ? step.make : step.unmake;
 
 const refused = (step: Step, problem: string) =>
   new AppError('WRITE_FAILED', `${quoted(subjectOf(step))}: ${problem}`);

@@ -1,31 +1,23 @@
 // studio-folder.ts: the folder of pictures that a studio works on: what is in it, and all that changes it, one change at a time.
 // The folder on disk is the truth; nothing is ever deleted.
 
-import { realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { HttpProblem } from '../../http/problem.ts';
 import { asideOf, sweepAsides } from '../../util/aside.ts';
-import { AppError, messageOf, systemCode } from '../../util/errors.ts';
+import { AppError } from '../../util/errors.ts';
 import { writeFailed } from '../../util/files.ts';
-import { withFileLockOrElse } from '../../util/lock.ts';
 import { quoted } from '../../util/quoted.ts';
-import { splitPartsIn } from '../../api/dataset-parts.ts';
 import { discarding, makingClass, moving, removingClass, renamingClass, undoing, type Plan, type Renaming } from './changes.ts'; // prettier-ignore
+import { carryOut, type Changed } from './carry-out.ts';
 import { checkedClassName } from './class-name.ts';
-import { Journal, type Change } from './journal.ts';
+import { Journal } from './journal.ts';
 import { Listing } from './listing.ts';
-import { EXPORTS, INCOMING, LEARNT, OWN, RUNS, TRASH } from './places.ts';
-import { doStep, ownFolder, subjectOf, type MoveStep, type Step } from './steps.ts';
+import { INCOMING, OWN } from './places.ts';
+import type { Step } from './steps.ts';
 
 /** How often the folder is looked at for what others change, in milliseconds. */
 const LOOK_MS = 2000;
-
-/** What came of a change. */
-export interface Changed {
-  readonly moved: readonly MoveStep[];
-  /** Pictures that stay where they are, and why. */
-  readonly failed: readonly { readonly id: string; readonly detail: string }[];
-}
 
 export class StudioFolder {
   /** Without links in it. */
@@ -62,11 +54,14 @@ export class StudioFolder {
     const { pending } = journal;
     if (pending) {
       const { failed } = await carryOut(pending, { root, journal, isAgain: true });
-      onNote(`finished what was interrupted: ${pending.text}${failed.length > 0 ? `, ${failed.length} not` : ''}`);
+      onNote(
+        `finished what was interrupted: ${pending.text}${failed.length > 0 ? `, ${failed.length} not` : ''}`,
+      );
     }
     await sweepAsides(path.join(root, INCOMING));
     const listing = await Listing.read(root);
-    if (listing.links > 0) onNote(`left out: ${listing.links} links; only what lies in the folder itself is shown`);
+    if (listing.links > 0)
+      onNote(`left out: ${listing.links} links; only what lies in the folder itself is shown`);
     return new StudioFolder(root, listing, journal);
   }
 
@@ -187,71 +182,3 @@ export class StudioFolder {
     return result;
   }
 }
-
-interface CarryingOut {
-  readonly root: string;
-  readonly journal: Journal;
-  readonly isAgain: boolean;
-  readonly onStep?: (step: Step) => void;
-}
-
-/** Does what is written in the journal. What cannot be done is left, and told. */
-async function carryOut(
-  change: Change,
-  { root, journal, isAgain, onStep }: CarryingOut,
-): Promise<Changed> {
-  const place = { root, isAgain, seen: new Set<string>() };
-  const moved: MoveStep[] = [];
-  const failed: { id: string; detail: string }[] = [];
-  const left: number[] = [];
-  for (const [i, step] of change.steps.entries()) {
-    try {
-      await doStep(step, place);
-      onStep?.(step);
-      if ('from' in step) moved.push(step);
-    } catch (error) {
-      left.push(i);
-      failed.push({ id: subjectOf(step), detail: messageOf(error) });
-    }
-  }
-  await journal.end(change, left);
-  return { moved, failed };
-}
-
-/**
- * Opens the folder for `action`, as its only studio.
- * @throws AppError DATASET_NOT_FOUND, DATASET_INVALID for a folder that is no such place, USAGE where another studio works on it
- */
-export async function withStudioFolder<T>(
-  given: string,
-  onNote: (text: string) => void,
-  action: (folder: StudioFolder) => Promise<T>,
-): Promise<T> {
-  const root = await rootOf(given);
-  const parts = await splitPartsIn(root);
-  if (parts.length > 0) {
-    throw new AppError('DATASET_INVALID', `${quoted(given)} is divided into ${parts.join(' and ')}, and a studio works on one part: finch studio ${path.join(given, parts[0]!)}`); // prettier-ignore
-  }
-  for (const own of [OWN, TRASH, INCOMING, RUNS, LEARNT, EXPORTS]) await ownFolder(path.join(root, own));
-  const work = async () => {
-    const folder = await StudioFolder.open(root, onNote);
-    return action(folder).finally(() => folder.close());
-  };
-  return withFileLockOrElse(
-    path.join(root, OWN, 'studio'),
-    work,
-    (owner) => new AppError('USAGE', `another studio (${owner}) works on ${quoted(given)}; use its page, or stop it first`), // prettier-ignore
-  );
-}
-
-async function rootOf(given: string): Promise<string> {
-  try {
-    const root = await realpath(given);
-    if ((await stat(root)).isDirectory()) return root;
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-    throw new AppError('DATASET_NOT_FOUND', `${quoted(given)}: no such folder; make it first`);
-  }
-  throw new AppError('DATASET_INVALID', `${quoted(given)} is no folder; name one with pictures in it`);
-}
-

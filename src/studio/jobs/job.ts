@@ -45,8 +45,13 @@ export function startJob<Name extends JobName>(
   return { answer, stop: () => send({ stop: true }) };
 }
 
-const errorOf = ({ code, message }: { readonly code: AppError['code'] | undefined; readonly message: string }) =>
-  code ? new AppError(code, message) : new Error(message);
+const errorOf = ({
+  code,
+  message,
+}: {
+  readonly code: AppError['code'] | undefined;
+  readonly message: string;
+}) => (code ? new AppError(code, message) : new Error(message));
 
 function endedEarly(code: number | null, signal: NodeJS.Signals | null): AppError {
   return new AppError('OUT_OF_MEMORY', `the work ended early (${signal ?? `exit code ${code}`}); often memory did not suffice`); // prettier-ignore

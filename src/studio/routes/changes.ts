@@ -3,7 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { jsonBody } from '../bodies.ts';
-import type { Changed } from '../folder/studio-folder.ts';
+import type { Changed } from '../folder/carry-out.ts';
 import type { StudioContext } from './context.ts';
 
 /** Pictures in one change. */

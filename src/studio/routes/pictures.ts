@@ -63,7 +63,10 @@ export function addPictures(app: FastifyInstance, context: StudioContext): void 
     const { offset, limit, order, ...query } = checked(LIST_QUERY, request.query, 'the query');
     const all = folder.listing.pictures(wantedOf(query));
     const part = (await ORDERS[order](all, insight)).slice(offset, offset + limit);
-    const pictures = part.map(({ id, score }) => ({ ...withClass(id), ...(score !== undefined && { score }) }));
+    const pictures = part.map(({ id, score }) => ({
+      ...withClass(id),
+      ...(score !== undefined && { score }),
+    }));
     return { revision: folder.revision, total: all.length, pictures };
   });
 

@@ -54,7 +54,10 @@ export function addTraining(app: FastifyInstance, { training, models }: StudioCo
   app.get('/api/runs/:name', async (request) => {
     const { name } = checked(RUN, request.params, 'the path');
     const { errors, ...rest } = await runDetails(await models.runFolder(name));
-    return { ...rest, errors: errors.slice(0, MAX_ERRORS).map(({ file, ...error }) => ({ id: file, ...error })) };
+    return {
+      ...rest,
+      errors: errors.slice(0, MAX_ERRORS).map(({ file, ...error }) => ({ id: file, ...error })),
+    };
   });
 
   app.get('/api/runs/:name/report.html', async (request, reply) => {

@@ -29,7 +29,9 @@ export function addTrying(app: FastifyInstance, { folder, models, trying }: Stud
       predictions: row.predictions,
       ...(row.unknown && { unknown: true }),
       ...(heat && { heat: `data:image/png;base64,${heat.toString('base64')}` }),
-      neighbours: neighbours.filter((near) => near.id !== id).map((near) => ({ ...near, ...withClass(near.id) })),
+      neighbours: neighbours
+        .filter((near) => near.id !== id)
+        .map((near) => ({ ...near, ...withClass(near.id) })),
     };
   });
 }
