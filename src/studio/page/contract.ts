@@ -16,12 +16,12 @@ export interface StudioState {
   readonly version: string;
 }
 
-export interface ClassCount {
+interface ClassCount {
   readonly name: string;
   readonly count: number;
 }
 
-export interface ModelName {
+interface ModelName {
   readonly name: string;
   readonly kind: string;
 }
@@ -53,7 +53,7 @@ export type Place =
   | { readonly kind: 'trash' }
   | { readonly kind: 'class'; readonly name: string };
 
-export interface Failure {
+interface Failure {
   readonly id: string;
   readonly detail: string;
 }
@@ -118,7 +118,7 @@ export interface Confusion {
   readonly counts: readonly (readonly number[])[];
 }
 
-export interface RunError {
+interface RunError {
   readonly id: string;
   readonly truth: string;
   readonly predicted: string;
@@ -134,13 +134,13 @@ export interface Answer {
   readonly neighbours?: readonly Neighbour[];
 }
 
-export interface Prediction {
+interface Prediction {
   readonly label: string;
   readonly labelZh?: string;
   readonly probability: number;
 }
 
-export interface Neighbour {
+interface Neighbour {
   readonly id: string;
   readonly class: string | null;
   /** Cosine, -1 to 1. */

@@ -9,9 +9,9 @@ export interface Geometry {
   readonly rowHeight: number;
 }
 
-export const GAP = 10;
+const GAP = 10;
 /** Below a picture, for its name. */
-export const CAPTION = 24;
+const CAPTION = 24;
 /** A cell is at least as wide; on a narrow screen three stand side by side. */
 const LEAST_SIDE = { wide: 136, narrow: 100 } as const;
 const NARROW = 480;
