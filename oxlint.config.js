@@ -75,6 +75,26 @@ const apart = Object.entries(APART).flatMap(([room, parts]) => [
   ...onlyFrom(room, [`src/${room}/training/**`], parts),
 ]); // prettier-ignore
 
+/** The studio's page runs in a browser: besides its own files it knows only the arithmetic of the reports' charts. */
+const page = {
+  files: ['src/studio/page/**'],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            group: Object.keys(ROOMS)
+              .filter((room) => room !== 'report' && room !== 'studio')
+              .map((room) => (isFolder(room) ? `**/${room}/**` : `**/${room}`)),
+            message: 'the page of the studio runs in a browser, where nothing of this is.',
+          },
+        ],
+      },
+    ],
+  },
+};
+
 export default {
   plugins: ['typescript', 'unicorn', 'import', 'node', 'promise', 'oxc'],
   categories: { correctness: 'error', suspicious: 'error', perf: 'error' },
@@ -123,6 +143,7 @@ export default {
   overrides: [
     ...rooms,
     ...apart,
+    page,
     { files: ['test/**'], rules: { 'typescript/no-floating-promises': 'off' } },
     {
       files: ['**/*.d.ts'],

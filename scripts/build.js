@@ -1,7 +1,16 @@
 // build.js: TypeScript -> dist/, aside and then renamed, so that no half-written program is ever started. Commands start from few
 // files, dist/bundle/: opening two hundred small ones would take a tenth of a short command's time.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,7 +39,7 @@ function newestSource(dir) {
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     const full = path.join(dir, entry.name);
     if (entry.isDirectory()) newest = Math.max(newest, newestSource(full));
-    else if (/\.(ts|wat)$/.test(entry.name)) newest = Math.max(newest, statSync(full).mtimeMs);
+    else if (/\.(ts|tsx|css|html|wat)$/.test(entry.name)) newest = Math.max(newest, statSync(full).mtimeMs);
   }
   return newest;
 }
@@ -63,6 +72,7 @@ export async function build() {
   }
   await bundle(aside);
   await assemble(aside);
+  await page(aside);
   rmSync(dist, { recursive: true, force: true });
   try {
     renameSync(aside, dist);
@@ -102,6 +112,26 @@ async function bundle(target) {
     target: 'node20.9',
     logLevel: 'warning',
   });
+}
+
+/** The page of `finch studio`, as files that a browser loads: with preact in it, and nothing that is asked for elsewhere. */
+async function page(target) {
+  const esbuild = await import('esbuild');
+  const source = path.join('src', 'studio', 'page');
+  const studio = path.join(target, 'bundle', 'studio');
+  await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: ['main.tsx', 'studio.css'].map((name) => ({ in: path.join(source, name), out: 'studio' })),
+    outdir: studio,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: ['chrome109', 'firefox115', 'safari16'],
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    logLevel: 'warning',
+  });
+  copyFileSync(path.join(root, source, 'index.html'), path.join(studio, 'index.html'));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await build();
