@@ -1,7 +1,7 @@
 // build.js: TypeScript -> dist/, aside and then renamed, so that no half-written program is ever started. Commands start from few
 // files, dist/bundle/: opening two hundred small ones would take a tenth of a short command's time.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'; // prettier-ignore
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,13 +22,18 @@ const ENTRIES = [
   'api/doctor/probe',
 ];
 
+/** What `models export --page` copies: index.html and all that it needs but the model. */
+const PAGE = 'page';
+const PAGE_SCRIPTS = ['page', 'worker'];
+const PAGE_WASM = '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm';
+
 /** Newest modification time of the sources under `dir`, in milliseconds. */
 function newestSource(dir) {
   let newest = 0;
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     const full = path.join(dir, entry.name);
     if (entry.isDirectory()) newest = Math.max(newest, newestSource(full));
-    else if (/\.(ts|wat)$/.test(entry.name)) newest = Math.max(newest, statSync(full).mtimeMs);
+    else if (/\.(ts|wat|html|css)$/.test(entry.name)) newest = Math.max(newest, statSync(full).mtimeMs);
   }
   return newest;
 }
@@ -60,6 +65,7 @@ export async function build() {
     process.exit(3);
   }
   await bundle(aside);
+  await bundlePage(aside);
   await assemble(aside);
   rmSync(dist, { recursive: true, force: true });
   try {
@@ -77,7 +83,7 @@ async function assemble(target) {
   const source = path.join('src', 'images', 'resize.wat');
   const module = wabt.parseWat(source, readFileSync(path.join(root, source), 'utf8'), { simd: true });
   const { buffer } = module.toBinary({});
-  for (const folder of [path.join('src', 'images'), BUNDLE])
+  for (const folder of [path.join('src', 'images'), BUNDLE, PAGE])
     writeFileSync(path.join(target, folder, 'resize.wasm'), buffer);
 }
 
@@ -101,5 +107,42 @@ async function bundle(target) {
     logLevel: 'warning',
   });
 }
+
+/** The page's scripts with TensorFlow.js in them, and the files that they come with. */
+async function bundlePage(target) {
+  const esbuild = await import('esbuild');
+  const source = path.join(root, 'src', 'page');
+  mkdirSync(path.join(target, PAGE));
+  await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: PAGE_SCRIPTS.map((name) => path.join(source, `${name}.ts`)),
+    outdir: path.join(target, PAGE),
+    bundle: true,
+    minify: true,
+    legalComments: 'none', // the licences are in a file of their own
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    plugins: [forBrowsers],
+    logLevel: 'warning',
+  });
+  for (const name of ['index.html', 'page.css'])
+    cpSync(path.join(source, name), path.join(target, PAGE, name));
+  cpSync(createRequire(import.meta.url).resolve(PAGE_WASM), path.join(target, PAGE, path.basename(PAGE_WASM)));
+  // The last text that the notice speaks of is finch's own licence.
+  const licences = [path.join('third-party', 'tensorflow-js', 'NOTICE'), 'LICENSE'];
+  const texts = licences.map((file) => readFileSync(path.join(root, file), 'utf8'));
+  writeFileSync(path.join(target, PAGE, 'LICENSES.txt'), texts.join(''));
+}
+
+/** A browser fetches resize.wasm, where Node reads a file. */
+const forBrowsers = {
+  name: 'for browsers',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/resize-module\.ts$/ }, () => ({
+      path: path.join(root, 'src', 'page', 'resize-module.ts'),
+    }));
+  },
+};
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

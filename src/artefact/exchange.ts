@@ -72,9 +72,10 @@ async function removeUnnamed(folder: string): Promise<void> {
 
 /**
  * What `--force` may replace: nothing, an empty folder, or a folder that holds only a model that finch wrote.
+ * @param beside files that are finch's too
  * @throws AppError USAGE naming a file that is not finch's
  */
-export async function refuseOtherContent(folder: string): Promise<void> {
+export async function refuseOtherContent(folder: string, beside: readonly string[] = []): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(async (error: unknown) => {
     if (systemCode(error) === 'ENOENT') return [];
     const found = systemCode(error) === 'ENOTDIR' && (await stat(folder).catch(() => undefined));
@@ -83,9 +84,10 @@ export async function refuseOtherContent(folder: string): Promise<void> {
     throw new AppError('USAGE', `${folder} is ${kind}, and the model becomes a folder; choose another --out`);
   });
   const json = await readOwnJson(folder);
-  const own = new Set(json ? ['model.json', ...namedFiles(json)] : []);
+  const own = new Set([...(json ? ['model.json', ...namedFiles(json)] : []), ...beside]);
   const isRemains = (name: string) =>
-    json !== undefined && (isOfModel(name) || isAsideOf(name, 'model.json'));
+    (json !== undefined && (isOfModel(name) || isAsideOf(name, 'model.json'))) ||
+    beside.some((file) => isAsideOf(name, file));
   const other = entries.find((entry) => !entry.isFile() || !(own.has(entry.name) || isRemains(entry.name)));
   if (!other) return;
   throw new AppError(
