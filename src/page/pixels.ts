@@ -12,8 +12,7 @@ const STRIP_PIXELS = 16 * 1024 * 1024;
 /** @returns `[H,W,3]` uint8. @throws AppError IMAGE_UNREADABLE */
 export async function seenPixels(picture: Blob | ImageBitmap, preprocessing: Preprocessing): Promise<Uint8Array> {
   const bitmap = picture instanceof ImageBitmap ? picture : await decoded(picture);
-  const reader =
-    picture instanceof Blob && (await mayBeTransparent(picture)) ? textureReader(bitmap) : canvasReader(bitmap);
+  const reader = readerOf(bitmap);
   try {
     const plan = planOf(bitmap, preprocessing);
     return withBars(resized(bitmap, reader.read, plan), plan, preprocessing);
@@ -35,12 +34,6 @@ async function decoded(picture: Blob): Promise<ImageBitmap> {
   }
 }
 
-/** Every kind of picture but JPEG may have an alpha channel. */
-async function mayBeTransparent(picture: Blob): Promise<boolean> {
-  const [first, second] = new Uint8Array(await picture.slice(0, 2).arrayBuffer());
-  return !(first === 0xff && second === 0xd8);
-}
-
 interface Reader {
   /** A part of the picture as RGB. */
   readonly read: (part: Rectangle) => Pixels;
@@ -59,51 +52,67 @@ function resized(bitmap: ImageBitmap, read: Reader['read'], plan: Resize): Pixel
   return resize.finish();
 }
 
-/** A canvas keeps colours multiplied by their alpha: exact for opaque pictures. */
-function canvasReader(bitmap: ImageBitmap): Reader {
+/** A canvas keeps colours multiplied by their alpha, which is exact where the picture is opaque; the rest is read from a texture. */
+function readerOf(bitmap: ImageBitmap): Reader {
+  let texture: Texture | undefined;
   return {
-    read({ left, top, width, height }) {
-      const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-      if (!context) throw new AppError('IMAGE_UNREADABLE', 'this browser gives no canvas to read it from');
-      context.drawImage(bitmap, -left, -top);
-      return { data: withoutAlpha(context.getImageData(0, 0, width, height).data), width, height };
+    read(part) {
+      const { width, height } = part;
+      const seen = canvasPart(bitmap, part);
+      const exact = isOpaque(seen) ? undefined : (texture ??= textureOf(bitmap))?.read(part);
+      return { data: withoutAlpha(exact ?? seen), width, height };
     },
-    close() {},
+    close: () => texture?.close(),
   };
+}
+
+/** RGBA */
+type Rgba = Uint8Array | Uint8ClampedArray;
+
+function canvasPart(bitmap: ImageBitmap, { left, top, width, height }: Rectangle): Rgba {
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+  if (!context) throw new AppError('IMAGE_UNREADABLE', 'this browser gives no canvas to read it from');
+  context.drawImage(bitmap, -left, -top);
+  return context.getImageData(0, 0, width, height).data;
+}
+
+interface Texture {
+  readonly read: (part: Rectangle) => Rgba;
+  readonly close: () => void;
 }
 
 /** One context for all pictures: browsers give few. Null where there is no WebGL. */
 let shared: WebGL2RenderingContext | null | undefined;
 
-/** A texture keeps colours and alpha apart. A canvas takes its place where there is no WebGL, or the picture does not fit into one. */
-function textureReader(bitmap: ImageBitmap): Reader {
+/** The picture with its colours and alpha apart. Undefined where there is no WebGL, or the picture is larger than its textures. */
+function textureOf(bitmap: ImageBitmap): Texture | undefined {
   if (shared === undefined || shared?.isContextLost()) shared = new OffscreenCanvas(1, 1).getContext('webgl2');
   const gl = shared;
-  if (!gl || Math.max(bitmap.width, bitmap.height) > gl.getParameter(gl.MAX_TEXTURE_SIZE)) return canvasReader(bitmap);
+  if (!gl || Math.max(bitmap.width, bitmap.height) > gl.getParameter(gl.MAX_TEXTURE_SIZE)) return undefined;
   const [texture, frame] = [gl.createTexture(), gl.createFramebuffer()];
   gl.bindTexture(gl.TEXTURE_2D, texture);
   gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
   gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
   gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
-  const close = () => {
-    gl.deleteFramebuffer(frame);
-    gl.deleteTexture(texture);
-  };
-  if (gl.checkFramebufferStatus(gl.FRAMEBUFFER) !== gl.FRAMEBUFFER_COMPLETE) {
-    close();
-    return canvasReader(bitmap);
-  }
   return {
     read({ left, top, width, height }) {
       const rgba = new Uint8Array(width * height * 4);
       gl.readPixels(left, top, width, height, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
-      return { data: withoutAlpha(rgba), width, height };
+      return rgba;
     },
-    close,
+    close() {
+      gl.deleteFramebuffer(frame);
+      gl.deleteTexture(texture);
+    },
   };
 }
 
-function withoutAlpha(rgba: Uint8Array | Uint8ClampedArray): Uint8Array {
+function isOpaque(rgba: Rgba): boolean {
+  for (let alpha = 3; alpha < rgba.length; alpha += 4) if (rgba[alpha] !== 255) return false;
+  return true;
+}
+
+function withoutAlpha(rgba: Rgba): Uint8Array {
   const rgb = new Uint8Array((rgba.length / 4) * 3);
   for (let from = 0, to = 0; from < rgba.length; from += 4) {
     rgb[to++] = rgba[from]!;
