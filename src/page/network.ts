@@ -9,7 +9,7 @@ import { networkOf } from '../artefact/keras-read.ts';
 import { readMetadata } from '../artefact/metadata.ts';
 import { outputOfModel } from '../artefact/model.ts';
 import { storedWeights } from '../artefact/stored-weights.ts';
-import { plainKernels } from '../engine/tfjs/kernels.ts';
+import { wasmKernels } from '../engine/tfjs/wasm-kernels.ts';
 import { createPredictor } from '../engine/tfjs/predictor.ts';
 import type { Tf } from '../engine/tfjs/runtime.ts';
 import { classProbabilities } from '../graph/output.ts';
@@ -41,7 +41,7 @@ export async function openNetwork(report: (loaded: Loaded) => void): Promise<Pag
   const { mean, std, size } = preprocessing;
   const [height, width] = sidesOf(size);
   const runtime = { tf: tf as unknown as Tf, device: 'js', description: 'TensorFlow.js in WebAssembly' } as const;
-  const predictor = createPredictor(runtime, plainKernels(runtime.tf), { graph, weights, mean, std }, { size: [height, width] });
+  const predictor = createPredictor(runtime, wasmKernels(runtime.tf), { graph, weights, mean, std }, { size: [height, width] });
   const output = outputOfModel({ graph, ...metadata });
   return {
     name: metadata.name,
