@@ -29,6 +29,7 @@ const ROOMS = {
     'run', 'config', 'text', 'tokenizer', 'sorting', 'shards', 'labels.ts',
   ],
   serve: ['api', 'config', 'images', 'report'],
+  page: ['graph', 'images', 'engine', 'artefact', 'text'],
   commands: ['api', 'artefact', 'config', 'images', 'report', 'serve'],
   cli: ['api', 'config', 'commands'],
   'labels.ts': ['text'],

@@ -128,7 +128,10 @@ async function bundlePage(target) {
   });
   for (const name of ['index.html', 'page.css'])
     cpSync(path.join(source, name), path.join(target, PAGE, name));
-  cpSync(createRequire(import.meta.url).resolve(PAGE_WASM), path.join(target, PAGE, path.basename(PAGE_WASM)));
+  cpSync(
+    createRequire(import.meta.url).resolve(PAGE_WASM),
+    path.join(target, PAGE, path.basename(PAGE_WASM)),
+  );
   // The last text that the notice speaks of is finch's own licence.
   const licences = [path.join('third-party', 'tensorflow-js', 'NOTICE'), 'LICENSE'];
   const texts = licences.map((file) => readFileSync(path.join(root, file), 'utf8'));

@@ -1,6 +1,6 @@
 // answers.ts: an answer as a list of bars. Names come as text: markup in them stays text.
 
-import type { Naming, ShownName } from './labels.ts';
+import type { Naming, ShownName } from './naming.ts';
 import type { Answer, Ranked } from './protocol.ts';
 import type { Language } from './texts.ts';
 
@@ -20,14 +20,21 @@ function answerRow({ index, probability }: Ranked, { first, second }: ShownName)
   value.setAttribute('value', String(probability));
   row.dataset['class'] = String(index);
   const name = element('span', 'name');
-  name.append(element('bdi', undefined, first));
-  if (second !== undefined) name.append(' ', element('bdi', 'second', second));
+  name.append(nameElement(first));
+  if (second) name.append(' ', nameElement(second, 'second'));
   const track = element('span', 'track');
   const bar = element('span', 'bar');
   bar.style.width = `${100 * probability}%`;
   track.append(bar);
   row.append(name, ' ', value, track);
   return row;
+}
+
+function nameElement({ text, lang = '' }: ShownName['first'], className?: string): HTMLElement {
+  const made = element('bdi', className, text);
+  // Empty: not the page's language, but an unknown one.
+  made.lang = lang;
+  return made;
 }
 
 export function element(tag: string, className?: string, text?: string): HTMLElement {

@@ -12,19 +12,22 @@ export async function startCamera(
   show: (answer: Answer) => void,
 ): Promise<Stop> {
   // The camera at the back of a phone, where there is one.
-  const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' }, audio: false });
+  const stream = await navigator.mediaDevices.getUserMedia({
+    video: { facingMode: 'environment' },
+    audio: false,
+  });
   video.srcObject = stream;
-  let isStopped = false;
+  const ending = new AbortController();
   const stop = () => {
-    isStopped = true;
+    ending.abort();
     for (const track of stream.getTracks()) track.stop();
     video.srcObject = null;
   };
   const watch = async () => {
-    while (!isStopped) {
+    while (!ending.signal.aborted) {
       if (video.videoWidth > 0) {
         const answer = await ask(await createImageBitmap(video));
-        if (!isStopped) show(answer);
+        if (!ending.signal.aborted) show(answer);
       }
       await nextFrame();
     }

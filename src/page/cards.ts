@@ -2,7 +2,7 @@
 
 import { answerList, element } from './answers.ts';
 import { PageProblem } from './classifier.ts';
-import type { Naming } from './labels.ts';
+import type { Naming } from './naming.ts';
 import type { Answer } from './protocol.ts';
 import { TEXTS, type Language } from './texts.ts';
 
@@ -38,7 +38,8 @@ export function createCards(place: HTMLElement, naming: () => Naming, language: 
       card.append(image, says);
       place.prepend(card);
       let state: State = 'working';
-      const draw = () => says.replaceChildren(element('h3', undefined, file.name), contentOf(state, naming, language()));
+      const draw = () =>
+        says.replaceChildren(element('h3', undefined, file.name), contentOf(state, naming, language()));
       const remove = () => {
         URL.revokeObjectURL(address);
         card.remove();

@@ -17,7 +17,7 @@ export class PageProblem extends Error {
 export interface Classifier {
   readonly model: ModelFacts;
   /** Takes a bitmap over. Rejects with a PageProblem. */
-  ask(picture: Blob | ImageBitmap): Promise<Answer>;
+  readonly ask: (picture: Blob | ImageBitmap) => Promise<Answer>;
 }
 
 interface Waiting {

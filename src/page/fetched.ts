@@ -12,10 +12,15 @@ export async function fetched(name: string): Promise<Response> {
   try {
     response = await fetch(addressOf(name), { cache: 'no-cache' });
   } catch (error) {
-    throw new AppError('DOWNLOAD_FAILED', `${name} cannot be fetched; is the server still there?`, { cause: error });
+    throw new AppError('DOWNLOAD_FAILED', `${name} cannot be fetched; is the server still there?`, {
+      cause: error,
+    });
   }
   if (response.ok) return response;
-  throw new AppError('DOWNLOAD_FAILED', `${name}: the server answers ${response.status}; copy the whole folder to it`);
+  throw new AppError(
+    'DOWNLOAD_FAILED',
+    `${name}: the server answers ${response.status}; copy the whole folder to it`,
+  );
 }
 
 /** @throws AppError DOWNLOAD_FAILED */
@@ -34,6 +39,8 @@ export async function fetchedJson(name: string): Promise<unknown> {
   try {
     return await response.json();
   } catch (error) {
-    throw new AppError('DOWNLOAD_FAILED', `${name} is no JSON; copy the whole folder again`, { cause: error });
+    throw new AppError('DOWNLOAD_FAILED', `${name} is no JSON; copy the whole folder again`, {
+      cause: error,
+    });
   }
 }

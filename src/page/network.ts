@@ -40,8 +40,17 @@ export async function openNetwork(report: (loaded: Loaded) => void): Promise<Pag
   await startBackend();
   const { mean, std, size } = preprocessing;
   const [height, width] = sidesOf(size);
-  const runtime = { tf: tf as unknown as Tf, device: 'js', description: 'TensorFlow.js in WebAssembly' } as const;
-  const predictor = createPredictor(runtime, wasmKernels(runtime.tf), { graph, weights, mean, std }, { size: [height, width] });
+  const runtime = {
+    tf: tf as unknown as Tf,
+    device: 'js',
+    description: 'TensorFlow.js in WebAssembly',
+  } as const;
+  const predictor = createPredictor(
+    runtime,
+    wasmKernels(runtime.tf),
+    { graph, weights, mean, std },
+    { size: [height, width] },
+  );
   const output = outputOfModel({ graph, ...metadata });
   return {
     name: metadata.name,
@@ -73,7 +82,10 @@ async function weightBytes(
 }
 
 const otherLength = (total: number) =>
-  new AppError('MODEL_INVALID', `the weights are not the ${total} bytes that model.json promises; copy the whole folder again`);
+  new AppError(
+    'MODEL_INVALID',
+    `the weights are not the ${total} bytes that model.json promises; copy the whole folder again`,
+  );
 
 async function startBackend(): Promise<void> {
   tf.enableProdMode();
@@ -83,5 +95,6 @@ async function startBackend(): Promise<void> {
     throw new AppError('ENGINE_UNAVAILABLE', 'this browser has no WebAssembly with SIMD; a newer one has');
   }
   setWasmPaths(addressOf('.'));
-  if (!(await tf.setBackend('wasm'))) throw new AppError('ENGINE_UNAVAILABLE', 'TensorFlow.js does not start in this browser');
+  if (!(await tf.setBackend('wasm')))
+    throw new AppError('ENGINE_UNAVAILABLE', 'TensorFlow.js does not start in this browser');
 }

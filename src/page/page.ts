@@ -4,7 +4,7 @@ import { answerList, percentOf } from './answers.ts';
 import { startCamera, type Stop } from './camera.ts';
 import { createCards, problemText } from './cards.ts';
 import { startClassifier, type Classifier } from './classifier.ts';
-import { readNaming, type Naming } from './labels.ts';
+import { readNaming, type Naming } from './naming.ts';
 import type { Answer } from './protocol.ts';
 import { firstLanguage, rememberLanguage, TEXTS, type Language } from './texts.ts';
 
@@ -26,14 +26,18 @@ const results = found('results', HTMLElement);
 const languageButton = found('language', HTMLButtonElement);
 
 let language: Language = firstLanguage();
-let naming: Naming = (index, language) => ({ first: TEXTS[language].unnamed(index) });
+let naming: Naming = (index, language) => ({ first: { text: TEXTS[language].unnamed(index) } });
 /** Says the status again, in another language. */
 let say: () => string = () => TEXTS[language].loading(undefined);
 let classifier: Classifier | undefined;
 let stopCamera: Stop | undefined;
 let lastSeen: Answer | undefined;
 
-const cards = createCards(found('pictures', HTMLElement), () => naming, () => language);
+const cards = createCards(
+  found('pictures', HTMLElement),
+  () => naming,
+  () => language,
+);
 
 function tell(text: () => string): void {
   say = text;
@@ -71,7 +75,14 @@ async function classifyOne(file: File): Promise<void> {
     const answer = await (await started).ask(file);
     card.show({ answer });
     const [best] = answer.ranked;
-    if (best) tell(() => TEXTS[language].answer(file.name, naming(best.index, language).first, percentOf(best.probability)));
+    if (best)
+      tell(() =>
+        TEXTS[language].answer(
+          file.name,
+          naming(best.index, language).first.text,
+          percentOf(best.probability),
+        ),
+      );
   } catch (error) {
     card.show({ error });
     if (classifier) tell(() => `${file.name}: ${problemText(error, language)}`);

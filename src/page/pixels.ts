@@ -2,7 +2,14 @@
 // there: EXIF orientation is applied, colour profiles are ignored, an alpha channel is dropped without compositing.
 
 import { planOf, withBars } from '../images/preprocess.ts';
-import { resizeAndCrop, stripResize, stripsOf, type Pixels, type Rectangle, type Resize } from '../images/resize.ts';
+import {
+  resizeAndCrop,
+  stripResize,
+  stripsOf,
+  type Pixels,
+  type Rectangle,
+  type Resize,
+} from '../images/resize.ts';
 import { AppError } from '../util/errors.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 
@@ -10,7 +17,10 @@ import type { Preprocessing } from '../util/preprocessing.ts';
 const STRIP_PIXELS = 16 * 1024 * 1024;
 
 /** @returns `[H,W,3]` uint8. @throws AppError IMAGE_UNREADABLE */
-export async function seenPixels(picture: Blob | ImageBitmap, preprocessing: Preprocessing): Promise<Uint8Array> {
+export async function seenPixels(
+  picture: Blob | ImageBitmap,
+  preprocessing: Preprocessing,
+): Promise<Uint8Array> {
   const bitmap = picture instanceof ImageBitmap ? picture : await decoded(picture);
   const reader = readerOf(bitmap);
   try {
@@ -86,7 +96,8 @@ let shared: WebGL2RenderingContext | null | undefined;
 
 /** The picture with its colours and alpha apart. Undefined where there is no WebGL, or the picture is larger than its textures. */
 function textureOf(bitmap: ImageBitmap): Texture | undefined {
-  if (shared === undefined || shared?.isContextLost()) shared = new OffscreenCanvas(1, 1).getContext('webgl2');
+  if (shared === undefined || shared?.isContextLost())
+    shared = new OffscreenCanvas(1, 1).getContext('webgl2');
   const gl = shared;
   if (!gl || Math.max(bitmap.width, bitmap.height) > gl.getParameter(gl.MAX_TEXTURE_SIZE)) return undefined;
   const [texture, frame] = [gl.createTexture(), gl.createFramebuffer()];

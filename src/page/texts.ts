@@ -42,12 +42,15 @@ export const TEXTS: Readonly<Record<Language, Texts>> = {
     live: 'Camera',
     noCamera: 'The camera cannot be used: it is missing, taken by another program, or not permitted.',
     insecureCamera: 'Browsers give the camera only to pages from https:// or from localhost.',
-    loading: (percent) => (percent === undefined ? 'Loading the model …' : `Loading the model … ${percent} %`),
+    loading: (percent) =>
+      percent === undefined ? 'Loading the model …' : `Loading the model … ${percent} %`,
     classes: (count) => `${count} classes`,
     answer: (file, label, percent) => `${file}: ${label}, ${percent}`,
     noModel: (detail) => `The model cannot be loaded: ${detail}`,
     problem: ({ code, message }) =>
-      code === 'IMAGE_UNREADABLE' ? `Not read: ${message}. Try it as PNG or JPEG.` : `Not classified: ${message}`,
+      code === 'IMAGE_UNREADABLE'
+        ? `Not read: ${message}. Try it as PNG or JPEG.`
+        : `Not classified: ${message}`,
     unnamed: (index) => `class ${index}`,
   },
   zh: {

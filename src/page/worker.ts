@@ -19,12 +19,18 @@ const problemOf = (error: unknown): Problem => ({
 
 async function answerOf(network: PageNetwork, { picture }: Question): Promise<Answer> {
   const probabilities = await network.probabilitiesOf(await seenPixels(picture, network.preprocessing));
-  const ranked = topIndices(probabilities, SHOWN).map((index) => ({ index, probability: probabilities[index]! }));
+  const ranked = topIndices(probabilities, SHOWN).map((index) => ({
+    index,
+    probability: probabilities[index]!,
+  }));
   return { ranked };
 }
 
 async function main(): Promise<void> {
-  const [network] = await Promise.all([openNetwork((loaded) => say({ kind: 'loaded', loaded })), loadResizeModule()]);
+  const [network] = await Promise.all([
+    openNetwork((loaded) => say({ kind: 'loaded', loaded })),
+    loadResizeModule(),
+  ]);
   let turn = Promise.resolve();
   const take = async (question: Question) => {
     const { id } = question;

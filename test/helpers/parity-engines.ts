@@ -19,7 +19,11 @@ const SOME = ['efficientnet_lite0', 'resnet18', 'resnet50'];
 
 const PAIRS: Readonly<Record<string, ParityEngines>> = {
   onnx: { tested: onnx, reference: createReferenceEngine, architectures: SOME },
-  'tfjs-js': { tested: () => createTfjsEngine({ device: 'js' }), reference: createReferenceEngine, architectures: SOME },
+  'tfjs-js': {
+    tested: () => createTfjsEngine({ device: 'js' }),
+    reference: createReferenceEngine,
+    architectures: SOME,
+  },
   page: {
     tested: async () => (await import('./page-engine.ts')).createPageEngine(),
     reference: onnx,

@@ -112,7 +112,12 @@ function isSame(pad: Padding2d, x: Tensor4D, kernel: Tensor4D, { strides, dilati
 }
 
 /** The zeros before and behind a picture along an axis, 0 for its rows. */
-export function bordersOf({ padding, strides, dilation }: Window, axis: 0 | 1, x: Tensor4D, kernel: Tensor4D) {
+export function bordersOf(
+  { padding, strides, dilation }: Window,
+  axis: 0 | 1,
+  x: Tensor4D,
+  kernel: Tensor4D,
+) {
   if (padding === 'valid') return [0, 0] as const;
   if (padding !== 'same') {
     return axis === 0 ? ([padding.top, padding.bottom] as const) : ([padding.left, padding.right] as const);

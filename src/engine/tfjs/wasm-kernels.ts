@@ -12,7 +12,9 @@ export function wasmKernels(tf: Tf): Kernels {
     conv2d: (x, kernel, window) =>
       tf.conv2d(x, kernel, [...window.strides], zeros(x, kernel, window), 'NHWC', [...window.dilation]),
     depthwiseConv2d: (x, kernel, window) =>
-      tf.depthwiseConv2d(x, kernel, [...window.strides], zeros(x, kernel, window), 'NHWC', [...window.dilation]),
+      tf.depthwiseConv2d(x, kernel, [...window.strides], zeros(x, kernel, window), 'NHWC', [
+        ...window.dilation,
+      ]),
     // The backend's own takes its slopes for one a channel, whatever their shape is.
     prelu: (x, alpha) => tf.add(tf.relu(x), tf.mul(alpha, tf.minimum(x, 0))),
   };
