@@ -86,9 +86,10 @@ export async function refuseOtherContent(folder: string, beside: readonly string
   const json = await readOwnJson(folder);
   const own = new Set([...(json ? ['model.json', ...namedFiles(json)] : []), ...beside]);
   const isRemains = (name: string) =>
-    (json !== undefined && (isOfModel(name) || isAsideOf(name, 'model.json'))) ||
-    beside.some((file) => isAsideOf(name, file));
-  const other = entries.find((entry) => !entry.isFile() || !(own.has(entry.name) || isRemains(entry.name)));
+    isOfModel(name) || ['model.json', ...beside].some((file) => isAsideOf(name, file));
+  const other = entries.find(
+    (entry) => !entry.isFile() || !(own.has(entry.name) || (own.size > 0 && isRemains(entry.name))),
+  );
   if (!other) return;
   throw new AppError(
     'USAGE',

@@ -32,7 +32,12 @@ export async function startCamera(
       await nextFrame();
     }
   };
-  await video.play();
+  try {
+    await video.play();
+  } catch (error) {
+    stop();
+    throw error;
+  }
   watch().catch(stop);
   return stop;
 }

@@ -11,7 +11,7 @@ const MAX_CARDS = 100;
 
 type State = { readonly answer: Answer } | { readonly error: unknown } | 'working';
 
-export interface Card {
+interface Card {
   show(state: State): void;
 }
 

@@ -7,7 +7,7 @@ import { AppError } from '../util/errors.ts';
 export const addressOf = (name: string): string => new URL(name, import.meta.url).href;
 
 /** @throws AppError DOWNLOAD_FAILED */
-export async function fetched(name: string): Promise<Response> {
+async function fetched(name: string): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(addressOf(name), { cache: 'no-cache' });
