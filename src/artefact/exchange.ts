@@ -10,6 +10,7 @@ import { readJson } from '../util/json.ts';
 import { quoted } from '../util/quoted.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { NETWORK_NAME } from './metadata.ts';
+import { NEIGHBOURS_NAME } from './novelty-facts.ts';
 import { TOKENIZER_NAME } from './text-facts.ts';
 import { SHARD_NAME, shardOfGroup, type ManifestGroup, type ShardGroup } from './shards.ts';
 
@@ -108,14 +109,17 @@ async function readOwnJson(folder: string): Promise<JsonObject | undefined> {
   }
 }
 
-const isOfModel = (name: string) => [SHARD_NAME, NETWORK_NAME, TOKENIZER_NAME].some((of) => of.test(name));
+const isOfModel = (name: string) =>
+  [SHARD_NAME, NETWORK_NAME, TOKENIZER_NAME, NEIGHBOURS_NAME].some((of) => of.test(name));
 
-/** The shards, the foreign networks and the tokenizer that a model.json names. */
+/** The shards, the foreign networks, the tokenizer and the neighbours that a model.json names. */
 function namedFiles(json: JsonObject | undefined): readonly string[] {
   const user = json?.['userDefinedMetadata'];
   const finch = isObject(user) ? user['finch'] : undefined;
-  const text = isObject(finch) ? finch['text'] : undefined;
-  const others = [finch, text].flatMap((of) => (isObject(of) ? [of['network'], of['tokenizer']] : []));
+  const parts = isObject(finch) ? [finch, finch['text'], finch['novelty']] : [];
+  const others = parts.flatMap((of) =>
+    isObject(of) ? [of['network'], of['tokenizer'], of['neighbours']] : [],
+  );
   return [...namedShards(json), ...others.filter((name) => typeof name === 'string')];
 }
 

@@ -11,6 +11,9 @@ export interface NoveltyFacts extends Pick<Novelty, 'doubt' | 'distance' | 'weig
   readonly known: readonly number[];
 }
 
+/** The file is named by its content: a new one never overwrites the one that the former model.json names. */
+export const NEIGHBOURS_NAME = /^neighbours-[0-9a-f]{16}\.npy$/;
+
 /** finch keeps 1,000 scores. */
 const MAX_KNOWN = 10_000;
 

@@ -8,9 +8,7 @@ import { AppError } from '../util/errors.ts';
 import { isThere, writeFileAtomic } from '../util/files.ts';
 import type { Novelty } from '../util/novelty.ts';
 import { quoted } from '../util/quoted.ts';
-import type { NoveltyFacts } from './novelty-facts.ts';
-
-const NAME = /^neighbours-[0-9a-f]{16}\.npy$/;
+import { NEIGHBOURS_NAME, type NoveltyFacts } from './novelty-facts.ts';
 
 /** finch keeps 4 MB of features. */
 const MAX_NUMBERS = 2 ** 25;
@@ -36,7 +34,7 @@ export async function readNovelty(
   { neighbours, known, ...measure }: NoveltyFacts,
   numbers: number,
 ): Promise<Novelty> {
-  if (!NAME.test(neighbours)) {
+  if (!NEIGHBOURS_NAME.test(neighbours)) {
     throw invalid(`${folder}: its features are called '${quoted(neighbours)}', expected neighbours-….npy`);
   }
   const file = await openNpy(path.join(folder, neighbours));

@@ -65,6 +65,31 @@ test('--force replaces a page of finch’s, and what a kill has left of one', as
   assert.deepEqual(await verifyModelFolder(out), []);
 });
 
+test('--force replaces a model that can tell what is unknown, and the file of it', async () => {
+  const [known, out] = [path.join(scratch, 'known'), path.join(scratch, 'known page')];
+  const usual = { middle: 0, spread: 1 };
+  const write = async (value: number) => {
+    const rows = new Float32Array(24).fill(value);
+    const novelty = {
+      rows,
+      numbers: 24,
+      doubt: usual,
+      distance: usual,
+      weight: 1,
+      known: Float64Array.of(1),
+    };
+    await writeModelFolder(known, { ...(await readModelFolder(model)), novelty }, { dtype: 'float32' });
+    return (await readdir(known)).filter((name) => name.startsWith('neighbours-'));
+  };
+  const first = await write(0.2);
+  await exported(out, {}, known);
+  const second = await write(0.1);
+  assert.notDeepEqual(first, second);
+  await exported(out, { force: true }, known);
+  assert.deepEqual((await readdir(out)).filter((name) => name.startsWith('neighbours-')), second); // prettier-ignore
+  assert.deepEqual(await verifyModelFolder(out), []);
+});
+
 test('--force makes a page of a model folder', async () => {
   const out = path.join(scratch, 'grown');
   await exported(out, { page: false });
