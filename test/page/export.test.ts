@@ -56,6 +56,16 @@ test('the page asks for nothing but the files beside it', async () => {
   assert.doesNotMatch(index, /<script(?! type="module" src="page.js">)/);
 });
 
+test('the licence texts name the versions that are in the page', async () => {
+  const text = await readFile(path.join(READY, 'LICENSES.txt'), 'utf8');
+  const { devDependencies } = JSON.parse(await readFile(path.join(PACKAGE_ROOT, 'package.json'), 'utf8')) as {
+    devDependencies: Record<string, string>;
+  };
+  for (const name of ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-wasm']) {
+    assert.ok(text.includes(`${name} ${devDependencies[name]}`), name);
+  }
+});
+
 test('--force replaces a page of finch’s, and what a kill has left of one', async () => {
   const out = await pageIn('again');
   await assert.rejects(exported(out), { code: 'USAGE', message: /is there already/ });
