@@ -3,7 +3,9 @@
 import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
+  cpSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -32,6 +34,11 @@ const ENTRIES = [
   'api/doctor/probe',
   'studio/jobs/job-process',
 ];
+
+/** What `models export --page` copies: index.html and all that it needs but the model. */
+const PAGE = 'page';
+const PAGE_SCRIPTS = ['page', 'worker'];
+const PAGE_WASM = '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm';
 
 /** Newest modification time of the sources under `dir`, in milliseconds. */
 function newestSource(dir) {
@@ -71,8 +78,9 @@ export async function build() {
     process.exit(3);
   }
   await bundle(aside);
+  await bundlePage(aside);
   await assemble(aside);
-  await page(aside);
+  await bundleStudioPage(aside);
   rmSync(dist, { recursive: true, force: true });
   try {
     renameSync(aside, dist);
@@ -89,7 +97,7 @@ async function assemble(target) {
   const source = path.join('src', 'images', 'resize.wat');
   const module = wabt.parseWat(source, readFileSync(path.join(root, source), 'utf8'), { simd: true });
   const { buffer } = module.toBinary({});
-  for (const folder of [path.join('src', 'images'), BUNDLE])
+  for (const folder of [path.join('src', 'images'), BUNDLE, PAGE])
     writeFileSync(path.join(target, folder, 'resize.wasm'), buffer);
 }
 
@@ -115,7 +123,7 @@ async function bundle(target) {
 }
 
 /** The page of `finch studio`, as files that a browser loads: with preact in it, and nothing that is asked for elsewhere. */
-async function page(target) {
+async function bundleStudioPage(target) {
   const esbuild = await import('esbuild');
   const source = path.join('src', 'studio', 'page');
   const studio = path.join(target, 'bundle', 'studio');
@@ -133,5 +141,45 @@ async function page(target) {
   });
   copyFileSync(path.join(root, source, 'index.html'), path.join(studio, 'index.html'));
 }
+
+/** The page's scripts with TensorFlow.js in them, and the files that they come with. */
+async function bundlePage(target) {
+  const esbuild = await import('esbuild');
+  const source = path.join(root, 'src', 'page');
+  mkdirSync(path.join(target, PAGE));
+  await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: PAGE_SCRIPTS.map((name) => path.join(source, `${name}.ts`)),
+    outdir: path.join(target, PAGE),
+    bundle: true,
+    minify: true,
+    legalComments: 'none', // the licences are in a file of their own
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    plugins: [forBrowsers],
+    logLevel: 'warning',
+  });
+  for (const name of ['index.html', 'page.css'])
+    cpSync(path.join(source, name), path.join(target, PAGE, name));
+  cpSync(
+    createRequire(import.meta.url).resolve(PAGE_WASM),
+    path.join(target, PAGE, path.basename(PAGE_WASM)),
+  );
+  // The last text that the notice speaks of is finch's own licence.
+  const licences = [path.join('third-party', 'tensorflow-js', 'NOTICE'), 'LICENSE'];
+  const texts = licences.map((file) => readFileSync(path.join(root, file), 'utf8'));
+  writeFileSync(path.join(target, PAGE, 'LICENSES.txt'), texts.join(''));
+}
+
+/** A browser fetches resize.wasm, where Node reads a file. */
+const forBrowsers = {
+  name: 'for browsers',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/resize-module\.ts$/ }, () => ({
+      path: path.join(root, 'src', 'page', 'resize-module.ts'),
+    }));
+  },
+};
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

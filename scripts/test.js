@@ -20,7 +20,7 @@ const LONGEST = [
   'cli/finetune.slow',
   'engine/training-tfjs.slow',
   'engine/training-tfjs-node.slow',
-  'examples/browser.slow',
+  'page/browser.slow',
   'cli/finetune-tfjs.slow',
   'cli/bombs.slow',
   'engine/overfit.slow',

@@ -10,6 +10,7 @@ import { readLabelFile, type Labels } from '../labels.ts';
 import type { ClassifyResult, Explanation, Prediction } from '../report/prediction.ts';
 import { AppError } from '../util/errors.ts';
 import { batched, startNow } from '../util/streams.ts';
+import { topIndices } from '../util/top.ts';
 import { ownLabels } from './classes.ts';
 import type { LoadedClassifier, OpenedClassifier } from './classifier.ts';
 import type { ExplainingClassifier } from './explain.ts';
@@ -224,10 +225,4 @@ export function resultOf(
       probability: probabilities[index]!,
     }));
   return { file: image.file, model, predictions, ...(novelty > limit && { unknown: true }) };
-}
-
-/** Indices of the `count` largest values, largest first; among equal values, the lower index comes first. */
-function topIndices(values: Float64Array, count: number): readonly number[] {
-  const indices = Array.from(values.keys());
-  return indices.sort((a, b) => values[b]! - values[a]! || a - b).slice(0, count);
 }

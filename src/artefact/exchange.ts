@@ -10,6 +10,7 @@ import { readJson } from '../util/json.ts';
 import { quoted } from '../util/quoted.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { NETWORK_NAME } from './metadata.ts';
+import { NEIGHBOURS_NAME } from './novelty-facts.ts';
 import { QUANTIZATION_NAME } from './quantization-facts.ts';
 import { TOKENIZER_NAME } from './text-facts.ts';
 import { SHARD_NAME, shardOfGroup, type ManifestGroup, type ShardGroup } from './shards.ts';
@@ -73,9 +74,10 @@ async function removeUnnamed(folder: string): Promise<void> {
 
 /**
  * What `--force` may replace: nothing, an empty folder, or a folder that holds only a model that finch wrote.
+ * @param beside files that are finch's too
  * @throws AppError USAGE naming a file that is not finch's
  */
-export async function refuseOtherContent(folder: string): Promise<void> {
+export async function refuseOtherContent(folder: string, beside: readonly string[] = []): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(async (error: unknown) => {
     if (systemCode(error) === 'ENOENT') return [];
     const found = systemCode(error) === 'ENOTDIR' && (await stat(folder).catch(() => undefined));
@@ -84,10 +86,12 @@ export async function refuseOtherContent(folder: string): Promise<void> {
     throw new AppError('USAGE', `${folder} is ${kind}, and the model becomes a folder; choose another --out`);
   });
   const json = await readOwnJson(folder);
-  const own = new Set(json ? ['model.json', ...namedFiles(json)] : []);
+  const own = new Set([...(json ? ['model.json', ...namedFiles(json)] : []), ...beside]);
   const isRemains = (name: string) =>
-    json !== undefined && (isOfModel(name) || isAsideOf(name, 'model.json'));
-  const other = entries.find((entry) => !entry.isFile() || !(own.has(entry.name) || isRemains(entry.name)));
+    isOfModel(name) || ['model.json', ...beside].some((file) => isAsideOf(name, file));
+  const other = entries.find(
+    (entry) => !entry.isFile() || !(own.has(entry.name) || (own.size > 0 && isRemains(entry.name))),
+  );
   if (!other) return;
   throw new AppError(
     'USAGE',
@@ -107,16 +111,15 @@ async function readOwnJson(folder: string): Promise<JsonObject | undefined> {
 }
 
 const isOfModel = (name: string) =>
-  [SHARD_NAME, NETWORK_NAME, TOKENIZER_NAME, QUANTIZATION_NAME].some((of) => of.test(name));
+  [SHARD_NAME, NETWORK_NAME, TOKENIZER_NAME, NEIGHBOURS_NAME, QUANTIZATION_NAME].some((of) => of.test(name));
 
-/** The shards, the foreign networks, the tokenizer and the 8-bit ranges that a model.json names. */
+/** The shards, the foreign networks, the tokenizer, the neighbours and the 8-bit ranges that a model.json names. */
 function namedFiles(json: JsonObject | undefined): readonly string[] {
   const user = json?.['userDefinedMetadata'];
   const finch = isObject(user) ? user['finch'] : undefined;
-  const text = isObject(finch) ? finch['text'] : undefined;
-  const int8 = isObject(finch) ? finch['int8'] : undefined;
-  const others = [finch, text, int8].flatMap((of) =>
-    isObject(of) ? [of['network'], of['tokenizer'], of['file']] : [],
+  const parts = isObject(finch) ? [finch, finch['text'], finch['novelty'], finch['int8']] : [];
+  const others = parts.flatMap((of) =>
+    isObject(of) ? [of['network'], of['tokenizer'], of['neighbours'], of['file']] : [],
   );
   return [...namedShards(json), ...others.filter((name) => typeof name === 'string')];
 }

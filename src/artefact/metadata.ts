@@ -12,7 +12,7 @@ import {
 } from '../util/preprocessing.ts';
 import type { FieldReader } from './json.ts';
 import type { LabelSource, ModelDescription, Provenance } from './model.ts';
-import { readNoveltyFacts, type NoveltyFacts } from './novelty-file.ts';
+import { readNoveltyFacts, type NoveltyFacts } from './novelty-facts.ts';
 import { readQuantizationFacts } from './quantization-facts.ts';
 import { oneOf, readTextFacts, type TextFacts } from './text-facts.ts';
 

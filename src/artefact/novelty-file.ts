@@ -6,22 +6,12 @@ import path from 'node:path';
 import { npyBytes, npyHeader, openNpy } from '../formats/npy.ts';
 import { AppError } from '../util/errors.ts';
 import { isThere, writeFileAtomic } from '../util/files.ts';
-import type { Novelty, Usual } from '../util/novelty.ts';
+import type { Novelty } from '../util/novelty.ts';
 import { quoted } from '../util/quoted.ts';
-import type { FieldReader } from './json.ts';
+import { NEIGHBOURS_NAME, type NoveltyFacts } from './novelty-facts.ts';
 
-/** What model.json says of it. */
-export interface NoveltyFacts extends Pick<Novelty, 'doubt' | 'distance' | 'weight'> {
-  /** The file of the features. */
-  readonly neighbours: string;
-  readonly known: readonly number[];
-}
-
-const NAME = /^neighbours-[0-9a-f]{16}\.npy$/;
-
-/** finch keeps 4 MB of features and 1,000 scores. */
+/** finch keeps 4 MB of features. */
 const MAX_NUMBERS = 2 ** 25;
-const MAX_KNOWN = 10_000;
 
 /** Writes its file, and returns what model.json says of it. @throws AppError WRITE_FAILED */
 export async function writeNovelty(
@@ -38,37 +28,13 @@ export async function writeNovelty(
   return { neighbours: name, doubt, distance, weight, known: Array.from(known) };
 }
 
-/** @throws AppError MODEL_INVALID */
-export function readNoveltyFacts(field: FieldReader): NoveltyFacts {
-  const known = field.numbers('known');
-  const isRising = known.every((score, i) => i === 0 || score >= known[i - 1]!);
-  if (known.length === 0 || known.length > MAX_KNOWN || !isRising) {
-    throw invalid(`${field.where}.known: expected 1 to ${MAX_KNOWN} numbers in rising order`);
-  }
-  const weight = field.number('weight');
-  if (weight < 0) throw invalid(`${field.where}.weight: expected 0 or more, received ${weight}`);
-  return {
-    neighbours: field.string('neighbours'),
-    doubt: readUsual(field.object('doubt')),
-    distance: readUsual(field.object('distance')),
-    weight,
-    known,
-  };
-}
-
-function readUsual(field: FieldReader): Usual {
-  const [middle, spread] = [field.number('middle'), field.number('spread')];
-  if (spread > 0) return { middle, spread };
-  throw invalid(`${field.where}.spread: expected more than 0, received ${spread}`);
-}
-
 /** @param numbers in the network's features. @throws AppError MODEL_INVALID, FILE_INVALID, FILE_UNSAFE */
 export async function readNovelty(
   folder: string,
   { neighbours, known, ...measure }: NoveltyFacts,
   numbers: number,
 ): Promise<Novelty> {
-  if (!NAME.test(neighbours)) {
+  if (!NEIGHBOURS_NAME.test(neighbours)) {
     throw invalid(`${folder}: its features are called '${quoted(neighbours)}', expected neighbours-….npy`);
   }
   const file = await openNpy(path.join(folder, neighbours));

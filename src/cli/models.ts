@@ -136,8 +136,17 @@ Examples:
     ) // prettier-ignore
     .requiredOption('--out <path>', 'a file; for tfjs a folder')
     .option('--dtype <type>', 'tfjs: float32 or float16', 'float32')
+    .option('--page', 'tfjs: with a page around the model that classifies pictures in the browser')
     .option('--force', 'replace what is there')
     .option('--offline', 'never fetch a model')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  finch models export runs/birds/best --format onnx --out birds.onnx
+  finch models export runs/birds/best --format tfjs --dtype float16 --out birds-tfjs
+  finch models export runs/birds/best --format tfjs --page --out birds-page`,
+    )
     .action(async (name: string, flags: ExportFlags) => {
       finish(await (await command()).exportModel(name, flags, output));
     });

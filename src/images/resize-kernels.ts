@@ -1,7 +1,7 @@
 // resize-kernels.ts: the memory that resize.wat works in, and calls to it. It knows bytes and tables, not pictures.
 
-import { readFileSync } from 'node:fs';
 import { AppError } from '../util/errors.ts';
+import { resizeModule } from './resize-module.ts';
 
 /** For each result along one axis: where its window begins in the source, how long it is, and its weights. */
 export interface Windows {
@@ -40,12 +40,10 @@ const KEPT_BYTES = 64 * 1024 * 1024;
 /** Kernels read and write a few bytes beyond the end; tables begin at multiples of 16. */
 const SLACK = 16;
 
-let compiled: WebAssembly.Module | undefined;
 let kept: Kernels | undefined;
 
 function instantiate(): Kernels {
-  compiled ??= new WebAssembly.Module(readFileSync(new URL('./resize.wasm', import.meta.url)));
-  return new WebAssembly.Instance(compiled).exports as unknown as Kernels;
+  return new WebAssembly.Instance(resizeModule()).exports as unknown as Kernels;
 }
 
 /** Bytes that a table of windows takes in an arena. */

@@ -217,7 +217,7 @@ describe('engines agree', () => {
     });
   }
 
-  for (const architecture of ['efficientnet_lite0', 'resnet18', 'resnet50']) {
+  for (const architecture of ENGINES.architectures) {
     test(`${architecture}: its logits, and layers inside it`, async () => {
       const graph = findArchitecture(architecture).build(10);
       const inside = graph.layers

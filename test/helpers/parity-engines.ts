@@ -9,14 +9,27 @@ import { createReferenceEngine } from './reference-engine.ts';
 interface ParityEngines {
   readonly tested: () => Promise<Engine>;
   readonly reference: () => Promise<Engine>;
+  /** Whole networks that are compared too. */
+  readonly architectures: readonly string[];
 }
 
 const onnx = () => createOnnxEngine({ device: 'cpu' });
 
+const SOME = ['efficientnet_lite0', 'resnet18', 'resnet50'];
+
 const PAIRS: Readonly<Record<string, ParityEngines>> = {
-  onnx: { tested: onnx, reference: createReferenceEngine },
-  'tfjs-js': { tested: () => createTfjsEngine({ device: 'js' }), reference: createReferenceEngine },
-  'tfjs-node': { tested: () => createTfjsEngine({ device: 'cpu' }), reference: onnx },
+  onnx: { tested: onnx, reference: createReferenceEngine, architectures: SOME },
+  'tfjs-js': {
+    tested: () => createTfjsEngine({ device: 'js' }),
+    reference: createReferenceEngine,
+    architectures: SOME,
+  },
+  page: {
+    tested: async () => (await import('./page-engine.ts')).createPageEngine(),
+    reference: onnx,
+    architectures: ['efficientnet_lite0'],
+  },
+  'tfjs-node': { tested: () => createTfjsEngine({ device: 'cpu' }), reference: onnx, architectures: SOME },
 };
 
 export function parityEngines(): ParityEngines {

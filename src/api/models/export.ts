@@ -25,11 +25,14 @@ import { weightsToTorch, withColoursReversed } from '../../zoo/torch-weights.ts'
 import { refuseLosses } from '../outputs.ts';
 import type { Work } from '../work.ts';
 import { checkModelPlace, inModelPlace, type ModelPlace } from './model-place.ts';
+import { pageFilesIn, pageOf, writePage } from './export-page.ts';
 
 export interface ExportFlags {
   readonly format: string;
   readonly out: string;
   readonly dtype: string;
+  /** With `tfjs`: a page around the model. */
+  readonly page?: boolean;
   readonly force?: boolean;
   readonly offline?: boolean;
 }
@@ -37,12 +40,16 @@ export interface ExportFlags {
 const FORMATS = { onnx: toOnnx, tfjs: toTfjs, safetensors: toSafetensors } as const;
 
 /** Writes a model for other programs and says what was written. @throws AppError USAGE, MODEL_UNSUPPORTED, WRITE_FAILED */
-export async function exportModel(name: string, flags: ExportFlags, { signal }: Work): Promise<string> {
+export async function exportModel(name: string, flags: ExportFlags, work: Work): Promise<string> {
+  const { signal } = work;
   const format = parseChoice(flags.format, '--format', Object.keys(FORMATS) as (keyof typeof FORMATS)[]);
   const { out, force = false, offline = false } = flags;
   const dtype = parseChoice(flags.dtype, '--dtype', ['float32', 'float16'] as const);
   if (format !== 'tfjs' && dtype !== 'float32') {
     throw new AppError('USAGE', `--dtype ${dtype} belongs to --format tfjs, received --format ${format}; leave one of them out`);
+  }
+  if (format !== 'tfjs' && flags.page) {
+    throw new AppError('USAGE', `--page belongs to --format tfjs, received --format ${format}; leave one of them out`);
   }
   const output = { flag: '--out', file: out };
   if (format === 'tfjs') await checkModelPlace(placeOf(flags));
@@ -65,7 +72,7 @@ export async function exportModel(name: string, flags: ExportFlags, { signal }: 
       `--format ${format}: ${model.name} has a foreign network in it, whose operators only an ONNX file holds; use --format onnx`,
     );
   }
-  return FORMATS[format](model, { ...flags, dtype }, signal);
+  return FORMATS[format](model, { ...flags, dtype }, work);
 }
 
 /** Largest difference of an output from the engine's, as a share of the largest output. */
@@ -134,15 +141,22 @@ function requiredPreprocessing({ preprocessing, name }: Model): Preprocessing {
   throw new AppError('MODEL_UNSUPPORTED', `${name} does not say how its pixels are prepared; export it as tfjs or safetensors`); // prettier-ignore
 }
 
-const placeOf = ({ out, force = false }: ExportFlags): ModelPlace => ({
+const placeOf = ({ out, force = false, page = false }: ExportFlags): ModelPlace => ({
   output: { flag: '--out', file: out },
   force,
   otherwise: 'choose another --out',
+  ...(page && { beside: pageFilesIn }),
 });
 
-async function toTfjs(model: Model, flags: ExportFlags, signal: AbortSignal): Promise<string> {
+async function toTfjs(model: Model, flags: ExportFlags, work: Work): Promise<string> {
   const { out } = flags;
+  const { signal } = work;
   const dtype = parseChoice(flags.dtype, '--dtype', ['float32', 'float16'] as const);
+  if (flags.page) {
+    const page = await pageOf(model, work);
+    await inModelPlace(placeOf(flags), () => writePage(out, model, { dtype, page }), signal);
+    return `a page for any server of static files; to try it: python3 -m http.server --directory ${shellWord(out)}`;
+  }
   await inModelPlace(placeOf(flags), () => writeModelFolder(out, model, { dtype }), signal);
   return `a tf.LayersModel folder: tf.loadLayersModel opens ${path.join(out, 'model.json')}`;
 }

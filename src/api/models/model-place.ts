@@ -14,6 +14,8 @@ export interface ModelPlace {
   readonly force: boolean;
   /** What else the user may do where something is there already: `choose another --out`. */
   readonly otherwise: string;
+  /** Files beside the model that finch has written into the folder, and that may be replaced too. */
+  readonly beside?: (folder: string) => Promise<readonly string[]>;
 }
 
 /** The name, if it can be a folder's. @throws AppError USAGE */
@@ -23,11 +25,11 @@ export function checkModelName(name: string): string {
 }
 
 /** @throws AppError USAGE where something is there that may not be replaced, WRITE_FAILED where nothing can be written */
-export async function checkModelPlace({ output, force, otherwise }: ModelPlace): Promise<void> {
+export async function checkModelPlace({ output, force, otherwise, beside }: ModelPlace): Promise<void> {
   if (!force && (await isThere(output.file))) {
     throw new AppError('USAGE', `${output.file} is there already; ${otherwise}, or replace it with --force`);
   }
-  await refuseOtherContent(output.file);
+  await refuseOtherContent(output.file, await beside?.(output.file));
   await checkOutputFolder(output);
 }
 

@@ -35,6 +35,8 @@ export interface Kernels {
   addBias<T extends Tensor>(x: T, bias: Tensor1D): T;
   relu(x: Tensor): Tensor;
   relu6(x: Tensor): Tensor;
+  /** x above 0, alpha x below; alpha is broadcast. */
+  prelu(x: Tensor, alpha: Tensor): Tensor;
   /**
    * Batch norm by the batch's own statistics, which are kept (`tf.keep`) for the caller to dispose of: the mean, and the variance as
    * PyTorch's running statistics take it, the sum of squares over count - 1.
@@ -57,6 +59,7 @@ export function plainKernels(tf: Tf): Kernels {
     addBias: (x, bias) => tf.add(x, bias),
     relu: (x) => tf.relu(x),
     relu6: (x) => relu6(tf, x),
+    prelu: (x, alpha) => tf.prelu(x, alpha),
     trainedNorm(x, { gamma, beta, epsilon }) {
       const count = x.size / x.shape[3];
       const mean = tf.mean<Tensor1D>(x, [0, 1, 2]);
@@ -106,4 +109,18 @@ function isSame(pad: Padding2d, x: Tensor4D, kernel: Tensor4D, { strides, dilati
   const [top, bottom] = samePadding(x.shape[1], kernel.shape[0], strides[0], dilation[0]);
   const [left, right] = samePadding(x.shape[2], kernel.shape[1], strides[1], dilation[1]);
   return pad.top === top && pad.bottom === bottom && pad.left === left && pad.right === right;
+}
+
+/** The zeros before and behind a picture along an axis, 0 for its rows. */
+export function bordersOf(
+  { padding, strides, dilation }: Window,
+  axis: 0 | 1,
+  x: Tensor4D,
+  kernel: Tensor4D,
+) {
+  if (padding === 'valid') return [0, 0] as const;
+  if (padding !== 'same') {
+    return axis === 0 ? ([padding.top, padding.bottom] as const) : ([padding.left, padding.right] as const);
+  }
+  return samePadding(x.shape[axis === 0 ? 1 : 2], kernel.shape[axis], strides[axis], dilation[axis]);
 }

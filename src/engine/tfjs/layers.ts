@@ -2,11 +2,10 @@
 // between them (batch norm, dropout) is passed in. Gradients are TensorFlow.js's own, and those of the kernels.
 
 import type { Layer, LayerKind, LayerOf, Size2d, WeightRole } from '../../graph/layers.ts';
-import { samePadding } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
 import { quoted } from '../../util/quoted.ts';
 import { ACTIVATIONS } from './activations.ts';
-import type { Kernels, Norm, Statistics, Tensor1D, Tensor4D, Window } from './kernels.ts';
+import { bordersOf, type Kernels, type Norm, type Statistics, type Tensor1D, type Tensor4D, type Window } from './kernels.ts'; // prettier-ignore
 import type { PlannedLayer } from './plan.ts';
 import type { Tf, TfTensor } from './runtime.ts';
 
@@ -44,7 +43,7 @@ const OPERATIONS = {
   batchNormalization: normalise,
   layerNormalization: normaliseChannels,
   activation: ({ layer, x, scope }) => ACTIVATIONS[layer.activation](x, scope, layer.alpha),
-  prelu: ({ layer, x, scope }) => scope.tf.prelu(x, scope.weight(layer, 'alpha')),
+  prelu: ({ layer, x, scope }) => scope.kernels.prelu(x, scope.weight(layer, 'alpha')),
   zeroPadding2d({ layer: { pad }, x, scope: { tf } }) {
     const { top, bottom, left, right } = pad;
     const zeros: [number, number][] = [
@@ -160,14 +159,6 @@ function depthwise(x: Tensor4D, kernel: Tensor4D, window: Window, { tf, kernels 
     );
   const [, height, width] = everywhere.shape;
   return tf.gather(tf.gather(everywhere, places(height, down), 1), places(width, across), 2);
-}
-
-function bordersOf({ padding, strides, dilation }: Window, axis: 0 | 1, x: Tensor4D, kernel: Tensor4D) {
-  if (padding === 'valid') return [0, 0] as const;
-  if (padding !== 'same') {
-    return axis === 0 ? ([padding.top, padding.bottom] as const) : ([padding.left, padding.right] as const);
-  }
-  return samePadding(x.shape[axis === 0 ? 1 : 2], kernel.shape[axis], strides[axis], dilation[axis]);
 }
 
 function normalise({ layer, x, scope }: Given<LayerOf<'batchNormalization'>>): TfTensor {
