@@ -54,11 +54,14 @@ export async function allFeatures(
   let loading: Promise<Predictor> | undefined;
   const quantization = await opened.quantization();
   const load = async () =>
-    engine.load({ ...untrainedModel(network, await opened.readWeights(), opened), quantization }, {
-      outputs: [network.embedding],
-      size: sidesOf(size),
-      onDivided: tools.onDivided,
-    });
+    engine.load(
+      { ...untrainedModel(network, await opened.readWeights(), opened), quantization },
+      {
+        outputs: [network.embedding],
+        size: sidesOf(size),
+        onDivided: tools.onDivided,
+      },
+    );
   const total = divided.val.length + divided.train.length * (1 + settings.head.views);
   let before = 0;
   const job: FeatureJob = {
