@@ -63,6 +63,11 @@ describe('finetune', () => {
       assert.ok(key in summary, key);
     }
     assert.ok((summary['top1'] as number) > 0.9, `top-1 ${String(summary['top1'])}`);
+    // As they are called in the dataset, wherever it lies and from where the run was started.
+    const [, ...answers] = (await text('whole', 'predictions.csv')).trim().split('\n');
+    const folders = new Set(answers.map((row) => /^"?([^/]*)\//.exec(row)?.[1]));
+    const classes = (await readdir(data, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+    for (const folder of folders) assert.ok(classes.some(({ name }) => name === folder), folder); // prettier-ignore
     const report = await text('whole', 'report.html');
     for (const part of ['Confusion matrix', 'Sample pictures', 'Learning rate', "Ann's", '红 雀']) {
       assert.ok(report.includes(part), part);

@@ -1,6 +1,5 @@
 // results.ts: what a run leaves behind when it ends: summary.json and report.html.
 
-import path from 'node:path';
 import { outputOfModel, type Model } from '../../artefact/model.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import { datasetName } from '../../dataset/scan.ts';
@@ -129,7 +128,7 @@ export async function writeResults(results: RunResults, work: Work): Promise<Fin
   await writeJson(paths.summary, summary);
   const { page, said, worst, samples } = await reportOf(results, bestEpoch);
   await writeFileAtomic(paths.report, page);
-  await writeFileAtomic(paths.predictions, answersCsv(said.map(inDataset(results.config.dataset)), false));
+  await writeFileAtomic(paths.predictions, answersCsv(said, false));
   await results.events?.pictures(bestEpoch, [...picturesOf('mistake', worst), ...picturesOf('sample', samples)]); // prettier-ignore
   if (typeof result.ended === 'string') work.note(ENDINGS[result.ended]);
   else if (result.ended) work.note(`stopped: ${result.ended.message}; the best weights so far are kept`);
@@ -248,12 +247,6 @@ function picturesOf(kind: string, tiles: readonly Tile[]): readonly EventPicture
     bytes: Buffer.from(dataUri.slice(dataUri.indexOf(',') + 1), 'base64'),
   }));
 }
-
-/** Runs are compared by what they say of the same pictures, wherever these lie. */
-const inDataset = (dataset: string) => (answer: Answer) => ({
-  ...answer,
-  file: path.relative(path.resolve(dataset), path.resolve(answer.file)).replaceAll(path.sep, '/'),
-});
 
 /** Sample pictures: at most the same number of each class, and at most SAMPLES in all. */
 function sampleCases(samples: readonly Sample[], classes: readonly string[]): readonly WorstCase[] {
