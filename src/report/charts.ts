@@ -21,13 +21,13 @@ interface Axis {
 }
 
 /** A range of round numbers around the values, with about `count` ticks, `apart` from each other at least. */
-export function niceAxis(values: readonly number[], { count = 5, apart = 0 } = {}): Axis {
+export function niceAxis(values: readonly number[], { count = 5, apart = 0, most = Infinity } = {}): Axis {
   const finite = values.filter(Number.isFinite);
   let [low, high] = finite.length === 0 ? [0, 1] : [Math.min(...finite), Math.max(...finite)];
   // The values are equal, as far as a chart can show.
   const largest = Math.max(Math.abs(low), Math.abs(high));
   if (largest < 1e-30) [low, high] = [0, 1];
-  else if (high - low < 1e-6 * largest) [low, high] = [low - largest / 2, high + largest / 2];
+  else if (high - low < 1e-6 * largest) [low, high] = [low - largest / 2, Math.min(most, high + largest / 2)];
   const rough = Math.max(apart, (high - low) / count);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999)!;
@@ -81,6 +81,8 @@ export interface LineChartOptions {
   readonly title: string;
   readonly xName: string;
   readonly format?: (value: number) => string;
+  /** What no value can be above: 1 for shares. */
+  readonly most?: number;
   /** A logarithmic x axis, for the rate finder. All x above 0. */
   readonly logX?: boolean;
   /** An x value that is marked by a line of its own. */
@@ -90,13 +92,14 @@ export interface LineChartOptions {
 /** Curves over one x axis, with a legend. */
 export function lineChart(
   curves: readonly Curve[],
-  { title, xName, format = short, logX = false, mark }: LineChartOptions,
+  { title, xName, format = short, most, logX = false, mark }: LineChartOptions,
 ): string {
   const scale = (x: number) => (logX ? Math.log10(x) : x);
   const all = curves.flatMap(({ points }) => points.map(([at]) => scale(at)));
   // There is nothing between two epochs.
   const x = niceAxis(all, { count: 6, apart: all.every(Number.isInteger) ? 1 : 0 });
-  const y = niceAxis(curves.flatMap(({ points }) => points.map(([, value]) => value)));
+  const values = curves.flatMap(({ points }) => points.map(([, value]) => value));
+  const y = niceAxis(values, { ...(most !== undefined && { most }) });
   const parts = grid(logX ? { ...x, ticks: [] } : x, y, format);
   if (logX) {
     for (let power = Math.ceil(x.low); power <= x.high; power++) {

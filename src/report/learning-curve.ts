@@ -106,7 +106,7 @@ export function curvePage(curve: LearningCurve, made: Made): string {
   const onward = expected && [measured.at(-1)!, [expected.pictures, expected.score * 100] as const];
   const svg = lineChart(
     [{ name: 'measured', points: measured }, ...(onward ? [{ name: 'expected', points: onward }] : [])],
-    { title: scoreName(curve), xName: 'pictures to learn from', format: (value) => `${value} %` },
+    { title: scoreName(curve), xName: 'pictures to learn from', format: (value) => `${value} %`, most: 100 },
   );
   const parts = [
     heading(title, `${isolated(model)}, its head alone; ${judged} pictures to judge by (${division}); ${device}`),

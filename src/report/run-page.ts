@@ -76,7 +76,7 @@ function curves(points: readonly CurvePoint[], kind: EvaluationReport['kind']): 
     { caption: 'Loss', svg: lossChart(points, STAGE_TWO) },
     {
       caption: score,
-      svg: lineChart(told, { title: score, xName: STAGE_TWO, format: (value) => `${value} %` }),
+      svg: lineChart(told, { title: score, xName: STAGE_TWO, format: (value) => `${value} %`, most: 100 }),
     },
     {
       caption: 'Learning rate',

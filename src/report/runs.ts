@@ -141,7 +141,7 @@ function curves(runs: ComparedRuns['runs']): Parameters<typeof charts>[0] {
   const drawn = (caption: string, columns: readonly string[], scale: number, format: (value: number) => string) => {
     const lines = runs.map((run): Curve => ({ name: run.name.slice(-16), points: pointsOf(run, columns, scale) }));
     if (lines.every(({ points }) => points.length < 2)) return [];
-    return [{ caption, svg: lineChart(lines, { title: caption, xName: 'epoch of stage 2 (0: the head alone)', format }) }];
+    return [{ caption, svg: lineChart(lines, { title: caption, xName: 'epoch of stage 2 (0: the head alone)', format, ...(scale === 100 && { most: 100 }) }) }];
   }; // prettier-ignore
   return [
     ...drawn('Validation loss', ['val_loss'], 1, (value) => `${Number(value.toPrecision(4))}`),

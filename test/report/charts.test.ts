@@ -10,6 +10,8 @@ test('an axis has round ticks around all values', () => {
   assert.deepEqual(niceAxis([0.13, 0.87]).ticks, [0, 0.2, 0.4, 0.6, 0.8, 1]);
   assert.deepEqual(niceAxis([1, 10], { count: 8 }).ticks, [0, 2, 4, 6, 8, 10]);
   assert.deepEqual(niceAxis([0, 2], { count: 8, apart: 1 }).ticks, [0, 1, 2]);
+  assert.equal(niceAxis([1], { most: 1 }).high, 1);
+  assert.equal(niceAxis([0.9996, 0.9996], { most: 1 }).high, 1);
   fc.assert(
     fc.property(
       fc.array(fc.double({ min: -1e9, max: 1e9, noNaN: true }), { minLength: 1, maxLength: 9 }),

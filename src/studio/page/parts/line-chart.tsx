@@ -4,7 +4,7 @@ import { niceAxis } from '../../../report/charts.ts';
 
 /** As wide as a narrow screen, so that a phone shows the text at its size. */
 const SIZE = { width: 400, height: 220 } as const;
-const PLOT = { left: 46, top: 28, right: 12, bottom: 40 } as const;
+const PLOT = { left: 60, top: 28, right: 12, bottom: 40 } as const;
 const INNER = {
   width: SIZE.width - PLOT.left - PLOT.right,
   height: SIZE.height - PLOT.top - PLOT.bottom,
@@ -24,15 +24,20 @@ export interface LineChartProps {
   readonly xName: string;
   readonly curves: readonly Curve[];
   readonly format?: (value: number) => string;
+  /** What no value can be above: 1 for shares. */
+  readonly most?: number;
 }
 
-export function LineChart({ title, xName, curves, format = (value) => `${value}` }: LineChartProps) {
+export function LineChart({ title, xName, curves, format = (value) => `${value}`, most }: LineChartProps) {
   const points = curves.flatMap((curve) => curve.points);
   const x = niceAxis(
     points.map(([at]) => at),
     { count: 6, apart: 1 },
   );
-  const y = niceAxis(points.map(([, value]) => value));
+  const y = niceAxis(
+    points.map(([, value]) => value),
+    { ...(most !== undefined && { most }) },
+  );
   const placeX = (value: number) => PLOT.left + ((value - x.low) / (x.high - x.low)) * INNER.width;
   const placeY = (value: number) =>
     PLOT.top + INNER.height - ((value - y.low) / (y.high - y.low)) * INNER.height;

@@ -30,7 +30,9 @@ export function EpochCharts({ runs }: { readonly runs: readonly RunCurves[] }) {
   );
   return (
     <div class="charts">
-      {right.length > 0 && <LineChart title={top1} xName={epoch} curves={right} format={percentTick} />}
+      {right.length > 0 && (
+        <LineChart title={top1} xName={epoch} curves={right} format={percentTick} most={1} />
+      )}
       {losses.length > 0 && <LineChart title={loss} xName={epoch} curves={losses} />}
     </div>
   );
