@@ -21,7 +21,11 @@ export function addExport(app: FastifyInstance, { folder, models }: StudioContex
     const place = path.join(folder.root, EXPORTS, run);
     await makeFolder(place);
     const out = path.join(place, format === 'onnx' ? `${run}.onnx` : format);
-    await exportModel(best, { format, out, dtype: 'float32', force: true }, workOf({}));
+    await exportModel(
+      best,
+      { format, page: format === 'tfjs', out, dtype: 'float32', force: true },
+      workOf({}),
+    );
     return {
       folder: format === 'onnx' ? place : out,
       files: format === 'onnx' ? [`${run}.onnx`] : (await readdir(out)).toSorted(),

@@ -243,7 +243,7 @@ export const en = {
     onnx: 'Export as ONNX',
     onnxAbout: 'One file for ONNX Runtime, on servers, phones and in other languages.',
     tfjs: 'Export for TensorFlow.js',
-    tfjsAbout: 'A folder for web pages and Node.',
+    tfjsAbout: 'A folder with a page that classifies in the browser, for any web server; also for Node.',
     working: 'Writing …',
     done: 'Written.',
     folder: 'Folder',

@@ -258,7 +258,7 @@ export const zh: Words = {
     onnx: '导出为 ONNX',
     onnxAbout: '一个文件，可用于 ONNX Runtime：服务器、手机和其他编程语言。',
     tfjs: '导出为 TensorFlow.js',
-    tfjsAbout: '一个文件夹，可用于网页和 Node。',
+    tfjsAbout: '一个文件夹，带有可在浏览器中分类的网页，放到任何网页服务器上即可；也可用于 Node。',
     working: '正在写入…',
     done: '已写入。',
     folder: '文件夹',
