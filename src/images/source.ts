@@ -11,6 +11,7 @@ import { isFetchable, isUrl, shownAddress } from './address.ts';
 import { folderEntries, type FolderEntry } from './folder.ts';
 import { globPictures, isPattern } from './glob.ts';
 import { IMAGE_EXTENSIONS, type PassedOver } from './passed-over.ts';
+import { collect, looksLikeImage } from './stdin-image.ts';
 
 /**
  * One picture to come: a path, an address to fetch it from, an object of a bucket, bytes that are already in memory, or the problem with
@@ -53,9 +54,6 @@ export interface FilePart {
   readonly offset: number;
   readonly bytes: number;
 }
-
-/** An image on stdin is held whole in memory; larger data is not taken for a picture. */
-const MAX_STDIN_IMAGE_BYTES = 1024 ** 3;
 
 /**
  * @param inputs files, folders, globs, `s3://…`, `@list.txt`, or `-` for stdin (paths, or an image's bytes). A file or folder with exactly
@@ -234,36 +232,6 @@ async function* fromPaths(
       yield { file: text, content: { path: bytes } };
     else yield* pathReferences(text, signal, passed);
   }
-}
-
-async function collect(first: Buffer, rest: AsyncIterable<Buffer>): Promise<ImageReference['content']> {
-  const chunks = [first];
-  let length = first.length;
-  for await (const chunk of rest) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > MAX_STDIN_IMAGE_BYTES) {
-      return {
-        error: new AppError(
-          'IMAGE_TOO_LARGE',
-          `the image on stdin has more than ${MAX_STDIN_IMAGE_BYTES} bytes`,
-        ),
-      };
-    }
-  }
-  return { bytes: Buffer.concat(chunks, length) };
-}
-
-/** Magic bytes of the formats that sharp reads. SVG is text, as lists of paths are; it is recognised by its first tag. */
-function looksLikeImage(head: Buffer): boolean {
-  const text = head.subarray(0, 256).toString('latin1');
-  return (
-    /^(\xff\xd8\xff|\x89PNG|GIF8|RIFF[^]{4}WEBP|II[\x2a\x2b]\x00|MM\x00[\x2a\x2b]|BM[^]{4}\0\0\0\0)/.test(
-      text,
-    ) ||
-    /^[^]{4}ftyp(avif|avis|mif1|heic)/.test(text) ||
-    /^(\uFEFF|\xef\xbb\xbf)?\s*<(\?xml|svg|!--|!DOCTYPE svg)/i.test(text)
-  );
 }
 
 /** A folder's pictures in the order of names, with subfolders in the same order; hidden files are skipped. */
