@@ -22,7 +22,7 @@ Examples:
   finch models pull resnet101 --mirror https://mirror.example/models
   finch models import birds.pth --labels birds.txt --name birds
   finch models import hf:microsoft/resnet-18
-  finch models quantize runs/birds/best --calibrate ./birds/val --name birds-int8
+  finch models quantize runs/birds/best --calibrate birds/val --name birds-int8
   finch models export runs/birds/best --format onnx --out birds.onnx`,
     );
   const format = () => new Option('--format <f>', 'how to print').choices(['table', 'json']).default('table');
@@ -112,7 +112,7 @@ Examples:
       `
 Examples:
   finch models quantize resnet18 --calibrate ./photos
-  finch models quantize runs/birds/best --calibrate ./birds/val --name birds-int8
+  finch models quantize runs/birds/best --calibrate birds/val --name birds-int8
   classify photo.jpg --model birds-int8`,
     )
     .action(async (name: string, flags: QuantizeFlags) => {
