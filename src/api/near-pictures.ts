@@ -1,5 +1,6 @@
 // near-pictures.ts: the features of a folder's pictures, kept in memory while pictures come and go, and which of them are nearest to one.
 
+import { stat } from 'node:fs/promises';
 import type { FeatureChoice } from '../config/features.ts';
 import type { Preparer } from '../images/preparer.ts';
 import { dot, normalized } from '../util/dot.ts';
@@ -13,12 +14,18 @@ export interface NearPicture {
   readonly similarity: number;
 }
 
+interface KnownRow {
+  /** Tells the file from another one of that name. */
+  readonly tag: string;
+  /** Of length 1. A picture that cannot be read has none. */
+  readonly row: Float32Array | undefined;
+}
+
 export class NearPictures {
   readonly #network: OpenedNetwork;
   readonly #embedder: Embedder;
   readonly #config: NetworkConfig;
-  /** Of length 1. A picture that cannot be read has none. */
-  readonly #rows = new Map<string, Float32Array | undefined>();
+  readonly #rows = new Map<string, KnownRow>();
 
   private constructor(network: OpenedNetwork, embedder: Embedder, config: NetworkConfig) {
     this.#network = network;
@@ -34,14 +41,19 @@ export class NearPictures {
   /** Learns the pictures that are new, and forgets those that are not among them. @param pictures files by id. @throws AppError INTERRUPTED */
   async update(pictures: ReadonlyMap<string, string>, work: Work): Promise<void> {
     for (const id of this.#rows.keys()) if (!pictures.has(id)) this.#rows.delete(id);
-    const fresh = [...pictures].filter(([id]) => !this.#rows.has(id));
+    const fresh: { readonly id: string; readonly file: string; readonly tag: string }[] = [];
+    for (const [id, file] of pictures) {
+      const tag = await stat(file).then(({ size, mtimeMs, ino }) => `${ino}-${size}-${mtimeMs}`, () => ''); // prettier-ignore
+      if (this.#rows.get(id)?.tag !== tag) fresh.push({ id, file, tag });
+      throwIfAborted(work);
+    }
     async function* references() {
-      for (const [, file] of fresh) yield { file, content: { path: file } };
+      for (const { file } of fresh) yield { file, content: { path: file } };
     }
     let at = 0;
     for await (const image of this.#embedder.embed(references())) {
-      const [id] = fresh[at++]!;
-      this.#rows.set(id, 'error' in image ? undefined : normalized(image.rows[0]!));
+      const { id, tag } = fresh[at++]!;
+      this.#rows.set(id, { tag, row: 'error' in image ? undefined : normalized(image.rows[0]!) });
       throwIfAborted(work);
     }
   }
@@ -57,7 +69,7 @@ export class NearPictures {
     const [rows] = await this.#embedder.rows([image]);
     const asked = normalized(rows![0]!);
     const found: NearPicture[] = [];
-    for (const [id, row] of this.#rows) if (row) found.push({ id, similarity: dot(asked, row) });
+    for (const [id, { row }] of this.#rows) if (row) found.push({ id, similarity: dot(asked, row) });
     return found.toSorted((a, b) => b.similarity - a.similarity).slice(0, count);
   }
 

@@ -1,7 +1,7 @@
 // bucket.ts: buckets as a place of files. An object is there whole or not at all; one that is there is left unless it is to be replaced.
 
 import { createReadStream } from 'node:fs';
-import { open, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
@@ -21,6 +21,8 @@ const PIECE_BYTES = 8 * 1024 ** 2;
 const MAX_READ_BYTES = 2 ** 30;
 /** What services take in one request. */
 const MAX_PUT_BYTES = 5 * 1024 ** 3;
+/** The name of the folder in the system's temporary one that an object is gathered in. */
+const GATHERED = 'finch-object';
 
 export const bucket: Place = {
   find,
@@ -48,16 +50,18 @@ export const bucket: Place = {
   },
   async write(where, fill, { replace }) {
     // What is written in parts is gathered on the disk first: a request says at its beginning how long it is.
-    await sweepAsides(tmpdir());
-    const aside = await asideOf(path.join(tmpdir(), path.basename(where)));
+    await sweepAsides(tmpdir(), GATHERED);
+    const folder = await asideOf(path.join(tmpdir(), GATHERED));
+    const aside = path.join(folder, 'object');
     try {
+      await mkdir(folder, { mode: 0o700 });
       const handle = await open(aside, 'wx', 0o600);
       await fill(handle, aside).finally(() => handle.close());
       return await put(where, aside, replace);
     } catch (error) {
       throw writeFailed(where, error);
     } finally {
-      await rm(aside, { force: true }).catch(() => {});
+      await rm(folder, { recursive: true, force: true }).catch(() => {});
     }
   },
   async remove(where) {

@@ -8,15 +8,12 @@ import { quoted } from '../util/quoted.ts';
 import { readShard, shardWork, versionOf, type ShardWork } from './job.ts';
 import { modelHashOf } from './submit.ts';
 
-/** Models and settings whose hash is remembered; a queue seldom has two. */
-const MAX_REMEMBERED = 1000;
-
 /** A shard that cannot be done by any worker, because it is not as finch submits one. */
 export class UnusableShard extends AppError {}
 
 export interface Fitness {
   /**
-   * The work of a job, if this worker may do it. A model is looked at once for the same settings.
+   * The work of a job, if this worker may do it.
    * @param name of the job, for messages
    * @throws UnusableShard; AppError QUEUE_UNAVAILABLE, MODEL_MISMATCH, MODEL_NOT_FOUND …: this worker is not for it
    */
@@ -25,7 +22,6 @@ export interface Fitness {
 
 /** @param version of this finch */
 export function fitnessOf(own: WorkerConfig['own'], version: string, work: Work): Fitness {
-  const hashes = new Map<string, Promise<string>>();
   return {
     async check(data, name) {
       const wanted = versionOf(data);
@@ -33,10 +29,8 @@ export function fitnessOf(own: WorkerConfig['own'], version: string, work: Work)
         throw new AppError('QUEUE_UNAVAILABLE', `this worker is finch ${version}, and the shards in the queue are for ${quoted(wanted, 40)}: other versions may write other bytes; install that one here, or submit again with this one`); // prettier-ignore
       }
       const { shard, todo } = usable(data, name, own);
-      const asked = JSON.stringify([shard.task, shard.flags]);
-      const hash = hashes.get(asked) ?? modelHashOf(todo, work);
-      if (hashes.size < MAX_REMEMBERED) hashes.set(asked, hash);
-      if ((await hash) !== shard.modelHash) {
+      // Every time: the model may be replaced while a worker lives.
+      if ((await modelHashOf(todo, work)) !== shard.modelHash) {
         throw new AppError('MODEL_MISMATCH', `--model ${quoted(shard.flags.model)} on this machine is not the model that the shards in the queue are for: its weights differ; copy that model here, or submit again`); // prettier-ignore
       }
       return todo;

@@ -3,7 +3,7 @@
 
 import path from 'node:path';
 import type { Progress } from '../api/work.ts';
-import { AppError, messageOf } from '../util/errors.ts';
+import { messageOf } from '../util/errors.ts';
 import { LEARNT } from './folder/places.ts';
 import type { StudioFolder } from './folder/studio-folder.ts';
 import { startJob, type Job } from './jobs/job.ts';
@@ -107,16 +107,15 @@ export class Insight {
     const { root } = this.#folder;
     const every = Math.max(1, Math.ceil(ids.length / MAX_LOOKED_AT));
     const files = ids.filter((_, i) => i % every === 0).map((id) => path.join(root, id));
-    const model = await this.#models.resolve(name);
     try {
+      const model = await this.#models.resolve(name);
       const suggestions = await this.#run(
         startJob('suggest', { files, model, ...(labelled !== undefined && { labelled }) }),
       );
       this.#wanted = new Map(suggestions.map(({ file }, i) => [path.relative(root, file).replaceAll(path.sep, '/'), 1 - i / suggestions.length])); // prettier-ignore
       this.#listeners.onFound();
-    } catch (error) {
+    } catch {
       // Without an order, the pictures are there by name.
-      if (!(error instanceof AppError)) throw error;
     }
   }
 

@@ -78,8 +78,9 @@ export class Thumbnails {
   }
 
   #keep(tag: string, webp: Buffer): void {
+    // Two pages may have asked for it.
+    this.#cached += webp.length - (this.#cache.get(tag)?.length ?? 0);
     this.#cache.set(tag, webp);
-    this.#cached += webp.length;
     for (const [oldest, { length }] of this.#cache) {
       if (this.#cached <= CACHE_BYTES) break;
       this.#cache.delete(oldest);

@@ -8,8 +8,9 @@ import type { Progress } from '../api/work.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { placeFile } from '../sorting/place.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
-import { isThere, makeFolder, writeFailed } from '../util/files.ts';
+import { isThere, writeFailed } from '../util/files.ts';
 import { LEARNT, RUNS } from './folder/places.ts';
+import { checkInside } from './folder/steps.ts';
 import type { StudioFolder } from './folder/studio-folder.ts';
 import { startJob, type Job } from './jobs/job.ts';
 import type { Asked } from './jobs/jobs.ts';
@@ -69,7 +70,8 @@ export class Training {
   async start({ name, ...options }: TrainOptions): Promise<TrainState> {
     this.#refuseBusy();
     const runs = path.join(this.#folder.root, RUNS);
-    const run = await freeRun(runs, name);
+    // A run that was deleted may have left its pictures.
+    const run = await freeRun([runs, path.join(this.#folder.root, LEARNT)], name);
     this.#refuseBusy();
     return this.#run(run, { ...options, out: path.join(runs, run) });
   }
@@ -89,7 +91,7 @@ export class Training {
 
   /** Stops the run, and waits until it has saved what it has. */
   async close(): Promise<void> {
-    this.#job?.stop();
+    if (this.#running) this.stop();
     await this.#running;
   }
 
@@ -108,9 +110,8 @@ export class Training {
     const dataset = path.join(root, LEARNT, run);
     const folder = path.join(root, RUNS, run);
     try {
-      if (options.resume === undefined) await linkPictures(this.#folder, dataset);
-      // It may have been told to stop meanwhile.
-      if (this.#state?.state === 'stopping') throw new AppError('INTERRUPTED', 'interrupted');
+      if (options.resume === undefined) await this.#linkPictures(dataset);
+      this.#throwIfStopping();
       const left = timeLeft();
       let nextCurves = 0;
       this.#job = startJob('finetune', { dataset, options }, {
@@ -138,6 +139,27 @@ export class Training {
     }
   }
 
+  /** Links to the pictures that have a class, in the folders of their classes. @throws AppError WRITE_FAILED, INTERRUPTED */
+  async #linkPictures(to: string): Promise<void> {
+    const { root, listing } = this.#folder;
+    const ids = listing.classes().flatMap(({ name }) => listing.pictures({ class: name }));
+    const seen = new Set<string>();
+    for (const id of ids) {
+      this.#throwIfStopping();
+      const file = path.join(to, id);
+      await checkInside(path.dirname(file), { root, seen });
+      await placeFile(path.join(root, id), file, 'link').catch((error: unknown) => {
+        // Moved or gone in this moment.
+        if (systemCode(error) !== 'ENOENT') throw writeFailed(file, error);
+      });
+    }
+  }
+
+  /** A run may be told to stop before it has begun. @throws AppError INTERRUPTED */
+  #throwIfStopping(): void {
+    if (this.#state?.state === 'stopping') throw new AppError('INTERRUPTED', 'interrupted');
+  }
+
   async #readCurves(folder: string): Promise<void> {
     const curves = await runCurves(folder);
     const [first, ...others] = curves;
@@ -163,26 +185,12 @@ export class Training {
   }
 }
 
-/** `<name>-<n>` with the first number that is free. */
-async function freeRun(runs: string, name: string): Promise<string> {
+/** `<name>-<n>` with the first number that is free in all of these folders. */
+async function freeRun(folders: readonly string[], name: string): Promise<string> {
   for (let n = 1; ; n++) {
-    if (!(await isThere(path.join(runs, `${name}-${n}`)))) return `${name}-${n}`;
-  }
-}
-
-/** Links to the pictures that have a class, in the folders of their classes. @throws AppError WRITE_FAILED */
-async function linkPictures({ root, listing }: StudioFolder, to: string): Promise<void> {
-  const ids = listing.classes().flatMap(({ name }) => listing.pictures({ class: name }));
-  const made = new Set<string>();
-  for (const id of ids) {
-    const file = path.join(to, id);
-    const folder = path.dirname(file);
-    if (!made.has(folder)) await makeFolder(folder);
-    made.add(folder);
-    await placeFile(path.join(root, id), file, 'link').catch((error: unknown) => {
-      // Moved or gone in this moment.
-      if (systemCode(error) !== 'ENOENT') throw writeFailed(file, error);
-    });
+    const run = `${name}-${n}`;
+    const taken = await Promise.all(folders.map((folder) => isThere(path.join(folder, run))));
+    if (!taken.includes(true)) return run;
   }
 }
 

@@ -29,11 +29,19 @@ export interface Tried extends TriedPicture {
   readonly neighbours: readonly NearPicture[];
 }
 
+interface KeptModel {
+  readonly model: Promise<TriedModel>;
+  /** Pictures that are being tried with it. */
+  users: number;
+  /** Others have taken its place: it is closed when nobody uses it. */
+  isLeft: boolean;
+}
+
 export class Trying {
   readonly #folder: StudioFolder;
   readonly #preparer: Preparer;
   /** The longest unused first. */
-  readonly #models = new Map<string, Promise<TriedModel>>();
+  readonly #models = new Map<string, KeptModel>();
   readonly #stop = new AbortController();
   #near: Promise<NearPictures> | undefined;
   /** The folder's revision that the neighbours were looked for in last. */
@@ -48,39 +56,55 @@ export class Trying {
 
   /** @param model what `--model` takes. @throws AppError for a model that cannot be opened */
   async try(model: string, bytes: Buffer, explains: boolean): Promise<Tried> {
-    const tried = await (await this.#model(model)).try(bytes, { topk: TOPK, explains });
+    const kept = await this.#kept(model);
+    const tried = await kept.model
+      .then((open) => open.try(bytes, { topk: TOPK, explains }))
+      .finally(() => {
+        kept.users -= 1;
+        closeUnused(kept);
+      });
     return { ...tried, neighbours: 'error' in tried.row ? [] : await this.#neighbours(bytes) };
   }
 
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#looking;
-    const models = await Promise.allSettled(this.#models.values());
-    for (const model of models) if (model.status === 'fulfilled') await model.value.close();
-    await (await this.#near)?.close();
+    for (const { model } of this.#models.values()) await model.then((open) => open.close()).catch(() => {}); // told to who opened it
+    const near = await this.#near?.catch(() => undefined);
+    await near?.close();
   }
 
-  /** A run that goes on has another network under the same name. */
-  async #model(name: string): Promise<TriedModel> {
+  /** The model, with one user more. A run that goes on has another network under the same name. */
+  async #kept(name: string): Promise<KeptModel> {
     const changed = await stat(path.join(name, 'model.json')).then(({ mtimeMs }) => mtimeMs, () => 0); // prettier-ignore
     const key = `${changed} ${name}`;
-    const model = this.#models.get(key) ?? TriedModel.open(configOf(name), this.#preparer, workOf({}));
+    const known = this.#models.get(key);
+    const kept = known ?? {
+      model: TriedModel.open(configOf(name), this.#preparer, workOf({})),
+      users: 0,
+      isLeft: false,
+    };
+    kept.users += 1;
     this.#models.delete(key);
-    this.#models.set(key, model);
-    model.catch(() => this.#models.delete(key));
+    this.#models.set(key, kept);
+    if (!known) kept.model.catch(() => this.#models.delete(key));
     for (const [oldest, unused] of this.#models) {
       if (this.#models.size <= MAX_MODELS) break;
       this.#models.delete(oldest);
-      unused.then((open) => open.close()).catch(() => {}); // told to who opened it
+      unused.isLeft = true;
+      closeUnused(unused);
     }
-    return model;
+    return kept;
   }
 
   /** The pictures that are looked through already; the others follow. */
   async #neighbours(bytes: Buffer): Promise<readonly NearPicture[]> {
     const choice = { layers: [], pool: 'avg', useCache: true } as const;
     this.#near ??= NearPictures.open({ ...configOf(DEFAULT_MODEL), ...choice }, workOf({ signal: this.#stop.signal })); // prettier-ignore
-    const near = await this.#near;
+    const near = await this.#near.catch((error: unknown) => {
+      this.#near = undefined; // the next picture tries again
+      throw error;
+    });
     if (!this.#isLooking && this.#seen !== this.#folder.revision) {
       this.#isLooking = true;
       this.#looking = this.#look(near).finally(() => {
@@ -102,4 +126,9 @@ export class Trying {
       // Stopped, or a folder that is changed while it is read: looked through again next time.
     }
   }
+}
+
+function closeUnused({ model, users, isLeft }: KeptModel): void {
+  if (!isLeft || users > 0) return;
+  model.then((open) => open.close()).catch(() => {}); // told to who opened it
 }

@@ -47,13 +47,18 @@ export function isAsideOf(name: string, target: string): boolean {
 /** Folders that this process has looked through: once is enough, and some have a million files. */
 const swept = new Set<string>();
 
-/** Removes what dead processes left aside in a folder. Never throws. */
-export async function sweepAsides(folder: string): Promise<void> {
+/**
+ * Removes what dead processes left aside in a folder. Never throws.
+ * @param target only what was written aside for a file or folder of this name: in a folder that other programs use too
+ */
+export async function sweepAsides(folder: string, target?: string): Promise<void> {
   const whole = path.resolve(folder);
-  if (swept.has(whole)) return;
-  swept.add(whole);
+  const place = path.join(whole, target ?? '');
+  if (swept.has(place)) return;
+  swept.add(place);
   const names = await readdir(whole).catch((): string[] => []);
   for (const name of names) {
+    if (target !== undefined && !isAsideOf(name, target)) continue;
     if (await isAbandoned(whole, name)) {
       await rm(path.join(whole, name), { recursive: true, force: true }).catch(() => {});
     }

@@ -41,6 +41,8 @@ const LARGE = 32 * 1024 ** 2;
 const MAX_BYTES = 1024 ** 3;
 /** A change of 10,000 pictures has some 50,000 values; the rest is room. */
 const MAX_LINE_VALUES = 1_000_000;
+/** Of one change: its line has some three values a step. */
+const MAX_STEPS = 250_000;
 /** So many changes can be taken back. */
 const MAX_UNDO = 1000;
 
@@ -92,8 +94,11 @@ export class Journal {
     return this.#done.findLast(({ id, undoes }) => undoes === undefined && !undone.has(id));
   }
 
-  /** Writes down what is about to be done. @throws AppError WRITE_FAILED */
+  /** Writes down what is about to be done. @throws AppError USAGE for too much at once, WRITE_FAILED */
   async begin(change: Omit<Change, 'id' | 'at'>): Promise<Change> {
+    if (change.steps.length > MAX_STEPS) {
+      throw new AppError('USAGE', `${change.text}: that is ${change.steps.length} steps at once, expected at most ${MAX_STEPS}; move the pictures in parts`); // prettier-ignore
+    }
     if (this.#owed) await this.#writeEnd(this.#owed);
     const begun = { id: this.#next, at: new Date().toISOString(), ...change };
     await this.#write(begun);

@@ -97,7 +97,10 @@ async function renamedFolder(source: string, target: string): Promise<void> {
 }
 
 /** Links may lead elsewhere. A folder that is missing is made. @throws AppError WRITE_FAILED */
-async function checkInside(folder: string, { root, seen }: StepPlace): Promise<void> {
+export async function checkInside(
+  folder: string,
+  { root, seen }: Pick<StepPlace, 'root' | 'seen'>,
+): Promise<void> {
   if (seen.has(folder)) return;
   let nearest = folder;
   while (!(await isTaken(nearest))) nearest = path.dirname(nearest);

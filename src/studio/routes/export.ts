@@ -6,10 +6,11 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { exportModel } from '../../api/models/export.ts';
 import { workOf } from '../../api/work.ts';
-import { makeFolder } from '../../util/files.ts';
+import { isThere } from '../../util/files.ts';
 import { shellWord } from '../../util/shell-word.ts';
 import { jsonBody } from '../bodies.ts';
 import { EXPORTS } from '../folder/places.ts';
+import { checkInside } from '../folder/steps.ts';
 import type { StudioContext } from './context.ts';
 
 const EXPORT = z.object({ run: z.string().min(1).max(255), format: z.enum(['onnx', 'tfjs']) });
@@ -19,8 +20,10 @@ export function addExport(app: FastifyInstance, { folder, models }: StudioContex
     const { run, format } = jsonBody(request, EXPORT);
     const best = path.join(await models.runFolder(run), 'best');
     const place = path.join(folder.root, EXPORTS, run);
-    await makeFolder(place);
+    const inside = { root: folder.root, seen: new Set<string>() };
+    await checkInside(place, inside);
     const out = path.join(place, format === 'onnx' ? `${run}.onnx` : format);
+    if (format !== 'onnx' && (await isThere(out))) await checkInside(out, inside);
     await exportModel(
       best,
       { format, page: format === 'tfjs', out, dtype: 'float32', force: true },
