@@ -7,6 +7,7 @@ import { hundredHeadEpochs, headFromNothing, stageTwoPace } from './finetune.ts'
 import { features, featuresCached, featuresMemory } from './features.ts';
 import { int8 } from './int8.ts';
 import { featuresOpaque } from './opaque.ts';
+import { manifest } from './manifest.ts';
 import { forwardTfjs, trainingTfjs } from './tfjs.ts';
 import { recipes } from './recipes.ts';
 import { serve } from './serve.ts';
@@ -42,4 +43,5 @@ export const FIGURES = {
   'explain-occlusion': explainOcclusion,
   serve,
   int8,
+  manifest,
 } as const satisfies Record<string, Bench>;
