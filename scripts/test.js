@@ -13,6 +13,7 @@ const LONGEST = [
   'cli/crash.slow',
   'fuzz/targets.slow',
   'zoo/training.slow',
+  'zoo/parity.slow',
   'cli/special-files.slow',
   'bench/gpu.slow',
   'engine/webgpu.slow',
