@@ -14,6 +14,7 @@ const LONGEST = [
   'fuzz/targets.slow',
   'zoo/training.slow',
   'zoo/parity.slow',
+  'api/quantize.slow',
   'cli/special-files.slow',
   'bench/gpu.slow',
   'engine/webgpu.slow',
