@@ -90,9 +90,9 @@ export async function pull(
 export async function importModel(file: string, flags: ImportFlags, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);
   const { name, folder, parameters, dtype } = await imported(file, flags, work);
-  await writeLine(output.stdout, name, folder);
+  await writeLine(output.stdout, name);
   work.note(
-    `${parameters} parameters, ${dtype}; use it with: classify PICTURE --model ${shellWord(flags.out ?? name)}`,
+    `${parameters} parameters, ${dtype}, in ${folder}; use it with: classify PICTURE --model ${shellWord(flags.out ?? name)}`,
   );
   return ExitCode.ok;
 }
@@ -108,7 +108,7 @@ export async function quantize(name: string, flags: QuantizeFlags, output: Outpu
   const work = terminalWork(output);
   const made = await quantizeModel(name, flags, work);
   work.clear();
-  await writeLine(output.stdout, made.name, made.folder);
+  await writeLine(output.stdout, made.name);
   for (const line of quantizationLines(made)) work.note(line);
   return ExitCode.ok;
 }
