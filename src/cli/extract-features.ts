@@ -26,7 +26,6 @@ export function addExtractFeatures(program: Command, output: Output, finish: Fin
     ) // prettier-ignore
     .option('-m, --model <m>', MODEL_HELP, DEFAULT_MODEL)
     .option('--list-layers', 'print the names and shapes of the layers')
-    .option('--precision <p>', 'float32 or int8 (default: what the model was made for)')
     .option('--format <f>', 'npy or parquet (default: by the ending of --out)')
     .option('--resume', 'go on where a former run stopped')
     .option('--force', 'replace what is there')

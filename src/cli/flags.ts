@@ -56,7 +56,8 @@ export function addRowFlags(command: Command): Command {
     )
     .option('--pool <how>', 'avg, max or none: of layers that put out pictures', 'avg')
     .option('--normalize', 'scale every row to length 1')
-    .option('--dtype <type>', 'float32 or float16', 'float32');
+    .option('--dtype <type>', 'float32 or float16', 'float32')
+    .option('--precision <p>', 'float32 or int8 (default: what the model was made for)');
 }
 
 /** What is said of a picture; they are among `ClassifyFlags` in config/classify.ts. */

@@ -1,6 +1,6 @@
 // watching.ts: what the file system tells of a folder: names of files that have come, changed or gone. The only import of chokidar.
 
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { FSWatcher } from 'chokidar';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
@@ -59,9 +59,12 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
     known.delete(file);
     tell(file);
   });
-  watcher.on('unlinkDir', (gone) => {
-    if (path.resolve(gone) === path.resolve(folder)) fail('the folder is gone; make it and start again');
-  });
+  // chokidar may not tell that the folder itself is gone, when what was in it went in the same moment.
+  const alive = setInterval(() => {
+    stat(folder).catch((error: unknown) => {
+      if (systemCode(error) === 'ENOENT') fail('the folder is gone; make it and start again');
+    });
+  }, ALIVE_MS);
   watcher.on('error', (error) => fail(watchProblem(error)));
   watcher.on('ready', begin);
   const abort = () => {
@@ -80,6 +83,7 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
   const close = async () => {
     signal.removeEventListener('abort', abort);
     again.end();
+    clearInterval(alive);
     await watcher.close();
   };
   if (!signal.aborted) await begun;
@@ -97,6 +101,9 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
     close,
   };
 }
+
+/** How often it is looked whether the folder is still there. */
+const ALIVE_MS = 500;
 
 /** chokidar lists a folder at most once a second, and may forget what came meanwhile if nothing comes after it. */
 const QUIET_MS = 1200;

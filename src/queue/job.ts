@@ -47,6 +47,7 @@ const TASK_FLAGS = {
     pool: text,
     normalize: flag,
     dtype: text,
+    precision: optional,
     cache: z.boolean(),
   }),
   classify: z.object({
