@@ -5,14 +5,18 @@ import { layersBehind } from './behind.ts';
 import type { Headed } from './head-on.ts';
 import { weightName, type Graph, type Layer, type Weight, type Weights } from './layers.ts';
 
+/** Of the layers that are there for the second time; those between picture, both networks and head have names of their own. */
 const PREFIX = 'mirrored.';
-const TURNED = `${PREFIX}turned`;
+const [COLUMNS, REVERSED, TURNED] = ['mirror.columns', 'mirror.reversed', 'mirror.turned'];
+const [BOTH, MEAN] = ['mirror.both', 'mirror.mean'];
 
 /**
  * @param width of the pictures that the network sees
  * @returns the classifier behind the mean of its input over the picture and its mirror image
  */
 export function withMirror({ graph, classifier }: Headed, width: number): Headed {
+  // A network that was made so sees both already.
+  if (graph.layers.some(({ name }) => name === REVERSED)) return { graph, classifier };
   const head = graph.layers.find(({ name }) => name === classifier)!;
   const [embedding] = head.inputs as readonly [string];
   const seen = layersBehind(graph.layers, [embedding]);
@@ -20,8 +24,8 @@ export function withMirror({ graph, classifier }: Headed, width: number): Headed
     .filter(({ name }) => name !== graph.input)
     .map((layer) => mirroredLayer(layer, graph.input));
   const mean: readonly Layer[] = [
-    { kind: 'add', name: `${PREFIX}both`, inputs: [embedding, PREFIX + embedding] },
-    { kind: 'rescaling', name: `${PREFIX}mean`, inputs: [`${PREFIX}both`], scale: 0.5, offset: 0 },
+    { kind: 'add', name: BOTH, inputs: [embedding, PREFIX + embedding] },
+    { kind: 'rescaling', name: MEAN, inputs: [BOTH], scale: 0.5, offset: 0 },
   ];
   const behind = graph.layers.filter((layer) => !seen.includes(layer));
   const layers = [
@@ -29,18 +33,17 @@ export function withMirror({ graph, classifier }: Headed, width: number): Headed
     ...turned(graph.input, width),
     ...twice,
     ...mean,
-    ...behind.map((layer): Layer => (layer === head ? { ...head, inputs: [`${PREFIX}mean`] } as Layer : layer)),
+    ...behind.map((layer): Layer => (layer === head ? { ...head, inputs: [MEAN] } as Layer : layer)),
   ]; // prettier-ignore
   return { graph: { ...graph, layers }, classifier };
 }
 
 /** Columns in reverse order: a product with a matrix that has ones where the axes cross, so that every number stays what it is. */
 function turned(input: string, width: number): readonly Layer[] {
-  const [last, first] = [`${PREFIX}columns`, `${PREFIX}reversed`];
   return [
-    { kind: 'permute', name: last, inputs: [input], dims: [1, 3, 2] },
-    { kind: 'dense', name: first, inputs: [last], units: width, useBias: false },
-    { kind: 'permute', name: TURNED, inputs: [first], dims: [1, 3, 2] },
+    { kind: 'permute', name: COLUMNS, inputs: [input], dims: [1, 3, 2] },
+    { kind: 'dense', name: REVERSED, inputs: [COLUMNS], units: width, useBias: false },
+    { kind: 'permute', name: TURNED, inputs: [REVERSED], dims: [1, 3, 2] },
   ];
 }
 
@@ -51,7 +54,7 @@ function mirroredLayer(layer: Layer, input: string): Layer {
 
 /** The weights of the layers that `withMirror` has added: the same arrays under other names, and the reversing matrix. */
 export function withMirroredWeights(graph: Graph, weights: Weights): Weights {
-  const reversing = graph.layers.find(({ name }) => name === `${PREFIX}reversed`);
+  const reversing = graph.layers.find(({ name }) => name === REVERSED);
   if (reversing?.kind !== 'dense') return weights;
   const names = new Set(graph.layers.map(({ name }) => name));
   const layerOf = (name: string) => name.slice(0, name.lastIndexOf('/'));
