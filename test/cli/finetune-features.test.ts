@@ -38,7 +38,7 @@ const CASES = {
 
 describe('a head on other features', () => {
   test('a picture and its mirror image: the same answer for both, also exported', async () => {
-    await done('finetune', 'data', '--model', 'base', '--feature-mirror', '--feature-layers', 'relu1,relu2', '--feature-pool', 'avg+max', '--out', 'mirror'); // prettier-ignore
+    await done('finetune', 'data', '--model', 'base', '--feature-mirror', '--feature-layers', 'relu1,relu2', '--feature-pool', 'avg+max', '--feature-size', '32', '--out', 'mirror'); // prettier-ignore
     await done('finetune', 'data', '--model', 'mirror/best', '--feature-mirror', '--out', 'mirror-again');
     const best = path.join('mirror', 'best');
     const expected = await probabilities(best);

@@ -103,9 +103,11 @@ function headed(
 function mirrored(
   headed: Headed,
   { name }: OpenedNetwork['model'],
-  [, width]: readonly [number, number],
+  size: readonly [height: number, width: number],
 ): Headed {
-  if (!isOpaque(headed.graph)) return withMirror(headed, width);
+  // The columns that are reversed are as many as the pictures have.
+  const graph = withInputSize(headed.graph, size);
+  if (!isOpaque(graph)) return withMirror({ ...headed, graph }, size[1]);
   throw new AppError(
     'MODEL_UNSUPPORTED',
     `--feature-mirror: ${quoted(name)} is a foreign network, which finch runs as it is; leave --feature-mirror out`,
