@@ -3,6 +3,7 @@
 import { stat } from 'node:fs/promises';
 import type { FeatureChoice } from '../config/features.ts';
 import type { Preparer } from '../images/preparer.ts';
+import { fileTag } from '../util/file-tag.ts';
 import { dot, normalized } from '../util/dot.ts';
 import { openEmbedder, type Embedder } from './embedding.ts';
 import { openNetwork, type NetworkConfig, type OpenedNetwork } from './network.ts';
@@ -43,7 +44,7 @@ export class NearPictures {
     for (const id of this.#rows.keys()) if (!pictures.has(id)) this.#rows.delete(id);
     const fresh: { readonly id: string; readonly file: string; readonly tag: string }[] = [];
     for (const [id, file] of pictures) {
-      const tag = await stat(file).then(({ size, mtimeMs, ino }) => `${ino}-${size}-${mtimeMs}`, () => ''); // prettier-ignore
+      const tag = await stat(file).then(fileTag, () => '');
       if (this.#rows.get(id)?.tag !== tag) fresh.push({ id, file, tag });
       throwIfAborted(work);
     }

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import {
-  parquetMetadataAsync,
+  parquetMetadata,
   parquetReadObjects,
   parquetSchema,
   type AsyncBuffer,
@@ -80,8 +80,7 @@ async function parquetOf(opened: OpenedBytes): Promise<ParquetFile> {
       return target.buffer;
     },
   };
-  await checkFooter(opened);
-  const { metadata, groups, columns, facts } = await contentsOf(bytes, file);
+  const { metadata, groups, columns, facts } = contentsOf(await readFooter(opened), file);
   return {
     file,
     etag: opened.etag,
@@ -108,8 +107,8 @@ async function parquetOf(opened: OpenedBytes): Promise<ParquetFile> {
   };
 }
 
-/** @throws AppError FILE_INVALID for what does not end as a parquet file does, with a list of what is in it */
-async function checkFooter({ where: file, size, read }: OpenedBytes): Promise<void> {
+/** The list of what is in the file, and the eight bytes behind it. @throws AppError FILE_INVALID for what does not end as a parquet file does */
+async function readFooter({ where: file, size, read }: OpenedBytes): Promise<Uint8Array> {
   const end = Buffer.alloc(8);
   if (size >= 12) await read(end, size - 8);
   if (end.toString('latin1', 4) !== 'PAR1') {
@@ -122,12 +121,7 @@ async function checkFooter({ where: file, size, read }: OpenedBytes): Promise<vo
   if (length <= Math.min(MAX_FOOTER_BYTES, size - 12)) {
     const list = new Uint8Array(length);
     await read(list, size - 8 - length);
-    try {
-      checkThrift(list);
-    } catch (error) {
-      throw invalid(file, error);
-    }
-    return;
+    return Buffer.concat([list, end]);
   }
   throw new AppError('FILE_INVALID', `${file} says that it ends in a list of ${length} bytes, expected at most ${Math.min(MAX_FOOTER_BYTES, size - 12)}`); // prettier-ignore
 }
@@ -146,9 +140,10 @@ function extentsOf({ row_groups }: FileMetaData, file: string): readonly RowGrou
 }
 
 /** What the list at the end says. Its reader checks no kinds, so that any part of it may be something else. */
-async function contentsOf(bytes: AsyncBuffer, file: string) {
+function contentsOf(footer: Uint8Array, file: string) {
   try {
-    const metadata = await parquetMetadataAsync(bytes);
+    checkThrift(footer.subarray(0, -8));
+    const metadata = parquetMetadata(footer);
     return {
       metadata,
       groups: extentsOf(metadata, file),

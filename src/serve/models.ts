@@ -6,6 +6,7 @@ import path from 'node:path';
 import { LiveModel, type LiveConfig, type LiveSurroundings } from '../api/live.ts';
 import { workOf, type Work } from '../api/work.ts';
 import { HttpProblem } from '../http/problem.ts';
+import { fileTag } from '../util/file-tag.ts';
 import { AppError, messageOf } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 
@@ -242,7 +243,7 @@ async function lookAt(folders: readonly string[]): Promise<Look | undefined> {
   const there = found.filter((file) => file !== undefined);
   if (there.length < files.length) return undefined;
   return {
-    stamp: there.map(({ ino, size, mtimeMs }) => `${ino} ${size} ${mtimeMs}`).join('\n'),
+    stamp: there.map(fileTag).join('\n'),
     changed: Math.max(...there.map(({ ctimeMs }) => ctimeMs)),
   };
 }

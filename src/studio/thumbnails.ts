@@ -4,6 +4,7 @@
 import { stat } from 'node:fs/promises';
 import { startShowing, type ShownRequest } from '../images/showing.ts';
 import { AppError } from '../util/errors.ts';
+import { fileTag } from '../util/file-tag.ts';
 
 /** Bytes of small pictures in memory: some ten thousand. */
 const CACHE_BYTES = 64 * 1024 ** 2;
@@ -27,8 +28,7 @@ export class Thumbnails {
 
   /** What tells a picture at this size from what it was before. @throws the system's errors where it is gone */
   async tagOf(file: string, side: number): Promise<string> {
-    const { size, mtimeMs, ino } = await stat(file);
-    return `"${ino.toString(36)}-${size.toString(36)}-${Math.round(mtimeMs * 1000).toString(36)}-${side}"`;
+    return `"${fileTag(await stat(file))}-${side}"`;
   }
 
   /** @param tag of `tagOf`. @param signal of who no longer wants it. @throws AppError where it is no picture; the signal's reason */

@@ -2,12 +2,13 @@
 
 import { spawnSync } from 'node:child_process';
 import { chromium, type Browser } from 'playwright-core';
+import { BROWSERS, findBrowser } from './browsers.ts';
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-const name = NAMES.find((name) => spawnSync(name, ['--version']).status === 0);
+const name = findBrowser();
 
 /** Why a test that needs a browser skips (false when there is one). */
-export const skipWithoutChromium: string | false = name === undefined && `needs one of ${NAMES.join(', ')}`;
+export const skipWithoutChromium: string | false =
+  name === undefined && `needs one of ${BROWSERS.join(', ')}`;
 
 /** With a webcam that shows a moving disc, and allows it. */
 export function launchChromium(): Promise<Browser> {

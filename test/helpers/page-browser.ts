@@ -1,16 +1,11 @@
 // page-browser.ts: headless Chromium with a page of `models export --page`, which is handed pictures as its visitors hand them.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { serveLocally } from './local-server.ts';
-
-export const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-
-/** The first of them that starts. */
-export const findBrowser = () => BROWSERS.find((name) => spawnSync(name, ['--version']).status === 0);
 
 /** What the page says of a picture. */
 export interface PageAnswer {

@@ -18,7 +18,8 @@ import { sidesOf } from '../../src/util/preprocessing.ts';
 import { findArchitecture } from '../../src/zoo/architectures.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 import { HALF, madeUpWeights } from '../helpers/made-up-model.ts';
-import { askPage, BROWSERS, findBrowser, type PageAnswer } from '../helpers/page-browser.ts';
+import { BROWSERS, findBrowser } from '../helpers/browsers.ts';
+import { askPage, type PageAnswer } from '../helpers/page-browser.ts';
 import { runCli } from '../helpers/run-cli.ts';
 import { tfjsNodeMissing } from '../helpers/tfjs-node.ts';
 
