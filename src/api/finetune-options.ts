@@ -32,7 +32,7 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly featurePool?: 'avg' | 'max' | 'avg+max' | undefined;
   /** Side of the pictures that the network sees, in pixels; the model's own by default. */
   readonly featureSize?: number | undefined;
-  /** The head takes the mean over each picture and its mirror image: twice the time at every use; stage 1 alone. */
+  /** The head takes the mean over each picture and its mirror image: twice the time at every use. */
   readonly featureMirror?: boolean | undefined;
   /** `int8`: stage 1 learns on features of a quantized model that are computed in 8 bits; `float32` by default. */
   readonly precision?: 'float32' | 'int8' | undefined;

@@ -21,7 +21,7 @@ export function addNetworkFlags(command: Command): Command {
     .option('--feature-size <px>', "of the pictures that the network sees (default: the model's own)")
     .option(
       '--feature-mirror',
-      'let the network see each picture and its mirror image: better, in twice the time at every use; only the head learns',
+      'let the network see each picture and its mirror image: better on some networks, in twice the time at every use',
     )
     .option(
       '--recipe <r>',

@@ -52,12 +52,6 @@ const RULES: readonly Rule[] = [
     instead: () => '--epochs 0 without --head-views',
     isOfStage: true,
   },
-  {
-    flags: ['featureMirror'],
-    to: 'runs of stage 1 alone, --epochs 0',
-    holds: ({ epochs, minutes }) => epochs === 0 && minutes === undefined,
-    instead: ({ epochs, minutes }) => (minutes === undefined ? `--epochs ${epochs}` : `--minutes ${minutes}`),
-  },
   scheduled('stepSize', 'step'),
   scheduled('gamma', 'step', 'exponential', 'plateau'),
   scheduled('schedulePatience', 'plateau'),

@@ -78,7 +78,7 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
     ...(layers && { layers }),
     ...(featurePool !== undefined && { pool: parseChoice(featurePool, '--feature-pool', POOLS) }),
     ...(flags.featureMirror && { mirror: true }),
-    epochs: numberOr(flags.epochs, flags.featureMirror ? 0 : recipe.epochs, {
+    epochs: numberOr(flags.epochs, recipe.epochs, {
       flag: '--epochs',
       min: 0,
       max: MAX_EPOCHS,

@@ -75,3 +75,6 @@ export type Weights = ReadonlyMap<string, Weight>;
 export function weightName(layer: string, role: WeightRole): string {
   return `${layer}/${role}`;
 }
+
+/** The layer that a weight of that name belongs to. */
+export const layerOf = (weight: string): string => weight.slice(0, weight.lastIndexOf('/'));

@@ -3,7 +3,7 @@
 
 import { layersBehind } from './behind.ts';
 import type { Headed } from './head-on.ts';
-import { weightName, type Graph, type Layer, type Weight, type Weights } from './layers.ts';
+import { layerOf, weightName, type Graph, type Layer, type Weight, type Weights } from './layers.ts';
 
 /** Of the layers that are there for the second time; those between picture, both networks and head have names of their own. */
 const PREFIX = 'mirrored.';
@@ -11,12 +11,10 @@ const [COLUMNS, REVERSED, TURNED] = ['mirror.columns', 'mirror.reversed', 'mirro
 const [BOTH, MEAN] = ['mirror.both', 'mirror.mean'];
 
 /**
- * @param width of the pictures that the network sees
+ * @param width of the pictures that the network sees, which is there once in `graph`
  * @returns the classifier behind the mean of its input over the picture and its mirror image
  */
-export function withMirror({ graph, classifier }: Headed, width: number): Headed {
-  // A network that was made so sees both already.
-  if (graph.layers.some(({ name }) => name === REVERSED)) return { graph, classifier };
+export function withMirror({ graph, classifier }: Headed, width: number): Graph {
   const head = graph.layers.find(({ name }) => name === classifier)!;
   const [embedding] = head.inputs as readonly [string];
   const seen = layersBehind(graph.layers, [embedding]);
@@ -35,7 +33,32 @@ export function withMirror({ graph, classifier }: Headed, width: number): Headed
     ...mean,
     ...behind.map((layer): Layer => (layer === head ? { ...head, inputs: [MEAN] } as Layer : layer)),
   ]; // prettier-ignore
-  return { graph: { ...graph, layers }, classifier };
+  return { ...graph, layers };
+}
+
+export const isMirrored = ({ layers }: Graph): boolean => layers.some(({ name }) => name === REVERSED);
+
+/** What `withMirror` was given: the network once, its classifier on what it makes of the picture itself. */
+export function withoutMirror(graph: Graph): Graph {
+  const [embedding] = graph.layers.find(({ name }) => name === BOTH)!.inputs as readonly [string];
+  const added = new Set([COLUMNS, REVERSED, TURNED, BOTH, MEAN]);
+  const layers = graph.layers
+    .filter(({ name }) => !added.has(name) && !name.startsWith(PREFIX))
+    .map((layer): Layer => {
+      const inputs = layer.inputs.map((name) => (name === MEAN ? embedding : name));
+      return { ...layer, inputs } as Layer;
+    });
+  return { ...graph, layers };
+}
+
+/** The network as it sees the mirror images of its pictures alone. @param width of the pictures */
+export function ofMirrorImages(graph: Graph, width: number): Graph {
+  const layers = graph.layers.flatMap((layer): readonly Layer[] => {
+    if (layer.name === graph.input) return [layer, ...turned(graph.input, width)];
+    const inputs = layer.inputs.map((name) => (name === graph.input ? TURNED : name));
+    return [{ ...layer, inputs } as Layer];
+  });
+  return { ...graph, layers };
 }
 
 /** Columns in reverse order: a product with a matrix that has ones where the axes cross, so that every number stays what it is. */
@@ -57,7 +80,6 @@ export function withMirroredWeights(graph: Graph, weights: Weights): Weights {
   const reversing = graph.layers.find(({ name }) => name === REVERSED);
   if (reversing?.kind !== 'dense') return weights;
   const names = new Set(graph.layers.map(({ name }) => name));
-  const layerOf = (name: string) => name.slice(0, name.lastIndexOf('/'));
   const twice = [...weights].filter(([name]) => names.has(PREFIX + layerOf(name)));
   return new Map([
     ...weights,

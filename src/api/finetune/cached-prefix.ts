@@ -10,6 +10,7 @@ import type { TrainSpec } from '../../engine/training.ts';
 import { mapsBytes, openMaps, writeMaps, type Maps, type MapsShape } from '../../features/maps.ts';
 import type { CutGraph } from '../../graph/cut.ts';
 import type { Weights } from '../../graph/layers.ts';
+import { ofMirrorImages } from '../../graph/mirrored.ts';
 import type { TrainSettings } from '../../config/finetune-settings.ts';
 import type { TrainingData } from '../../train/stage-two.ts';
 import { targetsOf } from '../../train/targets.ts';
@@ -21,7 +22,7 @@ import { createRng } from '../../util/rng.ts';
 import { elementCount } from '../../util/shape.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { epochsOf, type DividedDataset } from './data.ts';
-import { cutForTraining, graphFor } from './new-network.ts';
+import { cutForTraining, graphFor, learnerOf } from './new-network.ts';
 import type { RunTools } from './stage-one.ts';
 
 /** A run keeps at most so many bytes of maps. */
@@ -78,14 +79,20 @@ export async function cachePrefix(job: PrefixJob, tools: RunTools, work: Work): 
   const { folder, model, spec, settings, divided, size, trainLoader } = job;
   const { cachedViews: views, trainFrom } = settings;
   const { train, val } = divided;
-  const judging = cutForTraining(model.graph, trainFrom!, sidesOf(size));
-  const learning = cutForTraining(model.graph, trainFrom!, spec.size!);
+  const { learner, graph } = tools.network;
+  const [height, width] = sidesOf(size);
+  const judging = cutForTraining(learner, trainFrom!, [height, width]);
+  const learning = cutForTraining(learner, trainFrom!, spec.size!);
   const numbers = elementCount(learning.shape);
-  const judged: Part = {
-    file: path.join(folder, 'judged.f32'),
+  const ofVal = (name: string): Part => ({
+    file: path.join(folder, name),
     shape: { count: val.length, numbers: elementCount(judging.shape), dtype: 'float32' },
     samples: val,
-  };
+  });
+  const judged = ofVal('judged.f32');
+  // A network that sees each picture and its mirror image judges by the mean of both.
+  const mirrored = graph === learner ? undefined : ofVal('mirrored.f32');
+  const mirroring = mirrored && cutForTraining(ofMirrorImages(learner, width), trainFrom!, [height, width]);
   const learnt = Array.from({ length: views }, (_, view): Part => ({
     file: path.join(folder, `view-${view}.f16`),
     shape: { count: train.length, numbers, dtype: 'float16' },
@@ -94,7 +101,8 @@ export async function cachePrefix(job: PrefixJob, tools: RunTools, work: Work): 
   })); // prettier-ignore
   await makeFolder(folder);
   const missing: Part[] = [];
-  for (const part of [judged, ...learnt]) if (!(await isWhole(part))) missing.push(part);
+  const parts = [judged, ...(mirrored ? [mirrored] : []), ...learnt];
+  for (const part of parts) if (!(await isWhole(part))) missing.push(part);
   await checkRoom(folder, missing.reduce((sum, { shape }) => sum + mapsBytes(shape), 0)); // prettier-ignore
   const total = missing.reduce((sum, { samples }) => sum + samples.length, 0);
   let done = 0;
@@ -105,17 +113,19 @@ export async function cachePrefix(job: PrefixJob, tools: RunTools, work: Work): 
       work.progress({ task: 'views', done, total, text: `views: ${done} of ${total}` });
     });
   await fill(missing.filter((part) => part === judged), judging, tools.loader); // prettier-ignore
-  await fill(missing.filter((part) => part !== judged), learning, trainLoader); // prettier-ignore
+  if (mirroring) await fill(missing.filter((part) => part === mirrored), mirroring, tools.loader); // prettier-ignore
+  await fill(missing.filter(({ view }) => view !== undefined), learning, trainLoader); // prettier-ignore
 
-  const [ofVal, ...ofTrain] = (await Promise.all([judged, ...learnt].map(openedMaps))) as [Maps, ...Maps[]];
+  const opened = await Promise.all(parts.map(openedMaps));
+  const [toJudge, toLearn] = [opened.slice(0, -views), opened.slice(-views)];
   const { size: _, ...withoutSize } = spec;
   return {
-    model: { ...model, graph: graphFor(spec.loss.kind, learning.back) },
+    model: { ...learnerOf(tools.network, model), graph: graphFor(spec.loss.kind, learning.back) },
     spec: withoutSize,
-    data: (steps) => trainingMaps(ofTrain, numbers, { divided, settings }, steps),
-    scores: (weights) => scoresOfMaps({ ...model, graph: judging.back, weights }, ofVal, judged, tools),
+    data: (steps) => trainingMaps(toLearn, numbers, { divided, settings }, steps),
+    scores: (weights) => meanScores({ ...model, graph: judging.back, weights }, toJudge, judged, tools),
     async close() {
-      for (const maps of [ofVal, ...ofTrain]) await maps.close();
+      for (const maps of opened) await maps.close();
     },
   };
 }
@@ -220,6 +230,18 @@ function trainingMaps(
       }
     },
   };
+}
+
+/** By the mean of what is said of a picture's maps: the head is linear, so that it is what the head says of their mean. */
+async function meanScores(
+  model: EngineModel,
+  seen: readonly Maps[],
+  part: Part,
+  tools: RunTools,
+): Promise<Float32Array> {
+  const each: Float32Array[] = [];
+  for (const maps of seen) each.push(await scoresOfMaps(model, maps, part, tools));
+  return each[0]!.map((_, i) => each.reduce((sum, scores) => sum + scores[i]!, 0) / each.length);
 }
 
 async function scoresOfMaps(

@@ -3,6 +3,7 @@
 import { writeModelFolder } from '../../artefact/model-folder.ts';
 import type { Model } from '../../artefact/model.ts';
 import type { Weights } from '../../graph/layers.ts';
+import { withMirroredWeights } from '../../graph/mirrored.ts';
 import { saveCheckpoint } from '../../run/checkpoint.ts';
 import { metricsCsv } from '../../run/metrics-file.ts';
 import type { RunPaths } from '../../run/run-folder.ts';
@@ -35,7 +36,11 @@ export function keeperOf(work: Work, options: KeeperOptions): TwoStageEvents {
   const pace = paceOf();
   let epochs = 0;
   const keep = async (folder: string, weights: Weights) =>
-    writeModelFolder(folder, { ...model, weights }, { dtype: 'float32' });
+    writeModelFolder(
+      folder,
+      { ...model, weights: withMirroredWeights(model.graph, weights) },
+      { dtype: 'float32' },
+    );
   const writeMetrics = ({ rows }: RunProgress) =>
     writeFileAtomic(paths.metrics, metricsCsv(rows, multiLabel));
   return {

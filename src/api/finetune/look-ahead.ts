@@ -14,7 +14,7 @@ import { dividedNote } from '../network.ts';
 import type { Work } from '../work.ts';
 import { augmentPreviewPage } from './augment-preview.ts';
 import { openPictures, trainingData, withoutFailed } from './data.ts';
-import { graphFor, trainSpec, untrainedModel } from './new-network.ts';
+import { graphFor, learnerOf, trainSpec, untrainedModel } from './new-network.ts';
 import { augmentationText } from './settings-in-words.ts';
 import { allFeatures, headStage, type RunParts } from './stage-one.ts';
 
@@ -56,12 +56,12 @@ export async function findRate(parts: RunParts, work: Work): Promise<FoundRate> 
     const divided = withoutFailed(parts.divided, new Set(seen.failed), config.dataset);
     const spec = trainSpec(settings, divided, opened);
     const { head } = await learnHead(headStage(seen, parts, tools, spec.loss, work));
-    const model = untrainedModel(network, await opened.readWeights(), opened);
+    const model = learnerOf(network, untrainedModel(network, await opened.readWeights(), opened));
     const found = await tryRates({
       engine,
       model: {
         ...model,
-        graph: graphFor(spec.loss.kind, network.graph),
+        graph: graphFor(spec.loss.kind, model.graph),
         weights: withHeadWeights(model.weights, network.classifier, head),
       },
       spec,

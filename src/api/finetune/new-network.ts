@@ -9,9 +9,9 @@ import { learningLayers } from '../../engine/training/learning.ts';
 import type { TrainSettings } from '../../config/finetune-settings.ts';
 import { takesSize } from '../../graph/cost.ts';
 import { cutBefore, cutPlaces, type CutGraph } from '../../graph/cut.ts';
-import type { Graph } from '../../graph/layers.ts';
+import { layerOf, type Graph, type Weights } from '../../graph/layers.ts';
 import { pooledLayer, withHeadOn, type Headed } from '../../graph/head-on.ts';
-import { withMirror, withMirroredWeights } from '../../graph/mirrored.ts';
+import { isMirrored, withMirror, withMirroredWeights, withoutMirror } from '../../graph/mirrored.ts';
 import { withHeadWeights, withInputSize, withNewHead } from '../../graph/new-head.ts';
 import { isOpaque } from '../../graph/opaque.ts';
 import { withSigmoid } from '../../graph/output.ts';
@@ -25,6 +25,8 @@ import { sidesOf } from '../../util/preprocessing.ts';
 export interface NewNetwork {
   /** With the new head; its output is logits. */
   readonly graph: Graph;
+  /** What stage 2 trains: `graph`, or where that sees each picture and its mirror image the network that is there twice in it. */
+  readonly learner: Graph;
   /** The head's layer, and the layer whose output is the head's input: a vector of `numbers` numbers. */
   readonly classifier: string;
   readonly embedding: string;
@@ -45,19 +47,22 @@ export function newNetwork(
   checkLabels(settings, dataset.multiLabel);
   const classes = dataset.classes.length;
   const alone = headed(model, settings, classes);
-  const { graph, classifier } = settings.mirror ? mirrored(alone, model, sidesOf(size)) : alone;
-  learningLayers(graph, settings.trainFrom);
+  const seesBoth = isMirrored(alone.graph);
+  const learner = seesBoth ? withoutMirror(alone.graph) : alone.graph;
+  const { classifier } = alone;
+  const graph = settings.mirror || seesBoth ? mirrored({ graph: learner, classifier }, model, sidesOf(size)) : learner; // prettier-ignore
+  learningLayers(learner, settings.trainFrom);
   const { trainSize } = settings;
-  if (trainSize !== undefined && !takesSize(graph, [trainSize, trainSize])) {
+  if (trainSize !== undefined && !takesSize(learner, [trainSize, trainSize])) {
     throw new AppError(
       'USAGE',
       `--train-size ${trainSize}: ${graph.name} has other weights for pictures of that size`,
     );
   }
-  if (settings.cachedViews > 0) cutForTraining(graph, settings.trainFrom!, sidesOf(size));
+  if (settings.cachedViews > 0) cutForTraining(learner, settings.trainFrom!, sidesOf(size));
   const [embedding] = graph.layers.find(({ name }) => name === classifier)!.inputs as readonly [string];
   const numbers = inferShapes(graph, [...sidesOf(size), 3]).get(embedding)![0]!;
-  return { graph, classifier, embedding, numbers, classes, multiLabel: dataset.multiLabel };
+  return { graph, learner, classifier, embedding, numbers, classes, multiLabel: dataset.multiLabel };
 }
 
 /** The network before and from the first layer that learns. @throws AppError USAGE where more than one tensor goes across */
@@ -104,7 +109,7 @@ function mirrored(
   headed: Headed,
   { name }: OpenedNetwork['model'],
   size: readonly [height: number, width: number],
-): Headed {
+): Graph {
   // The columns that are reversed are as many as the pictures have.
   const graph = withInputSize(headed.graph, size);
   if (!isOpaque(graph)) return withMirror({ ...headed, graph }, size[1]);
@@ -121,10 +126,19 @@ export function untrainedModel(
   { preprocessing: { mean, std } }: OpenedNetwork,
 ): EngineModel {
   const head = { kernel: new Float32Array(numbers * classes), bias: new Float32Array(classes) };
-  const names = new Set(graph.layers.map(({ name }) => name));
-  const kept = [...weights].filter(([name]) => names.has(name.slice(0, name.lastIndexOf('/'))));
-  const all = withMirroredWeights(graph, new Map(kept));
+  const all = withMirroredWeights(graph, learntWeights(graph, weights));
   return { graph, weights: withHeadWeights(all, classifier, head), foreign, mean, std };
+}
+
+/** The part of a whole network that stage 2 trains. */
+export function learnerOf({ learner }: NewNetwork, model: EngineModel): EngineModel {
+  return { ...model, graph: learner, weights: learntWeights(learner, model.weights) };
+}
+
+/** Those of a whole network's weights that belong to the graph's layers. */
+function learntWeights(graph: Graph, weights: Weights): Weights {
+  const names = new Set(graph.layers.map(({ name }) => name));
+  return new Map([...weights].filter(([name]) => names.has(layerOf(name))));
 }
 
 export function trainSpec(

@@ -77,7 +77,8 @@ export const roundedSide = (side: number): number => Math.round(side / 32) * 32;
 /** @throws AppError USAGE where the time is too short for a head */
 export function planRun(request: PlanRequest): Plan {
   const { seconds, costs, train, val, side, flags } = request;
-  const headOf = (scale: number) => (train + val) * (costs.decode + costs.forward * scale ** 2);
+  const headOf = (scale: number) =>
+    (train + val) * (costs.decode + timesSeen(request) * costs.forward * scale ** 2);
   const mayGrow = request.takesOtherSizes && flags.featureSize === undefined && flags.minSide === undefined;
   const isLarger = mayGrow && headOf(LARGER) <= LARGER_SHARE * seconds;
   const scale = isLarger ? LARGER : 1;
@@ -104,6 +105,9 @@ export function planRun(request: PlanRequest): Plan {
   };
 }
 
+/** How often the network runs for a picture that is judged. */
+const timesSeen = ({ flags }: PlanRequest) => (flags.featureMirror ? 2 : 1);
+
 /** What says what the head is put on. */
 const HEAD_INPUT = ['featureLayers', 'featurePool', 'layer'] as const;
 
@@ -120,7 +124,7 @@ interface StageTwoPlan {
 function stageTwo(request: PlanRequest, scale: number, seconds: number): StageTwoPlan {
   const { places, flags, side } = request;
   if (flags.epochs !== undefined || places.length === 0) return NO_STAGE_TWO;
-  const judged = request.costs.forward * scale ** 2;
+  const judged = timesSeen(request) * request.costs.forward * scale ** 2;
   const isCut = flags.trainFrom !== undefined || flags.cachedViews !== undefined;
   const sizes = scale > 1 && flags.trainSize === undefined ? [scale, 1] : [scale];
   for (const learnt of sizes) {

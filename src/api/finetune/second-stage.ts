@@ -7,6 +7,7 @@ import type { EngineModel } from '../../engine/engine.ts';
 import type { TrainSpec } from '../../engine/training.ts';
 import { judge } from '../../evaluation/judgement.ts';
 import type { Weights } from '../../graph/layers.ts';
+import { withMirroredWeights } from '../../graph/mirrored.ts';
 import { PLAN_RECORD, readRunRecord } from '../../run/records.ts';
 import { writeJson, type RunPaths } from '../../run/run-folder.ts';
 import type { StageTwoJob, TrainingData } from '../../train/stage-two.ts';
@@ -18,7 +19,7 @@ import { openPictures, trainingData } from './data.ts';
 import { picturesAtTheEnd } from './keep-novelty.ts';
 import { clock } from './keeper.ts';
 import { timed } from './measured.ts';
-import { graphFor } from './new-network.ts';
+import { graphFor, learnerOf } from './new-network.ts';
 import { planSteps, type StepPlan } from './plan.ts';
 import type { RunPlan } from './results.ts';
 import { seenBy } from './seen-by.ts';
@@ -74,7 +75,9 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
   const { engine, loader, network } = tools;
   const { settings } = config;
   const truth = { labels: divided.val.map(({ labels }) => labels), ...network };
-  const scores = (weights: Weights) => validationScores({ ...model, weights }, parts, tools);
+  const learner = learnerOf(network, model);
+  const whole = (weights: Weights) => ({ ...model, weights: withMirroredWeights(model.graph, weights) });
+  const scores = (weights: Weights) => validationScores(whole(weights), parts, tools);
   let cached: CachedPrefix | undefined;
   let smaller: PictureLoader | undefined;
   let length: StepPlan = { epochs: 0, stepsPerEpoch: 0 };
@@ -93,7 +96,7 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
       return (cached = await cachePrefix(job, tools, work));
     }
     return {
-      model: { ...model, graph: graphFor(spec.loss.kind, model.graph) },
+      model: { ...learner, graph: graphFor(spec.loss.kind, learner.graph) },
       spec,
       data: (steps) => trainingData({ loader: trainLoader, divided, settings, steps }),
       scores,
@@ -103,9 +106,7 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
   /** That the trained network takes to see some pictures once more. */
   const endingSeconds = async (weights: Weights) => {
     const some = { ...divided, val: divided.val.slice(0, TIMED_PICTURES) };
-    const took = await timed(() =>
-      validationScores({ ...model, weights }, { ...parts, divided: some }, tools),
-    );
+    const took = await timed(() => validationScores(whole(weights), { ...parts, divided: some }, tools));
     return (took / some.val.length) * picturesAtTheEnd(divided, network);
   };
 
@@ -121,7 +122,7 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
       const job: StageTwoJob = {
         engine,
         ...rest,
-        model: { ...rest.model, weights },
+        model: { ...rest.model, weights: learnerOf(network, whole(weights)).weights },
         ...(config.mayDivide && { onDivided: tools.onDivided }),
         schedule: settings.schedule,
         epochs: settings.epochs,
