@@ -1,6 +1,7 @@
 // options.ts: the library's options: the flags of the commands in camelCase, as numbers, booleans and lists. The same rules
 // check both, because options are turned into the text that a flag would have.
 
+import type { Precision } from '../config/inference.ts';
 import type { Device, EngineName } from '../engine/engine.ts';
 import { AppError } from '../util/errors.ts';
 import type { Interpolation, ResizeMode, Rgb } from '../util/preprocessing.ts';
@@ -30,6 +31,8 @@ export interface RunOptions {
   readonly batchSize?: number | undefined;
   /** Never fetch a model; false by default. */
   readonly offline?: boolean | undefined;
+  /** `int8`: only with the model's 8-bit numbers; `float32`: never; `auto` (the default): where the model has them and this processor can. */
+  readonly precision?: Precision | undefined;
   /** Apply EXIF orientation; true by default. torchvision does not. */
   readonly exif?: boolean | undefined;
   /** Refuse pictures of more pixels; 178956970 by default. */

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { extractFeatures } from '../../src/api/extract.ts';
 import { quantizeModel } from '../../src/api/models/quantize.ts';
+import { openModel } from '../../src/api/index.ts';
 import { openNetwork } from '../../src/api/network.ts';
 import { workOf } from '../../src/api/work.ts';
 import { readModelFolder, writeModelFolder } from '../../src/artefact/model-folder.ts';
@@ -91,6 +92,22 @@ test('slower, or of other answers: it says so, keeps no ranges and runs in float
   assert.deepEqual(await answer(folder), await answer(at('small')));
   const refused = openNetwork(config(folder, 'int8'), work);
   await assert.rejects(refused, { code: 'USAGE', message: /"?slow"?: it was tried with 8 bits on .*, and stays in float32/ }); // prettier-ignore
+});
+
+test('the library takes it as an option', async () => {
+  const answers: number[] = [];
+  for (const precision of ['float32', 'int8'] as const) {
+    await using model = await openModel(INT8(), { precision });
+    for await (const row of model.classify([at('photos', 'class 0')], { topk: 1 })) {
+      if ('predictions' in row) answers.push(row.predictions[0]!.probability);
+    }
+  }
+  const half = answers.length / 2;
+  assert.ok(half >= 1 && answers.slice(0, half).some((p, i) => p !== answers[half + i]), answers.join(' '));
+  await assert.rejects(
+    openModel(INT8(), { precision: 'int4' as 'int8' }),
+    /precision must be one of auto, float32, int8/,
+  );
 });
 
 test('--precision int8 of a model without says how to get one', async () => {
