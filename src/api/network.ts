@@ -13,6 +13,7 @@ import type { Quantization } from '../quantization/quantization.ts';
 import { resolveModel } from '../store/models.ts';
 import type { Novelty } from '../util/novelty.ts';
 import { pictureSize, sidesOf, type PictureSize, type Preprocessing } from '../util/preprocessing.ts';
+import { keptAt } from './kept-network.ts';
 import { checkPrecision, quantizationFor } from './precision.ts';
 import { fetchProgress, type Work } from './work.ts';
 
@@ -127,18 +128,27 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
   }
 
   async function load(outputs: readonly string[] | undefined, normalised: boolean): Promise<LoadedNetwork> {
-    const [numbers, chosen, how] = await Promise.all([readWeights(), engine(), quantization()]);
+    const [chosen, how] = await Promise.all([engine(), quantization()]);
     const { mean, std, size } = preprocessing;
-    const predictor = await chosen.load(
-      { graph: model.graph, ...numbers, quantization: how, mean, std },
-      {
-        ...(outputs && { outputs }),
-        normalised,
-        size: sidesOf(size),
-        // When a batch size that the user gave is too large, it is refused, not computed in parts.
-        ...(config.batchSize === undefined && { onDivided: dividedNote(work) }),
-      },
-    );
+    const read = async () => ({
+      graph: model.graph,
+      ...(await readWeights()),
+      quantization: how,
+      mean,
+      std,
+    });
+    const options = {
+      ...(outputs && { outputs }),
+      normalised,
+      size: sidesOf(size),
+      // When a batch size that the user gave is too large, it is refused, not computed in parts.
+      ...(config.batchSize === undefined && { onDivided: dividedNote(work) }),
+    };
+    const { loadKept } = chosen;
+    const kept = loadKept && (await keptAt(folder, model, { preprocessing, hasBytes: how !== undefined }));
+    const predictor = await (kept
+      ? loadKept({ ...kept, read }, options)
+      : chosen.load(await read(), options));
     return { folder, model, engine: chosen, predictor, preprocessing };
   }
 }

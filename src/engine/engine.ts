@@ -74,6 +74,19 @@ export interface Predictor {
   dispose(): Promise<void>;
 }
 
+/** A network of which compiled copies may be kept. */
+export interface KeptModel extends KeptAt {
+  /** The network itself: asked for where no copy is there. */
+  readonly read: () => Promise<EngineModel>;
+}
+
+export interface KeptAt {
+  /** Of all kept networks. */
+  readonly folder: string;
+  /** What decides what is computed: the model's files, preprocessing, finch itself. */
+  readonly key: string;
+}
+
 export interface Engine {
   readonly name: EngineName;
   readonly device: Device;
@@ -82,4 +95,6 @@ export interface Engine {
   /** The largest weights that bytes are multiplied with here without overflow; absent where the engine does not compute with bytes. */
   readonly weightBits?: () => Promise<WeightBits>;
   load(model: EngineModel, options?: LoadOptions): Promise<Predictor>;
+  /** The same, sooner from the second time on; absent where nothing can be kept. */
+  readonly loadKept?: (model: KeptModel, options: LoadOptions) => Promise<Predictor>;
 }

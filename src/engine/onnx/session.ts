@@ -1,16 +1,14 @@
 // session.ts: the onnx engine: runs lowered graphs on onnxruntime-node.
 
 import { availableParallelism } from 'node:os';
-import { sameShape } from '../../util/shape.ts';
-import type { Batch, Device, EngineModel, Features, LoadOptions, Predictor, Tensor } from '../engine.ts';
+import type { Device, EngineModel, KeptModel, LoadOptions } from '../engine.ts';
 import type { TrainableEngine, TrainSpec } from '../training.ts';
 import { untrainable } from './gradients/onnx.ts';
 import { lowerInference } from './lower-inference.ts';
-import { inParts } from './fixed-batch.ts';
+import { loadKept } from './load-kept.ts';
 import { checkMemory, trainingMemory } from './memory.ts';
-import { otherShape, runtimeRefuses } from './refusal.ts';
-import { encodeFor } from './widened.ts';
-import { loadRuntime, sessionOptions, type Session } from './runtime.ts';
+import { loadRuntime } from './runtime.ts';
+import { sessionMaker } from './session-maker.ts';
 import { weightBits } from './weight-bits.ts';
 
 export interface OnnxOptions {
@@ -27,13 +25,12 @@ export async function createOnnxEngine({
   onlyOnDevice = false,
 }: OnnxOptions): Promise<TrainableEngine> {
   const runtime = await loadRuntime();
-  const { env, InferenceSession, Tensor: OnnxTensor } = runtime;
-  const version = env.versions.node ?? env.versions.common;
+  const maker = sessionMaker({ runtime, device, threads });
   const where = device === 'cpu' ? `cpu, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : device;
   return {
     name: 'onnx',
     device,
-    description: `onnxruntime ${version} on ${where}`,
+    description: `${maker.version} on ${where}`,
     async trainer(model, spec) {
       if (model.foreign) throw untrainable(model.graph.name);
       if (device === 'cpu') checkMemory(model, spec);
@@ -57,40 +54,12 @@ export async function createOnnxEngine({
       return createSlopes(model, { runtime, device, threads });
     },
     ...(device === 'cpu' && { weightBits: () => weightBits(runtime) }),
-    async load(model: EngineModel, options?: LoadOptions): Promise<Predictor> {
+    async load(model, options) {
       const lowered = lowerInference(model, options);
-      const refused = { model, device, runtime: `onnxruntime ${version}` };
-      let session: Session;
-      try {
-        session = await InferenceSession.create(
-          encodeFor(device, lowered.graph, lowered.header),
-          // Threads sleep while they wait, because pictures are decoded on the same cores.
-          sessionOptions({ device, threads, constants: lowered.weights, trains: false }),
-        );
-      } catch (error) {
-        throw runtimeRefuses(error, refused);
-      }
-      const runOnce = async (batch: Batch | Features): Promise<readonly Tensor[]> => {
-        const input =
-          'height' in batch
-            ? new OnnxTensor('uint8', batch.data, [batch.count, batch.height, batch.width, 3])
-            : new OnnxTensor('float32', batch.data, [batch.count, ...lowered.inputShape]);
-        const results = await session.run({ [lowered.input]: input }).catch((error: unknown) => {
-          throw model.foreign ? runtimeRefuses(error, refused) : error;
-        });
-        return lowered.outputs.map(({ name, shape }) => {
-          const { data, dims } = results[name]!;
-          if (model.foreign && !sameShape(dims, [batch.count, ...shape])) throw otherShape(name, dims, shape);
-          return { data: data as Float32Array, shape: dims };
-        });
-      };
-      const { batch: size } = lowered;
-      return {
-        outputShapes: lowered.outputs.map((output) => output.shape),
-        run: (batch) =>
-          size !== undefined && 'height' in batch ? inParts(batch, size, runOnce) : runOnce(batch),
-        dispose: () => session.release(),
-      };
+      return maker.predictor(await maker.create(lowered, model), lowered, model);
     },
+    ...(device === 'cpu' && {
+      loadKept: (model: KeptModel, options: LoadOptions) => loadKept(model, options, maker),
+    }),
   };
 }

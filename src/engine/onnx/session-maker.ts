@@ -1,0 +1,64 @@
+// session-maker.ts: a lowered network -> a session that computes it, and a predictor on that.
+
+import type { Device, EngineModel, Predictor } from '../engine.ts';
+import type { LoweredModel } from './lower-inference.ts';
+import { predictorOf } from './predictor.ts';
+import { runtimeRefuses } from './refusal.ts';
+import { sessionOptions, type Runtime, type Session } from './runtime.ts';
+import { encodeFor } from './widened.ts';
+
+/** Options of a session beside the usual ones. */
+export interface MoreOptions {
+  readonly optimizedModelFilePath?: string;
+  readonly session: Readonly<Record<string, string>>;
+}
+
+export interface SessionMaker {
+  /** For people: `onnxruntime 1.30.0`. */
+  readonly version: string;
+  /** @throws AppError where the runtime cannot run it */
+  create(lowered: LoweredModel, model: EngineModel, more?: MoreOptions): Promise<Session>;
+  /** From the runtime's own format, which has to stay in memory as long as the session. @throws whatever the runtime throws */
+  open(bytes: Uint8Array, more: MoreOptions): Promise<Session>;
+  predictor(
+    session: Session,
+    lowered: Pick<LoweredModel, 'input' | 'inputShape' | 'outputs' | 'batch'>,
+    model?: EngineModel,
+  ): Predictor;
+}
+
+export function sessionMaker({
+  runtime,
+  device,
+  threads,
+}: {
+  readonly runtime: Runtime;
+  readonly device: Device;
+  readonly threads: number;
+}): SessionMaker {
+  const { env, InferenceSession } = runtime;
+  const version = `onnxruntime ${env.versions.node ?? env.versions.common}`;
+  const optionsFor = (constants: Uint8Array, more?: MoreOptions) => {
+    // Threads sleep while they wait, because pictures are decoded on the same cores.
+    const usual = sessionOptions({ device, threads, constants, trains: false });
+    if (!more) return usual;
+    const { session, ...rest } = more;
+    return { ...usual, ...rest, extra: { ...usual.extra, session: { ...usual.extra.session, ...session } } };
+  };
+  return {
+    version,
+    async create(lowered, model, more) {
+      try {
+        const bytes = encodeFor(device, lowered.graph, lowered.header);
+        return await InferenceSession.create(bytes, optionsFor(lowered.weights, more));
+      } catch (error) {
+        throw runtimeRefuses(error, { model, device, runtime: version });
+      }
+    },
+    open: (bytes, more) => InferenceSession.create(bytes, optionsFor(new Uint8Array(0), more)),
+    predictor(session, lowered, model) {
+      const refused = model?.foreign && ((error: unknown) => runtimeRefuses(error, { model, device, runtime: version })); // prettier-ignore
+      return predictorOf(session, lowered, { runtime, refused });
+    },
+  };
+}
