@@ -27,6 +27,7 @@ const FLAGS = z
     offline: z.boolean().optional(),
     debug: z.boolean().optional(),
     classWeights: z.boolean().optional(),
+    featureMirror: z.boolean().optional(),
     tensorboard: z.boolean().optional(),
     resume: text.or(z.literal(true)).optional(),
     findLr: text.or(z.literal(true)).optional(),

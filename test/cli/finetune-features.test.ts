@@ -37,7 +37,19 @@ const CASES = {
   },
   'the mirror image too': { flags: ['--feature-mirror'], numbers: 24 },
   'the mirror image, kept maps': {
-    flags: ['--feature-mirror', '--feature-pool', 'avg+max', '--cached-views', '2', '--train-from', 'conv2'],
+    flags: [
+      '--feature-mirror',
+      '--feature-pool',
+      'avg+max',
+      '--feature-size',
+      '32',
+      '--train-size',
+      '24',
+      '--cached-views',
+      '2',
+      '--train-from',
+      'conv2',
+    ],
     numbers: 48,
   },
 } as const;

@@ -4,6 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { Command } from 'commander';
+import { addLengthFlags, addNetworkFlags, addStageFlags } from '../../src/cli/training-flags.ts';
 import { CHECKPOINT_RECORD, DATASET_RECORD, readRunRecord, RUN_CONFIG } from '../../src/run/records.ts';
 import { AppError } from '../../src/util/errors.ts';
 
@@ -67,6 +69,17 @@ test('the flags of a run are texts, where a command line has texts', async () =>
   for (const lr of [5, null, true, ['0.1']]) {
     await writeFile(file, JSON.stringify({ ...CONFIG, flags: { ...CONFIG.flags, lr } }));
     await assert.rejects(readRunRecord(file, RUN_CONFIG), /flags\.lr: Invalid input/);
+  }
+});
+
+test('every flag of finetune that has no value is one that a run can be gone on from', async () => {
+  const program = addNetworkFlags(addLengthFlags(addStageFlags(new Command())));
+  const switches = program.options.filter((option) => option.isBoolean() && !option.negate);
+  assert.ok(switches.length >= 3);
+  for (const option of switches) {
+    const flags = { ...CONFIG.flags, [option.attributeName()]: true };
+    await writeFile(file, JSON.stringify({ ...CONFIG, flags }));
+    await readRunRecord(file, RUN_CONFIG);
   }
 });
 

@@ -11,6 +11,7 @@ import { mapsBytes, openMaps, writeMaps, type Maps, type MapsShape } from '../..
 import type { CutGraph } from '../../graph/cut.ts';
 import type { Weights } from '../../graph/layers.ts';
 import { ofMirrorImages } from '../../graph/mirrored.ts';
+import { withInputSize } from '../../graph/new-head.ts';
 import type { TrainSettings } from '../../config/finetune-settings.ts';
 import type { TrainingData } from '../../train/stage-two.ts';
 import { targetsOf } from '../../train/targets.ts';
@@ -92,7 +93,12 @@ export async function cachePrefix(job: PrefixJob, tools: RunTools, work: Work): 
   const judged = ofVal('judged.f32');
   // A network that sees each picture and its mirror image judges by the mean of both.
   const mirrored = graph === learner ? undefined : ofVal('mirrored.f32');
-  const mirroring = mirrored && cutForTraining(ofMirrorImages(learner, width), trainFrom!, [height, width]);
+  const mirroring =
+    mirrored &&
+    cutForTraining(ofMirrorImages(withInputSize(learner, [height, width]), width), trainFrom!, [
+      height,
+      width,
+    ]);
   const learnt = Array.from({ length: views }, (_, view): Part => ({
     file: path.join(folder, `view-${view}.f16`),
     shape: { count: train.length, numbers, dtype: 'float16' },
