@@ -92,8 +92,8 @@ async function failing<T>(file: string, action: () => Promise<T>): Promise<T> {
 
 export interface OpenedNames {
   /** Of some rows of the index. @throws AppError FILE_INVALID */
-  of(rows: ReadonlySet<number>): Promise<ReadonlyMap<number, ManifestEntry>>;
-  close(): Promise<void>;
+  readonly of: (rows: ReadonlySet<number>) => Promise<ReadonlyMap<number, ManifestEntry>>;
+  readonly close: () => Promise<void>;
 }
 
 /** @throws AppError FILE_INVALID where a file is missing or not as long as the record says */

@@ -20,10 +20,10 @@ export interface OpenedVectors extends Pick<OpenedNames, 'close'> {
    * @param queries vectors as long as a row
    * @param onQuery called with the number of queries that are done; returning false ends the search
    */
-  nearest(
+  readonly nearest: (
     queries: readonly Float32Array[],
     options: { readonly topk: number; readonly onQuery?: (done: number) => boolean },
-  ): Promise<readonly (readonly Neighbour[])[]>;
+  ) => Promise<readonly (readonly Neighbour[])[]>;
 }
 
 /** Undefined where the folder is no index. @throws AppError FILE_INVALID where it is damaged; ENGINE_UNAVAILABLE */

@@ -24,7 +24,7 @@ export const MIN_CONNECTIVITY = 2;
 export const MAX_CONNECTIVITY = 256;
 export const MAX_EXPANSION = 10_000;
 
-export const RECORD_NAME = 'index.json';
+const RECORD_NAME = 'index.json';
 /** `graph-` or `names-`, and chance: a file is never changed once the record names it. */
 export const FILE_NAME = /^(?:graph|names|starts)-[0-9a-f]{16}\.(?:usearch|csv|bin)$/;
 
