@@ -29,7 +29,7 @@ export const search: Bench = async ({ scratch }) => {
   await makeUp(real, queries, QUERIES, 'queries');
   const folder = path.join(scratch, 'made.index');
   const started = performance.now();
-  await buildIndex(buildConfig([made], { out: folder, connectivity: '16', expansion: '64' }), workOf({}));
+  await buildIndex(buildConfig([made], { out: folder, connectivity: '16', expansion: '128' }), workOf({}));
   const building = (performance.now() - started) / 1000;
 
   const asked = await openNpy(queries);

@@ -36,7 +36,7 @@ Exit codes: 0 all done, 2 wrong usage, 3 something needed is missing,
     .argument('<features...>', FEATURES_HELP)
     .requiredOption('-o, --out <folder>', 'where it goes')
     .option('--connectivity <n>', 'neighbours of a row: more finds more, and takes more memory', '16')
-    .option('--expansion <n>', 'candidates for these: more finds more, and takes longer to build', '64')
+    .option('--expansion <n>', 'candidates for these: more finds more, and takes longer to build', '128')
     .option('--force', 'replace an index that is there')
     .action(async (features: string[], flags: BuildFlags) => {
       const { buildConfig } = await config();

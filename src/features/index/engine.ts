@@ -16,7 +16,7 @@ export interface GraphSettings {
 }
 
 /** Candidates that are looked at for a query, and as many as are wanted where these are more. */
-const SEARCH_EXPANSION = 128;
+const SEARCH_EXPANSION = 512;
 
 export interface Engine {
   graph(numbers: number, settings: GraphSettings): Index;
