@@ -10,6 +10,7 @@ import { featuresOpaque } from './opaque.ts';
 import { manifest } from './manifest.ts';
 import { forwardTfjs, trainingTfjs } from './tfjs.ts';
 import { recipes } from './recipes.ts';
+import { search } from './search.ts';
 import { serve } from './serve.ts';
 import { training, trainingZoo } from './training.ts';
 import { suggest } from './suggest.ts';
@@ -41,6 +42,7 @@ export const FIGURES = {
   'explain-places': explainPlaces,
   'explain-one-look': explainOneLook,
   'explain-occlusion': explainOcclusion,
+  search,
   serve,
   int8,
   manifest,

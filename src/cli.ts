@@ -9,6 +9,7 @@ import { addEvaluate } from './cli/evaluate.ts';
 import { addExtractFeatures } from './cli/extract-features.ts';
 import { addFinetune } from './cli/finetune.ts';
 import type { Finish } from './cli/flags.ts';
+import { addIndex } from './cli/indexing.ts';
 import { addInspect } from './cli/inspect.ts';
 import { addLearningCurve } from './cli/learning-curve.ts';
 import { addModels } from './cli/models.ts';
@@ -106,6 +107,7 @@ Examples:
   addEvaluate(program, output, finish);
   addExtractFeatures(program, output, finish);
   addSearch(program, output, finish);
+  addIndex(program, output, finish);
   addInspect(program, output, finish);
   addLearningCurve(program, output, finish);
   addSuggest(program, output, finish);

@@ -1,4 +1,4 @@
-// live-search.ts: the features in a file, kept open with the network that made them: the pictures nearest to one that comes.
+// live-search.ts: the features in a file or an index, kept open with the network that made them: the pictures nearest to one that comes.
 
 import type { SearchConfig } from '../config/features.ts';
 import { foundObject } from '../report/search.ts';
@@ -7,25 +7,26 @@ import type { Preparer } from '../images/preparer.ts';
 import type { PreparedPixels } from '../images/prepare.ts';
 import { openEmbedder, type Embedder } from './embedding.ts';
 import { DEFAULT_BATCH, openNetwork, type OpenedNetwork } from './network.ts';
-import { answer, checkFit, openIndex, type OpenedIndex } from './search.ts';
+import { answer } from './search.ts';
+import { checkFit, openSearched, type Searched } from './searched.ts';
 import { workOf, type Work } from './work.ts';
 
 export class LiveSearch {
-  readonly #index: OpenedIndex;
+  readonly #searched: Searched;
   readonly #network: OpenedNetwork;
   readonly #preparer: Preparer;
   readonly #rows: Batcher<PreparedPixels, Float32Array>;
 
   private constructor(
-    index: OpenedIndex,
+    searched: Searched,
     network: OpenedNetwork,
     { embedder, preparer, maxDelay }: { readonly embedder: Embedder } & Around,
   ) {
-    this.#index = index;
+    this.#searched = searched;
     this.#network = network;
     this.#preparer = preparer;
     this.#rows = new Batcher({
-      maxBatch: index.config.batchSize ?? DEFAULT_BATCH,
+      maxBatch: searched.config.batchSize ?? DEFAULT_BATCH,
       maxDelay,
       run: async (images) => (await embedder.rows(images)).map(([row]) => row!),
     });
@@ -33,15 +34,15 @@ export class LiveSearch {
 
   /** @throws AppError FILE_INVALID; MODEL_MISMATCH where the features were made by another model */
   static async open(config: SearchConfig, around: Around, work: Work): Promise<LiveSearch> {
-    const index = await openIndex(config, work);
+    const searched = await openSearched(config, work);
     try {
-      const network = await openNetwork(index.config, work);
-      const embedder = await openEmbedder(network, { ...index.config, useCache: false }, work);
-      checkFit(embedder, index);
+      const network = await openNetwork(searched.config, work);
+      const embedder = await openEmbedder(network, { ...searched.config, useCache: false }, work);
+      checkFit(embedder, searched);
       await network.load(embedder.layers.map(({ name }) => name));
-      return new LiveSearch(index, network, { embedder, ...around });
+      return new LiveSearch(searched, network, { embedder, ...around });
     } catch (error) {
-      await index.rows.close();
+      await searched.close();
       throw error;
     }
   }
@@ -52,7 +53,7 @@ export class LiveSearch {
     topk: number,
     signal: AbortSignal,
   ): Promise<readonly ReturnType<typeof foundObject>[]> {
-    const { decode } = this.#index.config;
+    const { decode } = this.#searched.config;
     const image = await this.#preparer.prepare(
       { file: '', content: { bytes } },
       { decode, preprocessings: [this.#network.preprocessing], keepOriginal: false },
@@ -60,14 +61,14 @@ export class LiveSearch {
     if ('error' in image) throw image.error;
     const row = await this.#rows.ask(image, signal);
     const query = { file: '', row, isWords: false };
-    const [found] = await answer({ topk }, { ...this.#index, queries: [query] }, workOf({ signal }));
+    const [found] = await answer({ topk }, { ...this.#searched, queries: [query] }, workOf({ signal }));
     return found && 'results' in found ? found.results.map(foundObject) : [];
   }
 
   async close(): Promise<void> {
     await this.#rows.idle();
     await this.#network.close();
-    await this.#index.rows.close();
+    await this.#searched.close();
   }
 }
 

@@ -7,7 +7,7 @@ import { formatBytes } from '../util/progress.ts';
 /** How far a long job is. */
 export interface Progress {
   /** What is being done. */
-  readonly task: 'fetch' | 'scan' | 'list' | 'submit' | 'verify' | 'join' | 'classify' | 'features' | 'search' | 'inspect' | 'evaluate' | 'words' | 'find-lr' | 'plan' | 'head' | 'views' | 'train' | 'sort' | 'quantize';
+  readonly task: 'fetch' | 'scan' | 'list' | 'submit' | 'verify' | 'join' | 'classify' | 'features' | 'index' | 'load' | 'search' | 'inspect' | 'evaluate' | 'words' | 'find-lr' | 'plan' | 'head' | 'views' | 'train' | 'sort' | 'quantize';
   /** Bytes, pictures, rows or steps that are done. */
   readonly done: number;
   /** The total number of these, where it is known. */

@@ -10,7 +10,10 @@ export function addSearch(program: Command, output: Output, finish: Finish): voi
     .command('search')
     .description('the pictures nearest to a picture or to words, by the features that extract-features wrote')
     .argument('<query...>', `${INPUT_HELP}; words, where the model compares pictures with words`)
-    .requiredOption('--in <file>', 'the features: .npy, with the .csv and .json beside it')
+    .requiredOption(
+      '--in <file>',
+      'the features: .npy, with the .csv and .json beside it; or an index (finch index build)',
+    )
     .option('-k, --topk <k>', 'how many pictures', '10')
     .option('--format <f>', 'table, json or html (default: by the ending of --out, else table)')
     .option('-o, --out <file>', 'write there instead of stdout')

@@ -24,7 +24,10 @@ export function addServe(program: Command, output: Output, finish: Finish): void
     .option('--queue <n>', 'how many pictures may be under way; more are refused', '128')
     .option('--timeout <s>', 'for an answer', '30')
     .option('--max-body <mb>', 'of a request', '32')
-    .option('--index <file>', 'features.npy of extract-features, for /v1/search')
+    .option(
+      '--index <path>',
+      'features.npy of extract-features, or an index of finch index build, for /v1/search',
+    )
     .option('--cors <origin>', 'whose pages may ask; may be given several times', repeated)
     .option('--classes <words>', CLASSES_HELP);
   addInferenceFlags(command)

@@ -19,28 +19,38 @@ export async function readManifest(
   rows: ReadonlySet<number>,
 ): Promise<ReadonlyMap<number, ManifestEntry>> {
   const entries = new Map<number, ManifestEntry>();
-  const invalid = (problem: string, cause?: unknown) =>
-    new AppError('FILE_INVALID', `${file} ${problem}; it belongs to the features, make both again`, {
-      cause,
-    });
+  let count = 0;
+  for await (const entry of manifestEntries(file)) {
+    if (rows.has(count)) entries.set(count, entry);
+    count += 1;
+    if (entries.size === rows.size) break;
+  }
+  if (entries.size < rows.size) throw invalid(file, `has ${count} rows, fewer than the features`);
+  return entries;
+}
+
+const invalid = (file: string, problem: string, cause?: unknown) =>
+  new AppError('FILE_INVALID', `${file} ${problem}; it belongs to the features, make both again`, { cause });
+
+/** The pictures of all rows, in their order. @throws AppError FILE_INVALID */
+export async function* manifestEntries(file: string): AsyncGenerator<ManifestEntry, void, undefined> {
   let count = 0;
   try {
     const { handle } = await openRegularFile(file);
     const rest = handle.createReadStream().on('error', (error) => records.destroy(error));
     const records = rest.pipe(parse({ columns: true }));
+    // A reader that stops early leaves no file open.
+    records.on('close', () => rest.destroy());
     for await (const record of records as AsyncIterable<Readonly<Record<string, string>>>) {
       const row = count++;
       if (record['file'] === undefined || record['row'] !== String(row)) {
-        throw invalid(`has no row ${row} in line ${row + 2}`);
+        throw invalid(file, `has no row ${row} in line ${row + 2}`);
       }
-      if (rows.has(row)) entries.set(row, { file: record['file'], className: record['class'] ?? '' });
-      if (entries.size === rows.size) break;
+      yield { file: record['file'], className: record['class'] ?? '' };
     }
   } catch (error) {
     if (error instanceof AppError) throw error;
-    if (systemCode(error) === 'ENOENT') throw invalid('is not there', error);
-    throw invalid(`is no manifest: ${messageOf(error)}`, error);
+    if (systemCode(error) === 'ENOENT') throw invalid(file, 'is not there', error);
+    throw invalid(file, `is no manifest: ${messageOf(error)}`, error);
   }
-  if (entries.size < rows.size) throw invalid(`has ${count} rows, fewer than the features`);
-  return entries;
 }

@@ -5,6 +5,10 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { buildIndex } from '../../src/api/indexing/build-index.ts';
+import { workOf } from '../../src/api/work.ts';
+import { buildConfig } from '../../src/config/indexing.ts';
+import { loadEngine } from '../../src/features/index/engine.ts';
 import { draw } from '../helpers/pictures.ts';
 import { cliIn } from '../helpers/run-cli.ts';
 import { post, problemOf, startServed } from '../helpers/served.ts';
@@ -41,6 +45,29 @@ test('the rows of finch search --format json; a broken picture is a problem', as
       422,
       'IMAGE_UNREADABLE',
     ]);
+  } finally {
+    await served.close();
+  }
+});
+
+const missing = await loadEngine().then(() => false, (error: unknown) => (error as Error).message); // prettier-ignore
+
+test('an index of the same rows: the command and the server find the same', { skip: missing }, async () => {
+  await buildIndex(buildConfig([at('photos.npy')], { out: at('photos.index'), connectivity: '16', expansion: '64' }), workOf({})); // prettier-ignore
+  const search = async (index: string) => {
+    const { stdout } = await cli.done('finch', 'search', 'query.png', '--in', index, '--topk', '3', '--format', 'json'); // prettier-ignore
+    return (JSON.parse(stdout) as [{ results: (Record<string, string | number> & { similarity: number })[] }])[0].results; // prettier-ignore
+  };
+  const [exact, found] = [await search('photos.npy'), await search('photos.index')];
+  assert.deepEqual(Object.keys(found[0]!), Object.keys(exact[0]!));
+  // Pictures of a kind are so much alike that their order among each other is chance.
+  for (const [i, { similarity }] of exact.entries()) {
+    assert.ok(Math.abs(found[i]!.similarity - similarity) < 1e-3, `${found[i]!.similarity}, ${similarity}`);
+  }
+  const served = await startServed('efficientnet_lite0', { index: at('photos.index') });
+  try {
+    const response = await post(served.base, '/v1/search?topk=3', await readFile(at('query.png')));
+    assert.deepEqual(await response.json(), { results: found });
   } finally {
     await served.close();
   }

@@ -1,11 +1,10 @@
 // join-features.ts: shards of extract-features -> the files that it writes at once, gathered aside. A row group is in memory.
 
 import path from 'node:path';
-import { z } from 'zod';
 import type { JoinConfig } from '../../config/shards.ts';
 import { finishRows, moveRows } from '../../features/finish.ts';
 import { featurePaths, type FeaturePaths } from '../../features/paths.ts';
-import { featureSettingsOf, type FeatureRecord } from '../../features/record.ts';
+import type { FeatureRecord } from '../../features/record.ts';
 import { openFeatureWriter } from '../../features/writer.ts';
 import type { ParquetThread } from '../../formats/foreign-parquet.ts';
 import { joinedTo } from '../../objects/address.ts';
@@ -13,7 +12,7 @@ import { shardFailures } from '../../shards/failures.ts';
 import { errorsName } from '../../shards/names.ts';
 import type { ShardFacts } from '../../shards/shard-facts.ts';
 import { openShard } from '../../shards/shard-file.ts';
-import { checkedAs } from '../../util/checked.ts';
+import { shardRowGroups, shardRowShape, shardSettings } from '../../shards/shard-rows.ts';
 import { AppError, type ErrorCode } from '../../util/errors.ts';
 import { withFolderAside } from '../../util/files.ts';
 import { throwIfAborted, type Work } from '../work.ts';
@@ -26,15 +25,6 @@ interface Joining {
   /** What is written in the end. */
   readonly paths: FeaturePaths;
 }
-
-const ROW = z.object({
-  file: z.string(),
-  class: z.string(),
-  sha256: z.string(),
-  width: z.number(),
-  height: z.number(),
-  features: z.instanceof(Float64Array),
-});
 
 /** @throws AppError FILE_INVALID, WRITE_FAILED, INTERRUPTED: nothing of the rows is left then */
 export async function joinFeatures(
@@ -53,10 +43,7 @@ export async function joinFeatures(
 async function writeRows({ folder, format }: JoinConfig, { shards, thread, paths }: Joining, work: Work) {
   const [[firstName, first]] = [...shards] as [[string, ShardFacts]];
   const firstFile = joinedTo(folder, firstName);
-  const settings = featureSettingsOf(
-    { ...first.settings, modelSource: first.settings['model'], format, inputs: [] },
-    firstFile,
-  );
+  const settings = shardSettings(first, { file: firstFile, format });
   const dtype = settings.dtype === 'float16' ? 'float16' : 'float32';
   const rowShape = await shapeOf(firstFile, thread);
   const files = [{ file: path.basename(paths.rows[0]!), layer: settings.layers[0]!, rowShape }];
@@ -68,12 +55,9 @@ async function writeRows({ folder, format }: JoinConfig, { shards, thread, paths
       const file = joinedTo(folder, name);
       const { parquet } = await openShard(file, thread);
       try {
-        for (const group of parquet.groups) {
+        for await (const group of shardRowGroups(parquet)) {
           throwIfAborted(work);
-          for (const stored of await parquet.read(group, Object.keys(ROW.shape))) {
-            const { class: className, features, ...row } = checkedAs(ROW, stored, { file, writer: 'finch' });
-            writer.add({ ...row, className, rows: [Float32Array.from(features)] });
-          }
+          for (const { numbers, ...row } of group) writer.add({ ...row, rows: [numbers] });
           await writer.flush();
         }
       } finally {
@@ -97,10 +81,8 @@ async function writeRows({ folder, format }: JoinConfig, { shards, thread, paths
   return { rows, failed };
 }
 
-async function shapeOf(file: string, thread: ParquetThread): Promise<readonly number[]> {
+async function shapeOf(file: string, thread: ParquetThread) {
   const { parquet } = await openShard(file, thread);
   await parquet.close();
-  const shape = (parquet.facts.get('shape') ?? '').split(',').map(Number);
-  if (shape.every((side) => Number.isSafeInteger(side) && side > 0)) return shape;
-  throw new AppError('FILE_INVALID', `${file} does not say the shape of its rows`);
+  return shardRowShape(parquet);
 }

@@ -32,7 +32,10 @@ export function addV1(app: FastifyInstance, { models, admission, bodies, search 
   app.post('/v1/search', async (request) => {
     const { topk } = checked(SEARCH_QUERY, request.query, 'the query');
     if (!search)
-      throw new HttpProblem('NOT_FOUND', 'there is nothing to search in; start with --index FEATURES.npy');
+      throw new HttpProblem(
+        'NOT_FOUND',
+        'there is nothing to search in; start with --index FEATURES.npy or an index',
+      );
     const bytes = await bodies.picture(request);
     return {
       results: await admission.admit(request, 1, (signal) => search.nearest(bytes, topk, signal)),

@@ -1,0 +1,53 @@
+// engine.ts: the library that searches without looking at every row: usearch, which is installed beside finch by who has so many rows.
+// A graph of vectors of length 1, as float16, by cosine.
+
+import type { Index } from 'usearch';
+import { AppError, messageOf, systemCode } from '../../util/errors.ts';
+
+/** What everything here was tried with; package.json and docs/search-at-size.md name the same. */
+export const INDEX_PACKAGES = { usearch: '2.25.3' } as const;
+
+/** How a graph is made: more makes it slower to build, and finds more. */
+export interface GraphSettings {
+  /** Neighbours of a row on each level but the lowest, where they are twice as many. */
+  readonly connectivity: number;
+  /** Candidates that are looked at for a new row's neighbours. */
+  readonly expansion: number;
+}
+
+/** Candidates that are looked at for a query, and as many as are wanted where these are more. */
+const SEARCH_EXPANSION = 512;
+
+export interface Engine {
+  graph(numbers: number, settings: GraphSettings): Index;
+}
+
+/** @throws AppError ENGINE_UNAVAILABLE where it is not installed, or does not run here */
+export async function loadEngine(): Promise<Engine> {
+  const { Index, MetricKind, ScalarKind } = await load();
+  return {
+    graph: (dimensions, { connectivity, expansion }) =>
+      new Index({
+        dimensions,
+        metric: MetricKind.Cos,
+        quantization: ScalarKind.F16,
+        connectivity,
+        expansion_add: expansion,
+        expansion_search: SEARCH_EXPANSION,
+        multi: false,
+      }),
+  };
+}
+
+async function load(): Promise<typeof import('usearch')> {
+  try {
+    return await import('usearch');
+  } catch (error) {
+    const [command] = Object.entries(INDEX_PACKAGES).map(([name, version]) => `npm install --ignore-scripts ${name}@${version}`); // prettier-ignore
+    const advice = `Run: ${command} where finch is installed (with --global if finch is global)`;
+    const problem = systemCode(error) === 'ERR_MODULE_NOT_FOUND' ? 'which is not installed' : `which does not run here (${messageOf(error)})`; // prettier-ignore
+    throw new AppError('ENGINE_UNAVAILABLE', `an index needs usearch, ${problem}. ${advice}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,87 @@
+// opened.ts: an index that is searched: its graphs stay on the disk and are mapped into memory, so that as much of them is there as fits.
+
+import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { checkUsearchFile } from '../../formats/usearch-file.ts';
+import { normalized } from '../../util/dot.ts';
+import { AppError, openingProblem } from '../../util/errors.ts';
+import { elementCount } from '../../util/shape.ts';
+import type { Neighbour } from '../nearest.ts';
+import { loadEngine } from './engine.ts';
+import { openNames, type OpenedNames } from './names.ts';
+import { readIndexRecord, type GraphFile, type IndexRecord } from './record.ts';
+
+export interface OpenedVectors extends Pick<OpenedNames, 'close'> {
+  readonly record: IndexRecord;
+  /** Of some rows. */
+  readonly names: OpenedNames['of'];
+  /**
+   * For each query nearly all of its `topk` nearest rows, nearest first; of equals, the lower row first.
+   * @param queries vectors as long as a row
+   * @param onQuery called with the number of queries that are done; returning false ends the search
+   */
+  readonly nearest: (
+    queries: readonly Float32Array[],
+    options: { readonly topk: number; readonly onQuery?: (done: number) => boolean },
+  ) => Promise<readonly (readonly Neighbour[])[]>;
+}
+
+/** Undefined where the folder is no index. @throws AppError FILE_INVALID where it is damaged; ENGINE_UNAVAILABLE */
+export async function openVectors(folder: string): Promise<OpenedVectors | undefined> {
+  const record = await readIndexRecord(folder);
+  if (!record) return undefined;
+  const engine = await loadEngine();
+  const numbers = elementCount(record.rowShape);
+  let from = 0;
+  const graphs: { readonly from: number; readonly rows: number; readonly graph: ReturnType<typeof engine.graph> }[] = []; // prettier-ignore
+  for (const part of record.graphs) {
+    const file = await checkGraph(folder, part, record);
+    const graph = engine.graph(numbers, record);
+    if (part.vectors > 0) graph.view(file);
+    graphs.push({ from, rows: part.rows, graph });
+    from += part.rows;
+  }
+  const names = await openNames(folder, record.names);
+  return {
+    record,
+    names: names.of,
+    close: names.close,
+    async nearest(queries, { topk, onQuery }) {
+      const found: (readonly Neighbour[])[] = [];
+      for (const query of queries) {
+        const unit = normalized(query);
+        const isZero = unit.every((value) => value === 0);
+        const all: Neighbour[] = [];
+        for (const { from, rows, graph } of graphs) {
+          const { keys, distances } = graph.search(unit, Math.min(topk, rows), 1);
+          keys.forEach((key, i) => {
+            // A key is not followed by the library, and so it is looked at only here.
+            const row = Number(key);
+            if (row >= rows) throw new AppError('FILE_INVALID', `${folder} found row ${row} of ${rows}; build the index again`); // prettier-ignore
+            const similarity = isZero ? 0 : Math.max(-1, Math.min(1, 1 - distances[i]!));
+            if (!Number.isNaN(similarity)) all.push({ row: from + row, similarity });
+          });
+        }
+        all.sort((a, b) => b.similarity - a.similarity || a.row - b.row);
+        found.push(all.slice(0, topk));
+        if (onQuery?.(found.length) === false) break;
+        await nextTurn();
+      }
+      return found;
+    },
+  };
+}
+
+/** The file of a graph that can be given to the library. @throws AppError FILE_INVALID */
+export async function checkGraph(
+  folder: string,
+  graph: GraphFile,
+  { rowShape, connectivity }: Pick<IndexRecord, 'rowShape' | 'connectivity'>,
+): Promise<string> {
+  const file = path.join(folder, graph.file);
+  await checkUsearchFile(file, { ...graph, numbers: elementCount(rowShape), connectivity }).catch((error: unknown) => {
+    if (error instanceof AppError) throw error;
+    throw new AppError('FILE_INVALID', `${file}: ${openingProblem(error, 'is not there')}; build the index again`, { cause: error });
+  }); // prettier-ignore
+  return file;
+}

@@ -1,0 +1,202 @@
+// index.test.ts: an index finds what the exact search finds, grows, goes on after an end, and gives one line for files that are not as they
+// were written. In one process, on rows without pictures.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { buildIndex } from '../../../src/api/indexing/build-index.ts';
+import { workOf } from '../../../src/api/work.ts';
+import { addConfig, buildConfig } from '../../../src/config/indexing.ts';
+import { addRows } from '../../../src/features/index/add-rows.ts';
+import { loadEngine } from '../../../src/features/index/engine.ts';
+import { openVectors } from '../../../src/features/index/opened.ts';
+import type { IndexRecord } from '../../../src/features/index/record.ts';
+import { nearestRows } from '../../../src/features/nearest.ts';
+import { openNpy } from '../../../src/formats/npy.ts';
+import { AppError } from '../../../src/util/errors.ts';
+import { createRng } from '../../../src/util/rng.ts';
+import { writeMadeUpFeatures } from '../../helpers/made-up-features.ts';
+
+const missing = await loadEngine().then(() => false, (error: unknown) => (error as Error).message); // prettier-ignore
+const NUMBERS = 32;
+let scratch = '';
+const at = (...parts: readonly string[]) => path.join(scratch, ...parts);
+const BUILD = { connectivity: '16', expansion: '64' };
+const build = (inputs: readonly string[], out: string, force = false, work = workOf({})) =>
+  buildIndex(buildConfig(inputs, { ...BUILD, out, force }), work);
+const add = (inputs: readonly string[], to: string) => buildIndex(addConfig(inputs, { to }), workOf({}));
+const recordOf = async (folder: string) =>
+  JSON.parse(await readFile(path.join(folder, 'index.json'), 'utf8')) as IndexRecord;
+
+describe('an index', { skip: missing }, () => {
+  let queries: readonly Float32Array[] = [];
+
+  before(async () => {
+    scratch = await mkdtemp(path.join(tmpdir(), 'finch-index-'));
+    await writeMadeUpFeatures(at('a.npy'), { rows: 3000, numbers: NUMBERS });
+    await writeMadeUpFeatures(at('b.npy'), { rows: 700, numbers: NUMBERS, seed: 1 });
+    queries = await writeMadeUpFeatures(at('q.npy'), { rows: 50, numbers: NUMBERS, seed: 2 });
+    assert.deepEqual(await build([at('a.npy')], at('a.index')), { rows: 3000, added: 3000 });
+  });
+  after(() => rm(scratch, { recursive: true, force: true }));
+
+  test('finds what the exact search finds, with its names and similarities', async () => {
+    const npy = await openNpy(at('a.npy'));
+    const exact = await nearestRows(npy, queries, { topk: 10 });
+    await npy.close();
+    const index = (await openVectors(at('a.index')))!;
+    const found = await index.nearest(queries, { topk: 10 });
+    let hits = 0;
+    for (const [i, neighbours] of exact.entries()) {
+      const similarities = new Map(found[i]!.map(({ row, similarity }) => [row, similarity]));
+      for (const { row, similarity } of neighbours) {
+        const other = similarities.get(row);
+        if (other === undefined) continue;
+        hits += 1;
+        assert.ok(Math.abs(other - similarity) < 1e-3, `${other} and ${similarity}`);
+      }
+    }
+    assert.ok(hits >= 0.95 * 10 * queries.length, `${hits} of ${10 * queries.length}`);
+    const names = await index.names(new Set([0, 1234, 2999]));
+    assert.deepEqual(names.get(1234), { file: 'photos/0, "1234".jpg', className: 'group 14' });
+    assert.deepEqual(names.get(2999)!.file, 'photos/0, "2999".jpg');
+    const zeros = await index.nearest([new Float32Array(NUMBERS)], { topk: 3 });
+    assert.deepEqual(zeros[0]!.map(({ similarity }) => similarity), [0, 0, 0]); // prettier-ignore
+    await index.close();
+  });
+
+  test('grows: what is in it already is left out, and no former file stays', async () => {
+    await cp(at('a.index'), at('grown.index'), { recursive: true });
+    await writeFile(at('grown.index', 'graph-0123456789abcdef.usearch'), 'of a process that was ended');
+    assert.deepEqual(await add([at('a.npy'), at('b.npy')], at('grown.index')), { rows: 3700, added: 700 });
+    assert.deepEqual(await add([at('b.npy')], at('grown.index')), { rows: 3700, added: 0 });
+    const record = await recordOf(at('grown.index'));
+    assert.deepEqual([record.graphs.length, record.names.length, record.sources.length], [1, 2, 2]);
+    assert.equal((await readdir(at('grown.index'))).length, 6);
+    const index = (await openVectors(at('grown.index')))!;
+    const npy = await openNpy(at('b.npy'));
+    const [neighbours] = await index.nearest([await npy.read(699, 1)], { topk: 1 });
+    await npy.close();
+    assert.equal(neighbours![0]!.row, 3699);
+    assert.equal((await index.names(new Set([3699]))).get(3699)!.file, 'photos/1, "699".jpg');
+    await index.close();
+  });
+
+  test('has a graph for so many rows, and finds the nearest of all graphs', async () => {
+    const { settings, layer, rowShape } = await recordOf(at('a.index'));
+    const empty = { settings, layer, rowShape, connectivity: 16, expansion: 64, rows: 0, graphs: [], names: [], sources: [] }; // prettier-ignore
+    const id = 'a'.repeat(64);
+    const npy = await openNpy(at('a.npy'));
+    async function* blocks() {
+      for (let row = 0; row < 3000; row += 500) {
+        const entries = Array.from({ length: 500 }, (_, i) => ({ file: `${row + i}`, className: '' }));
+        yield { source: { id, name: 'a', rows: 3000 }, vectors: await npy.read(row, 500), entries };
+      }
+    }
+    await mkdir(at('parts.index'));
+    const grown = await addRows(empty, blocks(), { folder: at('parts.index'), engine: await loadEngine(), onRows: () => true, graphRows: 1200 }); // prettier-ignore
+    assert.deepEqual(grown.graphs.map(({ rows }) => rows), [1000, 1000, 1000]); // prettier-ignore
+    const index = (await openVectors(at('parts.index')))!;
+    const exact = await nearestRows(npy, queries, { topk: 5 });
+    const found = await index.nearest(queries, { topk: 5 });
+    const first = found.filter((rows, i) => rows[0]!.row === exact[i]![0]!.row);
+    assert.ok(first.length >= 45, `${first.length} of 50`);
+    for (const [nearest] of found) {
+      const { row } = nearest!;
+      assert.equal((await index.names(new Set([row]))).get(row)!.file, `${row}`);
+    }
+    await Promise.all([index.close(), npy.close()]);
+  });
+
+  test('an interruption keeps what was taken, and adding goes on there', async () => {
+    const abort = new AbortController();
+    const work = workOf({ signal: abort.signal, onProgress: ({ done }) => done >= 1024 && abort.abort() });
+    await assert.rejects(build([at('a.npy')], at('cut.index'), false, work), /interrupted/);
+    assert.equal((await recordOf(at('cut.index'))).rows, 1024);
+    assert.deepEqual(await add([at('a.npy')], at('cut.index')), { rows: 3000, added: 1976 });
+    const index = (await openVectors(at('cut.index')))!;
+    assert.equal((await index.names(new Set([2048]))).get(2048)!.file, 'photos/0, "2048".jpg');
+    await index.close();
+  });
+
+  test('what cannot be built or grown is one line, and leaves what was there', async () => {
+    await writeMadeUpFeatures(at('other.npy'), { rows: 5, numbers: NUMBERS, weights: 'e'.repeat(64) });
+    await writeMadeUpFeatures(at('longer.npy'), { rows: 5, numbers: 2 * NUMBERS });
+    await copyFile(at('a.npy'), at('lonely.npy'));
+    const before = await readFile(at('a.index', 'index.json'), 'utf8');
+    for (const [action, pattern] of [
+      [() => build([at('a.npy')], at('a.index')), /is there already; go on with finch index add/],
+      [() => build([at('a.npy')], scratch), /is a folder with other things in it/],
+      [() => build([at('none.npy')], at('new.index')), /cannot open .*none\.npy/],
+      [() => build([at('lonely.npy')], at('new.index')), /lonely\.npy has no record of how it was made/],
+      [() => build([at('a.index')], at('new.index')), /has no shards of features/],
+      [() => build([at('none.npy')], at('a.index'), true), /cannot open/],
+      [() => add([at('other.npy')], at('a.index')), /made otherwise .*: the model's weights/],
+      [() => add([at('longer.npy')], at('a.index')), /the shape of a row \(\[32\] before, \[64\] now\)/],
+      [() => add([at('a.npy')], at('none.index')), /is not there; make one/],
+    ] as const) {
+      await assert.rejects(action, (error) => error instanceof AppError && pattern.test(error.message));
+    }
+    assert.equal(await readFile(at('a.index', 'index.json'), 'utf8'), before);
+    assert.ok(!(await readdir(scratch)).some((name) => /new\.index|none\.index|lock/.test(name)));
+    await (await openVectors(at('a.index')))!.close();
+  });
+
+  test('damaged files are one line', async () => {
+    const { graphs, names } = await recordOf(at('a.index'));
+    const [graph, csv, starts] = [graphs[0]!.file, names[0]!.file, names[0]!.starts];
+    const damaged = async (change: (folder: string) => Promise<void>) => {
+      await rm(at('bad.index'), { recursive: true, force: true });
+      await cp(at('a.index'), at('bad.index'), { recursive: true });
+      await change(at('bad.index'));
+      const index = (await openVectors(at('bad.index')))!;
+      await index.names(new Set([0, 1, 2999])).finally(() => index.close());
+    };
+    for (const [change, pattern] of [
+      [(folder: string) => truncate(path.join(folder, graph), 1000), /has 1000 bytes, expected/],
+      [(folder: string) => rm(path.join(folder, graph)), /is not there; build the index again/],
+      [(folder: string) => truncate(path.join(folder, csv), 100), /has 100 bytes, expected/],
+      [(folder: string) => rm(path.join(folder, starts)), /is not there/],
+      [(folder: string) => writeFile(path.join(folder, starts), Buffer.alloc(8 * 3000, 255)), /has no line for row 0/],
+      [(folder: string) => writeFile(path.join(folder, 'index.json'), '{}'), /is not as this finch .* writes it/],
+      [async (folder: string) => {
+        const record = await recordOf(folder);
+        await writeFile(path.join(folder, 'index.json'), JSON.stringify({ ...record, rows: 5 }));
+      }, /has parts that are not of 5 rows/],
+      [async (folder: string) => {
+        const record = await readFile(path.join(folder, 'index.json'), 'utf8');
+        await writeFile(path.join(folder, 'index.json'), record.replace(graph, '../../elsewhere'));
+      }, /graphs\.0\.file/],
+    ] as const) await assert.rejects(damaged(change), (error) => error instanceof AppError && pattern.test(error.message), String(pattern)); // prettier-ignore
+  });
+
+  test('a graph that somebody changed and sealed anew is refused, or is one that can be searched', async () => {
+    const record = await recordOf(at('a.index'));
+    const { file, vectors } = record.graphs[0]!;
+    const bytes = await readFile(at('a.index', file));
+    const start = 8 + vectors * NUMBERS * 2;
+    const rng = createRng(7);
+    await cp(at('a.index'), at('false.index'), { recursive: true });
+    let refused = 0;
+    for (let i = 0; i < 60; i++) {
+      const changed = Buffer.from(bytes);
+      // The heads first, then anywhere in the graph.
+      const place = i < 20 ? start + rng.integer(110) : start + rng.integer(bytes.length - start - 4);
+      changed.writeUInt32LE(rng.integer(2 ** 32), Math.min(place, bytes.length - 4));
+      const sha256 = createHash('sha256').update(changed.subarray(start)).digest('hex');
+      await writeFile(at('false.index', file), changed);
+      await writeFile(at('false.index', 'index.json'), JSON.stringify({ ...record, graphs: [{ ...record.graphs[0]!, sha256 }] })); // prettier-ignore
+      try {
+        const index = (await openVectors(at('false.index')))!;
+        await index.nearest(queries.slice(0, 5), { topk: 20 }).finally(() => index.close());
+      } catch (error) {
+        assert.ok(error instanceof AppError, String(error));
+        refused += 1;
+      }
+    }
+    assert.ok(refused >= 20, `${refused} of 60`);
+  });
+});
