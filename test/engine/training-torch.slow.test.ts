@@ -27,7 +27,7 @@ for (const [network, rate, size] of [
     });
     if (stdout === '') throw new Error(stderr);
     const run = JSON.parse(stdout) as GoldenRun;
-    const engine = await createOnnxEngine({ device: 'cpu' });
+    const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
     assertLikeGolden(run, await trainGolden(engine, run, { size: [size, size] }));
   });
 }

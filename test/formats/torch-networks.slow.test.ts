@@ -61,7 +61,7 @@ describe('torchvision checkpoints', { skip }, () => {
           name,
           provenance: { source: 'a test' },
         });
-        const engine = await createOnnxEngine({ device: 'cpu' });
+        const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
         const normalization = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;
         const predictor = await engine.load({ ...model, ...normalization }, { size: [64, 64] });
         const data = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => i % 251);

@@ -97,9 +97,13 @@ async function runProcess(order: ChildOrder, onProgress?: (at: number) => void):
   writeFileSync(traceFile, new Uint8Array(trace.buffer));
   const handle = openSync(traceFile, 'r');
   const script = fileURLToPath(new URL('./child.js', import.meta.url));
-  const child = spawn(process.execPath, ['--max-old-space-size=400', script, JSON.stringify(order)], {
-    stdio: 'ignore',
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-old-space-size=400', '--single-threaded-gc', script, JSON.stringify(order)],
+    {
+      stdio: 'ignore',
+    },
+  );
   const exit = new Promise<string>((resolve) => {
     child.on('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
   });

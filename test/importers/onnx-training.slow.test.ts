@@ -80,7 +80,7 @@ describe('exports of torch.onnx learn as the zoo does', { skip }, () => {
 });
 
 async function logitsOf(network: Network, { size }: FamilyRun): Promise<Float32Array> {
-  const engine = await createOnnxEngine({ device: 'cpu' });
+  const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
   const predictor = await engine.load({ ...network, ...HALF }, { size: [size, size] });
   const [output] = await predictor.run(goldenBatch(size, FAMILY_GOLDEN.batch).batch);
   const logits = Float32Array.from(output!.data);
@@ -89,7 +89,7 @@ async function logitsOf(network: Network, { size }: FamilyRun): Promise<Float32A
 }
 
 async function train(network: Network, run: FamilyRun, batchNorm: 'train' | 'frozen' = 'train') {
-  const engine = await createOnnxEngine({ device: 'cpu' });
+  const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
   const trainer = await engine.trainer(
     { ...network, ...HALF },
     {

@@ -128,7 +128,7 @@ async function deviation(
   // The mean of two classifiers has no one layer that a new head could replace: what they take is known all the same.
   const end = model.classifier ?? model.embedding;
   assert.ok(model.graph.layers.some((layer) => layer.name === end));
-  const engine = await createOnnxEngine({ device: 'cpu' });
+  const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
   const predictor = await engine.load({ ...model, ...PIXELS.imagenet });
   const pixels = readFileSync(path.join(folder, 'pixels.bin'));
   const bytes = size * size * 3;

@@ -77,7 +77,7 @@ describe('four shapes of file', { skip }, () => {
 });
 
 async function logitsOf(model: Model, data: Uint8Array): Promise<ArrayLike<number>> {
-  const engine = await createOnnxEngine({ device: 'cpu' });
+  const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
   const predictor = await engine.load({ ...model, ...HALF }, { size: [64, 64] });
   const [logits] = await predictor.run({ data, count: 1, height: 64, width: 64 });
   await predictor.dispose();
