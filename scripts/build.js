@@ -12,6 +12,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -41,26 +42,42 @@ const PAGE = 'page';
 const PAGE_SCRIPTS = ['page', 'worker'];
 const PAGE_WASM = '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm';
 
-/** Newest modification time of the sources under `dir`, in milliseconds. */
+/** Everything that `build` reads in this repository. */
+export const ALL_SOURCES = [
+  'src',
+  'test',
+  'bench',
+  'examples',
+  'scripts',
+  'tsconfig.json',
+  'package-lock.json',
+];
+
+/** Newest modification time of a file, or of the sources under a folder, in milliseconds. A folder's own tells that one was removed. */
 function newestSource(dir) {
-  let newest = 0;
+  const found = statSync(dir);
+  let newest = found.mtimeMs;
+  if (!found.isDirectory()) return newest;
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     const full = path.join(dir, entry.name);
     if (entry.isDirectory()) newest = Math.max(newest, newestSource(full));
-    else if (/\.(ts|tsx|css|html|wat)$/.test(entry.name)) newest = Math.max(newest, statSync(full).mtimeMs);
+    else if (/\.(js|json|ts|tsx|css|html|wat)$/.test(entry.name))
+      newest = Math.max(newest, statSync(full).mtimeMs);
   }
   return newest;
 }
 
-/** Compiles when `dist/` is missing or older than a source of the program. */
-export async function buildIfStale() {
+/** Compiles when `dist/` is missing or older than one of `sources`: by default the program, without its tests. */
+export async function buildIfStale(sources = ['src']) {
   const built = path.join(dist, BUNDLE, 'cli.js');
-  if (existsSync(built) && statSync(built).mtimeMs >= newestSource(path.join(root, 'src'))) return;
+  const newest = () => Math.max(...sources.map((source) => newestSource(path.join(root, source))));
+  if (existsSync(built) && statSync(built).mtimeMs >= newest()) return;
   await build();
 }
 
 /** Compiles everything; throws with the compiler's messages when they are errors. */
 export async function build() {
+  const began = new Date();
   let tsc;
   try {
     const manifest = createRequire(import.meta.url).resolve('typescript/package.json');
@@ -83,6 +100,8 @@ export async function build() {
   await bundlePage(aside);
   await assemble(aside);
   await bundleStudioPage(aside);
+  // As old as what was read: a source that is changed meanwhile is newer.
+  utimesSync(path.join(aside, BUNDLE, 'cli.js'), began, began);
   rmSync(dist, { recursive: true, force: true });
   try {
     renameSync(aside, dist);

@@ -1,4 +1,4 @@
-// test.js: compiles, then hands every compiled test file to node:test.
+// test.js: compiles what has changed, then hands every compiled test file to node:test.
 // `--slow` runs the suites named *.slow.test instead; other arguments select files by a part of their path.
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -6,7 +6,7 @@ import path from 'node:path';
 import { run } from 'node:test';
 import { spec, tap } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
-import { build } from './build.js';
+import { ALL_SOURCES, buildIfStale } from './build.js';
 
 /** Files that take minutes, the longest first: begun at the end, one of them would leave the other cores idle. */
 const LONGEST = [
@@ -41,7 +41,7 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const slow = process.argv.includes('--slow');
 const wanted = process.argv.slice(2).filter((argument) => argument !== '--slow');
 
-await build();
+await buildIfStale(ALL_SOURCES);
 const tests = path.join(root, 'dist', 'test');
 const names = readdirSync(tests, { recursive: true })
   .map((file) => String(file).replaceAll(path.sep, '/'))
@@ -56,6 +56,7 @@ const first = LONGEST.map((name) => `${name}.test.js`).filter((name) => names.in
 const files = [...new Set([...first, ...names])].map((name) => path.join(tests, name));
 
 process.chdir(root);
+process.env['FINCH_COMPILED'] = '1';
 // Most files wait for processes of one thread: two at a time use two cores, where node's own default is one fewer than there are.
 run({ files, concurrency: Math.max(2, availableParallelism() - 1) })
   .on('test:fail', () => {

@@ -32,7 +32,7 @@ describe('Keras’s answers', () => {
         const { graph, weights, preprocessing } = await readKerasFile(path.join(GOLDEN, file), name);
         assert.equal(preprocessing?.size, name === 'functional' ? size : undefined);
         const { mean, std } = preprocessing ?? { mean: [0, 0, 0] as const, std: [1, 1, 1] as const };
-        const engine = await createOnnxEngine({ device: 'cpu' });
+        const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
         const predictor = await engine.load({ graph, weights, mean, std });
         for (const [i, expected] of answers[name]!.entries()) {
           const data = madeUpPixels(`keras ${i}`, size, size);

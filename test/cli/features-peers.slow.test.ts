@@ -13,12 +13,13 @@ import { predictions } from '../../src/evaluation/metrics.ts';
 import { applyHead } from '../../src/train/head-stage.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { trainLinearHead } from '../../src/train/linear-head.ts';
+import { hasModules } from '../helpers/python-peer.ts';
 import { runCli } from '../helpers/run-cli.ts';
 import { sharedData } from '../helpers/shared-data.ts';
 
 const python = process.env['FINCH_PYTHON'] ?? 'python3';
-const has = (modules: string) => spawnSync(python, ['-c', `import ${modules}`]).status === 0;
-const skipWithout = (modules: string) => !has(modules) && `needs Python with ${modules} (FINCH_PYTHON)`;
+const skipWithout = (modules: string) =>
+  !hasModules(python, modules) && `needs Python with ${modules} (FINCH_PYTHON)`;
 
 function run(code: string): string {
   const { status, stdout, stderr } = spawnSync(python, ['-c', code], { encoding: 'utf8' });

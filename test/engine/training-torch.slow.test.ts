@@ -5,14 +5,14 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
+import { hasModules } from '../helpers/python-peer.ts';
 import { assertLikeGolden, trainGolden, type GoldenRun } from '../helpers/training-golden.ts';
 
 const PYTHON = process.env['FINCH_PYTHON'] ?? 'python3';
 const SCRIPT = path.join(PACKAGE_ROOT, 'test', 'golden', 'make_training.py');
 
-const probe = spawnSync(PYTHON, ['-c', 'import torch, torchvision, efficientnet_lite_pytorch']);
 const skip =
-  probe.status !== 0 &&
+  !hasModules(PYTHON, 'torch, torchvision, efficientnet_lite_pytorch') &&
   `${PYTHON} has no torch, torchvision or efficientnet-lite-pytorch (FINCH_PYTHON names another)`;
 
 for (const [network, rate, size] of [
@@ -27,7 +27,7 @@ for (const [network, rate, size] of [
     });
     if (stdout === '') throw new Error(stderr);
     const run = JSON.parse(stdout) as GoldenRun;
-    const engine = await createOnnxEngine({ device: 'cpu' });
+    const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
     assertLikeGolden(run, await trainGolden(engine, run, { size: [size, size] }));
   });
 }

@@ -13,9 +13,10 @@ import { readTensors } from '../../src/formats/read-tensors.ts';
 import { importCheckpoint } from '../../src/store/import.ts';
 import { firstRecord } from '../../src/zoo/published.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
+import { hasModules } from '../helpers/python-peer.ts';
 
 const python = process.env['FINCH_PYTHON'] ?? 'python3';
-const hasTorch = spawnSync(python, ['-c', 'import torch, torchvision']).status === 0;
+const hasTorch = hasModules(python, 'torch, torchvision');
 const skip = !hasTorch && `${python} has no torch and torchvision`;
 
 const NETWORKS = ['resnet18', 'resnet50', 'resnet101'];
@@ -60,7 +61,7 @@ describe('torchvision checkpoints', { skip }, () => {
           name,
           provenance: { source: 'a test' },
         });
-        const engine = await createOnnxEngine({ device: 'cpu' });
+        const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
         const normalization = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;
         const predictor = await engine.load({ ...model, ...normalization }, { size: [64, 64] });
         const data = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => i % 251);

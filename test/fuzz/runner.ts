@@ -1,5 +1,6 @@
 // runner.ts: runs many cases of a target in a process that may hang, run out of memory or die, and says which cases did it. What
-// is suspected of the clock, of memory or of a death is run again alone before it is reported.
+// is suspected of the clock, of memory or of a death is run again alone before it is reported. Memory is measured over stretches of
+// cases, because measuring takes as long as a short case; the cases of a stretch that takes much are run again and measured each.
 
 import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,6 +19,7 @@ const POLL_MS = 50;
 const MAX_RSS_BYTES = 1024 ** 3;
 /** Of a target: after so many dead processes the rest would tell nothing new. */
 const MAX_DEATHS = 50;
+const STRETCH = 50;
 
 export interface FuzzJob {
   readonly url: string;
@@ -38,29 +40,26 @@ export interface FuzzReport {
 export async function fuzz({ url, seed, from = 0, cases, onProgress }: FuzzJob): Promise<FuzzReport> {
   const started = performance.now();
   const folder = mkdtempSync(path.join(tmpdir(), 'finch-fuzz-run-'));
-  const files = { traceFile: path.join(folder, 'trace'), suspectsFile: path.join(folder, 'suspects') };
-  const total = { read: 0, refused: 0 };
-  const suspects: Suspect[] = [];
+  const order = { url, seed, traceFile: path.join(folder, 'trace'), suspectsFile: path.join(folder, 'suspects') }; // prettier-ignore
   try {
-    const end = from + cases;
-    let next = from;
-    for (let deaths = 0; next < end && deaths < MAX_DEATHS; deaths++) {
-      const ended = await runProcess({ url, seed, from: next, to: end, ...files }, (at) =>
-        onProgress?.(at - from),
-      );
-      suspects.push(...ended.suspects);
-      total.read += ended.read;
-      total.refused += ended.refused;
-      next = ended.next;
+    const whole = { ...order, from, to: from + cases, stretch: STRETCH };
+    const { next, read, refused, suspects } = await runProcesses(whole, (at) => onProgress?.(at - from));
+    const single: Suspect[] = [];
+    for (const suspect of suspects) {
+      const { number, cases: length } = suspect;
+      if (length === undefined) single.push(suspect);
+      else {
+        const measured = await runProcesses({ ...order, from: number, to: number + length, stretch: 1 });
+        single.push(...measured.suspects.filter(({ kind }) => kind === 'memory'));
+      }
     }
     const findings: Suspect[] = [];
-    for (const suspect of suspects) {
-      const again = await runProcess({ url, seed, from: suspect.number, to: suspect.number + 1, ...files });
-      findings.push(
-        ...(suspect.kind === 'error' && again.suspects.length === 0 ? [suspect] : again.suspects),
-      );
+    for (const suspect of single) {
+      const { number, kind } = suspect;
+      const again = await runProcess({ ...order, from: number, to: number + 1, stretch: 1 });
+      findings.push(...(kind === 'error' && again.suspects.length === 0 ? [suspect] : again.suspects));
     }
-    return { cases: next - from, ...total, seconds: (performance.now() - started) / 1000, findings };
+    return { cases: next - from, read, refused, seconds: (performance.now() - started) / 1000, findings };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -74,8 +73,23 @@ interface Ended {
   readonly suspects: readonly Suspect[];
 }
 
+/** Goes on in another process behind each case that ended one. */
+async function runProcesses(order: ChildOrder, onProgress?: (at: number) => void): Promise<Ended> {
+  const total = { read: 0, refused: 0 };
+  const suspects: Suspect[] = [];
+  let next = order.from;
+  for (let deaths = 0; next < order.to && deaths < MAX_DEATHS; deaths++) {
+    const ended = await runProcess({ ...order, from: next }, onProgress);
+    suspects.push(...ended.suspects);
+    total.read += ended.read;
+    total.refused += ended.refused;
+    next = ended.next;
+  }
+  return { ...total, next, suspects };
+}
+
 async function runProcess(order: ChildOrder, onProgress?: (at: number) => void): Promise<Ended> {
-  const { traceFile, suspectsFile, from, to } = order;
+  const { traceFile, suspectsFile, from, to, stretch } = order;
   writeFileSync(suspectsFile, '');
   const trace = new Float64Array(TRACE_LENGTH);
   trace[0] = from;
@@ -83,9 +97,13 @@ async function runProcess(order: ChildOrder, onProgress?: (at: number) => void):
   writeFileSync(traceFile, new Uint8Array(trace.buffer));
   const handle = openSync(traceFile, 'r');
   const script = fileURLToPath(new URL('./child.js', import.meta.url));
-  const child = spawn(process.execPath, ['--max-old-space-size=400', script, JSON.stringify(order)], {
-    stdio: 'ignore',
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-old-space-size=400', '--single-threaded-gc', script, JSON.stringify(order)],
+    {
+      stdio: 'ignore',
+    },
+  );
   const exit = new Promise<string>((resolve) => {
     child.on('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
   });
@@ -110,12 +128,10 @@ async function runProcess(order: ChildOrder, onProgress?: (at: number) => void):
   const [number, , read, refused] = trace as unknown as readonly [number, number, number, number];
   if (number >= to) return { read, refused, next: to, suspects };
   const problem = killed === 'hang' ? `not done after ${HANG_MS / 1000} s` : killed === 'memory' ? `more than ${MAX_RSS_BYTES / 2 ** 20} MiB` : `the process ended: ${how}`; // prettier-ignore
-  return {
-    read,
-    refused,
-    next: number + 1,
-    suspects: [...suspects, { number, kind: killed ?? 'death', problem }],
-  };
+  suspects.push({ number, kind: killed ?? 'death', problem });
+  const unmeasured = (number - from) % stretch;
+  if (unmeasured > 0) suspects.push({ number: number - unmeasured, cases: unmeasured, kind: 'memory', problem: 'not measured' }); // prettier-ignore
+  return { read, refused, next: number + 1, suspects };
 }
 
 function rssOf(pid: number): number {

@@ -6,6 +6,8 @@ export interface ChildOrder {
   readonly seed: number;
   readonly from: number;
   readonly to: number;
+  /** Memory is measured over so many cases at once. */
+  readonly stretch: number;
   readonly traceFile: string;
   /** Gets a line of JSON for each Suspect. */
   readonly suspectsFile: string;
@@ -17,6 +19,8 @@ export const TRACE_LENGTH = 4;
 /** Something that a case did and must not do. */
 export interface Suspect {
   readonly number: number;
+  /** Where it is one of so many cases from there on, which are not measured each. */
+  readonly cases?: number;
   readonly kind: 'error' | 'memory' | 'hang' | 'death';
   readonly problem: string;
 }
@@ -24,6 +28,9 @@ export interface Suspect {
 /** What a process takes whatever it reads: its own heap and what it has not given back yet. */
 const FIXED_BYTES = 64 * 1024 ** 2;
 const MAX_BYTES = 300 * 1024 ** 2;
+
+/** A stretch of several cases that takes more is run again a case at a time. Less than any case may take: one may begin lower. */
+export const STRETCH_BYTES = FIXED_BYTES / 2;
 
 /** The most memory that reading a file of this size may take. */
 export function memoryLimit(fileBytes: number): number {

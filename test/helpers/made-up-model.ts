@@ -4,7 +4,7 @@ import type { Graph, Weight } from '../../src/graph/layers.ts';
 import { allWeightShapes } from '../../src/graph/cost.ts';
 import type { Shapes } from '../../src/graph/shapes.ts';
 import { elementCount } from '../../src/util/shape.ts';
-import { fnv1a, uniform } from './lcg.ts';
+import { float32Of, fnv1a, uniform } from './lcg.ts';
 
 /** Weights by role: kernels that keep the scale, batch norms near the identity. */
 export function madeUpWeights(graph: Graph, shapes?: Shapes): Map<string, Weight> {
@@ -17,7 +17,7 @@ export function madeUpWeights(graph: Graph, shapes?: Shapes): Map<string, Weight
       if (name.endsWith('moving_variance') || name.endsWith('gamma')) return 0.5 + u;
       return u - 0.5;
     };
-    const data = Float32Array.from({ length: elementCount(shape) }, (_, i) => value(uniform(seed, i)));
+    const data = float32Of(elementCount(shape), (i) => value(uniform(seed, i)));
     weights.set(name, { shape, data });
   }
   return weights;

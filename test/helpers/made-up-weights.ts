@@ -5,7 +5,7 @@ import { inferShapes, weightShapes } from '../../src/graph/shapes.ts';
 import { elementCount, type Shape } from '../../src/util/shape.ts';
 import { asModules, type TorchNaming } from '../../src/zoo/record.ts';
 import type { TorchTensor } from '../../src/zoo/torch-weights.ts';
-import { fnv1a, uniform } from './lcg.ts';
+import { float32Of, fnv1a, uniform } from './lcg.ts';
 
 /** Torch's names and axis order by our roles, written out here so that a test does not ask the code it tests. */
 export function madeUpStateDict(graph: Graph, naming: TorchNaming = asModules): Map<string, TorchTensor> {
@@ -59,5 +59,5 @@ function madeUp(name: string, shape: Shape): Float32Array {
     if (name.endsWith('running_mean') || name.endsWith('bias')) return 0.2 * u - 0.1;
     return 0.75 + 0.5 * u;
   };
-  return Float32Array.from({ length: elementCount(shape) }, (_, i) => value(uniform(seed, i)));
+  return float32Of(elementCount(shape), (i) => value(uniform(seed, i)));
 }

@@ -92,7 +92,7 @@ export async function converted(write: Write, written: Written = {}): Promise<Co
   const data = Uint8Array.from({ length: count * SIDE * SIDE * 3 }, (_, i) =>
     Math.floor(256 * uniform(7, i)),
   );
-  const engine = await createOnnxEngine({ device: 'cpu' });
+  const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
   const predictor = await engine.load({ graph: result.graph, weights: result.weights, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }); // prettier-ignore
   const [actual] = await predictor.run({ data, count, height: SIDE, width: SIDE });
   await predictor.dispose();

@@ -13,7 +13,7 @@ interface ParityEngines {
   readonly architectures: readonly string[];
 }
 
-const onnx = () => createOnnxEngine({ device: 'cpu' });
+const onnx = () => createOnnxEngine({ device: 'cpu', threads: 1 });
 
 const SOME = ['efficientnet_lite0', 'resnet18', 'resnet50'];
 

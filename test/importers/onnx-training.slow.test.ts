@@ -5,7 +5,6 @@
 // About four minutes. Needs a Python with torch, torchvision and onnx (FINCH_PYTHON, else python3).
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -18,7 +17,7 @@ import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 import { FAMILY_GOLDEN, familyNetwork, type FamilyRun } from '../helpers/family-golden.ts';
 import { HALF } from '../helpers/made-up-model.ts';
-import { startPeer } from '../helpers/python-peer.ts';
+import { hasModules, startPeer } from '../helpers/python-peer.ts';
 import { goldenBatch, OPTIMIZERS } from '../helpers/training-golden.ts';
 
 const NAMES = [
@@ -34,7 +33,7 @@ const NAMES = [
 ];
 
 const python = process.env['FINCH_PYTHON'] ?? 'python3';
-const hasTorch = spawnSync(python, ['-c', 'import torch, torchvision, onnx']).status === 0;
+const hasTorch = hasModules(python, 'torch, torchvision, onnx');
 const skip = !hasTorch && `${python} has no torch, torchvision and onnx`;
 
 interface Network {
@@ -81,7 +80,7 @@ describe('exports of torch.onnx learn as the zoo does', { skip }, () => {
 });
 
 async function logitsOf(network: Network, { size }: FamilyRun): Promise<Float32Array> {
-  const engine = await createOnnxEngine({ device: 'cpu' });
+  const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
   const predictor = await engine.load({ ...network, ...HALF }, { size: [size, size] });
   const [output] = await predictor.run(goldenBatch(size, FAMILY_GOLDEN.batch).batch);
   const logits = Float32Array.from(output!.data);
@@ -90,7 +89,7 @@ async function logitsOf(network: Network, { size }: FamilyRun): Promise<Float32A
 }
 
 async function train(network: Network, run: FamilyRun, batchNorm: 'train' | 'frozen' = 'train') {
-  const engine = await createOnnxEngine({ device: 'cpu' });
+  const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
   const trainer = await engine.trainer(
     { ...network, ...HALF },
     {

@@ -3,7 +3,6 @@
 // onnxscript (FINCH_PYTHON, else python3). FINCH_ONNX=name,name runs some of them.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +13,7 @@ import { readOnnx } from '../../src/store/read-onnx.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { PIXELS } from '../../src/zoo/record.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
-import { startPeer } from '../helpers/python-peer.ts';
+import { hasModules, startPeer } from '../helpers/python-peer.ts';
 import { sharedData } from '../helpers/shared-data.ts';
 
 interface Network {
@@ -75,7 +74,7 @@ const COUNT = 10;
 const SIZE = 112;
 
 const python = process.env['FINCH_PYTHON'] ?? 'python3';
-const hasTorch = spawnSync(python, ['-c', 'import torch, torchvision, timm, onnx, onnxscript']).status === 0;
+const hasTorch = hasModules(python, 'torch, torchvision, timm, onnx, onnxscript');
 const shared = sharedData('imagenet-sample');
 const skip = shared.skip || (!hasTorch && `${python} has no torch, torchvision, timm, onnx and onnxscript`);
 const names = process.env['FINCH_ONNX']?.split(',') ?? Object.keys(NETWORKS);
@@ -129,7 +128,7 @@ async function deviation(
   // The mean of two classifiers has no one layer that a new head could replace: what they take is known all the same.
   const end = model.classifier ?? model.embedding;
   assert.ok(model.graph.layers.some((layer) => layer.name === end));
-  const engine = await createOnnxEngine({ device: 'cpu' });
+  const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
   const predictor = await engine.load({ ...model, ...PIXELS.imagenet });
   const pixels = readFileSync(path.join(folder, 'pixels.bin'));
   const bytes = size * size * 3;

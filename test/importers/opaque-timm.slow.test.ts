@@ -3,7 +3,7 @@
 // (FINCH_PYTHON, else python3); skips without. About fifteen minutes.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -16,12 +16,13 @@ import { opaqueNetwork } from '../../src/importers/onnx/opaque.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
+import { hasModules } from '../helpers/python-peer.ts';
 import { runCli } from '../helpers/run-cli.ts';
 import { sharedData } from '../helpers/shared-data.ts';
 
 const python = process.env['FINCH_PYTHON'] ?? 'python3';
 const MODULES = 'torch, timm, onnx, onnxscript, onnxruntime, sklearn';
-const hasAll = spawnSync(python, ['-c', `import ${MODULES}`]).status === 0;
+const hasAll = hasModules(python, MODULES);
 const birds = sharedData('birds');
 const skip = !hasAll && `${python} has no ${MODULES} (FINCH_PYTHON names another)`;
 

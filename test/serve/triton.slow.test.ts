@@ -1,7 +1,7 @@
 // triton.slow.test.ts: the official client of the v2 protocol, tritonclient, gets what it asks for. FINCH_PYTHON names a Python that has it.
 
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -11,12 +11,13 @@ import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 import { HALF } from '../helpers/made-up-model.ts';
 import { draw } from '../helpers/pictures.ts';
+import { hasModules } from '../helpers/python-peer.ts';
 import { post, startServed } from '../helpers/served.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
 
 const python = process.env['FINCH_PYTHON'] ?? 'python3';
 const skip =
-  spawnSync(python, ['-c', 'import tritonclient.http']).status !== 0 &&
+  !hasModules(python, 'tritonclient.http') &&
   `needs tritonclient[http] in ${python} (FINCH_PYTHON names another)`;
 
 type Rows = readonly (readonly number[])[];

@@ -8,11 +8,12 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
+import { hasModules } from '../helpers/python-peer.ts';
 import { runCli } from '../helpers/run-cli.ts';
 import { sharedData } from '../helpers/shared-data.ts';
 
 const python = process.env['FINCH_PYTHON'] ?? 'python3';
-const hasLibrary = spawnSync(python, ['-c', 'import torch, torchvision, transformers, PIL']).status === 0;
+const hasLibrary = hasModules(python, 'torch, torchvision, transformers, PIL');
 const { file: photos, skip } = sharedData('imagenet-sample');
 const SKIP =
   skip || (!hasLibrary && 'needs Python with torch, torchvision, transformers and Pillow (FINCH_PYTHON)');

@@ -28,7 +28,7 @@ describe('a map of every family', () => {
       const { border, back, shape } = evidence.cut;
       assert.ok(shape[0]! >= 4 && shape[1]! >= 4, formatShape(shape));
       const weights = madeUpWeights(graph);
-      const engine = await createOnnxEngine({ device: 'cpu' });
+      const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
       const predictor = await engine.load({ graph, weights, ...HALF }, { outputs: [border] });
       const [places] = await predictor.run({
         data: madeUpPixels(name, height, width),

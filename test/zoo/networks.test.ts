@@ -82,7 +82,7 @@ describe('networks against PyTorch', () => {
       const [naming] = namings;
       const graph = build(1000);
       const weights = weightsFromTorch(graph, madeUpStateDict(graph, naming), 'made-up weights', naming);
-      const engine = await createOnnxEngine({ device: 'cpu' });
+      const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
       const layers = Object.entries(golden.layers);
       const outputs = [graph.output, ...layers.map(([layer]) => LAST_LAYER[name]?.[layer] ?? layer)];
       const predictor = await engine.load(

@@ -65,7 +65,7 @@ describe('other programs give the same logits', () => {
 });
 
 async function logitsOf(folder: string, pixels: Uint8Array, size: number): Promise<ArrayLike<number>> {
-  const engine = await createOnnxEngine({ device: 'cpu' });
+  const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
   const predictor = await engine.load(
     { ...(await readModelFolder(folder)), ...HALF },
     { size: [size, size] },

@@ -15,9 +15,10 @@ import type { Model } from '../../src/artefact/model.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 import { HALF } from '../helpers/made-up-model.ts';
+import { hasModules } from '../helpers/python-peer.ts';
 
 const python = process.env['FINCH_PYTHON'] ?? 'python3';
-const hasTorch = spawnSync(python, ['-c', 'import torch, timm, safetensors']).status === 0;
+const hasTorch = hasModules(python, 'torch, timm, safetensors');
 const skip = !hasTorch && `${python} has no torch, timm and safetensors`;
 
 /** One whose names torchvision has too, one with names of its own, one that only its name tells from another. */
@@ -76,7 +77,7 @@ describe('four shapes of file', { skip }, () => {
 });
 
 async function logitsOf(model: Model, data: Uint8Array): Promise<ArrayLike<number>> {
-  const engine = await createOnnxEngine({ device: 'cpu' });
+  const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
   const predictor = await engine.load({ ...model, ...HALF }, { size: [64, 64] });
   const [logits] = await predictor.run({ data, count: 1, height: 64, width: 64 });
   await predictor.dispose();
