@@ -97,7 +97,8 @@ async function writeRows({ folder, format }: JoinConfig, { shards, thread, paths
   return { rows, failed };
 }
 
-async function shapeOf(file: string, thread: ParquetThread): Promise<readonly number[]> {
+/** Of a row. @throws AppError FILE_INVALID */
+export async function shapeOf(file: string, thread: ParquetThread): Promise<readonly number[]> {
   const { parquet } = await openShard(file, thread);
   await parquet.close();
   const shape = (parquet.facts.get('shape') ?? '').split(',').map(Number);
