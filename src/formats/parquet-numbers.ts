@@ -31,8 +31,10 @@ export function plainNumbers(
     const levels = page.repetition_levels_byte_length + page.definition_levels_byte_length;
     const bytes = uncompressed_page_size - levels;
     const end = reader.offset + compressed_page_size;
-    const isSound = page.num_values > 0 && bytes === page.num_values * width && filled + page.num_values <= count;
-    if (!isSound || !(levels >= 0) || end > chunk.length) throw new Error('a page of numbers is not what it says');
+    const isSound =
+      page.num_values > 0 && bytes === page.num_values * width && filled + page.num_values <= count;
+    if (!isSound || !(levels >= 0) || end > chunk.length)
+      throw new Error('a page of numbers is not what it says');
     const content = chunk.subarray(reader.offset + levels, end);
     const plain = page.is_compressed === false ? content : decompressPage(content, bytes, codec, compressors);
     numbers.set(asNumbers(plain, bytes, width), filled);

@@ -73,7 +73,10 @@ export async function saveFirstPass(
   record: RowsRecord,
   { scatter, shift, classSums }: FeatureSums,
 ): Promise<void> {
-  const tensors = new Map([['scatter', tensor(scatter)], ['shift', tensor(Float64Array.from(shift))]]);
+  const tensors = new Map([
+    ['scatter', tensor(scatter)],
+    ['shift', tensor(Float64Array.from(shift))],
+  ]);
   classSums.forEach((sums, k) => tensors.set(`class/${k}`, tensor(sums)));
   await writeSafetensors(file, tensors);
   await writeFileAtomic(recordFile, `${JSON.stringify({ version: 1, ...record })}\n`);
@@ -109,7 +112,10 @@ export async function saveDescent(
 ): Promise<void> {
   // Of two names in turn: the record names the one that is whole.
   const name = `descent-${iterations % 2}.safetensors`;
-  const tensors = new Map([['point', tensor(point)], ['gradient', tensor(gradient)]]);
+  const tensors = new Map([
+    ['point', tensor(point)],
+    ['gradient', tensor(gradient)],
+  ]);
   pairs.forEach(({ s, y }, i) => tensors.set(`s/${i}`, tensor(s)).set(`y/${i}`, tensor(y)));
   await writeSafetensors(path.join(path.dirname(recordFile), name), tensors);
   await writeFileAtomic(recordFile, `${JSON.stringify({ version: 1, tensors: name, value, iterations, seconds })}\n`); // prettier-ignore
@@ -130,7 +136,13 @@ export async function readDescent(
   }
   const { value, iterations, seconds } = record;
   return {
-    descent: { point: numbersOf('point', size), gradient: numbersOf('gradient', size), pairs, value, iterations },
+    descent: {
+      point: numbersOf('point', size),
+      gradient: numbersOf('gradient', size),
+      pairs,
+      value,
+      iterations,
+    },
     seconds,
   };
 }

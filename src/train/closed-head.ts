@@ -38,7 +38,13 @@ export const scalingOf = ({ mean, deviation }: Pick<Moments, 'mean' | 'deviation
   scale: Float32Array.from(deviation, (value) => 1 / value),
 });
 
-export async function closedHead({ moments, products, judged, weights, onTry }: ClosedJob): Promise<ClosedHead> {
+export async function closedHead({
+  moments,
+  products,
+  judged,
+  weights,
+  onTry,
+}: ClosedJob): Promise<ClosedHead> {
   const { numbers, shares, classMeans } = moments;
   const classes = shares.length;
   const within = await covarianceWithin(moments, products);
@@ -81,7 +87,7 @@ async function covarianceWithin(moments: Moments, products: BlockProducts): Prom
   return covariance.map((value, at) => value - between[at]!);
 }
 
-export function withRidge(matrix: Float64Array, side: number, ridge: number): Float64Array {
+function withRidge(matrix: Float64Array, side: number, ridge: number): Float64Array {
   const result = matrix.slice();
   for (let d = 0; d < side; d++) result[d * side + d]! += ridge;
   return result;

@@ -70,7 +70,10 @@ export interface Moments {
 }
 
 /** @param order the number that each class of the sums gets, `[K]` */
-export function momentsOf({ numbers, counts, classSums, shift, scatter }: FeatureSums, order: ArrayLike<number>): Moments {
+export function momentsOf(
+  { numbers, counts, classSums, shift, scatter }: FeatureSums,
+  order: ArrayLike<number>,
+): Moments {
   const count = counts.reduce((a, b) => a + b, 0);
   const mean = new Float64Array(numbers);
   for (const sums of classSums) for (let d = 0; d < numbers; d++) mean[d]! += sums[d]! / count;
@@ -79,7 +82,8 @@ export function momentsOf({ numbers, counts, classSums, shift, scatter }: Featur
   const deviation = divisorsOf(Float64Array.from(mean, (_, d) => Math.max(0, product(d, d))));
   const covariance = new Float64Array(numbers * numbers);
   for (let i = 0; i < numbers; i++) {
-    for (let j = 0; j < numbers; j++) covariance[i * numbers + j] = product(i, j) / (deviation[i]! * deviation[j]!);
+    for (let j = 0; j < numbers; j++)
+      covariance[i * numbers + j] = product(i, j) / (deviation[i]! * deviation[j]!);
   }
   const shares = new Float64Array(counts.length);
   const classMeans = new Float32Array(counts.length * numbers);
@@ -87,7 +91,8 @@ export function momentsOf({ numbers, counts, classSums, shift, scatter }: Featur
     const k = order[label]!;
     shares[k] = own / count;
     const sums = classSums[label]!;
-    for (let d = 0; d < numbers; d++) classMeans[k * numbers + d] = (sums[d]! / own - mean[d]!) / deviation[d]!;
+    for (let d = 0; d < numbers; d++)
+      classMeans[k * numbers + d] = (sums[d]! / own - mean[d]!) / deviation[d]!;
   });
   return { count, numbers, mean, deviation, covariance, shares, classMeans };
 }

@@ -12,8 +12,6 @@ export interface MinimizeOptions {
   readonly maxIterations: number;
   /** The minimum is reached when no component of the gradient is larger than this. */
   readonly tolerance: number;
-  /** A vector times about the inverse of the function's second derivatives, up to a factor; by default the vector itself. */
-  readonly precondition?: (vector: Float64Array) => Promise<Float64Array>;
   /** Steps that are remembered: 10 by default. */
   readonly memory?: number;
   /** Where an earlier call stood. */
@@ -53,16 +51,16 @@ const rhoOf = ({ s, y }: Pair) => 1 / dot(s, y);
 export async function minimize(
   objective: Objective,
   start: Float64Array,
-  { maxIterations, tolerance, precondition, memory = MEMORY, from, onIteration }: MinimizeOptions,
+  { maxIterations, tolerance, memory = MEMORY, from, onIteration }: MinimizeOptions,
 ): Promise<Minimum> {
   let point = from?.point ?? start;
   let { value, gradient } = from ?? (await objective(point));
   const pairs: Pair[] = [...(from?.pairs ?? [])];
   let iterations = from?.iterations ?? 0;
   while (iterations < maxIterations && largest(gradient) > tolerance) {
-    const direction = await descent(gradient, pairs, precondition);
+    const direction = descent(gradient, pairs);
     const slope = dot(direction, gradient);
-    let step = pairs.length === 0 && !precondition ? Math.min(1, 1 / Math.sqrt(dot(gradient, gradient))) : 1;
+    let step = pairs.length === 0 ? Math.min(1, 1 / Math.sqrt(dot(gradient, gradient))) : 1;
     let next = point;
     let reached: Evaluated = { value: Infinity, gradient };
     for (let halvings = 0; halvings < MAX_HALVINGS; halvings++, step /= 2) {
@@ -85,12 +83,8 @@ export async function minimize(
 }
 
 /** The direction of descent, by the two loops of L-BFGS: the gradient corrected by the curvature seen in the last steps. */
-async function descent(
-  gradient: Float64Array,
-  pairs: readonly Pair[],
-  precondition?: MinimizeOptions['precondition'],
-): Promise<Float64Array> {
-  let direction: Float64Array = gradient.map((g) => -g);
+function descent(gradient: Float64Array, pairs: readonly Pair[]): Float64Array {
+  const direction = gradient.map((g) => -g);
   const known = pairs.map((pair) => ({ ...pair, rho: rhoOf(pair) }));
   const alphas: number[] = [];
   for (const { s, y, rho } of known.toReversed()) {
@@ -98,10 +92,9 @@ async function descent(
     alphas.push(alpha);
     addScaled(direction, y, -alpha);
   }
-  if (precondition) direction = await precondition(direction);
   const last = known.at(-1);
   if (last) {
-    const scale = 1 / (last.rho * dot(last.y, precondition ? await precondition(last.y) : last.y));
+    const scale = 1 / (last.rho * dot(last.y, last.y));
     for (let i = 0; i < direction.length; i++) direction[i]! *= scale;
   }
   for (const { s, y, rho } of known) addScaled(direction, s, alphas.pop()! - rho * dot(y, direction));

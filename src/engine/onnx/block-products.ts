@@ -48,15 +48,27 @@ export interface BlockProducts {
   dispose(): Promise<void>;
 }
 
-type Tensors = Readonly<Record<string, { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] }>>;
+type Tensors = Readonly<
+  Record<string, { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] }>
+>;
 
 /** @throws AppError ENGINE_UNAVAILABLE */
-export async function openBlockProducts(numbers: number, threads = availableParallelism()): Promise<BlockProducts> {
+export async function openBlockProducts(
+  numbers: number,
+  threads = availableParallelism(),
+): Promise<BlockProducts> {
   const { InferenceSession, Tensor } = await loadRuntime();
   const options = sessionOptions({ device: 'cpu', threads, constants: new Uint8Array(), trains: true });
   const open = (bytes: Uint8Array) => InferenceSession.create(bytes, options);
-  const sessions = await Promise.all([scatterGraph(), logitsGraph(), gradientGraph(), productGraph()].map(open));
-  const [scatter, logits, gradient, product] = sessions as [typeof sessions[0], typeof sessions[0], typeof sessions[0], typeof sessions[0]];
+  const sessions = await Promise.all(
+    [scatterGraph(), logitsGraph(), gradientGraph(), productGraph()].map(open),
+  );
+  const [scatter, logits, gradient, product] = sessions as [
+    (typeof sessions)[0],
+    (typeof sessions)[0],
+    (typeof sessions)[0],
+    (typeof sessions)[0],
+  ];
   const run = async (session: typeof scatter, tensors: Tensors) => {
     const feeds = Object.entries(tensors).map(([name, { data, shape }]) => [
       name,
@@ -107,7 +119,11 @@ const floats = (...names: readonly string[]): ValueInfo[] => names.map((name) =>
 const whole = (...names: readonly string[]): ValueInfo[] => names.map((name) => ({ name, type: 'int32' }));
 
 /** A graph as bytes. @param write adds the nodes; the outputs are named by them */
-function written(inputs: readonly ValueInfo[], outputs: readonly string[], write: (emitter: Emitter) => void) {
+function written(
+  inputs: readonly ValueInfo[],
+  outputs: readonly string[],
+  write: (emitter: Emitter) => void,
+) {
   const emitter = new Emitter();
   for (const { name } of inputs) emitter.declare(name);
   write(emitter);

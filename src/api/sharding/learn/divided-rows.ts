@@ -56,7 +56,8 @@ export function rowDivider({ classOf, share }: Division): RowDivider {
         if (name === undefined) unlabelled += 1;
         else {
           const label = classes.get(name);
-          const judges = label !== undefined && Number.parseInt(hashes[row]!.slice(0, 8), 16) / HASHES < share;
+          const judges =
+            label !== undefined && Number.parseInt(hashes[row]!.slice(0, 8), 16) / HASHES < share;
           labels[row] = label ?? classes.size;
           classes.set(name, labels[row]!);
           chosen[judges ? 'judged' : 'train'].push(row);

@@ -6,7 +6,12 @@ import path from 'node:path';
 import { createRowFile, readRowFile, type RowFileWriter } from '../../../features/row-file.ts';
 import type { ParquetThread } from '../../../formats/foreign-parquet.ts';
 import type { BlockProducts } from '../../../engine/onnx/block-products.ts';
-import { readFirstPass, saveFirstPass, type HeadPaths, type RowsRecord } from '../../../run/head-checkpoint.ts';
+import {
+  readFirstPass,
+  saveFirstPass,
+  type HeadPaths,
+  type RowsRecord,
+} from '../../../run/head-checkpoint.ts';
 import { featureGroups } from '../../../shards/feature-rows.ts';
 import { sumsBuilder, type FeatureSums } from '../../../train/feature-sums.ts';
 import { blockRows, type RowBlock, type RowStream } from '../../../train/row-stream.ts';
@@ -66,7 +71,12 @@ export async function firstPass(job: PassJob, work: Work): Promise<FirstPass> {
       await aside.add(parts.judged.rows, parts.judged.labels);
       judged.push(...parts.judged.files);
       done += group.files.length;
-      work.progress({ task: 'features', done, total: set.rows, text: `features: ${done} of ${set.rows} rows` });
+      work.progress({
+        task: 'features',
+        done,
+        total: set.rows,
+        text: `features: ${done} of ${set.rows} rows`,
+      });
     }
   } finally {
     for (const writer of writers) await writer.close();
@@ -79,7 +89,11 @@ export async function firstPass(job: PassJob, work: Work): Promise<FirstPass> {
 }
 
 /** The rows to learn from, for further passes. @param order the number that each class gets */
-export function trainStream({ set, thread, paths, division }: PassJob, { record }: FirstPass, order: Int32Array): RowStream {
+export function trainStream(
+  { set, thread, paths, division }: PassJob,
+  { record }: FirstPass,
+  order: Int32Array,
+): RowStream {
   const { numbers, counts, areKept } = record;
   const count = counts.reduce((a, b) => a + b, 0);
   const most = blockRows(numbers, counts.length);
@@ -100,7 +114,11 @@ export function trainStream({ set, thread, paths, division }: PassJob, { record 
 }
 
 /** The rows to judge by. */
-export function judgedStream({ paths }: Pick<PassJob, 'paths'>, { record }: FirstPass, order: Int32Array): RowStream {
+export function judgedStream(
+  { paths }: Pick<PassJob, 'paths'>,
+  { record }: FirstPass,
+  order: Int32Array,
+): RowStream {
   const { numbers, counts, judged } = record;
   const most = blockRows(numbers, counts.length);
   const blocks = () => readRowFile(paths.judged, { numbers, count: judged.length, blockRows: most });
@@ -113,7 +131,10 @@ async function* ordered(
 ): AsyncGenerator<RowBlock, void, undefined> {
   for await (const { rows, labels } of blocks) {
     if (labels.some((label) => label < 0 || label >= order.length)) {
-      throw new AppError('FILE_INVALID', 'the shards have other classes than before: they were changed meanwhile');
+      throw new AppError(
+        'FILE_INVALID',
+        'the shards have other classes than before: they were changed meanwhile',
+      );
     }
     yield { rows, labels: labels.map((label) => order[label]!) };
   }

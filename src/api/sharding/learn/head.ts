@@ -109,7 +109,6 @@ export async function headOf(job: HeadJob, work: Work): Promise<LearntHead> {
     },
     {
       maxIterations: head.epochs,
-      start: new Float64Array(size),
       from: former?.descent,
       async onIteration(descent) {
         pass = descent.iterations;
@@ -136,7 +135,8 @@ export async function headOf(job: HeadJob, work: Work): Promise<LearntHead> {
 function classesOf({ record }: FirstPass, { request: { folder, flags } }: HeadJob) {
   const { classes: appeared, judged, counts } = record;
   const classes = appeared.toSorted(byCodePoint);
-  const invalid = (problem: string, next: string) => new AppError('DATASET_INVALID', `${folder} ${problem}; ${next}`);
+  const invalid = (problem: string, next: string) =>
+    new AppError('DATASET_INVALID', `${folder} ${problem}; ${next}`);
   if (classes.length === 0) {
     throw flags.labelsFrom === undefined
       ? invalid('has no classes: its pictures came from no class folders', 'say what they are: --labels-from FILE.csv with the columns key and label') // prettier-ignore

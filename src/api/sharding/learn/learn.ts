@@ -45,7 +45,8 @@ async function learnWith(config: LearnConfig, thread: ParquetThread, work: Work)
   const { opened, settings } = await networkFor(request, { set, config }, work);
   const { labelsFrom } = request.flags;
   const labels = labelsFrom === undefined ? undefined : await readLabels(labelsFrom);
-  const folder = resume ?? out ?? (await newRunFolder(`${path.basename(request.folder)}-${opened.model.name}`));
+  const folder =
+    resume ?? out ?? (await newRunFolder(`${path.basename(request.folder)}-${opened.model.name}`));
   if (resume === undefined && out !== undefined) await makeFolder(out);
   return aloneInRunFolder(folder, async () => {
     const paths = runPaths(folder);
@@ -53,7 +54,10 @@ async function learnWith(config: LearnConfig, thread: ParquetThread, work: Work)
     const products = await openBlockProducts(set.numbers, config.threads);
     try {
       const learnt = await headOf({ request, settings: settings.settings, set, thread, products, labels, paths: headPaths(paths.checkpoint), began }, work); // prettier-ignore
-      const finished = await writeHeadResults({ ...learnt, paths, opened, config: settings, products, began }, work);
+      const finished = await writeHeadResults(
+        { ...learnt, paths, opened, config: settings, products, began },
+        work,
+      );
       for (const name of await readdir(paths.checkpoint)) {
         if (path.join(paths.checkpoint, name) !== paths.dataset) await rm(path.join(paths.checkpoint, name), { force: true }).catch(() => {}); // prettier-ignore
       }
@@ -107,7 +111,11 @@ interface Beginning {
 }
 
 /** Records what a new run is, or finds out whether the shards are those that it was begun with. */
-async function beginHeadRun(paths: RunPaths, { request, settings, set, isNew }: Beginning, work: Work): Promise<void> {
+async function beginHeadRun(
+  paths: RunPaths,
+  { request, settings, set, isNew }: Beginning,
+  work: Work,
+): Promise<void> {
   if (isNew) {
     await refuseUsedFolder(paths.folder);
     await writeHeadRun(paths.config, request, settings);
@@ -121,4 +129,3 @@ async function beginHeadRun(paths: RunPaths, { request, settings, set, isNew }: 
   }
   if (!before) await writeJson(paths.dataset, { failed: [], fingerprint });
 }
-

@@ -38,10 +38,18 @@ interface HeadResults extends LearntHead {
 }
 
 export async function writeHeadResults(results: HeadResults, work: Work): Promise<FinishedRun> {
-  const { paths, opened, config, point, moments, classes, files, how, passes, trainLoss, trainCount } = results;
+  const { paths, opened, config, point, moments, classes, files, how, passes, trainLoss, trainCount } =
+    results;
   const { logits, truth } = await judgedLogits(results);
   const samples = files.map((file, i) => ({ file, path: file, labels: [truth[i]!] }));
-  const dataset: Dataset = { layout: 'shards', classes, multiLabel: false, train: [], val: samples, remarks: [] };
+  const dataset: Dataset = {
+    layout: 'shards',
+    classes,
+    multiLabel: false,
+    train: [],
+    val: samples,
+    remarks: [],
+  };
   const network = newNetwork(opened, { dataset }, config.settings);
   const untrained = untrainedModel(network, await opened.readWeights(), opened);
   const weights = withHeadWeights(untrained.weights, network.classifier, unstandardized(point, moments));
@@ -103,7 +111,10 @@ interface Shown {
 }
 
 /** The page has no pictures: only their names are known here. */
-async function writeReport(results: HeadResults, { dataset, scores, device, seconds, model }: Shown): Promise<void> {
+async function writeReport(
+  results: HeadResults,
+  { dataset, scores, device, seconds, model }: Shown,
+): Promise<void> {
   const { paths, config, classes, files, how, trainCount } = results;
   const count = classes.length;
   const name = datasetName(config.dataset);
