@@ -6,7 +6,7 @@ import { refuseBucket } from './endpoint.ts';
 import type { FinetuneFlags } from './finetune-settings.ts';
 import { numberOr, parseChoice } from './parse.ts';
 
-export const HEAD_METHODS = ['auto', 'converged', 'closed'] as const;
+const HEAD_METHODS = ['auto', 'converged', 'closed'] as const;
 export type HeadMethodName = (typeof HEAD_METHODS)[number];
 
 /** Flags that decide the head: kept in the run's folder. Those of finetune have its names. */

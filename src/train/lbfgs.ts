@@ -41,7 +41,7 @@ const ARMIJO = 1e-4;
 const MAX_HALVINGS = 30;
 
 /** A step, and the change of the gradient along it. */
-export interface Pair {
+interface Pair {
   readonly s: Float64Array;
   readonly y: Float64Array;
 }

@@ -66,7 +66,7 @@ describe('a run', () => {
   for (const method of ['converged', 'closed']) {
     test(`${method}: has what a run of finetune has, and a network that knows the classes`, async () => {
       const { best, summary, folder } = await learn('rows', { method, out: at(method) });
-      assert.equal(summary.samples + summary.trainSamples!, 120);
+      assert.equal(summary.samples + summary.trainSamples, 120);
       assert.ok(summary.top1! > 0.4, `${summary.top1}`);
       assert.deepEqual((await readModelFolder(best)).labels, { set: 'own', names: ['class 0', 'class 1', 'class 2'] }); // prettier-ignore
       const names = ['best', 'checkpoint', 'config.json', 'last', 'metrics.csv', 'predictions.csv', 'report.html', 'summary.json']; // prettier-ignore

@@ -13,7 +13,7 @@ export interface RowScaling {
 }
 
 /** Of scaled rows: the kernel by class `[K,D]`, the bias `[K]`. */
-export interface ClassKernel {
+interface ClassKernel {
   readonly kernel: Float32Array;
   readonly bias: Float32Array;
 }
@@ -26,7 +26,7 @@ export interface BlockLoss {
   readonly weights: Float32Array;
 }
 
-export interface BlockGradient extends ClassKernel {
+interface BlockGradient extends ClassKernel {
   /** `[N]` */
   readonly losses: Float32Array;
 }

@@ -18,7 +18,7 @@ interface Part {
   readonly labels: Int32Array;
 }
 
-export interface DividedGroup {
+interface DividedGroup {
   readonly train: Part;
   readonly judged: Part & { readonly files: readonly string[] };
 }
@@ -58,8 +58,9 @@ export function rowDivider({ classOf, share }: Division): RowDivider {
           const label = classes.get(name);
           const judges =
             label !== undefined && Number.parseInt(hashes[row]!.slice(0, 8), 16) / HASHES < share;
-          labels[row] = label ?? classes.size;
-          classes.set(name, labels[row]!);
+          const number = label ?? classes.size;
+          labels[row] = number;
+          classes.set(name, number);
           chosen[judges ? 'judged' : 'train'].push(row);
         }
       }
