@@ -7,6 +7,7 @@ import { hundredHeadEpochs, headFromNothing, stageTwoPace } from './finetune.ts'
 import { features, featuresCached, featuresMemory } from './features.ts';
 import { int8 } from './int8.ts';
 import { featuresOpaque } from './opaque.ts';
+import { head } from './head.ts';
 import { manifest } from './manifest.ts';
 import { forwardTfjs, trainingTfjs } from './tfjs.ts';
 import { recipes } from './recipes.ts';
@@ -46,4 +47,5 @@ export const FIGURES = {
   serve,
   int8,
   manifest,
+  head,
 } as const satisfies Record<string, Bench>;

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
+import type { LearnFlags } from '../config/learn-shards.ts';
 import type { JoinFlags, ListFlags } from '../config/shards.ts';
 import { AppError } from '../util/errors.ts';
 import { addEndpointFlag, INPUT_HELP, type Finish } from './flags.ts';
@@ -25,6 +26,7 @@ Examples:
   extract-features --manifest manifest.parquet --shard auto --out rows/
   finch shards verify rows/ --manifest manifest.parquet
   finch shards join rows/ --out features.npy
+  finch shards learn rows/ --out runs/birds
   finch shards s3://photos/2024 --out s3://work/manifest.parquet
   extract-features --manifest s3://work/manifest.parquet --shard auto --out s3://work/rows/
 
@@ -60,5 +62,43 @@ Exit codes: 0 all done, 1 a shard is missing or wrong (verify),
       refuse('size');
       const { joinConfig } = await config();
       finish(await (await command()).join(joinConfig(folder, joining.optsWithGlobals<JoinFlags>()), output));
+    });
+  const learning = shards
+    .command('learn')
+    .description('a new head on the network that made the shards, whatever the number of rows')
+    .argument('[folder]', 'where the shards are; also s3://BUCKET/PREFIX')
+    .option('-m, --model <name>', 'the network that made the shards (default: by the name that they say)')
+    .option('-o, --out <dir>', 'run folder (default: runs/<folder>-<model>-<n>)')
+    .option('--method <name>', 'auto, converged (many passes over the rows), closed (one pass) (default: auto)')
+    .option('--labels-from <file>', 'csv with the columns key and label (default: the class that the shards say)')
+    .option('--val-split <share>', 'of the rows, to judge by; 20,000 at most (default: 0.2)')
+    .option('--head-c <c>', "how much an error weighs against the penalty: scikit-learn's C (default: 1)")
+    .option('--head-epochs <n>', 'passes over the rows, at most (default: 100)')
+    .option('--label-smoothing <share>', 'default: 0')
+    .option('--class-weights', 'rare classes count more')
+    .option('--resume <dir>', 'go on where a run stopped')
+    .option('--threads <n>', 'CPU threads (default: one for each core)')
+    .option('--offline', 'never fetch a model');
+  addEndpointFlag(learning)
+    .addHelpText(
+      'after',
+      `
+The run folder is like one of finetune --epochs 0, and its best/ is a model.
+
+Examples:
+  finch shards learn rows/
+  finch shards learn rows/ --method closed --out runs/birds
+  finch shards learn rows/ --labels-from labels.csv
+  finch shards learn --resume runs/birds
+  classify photo.jpg --model runs/birds/best
+
+Exit codes: 0 all done, 2 wrong usage, 3 something needed is missing,
+130 interrupted (go on with --resume).`,
+    )
+    .action(async (folder: string | undefined) => {
+      refuse('size');
+      const { learnConfig } = await import('../config/learn-shards.ts');
+      const { size: _, endpoint: __, ...flags } = learning.optsWithGlobals<LearnFlags & { readonly size?: string; readonly endpoint?: string }>();
+      finish(await (await command()).learn(learnConfig(folder, flags), output));
     });
 } // prettier-ignore

@@ -3,11 +3,14 @@
 import { classifyShard as classify } from '../api/sharding/classify-shard.ts';
 import { extractShard as extract } from '../api/sharding/extract-shard.ts';
 import { joinShards } from '../api/sharding/join.ts';
+import { learnFromShards } from '../api/sharding/learn/learn.ts';
 import { listShards } from '../api/sharding/list.ts';
 import type { ShardRun } from '../api/sharding/one-shard.ts';
 import { verifyShards } from '../api/sharding/verify.ts';
+import type { LearnConfig } from '../config/learn-shards.ts';
 import type { ClassifyShardConfig, ExtractShardConfig, JoinConfig, ListConfig } from '../config/shards.ts';
 import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
+import { shellWord } from '../util/shell-word.ts';
 import { writeLine, type Output } from './output.ts';
 import { terminalWork, type TerminalWork } from './terminal.ts';
 
@@ -40,6 +43,14 @@ export async function join(config: JoinConfig, output: Output): Promise<ExitCode
   const { shards, rows, failed, errors } = await joinShards(config, work).finally(() => work.clear());
   work.note(`${config.out}: ${rows} rows of ${shards} shards`);
   if (failed > 0) work.note(`${failed} pictures failed; ${errors} says why`);
+  return ExitCode.ok;
+}
+
+export async function learn(config: LearnConfig, output: Output): Promise<ExitCodeValue> {
+  const work = terminalWork(output);
+  const { best, report } = await learnFromShards(config, work).finally(() => work.clear());
+  work.note(`report: ${report}; use it with: classify PICTURE --model ${shellWord(best)}`);
+  await writeLine(output.stdout, best);
   return ExitCode.ok;
 }
 

@@ -47,6 +47,8 @@ export function startParquetThread(): ParquetThread {
         ...about,
         read: async (range, columns) =>
           (await ask({ asked: 'rows', file, range, columns }, MAX_SECONDS)).rows,
+        numbers: async (group, column) =>
+          (await ask({ asked: 'numbers', file, group, column }, MAX_SECONDS)).numbers,
         // Hashing takes as long as the file is, and runs no code that bytes could mislead.
         isWhole: async () => (await ask({ asked: 'seal', file })).isWhole,
         close: async () => void (await ask({ asked: 'close', file })),

@@ -13,6 +13,7 @@ import { compressors } from 'hyparquet-compressors';
 import { openBytes, type OpenedBytes } from '../objects/place.ts';
 import { AppError, messageOf } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
+import { plainNumbers } from './parquet-numbers.ts';
 import { checkThrift } from './thrift.ts';
 import { NO_SEAL, SEAL_KEY, sealPlace } from './sealed-parquet.ts';
 
@@ -43,6 +44,11 @@ export interface ParquetFile {
     range: RowGroupExtent,
     columns: readonly string[],
   ): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /**
+   * The numbers of a column of lists in one row group, row by row, one behind the other. Lists of float32 or float16 that finch wrote are
+   * read ten times as fast as by `read`. @throws AppError FILE_INVALID
+   */
+  numbers(group: RowGroupExtent, column: string): Promise<Float32Array>;
   /** Whether all bytes are as they were sealed; false where there is no seal. */
   isWhole(): Promise<boolean>;
   close(): Promise<void>;
@@ -81,6 +87,20 @@ async function parquetOf(opened: OpenedBytes): Promise<ParquetFile> {
     },
   };
   const { metadata, groups, columns, facts } = contentsOf(await readFooter(opened), file);
+  const read: ParquetFile['read'] = async ({ from, to }, names) => {
+    checkGroups(metadata, { groups, from, to, names, file });
+    return parquetReadObjects({
+      file: bytes,
+      metadata,
+      columns: [...names],
+      rowStart: from,
+      rowEnd: to,
+      utf8: false,
+      compressors,
+    }).catch((error: unknown) => {
+      throw invalid(file, error);
+    });
+  };
   return {
     file,
     etag: opened.etag,
@@ -88,19 +108,22 @@ async function parquetOf(opened: OpenedBytes): Promise<ParquetFile> {
     groups,
     columns,
     facts,
-    async read({ from, to }, names) {
-      checkGroups(metadata, { groups, from, to, names, file });
-      return parquetReadObjects({
-        file: bytes,
-        metadata,
-        columns: [...names],
-        rowStart: from,
-        rowEnd: to,
-        utf8: false,
-        compressors,
-      }).catch((error: unknown) => {
+    read,
+    async numbers(group, column) {
+      checkGroups(metadata, { groups, ...group, names: [column], file });
+      const at = groups.findIndex(({ from, to }) => from === group.from && to === group.to);
+      const chunk = metadata.row_groups[at]?.columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === column)?.meta_data; // prettier-ignore
+      try {
+        if (chunk && chunk.dictionary_page_offset === undefined) {
+          const start = Number(chunk.data_page_offset);
+          const pages = new Uint8Array(await bytes.slice(start, start + Number(chunk.total_compressed_size)));
+          const plain = plainNumbers(pages, chunk);
+          if (plain) return plain;
+        }
+        return joinedRows(await read(group, [column]), column);
+      } catch (error) {
         throw invalid(file, error);
-      });
+      }
     },
     isWhole: () => isSealed(opened, { seal: facts.get(SEAL_KEY), endBytes: metadata.metadata_length + 8 }),
     close: () => opened.close(),
@@ -153,6 +176,20 @@ function contentsOf(footer: Uint8Array, file: string) {
   } catch (error) {
     throw invalid(file, error);
   }
+}
+
+/** @throws Error where a row has something else than numbers */
+function joinedRows(rows: readonly Readonly<Record<string, unknown>>[], column: string): Float32Array {
+  const lists = rows.map((row) => row[column]);
+  const isNumbers = (list: unknown): list is readonly number[] => Array.isArray(list) && list.every((value) => typeof value === 'number'); // prettier-ignore
+  if (!lists.every(isNumbers)) throw new Error(`its column ${column} has no lists of numbers`);
+  const joined = new Float32Array(lists.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const list of lists) {
+    joined.set(list, at);
+    at += list.length;
+  }
+  return joined;
 }
 
 interface Asked extends RowGroupExtent {

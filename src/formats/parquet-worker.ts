@@ -9,6 +9,12 @@ export type Question =
   | { readonly asked: 'seal'; readonly file: string }
   | { readonly asked: 'close'; readonly file: string }
   | {
+      readonly asked: 'numbers';
+      readonly file: string;
+      readonly group: RowGroupExtent;
+      readonly column: string;
+    }
+  | {
       readonly asked: 'rows';
       readonly file: string;
       readonly range: RowGroupExtent;
@@ -20,6 +26,7 @@ type Row = Readonly<Record<string, unknown>>;
 export type Answer =
   | { readonly asked: 'open'; readonly about: Pick<ParquetFile, 'etag' | 'rows' | 'groups' | 'columns' | 'facts'> }
   | { readonly asked: 'rows'; readonly rows: readonly Row[] }
+  | { readonly asked: 'numbers'; readonly numbers: Float32Array<ArrayBuffer> }
   | { readonly asked: 'seal'; readonly isWhole: boolean }
   | { readonly asked: 'close' }
   | { readonly asked: 'none'; readonly code: ErrorCode; readonly problem: string }; // prettier-ignore
@@ -62,6 +69,11 @@ async function answerTo(question: Question, transfer: ArrayBuffer[]): Promise<An
     return { asked: 'open', about: { etag, rows, groups, columns, facts } };
   }
   if (question.asked === 'seal') return { asked: 'seal', isWhole: await table.isWhole() };
+  if (question.asked === 'numbers') {
+    const numbers = (await table.numbers(question.group, question.column)) as Float32Array<ArrayBuffer>;
+    transfer.push(numbers.buffer);
+    return { asked: 'numbers', numbers };
+  }
   const rows = await table.read(question.range, question.columns);
   return { asked: 'rows', rows: rows.map((row) => alone(row, transfer)) };
 }

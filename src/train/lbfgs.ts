@@ -12,6 +12,19 @@ export interface MinimizeOptions {
   readonly maxIterations: number;
   /** The minimum is reached when no component of the gradient is larger than this. */
   readonly tolerance: number;
+  /** Steps that are remembered: 10 by default. */
+  readonly memory?: number;
+  /** Where an earlier call stood. */
+  readonly from?: Descent;
+  /** Told after each iteration. */
+  readonly onIteration?: (descent: Descent) => Promise<void>;
+}
+
+/** All that the next iteration depends on. */
+export interface Descent extends Evaluated {
+  readonly point: Float64Array;
+  readonly pairs: readonly Pair[];
+  readonly iterations: number;
 }
 
 export interface Minimum {
@@ -20,28 +33,30 @@ export interface Minimum {
   readonly iterations: number;
 }
 
-/** Pairs of steps and gradients that L-BFGS remembers. */
+/** Pairs of steps and gradients that L-BFGS remembers where nobody says how many. */
 const MEMORY = 10;
 
 /** A step is halved until the value falls by at least this share of what the slope predicts. */
 const ARMIJO = 1e-4;
 const MAX_HALVINGS = 30;
 
+/** A step, and the change of the gradient along it. */
 interface Pair {
   readonly s: Float64Array;
   readonly y: Float64Array;
-  readonly rho: number;
 }
+
+const rhoOf = ({ s, y }: Pair) => 1 / dot(s, y);
 
 export async function minimize(
   objective: Objective,
   start: Float64Array,
-  { maxIterations, tolerance }: MinimizeOptions,
+  { maxIterations, tolerance, memory = MEMORY, from, onIteration }: MinimizeOptions,
 ): Promise<Minimum> {
-  let point = start;
-  let { value, gradient } = await objective(point);
-  const pairs: Pair[] = [];
-  let iterations = 0;
+  let point = from?.point ?? start;
+  let { value, gradient } = from ?? (await objective(point));
+  const pairs: Pair[] = [...(from?.pairs ?? [])];
+  let iterations = from?.iterations ?? 0;
   while (iterations < maxIterations && largest(gradient) > tolerance) {
     const direction = descent(gradient, pairs);
     const slope = dot(direction, gradient);
@@ -54,15 +69,15 @@ export async function minimize(
       if (reached.value <= value + ARMIJO * step * slope) break;
     }
     if (!(reached.value < value)) break; // rounding lets the value fall no further
-    const [from, before] = [point, gradient];
-    const s = next.map((x, i) => x - from[i]!);
+    const [origin, before] = [point, gradient];
+    const s = next.map((x, i) => x - origin[i]!);
     const y = reached.gradient.map((g, i) => g - before[i]!);
-    const curvature = dot(s, y);
-    if (curvature > 0) pairs.push({ s, y, rho: 1 / curvature });
-    if (pairs.length > MEMORY) pairs.shift();
+    if (dot(s, y) > 0) pairs.push({ s, y });
+    if (pairs.length > memory) pairs.shift();
     ({ value, gradient } = reached);
     point = next;
     iterations += 1;
+    await onIteration?.({ point, value, gradient, pairs, iterations });
   }
   return { point, value, iterations };
 }
@@ -70,18 +85,19 @@ export async function minimize(
 /** The direction of descent, by the two loops of L-BFGS: the gradient corrected by the curvature seen in the last steps. */
 function descent(gradient: Float64Array, pairs: readonly Pair[]): Float64Array {
   const direction = gradient.map((g) => -g);
+  const known = pairs.map((pair) => ({ ...pair, rho: rhoOf(pair) }));
   const alphas: number[] = [];
-  for (const { s, y, rho } of pairs.toReversed()) {
+  for (const { s, y, rho } of known.toReversed()) {
     const alpha = rho * dot(s, direction);
     alphas.push(alpha);
     addScaled(direction, y, -alpha);
   }
-  const last = pairs.at(-1);
+  const last = known.at(-1);
   if (last) {
     const scale = 1 / (last.rho * dot(last.y, last.y));
     for (let i = 0; i < direction.length; i++) direction[i]! *= scale;
   }
-  for (const { s, y, rho } of pairs) addScaled(direction, s, alphas.pop()! - rho * dot(y, direction));
+  for (const { s, y, rho } of known) addScaled(direction, s, alphas.pop()! - rho * dot(y, direction));
   return direction;
 }
 

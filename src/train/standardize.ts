@@ -32,14 +32,19 @@ export function standardize(rows: Float32Array, numbers: number): Standardized {
   for (let at = 0; at < rows.length; at += numbers) {
     for (let d = 0; d < numbers; d++) deviation[d]! += (rows[at + d]! - mean[d]!) ** 2 / count;
   }
-  const scale = deviation.map((variance) => Math.sqrt(variance));
-  const floor = SMALLEST_SHARE * median(scale.filter((value) => value > MIN_DEVIATION));
-  scale.forEach((value, d) => (deviation[d] = Math.max(value, floor) || 1));
+  deviation.set(divisorsOf(deviation));
   const standard = new Float32Array(rows.length);
   for (let at = 0; at < rows.length; at += numbers) {
     for (let d = 0; d < numbers; d++) standard[at + d] = (rows[at + d]! - mean[d]!) / deviation[d]!;
   }
   return { rows: standard, mean, deviation };
+}
+
+/** What features are divided by. @param variances `[D]` */
+export function divisorsOf(variances: Float64Array): Float64Array {
+  const scale = variances.map((variance) => Math.sqrt(variance));
+  const floor = SMALLEST_SHARE * median(scale.filter((value) => value > MIN_DEVIATION));
+  return scale.map((value) => Math.max(value, floor) || 1);
 }
 
 /**

@@ -41,7 +41,7 @@ export interface NewNetwork {
  */
 export function newNetwork(
   { model, preprocessing: { size } }: OpenedNetwork,
-  { dataset }: DividedDataset,
+  { dataset }: Pick<DividedDataset, 'dataset'>,
   settings: TrainSettings,
 ): NewNetwork {
   checkLabels(settings, dataset.multiLabel);
@@ -207,7 +207,7 @@ export function savedModel(
   name: string,
   { model, preprocessing }: OpenedNetwork,
   { graph, classifier, multiLabel }: NewNetwork,
-  { dataset }: DividedDataset,
+  { dataset }: Pick<DividedDataset, 'dataset'>,
 ): ModelDescription {
   const { provenance, architecture } = model;
   return {

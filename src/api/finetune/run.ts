@@ -1,6 +1,6 @@
 // run.ts: decides which training run to make and where it begins, and runs it from a folder of pictures to a trained network.
 
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { finetuneConfig } from '../../config/finetune.ts';
 import type { GivenFinetuneFlags } from '../../config/finetune-settings.ts';
 import { fingerprintChanges, type Fingerprint } from '../../dataset/fingerprint.ts';
@@ -15,8 +15,10 @@ import {
   runPaths,
   tidyRunFolder,
 } from '../../run/run-folder.ts';
+import { parseShardName } from '../../shards/names.ts';
 import { AppError } from '../../util/errors.ts';
 import { checkOutputFolder, checkOutputs } from '../../util/outputs.ts';
+import { shellWord } from '../../util/shell-word.ts';
 import { openNetwork, type OpenedNetwork } from '../network.ts';
 import { datasetRead, outputsOf, refuseLosses } from '../outputs.ts';
 import type { Work } from '../work.ts';
@@ -56,6 +58,7 @@ export async function prepareRun(
   if (pages.length === 0) await checkRunFolder(chosen);
   const { run, opened } = await withNetwork(chosen, work);
   const { config, former } = run;
+  await refuseShards(config.dataset);
   const divided = await divideDataset(config, work, former?.fingerprint ?? known);
   if (run.folder === undefined) refuseUnusedSplit(flags, divided.dataset, config.dataset);
   await refuseLosses(pages, datasetRead(config, divided.dataset));
@@ -63,6 +66,13 @@ export async function prepareRun(
   const { minutes } = config.settings;
   if (minutes !== undefined && run.folder === undefined) return planned(parts, minutes, work);
   return { ...parts, network: newNetwork(opened, divided, config.settings) };
+}
+
+/** @throws AppError USAGE for a folder of shards, which have no pictures to learn from but their features */
+async function refuseShards(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((): string[] => []);
+  if (!names.some((name) => parseShardName(name)?.kind === 'features')) return;
+  throw new AppError('USAGE', `${folder} has shards of features, and no pictures; a head learns from them with: finch shards learn ${shellWord(folder)}`); // prettier-ignore
 }
 
 /** What `prepareRun` refuses of a new run, for a dataset that is divided already. Nothing is computed or written. */

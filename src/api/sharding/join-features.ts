@@ -81,7 +81,8 @@ async function writeRows({ folder, format }: JoinConfig, { shards, thread, paths
   return { rows, failed };
 }
 
-async function shapeOf(file: string, thread: ParquetThread) {
+/** Of a row. @throws AppError FILE_INVALID */
+export async function shapeOf(file: string, thread: ParquetThread): Promise<readonly number[]> {
   const { parquet } = await openShard(file, thread);
   await parquet.close();
   return shardRowShape(parquet);

@@ -35,7 +35,7 @@ export async function joinShards(config: JoinConfig, work: Work): Promise<Joined
 
 async function joinWith(config: JoinConfig, thread: ParquetThread, work: Work): Promise<JoinedShards> {
   const { out } = config;
-  const shards = await wholeShards(config.folder, thread, work);
+  const shards = await wholeShards(config.folder, { thread, use: 'join' }, work);
   const [first] = [...shards.values()] as [ShardFacts];
   if (first.kind === 'predictions')
     return joinPredictions(config, { names: [...shards.keys()], thread }, work);
@@ -50,15 +50,15 @@ async function joinWith(config: JoinConfig, thread: ParquetThread, work: Work): 
   return withFileLockOrElse(paths.lock, action, (owner, file) => busy(out, owner, file));
 }
 
-/** By name, in order. @throws AppError USAGE with the first problem */
-async function wholeShards(
+/** All shards of a folder by name, in order. @param use for messages. @throws AppError USAGE with the first problem */
+export async function wholeShards(
   folder: string,
-  thread: ParquetThread,
+  { thread, use }: { readonly thread: ParquetThread; readonly use: string },
   work: Work,
 ): Promise<ReadonlyMap<string, ShardFacts>> {
   const found = await shardNames(folder);
   const [first] = found;
-  if (!first) throw new AppError('USAGE', `${folder} has no shards to join`);
+  if (!first) throw new AppError('USAGE', `${folder} has no shards to ${use}`);
   const kinds = SHARD_KINDS.filter((kind) => found.some((shard) => shard.kind === kind));
   const counts = new Set(found.map(({ count }) => count));
   if (kinds.length > 1 || counts.size > 1) {

@@ -1,0 +1,62 @@
+// learn-shards.ts: what the user wrote -> the configuration of `finch shards learn`. What a head is, is said by finetune's own flags.
+
+import { AppError } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
+import { refuseBucket } from './endpoint.ts';
+import type { FinetuneFlags } from './finetune-settings.ts';
+import { numberOr, parseChoice } from './parse.ts';
+
+const HEAD_METHODS = ['auto', 'converged', 'closed'] as const;
+export type HeadMethodName = (typeof HEAD_METHODS)[number];
+
+/** Flags that decide the head: kept in the run's folder. Those of finetune have its names. */
+export interface HeadFlags extends Partial<Pick<FinetuneFlags, 'model' | 'headC' | 'headEpochs' | 'labelSmoothing' | 'classWeights' | 'valSplit'>> {
+  readonly method?: string;
+  readonly labelsFrom?: string;
+} // prettier-ignore
+
+export interface LearnFlags extends HeadFlags {
+  readonly out?: string;
+  readonly threads?: string;
+  readonly offline?: boolean;
+  /** A run's folder. */
+  readonly resume?: string;
+}
+
+export interface LearnConfig {
+  /** Where the shards are; absent where a run goes on, which knows it. */
+  readonly folder?: string;
+  readonly flags: HeadFlags;
+  readonly out?: string;
+  readonly threads?: number;
+  readonly offline: boolean;
+  readonly resume?: string;
+}
+
+/** @throws AppError USAGE */
+export function learnConfig(folder: string | undefined, flags: LearnFlags): LearnConfig {
+  const { out, threads, offline = false, resume, ...head } = flags;
+  if (out !== undefined) refuseBucket('--out', out, 'a run is written to the disk');
+  const given = Object.keys(head).find((name) => head[name as keyof HeadFlags] !== undefined);
+  if (resume !== undefined && (folder !== undefined || out !== undefined || given !== undefined)) {
+    throw new AppError('USAGE', `--resume ${quoted(resume)} goes on with that run's own shards and settings; leave the others out`); // prettier-ignore
+  }
+  if (resume === undefined && folder === undefined) {
+    throw new AppError('USAGE', 'no FOLDER: name the one that the shards are in, or a run to go on with: --resume DIR'); // prettier-ignore
+  }
+  return {
+    ...(folder !== undefined && { folder }),
+    flags: head,
+    ...(out !== undefined && { out }),
+    ...(threads !== undefined && {
+      threads: numberOr(threads, 1, { flag: '--threads', min: 1, max: 1024, whole: true }),
+    }),
+    offline,
+    ...(resume !== undefined && { resume }),
+  };
+}
+
+/** @throws AppError USAGE */
+export function methodOf({ method = 'auto' }: HeadFlags): HeadMethodName {
+  return parseChoice(method, '--method', HEAD_METHODS);
+}
