@@ -67,6 +67,8 @@ const WORK = {
   finch: text,
   /** The hash of the model, which has to be the worker's too. */
   modelHash: text,
+  /** What it runs with: float32, or its file of 8-bit numbers. A fleet of both would mix two kinds of rows. */
+  precision: text,
   manifest: text,
   /** The hash of the manifest. */
   seal: text,

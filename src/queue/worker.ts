@@ -53,7 +53,8 @@ async function takeShards(config: WorkerConfig, connection: Connection, work: Wo
   const fitness = fitnessOf(config.own, packageVersion(), shardWork);
   const [next] = await queue.getWaiting(0, 0);
   // A shard that is not as finch submits it says nothing of this worker; it fails when its turn comes.
-  if (next) await fitness.check(next.data, `${next.id}`).catch(unlessUnusable);
+  const model = next && (await fitness.open(next.data, `${next.id}`).catch(unlessUnusable));
+  await model?.close();
 
   let [done, underWay] = [0, 0];
   const refused = new AbortController();

@@ -1,6 +1,9 @@
 // queue.test.ts: what needs no server: addresses, flags, jobs as they lie in a queue, which worker may do them, and the figures.
 
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { workOf } from '../../src/api/work.ts';
 import { submitConfig, workerConfig, type SubmitFlags } from '../../src/config/queue.ts';
@@ -12,6 +15,8 @@ import { jobId, jobLabel, readShard, shardWork, submissionId, submissionOf } fro
 import { queueJson, queueText, type QueueStatus } from '../../src/report/queue.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { packageVersion } from '../../src/util/package.ts';
+import { hashModelFolder } from '../../src/artefact/model-folder.ts';
+import { writeSmallModel } from '../helpers/small-model.ts';
 
 const at = (redis: string, queue = 'finch') => queuePlace({ redis, queue }, {});
 
@@ -63,7 +68,14 @@ test('shards at the same time share the cores', () => {
   assert.throws(() => worker({ stalledAfter: '0' }), /--stalled-after must be at least 1/);
 });
 
-const draft = { finch: packageVersion(), modelHash: 'abc', manifest: 'm.parquet', seal: 'def', out: 'rows' };
+const draft = {
+  finch: packageVersion(),
+  modelHash: 'abc',
+  precision: 'float32',
+  manifest: 'm.parquet',
+  seal: 'def',
+  out: 'rows',
+};
 const submission = submissionOf({ ...draft, task: 'features', flags: { ...FLAGS, figure: 'x.png', layer: ['a'] } }); // prettier-ignore
 const job = { ...submission, index: 3, count: 12, pictures: 2 };
 
@@ -90,16 +102,33 @@ test('the same submission has the same ids, another one others', () => {
 test('what no finch submitted is no work', async () => {
   const fitness = fitnessOf({}, packageVersion(), workOf({}));
   const wrong = [null, 7, [], {}, { ...job, index: -1 }, { ...job, flags: { ...FLAGS, model: 7 } }, { ...job, task: 'delete' }, { ...job, out: 'x'.repeat(20_000) }]; // prettier-ignore
-  for (const data of wrong) await assert.rejects(fitness.check(data, 'x'), UnusableShard);
+  for (const data of wrong) await assert.rejects(fitness.open(data, 'x'), UnusableShard);
 });
 
 test('a job for another version is not for this worker, whatever else is in it', async () => {
   const fitness = fitnessOf({}, packageVersion(), workOf({}));
-  await assert.rejects(fitness.check({ finch: '99.0.0', version: 2 }, 'x'), (error: AppError) => {
+  await assert.rejects(fitness.open({ finch: '99.0.0', version: 2 }, 'x'), (error: AppError) => {
     assert.ok(!(error instanceof UnusableShard));
     assert.match(error.message, /^this worker is finch \d.*, and the shards in the queue are for 99\.0\.0/);
     return !error.message.includes('\n');
   });
+});
+
+test('a model that would run with other numbers is not for this worker', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'finch-fitness-'));
+  try {
+    await writeSmallModel(folder);
+    const fitness = fitnessOf({}, packageVersion(), workOf({}));
+    const { weights, precision } = await fitness
+      .open({ ...job, flags: { ...FLAGS, model: folder }, modelHash: await hashModelFolder(folder) }, 'x')
+      .then(async (model) => model.close().then(() => model.identity));
+    assert.equal(precision, 'float32');
+    const other = { ...job, flags: { ...FLAGS, model: folder }, modelHash: weights, precision: 'int8-0.safetensors' }; // prettier-ignore
+    await assert.rejects(fitness.open(other, 'x'), { code: 'MODEL_MISMATCH', message: /on this machine runs with float32, and the shards in the queue are for int8-0\.safetensors/ }); // prettier-ignore
+    await assert.rejects(fitness.open({ ...other, modelHash: '0' }, 'x'), { code: 'MODEL_MISMATCH', message: /its weights differ/ }); // prettier-ignore
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 const finished = (startedAt: number, finishedAt: number, wasThere = false): FinishedShard => ({ startedAt, finishedAt, pictures: 100, wasThere }); // prettier-ignore
