@@ -48,7 +48,7 @@ export type Settings = Readonly<Record<string, string | boolean>>;
 
 /** Flags that do not say what is learnt, or that change by which pictures the runs are judged: nothing to compare runs by. */
 const FIXED = new Set([
-  'out', 'resume', 'config', 'format', 'debug', 'offline', 'device', 'engine', 'threads', 'checkpointMinutes', 'tensorboard', 'manifest',
+  'out', 'resume', 'config', 'format', 'debug', 'offline', 'endpoint', 'device', 'engine', 'threads', 'checkpointMinutes', 'tensorboard', 'manifest',
   'root', 'valSplit',
 ]); // prettier-ignore
 
