@@ -24,7 +24,7 @@ export interface Archive {
 export const isArchiveName = (name: string) => /\.(tar|parquet)$/i.test(name);
 
 /** Archives in the order of their names. @param names relative to `root` */
-export function archivesOf(root: string, names: readonly string[]): readonly Archive[] {
+function archivesOf(root: string, names: readonly string[]): readonly Archive[] {
   const sorted = [...names].sort(byCodePoint);
   const splits = splitsNamed(sorted.map(stemOf));
   return sorted.map((name, i) => ({

@@ -53,7 +53,7 @@ function throwIfEnded(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new AppError('INTERRUPTED', 'interrupted while the dataset was looked through');
 }
 
-export const isTableName = (name: string) => /\.parquet$/i.test(name);
+const isTableName = (name: string) => /\.parquet$/i.test(name);
 
 /** @param isOneOfMany whether names begin with that of the archive */
 function foundIn(

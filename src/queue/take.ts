@@ -32,11 +32,13 @@ export function taker({ bullMq, fitness, work, pause, refuse, onDone }: Taker) {
   };
   return async (job: Job, token?: string): Promise<DoneShard> => {
     const began = performance.now();
-    const model = await fitness.open(job.data, `${job.id}`).catch((error: unknown) => {
-      if (error instanceof UnusableShard) throw new bullMq.UnrecoverableError(reasonOf(error));
-      if (!work.signal.aborted) refuse(error);
-      return handBack(job, token);
-    });
+    const model = await fitness
+      .open(job.data, `${job.id}`, () => job.getIgnoredChildrenFailures())
+      .catch((error: unknown) => {
+        if (error instanceof UnusableShard) throw new bullMq.UnrecoverableError(reasonOf(error));
+        if (!work.signal.aborted) refuse(error);
+        return handBack(job, token);
+      });
     try {
       const run = await model.run();
       onDone(run, (performance.now() - began) / 1000);

@@ -67,7 +67,8 @@ async function takeShards(config: WorkerConfig, connection: Connection, work: Wo
     onDone({ file, wasThere, pictures, failed }, seconds) {
       done += 1;
       const failures = failed > 0 ? `, ${failed} of which failed` : '';
-      work.note(wasThere ? `${file} was there and whole` : `${file}: ${pictures} pictures in ${seconds.toFixed(1)} s${failures}`); // prettier-ignore
+      const what = pictures > 0 ? `${file}: ${pictures} pictures` : file;
+      work.note(wasThere ? `${file} was there and whole` : `${what} in ${seconds.toFixed(1)} s${failures}`);
     },
   });
   const counting = async (job: Job, token?: string) => {

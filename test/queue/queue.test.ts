@@ -1,7 +1,7 @@
 // queue.test.ts: what needs no server: addresses, flags, jobs as they lie in a queue, which worker may do them, and the figures.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -13,7 +13,9 @@ import { rateOf, secondsLeft, type FinishedShard } from '../../src/queue/figures
 import { fitnessOf, UnusableShard } from '../../src/queue/fitness.ts';
 import { jobId, jobLabel, readShard, shardWork, submissionId, submissionOf } from '../../src/queue/job.ts';
 import { queueJson, queueText, type QueueStatus } from '../../src/report/queue.ts';
+import { sweepJobs } from '../../src/queue/sweep-job.ts';
 import { AppError } from '../../src/util/errors.ts';
+import { sha256OfFile } from '../../src/util/files.ts';
 import { packageVersion } from '../../src/util/package.ts';
 import { hashModelFolder } from '../../src/artefact/model-folder.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
@@ -114,16 +116,38 @@ test('a job for another version is not for this worker, whatever else is in it',
   });
 });
 
+test('a run of a sweep is made where its folder and its pictures are', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'finch-sweep-'));
+  try {
+    const fitness = fitnessOf({}, packageVersion(), workOf({}));
+    const open = (plan: string) => fitness.open(sweepJobs({ folder, plan }, packageVersion()).run('1', 0).data, 'x'); // prettier-ignore
+    await assert.rejects(open('0'.repeat(64)), { code: 'QUEUE_UNAVAILABLE', message: /^the sweep's folder .* is not on this machine/ }); // prettier-ignore
+    const plan = { version: 1, dataset: path.join(folder, 'no'), pictures: '0'.repeat(64), flags: { model: 'm', exif: true }, runs: [{ name: '1', settings: {}, seed: '0' }] }; // prettier-ignore
+    await writeFile(path.join(folder, 'sweep.json'), JSON.stringify(plan));
+    await assert.rejects(open('0'.repeat(64)), { code: 'QUEUE_UNAVAILABLE', message: /has another sweep than the one in the queue/ }); // prettier-ignore
+    const hash = await sha256OfFile(path.join(folder, 'sweep.json'));
+    await assert.rejects(open(hash), { code: 'QUEUE_UNAVAILABLE', message: /^the sweep's pictures .* are not on this machine/ }); // prettier-ignore
+    const page = sweepJobs({ folder, plan: hash }, '99.0.0').page;
+    await assert.rejects(fitness.open(page.data, 'x'), { message: /are for 99\.0\.0/ });
+    await assert.rejects(
+      fitness.open({ ...page.data, finch: packageVersion(), folder: 7 }, 'x'),
+      UnusableShard,
+    );
+    assert.deepEqual([jobLabel(page.jobId), jobLabel('0-run-3')], ["a sweep's results", 'run 3']);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
 test('a model that would run with other numbers is not for this worker', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'finch-fitness-'));
   try {
     await writeSmallModel(folder);
     const fitness = fitnessOf({}, packageVersion(), workOf({}));
-    const { weights, precision } = await fitness
-      .open({ ...job, flags: { ...FLAGS, model: folder }, modelHash: await hashModelFolder(folder) }, 'x')
-      .then(async (model) => model.close().then(() => model.identity));
-    assert.equal(precision, 'float32');
-    const other = { ...job, flags: { ...FLAGS, model: folder }, modelHash: weights, precision: 'int8-0.safetensors' }; // prettier-ignore
+    const weights = await hashModelFolder(folder);
+    const own = { ...job, flags: { ...FLAGS, model: folder }, modelHash: weights };
+    await fitness.open(own, 'x').then((model) => model.close());
+    const other = { ...own, precision: 'int8-0.safetensors' };
     await assert.rejects(fitness.open(other, 'x'), { code: 'MODEL_MISMATCH', message: /on this machine runs with float32, and the shards in the queue are for int8-0\.safetensors/ }); // prettier-ignore
     await assert.rejects(fitness.open({ ...other, modelHash: '0' }, 'x'), { code: 'MODEL_MISMATCH', message: /its weights differ/ }); // prettier-ignore
   } finally {

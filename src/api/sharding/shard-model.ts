@@ -12,7 +12,7 @@ import { extractInto } from './extract-shard.ts';
 import { withTask, type ShardRun } from './one-shard.ts';
 
 /** By what machines tell that they would write the same numbers. */
-export interface ModelIdentity {
+interface ModelIdentity {
   /** sha256 of the topology and the weights; of several models, of all of them and their shares. */
   readonly weights: string;
   /** What runs on this machine: `float32`, or the file of the 8-bit numbers, which is named by its content; of several models, each. */
