@@ -16,6 +16,8 @@ import { madeTar, type MadeMember } from '../helpers/tar-file.ts';
 
 const KINDS = ['disc', 'stripes'] as const;
 const PARTS = { train: 6, val: 4 } as const;
+/** Of the datasets below: each kind once, because a run takes a second. */
+const LEARNT = new Set(['samples', 'tables', 'bucket']);
 let s3: S3Pictures;
 const at = (...parts: readonly string[]) => s3.at('sets', ...parts);
 
@@ -121,11 +123,11 @@ describe('the same pictures', () => {
     'bucket-tars': 's3://photos/tars/',
   });
 
-  test('are learnt, both stages, and judged as in folders', async () => {
+  test('are judged, and learnt in both stages, as in folders', async () => {
     const expected = await learnt(at('folders'), 'run-folders');
     const judged = await judgedBy(at('folders'), at('run-folders', 'best'));
     for (const [name, dataset] of Object.entries(datasets())) {
-      assert.deepEqual(await learnt(dataset, `run-${name}`), expected, name);
+      if (LEARNT.has(name)) assert.deepEqual(await learnt(dataset, `run-${name}`), expected, name);
       assert.deepEqual(await judgedBy(dataset, at('run-folders', 'best')), judged, name);
     }
   });
