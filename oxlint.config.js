@@ -20,7 +20,7 @@ const ROOMS = {
   importers: ['graph', 'formats', 'engine'],
   artefact: ['graph', 'formats', 'tokenizer', 'quantization'],
   store: ['graph', 'formats', 'text', 'tokenizer', 'zoo', 'artefact', 'importers'],
-  dataset: ['images', 'text'],
+  dataset: ['images', 'text', 'objects'],
   features: ['formats'],
   shards: ['formats', 'images', 'features', 'objects'],
   train: ['graph', 'engine', 'evaluation'],

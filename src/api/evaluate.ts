@@ -4,7 +4,8 @@ import { classesFile } from '../config/classes.ts';
 import type { EvaluateConfig } from '../config/evaluate.ts';
 import { invalid, type Dataset, type Sample } from '../dataset/dataset.ts';
 import { datasetName, scanDataset } from '../dataset/scan.ts';
-import type { ImageReference } from '../images/source.ts';
+import { contentOf, openTables, type OpenTables } from '../dataset/stored.ts';
+import type { ImageReference, TableRow } from '../images/source.ts';
 import { AppError } from '../util/errors.ts';
 import { checkOutputs } from '../util/outputs.ts';
 import { measuredPictures } from './answered.ts';
@@ -100,6 +101,26 @@ async function answersOf(
   return answers;
 }
 
+/** Rows of tables are read here, in their order; all else by who prepares the pictures. */
 async function* references(samples: readonly Sample[]): AsyncGenerator<ImageReference, void, undefined> {
-  for (const { file, path } of samples) yield { file, content: { path } };
+  const tables = openTables();
+  try {
+    for (const { file, path, stored } of samples) {
+      if (!stored) yield { file, content: { path } };
+      else if ('row' in stored) yield { file, content: await rowContent(tables, stored.row) };
+      else yield { file, content: contentOf(stored) };
+    }
+  } finally {
+    await tables.close();
+  }
+}
+
+async function rowContent(tables: OpenTables, row: TableRow): Promise<ImageReference['content']> {
+  try {
+    return { bytes: await tables.bytes(row) };
+  } catch (error) {
+    // What a network or a server does to one picture it does to all.
+    if (error instanceof AppError && error.code !== 'DOWNLOAD_FAILED') return { error };
+    throw error;
+  }
 }

@@ -5,6 +5,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import type { Dataset } from '../dataset/dataset.ts';
+import { fileOf } from '../dataset/stored.ts';
 import { imageReferences, type ImageReference } from '../images/source.ts';
 import { membersOf } from '../store/members.ts';
 import { isForeignName } from '../store/foreign-name.ts';
@@ -47,7 +48,7 @@ export function datasetRead(
   { train, val = [], test = [] }: Dataset,
 ): Read {
   const table = manifest === undefined ? undefined : path.join(root, manifest);
-  const pictures = [...train, ...val, ...test].map((sample) => sample.path);
+  const pictures = new Set([...train, ...val, ...test].flatMap((sample) => fileOf(sample) ?? []));
   return { model, files: [root, manifest, table], pictures };
 }
 

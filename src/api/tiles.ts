@@ -1,8 +1,8 @@
 // tiles.ts: pictures of a dataset, small, as the pages of an evaluation and of a run show them.
 
 import type { Sample } from '../dataset/dataset.ts';
+import { bytesOf } from '../dataset/stored.ts';
 import { decodeImage, encodeThumbnail, type DecodeOptions } from '../images/decode.ts';
-import { readPicture } from '../images/prepare.ts';
 import { isolated } from '../report/page.ts';
 import type { Tile } from '../report/parts.ts';
 
@@ -22,7 +22,7 @@ export async function tilesOf(worst: readonly WorstCase[], decode: DecodeOptions
   const tiles: Tile[] = [];
   for (const { sample, truth, said } of worst) {
     const { jpeg, width, height } = await encodeThumbnail(
-      await decodeImage(await readPicture(sample.path), { ...decode, onWhite: true }),
+      await decodeImage(await bytesOf(sample), { ...decode, onWhite: true }),
       SIDE,
     );
     const dataUri = `data:image/jpeg;base64,${jpeg.toString('base64')}`;

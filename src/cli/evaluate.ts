@@ -5,6 +5,7 @@ import type { Output } from '../commands/output.ts';
 import type { EvaluateFlags } from '../config/evaluate.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import {
+  addEndpointFlag,
   addInferenceFlags,
   CLASSES_HELP,
   CSV_SAFE_HELP,
@@ -30,7 +31,7 @@ export function addEvaluate(program: Command, output: Output, finish: Finish): v
     .option('--report <file>', 'one HTML page with everything, the worst mistakes with their pictures')
     .option('--predictions <file>', 'a csv with a row a picture: file, truth, said, probability')
     .option('--csv-safe', CSV_SAFE_HELP);
-  addInferenceFlags(command)
+  addEndpointFlag(addInferenceFlags(command))
     .addHelpText(
       'after',
       `
@@ -38,6 +39,7 @@ Examples:
   finch evaluate ./birds --model runs/birds/best
   finch evaluate ./birds --model runs/birds/best --format json | jq .top1
   finch evaluate ./imagenet --model hf:microsoft/resnet-18
+  finch evaluate 'birds/{train,val}-*.tar' --model runs/birds/best
   finch evaluate photos.csv --manifest file,wnid --report report.html
   finch evaluate ./birds --model runs/birds/best --predictions said.csv
   finch evaluate ./birds --model runs/birds/best --unknown ./other

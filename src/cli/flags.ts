@@ -22,7 +22,7 @@ export const MODEL_HELP =
 export const MODELS_HELP = `${MODEL_HELP}; a,b or a:0.6,b:0.4: the mean of several`;
 
 export const DATASET_HELP =
-  'class folders; train/ and val/ or test/ with class folders; a csv; or CUB-200-2011';
+  'class folders; train/ and val/ or test/ with class folders; a csv; .tar or .parquet files; s3://…; or CUB-200-2011';
 
 export const MANIFEST_HELP = 'a csv of pictures: its file and label columns, such as file,label, or its name';
 

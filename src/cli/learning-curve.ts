@@ -5,6 +5,7 @@ import type { Output } from '../commands/output.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import type { LearningCurveFlags } from '../config/learning-curve.ts';
 import {
+  addEndpointFlag,
   addInferenceFlags,
   DATASET_HELP,
   MANIFEST_HELP,
@@ -29,7 +30,7 @@ export function addLearningCurve(program: Command, output: Output, finish: Finis
     )
     .option('--head-c <c>', "an error's weight against the penalty, or auto (default: 1)")
     .option('--seed <n>', 'of the choices of pictures (default: 0)');
-  addInferenceFlags(command)
+  addEndpointFlag(addInferenceFlags(command))
     .addHelpText(
       'after',
       `

@@ -22,6 +22,8 @@ export function addSweep(program: Command, output: Output, finish: Finish): void
     .option('-o, --out <dir>', "the sweep's folder (default: runs/<dataset>-sweep-<n>); goes on where one is there")
     .option('--resume <dir>', 'go on with a sweep where it stopped')
     .option('--config <file>', "flags from a file, yaml or json, or a run's config.json; those given here count more")
+    .option('--redis <url>', 'let workers make the runs (finch worker): redis://HOST:6379, as FINCH_REDIS where it has a password')
+    .option('--queue <name>', 'which of the queues there (default: finch, where --redis is given)')
     .addOption(new Option('--format <f>', 'how to print').choices(['table', 'json', 'csv']).default('table'));
   addNetworkFlags(command).optionsGroup('Runs:');
   addLengthFlags(command);
@@ -38,6 +40,7 @@ Examples:
   finch sweep ./birds --grid head-c=0.1,1,10 --epochs 0 --seeds 0,1,2
   finch sweep ./birds --grid 'feature-layers=[layer3,layer4],[layer4]' --model resnet18
   finch sweep --resume runs/birds-sweep-1            after Ctrl-C or a crash
+  finch sweep /net/birds --grid lr=1e-4,5e-5 --out /net/sweep --redis redis://server
 
 Exit codes: 0 all done, 1 finished, but a run failed, diverged or left pictures
 out (its row says why), 2 wrong usage, 3 something needed is missing,

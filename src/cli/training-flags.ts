@@ -2,12 +2,11 @@
 
 import type { Command } from 'commander';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
-import { addInferenceFlags, MANIFEST_HELP, MODEL_HELP, ROOT_HELP } from './flags.ts';
+import { addEndpointFlag, addInferenceFlags, MANIFEST_HELP, MODEL_HELP, ROOT_HELP } from './flags.ts';
 
 /** Where it starts from, and what it learns. */
 export function addNetworkFlags(command: Command): Command {
-  return command
-    .optionsGroup('Network and data:')
+  return addEndpointFlag(command.optionsGroup('Network and data:'))
     .option('-m, --model <m>', `where to start from: ${MODEL_HELP} (default: ${DEFAULT_MODEL})`)
     .option(
       '--layer <name>',

@@ -1,6 +1,7 @@
 // sweep.ts: `finch sweep`: makes the runs and prints what they came to.
 
 import { runSweep } from '../api/sweep/sweep.ts';
+import type { QueuePlace } from '../config/redis.ts';
 import type { SweepConfig } from '../config/sweep.ts';
 import { sweepCsv, sweepJson, sweepText } from '../report/sweep.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
@@ -10,6 +11,7 @@ import { write, writeCsv, type Output } from './output.ts';
 import { terminalWork } from './terminal.ts';
 
 export async function sweep(config: SweepConfig, output: Output): Promise<ExitCodeValue> {
+  if (config.place) return submit(config, config.place, output);
   const work = terminalWork(output);
   const { results, report, best, hasRemarks } = await runSweep(config, work).finally(() => work.clear());
   const { stdout } = output;
@@ -21,4 +23,14 @@ export async function sweep(config: SweepConfig, output: Output): Promise<ExitCo
   const use = best === undefined ? '' : `; use the best with: classify PICTURE --model ${shellWord(best)}`;
   work.note(`report: ${report}${use}`);
   return hasRemarks ? ExitCode.partial : ExitCode.ok;
+}
+
+/** Workers make the runs: what there is to say now is where they come to lie. */
+async function submit(config: SweepConfig, place: QueuePlace, output: Output): Promise<ExitCodeValue> {
+  const work = terminalWork(output);
+  // Loaded by who has workers, so that nobody else waits for it.
+  const { submitSweep } = await import('../queue/submit-sweep.ts');
+  const { folder, runs } = await submitSweep(config, place, work).finally(() => work.clear());
+  work.note(`${runs} runs are in the queue ${place.queue} on ${place.shown}; when all are done, the results are in ${folder} (finch queue status says how far it is)`); // prettier-ignore
+  return ExitCode.ok;
 }

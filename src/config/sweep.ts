@@ -8,6 +8,7 @@ import { DEFAULT_MODEL } from './default-model.ts';
 import { finetuneConfig } from './finetune.ts';
 import type { FinetuneFlags, GivenFinetuneFlags } from './finetune-settings.ts';
 import { parseChoice } from './parse.ts';
+import { queuePlace, type QueuePlace } from './redis.ts';
 import { camelCase, flagOf, type KnownFlag } from './settings-file.ts';
 
 export interface SweepFlags extends GivenFinetuneFlags {
@@ -15,6 +16,8 @@ export interface SweepFlags extends GivenFinetuneFlags {
   readonly grid?: readonly string[];
   readonly seeds?: string;
   readonly format: string;
+  readonly redis?: string;
+  readonly queue?: string;
 }
 
 const FORMATS = ['table', 'json', 'csv'] as const;
@@ -29,6 +32,8 @@ export interface SweepConfig {
   /** The folder of a sweep that goes on. */
   readonly resume?: string;
   readonly format: (typeof FORMATS)[number];
+  /** Where workers are asked to make the runs; absent where this process makes them. */
+  readonly place?: QueuePlace;
 }
 
 export interface Tried {
@@ -48,15 +53,16 @@ export type Settings = Readonly<Record<string, string | boolean>>;
 
 /** Flags that do not say what is learnt, or that change by which pictures the runs are judged: nothing to compare runs by. */
 const FIXED = new Set([
-  'out', 'resume', 'config', 'format', 'debug', 'offline', 'device', 'engine', 'threads', 'checkpointMinutes', 'tensorboard', 'manifest',
-  'root', 'valSplit',
+  'out', 'resume', 'config', 'format', 'debug', 'offline', 'endpoint', 'device', 'engine', 'threads', 'checkpointMinutes', 'tensorboard', 'manifest',
+  'root', 'valSplit', 'redis', 'queue',
 ]); // prettier-ignore
 
 /** @param known the flags that the command takes. @throws AppError USAGE */
 export function sweepConfig(
   dataset: string | undefined,
-  { grid = [], seeds, format, out, resume, ...flags }: SweepFlags,
+  { grid = [], seeds, format, out, resume, redis, queue, ...flags }: SweepFlags,
   known: readonly KnownFlag[],
+  env: NodeJS.ProcessEnv = process.env,
 ): SweepConfig {
   const isTried = grid.length > 0 || seeds !== undefined;
   if (resume === undefined && !isTried) {
@@ -72,6 +78,7 @@ export function sweepConfig(
     ...(out !== undefined && { out }),
     ...(resume !== undefined && { resume: `${resume}` }),
     format: parseChoice(format, '--format', FORMATS),
+    ...((redis !== undefined || queue !== undefined) && { place: queuePlace({ queue: queue ?? 'finch', ...(redis !== undefined && { redis }) }, env) }), // prettier-ignore
   };
 }
 

@@ -1,6 +1,6 @@
 // class-folders.ts: decides which folders of one level are classes, and what is left out beside them. It knows only names.
 
-import path from 'node:path';
+import { joinedTo } from '../objects/address.ts';
 import { list } from './dataset.ts';
 import { splitNamed } from './split-names.ts';
 import { picturesIn, type Folder } from './tree.ts';
@@ -87,7 +87,7 @@ function merged(folders: readonly Folder[], inner: readonly (readonly ClassFolde
 /** Folders with pictures of their own, and empty folders, which are classes without pictures. */
 function leaves(folder: Folder): readonly ClassFolder[] {
   const { pictures, folders } = folder;
-  const own = pictures.map((name) => path.join(folder.path, name));
+  const own = pictures.map((name) => joinedTo(folder.path, name));
   const isLeaf = own.length > 0 || (folders.length === 0 && !hasOtherFiles(folder));
   return [...(isLeaf ? [classFolder(folder, own)] : []), ...folders.flatMap(leaves)];
 }

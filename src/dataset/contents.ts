@@ -1,9 +1,11 @@
 // contents.ts: size, times and sha256 of a dataset's files. Each is looked up once, and read only when its hash is needed.
 
 import { stat } from 'node:fs/promises';
+import { sha256Of } from '../images/prepare.ts';
 import { sha256OfFile } from '../util/files.ts';
 import { mapOrdered } from '../util/streams.ts';
 import type { Sample } from './dataset.ts';
+import { bytesOf } from './stored.ts';
 
 /** A file as it was when it was hashed. */
 export interface KnownFile {
@@ -30,13 +32,13 @@ type Found = Omit<KnownFile, 'sha256'>;
 export function openContents(known: ReadonlyMap<string, KnownFile> = new Map()): Contents {
   const found = new Map<string, Promise<Found>>();
   const read = new Map<string, Promise<KnownFile>>();
-  const find = ({ path }: Sample) => remembered(found, path, () => findFile(path));
+  const find = (sample: Sample) => remembered(found, sample.path, () => findPicture(sample));
   const open = async (sample: Sample): Promise<KnownFile> => {
     const now = await find(sample);
     const { path } = sample;
     const before = known.get(path);
     if (before?.sha256 !== undefined && before.size === now.size && before.times === now.times) return before;
-    const sha256 = await sha256OfFile(path).catch(() => undefined);
+    const sha256 = await hashOf(sample).catch(() => undefined);
     return { ...now, ...(sha256 !== undefined && { sha256 }) };
   };
   return {
@@ -47,6 +49,17 @@ export function openContents(known: ReadonlyMap<string, KnownFile> = new Map()):
     files: (samples, onProgress) =>
       eachInOrder(samples, (sample) => remembered(read, sample.path, () => open(sample)), onProgress),
   };
+}
+
+const hashOf = (sample: Sample) => (sample.stored ? bytesOf(sample).then(sha256Of) : sha256OfFile(sample.path)); // prettier-ignore
+
+/** Of a part of an archive, its own size, and the times of the archive. */
+async function findPicture({ path, stored }: Sample): Promise<Found> {
+  if (!stored) return findFile(path);
+  if (!('part' in stored)) return { size: -1, times: '' };
+  const { file, part, etag } = stored;
+  const { size, times } = etag === undefined ? await findFile(file) : { size: 0, times: etag };
+  return { size: size < 0 ? size : part.bytes, times };
 }
 
 async function findFile(path: string): Promise<Found> {

@@ -1,13 +1,17 @@
 // dataset.ts: a labelled dataset as plain data, and the conditions it must meet. It reads nothing.
 
 import { AppError } from '../util/errors.ts';
+import type { StoredPicture } from './stored.ts';
 import { quoted as bounded } from '../util/quoted.ts';
 
 /** One labelled picture. */
 export interface Sample {
   /** The name that the user knows: relative to the dataset's folder, with `/`. */
   readonly file: string;
+  /** Its file, which tells it from all others; of a picture that is no file of its own, a name that does. */
   readonly path: string;
+  /** Where its bytes are, if it is no file of its own. */
+  readonly stored?: StoredPicture;
   /** Class numbers: one, or any number of them in a multi-label dataset. */
   readonly labels: readonly number[];
 }

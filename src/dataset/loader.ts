@@ -101,9 +101,9 @@ export async function openLoader(options: LoaderOptions): Promise<PictureLoader>
 
   const ask = async (samples: readonly Sample[], rest: Omit<BatchRequest, 'pictures'>) => {
     const keys = samples.map(({ path }) => `${rest.form} ${path}`);
-    const pictures = samples.map(({ path, labels }, i) => {
+    const pictures = samples.map(({ path, labels, stored }, i) => {
       const small = cache.get(keys[i]!);
-      return { path, labels, ...(small && { small }) };
+      return { path, labels, ...(stored && { stored }), ...(small && { small }) };
     });
     const reply = await pool.ask({ pictures, ...rest });
     for (const { place, small } of reply.loaded) cache.set(keys[place]!, small);

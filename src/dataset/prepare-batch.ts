@@ -9,6 +9,7 @@ import type { ErrorCode } from '../util/errors.ts';
 import { restoreRng, type Rng, type RngState } from '../util/rng.ts';
 import { loadSmall, type Form, type SmallPicture, type SmallPictureOptions } from './small-picture.ts';
 import { sidesOf } from '../util/preprocessing.ts';
+import type { Readable } from './stored.ts';
 
 /** Mixing of two pictures: Beta's parameter for each kind. If both are given, one kind is chosen for each batch. */
 export interface MixSpec {
@@ -17,12 +18,11 @@ export interface MixSpec {
 }
 
 export interface BatchRequest {
-  readonly pictures: readonly {
-    readonly path: string;
+  readonly pictures: readonly (Readable & {
     readonly labels: readonly number[];
     /** Present when memory holds the picture. */
     readonly small?: Pixels;
-  }[];
+  })[];
   readonly form: Form;
   /** The pictures are not needed again, so none of them is kept. */
   readonly once?: boolean;
@@ -57,11 +57,12 @@ export async function prepareBatch(request: BatchRequest, options: SmallPictureO
   const loaded: BatchReply['loaded'][number][] = [];
   const failed: BatchReply['failed'][number][] = [];
   const readable: { place: number; small: Pixels }[] = [];
-  for (const [place, { path, small: held }] of pictures.entries()) {
+  for (const [place, picture] of pictures.entries()) {
+    const { small: held } = picture;
     try {
       if (held) readable.push({ place, small: held });
       else {
-        const small = await loadSmall(path, form, once ? withoutDisk : options);
+        const small = await loadSmall(picture, form, once ? withoutDisk : options);
         if (!once) loaded.push({ place, small });
         readable.push({ place, small });
       }

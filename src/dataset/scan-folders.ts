@@ -5,21 +5,38 @@ import path from 'node:path';
 import { byCodePoint } from '../util/order.ts';
 import { invalid, list, quoted, type Dataset, type Sample } from './dataset.ts';
 import type { ClassFolder } from './class-folders.ts';
-import { layoutOf, type Part } from './layout.ts';
-import { otherFiles, readTree } from './tree.ts';
+import { layoutOf, type Layout, type Part } from './layout.ts';
+import { otherFiles, type Folder } from './tree.ts';
 
-/** @throws AppError DATASET_INVALID, DATASET_NOT_FOUND, INTERRUPTED */
-export async function scanFolders(root: string, signal?: AbortSignal): Promise<Dataset> {
-  const problems: string[] = [];
-  const tree = await readTree(root, problems, signal);
+/** @param tree of `root`. @param problems what could not be read of it. @throws AppError DATASET_INVALID */
+export function scanFolders(root: string, tree: Folder, problems: readonly string[]): Dataset {
   const layout = layoutOf(tree);
   if ('problem' in layout) throw invalid(layout.folder, layout.problem, layout.next);
-  const { base, parts } = layout;
+  const { base } = layout;
   const remarks = [...problems, ...layout.remarks, ...otherFiles(tree).lines()];
+  const sample = (file: string, labels: readonly number[]): Sample => ({
+    file: path.relative(base, file).replaceAll(path.sep, '/'),
+    path: file,
+    labels,
+  });
+  return datasetOf(root, layout, { remarks, sample, isSorted: true });
+}
+
+interface Making {
+  readonly remarks: readonly string[];
+  /** @param file as the layout has it */
+  readonly sample: (file: string, labels: readonly number[]) => Sample;
+  /** By name; else pictures stay in the order of the layout. */
+  readonly isSorted: boolean;
+}
+
+/** The pictures of a layout. @throws AppError DATASET_INVALID */
+export function datasetOf(root: string, { parts }: Layout, { remarks: before, ...making }: Making): Dataset {
+  const remarks = [...before];
   const [first, ...others] = parts as readonly [Part, ...Part[]];
   if (first.split === undefined) {
     const classes = classNames(root, first.classes);
-    return { layout: 'class folders', classes, multiLabel: false, train: samplesOf(base, first.classes, classes), remarks }; // prettier-ignore
+    return { layout: 'class folders', classes, multiLabel: false, train: samplesOf(first.classes, classes, making), remarks }; // prettier-ignore
   }
   const train = first.split === 'train' ? first : undefined;
   const classes = classNames(root, train?.classes ?? parts.flatMap((part) => part.classes));
@@ -30,9 +47,9 @@ export async function scanFolders(root: string, signal?: AbortSignal): Promise<D
     layout: [train, ...judges].flatMap((part) => (part ? [`${part.name}/`] : [])).join(' and '),
     classes,
     multiLabel: false,
-    train: train ? samplesOf(base, train.classes, classes) : [],
-    ...(judge && { val: samplesOf(base, judge.classes, classes), judge: judge.split === 'test' ? 'test' : 'val' }), // prettier-ignore
-    ...(test && { test: samplesOf(base, test.classes, classes) }),
+    train: train ? samplesOf(train.classes, classes, making) : [],
+    ...(judge && { val: samplesOf(judge.classes, classes, making), judge: judge.split === 'test' ? 'test' : 'val' }), // prettier-ignore
+    ...(test && { test: samplesOf(test.classes, classes, making) }),
     remarks,
   };
 }
@@ -73,14 +90,14 @@ function classNames(root: string, folders: readonly ClassFolder[]): readonly str
   return names;
 }
 
-function samplesOf(base: string, folders: readonly ClassFolder[], classes: readonly string[]): Sample[] {
+function samplesOf(
+  folders: readonly ClassFolder[],
+  classes: readonly string[],
+  { sample, isSorted }: Pick<Making, 'sample' | 'isSorted'>,
+): Sample[] {
   const numbers = new Map(classes.map((name, i) => [name, i]));
   const samples = folders.flatMap(({ name, files }) =>
-    files.map((file): Sample => ({
-      file: path.relative(base, file).replaceAll(path.sep, '/'),
-      path: file,
-      labels: [numbers.get(name)!],
-    })),
+    files.map((file) => sample(file, [numbers.get(name)!])),
   );
-  return samples.sort((a, b) => byCodePoint(a.file, b.file));
+  return isSorted ? samples.sort((a, b) => byCodePoint(a.file, b.file)) : samples;
 }

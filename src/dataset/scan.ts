@@ -1,13 +1,18 @@
-// scan.ts: a folder or a csv -> the labelled pictures in it, whatever the layout. It opens no picture: an unreadable one is
+// scan.ts: a folder, a csv, archives or a bucket -> the labelled pictures in it, whatever the layout. It opens no picture: an unreadable one is
 // found when it is decoded. Classes are in the order of code points, as in torchvision's ImageFolder.
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isPattern } from '../images/glob.ts';
+import { isBucketAddress } from '../objects/address.ts';
 import { AppError, openingProblem } from '../util/errors.ts';
 import { kindOf } from '../util/files.ts';
+import { archivesIn, archivesMatching, isArchiveName, singleArchive } from './archives.ts';
 import { isCub, scanCub } from './scan-cub.ts';
 import { scanFolders } from './scan-folders.ts';
 import { scanManifest } from './scan-manifest.ts';
+import { scanArchives, scanBucket } from './scan-stored.ts';
+import { readTree } from './tree.ts';
 import { invalid, list, type Dataset } from './dataset.ts';
 
 export interface ScanOptions {
@@ -15,20 +20,52 @@ export interface ScanOptions {
   readonly manifest?: string;
   /** The folder that a csv's paths are relative to. */
   readonly root?: string;
+  /** Nothing is asked of a bucket. */
+  readonly offline?: boolean;
   /** Stops the scan. */
   readonly signal?: AbortSignal;
 }
 
-/** @throws AppError DATASET_NOT_FOUND, DATASET_INVALID */
-export async function scanDataset(
+/** @throws AppError DATASET_NOT_FOUND, DATASET_INVALID; DOWNLOAD_FAILED for a bucket that cannot be listed */
+export async function scanDataset(root: string, options: ScanOptions = {}): Promise<Dataset> {
+  const stored = await scanStored(root, options);
+  const dataset = stored ?? (await scanDisk(root, options));
+  refuseTwins(root, dataset.classes);
+  return dataset;
+}
+
+/** Undefined where `root` is neither archives nor in a bucket. */
+async function scanStored(
   root: string,
-  { manifest, root: pictures, signal }: ScanOptions = {},
-): Promise<Dataset> {
+  { manifest, root: pictures, offline, signal }: ScanOptions,
+): Promise<Dataset | undefined> {
+  if (offline && isBucketAddress(root)) throw new AppError('USAGE', `${root} would be fetched, which --offline forbids; leave one of them out`); // prettier-ignore
+  const archives = isBucketAddress(root) ? undefined : await archivesNamed(root, signal);
+  if (!archives && !isBucketAddress(root)) return undefined;
+  const flag = manifest === undefined ? (pictures === undefined ? undefined : '--root') : '--manifest';
+  if (flag !== undefined) throw new AppError('USAGE', `${flag} belongs to a csv on the disk, and ${root} is none; leave it out`); // prettier-ignore
+  return archives ? scanArchives(archives.root, archives.archives, signal) : scanBucket(root, signal);
+}
+
+/** One that is named, or those that a pattern matches. */
+async function archivesNamed(root: string, signal: AbortSignal | undefined) {
+  const found = await stat(root).catch(() => undefined);
+  if (found) return found.isFile() && isArchiveName(root) ? { root, archives: singleArchive(root) } : undefined; // prettier-ignore
+  if (!isPattern(root)) return undefined;
+  const matching = await archivesMatching(root, signal);
+  return matching.archives.length > 0 ? matching : undefined;
+}
+
+/** @throws AppError DATASET_NOT_FOUND, DATASET_INVALID */
+async function scanDisk(root: string, { manifest, root: pictures, signal }: ScanOptions): Promise<Dataset> {
   let found;
   try {
     found = await stat(root);
   } catch (error) {
-    const problem = openingProblem(error, 'no such folder');
+    const problem = openingProblem(
+      error,
+      isPattern(root) ? 'no .tar and no .parquet matches' : 'no such folder',
+    );
     throw new AppError('DATASET_NOT_FOUND', `${root}: ${problem}; check the path (from ${process.cwd()})`, {
       cause: error,
     });
@@ -37,27 +74,27 @@ export async function scanDataset(
     throw invalid(
       root,
       found.isFile() ? 'is a single file' : `is ${kindOf(found)}`,
-      'expected a folder of class folders, or a csv of files and labels',
+      'expected a folder of class folders, .tar or .parquet files, or a csv of files and labels',
     );
   }
-  const dataset = await (async () => {
-    if (manifest !== undefined || !found.isDirectory()) {
-      return scanManifest(root, {
-        isFolder: found.isDirectory(),
-        ...(manifest !== undefined && { manifest }),
-        ...(pictures !== undefined && { root: pictures }),
-      });
-    }
-    if (pictures !== undefined) {
-      throw new AppError(
-        'USAGE',
-        `--root is the folder of a csv's pictures, and ${root} is a dataset of folders; leave it out`,
-      );
-    }
-    return (await isCub(root)) ? scanCub(root) : scanFolders(root, signal);
-  })();
-  refuseTwins(root, dataset.classes);
-  return dataset;
+  if (manifest !== undefined || !found.isDirectory()) {
+    return scanManifest(root, {
+      isFolder: found.isDirectory(),
+      ...(manifest !== undefined && { manifest }),
+      ...(pictures !== undefined && { root: pictures }),
+    });
+  }
+  if (pictures !== undefined) {
+    throw new AppError(
+      'USAGE',
+      `--root is the folder of a csv's pictures, and ${root} is a dataset of folders; leave it out`,
+    );
+  }
+  if (await isCub(root)) return scanCub(root);
+  const problems: string[] = [];
+  const tree = await readTree(root, problems, signal);
+  const archives = archivesIn(tree);
+  return archives.length > 0 ? scanArchives(root, archives, signal) : scanFolders(root, tree, problems);
 }
 
 /** Two classes that differ only by case would be one folder on Windows and macOS, and are usually a mistake. */
@@ -79,5 +116,7 @@ function refuseTwins(root: string, classes: readonly string[]): void {
 
 /** The dataset's name, for run folders and titles. */
 export function datasetName(root: string): string {
-  return path.basename(path.resolve(root)).replace(/\.(csv|tsv|txt)$/i, '') || 'dataset';
+  const name = path.basename(path.resolve(root)).replace(/\.(csv|tsv|txt|tar|parquet)$/i, '');
+  // A pattern's signs are in no name of a folder.
+  return name.replaceAll(/[*?[\]{}!|]+/g, '') || 'dataset';
 }

@@ -5,10 +5,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { decodeResized, type DecodeOptions } from '../images/decode.ts';
-import { readPicture } from '../images/prepare.ts';
 import { planOf, withBars } from '../images/preprocess.ts';
 import type { Pixels, Resize, Size } from '../images/resize.ts';
 import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
+import { bytesOf, fileOf, type Readable } from './stored.ts';
 
 /**
  * `whole`: it will be cropped anew each time. Its short side is at most an eighth longer than what the network sees, or as
@@ -40,15 +40,15 @@ let written = 0;
 
 /** @throws AppError and system errors, when the picture cannot be read */
 export async function loadSmall(
-  file: string,
+  picture: Readable,
   form: Form,
   options: SmallPictureOptions,
 ): Promise<SmallPicture> {
   const { decode, preprocessing, disk } = options;
-  const kept = disk && path.join(disk.folder, await keyOf(file, form, options));
+  const kept = disk && path.join(disk.folder, await keyOf(picture, form, options));
   const former = kept === undefined ? undefined : await readKept(kept);
   if (former) return former;
-  const { resized, ...source } = await decodeResized(await readPicture(file), decode, (size) => [
+  const { resized, ...source } = await decodeResized(await bytesOf(picture), decode, (size) => [
     planFor(size, form, preprocessing),
   ]);
   const pixels = own(form === 'square' ? squareOf(resized[0]!, source, preprocessing) : resized[0]!);
@@ -84,17 +84,25 @@ function own({ data, width, height }: Pixels): SmallPicture {
   return { data: new Uint8Array(data), width, height };
 }
 
-/** The key is made of the file's path, time and size, and of how the picture is shrunk. */
+/** The key is made of the file's path, time and size, of which part of it the picture is, and of how the picture is shrunk. */
 async function keyOf(
-  file: string,
+  picture: Readable,
   form: Form,
   { decode, preprocessing }: SmallPictureOptions,
 ): Promise<string> {
-  const { size, mtimeMs } = await stat(file);
   const { mean: _, std: __, ...shape } = preprocessing;
-  const what = JSON.stringify([path.resolve(file), size, mtimeMs, form, shape, decode]);
+  const what = JSON.stringify([...(await identityOf(picture)), form, shape, decode]);
   const digest = createHash('sha256').update(what).digest('hex');
   return path.join(digest.slice(0, 2), digest.slice(2, 34));
+}
+
+async function identityOf(picture: Readable): Promise<readonly (string | number)[]> {
+  const { stored } = picture;
+  const part = stored && 'part' in stored ? [stored.part.offset, stored.part.bytes] : [];
+  if (stored && 'part' in stored && stored.etag !== undefined) return [picture.path, stored.etag];
+  const file = fileOf(picture) ?? picture.path;
+  const { size, mtimeMs } = await stat(file);
+  return [path.resolve(file), size, mtimeMs, ...part];
 }
 
 /** The file holds magic, width and height, little-endian, then the pixels. */

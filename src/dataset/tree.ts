@@ -4,11 +4,14 @@ import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { folderEntries } from '../images/folder.ts';
 import { passedOver, type PassedOver } from '../images/passed-over.ts';
+import { joinedTo } from '../objects/address.ts';
 import { AppError, messageOf } from '../util/errors.ts';
 import { splitNamed, splitsNamed, type SplitName } from './split-names.ts';
 
 /** Folders nested deeper than this are not a dataset, but a whole disk. */
 const MAX_DEPTH = 64;
+/** Of a path in a message, in characters. */
+const MAX_SHOWN = 100;
 
 export interface Folder {
   readonly name: string;
@@ -97,6 +100,43 @@ async function readFolder({ folder, real, above, isLinked }: At, walk: Walk): Pr
   };
 }
 
+/** A picture inside an archive or a bucket, and the folders around it, the outermost first. */
+interface Named {
+  readonly folders: readonly string[];
+  readonly name: string;
+}
+
+/** The tree that names make which lie in no folder of the disk. @throws AppError DATASET_INVALID for folders nested too deep */
+export function treeOf(root: string, pictures: readonly Named[], depth = 0): Folder {
+  if (depth > MAX_DEPTH) throw new AppError('DATASET_INVALID', `${root.slice(0, MAX_SHOWN)}… has more than ${MAX_DEPTH} folders within folders`); // prettier-ignore
+  const inside = new Map<string, Named[]>();
+  const own: string[] = [];
+  for (const { folders, name } of pictures) {
+    const [first, ...rest] = folders;
+    if (first === undefined) own.push(name);
+    else {
+      const below = inside.get(first) ?? [];
+      below.push({ folders: rest, name });
+      inside.set(first, below);
+    }
+  }
+  const folders = [...inside]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, below]) => ({ ...treeOf(joinedTo(root, name), below, depth + 1), name }));
+  const name = path.basename(root);
+  return {
+    name,
+    path: root,
+    split: splitNamed(name),
+    pictures: own,
+    folders: withSplits(folders),
+    others: [],
+    unread: [],
+    system: [],
+    count: pictures.length,
+  };
+}
+
 /** What is left out of a folder and of all below it. */
 export function otherFiles(folder: Folder, counts: PassedOver = passedOver()): PassedOver {
   for (const name of folder.others) counts.add(name, 'other');
@@ -108,7 +148,7 @@ export function otherFiles(folder: Folder, counts: PassedOver = passedOver()): P
 /** Paths of all pictures in a folder and below it, in the order of names, with subfolders in the same order. */
 export function picturesIn(folder: Folder): readonly string[] {
   const entries = [
-    ...folder.pictures.map((name) => ({ name, files: [path.join(folder.path, name)] as readonly string[] })),
+    ...folder.pictures.map((name) => ({ name, files: [joinedTo(folder.path, name)] as readonly string[] })),
     ...folder.folders.map((inner) => ({ name: inner.name, files: picturesIn(inner) })),
   ];
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1)).flatMap(({ files }) => files);

@@ -21,8 +21,14 @@ interface Glob {
 }
 
 /** Only files match. Folders that exist under their whole name are not patterns: `trip (1)/*.jpg`. */
-export async function globPictures(
+export function globPictures(pattern: string, signal?: AbortSignal, passed?: PassedOver): Promise<Glob> {
+  return globFiles(pattern, ({ kind }) => kind === 'picture', signal, passed);
+}
+
+/** The same of other files. @param wants which of them */
+export async function globFiles(
   pattern: string,
+  wants: (entry: FolderEntry) => boolean,
   signal?: AbortSignal,
   passed?: PassedOver,
 ): Promise<Glob> {
@@ -43,9 +49,10 @@ export async function globPictures(
   const visit = async (relative: string, depth: number): Promise<void> => {
     if (signal?.aborted) return;
     const folder = path.join(root, relative);
-    for (const { name, kind, isLink } of await entriesOf(folder)) {
+    for (const entry of await entriesOf(folder)) {
+      const { name, kind, isLink } = entry;
       const inner = relative === '' ? name : `${relative}/${name}`;
-      if (kind === 'picture' && matches(inner)) files.push(root === '.' ? inner : path.join(root, inner));
+      if (wants(entry) && matches(inner)) files.push(root === '.' ? inner : path.join(root, inner));
       if ((kind === 'other' || kind === 'unread') && matches(inner)) passed?.add(name, kind);
       if (kind !== 'folder' || !mayEnter(depth, name)) continue;
       if (isLink && !(await isFirst(path.join(root, inner), linked))) continue;

@@ -34,8 +34,17 @@ export interface ImageReference {
   readonly root?: string;
   /** The class that an archive or a table says it has. */
   readonly className?: string;
-  /** The row of the table that its bytes came from, counted from 0. */
-  readonly row?: { readonly table: string; readonly index: number; readonly etag: string };
+  /** Where its bytes came from. */
+  readonly row?: TableRow;
+}
+
+/** A row of a table. */
+export interface TableRow {
+  /** A path, or the address of an object. */
+  readonly table: string;
+  /** Counted from 0. */
+  readonly index: number;
+  readonly etag: string;
 }
 
 /** An object of a bucket as it was listed: one that was changed since is not read. */

@@ -35,6 +35,34 @@ export async function* tablePictures(
   }
 }
 
+/** The rows of a table with their classes, without their pictures. A table without a column of classes is a problem. */
+export async function* tableRows(
+  file: string,
+  signal?: AbortSignal,
+): AsyncGenerator<ImageReference, void, undefined> {
+  const parquet = await openForeignParquet(file);
+  try {
+    pictureColumn(parquet);
+    const label = labelColumn(parquet);
+    if (label === undefined) throw new AppError('FILE_INVALID', `${file} has no column of classes, expected one of ${[...LABEL_NAMES].join(', ')}`); // prettier-ignore
+    const names = classNames(parquet, label);
+    const { etag } = parquet;
+    for (const extent of parquet.groups) {
+      const rows = await parquet.read(extent, [label]);
+      for (const [i, row] of rows.entries()) {
+        if (signal?.aborted) return;
+        const index = extent.from + i;
+        yield { file: `${file}/${index}`, content: NOT_READ, row: { table: file, index, etag }, className: className(row[label], names) }; // prettier-ignore
+      }
+    }
+  } finally {
+    await parquet.close();
+  }
+}
+
+/** In place of bytes that are read when they are wanted. */
+const NOT_READ = { bytes: Buffer.alloc(0) };
+
 export interface PictureTable {
   /** Tells the table from what it was at another time. */
   readonly etag: string;
@@ -49,7 +77,7 @@ export async function openPictureTable(file: string): Promise<PictureTable> {
   const parquet = await openForeignParquet(file);
   try {
     const column = pictureColumn(parquet);
-    const label = parquet.columns.find(({ element, children }) => LABEL_NAMES.has(element.name) && children.length === 0)?.element.name; // prettier-ignore
+    const label = labelColumn(parquet);
     const names = label === undefined ? [] : classNames(parquet, label);
     let held: { readonly extent: RowGroupExtent; readonly rows: readonly Readonly<Record<string, unknown>>[] } | undefined; // prettier-ignore
     return {
@@ -102,6 +130,10 @@ function pictureColumn({ file, columns }: ParquetFile): string {
   throw new AppError('FILE_INVALID', `${file} has no column of picture bytes, or of {bytes, path}; its columns are ${there}`); // prettier-ignore
 }
 
+const labelColumn = ({ columns }: ParquetFile) =>
+  columns.find(({ element, children }) => LABEL_NAMES.has(element.name) && children.length === 0)?.element
+    .name;
+
 /** A copy, because what goes to a worker takes all that lies in the same memory with it. */
 function contentOf(value: unknown): ImageReference['content'] {
   const bytes = value instanceof Uint8Array ? value : (value as { bytes?: unknown } | null)?.bytes;
@@ -111,7 +143,8 @@ function contentOf(value: unknown): ImageReference['content'] {
 
 function className(value: unknown, names: readonly string[]): string {
   if (typeof value !== 'bigint' && typeof value !== 'number') return typeof value === 'string' ? value : '';
-  return names[Number(value)] ?? `${value}`;
+  // Hugging Face's -1 is that of pictures whose classes are kept secret.
+  return names[Number(value)] ?? (names.length > 0 && value < 0 ? '' : `${value}`);
 }
 
 const HUGGING_FACE = z.object({

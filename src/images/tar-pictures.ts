@@ -78,7 +78,7 @@ async function* picturesOf(
   for (const { name, offset, bytes, kind } of pictures) {
     const key = `${file}/${name.replace(/^(\.\/)+/, '')}`;
     if (kind === 'file') {
-      const className = label ?? folderOf(name);
+      const className = label ?? classFolderInside(name);
       const part = { offset, bytes };
       yield { file: key, content: isBucketAddress(file) ? { object: { where: file, etag: tar.etag, size: bytes, part } } : { path: file, part }, className }; // prettier-ignore
     } else {
@@ -89,7 +89,7 @@ async function* picturesOf(
 }
 
 /** The class folder inside the archive; empty where there is none. */
-function folderOf(name: string): string {
+export function classFolderInside(name: string): string {
   const folder = path.posix.basename(path.posix.dirname(name));
   return folder === '.' || folder === '/' ? '' : folder;
 }

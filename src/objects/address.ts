@@ -27,6 +27,9 @@ export function parseBucketAddress(where: string): BucketAddress {
 
 export const bucketAddress = ({ bucket, key }: BucketAddress) => `s3://${bucket}/${key}`;
 
+/** The same path from every folder; an address as it is. */
+export const wholePath = (where: string) => (isBucketAddress(where) ? where : path.resolve(where));
+
 /** The address or path of what has a name in a folder or under a prefix. */
 export function joinedTo(folder: string, name: string): string {
   if (!isBucketAddress(folder)) return path.join(folder, name);

@@ -1,17 +1,11 @@
 // client.ts: the client of S3 and of services that speak like it, made once and when it is first needed, and requests that are tried again.
 
-import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { S3 } from '@aws-sdk/client-s3';
 import type { BucketAddress } from './address.ts';
 import { endpoint } from './endpoint.ts';
-import { failureOf, isPassing, type About } from './failures.ts';
-
-/** A request that goes wrong one time in ten then fails once in a hundred million. */
-const TRIES = 8;
-/** The first pause, doubled at each try up to the longest; each is shortened by chance, so that workers do not come back all at once. */
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 5000;
+import { failureOf, isPassing, isThrottled, retryAfterOf, type About } from './failures.ts';
+import { pauseAfter } from './retries.ts';
 
 const CONNECT_MS = 10_000;
 /** Without a byte: servers that work send some. */
@@ -71,19 +65,17 @@ export async function asked<T>(
   { signal, ...where }: Asked,
   attempt: (s3: S3, options: RequestOptions) => Promise<T>,
 ): Promise<T> {
+  const began = performance.now();
   for (let tries = 1; ; tries++) {
     signal?.throwIfAborted();
     try {
       return await attempt(await client(), signal ? { abortSignal: signal } : {});
     } catch (error) {
       signal?.throwIfAborted();
-      if (tries === TRIES || !isPassing(error)) throw failureOf(error, { ...where, endpoint: endpoint() });
-      await pause(pauseBefore(tries), undefined, { signal });
+      const spent = performance.now() - began;
+      const next = isPassing(error) ? pauseAfter({ tries, spent, isThrottled: isThrottled(error), retryAfter: retryAfterOf(error, Date.now()) }) : undefined; // prettier-ignore
+      if (next === undefined) throw failureOf(error, { ...where, endpoint: endpoint() });
+      await pause(next, undefined, { signal });
     }
   }
-}
-
-function pauseBefore(tries: number): number {
-  const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (tries - 1));
-  return randomInt(Math.ceil(longest / 2), longest + 1);
 }

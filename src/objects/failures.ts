@@ -24,9 +24,8 @@ function toldBy(error: unknown): Told {
   };
 }
 
-/** Answers of servers that have too much to do, or that another writer was ahead of. */
-const PASSING_NAMES: ReadonlySet<string> = new Set(['RequestTimeout', 'SlowDown', 'Throttling', 'ThrottlingException', 'RequestLimitExceeded', 'ConditionalRequestConflict', 'OperationAborted', 'InternalError', 'TimeoutError']); // prettier-ignore
-const PASSING_STATUS: ReadonlySet<number> = new Set([408, 429]);
+/** Answers of servers that failed just now, or that another writer was ahead of. */
+const PASSING_NAMES: ReadonlySet<string> = new Set(['RequestTimeout', 'ConditionalRequestConflict', 'OperationAborted', 'InternalError', 'TimeoutError']); // prettier-ignore
 /** No address of that name, and what TLS refuses: the same at every try. */
 const LASTING_CODES = /^(ENOTFOUND|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
 
@@ -34,10 +33,28 @@ const LASTING_CODES = /^(ENOTFOUND|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|
 export function isPassing(error: unknown): boolean {
   if (error instanceof AppError) return false;
   const { name, status, isClockCorrected } = toldBy(error);
-  if (isClockCorrected || PASSING_NAMES.has(name)) return true;
-  if (status !== undefined && status !== 200 && status !== 206) return status >= 500 || PASSING_STATUS.has(status); // prettier-ignore
+  if (isClockCorrected || PASSING_NAMES.has(name) || isThrottled(error)) return true;
+  if (status !== undefined && status !== 200 && status !== 206) return status >= 500 || status === 408;
   const code = systemCode(error);
   return code !== undefined && !LASTING_CODES.test(code);
+}
+
+/** Names by which servers say that they are asked too much; Amazon's bare 503 means the same. */
+const THROTTLING_NAMES: ReadonlySet<string> = new Set(['SlowDown', 'Throttling', 'ThrottlingException', 'RequestLimitExceeded', 'TooManyRequests', 'ServiceUnavailable']); // prettier-ignore
+
+/** Whether a server says that it is asked too much. */
+export function isThrottled(error: unknown): boolean {
+  const { name, status } = toldBy(error);
+  return THROTTLING_NAMES.has(name) || status === 503 || status === 429;
+}
+
+/** How long a server wants to be left alone (`Retry-After`: seconds, or a date), in milliseconds. @param now since 1970 */
+export function retryAfterOf(error: unknown, now: number): number | undefined {
+  const { $response } = error as { $response?: { headers?: Readonly<Record<string, string | undefined>> } };
+  const given = $response?.headers?.['retry-after'];
+  if (given === undefined) return undefined;
+  const wait = /^\d+$/.test(given) ? Number(given) * 1000 : Date.parse(given) - now;
+  return wait >= 0 ? wait : undefined;
 }
 
 export const isMissing = (error: unknown) =>
@@ -83,6 +100,7 @@ function statusMeaning(status: number, { doing, bucket }: About): string {
   if (status === 401 || status === 403) return `the credentials may not ${VERBS[doing]} this (${status}); check ${CREDENTIALS}, and the policy of the bucket ${bucket}`; // prettier-ignore
   if (status === 404) return 'no such object; check the name';
   if (status >= 300 && status < 400) return 'the bucket is in another region; set AWS_REGION to it';
+  if (status === 503 || status === 429) return `the server says again and again that it is asked too much (${status}); use fewer workers, or try later`; // prettier-ignore
   if (status >= 500) return `the server failed again and again (${status}); try later`;
   return `the server refused with ${status}; check the address`;
 }

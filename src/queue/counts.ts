@@ -15,9 +15,9 @@ export interface QueueCounts {
 }
 
 export async function countsOf(queue: Queue): Promise<QueueCounts> {
-  const counts = await queue.getJobCounts('completed', 'failed', 'active', 'waiting', 'delayed');
+  const counts = await queue.getJobCounts('completed', 'failed', 'active', 'waiting', 'waiting-children', 'delayed'); // prettier-ignore
   const of = (state: string) => counts[state] ?? 0;
-  const [active, waiting, delayed] = [of('active'), of('waiting'), of('delayed')];
+  const [active, waiting, delayed] = [of('active'), of('waiting') + of('waiting-children'), of('delayed')];
   return {
     done: of('completed'),
     failed: of('failed'),

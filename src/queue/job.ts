@@ -67,6 +67,8 @@ const WORK = {
   finch: text,
   /** The hash of the model, which has to be the worker's too. */
   modelHash: text,
+  /** What it runs with: float32, or its file of 8-bit numbers. A fleet of both would mix two kinds of rows. */
+  precision: text,
   manifest: text,
   /** The hash of the manifest. */
   seal: text,
@@ -117,7 +119,11 @@ export function readShard(data: unknown, name: string): QueuedShard {
 export const readDone = (value: unknown): DoneShard | undefined => DONE.safeParse(value).data;
 
 /** Which shard a job is, for people, by its id, which is not of finch's making where the job is not. */
-export const jobLabel = (id: string | undefined) => `shard ${id?.slice(id.lastIndexOf('-') + 1) ?? ''}`;
+export function jobLabel(id = ''): string {
+  const last = id.slice(id.lastIndexOf('-') + 1);
+  if (last === 'page') return "a sweep's results";
+  return `${/-run-\d+$/.test(id) ? 'run' : 'shard'} ${last}`;
+}
 
 /** The id of a shard's job. */
 export const jobId = (submission: string, index: number) => `${submission}-${index}`;

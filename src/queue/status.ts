@@ -8,6 +8,7 @@ import { AppError } from '../util/errors.ts';
 import { withQueue } from './connection.ts';
 import { countsOf } from './counts.ts';
 import { rateOf, secondsLeft, type FinishedShard } from './figures.ts';
+import { isSweepWork, readSweepWork, sweepLabel } from './sweep-job.ts';
 import { jobLabel, readDone, readShard, shardLabel } from './job.ts';
 
 /** Jobs that are asked for together. */
@@ -63,6 +64,7 @@ function failureOf({ id, data, failedReason, attemptsMade }: Job): QueueFailure 
 
 function labelOf(data: unknown, id: string | undefined): string {
   try {
+    if (isSweepWork(data)) return sweepLabel(readSweepWork(data, `${id}`));
     return shardLabel(readShard(data, `${id}`));
   } catch (error) {
     if (error instanceof AppError) return jobLabel(id);

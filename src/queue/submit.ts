@@ -1,6 +1,6 @@
 // submit.ts: puts the shards of a manifest into the queue. The same submission again adds only those that are not in it.
 
-import { classifyModelHash, featuresModelHash } from '../api/sharding/model-hash.ts';
+import { openClassifyModel, openFeaturesModel, type ShardModel } from '../api/sharding/shard-model.ts';
 import { throwIfAborted, type Work } from '../api/work.ts';
 import type { SubmitConfig } from '../config/queue.ts';
 import { openManifest, picturesIn, type Manifest } from '../shards/manifest.ts';
@@ -57,12 +57,14 @@ async function submissionFor(
 ): Promise<Submission> {
   const finch = packageVersion();
   const common = { task, flags, finch, manifest, seal, out };
-  const draft = submissionOf({ ...common, modelHash: '' });
-  const modelHash = await modelHashOf(shardWork({ ...draft, index: 0, count: shards, pictures }), work);
-  return submissionOf({ ...common, modelHash });
+  const draft = submissionOf({ ...common, modelHash: '', precision: '' });
+  const model = await openShardModel(shardWork({ ...draft, index: 0, count: shards, pictures }), work);
+  await model.close();
+  const { weights, precision } = model.identity;
+  return submissionOf({ ...common, modelHash: weights, precision });
 }
 
-/** Opens the model, so that wrong settings are told here too. */
-export function modelHashOf(shard: ShardWork, work: Work): Promise<string> {
-  return shard.task === 'features' ? featuresModelHash(shard.config, work) : classifyModelHash(shard.config, work); // prettier-ignore
+/** Opens the model of a shard's work. @throws AppError when it is missing, or its settings are wrong */
+export function openShardModel(shard: ShardWork, work: Work): Promise<ShardModel> {
+  return shard.task === 'features' ? openFeaturesModel(shard.config, work) : openClassifyModel(shard.config, work); // prettier-ignore
 }

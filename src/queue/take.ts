@@ -2,14 +2,12 @@
 // cannot or may not finish is handed back as it was: this counts as no attempt.
 
 import type { Job } from 'bullmq';
-import { classifyShard } from '../api/sharding/classify-shard.ts';
-import { extractShard } from '../api/sharding/extract-shard.ts';
 import type { ShardRun } from '../api/sharding/one-shard.ts';
 import type { Work } from '../api/work.ts';
 import { AppError, messageOf } from '../util/errors.ts';
 import type { BullMq } from './connection.ts';
 import { UnusableShard, type Fitness } from './fitness.ts';
-import type { DoneShard, ShardWork } from './job.ts';
+import type { DoneShard } from './job.ts';
 
 interface Taker {
   readonly bullMq: BullMq;
@@ -34,27 +32,27 @@ export function taker({ bullMq, fitness, work, pause, refuse, onDone }: Taker) {
   };
   return async (job: Job, token?: string): Promise<DoneShard> => {
     const began = performance.now();
-    const todo = await fitness.check(job.data, `${job.id}`).catch((error: unknown) => {
-      if (error instanceof UnusableShard) throw new bullMq.UnrecoverableError(reasonOf(error));
-      if (!work.signal.aborted) refuse(error);
-      return handBack(job, token);
-    });
+    const model = await fitness
+      .open(job.data, `${job.id}`, () => job.getIgnoredChildrenFailures())
+      .catch((error: unknown) => {
+        if (error instanceof UnusableShard) throw new bullMq.UnrecoverableError(reasonOf(error));
+        if (!work.signal.aborted) refuse(error);
+        return handBack(job, token);
+      });
     try {
-      const run = await doShard(todo, work);
+      const run = await model.run();
       onDone(run, (performance.now() - began) / 1000);
       const { pictures, failed, wasThere } = run;
       return { pictures, failed, wasThere };
     } catch (error) {
-      if (work.signal.aborted) return handBack(job, token);
+      if (work.signal.aborted) return await handBack(job, token);
       // Wrong usage is wrong the next time too.
       const isForGood = error instanceof AppError && error.code === 'USAGE';
       throw isForGood ? new bullMq.UnrecoverableError(reasonOf(error)) : new Error(reasonOf(error), { cause: error }); // prettier-ignore
+    } finally {
+      await model.close();
     }
   };
-}
-
-function doShard(todo: ShardWork, work: Work): Promise<ShardRun> {
-  return todo.task === 'features' ? extractShard(todo.config, work) : classifyShard(todo.config, work);
 }
 
 /** One line, as rows of errors have it. */

@@ -53,7 +53,8 @@ async function takeShards(config: WorkerConfig, connection: Connection, work: Wo
   const fitness = fitnessOf(config.own, packageVersion(), shardWork);
   const [next] = await queue.getWaiting(0, 0);
   // A shard that is not as finch submits it says nothing of this worker; it fails when its turn comes.
-  if (next) await fitness.check(next.data, `${next.id}`).catch(unlessUnusable);
+  const model = next && (await fitness.open(next.data, `${next.id}`).catch(unlessUnusable));
+  await model?.close();
 
   let [done, underWay] = [0, 0];
   const refused = new AbortController();
@@ -66,7 +67,8 @@ async function takeShards(config: WorkerConfig, connection: Connection, work: Wo
     onDone({ file, wasThere, pictures, failed }, seconds) {
       done += 1;
       const failures = failed > 0 ? `, ${failed} of which failed` : '';
-      work.note(wasThere ? `${file} was there and whole` : `${file}: ${pictures} pictures in ${seconds.toFixed(1)} s${failures}`); // prettier-ignore
+      const what = pictures > 0 ? `${file}: ${pictures} pictures` : file;
+      work.note(wasThere ? `${file} was there and whole` : `${what} in ${seconds.toFixed(1)} s${failures}`);
     },
   });
   const counting = async (job: Job, token?: string) => {

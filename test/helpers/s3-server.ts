@@ -13,6 +13,8 @@ export interface S3Server {
   readonly buckets: Map<string, Map<string, Buffer>>;
   /** `GET /bucket/key bytes=0-9` of each request that was answered or failed. */
   readonly requests: string[];
+  /** Seconds that it wants to be left alone when it is asked too much. */
+  retryAfter: number | undefined;
   /** Objects on a page of a list. */
   pageSize: number;
   /** Asked at each request. */
@@ -37,6 +39,7 @@ export async function startS3(): Promise<S3Server> {
     endpoint: base,
     buckets: new Map(),
     requests: [],
+    retryAfter: undefined,
     pageSize: 1000,
     fault: () => undefined,
     env: {
@@ -58,7 +61,8 @@ export async function startS3(): Promise<S3Server> {
     for await (const chunk of request) body.push(chunk as Buffer);
     server.requests.push(`${method} /${bucket}/${key} ${headers.range ?? ''}`.trim());
     const fail = (status: number, code: string) => {
-      response.writeHead(status, { 'content-type': 'application/xml' });
+      const wait = status === 503 && server.retryAfter !== undefined ? { 'retry-after': `${server.retryAfter}` } : {}; // prettier-ignore
+      response.writeHead(status, { 'content-type': 'application/xml', ...wait });
       response.end(method === 'HEAD' ? '' : `<?xml version="1.0"?><Error><Code>${code}</Code><Message>of the tests</Message></Error>`); // prettier-ignore
     };
     const fault = server.fault(request);

@@ -29,6 +29,7 @@ before(async () => {
 after(() => server.close());
 afterEach(() => {
   server.fault = () => undefined;
+  server.retryAfter = undefined;
   server.requests.length = 0;
 });
 
@@ -55,6 +56,15 @@ describe('reading', () => {
       assert.ok((await getObject(WHERE, { maxBytes: MOST })).equals(CONTENT), kind);
     }
     assert.ok(server.requests.includes('GET /photos/a/1.jpg bytes=2500-4999'), server.requests.join('\n'));
+  });
+
+  test('a server that says for how long it wants to be left alone is left alone', async () => {
+    let left = 1;
+    server.retryAfter = 1;
+    server.fault = () => (left-- > 0 ? 'slowDown' : undefined);
+    const began = performance.now();
+    assert.ok((await getObject(WHERE, { maxBytes: MOST })).equals(CONTENT));
+    assert.ok(performance.now() - began >= 1000);
   });
 
   test('another content, a missing object and one that is too large are errors', async () => {

@@ -1,6 +1,9 @@
 // queue.test.ts: what needs no server: addresses, flags, jobs as they lie in a queue, which worker may do them, and the figures.
 
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { workOf } from '../../src/api/work.ts';
 import { submitConfig, workerConfig, type SubmitFlags } from '../../src/config/queue.ts';
@@ -10,8 +13,12 @@ import { rateOf, secondsLeft, type FinishedShard } from '../../src/queue/figures
 import { fitnessOf, UnusableShard } from '../../src/queue/fitness.ts';
 import { jobId, jobLabel, readShard, shardWork, submissionId, submissionOf } from '../../src/queue/job.ts';
 import { queueJson, queueText, type QueueStatus } from '../../src/report/queue.ts';
+import { sweepJobs } from '../../src/queue/sweep-job.ts';
 import { AppError } from '../../src/util/errors.ts';
+import { sha256OfFile } from '../../src/util/files.ts';
 import { packageVersion } from '../../src/util/package.ts';
+import { hashModelFolder } from '../../src/artefact/model-folder.ts';
+import { writeSmallModel } from '../helpers/small-model.ts';
 
 const at = (redis: string, queue = 'finch') => queuePlace({ redis, queue }, {});
 
@@ -63,7 +70,14 @@ test('shards at the same time share the cores', () => {
   assert.throws(() => worker({ stalledAfter: '0' }), /--stalled-after must be at least 1/);
 });
 
-const draft = { finch: packageVersion(), modelHash: 'abc', manifest: 'm.parquet', seal: 'def', out: 'rows' };
+const draft = {
+  finch: packageVersion(),
+  modelHash: 'abc',
+  precision: 'float32',
+  manifest: 'm.parquet',
+  seal: 'def',
+  out: 'rows',
+};
 const submission = submissionOf({ ...draft, task: 'features', flags: { ...FLAGS, figure: 'x.png', layer: ['a'] } }); // prettier-ignore
 const job = { ...submission, index: 3, count: 12, pictures: 2 };
 
@@ -90,16 +104,55 @@ test('the same submission has the same ids, another one others', () => {
 test('what no finch submitted is no work', async () => {
   const fitness = fitnessOf({}, packageVersion(), workOf({}));
   const wrong = [null, 7, [], {}, { ...job, index: -1 }, { ...job, flags: { ...FLAGS, model: 7 } }, { ...job, task: 'delete' }, { ...job, out: 'x'.repeat(20_000) }]; // prettier-ignore
-  for (const data of wrong) await assert.rejects(fitness.check(data, 'x'), UnusableShard);
+  for (const data of wrong) await assert.rejects(fitness.open(data, 'x'), UnusableShard);
 });
 
 test('a job for another version is not for this worker, whatever else is in it', async () => {
   const fitness = fitnessOf({}, packageVersion(), workOf({}));
-  await assert.rejects(fitness.check({ finch: '99.0.0', version: 2 }, 'x'), (error: AppError) => {
+  await assert.rejects(fitness.open({ finch: '99.0.0', version: 2 }, 'x'), (error: AppError) => {
     assert.ok(!(error instanceof UnusableShard));
     assert.match(error.message, /^this worker is finch \d.*, and the shards in the queue are for 99\.0\.0/);
     return !error.message.includes('\n');
   });
+});
+
+test('a run of a sweep is made where its folder and its pictures are', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'finch-sweep-'));
+  try {
+    const fitness = fitnessOf({}, packageVersion(), workOf({}));
+    const open = (plan: string) => fitness.open(sweepJobs({ folder, plan }, packageVersion()).run('1', 0).data, 'x'); // prettier-ignore
+    await assert.rejects(open('0'.repeat(64)), { code: 'QUEUE_UNAVAILABLE', message: /^the sweep's folder .* is not on this machine/ }); // prettier-ignore
+    const plan = { version: 1, dataset: path.join(folder, 'no'), pictures: '0'.repeat(64), flags: { model: 'm', exif: true }, runs: [{ name: '1', settings: {}, seed: '0' }] }; // prettier-ignore
+    await writeFile(path.join(folder, 'sweep.json'), JSON.stringify(plan));
+    await assert.rejects(open('0'.repeat(64)), { code: 'QUEUE_UNAVAILABLE', message: /has another sweep than the one in the queue/ }); // prettier-ignore
+    const hash = await sha256OfFile(path.join(folder, 'sweep.json'));
+    await assert.rejects(open(hash), { code: 'QUEUE_UNAVAILABLE', message: /^the sweep's pictures .* are not on this machine/ }); // prettier-ignore
+    const page = sweepJobs({ folder, plan: hash }, '99.0.0').page;
+    await assert.rejects(fitness.open(page.data, 'x'), { message: /are for 99\.0\.0/ });
+    await assert.rejects(
+      fitness.open({ ...page.data, finch: packageVersion(), folder: 7 }, 'x'),
+      UnusableShard,
+    );
+    assert.deepEqual([jobLabel(page.jobId), jobLabel('0-run-3')], ["a sweep's results", 'run 3']);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('a model that would run with other numbers is not for this worker', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'finch-fitness-'));
+  try {
+    await writeSmallModel(folder);
+    const fitness = fitnessOf({}, packageVersion(), workOf({}));
+    const weights = await hashModelFolder(folder);
+    const own = { ...job, flags: { ...FLAGS, model: folder }, modelHash: weights };
+    await fitness.open(own, 'x').then((model) => model.close());
+    const other = { ...own, precision: 'int8-0.safetensors' };
+    await assert.rejects(fitness.open(other, 'x'), { code: 'MODEL_MISMATCH', message: /on this machine runs with float32, and the shards in the queue are for int8-0\.safetensors/ }); // prettier-ignore
+    await assert.rejects(fitness.open({ ...other, modelHash: '0' }, 'x'), { code: 'MODEL_MISMATCH', message: /its weights differ/ }); // prettier-ignore
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 const finished = (startedAt: number, finishedAt: number, wasThere = false): FinishedShard => ({ startedAt, finishedAt, pictures: 100, wasThere }); // prettier-ignore

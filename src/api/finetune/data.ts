@@ -6,6 +6,7 @@ import { openContents, type Contents } from '../../dataset/contents.ts';
 import { contentKeys, fingerprintOf, knownFiles, type Fingerprint } from '../../dataset/fingerprint.ts';
 import { openLoader, type PictureLoader } from '../../dataset/loader.ts';
 import { epochOrder } from '../../dataset/sampler.ts';
+import { fetched } from '../../dataset/fetched.ts';
 import { scanDataset } from '../../dataset/scan.ts';
 import { stratifiedSplit } from '../../dataset/split.ts';
 import type { FinetuneConfig, TrainSettings } from '../../config/finetune-settings.ts';
@@ -34,9 +35,10 @@ export async function divideDataset(
   work: Work,
   before: Fingerprint = {},
 ): Promise<DividedDataset> {
-  const dataset = await scanDataset(config.dataset, { ...config, signal: work.signal });
-  for (const remark of dataset.remarks) work.note(remark);
-  checkTrainable(dataset, config.dataset);
+  const scanned = await scanDataset(config.dataset, { ...config, signal: work.signal });
+  for (const remark of scanned.remarks) work.note(remark);
+  checkTrainable(scanned, config.dataset);
+  const dataset = await onDisk(scanned, work);
   const contents = openContents(knownFiles(dataset, before));
   const { valSplit, seed } = config.settings;
   if (dataset.val) {
@@ -61,6 +63,20 @@ export async function divideDataset(
     val: parts.val.map((i) => all[i]!),
     division: `${dataset.layout}, ${(valSplit * 100).toFixed(0)} % set aside`,
   };
+}
+
+/** The same dataset; what lies in a bucket or a table is copied. @throws AppError INTERRUPTED, DOWNLOAD_FAILED, WRITE_FAILED */
+async function onDisk(dataset: Dataset, work: Work): Promise<Dataset> {
+  try {
+    return await fetched(dataset, {
+      signal: work.signal,
+      onProgress: (done, total) =>
+        work.progress({ task: 'fetch', done, total, text: `copying: ${done} of ${total} pictures` }),
+    });
+  } catch (error) {
+    throwIfAborted(work);
+    throw error;
+  }
 }
 
 /** What the dataset is now. @throws AppError INTERRUPTED */

@@ -1,9 +1,9 @@
 // run-config.ts: config.json: the flags that a run was given, in a form that can be read again, and the settings they led to.
 
-import path from 'node:path';
 import { finetuneConfig } from '../../config/finetune.ts';
 import type { FinetuneConfig, FinetuneFlags, GivenFinetuneFlags } from '../../config/finetune-settings.ts';
 import { flagName } from '../../config/belongs.ts';
+import { wholePath } from '../../objects/address.ts';
 import { AppError } from '../../util/errors.ts';
 import { quoted } from '../../util/quoted.ts';
 import { packageVersion } from '../../util/package.ts';
@@ -19,6 +19,7 @@ export const FREE = [
   'engine',
   'threads',
   'offline',
+  'endpoint',
   'debug',
   'checkpointMinutes',
   'tensorboard',
@@ -40,7 +41,7 @@ export async function writeRunConfig(
   const { settings, model } = config;
   await writeJson(file, {
     finch: packageVersion(),
-    dataset: path.resolve(dataset),
+    dataset: wholePath(dataset),
     model,
     settings,
     flags,
@@ -64,7 +65,7 @@ export async function readRunConfig(
   refuseDifferent(flags as FinetuneFlags, given.flags, 'run');
   const free = Object.entries(given.flags).filter(([name]) => FREE.some((known) => known === name));
   // When a dataset has moved, the content of its files shows whether it is the same one.
-  const place = given.dataset === undefined ? dataset : path.resolve(given.dataset);
+  const place = given.dataset === undefined ? dataset : wholePath(given.dataset);
   const request = {
     dataset: place,
     flags: { ...(flags as FinetuneFlags), ...Object.fromEntries(free) },

@@ -36,19 +36,19 @@ export const PREDICTION_SCHEMA: readonly ParquetElement[] = [
 export async function classifyShard(config: ClassifyShardConfig, work: Work): Promise<ShardRun> {
   return withTask(config.task, async (opened) => {
     const classifier = await openClassifier(config, work);
-    try {
-      const settings = asStored(await settingsOf(classifier, config));
-      const fill: Fill = (write) => rowsOf(config, { opened, classifier, write }, work);
-      return await makeShard(
-        opened,
-        { kind: 'predictions', settings, schema: PREDICTION_SCHEMA },
-        fill,
-        work,
-      );
-    } finally {
-      await classifier.close();
-    }
+    return classifyInto(opened, { classifier, config }, work).finally(() => classifier.close());
   });
+}
+
+/** The same by a model that is open already. @throws as `classifyShard` */
+export async function classifyInto(
+  opened: OpenedTask,
+  { classifier, config }: { readonly classifier: OpenedClassifier; readonly config: ClassifyShardConfig },
+  work: Work,
+): Promise<ShardRun> {
+  const settings = asStored(await settingsOf(classifier, config));
+  const fill: Fill = (write) => rowsOf(config, { opened, classifier, write }, work);
+  return makeShard(opened, { kind: 'predictions', settings, schema: PREDICTION_SCHEMA }, fill, work);
 }
 
 /** All that decides what is said of a picture. */

@@ -19,15 +19,22 @@ export interface ExtractedShard extends ShardRun {
 /** @throws AppError INTERRUPTED, after which nothing of the shard is left; USAGE, FILE_INVALID, WRITE_FAILED */
 export async function extractShard(config: ExtractShardConfig, work: Work): Promise<ExtractedShard> {
   return withTask(config.task, (opened) =>
-    withEmbedder(config, work, async (embedder) => {
-      const tally = tallyOf(work, () => opened.pictures);
-      // A model is known by its weights, and not by the path at which a machine has it.
-      const { modelSource: _, ...settings } = featureSettings(config, embedder);
-      const wanted = { kind: 'features', settings: asStored(settings), schema: featureSchema(config.dtype) } as const; // prettier-ignore
-      const run = await makeShard(opened, wanted, (write) => rowsOf(config, { opened, embedder, tally, write }, work), work); // prettier-ignore
-      return { ...run, summary: tally.summary() };
-    }),
+    withEmbedder(config, work, (embedder) => extractInto(opened, { embedder, config }, work)),
   );
+}
+
+/** The same by a model that is open already. @throws as `extractShard` */
+export async function extractInto(
+  opened: OpenedTask,
+  { embedder, config }: { readonly embedder: Embedder; readonly config: ExtractShardConfig },
+  work: Work,
+): Promise<ExtractedShard> {
+  const tally = tallyOf(work, () => opened.pictures);
+  // A model is known by its weights, and not by the path at which a machine has it.
+  const { modelSource: _, ...settings } = featureSettings(config, embedder);
+  const wanted = { kind: 'features', settings: asStored(settings), schema: featureSchema(config.dtype) } as const; // prettier-ignore
+  const run = await makeShard(opened, wanted, (write) => rowsOf(config, { opened, embedder, tally, write }, work), work); // prettier-ignore
+  return { ...run, summary: tally.summary() };
 }
 
 interface Task {

@@ -7,6 +7,7 @@ import { DEFAULT_MODEL } from '../../config/default-model.ts';
 import type { FinetuneFlags } from '../../config/finetune-settings.ts';
 import { settingsText, triedRuns, type SweepConfig } from '../../config/sweep.ts';
 import { MAX_SWEEP_RUNS, SWEEP_PLAN } from '../../run/records.ts';
+import { wholePath } from '../../objects/address.ts';
 import { AppError } from '../../util/errors.ts';
 import { quoted } from '../../util/quoted.ts';
 import { shellWord } from '../../util/shell-word.ts';
@@ -33,7 +34,7 @@ export async function planOf(
   const { length: digits } = `${runs.length}`;
   return {
     version: 1,
-    dataset: path.resolve(dataset),
+    dataset: wholePath(dataset),
     pictures,
     flags: flags as SweepPlan['flags'],
     runs: runs.map((run, i) => {

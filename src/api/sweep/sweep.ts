@@ -36,7 +36,20 @@ export interface FinishedSweep {
 }
 
 /** @throws AppError USAGE before anything is written, for the first combination that finetune would refuse; INTERRUPTED */
-export async function runSweep(config: SweepConfig, work: Work): Promise<FinishedSweep> {
+export function runSweep(config: SweepConfig, work: Work): Promise<FinishedSweep> {
+  return beginSweep(config, work, (job) => allRuns(job, work));
+}
+
+/**
+ * Plans a sweep and makes its folder, or finds the one that goes on.
+ * @param action what is done as the only process in the folder
+ * @throws as `runSweep`
+ */
+export async function beginSweep<T>(
+  config: SweepConfig,
+  work: Work,
+  action: (job: SweepJob) => Promise<T>,
+): Promise<T> {
   const begun = await begunSweep(config);
   const chosen = begun ? await goingOn(begun, config, work) : await planned(config, work);
   const { plan, dataset } = chosen;
@@ -51,7 +64,7 @@ export async function runSweep(config: SweepConfig, work: Work): Promise<Finishe
       await writeJson(paths.plan, plan);
       work.note(`sweep: ${folder}, ${plan.runs.length} runs`);
     }
-    return allRuns({ ...chosen, flags, paths }, work);
+    return action({ ...chosen, flags, paths });
   });
 }
 
@@ -61,7 +74,7 @@ async function newFolder({ out }: SweepConfig, dataset: string): Promise<string>
   return out;
 }
 
-interface SweepJob extends Chosen {
+export interface SweepJob extends Chosen {
   readonly flags: FinetuneFlags;
   readonly paths: SweepPaths;
 }
@@ -111,9 +124,14 @@ async function allRuns(job: SweepJob, work: Work): Promise<FinishedSweep> {
 }
 
 /** Begins a run, or goes on where it was stopped. */
-async function oneRun(
+export async function oneRun(
   run: PlannedRun,
-  { dataset, flags, paths, fingerprint }: SweepJob,
+  {
+    dataset,
+    flags,
+    paths,
+    fingerprint,
+  }: Omit<SweepJob, 'plan' | 'fingerprint'> & Partial<Pick<SweepJob, 'fingerprint'>>,
   work: Work,
 ): Promise<void> {
   const { folder, config } = paths.run(run.name);
@@ -133,7 +151,7 @@ function inSweep(place: string, work: Work): Work {
   };
 }
 
-async function writeResults(results: SweepResults, { csv, json, report }: SweepPaths): Promise<void> {
+export async function writeResults(results: SweepResults, { csv, json, report }: SweepPaths): Promise<void> {
   await writeFileAtomic(csv, sweepCsv(results));
   await writeFileAtomic(json, sweepJson(results));
   await writeFileAtomic(report, sweepPage(results));

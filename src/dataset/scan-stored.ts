@@ -1,0 +1,153 @@
+// scan-stored.ts: archives (.tar), tables (.parquet) and buckets -> the labelled pictures in them. Opens no picture. What an archive says
+// of its pictures (.cls, .json, a column) are the classes; where it says nothing, folders mean what they mean on the disk.
+
+import { joinedTo } from '../objects/address.ts';
+import type { ImageReference } from '../images/source.ts';
+import { tableRows } from '../images/table-pictures.ts';
+import { classFolderInside, tarPictures } from '../images/tar-pictures.ts';
+import { AppError } from '../util/errors.ts';
+import { bucketContents, type Archive } from './archives.ts';
+import { invalid, type Dataset, type Sample } from './dataset.ts';
+import { layoutOf, type Layout, type Part } from './layout.ts';
+import { datasetOf } from './scan-folders.ts';
+import type { SplitName } from './split-names.ts';
+import type { FoundPicture, StoredPicture } from './stored.ts';
+import { treeOf } from './tree.ts';
+
+/** A dataset of archives and tables. @throws AppError DATASET_INVALID, INTERRUPTED, DOWNLOAD_FAILED */
+export async function scanArchives(
+  root: string,
+  archives: readonly Archive[],
+  signal?: AbortSignal,
+): Promise<Dataset> {
+  const found: FoundPicture[] = [];
+  let isLabelled = false;
+  for (const archive of archives) {
+    const isTable = isTableName(archive.where);
+    for await (const reference of (isTable ? tableRows : tarPictures)(archive.where, signal)) {
+      const picture = foundIn(archive, reference, archives.length > 1);
+      // Where every label is the name of the folder, there are no labels but folders.
+      const { className } = picture;
+      isLabelled ||= isTable || (className !== undefined && className !== classFolderInside(reference.file.slice(archive.where.length))); // prettier-ignore
+      found.push(picture);
+    }
+    throwIfEnded(signal);
+  }
+  return isLabelled ? labelled(root, found) : inFolders(root, found);
+}
+
+/** A dataset of what a bucket has under a prefix, or in its archives there. @throws AppError DATASET_INVALID, INTERRUPTED, DOWNLOAD_FAILED */
+export async function scanBucket(root: string, signal?: AbortSignal): Promise<Dataset> {
+  try {
+    const content = await bucketContents(root, signal);
+    if ('pictures' in content) return inFolders(root, content.pictures);
+    if (content.archives.length > 0) return await scanArchives(root, content.archives, signal);
+  } catch (error) {
+    throwIfEnded(signal);
+    throw error;
+  }
+  throw invalid(root, 'has no pictures, and no .tar or .parquet', 'check the prefix');
+}
+
+function throwIfEnded(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AppError('INTERRUPTED', 'interrupted while the dataset was looked through');
+}
+
+const isTableName = (name: string) => /\.parquet$/i.test(name);
+
+/** @param isOneOfMany whether names begin with that of the archive */
+function foundIn(
+  { where, name, split }: Archive,
+  reference: ImageReference,
+  isOneOfMany: boolean,
+): FoundPicture {
+  const { file, content, className, row } = reference;
+  const inside = file.slice(where.length + 1);
+  return {
+    file: isOneOfMany || inside === '' ? [name, inside].filter(Boolean).join('/') : inside,
+    folders: [...(split === undefined ? [] : [split]), ...inside.split('/').slice(0, -1)],
+    stored: storedAs(content, row),
+    ...(split !== undefined && { split }),
+    ...(className !== undefined && { className }),
+  };
+}
+
+function storedAs(content: ImageReference['content'], row: ImageReference['row']): StoredPicture {
+  if ('error' in content) return { problem: { code: content.error.code, message: content.error.message } };
+  if (row) return { row };
+  if ('object' in content) return { object: content.object };
+  if ('path' in content && content.part) return { file: `${content.path as string}`, part: content.part };
+  throw new TypeError('an archive has parts and rows alone');
+}
+
+/** The dataset of pictures whose folders say what they are. @throws AppError DATASET_INVALID */
+function inFolders(root: string, found: readonly FoundPicture[]): Dataset {
+  const { good, bad } = byWhetherRead(found);
+  // In a tree, a picture's name is its number: names in several archives may be the same.
+  const layout = layoutOf(treeOf(root, good.map(({ folders }, i) => ({ folders, name: `${i}` })))); // prettier-ignore
+  if ('problem' in layout) throw invalid(layout.folder, layout.problem, layout.next);
+  const { remarks } = layout;
+  return withUnread(datasetOf(root, layout, { remarks, sample: sampleOf(root, good), isSorted: true }), bad, root); // prettier-ignore
+}
+
+/** The dataset of pictures of which archives say what they are. @throws AppError DATASET_INVALID */
+function labelled(root: string, found: readonly FoundPicture[]): Dataset {
+  const { good, bad } = byWhetherRead(found);
+  const named = SPLITS.filter((wanted) => good.some(({ split }) => split === wanted));
+  const splits = named.length > 0 ? named : [undefined];
+  const parts = splits.flatMap((split) => partOf(split, good) ?? []);
+  if (parts.length === 0) throw invalid(root, `has ${good.length} pictures, and none has a class`, 'expected .cls or .json beside each picture of a .tar, or a column label in a table'); // prettier-ignore
+  const remarks = [
+    ...leftOut(
+      good.filter(({ className = '' }) => className === ''),
+      'without a class',
+    ),
+    ...leftOut(named.length > 0 ? good.filter(({ split }) => split === undefined) : [], 'in archives that are no part'), // prettier-ignore
+  ];
+  const layout: Layout = { base: root, parts, remarks };
+  return withUnread(datasetOf(root, layout, { remarks, sample: sampleOf(root, good), isSorted: false }), bad, root); // prettier-ignore
+}
+
+const SPLITS = ['train', 'val', 'test'] as const;
+
+const leftOut = ({ length }: readonly FoundPicture[], why: string) =>
+  length === 0 ? [] : [`left out: ${length} ${length === 1 ? 'picture' : 'pictures'} ${why}`];
+
+function byWhetherRead(found: readonly FoundPicture[]) {
+  const isBad = ({ stored }: FoundPicture) => 'problem' in stored;
+  return { good: found.filter((picture) => !isBad(picture)), bad: found.filter(isBad) };
+}
+
+/** Undefined for a part without labels, such as the pictures of a competition. */
+function partOf(split: SplitName | undefined, found: readonly FoundPicture[]): Part | undefined {
+  const classes = new Map<string, string[]>();
+  for (const [i, picture] of found.entries()) {
+    const { className = '' } = picture;
+    if (className === '' || (split !== undefined && picture.split !== split)) continue;
+    const name = className.normalize('NFC');
+    const files = classes.get(name) ?? [];
+    files.push(`${i}`);
+    classes.set(name, files);
+  }
+  if (classes.size === 0) return undefined;
+  return { split, name: split ?? '', classes: [...classes].map(([name, files]) => ({ name, files })) };
+}
+
+/** A sample by the number that its path in the layout ends in. */
+function sampleOf(root: string, found: readonly FoundPicture[]) {
+  return (numbered: string, labels: readonly number[]): Sample => {
+    const { file, stored } = found[Number(/\d+$/.exec(numbered)![0])]!;
+    return { file, path: joinedTo(root, file), labels, stored };
+  };
+}
+
+/** What cannot be read stays in its part, without a class, so that it is told with the others that cannot be read. */
+function withUnread(dataset: Dataset, bad: readonly FoundPicture[], root: string): Dataset {
+  const grown = { train: [...dataset.train], val: [...(dataset.val ?? [])], test: [...(dataset.test ?? [])] };
+  for (const { file, stored, split = 'train' } of bad) {
+    const part = split === (dataset.judge ?? 'val') ? 'val' : split;
+    grown[dataset[part] ? part : 'train'].push({ file, path: joinedTo(root, file), labels: [], stored });
+  }
+  const { train, val, test } = grown;
+  return { ...dataset, train, ...(dataset.val && { val }), ...(dataset.test && { test }) };
+}
