@@ -69,7 +69,7 @@ export const keepIdle = (base: string, count: number): Bad =>
   });
 
 /** More are not opened in one turn: the system's queue of new connections is short. */
-const AT_ONCE = 100;
+const AT_ONCE = 10;
 const OPEN_EVERY_MS = 50;
 
 /** Keeps so many connections open: one that the server closes is opened anew. */

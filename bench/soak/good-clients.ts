@@ -75,13 +75,14 @@ export class GoodClients {
       response.resume();
       await once(response, 'end');
       if (response.statusCode === 200) this.#times.push(performance.now() - began);
-      else this.#count(String(response.statusCode));
+      else this.count(String(response.statusCode));
     } catch (error) {
-      this.#count((error as NodeJS.ErrnoException).code ?? String(error));
+      this.count((error as NodeJS.ErrnoException).code ?? String(error));
     }
   }
 
-  #count(error: string): void {
+  /** Something good was not answered. */
+  count(error: string): void {
     this.#errors.set(error, (this.#errors.get(error) ?? 0) + 1);
   }
 }

@@ -51,12 +51,17 @@ async function memoryOf(base: string): Promise<number> {
 
 const spread = (values: readonly number[]) => Math.max(...values) - Math.min(...values);
 
-function lineOf(second: number, memory: number, { times, errors }: Interval, bad: readonly Bad[]): string {
+function lineOf(
+  second: number,
+  memory: number | undefined,
+  { times, errors }: Interval,
+  bad: readonly Bad[],
+): string {
   const sorted = times.toSorted((a, b) => a - b);
   const slowest = sorted[Math.floor(sorted.length * 0.99)] ?? 0;
   const wrong = [...errors].map(([error, count]) => `${count} x ${error}`).join(', ') || 'none';
   const others = bad.map((each) => each.tell()).join(', ');
-  return `${second} s: ${memory.toFixed(0)} MB; ${(times.length / EVERY_SECONDS).toFixed(1)} good answers/s, p50 ${times.length > 0 ? median(times).toFixed(0) : '–'} ms, p99 ${slowest.toFixed(0)} ms, errors: ${wrong}; ${others}`;
+  return `${second} s: ${memory?.toFixed(0) ?? '–'} MB; ${(times.length / EVERY_SECONDS).toFixed(1)} good answers/s, p50 ${times.length > 0 ? median(times).toFixed(0) : '–'} ms, p99 ${slowest.toFixed(0)} ms, errors: ${wrong}; ${others}`;
 }
 
 async function soak(base: string, pictures: readonly Buffer[]): Promise<boolean> {
@@ -71,10 +76,13 @@ async function soak(base: string, pictures: readonly Buffer[]): Promise<boolean>
   let wrong = 0;
   for (let second = EVERY_SECONDS; second <= 60 * minutes; second += EVERY_SECONDS) {
     await new Promise((resolve) => setTimeout(resolve, 1000 * EVERY_SECONDS));
+    const memory = await memoryOf(base).catch((error: unknown) => {
+      good.count(`/metrics: ${String(error)}`);
+      return undefined;
+    });
     const found = good.interval();
     for (const count of found.errors.values()) wrong += count;
-    const memory = await memoryOf(base);
-    if (second > 60 * minutes * WARM_SHARE) memories.push(memory);
+    if (memory !== undefined && second > 60 * minutes * WARM_SHARE) memories.push(memory);
     process.stdout.write(`${lineOf(second, memory, found, bad)}\n`);
   }
   await good.stop();
