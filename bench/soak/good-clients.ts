@@ -68,8 +68,8 @@ export class GoodClients {
   async #ask(): Promise<void> {
     const body = this.#pictures[this.#next++ % this.#pictures.length]!;
     const began = performance.now();
+    const asked = request(this.#url, { method: 'POST', agent: this.#agent, headers: { 'content-length': body.length } }); // prettier-ignore
     try {
-      const asked = request(this.#url, { method: 'POST', agent: this.#agent, headers: { 'content-length': body.length } }); // prettier-ignore
       asked.end(body);
       const [response] = await once(asked, 'response');
       response.resume();
@@ -77,7 +77,10 @@ export class GoodClients {
       if (response.statusCode === 200) this.#times.push(performance.now() - began);
       else this.count(String(response.statusCode));
     } catch (error) {
-      this.count((error as NodeJS.ErrnoException).code ?? String(error));
+      const { code = String(error) } = error as NodeJS.ErrnoException;
+      // The server may close an idle connection while it is used again: every HTTP client asks once more then.
+      if (asked.reusedSocket && code === 'ECONNRESET') return this.#ask();
+      this.count(code);
     }
   }
 
