@@ -26,7 +26,7 @@ export interface PageNetwork extends ModelFacts {
   answerTo(pixels: Uint8Array): Promise<NetworkAnswer>;
 }
 
-export interface NetworkAnswer {
+interface NetworkAnswer {
   /** `[classes]` */
   readonly probabilities: Float64Array;
   /** The picture is unlike all that the network has learnt; never so where the network cannot tell. */

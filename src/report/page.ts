@@ -32,7 +32,7 @@ const variables = (colours: Readonly<Record<string, string>>) =>
     .map(([name, value]) => `--${name}: ${value};`)
     .join(' ');
 
-/** CSS that gives the colours their names; of the reports, and of every page that the build puts it into. */
+/** CSS that gives the colours their names; of the reports, and of every page that scripts/build.js puts it into. @public */
 export const COLOUR_STYLE = `:root { color-scheme: light dark; ${variables(COLOURS)} }
 @media (prefers-color-scheme: dark) { :root { ${variables(DARK_COLOURS)} } }`;
 
