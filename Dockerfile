@@ -10,7 +10,8 @@ FROM node:24-bookworm-slim
 COPY --from=build /app /app
 # Models that are named and not shipped are fetched to here, and kept if it is a volume.
 ENV NODE_ENV=production FINCH_HOME=/home/node/finch
-USER node
+# The user node, by its number: Kubernetes cannot tell of a name that it is not root.
+USER 1000
 RUN mkdir -p /home/node/finch
 VOLUME /home/node/finch
 EXPOSE 8080

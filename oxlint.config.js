@@ -33,7 +33,7 @@ const ROOMS = {
   http: [],
   serve: ['http', 'api', 'config', 'images', 'report'],
   studio: ['http', 'api', 'config', 'images', 'report', 'sorting'],
-  page: ['graph', 'images', 'engine', 'artefact', 'text'],
+  page: ['graph', 'formats', 'images', 'engine', 'artefact', 'text'],
   queue: ['api', 'config', 'report', 'shards'],
   commands: ['api', 'artefact', 'config', 'images', 'report', 'serve', 'queue', 'studio'],
   cli: ['api', 'config', 'commands'],

@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const dist = path.join(root, 'dist');
@@ -168,6 +168,7 @@ async function bundleStudioPage(target) {
     target: ['chrome109', 'firefox115', 'safari16'],
     jsx: 'automatic',
     jsxImportSource: 'preact',
+    plugins: [await colours(target)],
     logLevel: 'warning',
   });
   copyFileSync(path.join(root, source, 'index.html'), path.join(studio, 'index.html'));
@@ -180,7 +181,9 @@ async function bundlePage(target) {
   mkdirSync(path.join(target, PAGE));
   await esbuild.build({
     absWorkingDir: root,
-    entryPoints: PAGE_SCRIPTS.map((name) => path.join(source, `${name}.ts`)),
+    entryPoints: [...PAGE_SCRIPTS.map((name) => `${name}.ts`), 'page.css'].map((name) =>
+      path.join(source, name),
+    ),
     outdir: path.join(target, PAGE),
     bundle: true,
     minify: true,
@@ -188,11 +191,10 @@ async function bundlePage(target) {
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
-    plugins: [forBrowsers],
+    plugins: [forBrowsers, await colours(target)],
     logLevel: 'warning',
   });
-  for (const name of ['index.html', 'page.css'])
-    cpSync(path.join(source, name), path.join(target, PAGE, name));
+  cpSync(path.join(source, 'index.html'), path.join(target, PAGE, 'index.html'));
   cpSync(
     createRequire(import.meta.url).resolve(PAGE_WASM),
     path.join(target, PAGE, path.basename(PAGE_WASM)),
@@ -201,6 +203,18 @@ async function bundlePage(target) {
   const licences = [path.join('third-party', 'tensorflow-js', 'NOTICE'), 'LICENSE'];
   const texts = licences.map((file) => readFileSync(path.join(root, file), 'utf8'));
   writeFileSync(path.join(target, PAGE, 'LICENSES.txt'), texts.join(''));
+}
+
+/** What `@import 'finch-colours'` stands for: the colours of the reports, which are written down there alone. */
+async function colours(target) {
+  const { COLOUR_STYLE } = await import(pathToFileURL(path.join(target, 'src', 'report', 'page.js')).href);
+  return {
+    name: 'colours of the reports',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^finch-colours$/ }, () => ({ path: 'colours', namespace: 'finch' }));
+      onLoad({ filter: /./, namespace: 'finch' }, () => ({ contents: COLOUR_STYLE, loader: 'css' }));
+    },
+  };
 }
 
 /** A browser fetches resize.wasm, where Node reads a file. */

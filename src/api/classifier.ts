@@ -6,9 +6,8 @@ import type { PreparedPixels } from '../images/prepare.ts';
 import type { MemberName } from '../store/members.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { classCount } from './classes.ts';
-import { normalized } from '../util/dot.ts';
 import { AppError } from '../util/errors.ts';
-import { distanceOf, doubtOf, noveltyLimit, noveltyScore } from '../util/novelty.ts';
+import { noveltyLimit, noveltyOf } from '../util/novelty.ts';
 import { batchOf, type OpenedNetwork } from './network.ts';
 
 /** A classifier that is known but not yet in memory: enough to start on the pictures. */
@@ -100,9 +99,8 @@ export async function loadedSingle(
         const features = novelty && others.shift()!;
         besides?.take(image, others);
         if (!novelty) return { row };
-        const doubt = doubtOf(logitsOf(output, row));
-        const distance = distanceOf(normalized(features!), novelty.rows);
-        return { row, novelty: noveltyScore({ doubt, distance }, novelty) };
+        const logits = logitsOf(output, row);
+        return { row, novelty: noveltyOf({ logits, features: features! }, novelty) };
       });
     },
   };

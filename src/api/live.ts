@@ -2,7 +2,7 @@
 // run. The rows are those of `classify` and `extract-features`.
 
 import type { ClassesConfig } from '../config/classes.ts';
-import { UNKNOWN_RATE, type Language } from '../config/classify.ts';
+import type { Language } from '../config/classify.ts';
 import { isOpaque } from '../graph/opaque.ts';
 import { classProbabilities } from '../graph/output.ts';
 import type { Preparer } from '../images/preparer.ts';
@@ -14,6 +14,7 @@ import { normalized } from '../util/dot.ts';
 import { AppError } from '../util/errors.ts';
 import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 import { elementCount, type Shape } from '../util/shape.ts';
+import { UNKNOWN_RATE } from '../util/novelty.ts';
 import { onlyNetwork, type LoadedClassifier, type Member, type OpenedClassifier } from './classifier.ts';
 import { answeredOf, checkedTopk, inLanguages, noveltyLimitOf, resultOf, type Answered } from './classify.ts';
 import { readClassWords } from './class-words.ts';

@@ -1,12 +1,12 @@
 // tried.ts: a model that is kept loaded for somebody who tries pictures one by one: its classes, and what spoke for the first of them.
 
-import { UNKNOWN_RATE } from '../config/classify.ts';
 import { encodePng } from '../images/decode.ts';
 import { withHeat } from '../images/heat.ts';
 import type { Preparer } from '../images/preparer.ts';
 import type { Labels } from '../labels.ts';
 import { classifyRow, type ClassifyRow } from '../report/prediction.ts';
 import { AppError } from '../util/errors.ts';
+import { UNKNOWN_RATE } from '../util/novelty.ts';
 import type { LoadedClassifier, OpenedClassifier } from './classifier.ts';
 import { answeredOf, heatOf, noveltyLimitOf, resultOf } from './classify.ts';
 import { ownLabels } from './classes.ts';

@@ -2,12 +2,12 @@
 
 import { Readable } from 'node:stream';
 import type { EvaluateConfig } from '../config/evaluate.ts';
-import { UNKNOWN_RATE } from '../config/classify.ts';
 import { auroc } from '../evaluation/auroc.ts';
 import { imageReferences } from '../images/source.ts';
 import type { UnknownFigures } from '../report/evaluation.ts';
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
+import { UNKNOWN_RATE } from '../util/novelty.ts';
 import { measuredPictures } from './answered.ts';
 import type { LoadedClassifier, OpenedClassifier } from './classifier.ts';
 import type { Work } from './work.ts';

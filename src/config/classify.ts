@@ -4,6 +4,7 @@ import { isVideo } from '../images/video.ts';
 import { SORT_BY } from '../sorting/place.ts';
 import type { SortOptions } from '../sorting/sorter.ts';
 import { AppError } from '../util/errors.ts';
+import { UNKNOWN_RATE } from '../util/novelty.ts';
 import { quoted } from '../util/quoted.ts';
 import { classesConfig, type ClassesConfig, type ClassesFlag } from './classes.ts';
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
@@ -73,9 +74,6 @@ interface UnknownConfig {
   /** Share of the pictures of known classes that keep their answer. */
   readonly rate: number;
 }
-
-/** One picture of a known class in twenty is given up so that others are told. */
-export const UNKNOWN_RATE = 0.95;
 
 export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags): ClassifyConfig {
   if (flags.shard === undefined && (flags.out !== undefined || flags.force)) {

@@ -6,7 +6,7 @@ import type { ShardFlags } from './shards.ts';
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
 import { csvSafe, parseChoice, parseNumber, reportFormat } from './parse.ts';
 import { POOLS, type Pool } from '../features/pooling.ts';
-import { NPY_DTYPES, type NpyDtype } from '../formats/npy.ts';
+import { NPY_DTYPES, type NpyDtype } from '../formats/npy-header.ts';
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 

@@ -1,7 +1,7 @@
 // finish.ts: the end of an extraction: the record says that all rows are there, and rows that are to be parquet become parquet.
 
 import { rename, rm } from 'node:fs/promises';
-import type { NpyDtype } from '../formats/npy.ts';
+import type { NpyDtype } from '../formats/npy-header.ts';
 import { isThere, writeFailed } from '../util/files.ts';
 import type { Shape } from '../util/shape.ts';
 import type { FeaturePaths } from './paths.ts';

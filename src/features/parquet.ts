@@ -3,7 +3,8 @@
 import { createReadStream } from 'node:fs';
 import { parse } from 'csv-parse';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
-import { openNpy, type NpyDtype } from '../formats/npy.ts';
+import { openNpy } from '../formats/npy.ts';
+import type { NpyDtype } from '../formats/npy-header.ts';
 import {
   textColumn,
   wholeColumn,

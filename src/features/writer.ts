@@ -3,7 +3,8 @@
 
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { stringify } from 'csv-stringify/sync';
-import { NPY_HEADER_BYTES, npyBytes, npyHeader, npyRowBytes, type NpyDtype } from '../formats/npy.ts';
+import { NPY_HEADER_BYTES, npyBytes, npyHeader, npyRowBytes } from '../formats/npy.ts';
+import type { NpyDtype } from '../formats/npy-header.ts';
 import { AppError, systemCode } from '../util/errors.ts';
 import { writeFailed } from '../util/files.ts';
 import type { FeaturePaths } from './paths.ts';

@@ -1,5 +1,6 @@
 // app.ts: an HTTP server as finch's commands start it: its times and limits, its log, its address, and what is no HTTP at all.
 
+import { STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { fastify, LogController, type FastifyInstance } from 'fastify';
@@ -70,13 +71,18 @@ const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'no such name',
 };
 
-/** What is no HTTP at all. */
+/** Node's own codes of requests that it gives up. */
+const CLIENT_ERRORS: Readonly<Record<string, readonly [status: number, message: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not arrive in time'],
+  HPE_HEADER_OVERFLOW: [431, 'the headers of the request are too long'],
+};
+
+/** What is no HTTP at all, or does not end. */
 function clientErrorHandler(error: Error, socket: Socket): void {
   if (systemCode(error) === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const body = JSON.stringify(
-    problemOf({ statusCode: 400, message: 'the request is no HTTP that is understood' }),
-  );
+  const [statusCode, message] = CLIENT_ERRORS[systemCode(error) ?? ''] ?? [400, 'the request is no HTTP that is understood']; // prettier-ignore
+  const body = JSON.stringify(problemOf({ statusCode, message }));
   socket.end(
-    `HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }

@@ -1,16 +1,21 @@
-// answers.ts: an answer as a list of bars. Names come as text: markup in them stays text.
+// answers.ts: an answer as a list of bars, and whether any of the classes fits. Names come as text: markup in them stays text.
 
 import type { Naming, ShownName } from './naming.ts';
 import type { Answer, Ranked } from './protocol.ts';
-import type { Language } from './texts.ts';
+import { TEXTS, type Language } from './texts.ts';
 
 /** `12.34 %` */
 export const percentOf = (probability: number): string => `${(100 * probability).toFixed(2)} %`;
 
-export function answerList({ ranked }: Answer, naming: Naming, language: Language): HTMLElement {
-  const list = element('ol', 'answers');
+/** The bars; above them that no class fits, where that is so. */
+export function answerParts(
+  { ranked, isUnknown }: Answer,
+  naming: Naming,
+  language: Language,
+): readonly HTMLElement[] {
+  const list = element('ol', isUnknown ? 'answers faint' : 'answers');
   list.append(...ranked.map((row) => answerRow(row, naming(row.index, language))));
-  return list;
+  return isUnknown ? [element('p', 'unknown', TEXTS[language].unknown), list] : [list];
 }
 
 function answerRow({ index, probability }: Ranked, { first, second }: ShownName): HTMLElement {

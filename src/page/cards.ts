@@ -1,6 +1,6 @@
 // cards.ts: the pictures that were given, newest first, each with its answer.
 
-import { answerList, element } from './answers.ts';
+import { answerParts, element } from './answers.ts';
 import { PageProblem } from './classifier.ts';
 import type { Naming } from './naming.ts';
 import type { Answer } from './protocol.ts';
@@ -39,7 +39,7 @@ export function createCards(place: HTMLElement, naming: () => Naming, language: 
       place.prepend(card);
       let state: State = 'working';
       const draw = () =>
-        says.replaceChildren(element('h3', undefined, file.name), contentOf(state, naming, language()));
+        says.replaceChildren(element('h3', undefined, file.name), ...contentOf(state, naming, language()));
       const remove = () => {
         URL.revokeObjectURL(address);
         card.remove();
@@ -63,10 +63,10 @@ export function createCards(place: HTMLElement, naming: () => Naming, language: 
   };
 }
 
-function contentOf(state: State, naming: () => Naming, language: Language): HTMLElement {
-  if (state === 'working') return element('p', 'working', TEXTS[language].working);
-  if ('answer' in state) return answerList(state.answer, naming(), language);
-  return element('p', 'problem', problemText(state.error, language));
+function contentOf(state: State, naming: () => Naming, language: Language): readonly HTMLElement[] {
+  if (state === 'working') return [element('p', 'working', TEXTS[language].working)];
+  if ('answer' in state) return answerParts(state.answer, naming(), language);
+  return [element('p', 'problem', problemText(state.error, language))];
 }
 
 export function problemText(error: unknown, language: Language): string {

@@ -7,21 +7,30 @@ import { assignWeights } from '../artefact/assign-weights.ts';
 import { fieldReader } from '../artefact/json.ts';
 import { networkOf } from '../artefact/keras-read.ts';
 import { readMetadata } from '../artefact/metadata.ts';
-import { outputOfModel } from '../artefact/model.ts';
+import { embeddingLayer, outputOfModel } from '../artefact/model.ts';
 import { storedWeights } from '../artefact/stored-weights.ts';
 import { wasmKernels } from '../engine/tfjs/wasm-kernels.ts';
 import { createPredictor } from '../engine/tfjs/predictor.ts';
 import type { Tf } from '../engine/tfjs/runtime.ts';
-import { classProbabilities } from '../graph/output.ts';
+import { classProbabilities, logitsOf } from '../graph/output.ts';
 import { AppError } from '../util/errors.ts';
 import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
+import { noveltyLimit, noveltyOf, UNKNOWN_RATE } from '../util/novelty.ts';
 import { addressOf, fetchedBytes, fetchedJson } from './fetched.ts';
+import { fetchedNovelty } from './novelty.ts';
 import type { Loaded, ModelFacts } from './protocol.ts';
 
 export interface PageNetwork extends ModelFacts {
   readonly preprocessing: Preprocessing;
-  /** @param pixels `[H,W,3]` uint8. @returns `[classes]` */
-  probabilitiesOf(pixels: Uint8Array): Promise<Float64Array>;
+  /** @param pixels `[H,W,3]` uint8 */
+  answerTo(pixels: Uint8Array): Promise<NetworkAnswer>;
+}
+
+interface NetworkAnswer {
+  /** `[classes]` */
+  readonly probabilities: Float64Array;
+  /** The picture is unlike all that the network has learnt; never so where the network cannot tell. */
+  readonly isUnknown: boolean;
 }
 
 /** What the messages call the model's place. */
@@ -49,16 +58,24 @@ export async function openNetwork(report: (loaded: Loaded) => void): Promise<Pag
     runtime,
     wasmKernels(runtime.tf),
     { graph, weights, mean, std },
-    { size: [height, width] },
+    {
+      size: [height, width],
+      ...(metadata.novelty && { outputs: [graph.output, embeddingLayer({ graph, ...metadata })] }),
+    },
   );
   const output = outputOfModel({ graph, ...metadata });
+  const numbers = predictor.outputShapes.at(-1)!.reduce((product, size) => product * size, 1);
+  const novelty = metadata.novelty && (await fetchedNovelty(metadata.novelty, numbers));
   return {
     name: metadata.name,
     classes: output.classes,
     preprocessing,
-    async probabilitiesOf(pixels) {
-      const [row] = await predictor.run({ data: pixels, count: 1, height, width });
-      return classProbabilities(output, row!.data);
+    async answerTo(pixels) {
+      const [row, features] = await predictor.run({ data: pixels, count: 1, height, width });
+      const probabilities = classProbabilities(output, row!.data);
+      if (!novelty) return { probabilities, isUnknown: false };
+      const seen = { logits: logitsOf(output, row!.data), features: features!.data };
+      return { probabilities, isUnknown: noveltyOf(seen, novelty) > noveltyLimit(novelty, UNKNOWN_RATE) };
     },
   };
 }

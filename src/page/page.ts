@@ -1,6 +1,6 @@
 // page.ts: the page: takes pictures from the file chooser, from drops, the clipboard and the camera, and shows what the model says.
 
-import { answerList, percentOf } from './answers.ts';
+import { answerParts, percentOf } from './answers.ts';
 import { startCamera, type Stop } from './camera.ts';
 import { createCards, problemText } from './cards.ts';
 import { startClassifier, type Classifier } from './classifier.ts';
@@ -75,7 +75,8 @@ async function classifyOne(file: File): Promise<void> {
     const answer = await (await started).ask(file);
     card.show({ answer });
     const [best] = answer.ranked;
-    if (best)
+    if (answer.isUnknown) tell(() => `${file.name}: ${TEXTS[language].unknown}`);
+    else if (best)
       tell(() =>
         TEXTS[language].answer(
           file.name,
@@ -112,7 +113,7 @@ async function toggleCamera(): Promise<void> {
 }
 
 function drawLive(): void {
-  liveAnswers.replaceChildren(...(lastSeen ? [answerList(lastSeen, naming, language)] : []));
+  liveAnswers.replaceChildren(...(lastSeen ? answerParts(lastSeen, naming, language) : []));
 }
 
 /** All texts, in the page's language. */

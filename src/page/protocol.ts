@@ -14,6 +14,8 @@ export interface Ranked {
 /** The most probable classes, most probable first. */
 export interface Answer {
   readonly ranked: readonly Ranked[];
+  /** The picture is unlike all that the network has learnt. */
+  readonly isUnknown: boolean;
 }
 
 export interface Problem {

@@ -21,6 +21,7 @@ interface Texts {
   readonly insecureCamera: string;
   readonly loading: (percent: number | undefined) => string;
   readonly classes: (count: number) => string;
+  readonly unknown: string;
   readonly answer: (file: string, label: string, percent: string) => string;
   readonly noModel: (detail: string) => string;
   readonly problem: (problem: Problem) => string;
@@ -45,6 +46,7 @@ export const TEXTS: Readonly<Record<Language, Texts>> = {
     loading: (percent) =>
       percent === undefined ? 'Loading the model …' : `Loading the model … ${percent} %`,
     classes: (count) => `${count} classes`,
+    unknown: 'Unknown: this is unlike everything that the network has learnt.',
     answer: (file, label, percent) => `${file}: ${label}, ${percent}`,
     noModel: (detail) => `The model cannot be loaded: ${detail}`,
     problem: ({ code, message }) =>
@@ -69,6 +71,7 @@ export const TEXTS: Readonly<Record<Language, Texts>> = {
     insecureCamera: '浏览器只允许 https:// 或 localhost 的页面使用摄像头。',
     loading: (percent) => (percent === undefined ? '正在加载模型……' : `正在加载模型…… ${percent} %`),
     classes: (count) => `${count} 个类别`,
+    unknown: '未知：与网络学过的图片都不相似。',
     answer: (file, label, percent) => `${file}：${label}，${percent}`,
     noModel: (detail) => `无法加载模型：${detail}`,
     problem: ({ code, message }) =>

@@ -18,12 +18,13 @@ const problemOf = (error: unknown): Problem => ({
 });
 
 async function answerOf(network: PageNetwork, { picture }: Question): Promise<Answer> {
-  const probabilities = await network.probabilitiesOf(await seenPixels(picture, network.preprocessing));
+  const pixels = await seenPixels(picture, network.preprocessing);
+  const { probabilities, isUnknown } = await network.answerTo(pixels);
   const ranked = topIndices(probabilities, SHOWN).map((index) => ({
     index,
     probability: probabilities[index]!,
   }));
-  return { ranked };
+  return { ranked, isUnknown };
 }
 
 async function main(): Promise<void> {

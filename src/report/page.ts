@@ -32,6 +32,10 @@ const variables = (colours: Readonly<Record<string, string>>) =>
     .map(([name, value]) => `--${name}: ${value};`)
     .join(' ');
 
+/** CSS that gives the colours their names; of the reports, and of every page that scripts/build.js puts it into. @public */
+export const COLOUR_STYLE = `:root { color-scheme: light dark; ${variables(COLOURS)} }
+@media (prefers-color-scheme: dark) { :root { ${variables(DARK_COLOURS)} } }`;
+
 /** @param style CSS of what is in the page. @param body HTML, escaped already */
 export function htmlPage(title: string, style: string, body: string): string {
   return `<!doctype html>
@@ -41,8 +45,7 @@ export function htmlPage(title: string, style: string, body: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeXml(title)}</title>
 <style>
-:root { color-scheme: light dark; ${variables(COLOURS)} }
-@media (prefers-color-scheme: dark) { :root { ${variables(DARK_COLOURS)} } }
+${COLOUR_STYLE}
 body { margin: 0 auto; max-width: 60rem; padding: 0 1.5rem; background: var(--paper); color: var(--ink);
   font: 16px/1.4 system-ui, "Noto Sans", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif; }
 @media (max-width: 30rem) { body { padding: 0 1rem; } }

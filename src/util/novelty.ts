@@ -1,7 +1,7 @@
 // novelty.ts: how unlike everything that a network has learnt a picture is: a score, and the limit above which its class is
 // unknown. Pure functions; train/learn-novelty.ts finds the numbers.
 
-import { dot } from './dot.ts';
+import { dot, normalized } from './dot.ts';
 
 /** Where the usual values of a quantity lie: those of pictures of known classes that the network did not learn from. */
 export interface Usual {
@@ -23,6 +23,9 @@ export interface Novelty {
   /** Scores of pictures of known classes that it did not learn from, in rising order. */
   readonly known: Float64Array;
 }
+
+/** One picture of a known class in twenty is given up so that others are told. */
+export const UNKNOWN_RATE = 0.95;
 
 /** Both are surer than any picture needs to be. */
 const SUREST = -50;
@@ -57,6 +60,15 @@ export function noveltyScore(
   { doubt, distance, weight }: Pick<Novelty, 'doubt' | 'distance' | 'weight'>,
 ): number {
   return inSpreads(values.doubt, doubt) + weight * inSpreads(values.distance, distance);
+}
+
+/** The score of one picture. @param logits `[classes]` @param features `[numbers]`, of any length */
+export function noveltyOf(
+  { logits, features }: { readonly logits: Float32Array; readonly features: Float32Array },
+  novelty: Novelty,
+): number {
+  const distance = distanceOf(normalized(features), novelty.rows);
+  return noveltyScore({ doubt: doubtOf(logits), distance }, novelty);
 }
 
 const inSpreads = (value: number, { middle, spread }: Usual) => (value - middle) / spread;

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { NPY_DTYPES, NPY_HEADER_BYTES, npyBytes, npyHeader, openNpy } from '../../src/formats/npy.ts';
+import { NPY_HEADER_BYTES, npyBytes, npyHeader, openNpy } from '../../src/formats/npy.ts';
+import { NPY_DTYPES } from '../../src/formats/npy-header.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { elementCount } from '../../src/util/shape.ts';
 

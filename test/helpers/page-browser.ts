@@ -10,6 +10,8 @@ import { serveLocally } from './local-server.ts';
 /** What the page says of a picture. */
 export interface PageAnswer {
   readonly problem?: string;
+  /** Whether it says that no class fits. */
+  readonly isUnknown?: boolean;
   readonly rows?: readonly { readonly index: number; readonly label: string; readonly probability: number }[];
 }
 
@@ -102,7 +104,7 @@ const visit = (
       label: row.querySelector('bdi').textContent,
       probability: Number(row.querySelector('data').value),
     }));
-    answers.push(rows.length > 0 ? { rows } : { problem: says.querySelector('.problem').textContent });
+    answers.push(rows.length > 0 ? { rows, isUnknown: says.querySelector('.unknown') !== null } : { problem: says.querySelector('.problem').textContent });
     page().getElementById('clear').click();
   }
   tell(status.classList.contains('problem') ? { failed: status.textContent } : { answers, title: page().title });

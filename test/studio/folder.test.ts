@@ -293,6 +293,15 @@ describe('strangers', () => {
   });
 });
 
+test('an upload that made its class is taken back with the class', async () => {
+  await inStudio(root, async (folder) => {
+    await folder.add(Buffer.from('fresh'), 'fresh.jpg', 'bird');
+    await folder.undo();
+    assert.deepEqual(countsOf(folder), { classes: { cat: 3, dog: 1 }, unlabelled: 1, trash: 1 });
+    await assert.rejects(readFile(path.join(root, 'bird')), { code: 'ENOENT' });
+  });
+});
+
 test('what others change in the folder is found', async () => {
   await inStudio(root, async (folder) => {
     await writeFiles(root, ['dog/2.jpg', 'owl/1.jpg', 'owl/note.txt']);

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { COLOURS, DARK_COLOURS } from '../../src/report/page.ts';
 import { Problem } from '../../src/studio/page/api.ts';
 import type { Picture } from '../../src/studio/page/contract.ts';
 import {
@@ -144,13 +143,6 @@ test('every sentence is there in both languages, and Chinese ones are Chinese', 
   }
   assert.equal(zh.change('3 pictures to cat'), '将 3 张图片移动到 cat');
   assert.equal(zh.change('a class $& named so added'), '添加 a class $& named so');
-});
-
-test('the colours are those of the reports', () => {
-  const css = readFileSync(path.join(PACKAGE_ROOT, 'src', 'studio', 'page', 'studio.css'), 'utf8');
-  for (const [name, value] of [...Object.entries(COLOURS), ...Object.entries(DARK_COLOURS)]) {
-    assert.ok(css.includes(`--${name}: ${value};`), `--${name} is not ${value}`);
-  }
 });
 
 test("the page's licence text names the version of preact that is in it", () => {

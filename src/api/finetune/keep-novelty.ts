@@ -2,7 +2,6 @@
 
 import { readModelFolder, writeModelFolder } from '../../artefact/model-folder.ts';
 import type { Model } from '../../artefact/model.ts';
-import { UNKNOWN_RATE } from '../../config/classify.ts';
 import type { Sample } from '../../dataset/dataset.ts';
 import { weightName } from '../../graph/layers.ts';
 import type { RunPaths } from '../../run/run-folder.ts';
@@ -10,7 +9,7 @@ import { applyHead, type FeatureSet } from '../../train/head-stage.ts';
 import { evenly, learnNovelty } from '../../train/learn-novelty.ts';
 import { LEAST_KNOWN, type NoveltyJob } from '../../train/novelty-values.ts';
 import type { RunProgress } from '../../train/stage-two.ts';
-import { noveltyLimit } from '../../util/novelty.ts';
+import { noveltyLimit, UNKNOWN_RATE } from '../../util/novelty.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
 import { createRng } from '../../util/rng.ts';
 import type { Work } from '../work.ts';

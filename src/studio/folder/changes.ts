@@ -106,7 +106,9 @@ export async function undoing(change: DoneChange, planner: Pick<Planner, 'root'>
   const { id, text, steps, left, isUpload } = change;
   const done = steps.filter((_, i) => !left.includes(i));
   const came = done.flatMap((step) => ('from' in step ? [step.to] : []));
-  const back = isUpload ? (await discarding(came, planner)).steps : done.toReversed().map(inverse);
+  const made = isUpload ? done.filter((step) => !('from' in step)) : done;
+  const away = isUpload ? (await discarding(came, planner)).steps : [];
+  const back = [...away, ...made.toReversed().map(inverse)];
   return { text, steps: back, undoes: id };
 }
 

@@ -53,6 +53,11 @@ export function App() {
           {folder.trouble === 'closed' ? words.closed : words.offline}
         </p>
       )}
+      {folder.state?.isThere === false && !folder.trouble && (
+        <p class="trouble" role="alert">
+          {words.gone(folder.state.folder)}
+        </p>
+      )}
       {studio ? <Shown /> : <p class="hint pad">{words.loading}</p>}
       {studio && <UploadPanel />}
       <Said message={actions.message} words={words} onClose={actions.clearMessage} />

@@ -4,6 +4,8 @@
 export interface StudioState {
   /** The folder's own name. */
   readonly folder: string;
+  /** False where others have moved or removed it. */
+  readonly isThere: boolean;
   readonly classes: readonly ClassCount[];
   readonly unlabelled: number;
   readonly trash: number;

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import { isThere } from '../../util/files.ts';
 import { packageVersion } from '../../util/package.ts';
 import type { StudioContext } from './context.ts';
 
@@ -11,6 +12,7 @@ export function addState(app: FastifyInstance, { folder, models, training }: Stu
     const { listing, root, revision, canUndo } = folder;
     return {
       folder: path.basename(root),
+      isThere: await isThere(root),
       classes: listing.classes(),
       unlabelled: listing.count('unlabelled'),
       trash: listing.count('trash'),

@@ -22,6 +22,7 @@ export function useCamera(isWanted: boolean): Camera {
 
   useEffect(() => {
     if (!isWanted) return undefined;
+    setTrouble(undefined);
     let stream: MediaStream | undefined;
     let isOver = false;
     const stop = () => stream?.getTracks().forEach((track) => track.stop());

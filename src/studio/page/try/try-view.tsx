@@ -25,6 +25,7 @@ export function TryView() {
   const [isLive, setLive] = useState(false);
   const [asked, setAsked] = useState<{ readonly name: string; readonly bytes: Blob }>();
   const camera = useCamera(isLive);
+  const isSeeing = isLive && camera.trouble === undefined;
   const file = useRef<HTMLInputElement>(null);
   const latest = useRef<AbortController>(undefined);
 
@@ -106,11 +107,11 @@ export function TryView() {
           />
         </p>
       )}
-      {(tried || isLive) && (
+      {(tried || isSeeing) && (
         <AnswerPanel
           bytes={tried?.bytes}
           answer={tried?.answer}
-          camera={isLive ? camera : undefined}
+          camera={isSeeing ? camera : undefined}
           onRather={() => tried && setAsked(tried)}
         />
       )}

@@ -33,6 +33,8 @@ export const en = {
 
   offline: 'finch studio does not answer. Is it still running? This page goes on by itself when it is back.',
   closed: 'This page is no longer valid. Open the address that finch studio has printed in the terminal.',
+  gone: (folder: string) =>
+    `The folder ${folder} is not there any more. Put it back, and this page goes on by itself.`,
   someFailed: (count: number, first: string) => `${pictures(count)} could not be moved. The first: ${first}`,
 
   places: {

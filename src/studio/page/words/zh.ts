@@ -50,6 +50,7 @@ export const zh: Words = {
 
   offline: 'finch studio 没有响应。它还在运行吗？恢复之后本页会自动继续。',
   closed: '本页已失效。请打开 finch studio 在终端里显示的网址。',
+  gone: (folder) => `文件夹 ${folder} 已不在原处。请把它放回去，本页会自动继续。`,
   someFailed: (count, first) => `有 ${pictures(count)}没能移动。第一个原因：${first}`,
 
   places: {
