@@ -76,7 +76,7 @@ function storedAs(content: ImageReference['content'], row: ImageReference['row']
   if ('error' in content) return { problem: { code: content.error.code, message: content.error.message } };
   if (row) return { row };
   if ('object' in content) return { object: content.object };
-  if ('path' in content && content.part) return { file: `${content.path as string}`, part: content.part };
+  if ('path' in content && content.part) return { file: content.path as string, part: content.part };
   throw new TypeError('an archive has parts and rows alone');
 }
 

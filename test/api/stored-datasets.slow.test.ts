@@ -103,9 +103,7 @@ async function learnt(dataset: string, out: string) {
 }
 
 const judgedBy = async (dataset: string, model: string) => {
-  const config = evaluateConfig(dataset, { model, format: 'json', exif: true } as Parameters<
-    typeof evaluateConfig
-  >[1]);
+  const config = evaluateConfig(dataset, { model, format: 'json', exif: true });
   const { report, said } = await evaluateDataset(config, workOf({}));
   const { dataset: _, part, ...figures } = report;
   return { part, figures, said: said.map(({ file: __, ...answer }) => answer) };
@@ -144,7 +142,7 @@ test('what cannot be read is a row, and what has no class is said', async () => 
   await copyFile(at('tars', 'val-000.tar'), at('bad', 'val-0.tar'));
   const whole = await readFile(at('tars', 'train-000.tar'));
   await writeFile(at('bad', 'train-0.tar'), Buffer.concat([whole.subarray(0, whole.length - 1024), madeTar([{ name: 'disc/x.png', content: 'x' }, { name: 'disc/y.png', type: '2' }])])); // prettier-ignore
-  const config = evaluateConfig(at('bad'), { model: at('run-folders', 'best'), format: 'json', exif: true, split: 'train' } as Parameters<typeof evaluateConfig>[1]); // prettier-ignore
+  const config = evaluateConfig(at('bad'), { model: at('run-folders', 'best'), format: 'json', exif: true, split: 'train' }); // prettier-ignore
   const { failed, said } = await evaluateDataset(config, workOf({}));
   assert.deepEqual([said.length, failed.map(({ file }) => file)], [12, ['train-0.tar/disc/x.png', 'train-0.tar/disc/y.png']]); // prettier-ignore
   await writeFile(at('flat.tar'), madeTar([{ name: '1.png', content: 'x' }, { name: '1.txt', content: 'cat' }])); // prettier-ignore

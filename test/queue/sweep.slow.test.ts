@@ -29,7 +29,7 @@ const FILES = ['results.csv', 'results.json', 'report.html'];
 
 const KNOWN = ['lr', 'epochs'].map((name) => ({ name, isSwitch: false, isOptional: false }));
 const config = (out: string) =>
-  sweepConfig(at('set'), { grid: ['lr=0.001,0.01'], epochs: '12', batchSize: '4', model: at('model'), exif: true, out: at(out), format: 'table' } as Parameters<typeof sweepConfig>[1], KNOWN); // prettier-ignore
+  sweepConfig(at('set'), { grid: ['lr=0.001,0.01'], epochs: '12', batchSize: '4', model: at('model'), exif: true, out: at(out), format: 'table' }, KNOWN); // prettier-ignore
 
 before(async () => {
   if (skip !== false) return;

@@ -70,6 +70,6 @@ async function identityOf(
   return { weights, precision: precisions.join(',') };
 }
 
-async function precisionOf({ quantization, model }: OpenedNetwork): Promise<string> {
-  return ((await quantization()) && model.int8?.file) ?? 'float32';
+async function precisionOf(network: OpenedNetwork): Promise<string> {
+  return ((await network.quantization()) && network.model.int8?.file) ?? 'float32';
 }
