@@ -17,8 +17,7 @@ function choleskyFactor(matrix: Float64Array, side: number): Float64Array | unde
     const row = i * side;
     for (let j = 0; j <= i; j++) {
       const other = j * side;
-      let sum = matrix[row + j]!;
-      for (let k = 0; k < j; k++) sum -= factor[row + k]! * factor[other + k]!;
+      const sum = matrix[row + j]! - dotOfParts(factor, row, factor, other, j);
       if (i !== j) factor[row + j] = sum / factor[other + j]!;
       else if (sum > 0) factor[row + i] = Math.sqrt(sum);
       else return undefined;
@@ -35,9 +34,8 @@ function lowerInverse(factor: Float64Array, side: number): Float64Array {
     inverse[own + column] = 1 / factor[own + column]!;
     for (let i = column + 1; i < side; i++) {
       const row = i * side;
-      let sum = 0;
-      for (let k = column; k < i; k++) sum -= factor[row + k]! * inverse[own + k]!;
-      inverse[own + i] = sum / factor[row + i]!;
+      const sum = dotOfParts(factor, row + column, inverse, own + column, i - column);
+      inverse[own + i] = -sum / factor[row + i]!;
     }
   }
   return inverse;
@@ -48,11 +46,24 @@ function product(upper: Float64Array, side: number): Float64Array {
   const result = new Float64Array(side * side);
   for (let i = 0; i < side; i++) {
     for (let j = 0; j <= i; j++) {
-      let sum = 0;
-      for (let k = i; k < side; k++) sum += upper[i * side + k]! * upper[j * side + k]!;
+      const sum = dotOfParts(upper, i * side + i, upper, j * side + i, side - i);
       result[i * side + j] = sum;
       result[j * side + i] = sum;
     }
   }
   return result;
+}
+
+/** As four separate sums, so that the additions need not wait for each other. */
+function dotOfParts(a: Float64Array, fromA: number, b: Float64Array, fromB: number, count: number): number {
+  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  const whole = count & ~3;
+  for (let i = 0; i < whole; i += 4) {
+    s0 += a[fromA + i]! * b[fromB + i]!;
+    s1 += a[fromA + i + 1]! * b[fromB + i + 1]!;
+    s2 += a[fromA + i + 2]! * b[fromB + i + 2]!;
+    s3 += a[fromA + i + 3]! * b[fromB + i + 3]!;
+  }
+  for (let i = whole; i < count; i++) s0 += a[fromA + i]! * b[fromB + i]!;
+  return s0 + s1 + (s2 + s3);
 }
