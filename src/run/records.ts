@@ -121,7 +121,8 @@ export async function readRunRecord<T>(file: string, schema: z.ZodType<T>): Prom
     );
   const json = await readJson(file, { what: 'it', limit: MAX_BYTES, maxValues: MAX_VALUES }).catch(
     (error: unknown) => {
-      if (systemCode(error) === 'ENOENT') return undefined;
+      // ENOTDIR: what should be the run's folder is a file.
+      if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
       throw invalid(quoted(messageOf(error)), error);
     },
   );
