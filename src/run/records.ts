@@ -1,5 +1,6 @@
 // records.ts: what the records in a run's folder must look like so that the run can go on. Anybody may have edited them.
 
+import path from 'node:path';
 import { z } from 'zod';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readJson } from '../util/json.ts';
@@ -121,8 +122,9 @@ export async function readRunRecord<T>(file: string, schema: z.ZodType<T>): Prom
     );
   const json = await readJson(file, { what: 'it', limit: MAX_BYTES, maxValues: MAX_VALUES }).catch(
     (error: unknown) => {
-      // ENOTDIR: what should be the run's folder is a file.
-      if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
+      const code = systemCode(error);
+      if (code === 'ENOENT') return undefined;
+      if (code === 'ENOTDIR') throw new AppError('CHECKPOINT_INVALID', `${path.dirname(file)} is no folder, expected the folder of a run`, { cause: error }); // prettier-ignore
       throw invalid(quoted(messageOf(error)), error);
     },
   );

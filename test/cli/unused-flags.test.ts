@@ -50,7 +50,6 @@ const REFUSED: readonly (readonly [line: string, message: RegExp])[] = [
   ['finch learning-curve data --model M --val-split 0.5', /--val-split divides datasets that are not divided/],
   ['finetune data --model M --find-lr f.html --tensorboard', /--tensorboard belongs to a run, and --find-lr makes a page/],
   ['finetune data --model M --preview-augment f.html --patience 3', /--patience belongs to a run/],
-  ['finch runs compare x.pth x.pth', /x\.pth is no folder of a run/],
   ['finch suggest data --bogus', /^error: unknown option '--bogus' \(add --help for the flags\)$/m],
   ['finch models export M --format onnx --dtype float16 --out x.bin', /--dtype float16 belongs to --format tfjs, received --format onnx/],
   ['finch models export M --format safetensors --dtype float16 --out x.bin', /--dtype float16 belongs to --format tfjs/],
