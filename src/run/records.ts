@@ -1,6 +1,6 @@
 // records.ts: what the records in a run's folder must look like so that the run can go on. Anybody may have edited them.
 
-import path from 'node:path';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readJson } from '../util/json.ts';
@@ -124,7 +124,7 @@ export async function readRunRecord<T>(file: string, schema: z.ZodType<T>): Prom
     (error: unknown) => {
       const code = systemCode(error);
       if (code === 'ENOENT') return undefined;
-      if (code === 'ENOTDIR') throw new AppError('CHECKPOINT_INVALID', `${path.dirname(file)} is no folder, expected the folder of a run`, { cause: error }); // prettier-ignore
+      if (code === 'ENOTDIR') throw new AppError('CHECKPOINT_INVALID', `${dirname(file)} is no folder, expected the folder of a run`, { cause: error }); // prettier-ignore
       throw invalid(quoted(messageOf(error)), error);
     },
   );
