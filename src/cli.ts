@@ -23,8 +23,7 @@ import { addSuggest } from './cli/suggest.ts';
 import { addSweep } from './cli/sweep.ts';
 import { addWorker } from './cli/worker.ts';
 import { ReaderGone, type Output } from './commands/output.ts';
-import { withCommandHint } from './cli/command-hint.ts';
-import { withFileHint } from './cli/file-hint.ts';
+import { usageLine } from './cli/usage-line.ts';
 import { AppError, ExitCode, type ExitCodeValue } from './util/errors.ts';
 import { packageVersion } from './util/package.ts';
 import { CLEAR_LINE } from './util/progress.ts';
@@ -83,8 +82,7 @@ function build(output: Output, finish: Finish): Command {
     .description('Classify pictures, teach networks your own classes, extract features: no Python, any GPU.')
     .version(packageVersion(), '-V, --version')
     .option('--debug', 'print the stack of an error too')
-    .showHelpAfterError('(add --help for the flags)')
-    .configureOutput({ outputError: (text, write) => write(withCommandHint(withFileHint(text))) })
+    .configureOutput({ outputError: (text, write) => write(usageLine(text)) })
     // The names of the commands leave little room beside them, but their descriptions are folded there too.
     .configureHelp({ minWidthToWrap: 30 })
     .exitOverride()

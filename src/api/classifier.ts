@@ -8,6 +8,7 @@ import type { Preprocessing } from '../util/preprocessing.ts';
 import { classCount } from './classes.ts';
 import { AppError } from '../util/errors.ts';
 import { noveltyLimit, noveltyOf } from '../util/novelty.ts';
+import { quoted } from '../util/quoted.ts';
 import { batchOf, type OpenedNetwork } from './network.ts';
 
 /** A classifier that is known but not yet in memory: enough to start on the pictures. */
@@ -56,6 +57,15 @@ export type OtherOutputs = (image: PreparedPixels, outputs: readonly Float32Arra
 
 /** What is asked of each picture: which class it is, or which labels it has, of which there may be several. */
 export type Asked = 'class' | 'labels';
+
+/** @param flag that asks for it. @throws AppError USAGE where the network cannot tell what is unlike its classes */
+export function checkNovelty({ name, noveltyLimit }: LoadedClassifier, flag: string): void {
+  if (noveltyLimit) return;
+  throw new AppError(
+    'USAGE',
+    `${flag}: ${quoted(name)} cannot tell what is unlike its classes; a single network that finetune has taught classes of one label can: --model runs/…/best`,
+  );
+}
 
 /** One network as a classifier. */
 export function singleOf(member: Member): OpenedClassifier {

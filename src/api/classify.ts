@@ -12,7 +12,7 @@ import { AppError } from '../util/errors.ts';
 import { batched, startNow } from '../util/streams.ts';
 import { topIndices } from '../util/top.ts';
 import { ownLabels } from './classes.ts';
-import type { LoadedClassifier, OpenedClassifier } from './classifier.ts';
+import { checkNovelty, type LoadedClassifier, type OpenedClassifier } from './classifier.ts';
 import type { ExplainingClassifier } from './explain.ts';
 import { BATCH_PATIENCE_MS, DEFAULT_BATCH } from './network.ts';
 import { remarksOf } from './remarks.ts';
@@ -22,7 +22,7 @@ const DEFAULT_TOPK = 3;
 
 export type ClassifySettings = Pick<
   ClassifyConfig,
-  'topk' | 'labels' | 'threshold' | 'unknown' | 'batchSize' | 'decode'
+  'topk' | 'labels' | 'threshold' | 'unknown' | 'needsNovelty' | 'batchSize' | 'decode'
 > & {
   /** Hands over the decoded pictures too, for figures. */
   readonly keepOriginal: boolean;
@@ -91,6 +91,7 @@ async function namingFor(
 ): Promise<Naming> {
   const { name, classes, engine } = classifier;
   const topk = checkedTopk(settings.topk, classes, name);
+  if (settings.needsNovelty) checkNovelty(classifier, '--unknown-rate');
   const labels = await labelsFor(settings, classifier, work);
   work.note(`${name} on ${engine}`);
   const { say, rate } = settings.unknown;

@@ -10,11 +10,11 @@ import { AppError } from '../util/errors.ts';
 import { checkOutputs } from '../util/outputs.ts';
 import { measuredPictures } from './answered.ts';
 import { matchClasses, ownLabels } from './classes.ts';
-import type { LoadedClassifier, OpenedClassifier } from './classifier.ts';
+import { checkNovelty, type LoadedClassifier, type OpenedClassifier } from './classifier.ts';
 import { openClassifier } from './ensemble.ts';
 import { judged, type Answers, type Judged } from './judged.ts';
 import { refuseLosses, datasetRead, outputsOf } from './outputs.ts';
-import { checkNovelty, unknownFigures } from './unknown-figures.ts';
+import { unknownFigures } from './unknown-figures.ts';
 import type { Work } from './work.ts';
 
 export interface Evaluation extends Judged {
@@ -33,7 +33,7 @@ export async function evaluateDataset(config: EvaluateConfig, work: Work): Promi
   const opened = await openClassifier(config, work, dataset.multiLabel ? 'labels' : 'class');
   try {
     const model = await opened.load();
-    if (config.unknown !== undefined) checkNovelty(model);
+    if (config.unknown !== undefined) checkNovelty(model, '--unknown');
     const { name, engine: device, classes } = model;
     const labels = await ownLabels(model, classes, work);
     const places = matchClasses(dataset.classes, labels, name);

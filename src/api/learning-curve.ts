@@ -14,6 +14,7 @@ import { AppError } from '../util/errors.ts';
 import { createRng } from '../util/rng.ts';
 import { dividedNote, openNetwork } from './network.ts';
 import { divideDataset, openPictures, withoutFailed } from './finetune/data.ts';
+import { refuseUnusedSplit } from './finetune/chosen-run.ts';
 import { newNetwork, trainSpec } from './finetune/new-network.ts';
 import { allFeatures, headStage } from './finetune/stage-one.ts';
 import { throwIfAborted, type Work } from './work.ts';
@@ -31,6 +32,7 @@ export async function learningCurve(
   const config = finetuneConfig(dataset, { ...flags, model: flags.model ?? DEFAULT_MODEL, epochs: '0' });
   const opened = await openNetwork(config, work);
   const divided = await divideDataset(config, work);
+  refuseUnusedSplit(flags, divided.dataset, dataset);
   const network = newNetwork(opened, divided, config.settings);
   const engine = await selectEngine(config);
   const pictures = divided.train.length + divided.val.length;

@@ -171,10 +171,10 @@ class OpenModel implements Model {
     this.#checkOpen();
     const { signal, onNote, onProgress, explain: explains = false, ...rest } = options;
     const { model } = this.#config;
-    const { topk, labels, threshold, unknown } = await inOptionNames(() =>
+    const { topk, labels, threshold, unknown, needsNovelty } = await inOptionNames(() =>
       classifyConfig([], { threshold: '0', ...flagsOf(rest), format: 'ndjson', model, exif: true }),
     );
-    const settings = { ...this.#config, ...(topk !== undefined && { topk }), labels, threshold, unknown, keepOriginal: false, explains }; // prettier-ignore
+    const settings = { ...this.#config, ...(topk !== undefined && { topk }), ...(needsNovelty && { needsNovelty }), labels, threshold, unknown, keepOriginal: false, explains }; // prettier-ignore
     const work = workOf({ signal, onNote, onProgress });
     const pictures = classifyPictures(this.#opened, pictureReferences(inputs), settings, work);
     for await (const { result, heat } of pictures) {

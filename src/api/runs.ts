@@ -1,6 +1,6 @@
 // runs.ts: the runs there are, two of them compared, and runs put away.
 
-import { rename } from 'node:fs/promises';
+import { rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ComparedRuns, DifferentSetting, ListedRun } from '../report/runs.ts';
 import { readRun, readRuns, type RunHistory } from '../run/history.ts';
@@ -13,7 +13,8 @@ import type { Work } from './work.ts';
 
 /** @throws AppError DATASET_NOT_FOUND where there is no such folder */
 export async function listRuns(root: string, work: Work): Promise<readonly ListedRun[]> {
-  if (!(await isThere(root))) {
+  const found = await stat(root).catch(() => undefined);
+  if (!found?.isDirectory()) {
     throw new AppError('DATASET_NOT_FOUND', `${quoted(root)}: no such folder; runs are made there by finetune, or name another: finch runs list DIR`); // prettier-ignore
   }
   return (await readRuns(root, (problem) => work.note(problem))).map(listed);

@@ -12,15 +12,6 @@ import { measuredPictures } from './answered.ts';
 import type { LoadedClassifier, OpenedClassifier } from './classifier.ts';
 import type { Work } from './work.ts';
 
-/** @throws AppError USAGE where the network cannot tell what is unlike its classes */
-export function checkNovelty({ name, noveltyLimit }: LoadedClassifier): void {
-  if (noveltyLimit) return;
-  throw new AppError(
-    'USAGE',
-    `--unknown: ${quoted(name)} cannot tell what is unlike its classes; a single network that finetune has taught classes of one label can: --model runs/…/best`,
-  );
-}
-
 /**
  * @param known of the pictures of known classes
  * @throws AppError DATASET_INVALID where the folder has no picture that can be read; INPUT_NOT_FOUND, INTERRUPTED

@@ -12,6 +12,7 @@ import {
   ALLOW_PRIVATE_HELP,
   addShardFlags,
   CSV_SAFE_HELP,
+  givenNames,
   MODELS_HELP,
   type Finish,
 } from './flags.ts';
@@ -64,15 +65,15 @@ Examples:
 Exit codes: 0 all done, 1 some pictures failed (their rows say why),
 2 wrong usage, 3 something needed is missing.`,
     )
-    .action(async (inputs: string[], flags: ClassifyFlags) => {
+    .action(async (inputs: string[], flags: ClassifyFlags, given: Command) => {
       const { classifyConfig, undoConfig } = await import('../config/classify.ts');
       const { classifyShardConfig, isShardAsked } = await import('../config/shards.ts');
-      if (isShardAsked(flags)) {
+      if (flags.undo === undefined && isShardAsked(flags)) {
         const { classifyShard } = await import('../commands/shards.ts');
         finish(await classifyShard(classifyShardConfig(inputs, flags), output));
         return;
       }
-      const list = undoConfig(inputs, flags);
+      const list = undoConfig(inputs, flags, givenNames(given));
       if (list !== undefined) {
         const { undo } = await import('../commands/undo.ts');
         finish(await undo(list, output));

@@ -12,6 +12,7 @@ import {
   ADDRESS_HELP,
   ALLOW_PRIVATE_HELP,
   MODEL_HELP,
+  givenNames,
   type Finish,
 } from './flags.ts';
 
@@ -53,13 +54,12 @@ Exit codes: 0 all done, 1 some pictures failed (.errors.csv says why),
 2 wrong usage, 3 something needed is missing,
 130 interrupted (go on with --resume).`,
     )
-    .action(async (inputs: string[], flags: ExtractFlags) => {
+    .action(async (inputs: string[], flags: ExtractFlags, given: Command) => {
       if (flags.listLayers) {
-        const { refuseOutput } = await import('../config/features.ts');
-        refuseOutput(flags);
-        const { inferenceConfig } = await import('../config/inference.ts');
+        const { layersConfig } = await import('../config/features.ts');
+        const config = layersConfig(inputs, flags, givenNames(given));
         const { listLayers } = await import('../commands/list-layers.ts');
-        finish(await listLayers(inferenceConfig(inputs, flags), output));
+        finish(await listLayers(config, output));
         return;
       }
       const { extractShardConfig, isShardAsked } = await import('../config/shards.ts');

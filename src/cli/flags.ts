@@ -83,6 +83,12 @@ export function repeated(value: string, former: readonly string[] = []): readonl
   return [...former, value];
 }
 
+/** Names of the flags that the user wrote, in camelCase. */
+export function givenNames(command: Command): ReadonlySet<string> {
+  const names = command.options.map((option) => option.attributeName());
+  return new Set(names.filter((name) => command.getOptionValueSource(name) === 'cli'));
+}
+
 /** Flags of every command that runs a network over pictures; they become `InferenceFlags` in config.ts. */
 export function addInferenceFlags(
   command: Command,

@@ -10,6 +10,7 @@ import {
   addInferenceFlags,
   addRedisFlags,
   addRowFlags,
+  givenNames,
   MODELS_HELP,
   type Finish,
 } from './flags.ts';
@@ -84,11 +85,8 @@ Examples:
   FINCH_REDIS=rediss://me:secret@server finch queue submit m.parquet --out rows/`,
     )
     .action(async (manifest: string, flags: SubmitFlags, command: Command) => {
-      const given = command.options
-        .map((option) => option.attributeName())
-        .filter((name) => command.getOptionValueSource(name) === 'cli');
       const { submitConfig } = await import('../config/queue.ts');
-      const config = submitConfig(manifest, { ...flags, given: new Set(given) }, process.env);
+      const config = submitConfig(manifest, { ...flags, given: givenNames(command) }, process.env);
       finish(await (await import('../commands/queue.ts')).submit(config, output));
     });
 } // prettier-ignore

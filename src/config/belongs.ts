@@ -128,6 +128,10 @@ export function checkBelonging(flags: FinetuneFlags, settings: TrainSettings): v
       `--minutes is the length of a run, and ${flagName(page)} makes a page; leave one of them out`,
     );
   }
+  const ofRuns = (['patience', 'checkpointMinutes', 'tensorboard'] as const).find((name) => flags[name]);
+  if (page !== undefined && ofRuns !== undefined) {
+    throw new AppError('USAGE', `${flagName(ofRuns)} belongs to a run, and ${flagName(page)} makes a page; leave one of them out`); // prettier-ignore
+  }
   if (settings.minutes !== undefined && flags.epochs !== undefined && settings.epochs > 0) {
     throw new AppError('USAGE', '--epochs and --minutes both say how long a run is; leave one of them out');
   }

@@ -6,6 +6,7 @@ import type { SortOptions } from '../sorting/sorter.ts';
 import { AppError } from '../util/errors.ts';
 import { UNKNOWN_RATE } from '../util/novelty.ts';
 import { quoted } from '../util/quoted.ts';
+import { refuseOthers, type GivenNames } from './alone.ts';
 import { classesConfig, type ClassesConfig, type ClassesFlag } from './classes.ts';
 import { inferenceConfig, type InferenceConfig, type InferenceFlags } from './inference.ts';
 import type { ShardFlags } from './shards.ts';
@@ -59,6 +60,8 @@ export interface ClassifyConfig extends InferenceConfig, ClassesConfig {
   /** Puts every picture into the folder of its class. */
   readonly sort?: SortOptions;
   readonly unknown: UnknownConfig;
+  /** Where the user said a rate of known pictures, the network has to be able to tell what is unknown. */
+  readonly needsNovelty?: true;
   /** Shows what spoke for the class: in the figure, and in a file for each picture where there is a folder for them. */
   readonly explain?: { readonly folder?: string };
 }
@@ -91,6 +94,7 @@ export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags):
     ...inferenceConfig(inputs, flags),
     ...classesConfig(flags),
     unknown: parseUnknown(flags),
+    ...(flags.unknownRate !== undefined && { needsNovelty: true }),
     allowPrivate: flags.allowPrivate ?? false,
     ...(flags.topk !== undefined && {
       topk: parseNumber(flags.topk, { flag: '--topk', min: 1, whole: true }),
@@ -104,17 +108,21 @@ export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags):
 }
 
 /** The list whose pictures are to be taken back, where that is asked for instead of pictures. @throws AppError USAGE where neither is given */
-export function undoConfig(inputs: readonly string[], flags: ClassifyFlags): string | undefined {
-  const { undo, sortInto, sortBy, unsure, explain, watch } = flags;
+export function undoConfig(
+  inputs: readonly string[],
+  { undo, explain, watch }: ClassifyFlags,
+  given: GivenNames,
+): string | undefined {
   if (undo === undefined) {
     if (inputs.length > 0 || watch !== undefined) return undefined;
     // `--explain photo.jpg` takes the picture for its folder.
     const taken = typeof explain === 'string' ? `; --explain took ${quoted(explain)} for its folder, write it behind the inputs` : ''; // prettier-ignore
     throw new AppError('USAGE', `no INPUT: name pictures, folders, globs, @list.txt or -${taken}`);
   }
-  if (inputs.length > 0 || [sortInto, sortBy, unsure, explain, watch].some((flag) => flag !== undefined)) {
-    throw new AppError('USAGE', '--undo takes back what a list says, and classifies nothing; leave the inputs and other flags out'); // prettier-ignore
+  if (inputs.length > 0) {
+    throw new AppError('USAGE', `--undo takes back what a list says, and ${quoted(inputs[0]!)} is an INPUT; leave one of them out`); // prettier-ignore
   }
+  refuseOthers(given, { flag: 'undo', does: 'takes back what a list says', takes: ['debug'] });
   return undo;
 }
 

@@ -1,5 +1,6 @@
 // features.ts: what the user wrote -> the configuration of extract-features, search and inspect.
 
+import { refuseOthers, type GivenNames } from './alone.ts';
 import { DEFAULT_MODEL } from './default-model.ts';
 import { refuseBucket } from './endpoint.ts';
 import type { ShardFlags } from './shards.ts';
@@ -94,13 +95,28 @@ export function rowConfig(inputs: readonly string[], flags: ExtractFlags): RowCo
   };
 }
 
-/** @throws AppError USAGE where `--list-layers`, which prints to stdout, is given a file to write */
-export function refuseOutput({ out }: Pick<ExtractFlags, 'out'>): void {
-  if (out === undefined) return;
-  throw new AppError(
-    'USAGE',
-    '--out is for features, and --list-layers prints to stdout; leave one of them out',
-  );
+/** Of `--list-layers`, which prints to stdout and runs nothing. @throws AppError USAGE for what it would ignore */
+export function layersConfig(
+  inputs: readonly string[],
+  flags: ExtractFlags,
+  given: GivenNames,
+): InferenceConfig {
+  if (inputs.length > 0) {
+    throw new AppError('USAGE', `--list-layers shows a network without pictures, and ${quoted(inputs[0]!)} is an INPUT; leave one of them out`); // prettier-ignore
+  }
+  const takes = [
+    'model',
+    'minSide',
+    'crop',
+    'resizeMode',
+    'interpolation',
+    'mean',
+    'std',
+    'offline',
+    'debug',
+  ];
+  refuseOthers(given, { flag: 'listLayers', does: 'shows a network without pictures', takes });
+  return inferenceConfig(inputs, flags);
 }
 
 export function featureChoice({

@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { AppError } from '../util/errors.ts';
+import type { GivenNames } from './alone.ts';
 import { flagName } from './belongs.ts';
 import type { ClassifyFlags } from './classify.ts';
 import type { ExtractFlags } from './features.ts';
@@ -40,7 +41,7 @@ const MAX_ATTEMPTS = 100;
 /** @param given names of the flags that the user wrote; the others have their defaults. @throws AppError USAGE */
 export function submitConfig(
   manifest: string,
-  { given, ...flags }: SubmitFlags & { readonly given: ReadonlySet<string> },
+  { given, ...flags }: SubmitFlags & { readonly given: GivenNames },
   env: NodeJS.ProcessEnv,
 ): SubmitConfig {
   const { out, attempts } = flags;

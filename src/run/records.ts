@@ -1,5 +1,6 @@
 // records.ts: what the records in a run's folder must look like so that the run can go on. Anybody may have edited them.
 
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readJson } from '../util/json.ts';
@@ -122,7 +123,9 @@ export async function readRunRecord<T>(file: string, schema: z.ZodType<T>): Prom
     );
   const json = await readJson(file, { what: 'it', limit: MAX_BYTES, maxValues: MAX_VALUES }).catch(
     (error: unknown) => {
-      if (systemCode(error) === 'ENOENT') return undefined;
+      const code = systemCode(error);
+      if (code === 'ENOENT') return undefined;
+      if (code === 'ENOTDIR') throw new AppError('CHECKPOINT_INVALID', `${dirname(file)} is no folder, expected the folder of a run`, { cause: error }); // prettier-ignore
       throw invalid(quoted(messageOf(error)), error);
     },
   );

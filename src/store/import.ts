@@ -40,7 +40,8 @@ export interface ImportOptions {
 export async function importCheckpoint(file: string, options: ImportOptions): Promise<Model> {
   const { name, provenance, onNote, preprocessingOf } = options;
   const bare = options.network ? undefined : await readBareWeights(file, options.architecture);
-  const { wanted, stateDict, leftOut } = bare ? { ...bare, leftOut: [] } : await readStateDict(file, options);
+  const found: StateDict = bare ? { ...bare, leftOut: [] } : await readStateDict(file, options);
+  const { wanted, stateDict, leftOut, taken } = found;
   const { architecture, naming } = wanted;
   const { build, classifier, isBgr, hasBackground = false } = wanted.network;
   const stored = stateDict.get(`${wanted.classifier}.weight`)!.shape[0] ?? 0;
@@ -49,6 +50,7 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
   if (options.architecture === undefined && !options.network) {
     onNote?.(`found: ${architecture} with ${stored} ${stored === 1 ? 'class' : 'classes'}, by its ${bare ? 'size' : `${wanted.keys.length} names and their shapes`}`); // prettier-ignore
   }
+  if (taken !== undefined) onNote?.(taken);
   const isWithBackground = stored === 1001 && (hasBackground || options.isPublished === true);
   if (isWithBackground) {
     withoutFirstClass(stateDict, wanted.classifier);
@@ -85,6 +87,8 @@ interface StateDict {
   readonly stateDict: Map<string, TorchTensor>;
   /** What the file has beside it. */
   readonly leftOut: readonly string[];
+  /** Which of several dictionaries of the same network it is, in words. */
+  readonly taken?: string;
 }
 
 /** The tensors of the architecture that a file fits, by torch's names. */
@@ -106,14 +110,19 @@ async function readStateDict(file: string, options: ImportOptions): Promise<Stat
         : fitGiven(file, wantedBefore, groups);
     return chosen.group;
   });
-  const { match, wanted } = chosen!.fit;
+  const { fit, group, others } = chosen!;
+  const { match, wanted } = fit;
   const stateDict = new Map<string, TorchTensor>();
   for (const [key, stored] of match.names) {
     const tensor = tensors.get(stored)!;
     stateDict.set(key, { shape: tensor.shape, read: () => float32Values(stored, tensor) });
   }
-  return { wanted, stateDict, leftOut: match.leftOut };
+  if (others.length === 0) return { wanted, stateDict, leftOut: match.leftOut };
+  const taken = `taken: the weights in ${placeOf(group.where)}; left out: the same network in ${someOf(others.map(placeOf))}`;
+  return { wanted, stateDict, leftOut: match.leftOut, taken };
 }
+
+const placeOf = (where: string) => (where === '' ? 'the top dictionary' : where);
 
 /** Networks that TensorFlow trained count the background as class 0. */
 function withoutFirstClass(stateDict: Map<string, TorchTensor>, classifier: string): void {
@@ -132,6 +141,8 @@ function withoutFirstClass(stateDict: Map<string, TorchTensor>, classifier: stri
 interface Chosen {
   readonly fit: Fit;
   readonly group: TensorGroup;
+  /** Where in the file the same network is again. */
+  readonly others: readonly string[];
 }
 
 /** The dictionary that has most of the given architecture's names. @throws AppError when the classifier is not in it */
@@ -141,12 +152,12 @@ function fitGiven(file: string, namings: readonly Wanted[], groups: readonly Ten
     // Smaller ones, such as an optimizer's of each weight, cannot fit better.
     if (best && group.shapes.size <= best.fit.match.score) continue;
     const fit = bestFit(namings, group.shapes);
-    if (!best || fit.match.score > best.fit.match.score) best = { fit, group };
+    if (!best || fit.match.score > best.fit.match.score) best = { fit, group, others: [] };
   }
   if (!best!.fit.match.names.has(`${best!.fit.wanted.classifier}.weight`)) {
     throw noClassifier(file, best!, namings, groups);
   }
-  return best!;
+  return { ...best!, others: othersLike(best!.fit, best!.group, byPreference(groups)) };
 }
 
 /** The dictionary that is an architecture's in all names and shapes. @throws AppError when it is none's, or that of several */
@@ -156,9 +167,24 @@ function detect(file: string, groups: readonly TensorGroup[], hints: readonly st
   const likely = byPreference(groups).filter(({ shapes }) => 4 * shapes.size >= largest.shapes.size);
   for (const group of likely.slice(0, MAX_LIKELY)) {
     const fits = exactFits(group.shapes);
-    if (fits.length > 0) return { fit: settle(file, fits, hints), group };
+    if (fits.length > 0) {
+      const fit = settle(file, fits, hints);
+      return { fit, group, others: othersLike(fit, group, likely) };
+    }
   }
   throw noArchitecture(file, largest, groups);
+}
+
+/** Where a file has the same network again, with other weights: an average of them, a teacher beside its student. */
+function othersLike(
+  { wanted, match }: Fit,
+  group: TensorGroup,
+  likely: readonly TensorGroup[],
+): readonly string[] {
+  return likely
+    .slice(0, MAX_LIKELY)
+    .filter((other) => other !== group && bestFit([wanted], other.shapes).match.score >= match.score)
+    .map(({ where }) => where);
 }
 
 /** The most dictionaries of a file that are compared with every architecture. */
@@ -197,7 +223,12 @@ function noArchitecture(file: string, largest: TensorGroup, groups: readonly Ten
   if (told && sameShape(told, namesake.shape)) return new AppError('MODEL_MISMATCH', `${file} is ${namesake.what}`); // prettier-ignore
   const isHead = (key: string) => key.startsWith(`${wanted.classifier}.`);
   if (extra.length + misshapen.length === 0 && missing.every(isHead)) {
-    return new AppError('MODEL_MISMATCH', `${file} has the weights of ${architecture} without its classifier, ${wanted.classifier}: it tells no classes`); // prettier-ignore
+    const rest = keys.filter((key) => isHead(key) && !missing.includes(key));
+    const head =
+      rest.length === 0
+        ? `its classifier, ${wanted.classifier}: it tells no classes`
+        : `${someOf(missing)} as a plain tensor of numbers, though ${someOf(rest)} is there: sparse, quantized, complex and meta tensors are not read`;
+    return new AppError('MODEL_MISMATCH', `${file} has the weights of ${architecture} without ${head}`);
   }
   const differences = [
     ...(missing.length > 0 ? [`${missing.length} of its ${keys.length} weights are missing: ${someOf(missing)}`] : []), // prettier-ignore

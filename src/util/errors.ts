@@ -73,7 +73,9 @@ export function messageOf(thrown: unknown): string {
 
 /** Why a file or folder could not be opened: in these words where it is not there, else in the system's. */
 export function openingProblem(thrown: unknown, ifMissing: string): string {
-  return systemCode(thrown) === 'ENOENT' ? ifMissing : messageOf(thrown);
+  const code = systemCode(thrown);
+  if (code === 'ENOTDIR') return 'a file stands where a folder is expected';
+  return code === 'ENOENT' ? ifMissing : messageOf(thrown);
 }
 
 /** The `code` of a Node system error (`ENOENT`, `ENOSPC` …), if it is one. */

@@ -30,7 +30,7 @@ const KINDS = {
   'a named pipe': {
     skip: NO_FIFO,
     make: makeFifo,
-    read: /named pipe|no folder|no such folder|ENOTDIR/,
+    read: /named pipe|no folder|no such folder|where a folder/,
     written: /a named pipe/,
   },
   'a link in a circle': {
@@ -42,13 +42,13 @@ const KINDS = {
   'a device': {
     skip: !existsSync('/dev/zero') && 'needs /dev/zero',
     make: (file) => symlink('/dev/zero', file),
-    read: /a device|no folder|no such folder|ENOTDIR/,
+    read: /a device|no folder|no such folder|where a folder/,
     written: /a device/,
   },
   'a socket': {
     skip: NO_FIFO,
     make: (file) => listen(file),
-    read: /a socket|no folder|no such folder|ENOTDIR/,
+    read: /a socket|no folder|no such folder|where a folder/,
     written: /a socket/,
   },
   'a dangling link': {
@@ -62,7 +62,7 @@ const KINDS = {
       await writeFile(file, 'x');
       await chmod(file, 0);
     },
-    read: /EACCES|not permitted|no folder|no such folder|single file|ENOTDIR/,
+    read: /EACCES|not permitted|no folder|no such folder|single file|where a folder/,
   },
 } as const satisfies Readonly<Record<string, Kind>>;
 

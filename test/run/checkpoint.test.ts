@@ -7,6 +7,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { readCheckpoint, saveCheckpoint, type Checkpoint } from '../../src/run/checkpoint.ts';
 import { metricsCsv } from '../../src/run/metrics-file.ts';
+import { readRun } from '../../src/run/history.ts';
 import { runPaths, tidyRunFolder } from '../../src/run/run-folder.ts';
 
 const at = (epoch: number, batch = 0): Checkpoint => ({
@@ -117,5 +118,16 @@ describe('metrics.csv', () => {
       metricsCsv([row], true),
       /val_mean_average_precision\nall,1,0\.003,0\.3333333,0\.25,0\.75\n$/,
     );
+  });
+});
+
+describe('the history of a run', () => {
+  it('says that a file is no folder of a run', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'finch-run-'));
+    const file = path.join(folder, 'a.pth');
+    await writeFile(file, '');
+    const message = `${file} is no folder, expected the folder of a run`;
+    await assert.rejects(readRun(file), { code: 'CHECKPOINT_INVALID', message });
+    await rm(folder, { recursive: true });
   });
 });

@@ -292,6 +292,32 @@ test('weights that are no numbers are refused by name', async () => {
   }
 });
 
+test('a variance below 0 is refused by name: its root is no number', async () => {
+  const entries = PLAIN.map(([name, tensor]) => [name, name === 'bn1.running_var' ? p.tensor({ key: '1', count: 64, shape: [64] }) : tensor] as const); // prettier-ignore
+  const negative = ['1', new Uint8Array(new Float32Array(64).fill(-0.5).buffer)] as const;
+  await refused(
+    torchZip(dict(entries), [...STORAGE, negative]),
+    /'bn1\.running_var' holds 64 of 64 variances below 0/,
+  );
+});
+
+test('a weight that is no plain tensor is not called a missing classifier', async () => {
+  const entries = PLAIN.map(([name, tensor]) => [name, name === 'fc.weight' ? p.none : tensor] as const);
+  const notPlain = imported(torchZip(dict(entries), STORAGE), undefined, null);
+  await assert.rejects(notPlain, {
+    message: /without fc\.weight as a plain tensor of numbers, though fc\.bias is there/,
+  });
+});
+
+test('of two dictionaries of the same network, the one that is taken is said', async () => {
+  for (const architecture of ['resnet18', null]) {
+    const notes: string[] = [];
+    const value = p.dict(['student', dict(PLAIN)], ['teacher', dict(PLAIN.toReversed())]);
+    await imported(torchZip(value, STORAGE), (text) => notes.push(text), architecture);
+    assert.equal(notes.at(-1), 'taken: the weights in student; left out: the same network in teacher');
+  }
+});
+
 test('when nothing fits, the message says what is there', async () => {
   await refused(torchZip(p.none, []), /holds no state dict/);
   await refused(
