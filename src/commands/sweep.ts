@@ -30,7 +30,11 @@ async function submit(config: SweepConfig, place: QueuePlace, output: Output): P
   const work = terminalWork(output);
   // Loaded by who has workers, so that nobody else waits for it.
   const { submitSweep } = await import('../queue/submit-sweep.ts');
-  const { folder, runs } = await submitSweep(config, place, work).finally(() => work.clear());
+  const { folder, runs, added } = await submitSweep(config, place, work).finally(() => work.clear());
+  if (added === 0) {
+    work.note(`the queue ${place.queue} on ${place.shown} has these ${runs} runs already, and nothing was added: finch queue status says how far they are, finch queue retry tries failed ones again`); // prettier-ignore
+    return ExitCode.ok;
+  }
   work.note(`${runs} runs are in the queue ${place.queue} on ${place.shown}; when all are done, the results are in ${folder} (finch queue status says how far it is)`); // prettier-ignore
   return ExitCode.ok;
 }

@@ -1,7 +1,7 @@
 // endpoint.ts: --endpoint, and outputs that cannot be in a bucket.
 
 import { isBucketAddress } from '../objects/address.ts';
-import { ENDPOINT_VARIABLE } from '../objects/endpoint.ts';
+import { endpoint, ENDPOINT_VARIABLE } from '../objects/endpoint.ts';
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 
@@ -12,6 +12,12 @@ export function useEndpoint(url: string): string {
   }
   process.env[ENDPOINT_VARIABLE] = url;
   return url;
+}
+
+/** Takes the service that a run was begun with, where this process was told none. @param flags as the run recorded them */
+export function useRecordedEndpoint(flags: Readonly<Record<string, unknown>>): void {
+  const { endpoint: url } = flags;
+  if (typeof url === 'string' && endpoint() === undefined) useEndpoint(url);
 }
 
 /** @param advice what goes into a bucket. @throws AppError USAGE */

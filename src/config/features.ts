@@ -101,11 +101,12 @@ export function layersConfig(
   flags: ExtractFlags,
   given: GivenNames,
 ): InferenceConfig {
-  if (inputs.length > 0) {
-    throw new AppError('USAGE', `--list-layers shows a network without pictures, and ${quoted(inputs[0]!)} is an INPUT; leave one of them out`); // prettier-ignore
-  }
+  // Whoever looks for a layer's name puts the flag into the command that is to run afterwards: INPUT and device may stand there.
   const takes = [
     'model',
+    'device',
+    'engine',
+    'threads',
     'minSide',
     'crop',
     'resizeMode',

@@ -41,10 +41,8 @@ const stemOf = (name: string) =>
 /** One archive that was named itself. */
 export const singleArchive = (where: string): readonly Archive[] => [{ where, name: path.posix.basename(where.replaceAll(path.sep, '/')), split: undefined }]; // prettier-ignore
 
-/** Those in a folder without pictures; none where it has pictures. */
-export function archivesIn(tree: Folder): readonly Archive[] {
-  return tree.count > 0 ? [] : archivesOf(tree.path, namesIn(tree));
-}
+/** Those in a folder, at any depth. */
+export const archivesIn = (tree: Folder): readonly Archive[] => archivesOf(tree.path, namesIn(tree));
 
 function namesIn({ others, folders }: Folder): readonly string[] {
   const inner = folders.flatMap((folder) => namesIn(folder).map((name) => `${folder.name}/${name}`));

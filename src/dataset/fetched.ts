@@ -1,6 +1,7 @@
 // fetched.ts: pictures of buckets and tables, copied to the disk once for each process, because training reads each of them several times
 // and in any order. All of them lie in one file, which goes when the process ends; what a kill leaves, a later one removes.
 
+import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { mkdir, open, utimes, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -131,12 +132,16 @@ async function makeStore(): Promise<Store> {
 }
 
 /** @throws AppError WRITE_FAILED */
-async function kept(bytes: Buffer, etag: string): Promise<StoredPicture> {
+async function kept(bytes: Buffer, identity: string): Promise<StoredPicture> {
   try {
     const into = await (store ??= makeStore());
     const { file, handle, end: offset } = into;
     into.end += bytes.length;
-    await handle.write(bytes, 0, bytes.length, offset);
+    for (let at = 0; at < bytes.length;) {
+      at += (await handle.write(bytes, at, bytes.length - at, offset + at)).bytesWritten;
+    }
+    // Records of a dataset hold it between spaces, which names of buckets and files may have.
+    const etag = createHash('sha256').update(identity).digest('hex');
     return { file, part: { offset, bytes: bytes.length }, etag };
   } catch (error) {
     throw writeFailed(path.join(tmpdir(), FOLDER), error);

@@ -21,11 +21,17 @@ export async function scanArchives(
   signal?: AbortSignal,
 ): Promise<Dataset> {
   const found: FoundPicture[] = [];
+  const times = new Map<string, number>();
   let isLabelled = false;
   for (const archive of archives) {
     const isTable = isTableName(archive.where);
     for await (const reference of (isTable ? tableRows : tarPictures)(archive.where, signal)) {
-      const picture = foundIn(archive, reference, archives.length > 1);
+      throwIfAway(reference);
+      const { file, ...rest } = foundIn(archive, reference, archives.length > 1);
+      // An archive that was appended to may have a name again: each picture is found by a name of its own.
+      const nth = (times.get(file) ?? 0) + 1;
+      times.set(file, nth);
+      const picture = { ...rest, file: nth === 1 ? file : `${file}#${nth}` };
       // Where every label is the name of the folder, there are no labels but folders.
       const { className } = picture;
       isLabelled ||= isTable || (className !== undefined && className !== classFolderInside(reference.file.slice(archive.where.length))); // prettier-ignore
@@ -47,6 +53,12 @@ export async function scanBucket(root: string, signal?: AbortSignal): Promise<Da
     throw error;
   }
   throw invalid(root, 'has no pictures, and no .tar or .parquet', 'check the prefix');
+}
+
+/** A bucket that does not answer, or an archive that was replaced meanwhile, is no picture that cannot be read: what comes behind is unknown. */
+function throwIfAway({ content }: ImageReference): void {
+  if (!('error' in content)) return;
+  if (['DOWNLOAD_FAILED', 'INPUT_CHANGED'].includes(content.error.code)) throw content.error;
 }
 
 function throwIfEnded(signal: AbortSignal | undefined): void {

@@ -94,7 +94,14 @@ async function scanDisk(root: string, { manifest, root: pictures, signal }: Scan
   const problems: string[] = [];
   const tree = await readTree(root, problems, signal);
   const archives = archivesIn(tree);
-  return archives.length > 0 ? scanArchives(root, archives, signal) : scanFolders(root, tree, problems);
+  if (tree.count === 0 && archives.length > 0) return scanArchives(root, archives, signal);
+  try {
+    return scanFolders(root, tree, problems);
+  } catch (error) {
+    if (!(error instanceof AppError) || archives.length === 0) throw error;
+    // A repository of tables often has a picture for its own page.
+    throw new AppError(error.code, `${error.message}; its ${archives.length === 1 ? 'archive' : `${archives.length} archives`} (${archives[0]!.name}) would be read where no pictures lie beside: name the folder or the files of the archives`); // prettier-ignore
+  }
 }
 
 /** Two classes that differ only by case would be one folder on Windows and macOS, and are usually a mistake. */

@@ -9,6 +9,7 @@ import { layerOf, weightName, type Graph, type Layer, type Weight, type Weights 
 const PREFIX = 'mirrored.';
 const [COLUMNS, REVERSED, TURNED] = ['mirror.columns', 'mirror.reversed', 'mirror.turned'];
 const [BOTH, MEAN] = ['mirror.both', 'mirror.mean'];
+const ADDED: ReadonlySet<string> = new Set([COLUMNS, REVERSED, TURNED, BOTH, MEAN]);
 
 /**
  * @param width of the pictures that the network sees, which is there once in `graph`
@@ -36,14 +37,16 @@ export function withMirror({ graph, classifier }: Headed, width: number): Graph 
   return { ...graph, layers };
 }
 
+/** Whether a layer has been added by `withMirror`. */
+export const isOfMirror = (layer: string): boolean => layer.startsWith(PREFIX) || ADDED.has(layer);
+
 export const isMirrored = ({ layers }: Graph): boolean => layers.some(({ name }) => name === REVERSED);
 
 /** What `withMirror` was given: the network once, its classifier on what it makes of the picture itself. */
 export function withoutMirror(graph: Graph): Graph {
   const [embedding] = graph.layers.find(({ name }) => name === BOTH)!.inputs as readonly [string];
-  const added = new Set([COLUMNS, REVERSED, TURNED, BOTH, MEAN]);
   const layers = graph.layers
-    .filter(({ name }) => !added.has(name) && !name.startsWith(PREFIX))
+    .filter(({ name }) => !isOfMirror(name))
     .map((layer): Layer => {
       const inputs = layer.inputs.map((name) => (name === MEAN ? embedding : name));
       return { ...layer, inputs } as Layer;

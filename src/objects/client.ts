@@ -66,14 +66,17 @@ export async function asked<T>(
   attempt: (s3: S3, options: RequestOptions) => Promise<T>,
 ): Promise<T> {
   const began = performance.now();
-  for (let tries = 1; ; tries++) {
+  const tries = { throttled: 0, failed: 0 };
+  for (;;) {
     signal?.throwIfAborted();
     try {
       return await attempt(await client(), signal ? { abortSignal: signal } : {});
     } catch (error) {
       signal?.throwIfAborted();
       const spent = performance.now() - began;
-      const next = isPassing(error) ? pauseAfter({ tries, spent, isThrottled: isThrottled(error), retryAfter: retryAfterOf(error, Date.now()) }) : undefined; // prettier-ignore
+      const kind = isThrottled(error) ? 'throttled' : 'failed';
+      tries[kind]++;
+      const next = isPassing(error) ? pauseAfter({ tries: tries[kind], spent, isThrottled: kind === 'throttled', retryAfter: retryAfterOf(error, Date.now()) }) : undefined; // prettier-ignore
       if (next === undefined) throw failureOf(error, { ...where, endpoint: endpoint() });
       await pause(next, undefined, { signal });
     }

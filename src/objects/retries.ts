@@ -13,7 +13,7 @@ export const THROTTLED_MS = 300_000;
 
 /** What went wrong with the last try. */
 export interface FailedTry {
-  /** How many there were, this one among them. */
+  /** How many there were of its kind, throttled or not, this one among them. */
   readonly tries: number;
   /** Milliseconds since the first one. */
   readonly spent: number;

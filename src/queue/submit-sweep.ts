@@ -17,11 +17,13 @@ const BACKOFF_MS = 5000;
 export interface SubmittedSweep {
   readonly folder: string;
   readonly runs: number;
+  /** Fewer where the queue had some of them already. */
+  readonly added: number;
 }
 
 /** @throws AppError as `runSweep`, before anything is in the queue; QUEUE_UNAVAILABLE */
 export function submitSweep(config: SweepConfig, place: QueuePlace, work: Work): Promise<SubmittedSweep> {
-  return withQueue(place, work, async ({ bullMq, options }) => {
+  return withQueue(place, work, async ({ bullMq, options, queue }) => {
     const { runs, ...shared } = await shareSweep(config, work);
     const jobs = sweepJobs(shared, packageVersion());
     const each = {
@@ -33,6 +35,7 @@ export function submitSweep(config: SweepConfig, place: QueuePlace, work: Work):
     // The connection tells what is wrong with the server.
     flow.on('error', () => {});
     const { jobId, data } = jobs.page;
+    const before = await queue.getJobCountByTypes();
     await flow
       .add({
         name: data.task,
@@ -47,6 +50,8 @@ export function submitSweep(config: SweepConfig, place: QueuePlace, work: Work):
         }),
       })
       .finally(() => flow.close());
-    return { folder: shared.folder, runs: runs.length };
+    // The page behind them is no run.
+    const added = Math.min(runs.length, (await queue.getJobCountByTypes()) - before);
+    return { folder: shared.folder, runs: runs.length, added };
   });
 }

@@ -9,6 +9,7 @@ import { AppError } from '../util/errors.ts';
 
 /** Raised when a reader of the former layout would misread the new one. */
 const VERSION = 1;
+const HASH = z.string().regex(/^[0-9a-f]{64}$/);
 /** Of a path, in characters. */
 const text = z.string().min(1).max(16_384);
 
@@ -17,7 +18,8 @@ const SWEEP = {
   /** The version of finch that submitted it, which is the one that may do it. */
   finch: text,
   folder: text,
-  plan: z.string().regex(/^[0-9a-f]{64}$/),
+  plan: HASH,
+  models: z.record(text, HASH),
 };
 const SWEEP_WORK = z.discriminatedUnion('task', [
   z.object({ ...SWEEP, task: z.literal('run'), name: text }),
@@ -39,8 +41,8 @@ export const sweepLabel = (work: SweepWork) =>
   work.task === 'run' ? `run ${work.name}` : "a sweep's results";
 
 /** What is in the queue of a sweep. @param sweep its id */
-export function sweepJobs({ folder, plan }: SharedSweep, finch: string) {
-  const common = { version: VERSION, finch, folder, plan } as const;
+export function sweepJobs({ folder, plan, models }: SharedSweep, finch: string) {
+  const common = { version: VERSION, finch, folder, plan, models } as const;
   const id = createHash('sha256').update(JSON.stringify(common)).digest('hex').slice(0, 16);
   return {
     run: (name: string, index: number) => ({

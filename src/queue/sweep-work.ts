@@ -16,7 +16,7 @@ export async function openSweepWork(
   { own, failed }: { readonly own: WorkerConfig['own']; readonly failed: FailedChildren },
   work: Work,
 ): Promise<Pick<ShardModel, 'run' | 'close'>> {
-  const plan = await openSharedSweep(job);
+  const plan = await openSharedSweep(job, { ...(job.task === 'run' && { name: job.name }), own: ofMachine(own) }, work); // prettier-ignore
   const { folder } = job;
   return {
     async run() {
@@ -29,7 +29,7 @@ export async function openSweepWork(
         const run = plan.runs[runIndexOf(id) ?? -1];
         if (run) failures.set(run.name, failureOf(reason));
       }
-      await writeSharedResults(folder, plan, failures);
+      await writeSharedResults(folder, plan, failures, work);
       return { file: `the results in ${folder}`, wasThere: false, pictures: 0, failed: 0 };
     },
     close: async () => {},

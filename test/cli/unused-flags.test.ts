@@ -42,7 +42,6 @@ const REFUSED: readonly (readonly [line: string, message: RegExp])[] = [
   ['extract-features --list-layers --model M --out x.npy', /--list-layers shows a network without pictures, and --out means nothing there/],
   ['extract-features --list-layers --model M --normalize', /and --normalize means nothing there/],
   ['extract-features --list-layers --model M --manifest m.parquet --shard 0/3', /and --manifest means nothing there/],
-  ['extract-features data --list-layers --model M', /data is an INPUT/],
   ['classify --undo sorted.csv --format json', /--undo takes back what a list says, and --format means nothing there/],
   ['classify --undo sorted.csv --manifest m.parquet --shard 0/1', /--manifest means nothing there/],
   ['classify --manifest m.parquet --shard 0/1 --out x --watch data', /--watch does not go with --shard/],

@@ -243,7 +243,7 @@ test('files that are as they were are not read again', async () => {
 
 test('a picture is no dataset', async () => {
   const root = await tree('a/1.jpg');
-  await refused(scanDataset(path.join(root, 'a/1.jpg')), /is a single file; expected a folder of class folders, or a csv/); // prettier-ignore
+  await refused(scanDataset(path.join(root, 'a/1.jpg')), /is a single file; expected a folder of class folders, \.tar or \.parquet files, or a csv of files and labels/); // prettier-ignore
 });
 
 test('copies of one picture share a key', async () => {

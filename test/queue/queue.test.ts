@@ -120,14 +120,17 @@ test('a run of a sweep is made where its folder and its pictures are', async () 
   const folder = await mkdtemp(path.join(tmpdir(), 'finch-sweep-'));
   try {
     const fitness = fitnessOf({}, packageVersion(), workOf({}));
-    const open = (plan: string) => fitness.open(sweepJobs({ folder, plan }, packageVersion()).run('1', 0).data, 'x'); // prettier-ignore
+    const open = (plan: string) => fitness.open(sweepJobs({ folder, plan, models: {} }, packageVersion()).run('1', 0).data, 'x'); // prettier-ignore
     await assert.rejects(open('0'.repeat(64)), { code: 'QUEUE_UNAVAILABLE', message: /^the sweep's folder .* is not on this machine/ }); // prettier-ignore
     const plan = { version: 1, dataset: path.join(folder, 'no'), pictures: '0'.repeat(64), flags: { model: 'm', exif: true }, runs: [{ name: '1', settings: {}, seed: '0' }] }; // prettier-ignore
     await writeFile(path.join(folder, 'sweep.json'), JSON.stringify(plan));
     await assert.rejects(open('0'.repeat(64)), { code: 'QUEUE_UNAVAILABLE', message: /has another sweep than the one in the queue/ }); // prettier-ignore
     const hash = await sha256OfFile(path.join(folder, 'sweep.json'));
     await assert.rejects(open(hash), { code: 'QUEUE_UNAVAILABLE', message: /^the sweep's pictures .* are not on this machine/ }); // prettier-ignore
-    const page = sweepJobs({ folder, plan: hash }, '99.0.0').page;
+    await writeFile(path.join(folder, 'sweep.json'), JSON.stringify({ ...plan, dataset: folder }));
+    const here = await sha256OfFile(path.join(folder, 'sweep.json'));
+    await assert.rejects(open(here), { code: 'QUEUE_UNAVAILABLE', message: /model m/ });
+    const page = sweepJobs({ folder, plan: hash, models: {} }, '99.0.0').page;
     await assert.rejects(fitness.open(page.data, 'x'), { message: /are for 99\.0\.0/ });
     await assert.rejects(
       fitness.open({ ...page.data, finch: packageVersion(), folder: 7 }, 'x'),

@@ -11,7 +11,13 @@ import { takesSize } from '../../graph/cost.ts';
 import { cutBefore, cutPlaces, type CutGraph } from '../../graph/cut.ts';
 import { layerOf, type Graph, type Weights } from '../../graph/layers.ts';
 import { pooledLayer, withHeadOn, type Headed } from '../../graph/head-on.ts';
-import { isMirrored, withMirror, withMirroredWeights, withoutMirror } from '../../graph/mirrored.ts';
+import {
+  isMirrored,
+  isOfMirror,
+  withMirror,
+  withMirroredWeights,
+  withoutMirror,
+} from '../../graph/mirrored.ts';
 import { withHeadWeights, withInputSize, withNewHead } from '../../graph/new-head.ts';
 import { isOpaque } from '../../graph/opaque.ts';
 import { withSigmoid } from '../../graph/output.ts';
@@ -84,6 +90,13 @@ function headed(
   classes: number,
 ): Headed {
   const { graph, name } = model;
+  const other = isMirrored(graph) ? [layer ?? '', ...others].find(isOfMirror) : undefined;
+  if (other !== undefined) {
+    throw new AppError(
+      'USAGE',
+      `--feature-layers ${other}: ${quoted(name)} has that layer for mirror images, which it sees anyway; name the layer of the pictures themselves`,
+    );
+  }
   if (layer !== undefined) return withHeadOn(graph, [layer, ...others], classes, pool);
   const taken = embeddingLayer(model);
   if (pool !== undefined) {

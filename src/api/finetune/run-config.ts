@@ -1,5 +1,6 @@
 // run-config.ts: config.json: the flags that a run was given, in a form that can be read again, and the settings they led to.
 
+import { useRecordedEndpoint } from '../../config/endpoint.ts';
 import { finetuneConfig } from '../../config/finetune.ts';
 import type { FinetuneConfig, FinetuneFlags, GivenFinetuneFlags } from '../../config/finetune-settings.ts';
 import { flagName } from '../../config/belongs.ts';
@@ -63,6 +64,7 @@ export async function readRunConfig(
   }
   const { dataset, flags, settings, continuedAfter = [] } = stored;
   refuseDifferent(flags as FinetuneFlags, given.flags, 'run');
+  useRecordedEndpoint(flags);
   const free = Object.entries(given.flags).filter(([name]) => FREE.some((known) => known === name));
   // When a dataset has moved, the content of its files shows whether it is the same one.
   const place = given.dataset === undefined ? dataset : wholePath(given.dataset);

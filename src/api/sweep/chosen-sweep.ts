@@ -1,5 +1,6 @@
 // chosen-sweep.ts: which sweep is meant: a new one, whose runs are all checked, or one that goes on, whose dataset has to be what it was.
 
+import { useRecordedEndpoint } from '../../config/endpoint.ts';
 import { finetuneConfig } from '../../config/finetune.ts';
 import type { FinetuneFlags } from '../../config/finetune-settings.ts';
 import { flagsOfRun, inCombination, type SweepConfig } from '../../config/sweep.ts';
@@ -27,6 +28,7 @@ export async function begunSweep(config: SweepConfig): Promise<BegunSweep | unde
   const plan = folder === undefined ? undefined : await readRunRecord(sweepPaths(folder).plan, SWEEP_PLAN);
   if (plan && folder !== undefined) {
     await refuseOtherSweep(plan, folder, config);
+    useRecordedEndpoint(plan.flags);
     return { folder, plan };
   }
   if (resume === undefined) return undefined;

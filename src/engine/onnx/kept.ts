@@ -90,7 +90,7 @@ export async function roomFor(
     return undefined;
   try {
     await makeFolder(folder);
-    await sweepAsides(network);
+    await sweepAsides(folder);
     return await asideOf(network);
   } catch {
     return undefined;
@@ -113,11 +113,15 @@ export async function keep(
     );
     await evict(folder);
   } catch {
-    await rm(written, { force: true }).catch(() => {});
+    await drop(written);
+    await forget({ network, record });
   }
 }
 
-export async function forget({ network, record }: KeptFiles): Promise<void> {
+/** Removes what the runtime could not write whole. */
+export const drop = (written: string): Promise<void> => rm(written, { force: true }).catch(() => {});
+
+export async function forget({ network, record }: Pick<KeptFiles, 'network' | 'record'>): Promise<void> {
   for (const file of [record, network]) await rm(file, { force: true }).catch(() => {});
 }
 
@@ -129,7 +133,7 @@ async function evict(folder: string): Promise<void> {
       const record = network.replace(/\.ort$/, '.json');
       const { size } = await stat(network);
       const used = await stat(record).then(({ mtimeMs }) => mtimeMs, () => 0); // prettier-ignore
-      return { folder, network, record, size, used };
+      return { network, record, size, used };
     }),
   );
   let total = found.reduce((sum, { size }) => sum + size, 0);

@@ -1,7 +1,7 @@
 // load-kept.ts: a network from its kept copy where there is one, else from the model, of which a copy is kept then.
 
 import type { KeptModel, LoadOptions, Predictor } from '../engine.ts';
-import { forget, keep, keptFiles, readKept, roomFor } from './kept.ts';
+import { drop, forget, keep, keptFiles, readKept, roomFor } from './kept.ts';
 import { lowerInference } from './lower-inference.ts';
 import type { Session } from './runtime.ts';
 import type { MoreOptions, SessionMaker } from './session-maker.ts';
@@ -44,7 +44,7 @@ export async function loadKept(
   const session = written ?? (await maker.create(lowered, model));
   const predictor = maker.predictor(session, lowered, model);
   if (file === undefined) return predictor;
-  const keeping = keep(file, files, lowered);
+  const keeping = written ? keep(file, files, lowered) : drop(file);
   return {
     ...predictor,
     async dispose() {
