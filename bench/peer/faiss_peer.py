@@ -2,7 +2,8 @@
 
     faiss_peer.py ROWS.npy QUERIES.npy TRUTH.json RECALL    JSON: seconds of building, recall@10, milliseconds of a query
 
-Building takes efConstruction 128, as finch does; the effort of a query is the smallest power of two that finds as much as RECALL.
+Building takes efConstruction 128, as finch does; the effort of a query is the smallest power of two that finds as much as RECALL
+but for a thousandth, or 4096.
 """
 
 import json
@@ -29,7 +30,7 @@ for start in range(0, len(rows), 65536):
 building = time.perf_counter() - started
 
 recall, effort, query = 0.0, 16, 0.0
-while recall < float(wanted) and effort < 4096:
+while recall < float(wanted) - 0.001 and effort < 4096:
     effort *= 2
     index.hnsw.efSearch = effort
     times, hits = [], 0
