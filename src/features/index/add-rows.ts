@@ -9,7 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Index } from 'usearch';
 import { checkUsearchFile } from '../../formats/usearch-file.ts';
 import { dot } from '../../util/dot.ts';
-import { AppError } from '../../util/errors.ts';
+import { AppError, messageOf } from '../../util/errors.ts';
 import { writeFailed } from '../../util/files.ts';
 import { elementCount } from '../../util/shape.ts';
 import { asking, type Engine } from './engine.ts';
@@ -162,6 +162,16 @@ function addVectors(
   return keys.length;
 }
 
+/** @throws AppError WRITE_FAILED */
+function save(graph: Index, file: string): void {
+  try {
+    graph.save(file);
+  } catch (error) {
+    // The library does not say what the system said.
+    throw new AppError('WRITE_FAILED', `cannot write ${file}: ${messageOf(error)}; make sure that the disk has room for it`, { cause: error }); // prettier-ignore
+  }
+}
+
 interface NewGraph {
   readonly folder: string;
   readonly name: string;
@@ -178,7 +188,7 @@ async function writeGraph(
 ): Promise<IndexRecord['graphs'][number]> {
   const file = path.join(folder, name);
   try {
-    graph.save(file);
+    save(graph, file);
     const handle = await open(file);
     await handle.sync().finally(() => handle.close());
     const { size } = await stat(file);

@@ -52,7 +52,7 @@ export function asking<T>(what: string, ask: () => T): T {
   try {
     return ask();
   } catch (error) {
-    throw new AppError('OUT_OF_MEMORY', `usearch cannot ${what}: ${messageOf(error)}; end other programs that take memory, and try again`, { cause: error }); // prettier-ignore
+    throw new AppError('OUT_OF_MEMORY', `usearch cannot ${what}: ${messageOf(error)}; where memory is short, end other programs and try again`, { cause: error }); // prettier-ignore
   }
 }
 

@@ -128,7 +128,7 @@ describe('an index', { skip: missing }, () => {
     const expected = await before.nearest(queries, { topk: 3 });
     const engine = await loadEngine();
     let record = (await readIndexRecord(at('busy.index')))!;
-    let isAdding = true;
+    const state = { isAdding: true };
     const adding = (async () => {
       for (let i = 0; i < 20; i++) {
         const source = { id: `${i}`.padStart(64, '0'), name: `${i}`, rows: 1 };
@@ -137,8 +137,8 @@ describe('an index', { skip: missing }, () => {
         }
         record = await addRows(record, block(), { folder: at('busy.index'), engine, onRows: () => true, replaces: false, graphRows: 10_000 }); // prettier-ignore
       }
-    })().finally(() => (isAdding = false));
-    while (isAdding) await (await openVectors(at('busy.index')))!.close();
+    })().finally(() => (state.isAdding = false));
+    while (state.isAdding) await (await openVectors(at('busy.index')))!.close();
     await adding;
     assert.deepEqual(await before.nearest(queries, { topk: 3 }), expected);
     assert.equal((await before.names(new Set([2999]))).get(2999)!.file, 'photos/0, "2999".jpg');
