@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import type { BuildFlags } from '../config/indexing.ts';
-import type { Finish } from './flags.ts';
+import { addEndpointFlag, type Finish } from './flags.ts';
 
 const FEATURES_HELP =
   'features.npy, with the .csv and .json beside it; a shard, or a folder of shards (also s3://BUCKET/PREFIX)';
@@ -28,29 +28,29 @@ Examples:
   finch serve --index photos.index
 
 Exit codes: 0 all done, 2 wrong usage, 3 something needed is missing,
-130 interrupted; what was taken is in the index.`,
+130 interrupted; what was taken is in the index (with --force: the former one is).`,
     );
-  index
+  const building = index
     .command('build')
     .description('a new index of rows of features')
     .argument('<features...>', FEATURES_HELP)
     .requiredOption('-o, --out <folder>', 'where it goes')
     .option('--connectivity <n>', 'neighbours of a row: more finds more, and takes more memory', '16')
     .option('--expansion <n>', 'candidates for these: more finds more, and takes longer to build', '128')
-    .option('--force', 'replace an index that is there')
-    .action(async (features: string[], flags: BuildFlags) => {
-      const { buildConfig } = await config();
-      const built = buildConfig(features, flags);
-      finish(await (await command()).index(built, output));
-    });
-  index
+    .option('--force', 'replace an index that is there, once the new one is whole');
+  addEndpointFlag(building).action(async (features: string[], flags: BuildFlags) => {
+    const { buildConfig } = await config();
+    const built = buildConfig(features, flags);
+    finish(await (await command()).index(built, output));
+  });
+  const adding = index
     .command('add')
     .description('more rows into an index; those that are in it already are left out')
     .argument('<features...>', FEATURES_HELP)
-    .requiredOption('--to <folder>', 'the index')
-    .action(async (features: string[], flags: { readonly to: string }) => {
-      const { addConfig } = await config();
-      const grown = addConfig(features, flags);
-      finish(await (await command()).index(grown, output));
-    });
+    .requiredOption('--to <folder>', 'the index');
+  addEndpointFlag(adding).action(async (features: string[], flags: { readonly to: string }) => {
+    const { addConfig } = await config();
+    const grown = addConfig(features, flags);
+    finish(await (await command()).index(grown, output));
+  });
 } // prettier-ignore

@@ -32,8 +32,11 @@ export async function readManifest(
 const invalid = (file: string, problem: string, cause?: unknown) =>
   new AppError('FILE_INVALID', `${file} ${problem}; it belongs to the features, make both again`, { cause });
 
-/** The pictures of all rows, in their order. @throws AppError FILE_INVALID */
-export async function* manifestEntries(file: string): AsyncGenerator<ManifestEntry, void, undefined> {
+/** The pictures of the rows from this one on, in their order. @throws AppError FILE_INVALID */
+export async function* manifestEntries(
+  file: string,
+  from = 0,
+): AsyncGenerator<ManifestEntry, void, undefined> {
   let count = 0;
   try {
     const { handle } = await openRegularFile(file);
@@ -46,7 +49,7 @@ export async function* manifestEntries(file: string): AsyncGenerator<ManifestEnt
       if (record['file'] === undefined || record['row'] !== String(row)) {
         throw invalid(file, `has no row ${row} in line ${row + 2}`);
       }
-      yield { file: record['file'], className: record['class'] ?? '' };
+      if (row >= from) yield { file: record['file'], className: record['class'] ?? '' };
     }
   } catch (error) {
     if (error instanceof AppError) throw error;

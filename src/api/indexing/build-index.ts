@@ -3,16 +3,18 @@
 
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import type { IndexConfig } from '../../config/indexing.ts';
-import { addRows, type RowBlock } from '../../features/index/add-rows.ts';
+import { addRows } from '../../features/index/add-rows.ts';
 import { loadEngine } from '../../features/index/engine.ts';
-import { readIndexRecord, type IndexRecord } from '../../features/index/record.ts';
+import type { NewRows } from '../../features/index/new-rows.ts';
+import { MAX_NUMBERS, readIndexRecord, type IndexRecord } from '../../features/index/record.ts';
 import { settingsDifference } from '../../features/record.ts';
 import { startParquetThread } from '../../formats/foreign-parquet.ts';
+import { wholePath } from '../../objects/address.ts';
 import { AppError, systemCode } from '../../util/errors.ts';
 import { withFileLockOrElse } from '../../util/lock.ts';
 import { checkOutputFolder } from '../../util/outputs.ts';
 import { writeFailed } from '../../util/files.ts';
-import { formatShape } from '../../util/shape.ts';
+import { elementCount, formatShape } from '../../util/shape.ts';
 import { busy } from '../extraction-start.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { rowSources, type RowSource } from './row-sources.ts';
@@ -25,28 +27,31 @@ export interface BuiltIndex {
 }
 
 /**
- * @throws AppError USAGE, FILE_INVALID, MODEL_MISMATCH where rows were made by another model than those of the index; WRITE_FAILED;
- * INTERRUPTED, after which what was taken is in the index
+ * Where an index is replaced, it stays as it was until the new one is whole.
+ * @throws AppError USAGE, FILE_INVALID, MODEL_MISMATCH where rows were made by another model than those of the index; WRITE_FAILED,
+ * OUT_OF_MEMORY; INTERRUPTED. After the last two, what was taken is in the index, unless it was to be replaced.
  */
 export async function buildIndex(config: IndexConfig, work: Work): Promise<BuiltIndex> {
   const folder = config.index;
   await checkOutputFolder({ flag: config.isNew ? '--out' : '--to', file: folder });
   const engine = await loadEngine();
   const action = async () => {
-    const former = await formerRecord(config);
+    const { former, replaces } = await formerIndex(config);
     const isMade = await made(folder);
     const thread = startParquetThread();
+    const sources = rowSources(config.inputs, thread, work);
     try {
-      const sources = rowSources(config.inputs, thread, work);
-      const [start, blocks] = await startOf(former, sources, config);
+      const [start, blocks] = await startOf(former, sources, { ...config, work });
       const onRows = (rows: number) => {
         work.progress({ task: 'index', done: rows, text: `${rows} rows in the index` });
+        if (replaces) throwIfAborted(work);
         return !work.signal.aborted;
       };
-      const { rows } = await addRows(start, blocks, { folder, engine, onRows });
+      const { rows } = await addRows(start, blocks, { folder, engine, onRows, replaces });
       throwIfAborted(work);
       return { rows, added: rows - start.rows };
     } finally {
+      await sources.return();
       await thread.close();
       // Only where nothing was written into it.
       if (isMade) await rmdir(folder).catch(() => {});
@@ -66,55 +71,68 @@ async function made(folder: string): Promise<boolean> {
   }
 }
 
-/** What the index has; undefined where it is to be new. @throws AppError USAGE where that does not fit to what is there */
-async function formerRecord({ index, isNew, force }: IndexConfig): Promise<IndexRecord | undefined> {
+interface Former {
+  /** What rows are added to; undefined where the index is to be new. */
+  readonly former?: IndexRecord;
+  readonly replaces: boolean;
+}
+
+/** @throws AppError USAGE where what is there does not fit to what is to be done */
+async function formerIndex({ index, isNew, force }: IndexConfig): Promise<Former> {
   const names = await readdir(index).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   });
   if (!isNew) {
-    const record = await readIndexRecord(index);
-    if (record) return record;
+    const former = await readIndexRecord(index);
+    if (former) return { former, replaces: false };
     throw new AppError('USAGE', `${index} is ${names ? 'no index' : 'not there'}; make one with: finch index build FEATURES --out ${index}`); // prettier-ignore
   }
-  if (!names || names.length === 0) return undefined;
+  if (!names || names.length === 0) return { replaces: false };
   const isIndex = names.includes('index.json');
   if (!isIndex) throw new AppError('USAGE', `--out ${index} is a folder with other things in it; choose another name`); // prettier-ignore
   if (!force) throw new AppError('USAGE', `${index} is there already; go on with finch index add FEATURES --to ${index}, or replace it with --force`); // prettier-ignore
-  return undefined;
+  return { replaces: true };
 }
 
 /** What the rows are added to, and those that are not in it yet. */
 async function startOf(
   former: IndexRecord | undefined,
   sources: AsyncGenerator<RowSource, void, undefined>,
-  { connectivity, expansion }: IndexConfig,
-): Promise<readonly [IndexRecord, AsyncGenerator<RowBlock, void, undefined>]> {
+  { connectivity, expansion, work }: IndexConfig & { readonly work: Work },
+): Promise<readonly [IndexRecord, AsyncGenerator<NewRows, void, undefined>]> {
   const first = await sources.next();
   if (first.done) throw new AppError('USAGE', 'there are no rows in what was given');
-  const { settings, layer, rowShape } = first.value;
+  const { name, settings, layer, rowShape } = first.value;
+  const numbers = elementCount(rowShape);
+  if (!(numbers >= 1 && numbers <= MAX_NUMBERS)) throw new AppError('USAGE', `${name} has rows of ${numbers} numbers, expected 1 to ${MAX_NUMBERS}; make it with --pool avg`); // prettier-ignore
   const fresh = { settings: { ...settings, layers: [layer] }, layer, rowShape: [...rowShape], connectivity, expansion, rows: 0, graphs: [], names: [], sources: [] }; // prettier-ignore
   const start = former ?? fresh;
-  return [start, blocksOf(first.value, sources, start)];
+  return [start, blocksOf(first.value, sources, { start, work })];
 }
 
 async function* blocksOf(
   first: RowSource,
   others: AsyncGenerator<RowSource, void, undefined>,
-  start: IndexRecord,
-): AsyncGenerator<RowBlock, void, undefined> {
-  try {
-    const seen = new Set<string>();
-    for (let source: RowSource | undefined = first; source; source = await nextOf(others)) {
-      const { id, name, rows } = source;
-      checkAlike(start, source);
-      if (seen.has(id)) continue;
-      seen.add(id);
-      const taken = start.sources.find((former) => former.id === id)?.taken ?? 0;
-      if (taken < rows) for await (const block of source.blocks(taken)) yield { ...block, source: { id, name, rows } }; // prettier-ignore
-    }
-  } finally {
-    await others.return();
+  { start, work }: { readonly start: IndexRecord; readonly work: Work },
+): AsyncGenerator<NewRows, void, undefined> {
+  const formerById = new Map(start.sources.map((former) => [former.id, former]));
+  const formerNames = new Set(start.sources.map(({ name }) => name));
+  const seen = new Set<string>();
+  let files = 0;
+  for (let source: RowSource | undefined = first; source; source = await nextOf(others)) {
+    throwIfAborted(work);
+    files += 1;
+    work.progress({ task: 'verify', done: files, text: `${files} files of rows looked at` });
+    checkAlike(start, source);
+    const { id, rows } = source;
+    if (seen.has(id)) continue;
+    seen.add(id);
+    const former = formerById.get(id);
+    const name = wholePath(source.name);
+    if (!former && formerNames.has(name)) throw new AppError('USAGE', `${source.name} has changed since its rows were taken, some could be in the index twice; give it another name where its pictures are others, or build the index anew (--force)`); // prettier-ignore
+    const taken = former?.taken ?? 0;
+    if (taken < rows) for await (const block of source.blocks(taken)) yield { ...block, source: { id, name, rows } }; // prettier-ignore
   }
 }
 

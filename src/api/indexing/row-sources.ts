@@ -3,19 +3,20 @@
 
 import path from 'node:path';
 import { stat } from 'node:fs/promises';
-import { BLOCK_ROWS, type RowBlock } from '../../features/index/add-rows.ts';
-import { manifestEntries, type ManifestEntry } from '../../features/manifest.ts';
+import { rowsAtOnce, type NewRows } from '../../features/index/new-rows.ts';
+import { manifestEntries } from '../../features/manifest.ts';
 import type { FeatureSettings } from '../../features/record.ts';
 import type { ParquetThread } from '../../formats/foreign-parquet.ts';
 import { openNpy } from '../../formats/npy.ts';
-import { SEAL_KEY } from '../../formats/sealed-parquet.ts';
+import { NO_SEAL, SEAL_KEY } from '../../formats/sealed-parquet.ts';
 import { isBucketAddress, joinedTo } from '../../objects/address.ts';
 import { parseShardName, shardName } from '../../shards/names.ts';
 import { findShard, openShard } from '../../shards/shard-file.ts';
 import { shardRowGroups, shardRowShape, shardSettings } from '../../shards/shard-rows.ts';
-import { AppError } from '../../util/errors.ts';
+import { AppError, openingProblem } from '../../util/errors.ts';
 import { sha256OfFile } from '../../util/files.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
+import { grouped } from '../../util/streams.ts';
 import { findRecord } from '../searched.ts';
 import { shardNames } from '../sharding/verify.ts';
 import type { Work } from '../work.ts';
@@ -29,8 +30,8 @@ export interface RowSource {
   readonly settings: FeatureSettings;
   readonly layer: string;
   readonly rowShape: Shape;
-  /** The rows from this one on. @throws AppError FILE_INVALID */
-  blocks(from: number): AsyncGenerator<Omit<RowBlock, 'source'>, void, undefined>;
+  /** The rows from this one on. A shard is read through before the first: one that is in the index already need not be. @throws AppError FILE_INVALID */
+  blocks(from: number): AsyncGenerator<Omit<NewRows, 'source'>, void, undefined>;
 }
 
 /**
@@ -43,10 +44,11 @@ export async function* rowSources(
   work: Work,
 ): AsyncGenerator<RowSource, void, undefined> {
   for (const input of inputs) {
-    const isFolder = isBucketAddress(input) || (await stat(input).catch(() => undefined))?.isDirectory();
-    if (isFolder) yield* shardsIn(input, thread, work);
-    else if (parseShardName(path.basename(input)))
-      yield* oneShard(path.dirname(input), path.basename(input), thread); // prettier-ignore
+    const isBucket = isBucketAddress(input);
+    const isFolder = !isBucket && (await stat(input).catch(() => undefined))?.isDirectory();
+    const name = path.basename(input);
+    if (!isFolder && parseShardName(name)) yield* oneShard(path.dirname(input), name, thread);
+    else if (isFolder || isBucket) yield* shardsIn(input, thread, work);
     else yield* npySource(input);
   }
 }
@@ -57,9 +59,14 @@ async function* npySource(file: string): AsyncGenerator<RowSource, void, undefin
     const found = await findRecord(file);
     if (!found) throw new AppError('FILE_INVALID', `${file} has no record of how it was made (the .json beside it); make it with extract-features`); // prettier-ignore
     if (!found.record.complete) throw new AppError('USAGE', `${file} is not complete: ${npy.count} rows so far; finish it with extract-features --resume`); // prettier-ignore
+    if (npy.count === 0) return;
     const { settings, layer, manifest } = found;
+    const id = await sha256OfFile(manifest).catch((error: unknown) => {
+      if (error instanceof AppError) throw error;
+      throw new AppError('FILE_INVALID', `${manifest}: ${openingProblem(error, 'is not there')}; it says which pictures ${file} is of, make both again`, { cause: error }); // prettier-ignore
+    });
     yield {
-      id: await sha256OfFile(manifest),
+      id,
       name: file,
       rows: npy.count,
       settings,
@@ -67,7 +74,8 @@ async function* npySource(file: string): AsyncGenerator<RowSource, void, undefin
       rowShape: npy.rowShape,
       async *blocks(from) {
         let row = from;
-        for await (const entries of grouped(manifestEntries(manifest), from)) {
+        const size = rowsAtOnce(elementCount(npy.rowShape));
+        for await (const entries of grouped(manifestEntries(manifest, from), size)) {
           if (row + entries.length > npy.count) throw new AppError('FILE_INVALID', `${manifest} has more rows than ${file}; make both again`); // prettier-ignore
           yield { vectors: await npy.read(row, entries.length), entries };
           row += entries.length;
@@ -80,29 +88,14 @@ async function* npySource(file: string): AsyncGenerator<RowSource, void, undefin
   }
 }
 
-/** So many at a time as are added at a time. */
-async function* grouped(
-  entries: AsyncIterable<ManifestEntry>,
-  from: number,
-): AsyncGenerator<readonly ManifestEntry[], void, undefined> {
-  let group: ManifestEntry[] = [];
-  let row = 0;
-  for await (const entry of entries) {
-    if (row++ < from) continue;
-    group.push(entry);
-    if (group.length < BLOCK_ROWS) continue;
-    yield group;
-    group = [];
-  }
-  if (group.length > 0) yield group;
-}
-
 async function* shardsIn(folder: string, thread: ParquetThread, work: Work) {
   const shards = (await shardNames(folder)).filter(({ kind }) => kind === 'features');
   if (shards.length === 0) throw new AppError('USAGE', `${folder} has no shards of features; they are made by extract-features --manifest M --shard I/N --out ${folder}`); // prettier-ignore
-  const expected = Math.max(...shards.map(({ count }) => count));
-  if (shards.length < expected) work.note(`${folder} has ${shards.length} of ${expected} shards; finch index add takes the others when they are there`); // prettier-ignore
-  shards.sort((a, b) => a.count - b.count || a.index - b.index);
+  const counts = new Set(shards.map(({ count }) => count));
+  if (counts.size > 1) throw new AppError('USAGE', `${folder} has shards of several sets (of ${[...counts].join(' and ')}); put each into a folder of its own`); // prettier-ignore
+  const [expected] = counts;
+  if (shards.length < expected!) work.note(`${folder} has ${shards.length} of ${expected} shards; finch index add takes the others when they are there`); // prettier-ignore
+  shards.sort((a, b) => a.index - b.index);
   for (const shard of shards) yield* oneShard(folder, shardName(shard.kind, shard), thread);
 }
 
@@ -112,8 +105,6 @@ async function* oneShard(
   thread: ParquetThread,
 ): AsyncGenerator<RowSource, void, undefined> {
   const file = joinedTo(folder, name);
-  const found = await findShard(folder, name, thread);
-  if (found.state !== 'whole') throw new AppError('FILE_INVALID', `${file}: ${found.state === 'missing' ? 'no such file' : found.problem}`); // prettier-ignore
   const { parquet, facts } = await openShard(file, thread);
   try {
     // A shard whose pictures all failed has no rows, and no shape.
@@ -122,17 +113,19 @@ async function* oneShard(
     const rowShape = shardRowShape(parquet);
     const numbers = elementCount(rowShape);
     yield {
-      id: parquet.facts.get(SEAL_KEY)!,
+      id: parquet.facts.get(SEAL_KEY) ?? NO_SEAL,
       name: file,
       rows: parquet.rows,
       settings,
       layer: settings.layers[0]!,
       rowShape,
       async *blocks(from) {
+        const found = await findShard(folder, name, thread);
+        if (found.state !== 'whole') throw new AppError('FILE_INVALID', `${file}: ${found.state === 'missing' ? 'no such file' : found.problem}`); // prettier-ignore
         let row = 0;
         for await (const group of shardRowGroups(parquet)) {
-          for (let at = Math.max(0, from - row); at < group.length; at += BLOCK_ROWS) {
-            const rows = group.slice(at, at + BLOCK_ROWS);
+          for (let at = Math.max(0, from - row); at < group.length; at += rowsAtOnce(numbers)) {
+            const rows = group.slice(at, at + rowsAtOnce(numbers));
             const vectors = new Float32Array(rows.length * numbers);
             rows.forEach((one, i) => vectors.set(one.numbers, i * numbers));
             yield { vectors, entries: rows };

@@ -9,117 +9,110 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Index } from 'usearch';
 import { checkUsearchFile } from '../../formats/usearch-file.ts';
 import { dot } from '../../util/dot.ts';
+import { AppError, messageOf } from '../../util/errors.ts';
 import { writeFailed } from '../../util/files.ts';
 import { elementCount } from '../../util/shape.ts';
-import type { ManifestEntry } from '../manifest.ts';
-import type { Engine } from './engine.ts';
+import { asking, type Engine } from './engine.ts';
 import { NamesWriter } from './names.ts';
+import { Held, rowsAtOnce, type NewRows } from './new-rows.ts';
 import { checkGraph } from './opened.ts';
-import {
-  FILE_NAME,
-  readIndexRecord,
-  writeIndexRecord,
-  type IndexRecord,
-  type IndexSource,
-} from './record.ts';
+import { FILE_NAME, readIndexRecord, writeIndexRecord, type IndexRecord } from './record.ts';
 
-/** Some rows of one source, in their order. */
-export interface RowBlock {
-  readonly source: Omit<IndexSource, 'taken'>;
-  /** `[N, numbers]`; they are scaled to length 1 in place. */
-  readonly vectors: Float32Array;
-  /** N of them. */
-  readonly entries: readonly ManifestEntry[];
-}
+/** Of a graph in memory. */
+const GRAPH_BYTES = 3 * 2 ** 30;
+const MOST_GRAPH_ROWS = 2 ** 20;
+/** So many files of names, each of few rows, are joined by who adds next: each search opens all of them. */
+const NAMES_FILES = 16;
 
-/** Rows that are added at a time: signals are heard, and progress is told, between them. */
-export const BLOCK_ROWS = 512;
-
-/** Rows of one graph: 3 GB of memory with 1,280 numbers a row. */
-const GRAPH_ROWS = 2 ** 20;
+/** Rows of one graph: a row has its numbers as float16, and on the lowest level twice as many links of four bytes as on the others. */
+const rowsOfGraph = (numbers: number, connectivity: number) =>
+  Math.min(MOST_GRAPH_ROWS, Math.floor(GRAPH_BYTES / (2 * numbers + 8 * connectivity)));
 
 interface Adding {
   readonly folder: string;
   readonly engine: Engine;
   /** Called with the rows of the index; returning false ends the work, after what was taken is kept. */
   readonly onRows: (rows: number) => boolean;
+  /** Whether the record in the folder stays as it is until all rows are there. */
+  readonly replaces: boolean;
   readonly graphRows?: number;
 }
 
 /**
  * @returns the record that is in the folder then
- * @throws AppError WRITE_FAILED; what `blocks` throws, after the rows before it are kept
+ * @throws AppError WRITE_FAILED, OUT_OF_MEMORY; what `blocks` throws. The rows before that are kept, unless a record is replaced.
  */
 export async function addRows(
   start: IndexRecord,
-  blocks: AsyncIterable<RowBlock>,
+  blocks: AsyncIterable<NewRows>,
   adding: Adding,
 ): Promise<IndexRecord> {
+  const { folder, replaces } = adding;
   let record = start;
   const source = new Held(blocks);
   try {
     while (await source.hasMore()) {
       const part = await addPart(record, source, adding);
       record = part.record;
-      if (part.isStopped) break;
+      if (!replaces) await writeIndexRecord(folder, record);
+      if (part.failure) throw part.failure;
+      if (part.isStopped) return record;
     }
+    if (replaces) await writeIndexRecord(folder, record);
     return record;
   } finally {
     await source.close();
-    await sweep(adding.folder);
+    await sweep(folder);
   }
 }
 
-/** Blocks that can be looked at before they are taken. What is wrong with the next one waits until it is asked for. */
-class Held {
-  readonly #blocks: AsyncIterator<RowBlock>;
-  #next: Promise<IteratorResult<RowBlock>> | undefined;
-
-  constructor(blocks: AsyncIterable<RowBlock>) {
-    this.#blocks = blocks[Symbol.asyncIterator]();
-  }
-
-  async peek(): Promise<RowBlock | undefined> {
-    this.#next ??= this.#blocks.next();
-    const { done, value } = await this.#next;
-    return done ? undefined : value;
-  }
-
-  take(): void {
-    this.#next = undefined;
-  }
-
-  hasMore = async () => (await this.peek()) !== undefined;
-
-  async close(): Promise<void> {
-    await this.#blocks.return?.();
-  }
+interface Part {
+  /** With the new rows; it is not in the folder yet. */
+  readonly record: IndexRecord;
+  readonly isStopped: boolean;
+  /** What ended the part before the next block was taken. */
+  readonly failure: AppError | undefined;
 }
 
 /** One graph, filled or filled up, and the names of its new rows. */
 async function addPart(
   record: IndexRecord,
   blocks: Held,
-  { folder, engine, onRows, graphRows = GRAPH_ROWS }: Adding,
-): Promise<{ readonly record: IndexRecord; readonly isStopped: boolean }> {
+  { folder, engine, onRows, graphRows: most }: Adding,
+): Promise<Part> {
   const numbers = elementCount(record.rowShape);
+  const graphRows = most ?? rowsOfGraph(numbers, record.connectivity);
   const last = record.graphs.at(-1);
-  const former = last && last.rows + BLOCK_ROWS <= graphRows ? last : undefined;
+  const former = last && last.rows + rowsAtOnce(numbers) <= graphRows ? last : undefined;
   const graph = engine.graph(numbers, record);
-  if (former && former.vectors > 0) graph.load(await checkGraph(folder, former, record));
+  if (former && former.vectors > 0) {
+    const file = await checkGraph(folder, former, record);
+    asking(`load ${file}`, () => graph.load(file));
+  }
   let [rows, vectors] = [former?.rows ?? 0, former?.vectors ?? 0];
   const chance = randomBytes(8).toString('hex');
   const names = await NamesWriter.open(folder, { file: `names-${chance}.csv`, starts: `starts-${chance}.bin` }); // prettier-ignore
   const sources = new Map(record.sources.map((source) => [source.id, source]));
   let added = 0;
   let isStopped = false;
+  let failure: AppError | undefined;
   try {
+    const small = record.names.slice(1 + record.names.findLastIndex((part) => part.rows >= graphRows / 2));
+    const joined = small.length >= NAMES_FILES ? small : [];
+    for (const part of joined) await names.join(part);
     for (;;) {
       // An error of the next block ends this part; it comes again when the next part begins with it.
       const block = await blocks.peek().catch(() => undefined);
       const count = block?.entries.length ?? 0;
       if (!block || isStopped || (rows > 0 && rows + count > graphRows)) break;
-      vectors += addVectors(graph, block.vectors, { numbers, from: rows });
+      try {
+        vectors += addVectors(graph, block.vectors, { numbers, from: rows });
+      } catch (error) {
+        // The rows before are kept where none of these is in the graph.
+        if (!(error instanceof AppError) || added === 0 || graph.size() !== vectors) throw error;
+        failure = error;
+        break;
+      }
       await names.add(block.entries);
       const taken = sources.get(block.source.id)?.taken ?? 0;
       sources.set(block.source.id, { ...block.source, taken: taken + count });
@@ -137,17 +130,16 @@ async function addPart(
       ...record,
       rows: record.rows + added,
       graphs: [...record.graphs.slice(0, former ? -1 : undefined), files.graph],
-      names: [...record.names, files.names],
+      names: [...record.names.slice(0, record.names.length - joined.length), files.names],
       sources: [...sources.values()],
     };
-    await writeIndexRecord(folder, grown);
-    return { record: grown, isStopped };
+    return { record: grown, isStopped, failure };
   } finally {
     await names.close();
   }
 }
 
-/** @returns how many were added: rows that are not numbers are near to nothing, and are left out */
+/** @returns how many were added: rows that are not numbers are near to nothing, and are left out. @throws AppError OUT_OF_MEMORY */
 function addVectors(
   graph: Index,
   vectors: Float32Array,
@@ -164,9 +156,20 @@ function addVectors(
     keys.push(BigInt(from + at / numbers));
   }
   if (keys.length > 0) {
-    graph.add(BigUint64Array.from(keys), vectors.subarray(0, keys.length * numbers), availableParallelism());
+    const units = vectors.subarray(0, keys.length * numbers);
+    asking(`take more than ${from} rows into a graph`, () => graph.add(BigUint64Array.from(keys), units, availableParallelism())); // prettier-ignore
   }
   return keys.length;
+}
+
+/** @throws AppError WRITE_FAILED */
+function save(graph: Index, file: string): void {
+  try {
+    graph.save(file);
+  } catch (error) {
+    // The library does not say what the system said.
+    throw new AppError('WRITE_FAILED', `cannot write ${file}: ${messageOf(error)}; make sure that the disk has room for it`, { cause: error }); // prettier-ignore
+  }
 }
 
 interface NewGraph {
@@ -185,7 +188,7 @@ async function writeGraph(
 ): Promise<IndexRecord['graphs'][number]> {
   const file = path.join(folder, name);
   try {
-    graph.save(file);
+    save(graph, file);
     const handle = await open(file);
     await handle.sync().finally(() => handle.close());
     const { size } = await stat(file);
@@ -203,6 +206,7 @@ async function sweep(folder: string): Promise<void> {
   const { graphs = [], names = [] } = record ?? {};
   const kept = new Set([...graphs.map(({ file }) => file), ...names.flatMap(({ file, starts }) => [file, starts])]); // prettier-ignore
   for (const name of await readdir(folder).catch((): string[] => [])) {
-    if (FILE_NAME.test(name) && !kept.has(name)) await rm(path.join(folder, name), { force: true });
+    // Windows keeps what a search has mapped; who adds next removes it.
+    if (FILE_NAME.test(name) && !kept.has(name)) await rm(path.join(folder, name), { force: true }).catch(() => {}); // prettier-ignore
   }
 }

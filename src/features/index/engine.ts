@@ -19,6 +19,7 @@ export interface GraphSettings {
 const SEARCH_EXPANSION = 512;
 
 export interface Engine {
+  /** @throws AppError OUT_OF_MEMORY */
   graph(numbers: number, settings: GraphSettings): Index;
 }
 
@@ -27,16 +28,32 @@ export async function loadEngine(): Promise<Engine> {
   const { Index, MetricKind, ScalarKind } = await load();
   return {
     graph: (dimensions, { connectivity, expansion }) =>
-      new Index({
-        dimensions,
-        metric: MetricKind.Cos,
-        quantization: ScalarKind.F16,
-        connectivity,
-        expansion_add: expansion,
-        expansion_search: SEARCH_EXPANSION,
-        multi: false,
-      }),
+      asking(
+        'make a graph',
+        () =>
+          new Index({
+            dimensions,
+            metric: MetricKind.Cos,
+            quantization: ScalarKind.F16,
+            connectivity,
+            expansion_add: expansion,
+            expansion_search: SEARCH_EXPANSION,
+            multi: false,
+          }),
+      ),
   };
+}
+
+/**
+ * Asks usearch for something. What it is given has been looked at before, so that memory is what it may lack.
+ * @param what it is to do, for the message. @throws AppError OUT_OF_MEMORY
+ */
+export function asking<T>(what: string, ask: () => T): T {
+  try {
+    return ask();
+  } catch (error) {
+    throw new AppError('OUT_OF_MEMORY', `usearch cannot ${what}: ${messageOf(error)}; where memory is short, end other programs and try again`, { cause: error }); // prettier-ignore
+  }
 }
 
 async function load(): Promise<typeof import('usearch')> {

@@ -16,6 +16,8 @@ const HEADER = Buffer.from('file,class\n');
 const START_BYTES = 8;
 /** A path and a class of more are no names that any system has. */
 const MAX_LINE_BYTES = 2 ** 20;
+/** Of a file that is copied; a multiple of START_BYTES. */
+const PIECE_BYTES = 2 ** 20;
 
 /** Writes two files that only grow. */
 export class NamesWriter {
@@ -69,6 +71,28 @@ export class NamesWriter {
     });
   }
 
+  /** Adds the lines of two former files. @throws AppError FILE_INVALID where they are not as long as they should be, WRITE_FAILED */
+  async join(former: NamesFile): Promise<void> {
+    const shift = BigInt(this.#bytes - HEADER.length);
+    const part = await openPart(this.#folder, former);
+    const target = path.join(this.#folder, this.#names.file);
+    try {
+      for await (const lines of piecesOf(part.csv, { from: HEADER.length, to: former.bytes, file: part.file })) {
+        await failing(target, () => this.#csv.writeFile(lines));
+      }
+      for await (const starts of piecesOf(part.starts, { from: 0, to: former.rows * START_BYTES, file: part.file })) {
+        for (let at = 0; at < starts.length; at += START_BYTES) {
+          starts.writeBigUInt64LE(BigInt.asUintN(64, starts.readBigUInt64LE(at) + shift), at);
+        }
+        await failing(target, () => this.#starts.writeFile(starts));
+      }
+    } finally {
+      await closePart(part);
+    }
+    this.#bytes += Math.max(0, former.bytes - HEADER.length);
+    this.#rows += former.rows;
+  } // prettier-ignore
+
   /** Makes them durable. @throws AppError WRITE_FAILED */
   async finish(): Promise<NamesFile> {
     await failing(path.join(this.#folder, this.#names.file), async () => {
@@ -98,19 +122,14 @@ export interface OpenedNames {
 
 /** @throws AppError FILE_INVALID where a file is missing or not as long as the record says */
 export async function openNames(folder: string, parts: readonly NamesFile[]): Promise<OpenedNames> {
-  const opened: OpenedPart[] = [];
+  const opened: (OpenedPart & { readonly from: number })[] = [];
   const close = async () => {
-    for (const { csv, starts } of opened) await Promise.all([csv.close(), starts.close()]);
+    for (const part of opened) await closePart(part);
   };
   try {
     let from = 0;
     for (const part of parts) {
-      const csv = await opening(path.join(folder, part.file), part.bytes);
-      const starts = await opening(path.join(folder, part.starts), part.rows * START_BYTES).catch(async (error: unknown) => {
-        await csv.close();
-        throw error;
-      }); // prettier-ignore
-      opened.push({ ...part, file: path.join(folder, part.file), from, csv, starts });
+      opened.push({ ...(await openPart(folder, part)), from });
       from += part.rows;
     }
   } catch (error) {
@@ -131,9 +150,36 @@ export async function openNames(folder: string, parts: readonly NamesFile[]): Pr
 }
 
 interface OpenedPart extends Omit<NamesFile, 'starts'> {
-  readonly from: number;
   readonly csv: FileHandle;
   readonly starts: FileHandle;
+}
+
+/** @throws AppError FILE_INVALID */
+async function openPart(folder: string, part: NamesFile): Promise<OpenedPart> {
+  const file = path.join(folder, part.file);
+  const csv = await opening(file, part.bytes);
+  const starts = await opening(path.join(folder, part.starts), part.rows * START_BYTES).catch(async (error: unknown) => {
+    await csv.close();
+    throw error;
+  }); // prettier-ignore
+  return { ...part, file, csv, starts };
+}
+
+async function closePart({ csv, starts }: OpenedPart): Promise<void> {
+  await csv.close();
+  await starts.close();
+}
+
+/** The bytes from one place to another. */
+async function* piecesOf(
+  handle: FileHandle,
+  { from, to, file }: { readonly from: number; readonly to: number; readonly file: string },
+): AsyncGenerator<Buffer, void, undefined> {
+  for (let at = from; at < to; at += PIECE_BYTES) {
+    const piece = Buffer.alloc(Math.min(PIECE_BYTES, to - at));
+    await readExactly(handle, piece, at, file);
+    yield piece;
+  }
 }
 
 async function opening(file: string, bytes: number): Promise<FileHandle> {

@@ -2,12 +2,13 @@
 
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { checkUsearchFile } from '../../formats/usearch-file.ts';
 import { normalized } from '../../util/dot.ts';
 import { AppError, openingProblem } from '../../util/errors.ts';
 import { elementCount } from '../../util/shape.ts';
 import type { Neighbour } from '../nearest.ts';
-import { loadEngine } from './engine.ts';
+import { asking, loadEngine } from './engine.ts';
 import { openNames, type OpenedNames } from './names.ts';
 import { readIndexRecord, type GraphFile, type IndexRecord } from './record.ts';
 
@@ -26,10 +27,23 @@ export interface OpenedVectors extends Pick<OpenedNames, 'close'> {
   ) => Promise<readonly (readonly Neighbour[])[]>;
 }
 
-/** Undefined where the folder is no index. @throws AppError FILE_INVALID where it is damaged; ENGINE_UNAVAILABLE */
+/** Undefined where the folder is no index. @throws AppError FILE_INVALID where it is damaged; ENGINE_UNAVAILABLE, OUT_OF_MEMORY */
 export async function openVectors(folder: string): Promise<OpenedVectors | undefined> {
-  const record = await readIndexRecord(folder);
-  if (!record) return undefined;
+  let record = await readIndexRecord(folder);
+  while (record) {
+    try {
+      return await openRecorded(folder, record);
+    } catch (error) {
+      // Who adds rows meanwhile removes files that the former record named.
+      const former = record;
+      record = await readIndexRecord(folder);
+      if (isDeepStrictEqual(record, former)) throw error;
+    }
+  }
+  return undefined;
+}
+
+async function openRecorded(folder: string, record: IndexRecord): Promise<OpenedVectors> {
   const engine = await loadEngine();
   const numbers = elementCount(record.rowShape);
   let from = 0;
@@ -37,7 +51,7 @@ export async function openVectors(folder: string): Promise<OpenedVectors | undef
   for (const part of record.graphs) {
     const file = await checkGraph(folder, part, record);
     const graph = engine.graph(numbers, record);
-    if (part.vectors > 0) graph.view(file);
+    if (part.vectors > 0) asking(`open ${file}`, () => graph.view(file));
     graphs.push({ from, rows: part.rows, graph });
     from += part.rows;
   }
@@ -53,7 +67,7 @@ export async function openVectors(folder: string): Promise<OpenedVectors | undef
         const isZero = unit.every((value) => value === 0);
         const all: Neighbour[] = [];
         for (const { from, rows, graph } of graphs) {
-          const { keys, distances } = graph.search(unit, Math.min(topk, rows), 1);
+          const { keys, distances } = asking(`search in ${folder}`, () => graph.search(unit, Math.min(topk, rows), 1)); // prettier-ignore
           keys.forEach((key, i) => {
             // A key is not followed by the library, and so it is looked at only here.
             const row = Number(key);

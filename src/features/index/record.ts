@@ -18,7 +18,7 @@ const MAX_FILES = 100_000;
 /** Rows beyond that are in another index; the limit keeps sums exact. */
 const MAX_ROWS = 2 ** 40;
 /** A vector of more numbers is no feature: it is in memory as a whole. */
-const MAX_NUMBERS = 2 ** 20;
+export const MAX_NUMBERS = 2 ** 20;
 
 export const MIN_CONNECTIVITY = 2;
 export const MAX_CONNECTIVITY = 256;

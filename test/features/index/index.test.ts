@@ -11,11 +11,11 @@ import { buildIndex } from '../../../src/api/indexing/build-index.ts';
 import { workOf } from '../../../src/api/work.ts';
 import { addConfig, buildConfig } from '../../../src/config/indexing.ts';
 import { addRows } from '../../../src/features/index/add-rows.ts';
-import { loadEngine } from '../../../src/features/index/engine.ts';
+import { loadEngine, type Engine } from '../../../src/features/index/engine.ts';
 import { openVectors } from '../../../src/features/index/opened.ts';
-import type { IndexRecord } from '../../../src/features/index/record.ts';
+import { readIndexRecord, type IndexRecord } from '../../../src/features/index/record.ts';
 import { nearestRows } from '../../../src/features/nearest.ts';
-import { openNpy } from '../../../src/formats/npy.ts';
+import { NPY_HEADER_BYTES, npyHeader, openNpy } from '../../../src/formats/npy.ts';
 import { AppError } from '../../../src/util/errors.ts';
 import { createRng } from '../../../src/util/rng.ts';
 import { writeMadeUpFeatures } from '../../helpers/made-up-features.ts';
@@ -97,7 +97,7 @@ describe('an index', { skip: missing }, () => {
       }
     }
     await mkdir(at('parts.index'));
-    const grown = await addRows(empty, blocks(), { folder: at('parts.index'), engine: await loadEngine(), onRows: () => true, graphRows: 1200 }); // prettier-ignore
+    const grown = await addRows(empty, blocks(), { folder: at('parts.index'), engine: await loadEngine(), onRows: () => true, replaces: false, graphRows: 1200 }); // prettier-ignore
     assert.deepEqual(grown.graphs.map(({ rows }) => rows), [1000, 1000, 1000]); // prettier-ignore
     const index = (await openVectors(at('parts.index')))!;
     const exact = await nearestRows(npy, queries, { topk: 5 });
@@ -122,10 +122,106 @@ describe('an index', { skip: missing }, () => {
     await index.close();
   });
 
+  test('can be opened while rows are added; one that is open stays as it was', async () => {
+    await cp(at('a.index'), at('busy.index'), { recursive: true });
+    const before = (await openVectors(at('busy.index')))!;
+    const expected = await before.nearest(queries, { topk: 3 });
+    const engine = await loadEngine();
+    let record = (await readIndexRecord(at('busy.index')))!;
+    const state = { isAdding: true };
+    const adding = (async () => {
+      for (let i = 0; i < 20; i++) {
+        const source = { id: `${i}`.padStart(64, '0'), name: `${i}`, rows: 1 };
+        async function* block() {
+          yield { source, vectors: Float32Array.from(queries[i]!), entries: [{ file: `${i}, "new"`, className: '' }] }; // prettier-ignore
+        }
+        record = await addRows(record, block(), { folder: at('busy.index'), engine, onRows: () => true, replaces: false, graphRows: 10_000 }); // prettier-ignore
+      }
+    })().finally(() => (state.isAdding = false));
+    while (state.isAdding) await (await openVectors(at('busy.index')))!.close();
+    await adding;
+    assert.deepEqual(await before.nearest(queries, { topk: 3 }), expected);
+    assert.equal((await before.names(new Set([2999]))).get(2999)!.file, 'photos/0, "2999".jpg');
+    await before.close();
+    // Those of the first 16 files were joined.
+    assert.deepEqual(record.names.map(({ rows }) => rows), [3016, 1, 1, 1, 1]); // prettier-ignore
+    assert.equal((await readdir(at('busy.index'))).length, 2 + 2 * record.names.length);
+    const after = (await openVectors(at('busy.index')))!;
+    const names = await after.names(new Set([0, 2999, 3000, 3014, 3015, 3016, 3019]));
+    assert.deepEqual(
+      [...names.values()].map(({ file }) => file),
+      ['photos/0, "0".jpg', 'photos/0, "2999".jpg', '0, "new"', '14, "new"', '15, "new"', '16, "new"', '19, "new"'], // prettier-ignore
+    );
+    const found = await after.nearest(queries.slice(0, 20), { topk: 1 });
+    assert.deepEqual(found.map(([nearest]) => nearest!.row), Array.from({ length: 20 }, (_, i) => 3000 + i)); // prettier-ignore
+    await after.close();
+  });
+
+  test('is replaced when the new one is whole, and stays as it was where that fails', async () => {
+    await cp(at('a.index'), at('forced.index'), { recursive: true });
+    const former = await recordOf(at('forced.index'));
+    const files = await readdir(at('forced.index'));
+    await writeMadeUpFeatures(at('odd.npy'), { rows: 5, numbers: 2 * NUMBERS });
+    const abort = new AbortController();
+    const work = workOf({ signal: abort.signal, onProgress: ({ done }) => done >= 512 && abort.abort() });
+    for (const [failing, pattern] of [
+      [() => build([at('b.npy'), at('odd.npy')], at('forced.index'), true), /the shape of a row/],
+      [() => build([at('b.npy'), at('none.npy')], at('forced.index'), true), /cannot open/],
+      [() => build([at('b.npy')], at('forced.index'), true, work), /interrupted/],
+    ] as const) {
+      await assert.rejects(failing, pattern);
+      assert.deepEqual(await recordOf(at('forced.index')), former);
+      assert.deepEqual(await readdir(at('forced.index')), files);
+    }
+    assert.deepEqual(await build([at('b.npy')], at('forced.index'), true), { rows: 700, added: 700 });
+    assert.equal((await readdir(at('forced.index'))).length, files.length);
+  });
+
+  test('rows before the memory ran out are kept', async () => {
+    const engine = await loadEngine();
+    let calls = 0;
+    /** Has room for two blocks. */
+    const scarce: Engine = {
+      graph(...settings) {
+        const graph = engine.graph(...settings);
+        const add = graph.add.bind(graph);
+        graph.add = (...rows) => {
+          if (++calls === 3) throw new TypeError('Failed to reserve memory');
+          add(...rows);
+        };
+        return graph;
+      },
+    };
+    const { settings, layer, rowShape } = (await readIndexRecord(at('a.index')))!;
+    const empty = { settings, layer, rowShape, connectivity: 16, expansion: 64, rows: 0, graphs: [], names: [], sources: [] }; // prettier-ignore
+    async function* blocks() {
+      for (const query of queries) {
+        yield { source: { id: 'a'.repeat(64), name: 'a', rows: 50 }, vectors: Float32Array.from(query), entries: [{ file: 'x', className: '' }] }; // prettier-ignore
+      }
+    }
+    await mkdir(at('scarce.index'));
+    await assert.rejects(
+      addRows(empty, blocks(), { folder: at('scarce.index'), engine: scarce, onRows: () => true, replaces: false }), // prettier-ignore
+      (error) => error instanceof AppError && error.code === 'OUT_OF_MEMORY' && /cannot take more than 2 rows .*: Failed to reserve/.test(error.message), // prettier-ignore
+    );
+    const { rows, sources } = (await readIndexRecord(at('scarce.index')))!;
+    assert.deepEqual([rows, sources[0]!.taken], [2, 2]);
+    await (await openVectors(at('scarce.index')))!.close();
+  });
+
   test('what cannot be built or grown is one line, and leaves what was there', async () => {
     await writeMadeUpFeatures(at('other.npy'), { rows: 5, numbers: NUMBERS, weights: 'e'.repeat(64) });
     await writeMadeUpFeatures(at('longer.npy'), { rows: 5, numbers: 2 * NUMBERS });
     await copyFile(at('a.npy'), at('lonely.npy'));
+    for (const name of ['nameless', 'wide'])
+      await writeMadeUpFeatures(at(`${name}.npy`), { rows: 1, numbers: 2 });
+    await rm(at('nameless.csv'));
+    await writeFile(at('wide.npy'), npyHeader('float32', 1, [2 ** 20 + 1]));
+    await truncate(at('wide.npy'), NPY_HEADER_BYTES + 4 * (2 ** 20 + 1));
+    await writeMadeUpFeatures(at('changed.npy'), { rows: 2, numbers: NUMBERS, seed: 3 });
+    await cp(at('a.index'), at('changed.index'), { recursive: true });
+    await add([at('changed.npy')], at('changed.index'));
+    await writeMadeUpFeatures(at('changed.npy'), { rows: 3, numbers: NUMBERS, seed: 3 });
     const before = await readFile(at('a.index', 'index.json'), 'utf8');
     for (const [action, pattern] of [
       [() => build([at('a.npy')], at('a.index')), /is there already; go on with finch index add/],
@@ -133,6 +229,9 @@ describe('an index', { skip: missing }, () => {
       [() => build([at('none.npy')], at('new.index')), /cannot open .*none\.npy/],
       [() => build([at('lonely.npy')], at('new.index')), /lonely\.npy has no record of how it was made/],
       [() => build([at('a.index')], at('new.index')), /has no shards of features/],
+      [() => build([at('nameless.npy')], at('new.index')), /nameless\.csv: is not there; .* make both again/],
+      [() => build([at('wide.npy')], at('new.index')), /has rows of 1048577 numbers, expected 1 to 1048576/],
+      [() => add([at('changed.npy')], at('changed.index')), /has changed since its rows were taken/],
       [() => build([at('none.npy')], at('a.index'), true), /cannot open/],
       [() => add([at('other.npy')], at('a.index')), /made otherwise .*: the model's weights/],
       [() => add([at('longer.npy')], at('a.index')), /the shape of a row \(\[32\] before, \[64\] now\)/],
