@@ -57,8 +57,8 @@ const files = [...new Set([...first, ...names])].map((name) => path.join(tests, 
 
 process.chdir(root);
 process.env['FINCH_COMPILED'] = '1';
-// Most files wait for processes of one thread: two at a time use two cores, where node's own default is one fewer than there are.
-run({ files, concurrency: Math.max(2, availableParallelism() - 1) })
+// Most files wait for processes of one thread, or for their start: three at a time keep two cores busy, where node starts one file.
+run({ files, concurrency: Math.max(3, availableParallelism() - 1) })
   .on('test:fail', () => {
     process.exitCode = 1;
   })

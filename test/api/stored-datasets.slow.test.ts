@@ -2,11 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { evaluateDataset } from '../../src/api/evaluate.ts';
 import { executeRun, prepareRun } from '../../src/api/finetune/run.ts';
 import { workOf } from '../../src/api/work.ts';
+import { runPaths } from '../../src/run/run-folder.ts';
 import { evaluateConfig } from '../../src/config/evaluate.ts';
 import { scanDataset } from '../../src/dataset/scan.ts';
 import { bytesOf } from '../../src/dataset/stored.ts';
@@ -70,7 +72,7 @@ before(async () => {
       }
     }
   }
-  for (const folder of ['tars', 'samples', 'tables', 'whole']) await mkdir(at(folder));
+  for (const folder of ['tars', 'samples', 'my tables', 'whole']) await mkdir(at(folder));
   for (const part of ['train', 'val'] as const) {
     await writeFile(at('tars', `${part}-000.tar`), madeTar(members(part, ({ name }) => name.slice(part.length + 1)))); // prettier-ignore
     const own = pictures.filter((picture) => picture.part === part);
@@ -80,7 +82,7 @@ before(async () => {
     ]);
     await writeFile(at('samples', `flowers-${part}-000.tar`), madeTar(samples));
     const name = `${part === 'val' ? 'validation' : part}-00000-of-00001-a09b74b3ef9c3b56.parquet`;
-    await writeFile(at('tables', name), table(part, part === 'train'));
+    await writeFile(at('my tables', name), table(part, part === 'train'));
     s3.stored('photos').set(`tables/${name}`, table(part));
     s3.stored('photos').set(`tars/${part}.tar`, await readFile(at('tars', `${part}-000.tar`)));
   }
@@ -114,7 +116,7 @@ describe('the same pictures', () => {
     tars: at('tars'),
     pattern: at('tars', '{train,val}-*.tar'),
     samples: at('samples'),
-    tables: at('tables'),
+    tables: at('my tables'),
     whole: at('whole', 'all.tar'),
     bucket: 's3://photos/parts',
     'bucket-tables': 's3://photos/tables',
@@ -128,6 +130,25 @@ describe('the same pictures', () => {
       if (LEARNT.has(name)) assert.deepEqual(await learnt(dataset, `run-${name}`), expected, name);
       assert.deepEqual(await judgedBy(dataset, at('run-folders', 'best')), judged, name);
     }
+  });
+
+  test('records of a run hold the sha256 of each picture, whatever its path is called', async () => {
+    const record = await readFile(runPaths(at('run-tables')).dataset, 'utf8');
+    const { fingerprint } = JSON.parse(record) as { readonly fingerprint: Readonly<Record<string, string>> };
+    const entries = Object.values(fingerprint);
+    assert.equal(entries.length, pictures.length);
+    for (const entry of entries) assert.match(entry, /^\d+ \S+ [0-9a-f]{64} (disc|stripes)$/);
+  });
+
+  test('a name that an archive has twice is two pictures', async () => {
+    const [one, other, ...rest] = pictures.filter(({ kind }) => kind === 'disc').map(({ bytes }) => bytes);
+    const more = pictures.filter(({ kind }) => kind === 'stripes').map(({ bytes, name }) => ({ name: `stripes/${path.basename(name)}`, content: bytes })); // prettier-ignore
+    await writeFile(at('twice.tar'), madeTar([{ name: 'disc/1.png', content: one! }, { name: 'disc/1.png', content: other! }, ...rest.map((content, i) => ({ name: `disc/${i + 2}.png`, content })), ...more])); // prettier-ignore
+    const { train } = await scanDataset(at('twice.tar'));
+    const twins = train.filter(({ file }) => file.startsWith('disc/1.png'));
+    assert.deepEqual(twins.map(({ file }) => file), ['disc/1.png', 'disc/1.png#2']); // prettier-ignore
+    assert.equal(new Set(train.map((sample) => sample.path)).size, train.length);
+    assert.deepEqual(await Promise.all(twins.map(bytesOf)), [one, other]);
   });
 
   test('an undivided archive is divided as its folder is', async () => {
@@ -145,6 +166,8 @@ test('what cannot be read is a row, and what has no class is said', async () => 
   const config = evaluateConfig(at('bad'), { model: at('run-folders', 'best'), format: 'json', exif: true, split: 'train' }); // prettier-ignore
   const { failed, said } = await evaluateDataset(config, workOf({}));
   assert.deepEqual([said.length, failed.map(({ file }) => file)], [12, ['train-0.tar/disc/x.png', 'train-0.tar/disc/y.png']]); // prettier-ignore
+  const { predictions } = await learnt(at('bad'), 'run-bad');
+  assert.equal(predictions.length, 1 + members('val', ({ name }) => name).length + 1);
   await writeFile(at('flat.tar'), madeTar([{ name: '1.png', content: 'x' }, { name: '1.txt', content: 'cat' }])); // prettier-ignore
   await assert.rejects(scanDataset(at('flat.tar')), { code: 'DATASET_INVALID', message: /has 1 picture and no class folders/ }); // prettier-ignore
   await assert.rejects(scanDataset(at('train.tar'), { manifest: 'file,label' }), { code: 'USAGE', message: /--manifest belongs to a csv/ }); // prettier-ignore

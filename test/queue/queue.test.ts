@@ -129,7 +129,7 @@ test('a run of a sweep is made where its folder and its pictures are', async () 
     await assert.rejects(open(hash), { code: 'QUEUE_UNAVAILABLE', message: /^the sweep's pictures .* are not on this machine/ }); // prettier-ignore
     await writeFile(path.join(folder, 'sweep.json'), JSON.stringify({ ...plan, dataset: folder }));
     const here = await sha256OfFile(path.join(folder, 'sweep.json'));
-    await assert.rejects(open(here), { code: 'QUEUE_UNAVAILABLE', message: /model m/ });
+    await assert.rejects(open(here), { code: 'QUEUE_UNAVAILABLE', message: /unknown model .m./ });
     const page = sweepJobs({ folder, plan: hash, models: {} }, '99.0.0').page;
     await assert.rejects(fitness.open(page.data, 'x'), { message: /are for 99\.0\.0/ });
     await assert.rejects(
