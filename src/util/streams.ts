@@ -22,7 +22,12 @@ export async function* mapOrdered<T, R>(
   const iterator = source[Symbol.asyncIterator]();
   const running: { readonly result: Promise<R>; readonly weight: number }[] = [];
   let load = 0;
-  let next: Promise<IteratorResult<T>> | undefined = iterator.next();
+  const request = () => {
+    const item = iterator.next();
+    item.catch(() => {}); // told at its turn; whoever leaves before hears nothing of it
+    return item;
+  };
+  let next: Promise<IteratorResult<T>> | undefined = request();
   try {
     while (next || running.length > 0) {
       if (next && running.length < items && load <= most) {
@@ -37,7 +42,7 @@ export async function* mapOrdered<T, R>(
             const weight = weightOf(item.value);
             running.push({ result, weight });
             load += weight;
-            next = iterator.next();
+            next = request();
           }
           continue;
         }

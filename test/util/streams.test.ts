@@ -62,3 +62,21 @@ test('what is heavy is not begun while too much is under way, and the order stay
   assert.deepEqual(done, [6, 6, 1, 1, 1, 20, 1]);
   assert.ok(most <= 7 + 20, `${most} at once`);
 });
+
+test('a source that fails while nobody asks is told at its turn, and is no unhandled rejection', async () => {
+  async function* source() {
+    yield 1;
+    yield 2;
+    await sleep(20);
+    throw new Error('the source ended');
+  }
+  const mapped = mapOrdered(source(), 2, async (item) => {
+    await sleep(5);
+    return item;
+  });
+  assert.equal((await mapped.next()).value, 1);
+  // Whoever has the first item is busy: the third was requested meanwhile.
+  await sleep(60);
+  assert.equal((await mapped.next()).value, 2);
+  await assert.rejects(mapped.next(), /the source ended/);
+});
