@@ -6,8 +6,6 @@ import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } fr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { prepareRun } from '../../src/api/finetune/run.ts';
 import { judgingShare, rowDivider } from '../../src/api/sharding/learn/divided-rows.ts';
 import { firstPass } from '../../src/api/sharding/learn/first-pass.ts';
@@ -27,8 +25,6 @@ import { writeSmallModel } from '../helpers/small-model.ts';
 let scratch = '';
 const at = (name: string) => path.join(scratch, name);
 const NUMBERS = 24;
-/** Numbers of a row where the size of rows matters. */
-const WIDE = 512;
 
 before(async () => {
   scratch = await mkdtemp(path.join(tmpdir(), 'finch-learn-'));
@@ -199,38 +195,6 @@ describe('the first pass', () => {
     assert.deepEqual((await readdir(at('pass'))).sort(), ['judged.f32', 'judged.i32', 'rows.json', 'sums.safetensors']); // prettier-ignore
     await products.dispose();
     await thread.close();
-  });
-
-  test('takes memory for a few row groups, however many rows there are', async () => {
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
-    const products = await openBlockProducts(WIDE, 1);
-    const peaks: number[] = [];
-    for (const count of [2, 12]) {
-      const thread = startParquetThread();
-      const folder = at(`wide ${count}`);
-      await mkdir(folder);
-      for (let index = 0; index < count; index++) {
-        const group = (from: number) => Array.from({ length: 50 }, (_, i) => ({ file: `${index}-${from + i}`, className: `${i % 2}`, sha256: '8'.repeat(64), numbers: new Float32Array(WIDE).fill(i) })); // prettier-ignore
-        await writeMadeUpShard({ folder, model: at('small'), count, index }, [group(0), group(50), group(100)]); // prettier-ignore
-      }
-      await mkdir(path.join(folder, 'pass'));
-      const paths = headPaths(path.join(folder, 'pass'));
-      const division = { share: 0.2, classOf: (_: string, name: string) => name };
-      const set = await openShardSet(folder, thread, workOf({}));
-      let peak = 0;
-      const onProgress = () => {
-        collect();
-        peak = Math.max(peak, process.memoryUsage().arrayBuffers);
-      };
-      const { record } = await firstPass({ set, numbers: WIDE, thread, paths, products, division, goesOn: () => true }, workOf({ onProgress })); // prettier-ignore
-      assert.equal(record.counts.length, 2);
-      peaks.push(peak);
-      await thread.close();
-    }
-    await products.dispose();
-    // The rows of ten shards take 3 MB.
-    assert.ok(peaks[1]! - peaks[0]! < 1e6, peaks.join(' and '));
   });
 
   test('learns from the first row of a class and its copies; few labels among many rows judge by their own number', () => {
