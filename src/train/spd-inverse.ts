@@ -26,16 +26,23 @@ async function choleskyFactor(
   const factor = new Float64Array(side * side);
   for (let i = 0; i < side; i++) {
     await pause();
-    const row = i * side;
-    for (let j = 0; j <= i; j++) {
-      const other = j * side;
-      const sum = matrix[row + j]! - dotOfParts(factor, row, factor, other, j);
-      if (i !== j) factor[row + j] = sum / factor[other + j]!;
-      else if (sum > 0) factor[row + i] = Math.sqrt(sum);
-      else return undefined;
-    }
+    if (!addFactorRow(factor, matrix, side, i)) return undefined;
   }
   return factor;
+}
+
+// The work of a row is a function of its own: inside one that waits, the loops take three times as long.
+
+function addFactorRow(factor: Float64Array, matrix: Float64Array, side: number, i: number): boolean {
+  const row = i * side;
+  for (let j = 0; j <= i; j++) {
+    const other = j * side;
+    const sum = matrix[row + j]! - dotOfParts(factor, row, factor, other, j);
+    if (i !== j) factor[row + j] = sum / factor[other + j]!;
+    else if (sum > 0) factor[row + i] = Math.sqrt(sum);
+    else return false;
+  }
+  return true;
 }
 
 /** The transpose of the inverse of a lower triangle: upper, so that its rows lie in memory one number behind the other. */
@@ -43,15 +50,19 @@ async function lowerInverse(factor: Float64Array, side: number, pause: Pause): P
   const inverse = new Float64Array(side * side);
   for (let column = 0; column < side; column++) {
     await pause();
-    const own = column * side;
-    inverse[own + column] = 1 / factor[own + column]!;
-    for (let i = column + 1; i < side; i++) {
-      const row = i * side;
-      const sum = dotOfParts(factor, row + column, inverse, own + column, i - column);
-      inverse[own + i] = -sum / factor[row + i]!;
-    }
+    addInverseColumn(inverse, factor, side, column);
   }
   return inverse;
+}
+
+function addInverseColumn(inverse: Float64Array, factor: Float64Array, side: number, column: number): void {
+  const own = column * side;
+  inverse[own + column] = 1 / factor[own + column]!;
+  for (let i = column + 1; i < side; i++) {
+    const row = i * side;
+    const sum = dotOfParts(factor, row + column, inverse, own + column, i - column);
+    inverse[own + i] = -sum / factor[row + i]!;
+  }
 }
 
 /** U Uᵀ of an upper triangle. */
@@ -59,13 +70,17 @@ async function product(upper: Float64Array, side: number, pause: Pause): Promise
   const result = new Float64Array(side * side);
   for (let i = 0; i < side; i++) {
     await pause();
-    for (let j = 0; j <= i; j++) {
-      const sum = dotOfParts(upper, i * side + i, upper, j * side + i, side - i);
-      result[i * side + j] = sum;
-      result[j * side + i] = sum;
-    }
+    addProductRow(result, upper, side, i);
   }
   return result;
+}
+
+function addProductRow(result: Float64Array, upper: Float64Array, side: number, i: number): void {
+  for (let j = 0; j <= i; j++) {
+    const sum = dotOfParts(upper, i * side + i, upper, j * side + i, side - i);
+    result[i * side + j] = sum;
+    result[j * side + i] = sum;
+  }
 }
 
 /** As four separate sums, so that the additions need not wait for each other. */

@@ -82,6 +82,10 @@ describe('a run', () => {
       assert.deepEqual((await readdir(folder)).sort(), names);
       assert.deepEqual(await readdir(path.join(folder, 'checkpoint')), ['dataset.json']);
       assert.equal((await readRun(folder)).summary!.classes, 3);
+      assert.doesNotMatch(
+        await readFile(path.join(folder, 'report.html'), 'utf8'),
+        /every picture could be read/,
+      );
     });
   }
 

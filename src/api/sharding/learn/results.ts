@@ -139,7 +139,6 @@ async function writeReport(
     points: [],
     head: [],
     bestEpoch: 0,
-    worst: [],
     samples: [],
     settings: settings.map(([key, value]) => (key.startsWith('stage 1') ? [key, how] : [key, value])),
     made: madeIn(seconds),
