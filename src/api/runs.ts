@@ -47,8 +47,8 @@ function listed({ name, folder, began, dataset, model, summary }: RunHistory): L
  */
 export async function compareRuns(first: string, second: string): Promise<ComparedRuns> {
   const [a, b] = [await readRun(first), await readRun(second)];
-  for (const { folder, summary } of [a, b]) {
-    if (!summary) throw new AppError('USAGE', `${quoted(folder)} is not finished; go on with it: finetune --resume ${folder}`); // prettier-ignore
+  for (const { folder, summary, learntFrom } of [a, b]) {
+    if (!summary) throw new AppError('USAGE', `${quoted(folder)} is not finished; go on with it: ${learntFrom ? 'finch shards learn' : 'finetune'} --resume ${folder}`); // prettier-ignore
   }
   const isMulti = a.summary!.meanAveragePrecision !== undefined;
   if (isMulti !== (b.summary!.meanAveragePrecision !== undefined)) throw differentTasks(a, b);

@@ -71,9 +71,9 @@ Exit codes: 0 all done, 1 a shard is missing or wrong (verify),
     .option('-o, --out <dir>', 'run folder (default: runs/<folder>-<model>-<n>)')
     .option('--method <name>', 'auto, converged (many passes over the rows), closed (one pass) (default: auto)')
     .option('--labels-from <file>', 'csv with the columns key and label (default: the class that the shards say)')
-    .option('--val-split <share>', 'of the rows, to judge by; 20,000 at most (default: 0.2)')
+    .option('--val-split <share>', 'of the rows, to judge by; about 20,000 at most (default: 0.2)')
     .option('--head-c <c>', "how much an error weighs against the penalty: scikit-learn's C (default: 1)")
-    .option('--head-epochs <n>', 'passes over the rows, at most (default: 100)')
+    .option('--head-epochs <n>', 'steps of the descent, at most: a pass over the rows each, seldom more (default: 100)')
     .option('--label-smoothing <share>', 'default: 0')
     .option('--class-weights', 'rare classes count more')
     .option('--resume <dir>', 'go on where a run stopped')
@@ -98,7 +98,7 @@ Exit codes: 0 all done, 2 wrong usage, 3 something needed is missing,
     .action(async (folder: string | undefined) => {
       refuse('size');
       const { learnConfig } = await import('../config/learn-shards.ts');
-      const { size: _, endpoint: __, ...flags } = learning.optsWithGlobals<LearnFlags & { readonly size?: string; readonly endpoint?: string }>();
+      const { size: _, endpoint: __, debug: ___, ...flags } = learning.optsWithGlobals<LearnFlags & { readonly size?: string; readonly endpoint?: string; readonly debug?: boolean }>();
       finish(await (await command()).learn(learnConfig(folder, flags), output));
     });
 } // prettier-ignore

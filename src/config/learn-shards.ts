@@ -2,9 +2,10 @@
 
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
+import { flagName } from './belongs.ts';
 import { refuseBucket } from './endpoint.ts';
 import type { FinetuneFlags } from './finetune-settings.ts';
-import { numberOr, parseChoice } from './parse.ts';
+import { numberOr, parseChoice, parseNumber } from './parse.ts';
 
 const HEAD_METHODS = ['auto', 'converged', 'closed'] as const;
 export type HeadMethodName = (typeof HEAD_METHODS)[number];
@@ -44,6 +45,9 @@ export function learnConfig(folder: string | undefined, flags: LearnFlags): Lear
   if (resume === undefined && folder === undefined) {
     throw new AppError('USAGE', 'no FOLDER: name the one that the shards are in, or a run to go on with: --resume DIR'); // prettier-ignore
   }
+  if (head.headEpochs !== undefined) parseNumber(head.headEpochs, { flag: '--head-epochs', min: 1, whole: true }); // prettier-ignore
+  const [unused] = methodOf(head) === 'closed' ? convergedFlags(head) : [];
+  if (unused !== undefined) throw new AppError('USAGE', `${unused} belongs to --method converged, received --method closed; leave one of them out`); // prettier-ignore
   return {
     ...(folder !== undefined && { folder }),
     flags: head,
@@ -59,4 +63,10 @@ export function learnConfig(folder: string | undefined, flags: LearnFlags): Lear
 /** @throws AppError USAGE */
 export function methodOf({ method = 'auto' }: HeadFlags): HeadMethodName {
   return parseChoice(method, '--method', HEAD_METHODS);
+}
+
+/** Those given that mean nothing for a head in closed form. One of 0 asks for nothing. */
+export function convergedFlags(flags: HeadFlags): readonly string[] {
+  const names = ['headC', 'headEpochs', 'labelSmoothing'] as const;
+  return names.filter((name) => flags[name] !== undefined && Number(flags[name]) !== 0).map(flagName);
 }

@@ -2,7 +2,7 @@
 // them. Written once, from the first row to the last.
 
 import { open, type FileHandle } from 'node:fs/promises';
-import { AppError } from '../util/errors.ts';
+import { AppError, openingProblem } from '../util/errors.ts';
 import { writeFailed } from '../util/files.ts';
 import { mapOrdered } from '../util/streams.ts';
 
@@ -16,7 +16,7 @@ export interface RowFilePaths {
 export interface RowFileWriter {
   /** @param rows `[N,D]`. @param labels `[N]`. @throws AppError WRITE_FAILED */
   add(rows: Float32Array, labels: Int32Array): Promise<void>;
-  /** On the disk for good after this. */
+  /** On the disk for good after this. @throws AppError WRITE_FAILED; both files are closed then too */
   close(): Promise<void>;
 }
 
@@ -26,15 +26,21 @@ export async function createRowFile(paths: RowFilePaths): Promise<RowFileWriter>
     throw writeFailed(file, error);
   };
   const rows = await open(paths.rows, 'w').catch(failing(paths.rows));
-  const labels = await open(paths.labels, 'w').catch(failing(paths.labels));
+  const labels = await open(paths.labels, 'w').catch(async (error: unknown) => {
+    await rows.close();
+    return failing(paths.labels)(error);
+  });
+  const end = (handle: FileHandle, file: string) =>
+    handle
+      .sync()
+      .finally(() => handle.close())
+      .catch(failing(file));
   return {
     async add(block, classes) {
       await rows.writeFile(bytesOf(block)).catch(failing(paths.rows));
       await labels.writeFile(bytesOf(classes)).catch(failing(paths.labels));
     },
-    async close() {
-      for (const handle of [rows, labels]) await handle.sync().finally(() => handle.close());
-    },
+    close: () => end(rows, paths.rows).finally(() => end(labels, paths.labels)),
   };
 }
 
@@ -56,8 +62,15 @@ export async function* readRowFile(
   paths: RowFilePaths,
   { numbers, count, blockRows }: Extent,
 ): AsyncGenerator<{ readonly rows: Float32Array; readonly labels: Int32Array }, void, undefined> {
-  const rows = await open(paths.rows, 'r');
-  const labels = await open(paths.labels, 'r');
+  const opened = (file: string) =>
+    open(file, 'r').catch((error: unknown) => {
+      throw new AppError('FILE_INVALID', `${file}: ${openingProblem(error, 'it is not there any more')}; begin the run anew`, { cause: error }); // prettier-ignore
+    });
+  const rows = await opened(paths.rows);
+  const labels = await opened(paths.labels).catch(async (error: unknown) => {
+    await rows.close();
+    throw error;
+  });
   const starts = Array.from({ length: Math.ceil(count / blockRows) }, (_, i) => i * blockRows);
   try {
     yield* mapOrdered(each(starts), AHEAD, async (from) => {

@@ -117,7 +117,7 @@ async function parquetOf(opened: OpenedBytes): Promise<ParquetFile> {
         if (chunk && chunk.dictionary_page_offset === undefined) {
           const start = Number(chunk.data_page_offset);
           const pages = new Uint8Array(await bytes.slice(start, start + Number(chunk.total_compressed_size)));
-          const plain = plainNumbers(pages, chunk);
+          const plain = plainNumbers(pages, chunk, MAX_GROUP_BYTES);
           if (plain) return plain;
         }
         return joinedRows(await read(group, [column]), column);

@@ -24,12 +24,18 @@ export function evaluationPage(report: EvaluationReport, worst: readonly Tile[],
   return htmlPage(title, EVALUATION_STYLE, parts.join('\n'));
 }
 
-/** All sections except the headline. */
-export function evaluationSections(report: EvaluationReport, worst: readonly Tile[]): readonly string[] {
+/** All sections except the headline. @param worst undefined where there are no pictures to read and show, but rows made of them */
+export function evaluationSections(
+  report: EvaluationReport,
+  worst: readonly Tile[] | undefined,
+): readonly string[] {
+  const single = report.kind === 'single' ? singleLabelSections(report) : [];
+  const classes = section('Classes, worst first', htmlTable(classTable(worstFirst(report))));
+  if (!worst) return [...single, classes];
   return [
-    ...(report.kind === 'single' ? singleLabelSections(report) : []),
+    ...single,
     section('Worst mistakes', contactSheet(worst), 'None: every picture was answered rightly.'),
-    section('Classes, worst first', htmlTable(classTable(worstFirst(report)))),
+    classes,
     section(
       'Left out',
       htmlTable([['file', 'why'], ...report.failed.map(({ file, error }) => [file, error.message])]),

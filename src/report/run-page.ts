@@ -26,7 +26,8 @@ export interface RunPageContent {
   readonly bestEpoch: number;
   /** Epochs of stage 1, where it had several. */
   readonly head: readonly CurvePoint[];
-  readonly worst: readonly Tile[];
+  /** Absent where there are no pictures to show. */
+  readonly worst?: readonly Tile[];
   readonly samples: readonly Tile[];
   /** Names and values of the settings in effect, in words. */
   readonly settings: readonly (readonly [string, string])[];
@@ -46,7 +47,7 @@ export function runPage(content: RunPageContent): string {
     section(
       'Learning curves',
       charts([...headCurves(head), ...curves(points, report.kind)]),
-      'None: the head alone was trained, straight to its lowest loss.',
+      'None: the head alone was trained.',
     ),
     ...evaluationSections(report, worst),
     section('Sample pictures', contactSheet(samples)),

@@ -32,10 +32,12 @@ const ROWS_RECORD = z.object({
 
 export type RowsRecord = Readonly<Omit<z.infer<typeof ROWS_RECORD>, 'version'>>;
 
+const DESCENT_FILES = ['descent-0.safetensors', 'descent-1.safetensors'] as const;
+
 /** descent.json */
 const DESCENT_RECORD = z.object({
   version: z.literal(1),
-  tensors: z.string().regex(/^descent-[01]\.safetensors$/),
+  tensors: z.enum(DESCENT_FILES),
   value: z.number(),
   iterations: count,
   seconds: z.number().nonnegative(),
@@ -110,8 +112,9 @@ export async function saveDescent(
   { point, gradient, pairs, value, iterations }: Descent,
   seconds: number,
 ): Promise<void> {
-  // Of two names in turn: the record names the one that is whole.
-  const name = `descent-${iterations % 2}.safetensors`;
+  // Of two names the one that the record does not hold: what it holds stays whole until the record is replaced.
+  const former = await readRunRecord(recordFile, DESCENT_RECORD);
+  const name = former?.tensors === DESCENT_FILES[0] ? DESCENT_FILES[1] : DESCENT_FILES[0];
   const tensors = new Map([
     ['point', tensor(point)],
     ['gradient', tensor(gradient)],

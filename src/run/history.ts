@@ -13,7 +13,12 @@ import { runPaths } from './run-folder.ts';
 const text = z.string().max(65_536);
 const number = z.number();
 
-const CONFIG = z.object({ dataset: text, model: text, settings: z.record(text, z.unknown()) });
+const CONFIG = z.object({
+  learntFrom: z.literal('shards').optional(),
+  dataset: text,
+  model: text,
+  settings: z.record(text, z.unknown()),
+});
 
 const SUMMARY = z.object({
   top1: number.optional(),
@@ -40,6 +45,8 @@ export interface RunHistory {
   readonly name: string;
   /** When it was begun, in milliseconds since 1970. */
   readonly began: number;
+  /** Of a run of `finch shards learn`. */
+  readonly learntFrom?: 'shards' | undefined;
   readonly dataset: string;
   readonly model: string;
   readonly settings: Readonly<Record<string, unknown>>;

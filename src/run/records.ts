@@ -37,6 +37,8 @@ const FLAGS = z
 
 /** config.json */
 export const RUN_CONFIG = z.object({
+  /** Of a run of `finch shards learn`, which finetune does not go on with. */
+  learntFrom: z.literal('shards').optional(),
   dataset: text,
   flags: FLAGS,
   settings: z.record(text, z.unknown()),

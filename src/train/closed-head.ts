@@ -5,8 +5,9 @@
 import type { BlockProducts, RowScaling } from '../engine/onnx/block-products.ts';
 import { crossEntropy } from '../evaluation/metrics.ts';
 import type { Moments } from './feature-sums.ts';
-import type { RowBlock } from './row-stream.ts';
-import { spdInverse } from './spd-inverse.ts';
+import { AppError } from '../util/errors.ts';
+import { blockRows, spreadRows, type RowStream } from './row-stream.ts';
+import { spdInverse, type Pause } from './spd-inverse.ts';
 import { measuredTemperature } from './temperature.ts';
 
 export interface ClosedHead {
@@ -20,15 +21,18 @@ interface ClosedJob {
   readonly moments: Moments;
   readonly products: BlockProducts;
   /** Rows that were not added up. */
-  readonly judged: RowBlock;
+  readonly judged: RowStream;
   /** What each class counts, `[K]`. */
   readonly weights: ArrayLike<number>;
-  /** Told before each ridge. @throws AppError INTERRUPTED */
+  /** Told before each ridge. */
   readonly onTry: (tried: number, total: number) => void;
+  /** Lets others have their turn. @throws AppError INTERRUPTED */
+  readonly pause: Pause;
 }
 
-/** Of the mean variance of the standardised features within a class. */
+/** Of the mean variance of the standardised features within a class; where that is but rounding (each class has one row), of 1. */
 const RIDGES = [0.001, 0.01, 0.1, 1] as const;
+const LEAST_VARIANCE = 1e-4;
 
 /** Logits that a ridge is judged by: more take seconds each. */
 const MOST_LOGITS = 4_000_000;
@@ -38,43 +42,46 @@ export const scalingOf = ({ mean, deviation }: Pick<Moments, 'mean' | 'deviation
   scale: Float32Array.from(deviation, (value) => 1 / value),
 });
 
+/** @throws AppError DATASET_INVALID where no ridge helps */
 export async function closedHead({
   moments,
   products,
   judged,
   weights,
   onTry,
+  pause,
 }: ClosedJob): Promise<ClosedHead> {
   const { numbers, shares, classMeans } = moments;
   const classes = shares.length;
   const within = await covarianceWithin(moments, products);
   const scaling = scalingOf(moments);
-  const some = Math.min(judged.labels.length, Math.max(1, Math.floor(MOST_LOGITS / classes)));
-  const rows = judged.rows.subarray(0, some * numbers);
-  const truth = judged.labels.subarray(0, some);
+  const most = Math.max(1, Math.min(Math.floor(MOST_LOGITS / classes), blockRows(numbers, classes)));
+  const { rows, labels: truth } = await spreadRows(judged, most);
   const total = Array.from(shares).reduce((sum, share, k) => sum + share * weights[k]!, 0);
   const priors = shares.map((share, k) => Math.log((share * weights[k]!) / total));
   let trace = 0;
   for (let d = 0; d < numbers; d++) trace += within[d * numbers + d]!;
-  const unit = trace / numbers || 1;
-  let best: (ClosedHead & { readonly loss: number }) | undefined;
+  const unit = trace / numbers > LEAST_VARIANCE ? trace / numbers : 1;
+  let best: ClosedHead | undefined;
+  let least = Infinity;
   for (const [tried, share] of RIDGES.entries()) {
     onTry(tried, RIDGES.length);
     const ridge = share * unit;
-    const inverse = spdInverse(withRidge(within, numbers, ridge), numbers);
+    const inverse = await spdInverse(withRidge(within, numbers, ridge), numbers, pause);
     if (!inverse) continue;
     const kernel = await products.times(classMeans, Float32Array.from(inverse));
     const bias = Float32Array.from(priors, (prior, k) => prior - dotOf(kernel, classMeans, k, numbers) / 2);
     const logits = await products.logits(rows, scaling, { kernel, bias });
     const temperature = measuredTemperature({ logits, classes, truth });
     const loss = crossEntropy({ logits, classes, truth }, temperature);
-    if (best && !(loss < best.loss)) continue;
+    if (!(loss < least)) continue;
+    least = loss;
     const point = new Float64Array(kernel.length + classes);
     point.set(kernel);
     point.set(bias, kernel.length);
-    best = { point: point.map((value) => value / temperature), ridge, loss };
+    best = { point: point.map((value) => value / temperature), ridge };
   }
-  if (!best) throw new Error('no ridge makes the covariance of the features positive definite');
+  if (!best) throw new AppError('DATASET_INVALID', `the covariance of the features has no inverse, with a ridge of ${unit} either; use --method converged`); // prettier-ignore
   return best;
 }
 

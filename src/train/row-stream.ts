@@ -27,3 +27,23 @@ export function blockRows(numbers: number, classes: number): number {
   const fitting = Math.floor(BLOCK_NUMBERS / Math.max(numbers, classes));
   return Math.max(LEAST_ROWS, Math.min(MOST_ROWS, fitting));
 }
+
+/** Rows from all over a stream, as far apart as their number allows. @param most of them */
+export async function spreadRows(stream: RowStream, most: number): Promise<RowBlock> {
+  const { count, numbers } = stream;
+  const wanted = Math.min(count, most);
+  const rows = new Float32Array(wanted * numbers);
+  const labels = new Int32Array(wanted);
+  let taken = 0;
+  let from = 0;
+  for await (const block of stream.blocks()) {
+    for (; taken < wanted; taken++) {
+      const at = Math.floor((taken * count) / wanted) - from;
+      if (at >= block.labels.length) break;
+      rows.set(block.rows.subarray(at * numbers, (at + 1) * numbers), taken * numbers);
+      labels[taken] = block.labels[at]!;
+    }
+    from += block.labels.length;
+  }
+  return { rows, labels };
+}

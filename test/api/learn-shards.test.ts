@@ -2,14 +2,21 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { prepareRun } from '../../src/api/finetune/run.ts';
+import { judgingShare, rowDivider } from '../../src/api/sharding/learn/divided-rows.ts';
+import { firstPass } from '../../src/api/sharding/learn/first-pass.ts';
 import { learnFromShards } from '../../src/api/sharding/learn/learn.ts';
+import { openShardSet } from '../../src/api/sharding/learn/shard-set.ts';
 import { workOf, type WorkOptions } from '../../src/api/work.ts';
 import { readModelFolder } from '../../src/artefact/model-folder.ts';
 import { learnConfig, type LearnFlags } from '../../src/config/learn-shards.ts';
+import { openBlockProducts } from '../../src/engine/onnx/block-products.ts';
+import { startParquetThread } from '../../src/formats/foreign-parquet.ts';
+import { headPaths } from '../../src/run/head-checkpoint.ts';
 import { readRun } from '../../src/run/history.ts';
 import { uniform } from '../helpers/lcg.ts';
 import { writeMadeUpShard } from '../helpers/made-up-shards.ts';
@@ -52,8 +59,8 @@ async function makeShards(
   }
 }
 
-const learn = (folder: string | undefined, flags: LearnFlags, options: WorkOptions = {}) =>
-  learnFromShards(
+const learn = async (folder: string | undefined, flags: LearnFlags, options: WorkOptions = {}) => {
+  const run = await learnFromShards(
     learnConfig(folder === undefined ? undefined : at(folder), {
       ...(flags.resume === undefined && { model: at('small') }),
       threads: '1',
@@ -61,23 +68,29 @@ const learn = (folder: string | undefined, flags: LearnFlags, options: WorkOptio
     }),
     workOf(options),
   );
+  return { ...run, summary: (await readRun(run.folder)).summary! };
+};
 
 describe('a run', () => {
   for (const method of ['converged', 'closed']) {
     test(`${method}: has what a run of finetune has, and a network that knows the classes`, async () => {
       const { best, summary, folder } = await learn('rows', { method, out: at(method) });
-      assert.equal(summary.samples + summary.trainSamples, 120);
+      assert.equal(summary.samples + summary.trainSamples!, 120);
       assert.ok(summary.top1! > 0.4, `${summary.top1}`);
       assert.deepEqual((await readModelFolder(best)).labels, { set: 'own', names: ['class 0', 'class 1', 'class 2'] }); // prettier-ignore
       const names = ['best', 'checkpoint', 'config.json', 'last', 'metrics.csv', 'predictions.csv', 'report.html', 'summary.json']; // prettier-ignore
       assert.deepEqual((await readdir(folder)).sort(), names);
       assert.deepEqual(await readdir(path.join(folder, 'checkpoint')), ['dataset.json']);
       assert.equal((await readRun(folder)).summary!.classes, 3);
+      assert.doesNotMatch(
+        await readFile(path.join(folder, 'report.html'), 'utf8'),
+        /every picture could be read/,
+      );
     });
   }
 
   test('that was interrupted goes on to the same head', async () => {
-    for (const pass of ['features', 'head: pass 3']) {
+    for (const pass of ['features', 'head: step 3']) {
       const out = at(`stopped ${pass.at(-1)}`);
       const stop = new AbortController();
       const onProgress = ({ text }: { readonly text: string }) => text.startsWith(pass) && stop.abort();
@@ -92,6 +105,15 @@ describe('a run', () => {
     }
   });
 
+  test('that is finished is told as such, and stays as it is', async () => {
+    const { mtimeMs } = await stat(path.join(at('closed'), 'best', 'model.json'));
+    const notes: string[] = [];
+    const { best } = await learn(undefined, { resume: at('closed') }, { onNote: (text) => notes.push(text) });
+    assert.match(notes.join('\n'), /^nothing to do: .*closed is finished/);
+    assert.equal((await stat(path.join(best, 'model.json'))).mtimeMs, mtimeMs);
+    await assert.rejects(prepareRun(undefined, { resume: at('closed'), exif: true }, workOf({})), /go on with it: finch shards learn --resume/); // prettier-ignore
+  });
+
   test('takes the classes from a csv; pictures that are not in it are left out', async () => {
     const lines = Array.from({ length: 100 }, (_, n) => `${n}.png,${n % 3 === 0 ? 'x' : 'y'}`);
     await writeFile(at('labels.csv'), ['key,label', ...lines].join('\n'));
@@ -99,6 +121,15 @@ describe('a run', () => {
     const { summary } = await learn('rows', { labelsFrom: at('labels.csv'), out: at('labelled') }, { onNote: (text) => notes.push(text) }); // prettier-ignore
     assert.equal(summary.classes, 2);
     assert.ok(notes.includes('left out: 20 rows without a class'), notes.join('\n'));
+  });
+
+  test('goes on with the labels that it was begun with alone', async () => {
+    const stop = new AbortController();
+    const onProgress = ({ task }: { readonly task: string }) => task === 'features' && stop.abort();
+    const flags = { labelsFrom: at('labels.csv'), out: at('relabelled') };
+    await assert.rejects(learn('rows', flags, { signal: stop.signal, onProgress }), /interrupted/);
+    await appendFile(at('labels.csv'), '\n100.png,x');
+    await assert.rejects(learn(undefined, { resume: at('relabelled') }), /has other labels than when/);
   });
 });
 
@@ -122,13 +153,60 @@ describe('refused in one line, before a run is there', () => {
     await assert.rejects(learn('gap', {}), /features-00001-of-00003.parquet: missing/);
     await assert.rejects(learn('small', {}), /has no shards to learn from/);
     await writeSmallModel(at('other'), 'softmax');
-    await assert.rejects(learn('rows', { model: at('other') }), /is not the network that the shards were made with/); // prettier-ignore
   });
 
   test('one class only; features that are no numbers', async () => {
     await makeShards('one', { classes: 1 });
     await assert.rejects(learn('one', { out: at('one run') }), /has one class only, "class 0"/);
     await makeShards('spoilt', { spoilt: true });
+    await mkdir(at('spoilt run'));
     await assert.rejects(learn('spoilt', { out: at('spoilt run') }), /the features of 70.png have a NaN/);
+    assert.ok(!(await readdir(scratch)).includes('one run'));
+    assert.deepEqual(await readdir(at('spoilt run')), []);
+  });
+
+  const wrong: Readonly<Record<string, readonly [LearnFlags, RegExp]>> = {
+    'a share of 20': [{ valSplit: '20' }, /--val-split must be .*did you mean 0.2/],
+    '--head-c auto': [{ headC: 'auto' }, /needs rows that are held/],
+    'labels that are not there': [{ labelsFrom: '/nowhere.csv' }, /no such file/],
+    'another network': [{ model: 'other' }, /is not the network that the shards were made with/],
+    'a flag that the closed form ignores': [{ method: 'closed', headC: '2' }, /^FinchError: --head-c belongs to --method converged/], // prettier-ignore
+  };
+  for (const [name, [flags, message]] of Object.entries(wrong)) {
+    test(`${name}, before all shards are read`, async () => {
+      const onProgress = ({ task }: { readonly task: string }) => assert.notEqual(task, 'verify');
+      const own = flags.model === undefined ? flags : { model: at(flags.model) };
+      await assert.rejects(learn('rows', { ...own, out: at('wrong') }, { onProgress }), message);
+    });
+  }
+});
+
+describe('the first pass', () => {
+  test('keeps no rows for passes that will not be, and leaves none of one that was cut short', async () => {
+    const thread = startParquetThread();
+    const products = await openBlockProducts(NUMBERS, 1);
+    await mkdir(at('pass'));
+    const paths = headPaths(at('pass'));
+    const division = { share: 0.2, classOf: (_: string, name: string) => name };
+    const set = await openShardSet(at('rows'), thread, workOf({}));
+    const job = { set, numbers: NUMBERS, thread, paths, products, division };
+    const stop = new AbortController();
+    const abort = workOf({ signal: stop.signal, onProgress: () => stop.abort() });
+    await assert.rejects(firstPass({ ...job, goesOn: () => true }, abort), /interrupted/);
+    assert.deepEqual(await readdir(at('pass')), []);
+    const { record } = await firstPass({ ...job, goesOn: (rows) => rows < 50 }, workOf({}));
+    assert.equal(record.areKept, false);
+    assert.deepEqual((await readdir(at('pass'))).sort(), ['judged.f32', 'judged.i32', 'rows.json', 'sums.safetensors']); // prettier-ignore
+    await products.dispose();
+    await thread.close();
+  });
+
+  test('learns from the first row of a class and its copies; few labels among many rows judge by their own number', () => {
+    const divider = rowDivider({ share: 0.5, classOf: (_, name) => name });
+    const hashes = ['0', '0', '1', 'f'].map((digit) => digit.repeat(64));
+    const { train, judged } = divider.divide({ shard: 's', files: ['a', 'b', 'c', 'd'], classes: ['x', 'x', 'x', 'x'], hashes, rows: new Float32Array(4) }); // prettier-ignore
+    assert.deepEqual([train.labels.length, judged.files], [3, ['c']]);
+    assert.equal(judgingShare(0.2, { rows: 1e7, labels: 5000 }), 0.2);
+    assert.equal(judgingShare(0.2, { rows: 1e7, labels: undefined }), 0.002);
   });
 });

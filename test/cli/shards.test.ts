@@ -135,6 +135,9 @@ describe('join', () => {
   test('flags of the list are refused, and a stop leaves nothing', async () => {
     const size = await run('finch', 'shards', 'join', 'rows', '--size', '3');
     assert.deepEqual([size.code, size.stderr], [2, 'error: --size belongs to finch shards INPUT, which lists pictures; leave it out\n']); // prettier-ignore
+    // A flag of the program itself is none of the run's.
+    const debug = await run('finch', 'shards', 'learn', '--resume', 'nowhere', '--debug');
+    assert.match(debug.stderr, /is this the folder of a run\?/);
     const signal = AbortSignal.abort();
     const work = { signal, progress: () => {}, note: () => {} };
     const config = { folder: at('rows'), out: at('stopped.npy'), format: 'npy', force: false } as const;

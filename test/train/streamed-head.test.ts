@@ -9,7 +9,7 @@ import { closedHead, scalingOf } from '../../src/train/closed-head.ts';
 import { momentsOf, sumsBuilder } from '../../src/train/feature-sums.ts';
 import { applyHead } from '../../src/train/head-stage.ts';
 import { trainLinearHead } from '../../src/train/linear-head.ts';
-import type { RowStream } from '../../src/train/row-stream.ts';
+import { spreadRows, type RowStream } from '../../src/train/row-stream.ts';
 import { spdInverse } from '../../src/train/spd-inverse.ts';
 import { standardize, unstandardized } from '../../src/train/standardize.ts';
 import { streamedObjective, trainStreamedHead } from '../../src/train/streamed-head.ts';
@@ -50,6 +50,7 @@ async function momentsIn(size: number) {
 }
 const moments = await momentsIn(64);
 const alike = new Float32Array(CLASSES).fill(1);
+const noPause = async () => {};
 const job = { rows: streamOf(64), moments, products, loss: { own: 1, every: 0, weights: alike }, c: 0.1 };
 
 const probabilities = (logits: Float32Array) => {
@@ -76,14 +77,14 @@ describe('sums over blocks', () => {
     assertAllClose(moments.covariance, covariance, { rtol: 1e-5, atol: 1e-6 });
   });
 
-  test('an inverse times its matrix is one; what is not positive definite has none', () => {
+  test('an inverse times its matrix is one; what is not positive definite has none', async () => {
     const matrix = Float64Array.of(4, 1, 0.5, 1, 3, 0.2, 0.5, 0.2, 2);
-    const inverse = spdInverse(matrix, 3)!;
+    const inverse = (await spdInverse(matrix, 3, noPause))!;
     const one = matrix.map((_, i) =>
       [0, 1, 2].reduce((sum, k) => sum + matrix[Math.floor(i / 3) * 3 + k]! * inverse[k * 3 + (i % 3)]!, 0),
     );
     assertAllClose(one, Float64Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1), { rtol: 0, atol: 1e-12 });
-    assert.equal(spdInverse(Float64Array.of(1, 2, 2, 1), 2), undefined);
+    assert.equal(await spdInverse(Float64Array.of(1, 2, 2, 1), 2, noPause), undefined);
   });
 });
 
@@ -138,9 +139,10 @@ test('the head in closed form names as many rightly as one that converged', asyn
   const { point } = await closedHead({
     moments,
     products,
-    judged: { rows, labels },
+    judged: streamOf(64),
     weights: alike,
     onTry() {},
+    pause: noPause,
   });
   const right = async (of: Float64Array) => {
     const kernel = Float32Array.from(of.subarray(0, NUMBERS * CLASSES));
@@ -151,4 +153,30 @@ test('the head in closed form names as many rightly as one that converged', asyn
   const converged = await trainStreamedHead({ ...job, c: 1 }, { maxIterations: 100 });
   const [closed, best] = [await right(point), await right(converged.point)];
   assert.ok(closed >= best - COUNT * 0.04, `${closed} and ${best} of ${COUNT}`);
+});
+
+test('a closed form of one row a class names each, and is heard between the rows of an inverse', async () => {
+  const few = { rows: rows.subarray(0, 3 * NUMBERS), labels: Int32Array.of(0, 1, 2) };
+  const builder = sumsBuilder(products, NUMBERS);
+  await builder.add(few);
+  const stream = { count: 3, numbers: NUMBERS, async *blocks() { yield few; } }; // prettier-ignore
+  const own = { moments: momentsOf(builder.sums(), [0, 1, 2]), products, judged: stream, weights: [1, 1, 1], onTry() {} }; // prettier-ignore
+  const { point } = await closedHead({ ...own, pause: noPause });
+  const kernel = Float32Array.from(point.subarray(0, NUMBERS * 3));
+  const bias = Float32Array.from(point.subarray(NUMBERS * 3));
+  const logits = await products.logits(few.rows, scalingOf(own.moments), { kernel, bias });
+  assert.deepEqual([...predictions({ logits, classes: 3 })], [0, 1, 2]);
+  const pause = () => Promise.reject(new Error('interrupted'));
+  await assert.rejects(closedHead({ ...own, pause }), /interrupted/);
+});
+
+test('rows are taken from all over a stream', async () => {
+  const { rows: taken, labels: theirs } = await spreadRows(streamOf(64), 5);
+  const places = [0, 48, 96, 144, 192];
+  assert.deepEqual(
+    [...theirs],
+    places.map((n) => labels[n]!),
+  );
+  assert.deepEqual(taken.subarray(NUMBERS, 2 * NUMBERS), rows.subarray(48 * NUMBERS, 49 * NUMBERS));
+  assert.equal((await spreadRows(streamOf(64), 1000)).labels.length, COUNT);
 });

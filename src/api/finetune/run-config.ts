@@ -1,5 +1,6 @@
 // run-config.ts: config.json: the flags that a run was given, in a form that can be read again, and the settings they led to.
 
+import path from 'node:path';
 import { useRecordedEndpoint } from '../../config/endpoint.ts';
 import { finetuneConfig } from '../../config/finetune.ts';
 import type { FinetuneConfig, FinetuneFlags, GivenFinetuneFlags } from '../../config/finetune-settings.ts';
@@ -8,6 +9,7 @@ import { wholePath } from '../../objects/address.ts';
 import { AppError } from '../../util/errors.ts';
 import { quoted } from '../../util/quoted.ts';
 import { packageVersion } from '../../util/package.ts';
+import { shellWord } from '../../util/shell-word.ts';
 import { readRunRecord, RUN_CONFIG } from '../../run/records.ts';
 import { writeJson } from '../../run/run-folder.ts';
 
@@ -62,7 +64,8 @@ export async function readRunConfig(
   if (!stored) {
     throw new AppError('CHECKPOINT_INVALID', `${file} is not there; is this the folder of a run?`);
   }
-  const { dataset, flags, settings, continuedAfter = [] } = stored;
+  const { dataset, flags, settings, continuedAfter = [], learntFrom } = stored;
+  if (learntFrom !== undefined) throw new AppError('USAGE', `--resume: ${path.dirname(file)} has learnt from shards, without pictures; go on with it: finch shards learn --resume ${shellWord(path.dirname(file))}`); // prettier-ignore
   refuseDifferent(flags as FinetuneFlags, given.flags, 'run');
   useRecordedEndpoint(flags);
   const free = Object.entries(given.flags).filter(([name]) => FREE.some((known) => known === name));

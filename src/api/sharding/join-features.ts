@@ -82,7 +82,7 @@ async function writeRows({ folder, format }: JoinConfig, { shards, thread, paths
 }
 
 /** Of a row. @throws AppError FILE_INVALID */
-export async function shapeOf(file: string, thread: ParquetThread): Promise<readonly number[]> {
+async function shapeOf(file: string, thread: ParquetThread): Promise<readonly number[]> {
   const { parquet } = await openShard(file, thread);
   await parquet.close();
   return shardRowShape(parquet);

@@ -1,9 +1,14 @@
 // first-pass.ts: the one pass that decodes the shards: it divides the rows, adds them up, and keeps them as a flat file where the disk has
-// room, so that further passes read that. A pass that was cut short is made again.
+// room, so that further passes read that. A pass that was cut short leaves no rows, and is made again.
 
-import { statfs } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { createRowFile, readRowFile, type RowFileWriter } from '../../../features/row-file.ts';
+import {
+  createRowFile,
+  readRowFile,
+  type RowFilePaths,
+  type RowFileWriter,
+} from '../../../features/row-file.ts';
 import type { ParquetThread } from '../../../formats/foreign-parquet.ts';
 import type { BlockProducts } from '../../../engine/onnx/block-products.ts';
 import {
@@ -28,12 +33,14 @@ export interface FirstPass {
 
 export interface PassJob {
   readonly set: ShardSet;
+  /** In a row. */
+  readonly numbers: number;
   readonly thread: ParquetThread;
   readonly paths: HeadPaths;
   readonly products: BlockProducts;
   readonly division: Division;
-  /** Whether there will be further passes. */
-  readonly isFirstOfMany: boolean;
+  /** Whether there will be further passes over so many rows of so many classes; more of either never bring them back. */
+  readonly goesOn: (rows: number, classes: number) => boolean;
 }
 
 /** What must stay free on the disk. */
@@ -41,31 +48,37 @@ const SPARE_BYTES = 2 ** 30;
 
 /** Reads the shards, unless an earlier run did. @throws AppError FILE_INVALID, WRITE_FAILED, INTERRUPTED */
 export async function firstPass(job: PassJob, work: Work): Promise<FirstPass> {
-  const { set, thread, paths, products, division, isFirstOfMany } = job;
+  const { set, numbers, thread, paths, products, division, goesOn } = job;
   const known = await readFirstPass(paths);
   if (known) return known;
+  // What a process left that was killed takes room that is counted below.
+  await removeRows(paths.train, paths.judged);
   const folder = path.dirname(paths.record);
-  const bytes = set.rows * (set.numbers + 1) * 4;
+  const bytes = set.rows * (numbers + 1) * 4;
   const { bavail, bsize } = await statfs(folder);
-  const areKept = isFirstOfMany && bytes + SPARE_BYTES <= bavail * bsize;
-  if (isFirstOfMany && !areKept) work.note(`the disk of ${folder} has no room for ${formatBytes(bytes)} of rows: every pass reads the shards, which takes longer`); // prettier-ignore
-  const writers: RowFileWriter[] = [];
-  const opened = async (file: HeadPaths['train']) => {
-    const writer = await createRowFile(file);
-    writers.push(writer);
-    return writer;
-  };
-  const builder = sumsBuilder(products, set.numbers);
+  const hasRoom = bytes + SPARE_BYTES <= bavail * bsize;
+  const builder = sumsBuilder(products, numbers);
   const divider = rowDivider(division);
   const judged: string[] = [];
+  let trained = 0;
+  const isFirstOfMany = () => goesOn(trained, divider.classes.size);
+  let kept: RowFileWriter | undefined;
+  let aside: RowFileWriter | undefined;
   try {
-    const kept = areKept ? await opened(paths.train) : undefined;
-    const aside = await opened(paths.judged);
+    if (hasRoom && isFirstOfMany()) kept = await createRowFile(paths.train);
+    aside = await createRowFile(paths.judged);
     let done = 0;
-    for await (const group of featureGroups(set.files, set.numbers, thread)) {
+    for await (const group of featureGroups(set.files, numbers, thread)) {
       throwIfAborted(work);
       const parts = divider.divide(group);
+      trained += parts.train.labels.length;
+      if (kept && !isFirstOfMany()) {
+        await kept.close();
+        kept = undefined;
+        await removeRows(paths.train);
+      }
       const writing = kept?.add(parts.train.rows, parts.train.labels);
+      writing?.catch(() => {}); // told below
       if (parts.train.labels.length > 0) await builder.add(parts.train);
       await writing;
       await aside.add(parts.judged.rows, parts.judged.labels);
@@ -78,14 +91,26 @@ export async function firstPass(job: PassJob, work: Work): Promise<FirstPass> {
         text: `features: ${done} of ${set.rows} rows`,
       });
     }
-  } finally {
-    for (const writer of writers) await writer.close();
+    await kept?.close();
+    await aside.close();
+  } catch (error) {
+    // That what is closed already cannot be closed again says nothing.
+    await Promise.allSettled([kept?.close(), aside?.close()]);
+    await removeRows(paths.train, paths.judged);
+    throw error;
   }
+  if (!kept && isFirstOfMany()) work.note(`the disk of ${folder} has no room for ${formatBytes(bytes)} of rows: every pass reads the shards, which takes longer`); // prettier-ignore
   const sums = builder.sums();
-  const { numbers, counts } = sums;
-  const record = { numbers, classes: [...divider.classes.keys()], counts: [...counts], judged, unlabelled: divider.unlabelled, areKept }; // prettier-ignore
+  const record = { numbers, classes: [...divider.classes.keys()], counts: [...sums.counts], judged, unlabelled: divider.unlabelled, areKept: kept !== undefined }; // prettier-ignore
   await saveFirstPass(paths, record, sums);
   return { record, sums };
+}
+
+/** What cannot be removed cannot be written either, which is told then. */
+async function removeRows(...files: readonly RowFilePaths[]): Promise<void> {
+  for (const { rows, labels } of files) {
+    for (const file of [rows, labels]) await rm(file, { force: true }).catch(() => {});
+  }
 }
 
 /** The rows to learn from, for further passes. @param order the number that each class gets */

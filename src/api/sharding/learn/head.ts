@@ -1,7 +1,8 @@
 // head.ts: the head itself: one pass that adds the rows up, and then either the head in closed form or passes until it has converged.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TrainSettings } from '../../../config/finetune-settings.ts';
-import { methodOf } from '../../../config/learn-shards.ts';
+import { convergedFlags, methodOf } from '../../../config/learn-shards.ts';
 import { list } from '../../../dataset/dataset.ts';
 import type { BlockProducts } from '../../../engine/onnx/block-products.ts';
 import type { ParquetThread } from '../../../formats/foreign-parquet.ts';
@@ -9,11 +10,13 @@ import { readDescent, saveDescent, type HeadPaths } from '../../../run/head-chec
 import { closedHead } from '../../../train/closed-head.ts';
 import { momentsOf, type Moments } from '../../../train/feature-sums.ts';
 import type { Descent } from '../../../train/lbfgs.ts';
-import type { RowBlock, RowStream } from '../../../train/row-stream.ts';
+import type { RowStream } from '../../../train/row-stream.ts';
+import type { Pause } from '../../../train/spd-inverse.ts';
 import { trainStreamedHead } from '../../../train/streamed-head.ts';
 import { AppError } from '../../../util/errors.ts';
 import { byCodePoint } from '../../../util/order.ts';
 import { throwIfAborted, type Work } from '../../work.ts';
+import { judgingShare } from './divided-rows.ts';
 import { firstPass, judgedStream, trainStream, type FirstPass, type PassJob } from './first-pass.ts';
 import type { HeadRequest } from './head-run.ts';
 import type { ShardSet } from './shard-set.ts';
@@ -22,6 +25,8 @@ export interface HeadJob {
   readonly request: HeadRequest;
   readonly settings: TrainSettings;
   readonly set: ShardSet;
+  /** In a row. */
+  readonly numbers: number;
   readonly thread: ParquetThread;
   readonly products: BlockProducts;
   /** By the names of pictures; absent: the shards say the classes. */
@@ -42,29 +47,28 @@ export interface LearntHead {
   readonly trainCount: number;
   /** How it was learnt, for people. */
   readonly how: string;
-  /** Passes over the rows. */
-  readonly passes: number;
+  /** Of the descent; 1 in closed form. */
+  readonly steps: number;
   /** Mean over the rows that were learnt from; NaN in closed form, which does not look at it. */
   readonly trainLoss: number;
   /** Of earlier processes. */
   readonly secondsBefore: number;
 }
 
-/** Rows that judge, at most: what is measured on so many is off by 0.7 points at most (95 %). Their logits are held. */
-const MOST_JUDGED = 20_000;
-
 /** Above this many products in one pass, converging takes hours on a few cores, and with so many rows or classes gains little. */
 const MAX_PRODUCTS = 1e12;
 
 /** @throws AppError DATASET_INVALID where nothing can be learnt; FILE_INVALID, WRITE_FAILED, INTERRUPTED */
 export async function headOf(job: HeadJob, work: Work): Promise<LearntHead> {
-  const { request, settings, set, labels, products, paths } = job;
+  const { request, settings, set, numbers, labels, products, paths } = job;
   const asked = methodOf(request.flags);
+  const goesOn = (rows: number, classes: number) =>
+    asked === 'converged' || (asked === 'auto' && rows * numbers * classes <= MAX_PRODUCTS);
   const division = {
-    share: Math.min(settings.valSplit, MOST_JUDGED / set.rows),
+    share: judgingShare(settings.valSplit, { rows: set.rows, labels: labels?.size }),
     classOf: labels ? (file: string) => labels.get(file) : (_: string, name: string) => name || undefined,
   };
-  const passJob: PassJob = { ...job, division, isFirstOfMany: asked !== 'closed' };
+  const passJob: PassJob = { ...job, division, goesOn };
   const first = await firstPass(passJob, work);
   const { classes, order } = classesOf(first, job);
   const { judged: files, unlabelled } = first.record;
@@ -72,31 +76,29 @@ export async function headOf(job: HeadJob, work: Work): Promise<LearntHead> {
   const moments = momentsOf(first.sums, order);
   const judged = judgedStream(passJob, first, order);
   const trainCount = moments.count;
-  const isLarge = trainCount * set.numbers * classes.length > MAX_PRODUCTS;
-  const method = asked === 'auto' ? (isLarge ? 'closed' : 'converged') : asked;
   work.note(`${trainCount} rows to learn from, ${files.length} to judge by, ${classes.length} classes`);
   const weights = weightsOf(moments, settings);
   const common = { moments, classes, judged, files, trainCount };
-  if (method === 'closed') {
+  if (!goesOn(trainCount, classes.length)) {
+    const unused = convergedFlags(request.flags);
+    if (unused.length > 0) work.note(`${unused.join(', ')}: without effect in the closed form, which --method auto takes for so many rows and classes`); // prettier-ignore
     const { point, ridge } = await closedHead({
       moments,
       products,
-      judged: await firstBlock(judged),
+      judged,
       weights,
-      onTry(tried, total) {
-        throwIfAborted(work);
-        work.progress({ task: 'head', done: tried, total, text: `head: ridge ${tried + 1} of ${total}` });
-      },
+      onTry: (tried, total) => work.progress({ task: 'head', done: tried, total, text: `head: ridge ${tried + 1} of ${total}` }), // prettier-ignore
+      pause: pauseOf(work),
     });
-    return { ...common, point, how: `in closed form, ridge ${ridge.toPrecision(2)}`, passes: 1, trainLoss: NaN, secondsBefore: 0 }; // prettier-ignore
+    return { ...common, point, how: `in closed form, ridge ${ridge.toPrecision(2)}`, steps: 1, trainLoss: NaN, secondsBefore: 0 }; // prettier-ignore
   }
   const rows = trainStream(passJob, first, order);
   const { labelSmoothing: smooth, head } = settings;
   const c = head.c as number;
-  const size = (set.numbers + 1) * classes.length;
+  const size = (numbers + 1) * classes.length;
   const former = await readDescent(paths, size);
   const keeper = descentKeeper(paths, () => (former?.seconds ?? 0) + (performance.now() - job.began) / 1000);
-  let pass = former?.descent.iterations ?? 0;
+  let steps = former?.descent.iterations ?? 0;
   const found = await trainStreamedHead(
     {
       rows,
@@ -105,13 +107,13 @@ export async function headOf(job: HeadJob, work: Work): Promise<LearntHead> {
       c,
       loss: { own: 1 - smooth, every: smooth / classes.length, weights },
       signal: work.signal,
-      onBlock: (done) => work.progress({ task: 'head', done, total: rows.count, text: `head: pass ${pass + 1}, ${done} of ${rows.count} rows` }), // prettier-ignore
+      onBlock: (done) => work.progress({ task: 'head', done, total: rows.count, text: `head: step ${steps + 1}, ${done} of ${rows.count} rows` }), // prettier-ignore
     },
     {
       maxIterations: head.epochs,
       from: former?.descent,
       async onIteration(descent) {
-        pass = descent.iterations;
+        steps = descent.iterations;
         await keeper.keep(descent);
       },
     },
@@ -124,8 +126,8 @@ export async function headOf(job: HeadJob, work: Work): Promise<LearntHead> {
   return {
     ...common,
     point,
-    how: `converged, C ${c}`,
-    passes: iterations,
+    how: `${iterations} ${iterations === 1 ? 'step' : 'steps'} of the descent, C ${c}`,
+    steps: iterations,
     trainLoss: value - squares / (2 * c * trainCount),
     secondsBefore: former?.seconds ?? 0,
   };
@@ -155,9 +157,18 @@ function weightsOf({ shares }: Moments, { classWeights }: TrainSettings): Float3
   return Float32Array.from(shares, (share) => (classWeights ? 1 / (shares.length * share) : 1));
 }
 
-async function firstBlock(stream: RowStream): Promise<RowBlock> {
-  for await (const block of stream.blocks()) return block;
-  throw new Error('there are no rows to judge by');
+/** How long nothing else has its turn, in milliseconds: a signal is heard so late. */
+const TURN_MS = 100;
+
+function pauseOf(work: Work): Pause {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last > TURN_MS) {
+      await nextTurn();
+      last = performance.now();
+    }
+    throwIfAborted(work);
+  };
 }
 
 /** Writing where it stands takes a second or less; passes that are shorter are not worth one each. */

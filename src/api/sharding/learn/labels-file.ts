@@ -2,15 +2,22 @@
 
 import { parse } from 'csv-parse';
 import { AppError, messageOf, systemCode } from '../../../util/errors.ts';
-import { openRegularFile } from '../../../util/files.ts';
+import { openRegularFile, sha256OfFile } from '../../../util/files.ts';
 
 /** About a gigabyte of names. */
 const MAX_LABELS = 10_000_000;
 /** A path and a name. */
 const MAX_ROW_BYTES = 65_536;
 
-/** Class names by the names of pictures. @throws AppError FILE_INVALID */
-export async function readLabels(file: string): Promise<ReadonlyMap<string, string>> {
+export interface Labels {
+  /** By the names of pictures. */
+  readonly classes: ReadonlyMap<string, string>;
+  /** sha256 of the file. */
+  readonly hash: string;
+}
+
+/** @throws AppError FILE_INVALID */
+export async function readLabels(file: string): Promise<Labels> {
   const invalid = (problem: string, cause?: unknown) => new AppError('FILE_INVALID', `--labels-from ${file}: ${problem}`, { cause }); // prettier-ignore
   const labels = new Map<string, string>();
   try {
@@ -30,5 +37,5 @@ export async function readLabels(file: string): Promise<ReadonlyMap<string, stri
     throw invalid(systemCode(error) === 'ENOENT' ? 'no such file' : messageOf(error), error);
   }
   if (labels.size === 0) throw invalid('has no lines');
-  return labels;
+  return { classes: labels, hash: await sha256OfFile(file) };
 }

@@ -28,6 +28,9 @@ import type { OpenedNetwork } from '../../network.ts';
 import type { Work } from '../../work.ts';
 import type { LearntHead } from './head.ts';
 
+/** Where what was learnt lies. */
+export type LearntRun = Omit<FinishedRun, 'summary'>;
+
 interface HeadResults extends LearntHead {
   readonly paths: RunPaths;
   readonly opened: OpenedNetwork;
@@ -37,8 +40,8 @@ interface HeadResults extends LearntHead {
   readonly began: number;
 }
 
-export async function writeHeadResults(results: HeadResults, work: Work): Promise<FinishedRun> {
-  const { paths, opened, config, point, moments, classes, files, how, passes, trainLoss, trainCount } =
+export async function writeHeadResults(results: HeadResults, work: Work): Promise<LearntRun> {
+  const { paths, opened, config, point, moments, classes, files, how, steps, trainLoss, trainCount } =
     results;
   const { logits, truth } = await judgedLogits(results);
   const samples = files.map((file, i) => ({ file, path: file, labels: [truth[i]!] }));
@@ -61,7 +64,7 @@ export async function writeHeadResults(results: HeadResults, work: Work): Promis
   await writeModelFolder(paths.best, { ...model, weights: withTemperature(weights, network.classifier, temperature) }, { dtype: 'float32' }); // prettier-ignore
   const labels = samples.map(({ labels }) => labels);
   const about = { labels, classes: classes.length, multiLabel: false };
-  const row = { stage: 'head', epoch: passes, rate: 0, trainLoss, ...judge(logits, about) } as const;
+  const row = { stage: 'head', epoch: steps, rate: 0, trainLoss, ...judge(logits, about) } as const;
   await writeFileAtomic(paths.metrics, metricsCsv([row], false));
   const { loss, top1, top5 } = judge(scores, about);
   const seconds = Number((results.secondsBefore + (performance.now() - results.began) / 1000).toFixed(1));
@@ -81,8 +84,8 @@ export async function writeHeadResults(results: HeadResults, work: Work): Promis
   };
   await writeReport(results, { dataset, scores, device, seconds, model: { ...model, graph: network.graph } });
   await writeJson(paths.summary, summary);
-  work.note(`head: ${how}, ${judgedText({ loss, score: top1 ?? 0, ...(top1 !== undefined && { top1 }) })}, after ${passes} ${passes === 1 ? 'pass' : 'passes'} over the rows`); // prettier-ignore
-  return { folder: paths.folder, best: paths.best, report: paths.report, summary };
+  work.note(`head: ${how}, ${judgedText({ loss, score: top1 ?? 0, ...(top1 !== undefined && { top1 }) })}`); // prettier-ignore
+  return { folder: paths.folder, best: paths.best, report: paths.report };
 }
 
 /** Logits `[N,K]` of the rows that judge, and their classes. */
@@ -136,7 +139,6 @@ async function writeReport(
     points: [],
     head: [],
     bestEpoch: 0,
-    worst: [],
     samples: [],
     settings: settings.map(([key, value]) => (key.startsWith('stage 1') ? [key, how] : [key, value])),
     made: madeIn(seconds),
