@@ -8,6 +8,8 @@ export interface ManifestEntry {
   readonly file: string;
   /** Empty where the picture came from no class folder. */
   readonly className: string;
+  /** Of the picture's content; an index does not keep it. */
+  readonly sha256?: string;
 }
 
 /**
@@ -46,7 +48,7 @@ export async function* manifestEntries(file: string): AsyncGenerator<ManifestEnt
       if (record['file'] === undefined || record['row'] !== String(row)) {
         throw invalid(file, `has no row ${row} in line ${row + 2}`);
       }
-      yield { file: record['file'], className: record['class'] ?? '' };
+      yield { file: record['file'], className: record['class'] ?? '', sha256: record['sha256'] ?? '' };
     }
   } catch (error) {
     if (error instanceof AppError) throw error;
