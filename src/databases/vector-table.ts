@@ -41,7 +41,7 @@ export async function openTable(
     },
     async finish() {
       if (place.createIndex) await indexed(session, createIndex, work);
-      else if (canBeIndexed) work.note(`a search is fast with an index, which --create-index makes: ${createIndex};`); // prettier-ignore
+      else if (canBeIndexed && !(await isIndexed(session, table))) work.note(`a search is fast with an index, which --create-index makes: ${createIndex};`); // prettier-ignore
     },
   };
 }
@@ -115,6 +115,15 @@ function upsertText({ table, type, rows }: Upsert): string {
   return `INSERT INTO ${table} AS former (name, class, sha256, embedding) VALUES ${values.join(',')}
 ON CONFLICT (name) DO UPDATE SET class = EXCLUDED.class, sha256 = EXCLUDED.sha256, embedding = EXCLUDED.embedding
 WHERE (former.class, former.sha256, former.embedding) IS DISTINCT FROM (EXCLUDED.class, EXCLUDED.sha256, EXCLUDED.embedding)`;
+}
+
+/** Whether an index is there, of any name and kind. */
+async function isIndexed(session: Session, table: string): Promise<boolean> {
+  const { rows } = await session.query(
+    "SELECT 1 FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey) WHERE indrelid = to_regclass($1) AND attname = 'embedding'",
+    [table],
+  );
+  return rows.length > 0;
 }
 
 /** Builds the index, which may take hours: Ctrl-C is told to the server. @throws AppError INTERRUPTED */

@@ -92,6 +92,20 @@ describe('rows into PostgreSQL', { skip }, () => {
     assert.deepEqual(await load('a.npy', { table }), { rows: ROWS, changed: ROWS / 20 });
   });
 
+  test('an end while the index is made: the rows stay, and there is no index', async () => {
+    const stopping = new AbortController();
+    const table = 'unindexed';
+    await load('a.npy', { table });
+    // Rows go in, and an index waits.
+    await asked('BEGIN');
+    await asked(`LOCK TABLE ${table} IN SHARE UPDATE EXCLUSIVE MODE`);
+    const onNote = () => setTimeout(() => stopping.abort(), 20);
+    await fails(load('a.npy', { table, createIndex: true, work: { signal: stopping.signal, onNote } }), 'INTERRUPTED', /^interrupted$/); // prettier-ignore
+    await asked('COMMIT');
+    assert.equal(await countOf(table), ROWS);
+    assert.deepEqual(await asked("SELECT 1 FROM pg_indexes WHERE indexname = 'unindexed_embedding_idx'"), []);
+  });
+
   test('rows of more than 2,000 numbers are halfvec, and have its index', async () => {
     await writeMadeUpFeatures(at('wide.npy'), { rows: 20, numbers: 2048 });
     const wide = load('wide.npy', { table: 'wide', createIndex: true });
@@ -101,7 +115,10 @@ describe('rows into PostgreSQL', { skip }, () => {
     assert.deepEqual(await wide, { rows: 20, changed: 20 });
     const [stored] = await asked("SELECT embedding::text, vector_norm(embedding::vector) AS norm FROM wide WHERE name = 'photos/0, \"7\".jpg'"); // prettier-ignore
     assert.ok(Math.abs(Number(stored!['norm']) - 1) < 1e-3);
-    assert.deepEqual(await load('wide.npy', { table: 'wide' }), { rows: 20, changed: 0 });
+    const notes: string[] = [];
+    const work = { onNote: (text: string) => notes.push(text) };
+    assert.deepEqual(await load('wide.npy', { table: 'wide', work }), { rows: 20, changed: 0 });
+    assert.deepEqual(notes, []);
   });
 
   test('one line for passwords, tables and rights that do not fit', async () => {
