@@ -1,6 +1,7 @@
 // postgres.ts: a connection to PostgreSQL, and rows into a table of it by pgvector. Loads the client, which is installed beside finch by who
 // has such a database.
 
+import { Socket } from 'node:net';
 import type { Client, ClientConfig } from 'pg';
 import type { Work } from '../api/work.ts';
 import type { PostgresPlace } from '../config/load-features.ts';
@@ -43,8 +44,8 @@ export class DatabaseError extends AppError {
  * another one
  */
 export async function openPostgres(place: PostgresPlace, numbers: number, work: Work): Promise<Destination> {
-  const { Client } = await loadPackage('pg', () => import('pg'));
-  const client = await connected(new Client(configOf(place)), place);
+  const pg = await loadPackage('pg', () => import('pg'));
+  const client = await connected(pg, place);
   const session: Session = {
     async query(text, values) {
       try {
@@ -54,7 +55,7 @@ export async function openPostgres(place: PostgresPlace, numbers: number, work: 
       }
     },
     async cancel() {
-      const other = await connected(new Client(configOf(place)), place);
+      const other = await connected(pg, place);
       await other.query('SELECT pg_cancel_backend($1)', [processId]).finally(() => other.end());
     },
   };
@@ -83,14 +84,17 @@ function configOf({ host, port, database, user, password, tls }: PostgresPlace):
   };
 }
 
-async function connected(client: Client, place: PostgresPlace): Promise<Client> {
+async function connected({ Client }: typeof import('pg'), place: PostgresPlace): Promise<Client> {
+  const socket = new Socket();
+  const client = new Client({ ...configOf(place), stream: () => socket });
   // What is asked of a connection that was lost fails by itself; without a listener this would be a crash.
   client.on('error', () => {});
   try {
     await client.connect();
     return client;
   } catch (error) {
-    await client.end().catch(() => {});
+    // The client would wait for a server's farewell, which not everything that answers there knows.
+    socket.destroy();
     throw unreachable(place, error);
   }
 }

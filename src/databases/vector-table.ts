@@ -36,7 +36,7 @@ export async function openTable(
   const createIndex = `CREATE INDEX IF NOT EXISTS ${index} ON ${table} USING hnsw (embedding ${type}_cosine_ops)`; // prettier-ignore
   return {
     async upsert(rows) {
-      const values = rows.flatMap(({ name, className, sha256, numbers }) => [name, className || null, sha256 || null, toBytes(numbers)]); // prettier-ignore
+      const values = rows.flatMap(({ name, className, sha256, numbers: row }) => [name, className || null, sha256 || null, toBytes(row)]); // prettier-ignore
       return (await session.query(upsertText({ table, type, rows }), values)).rowCount ?? 0;
     },
     async finish() {

@@ -183,7 +183,14 @@ describe('rows into Qdrant', () => {
     await fails(load(['a.npy'], { into: web.base }), 'DATABASE_UNAVAILABLE', /^http:\/\/127\.0\.0\.1:\d+: no Qdrant answers there \(ECONNREFUSED\)/); // prettier-ignore
   });
 
-  test('one line for a PostgreSQL that is none', async () => {
+  test('one line for a PostgreSQL that is none, or does not let go', async () => {
+    const refusal = Buffer.from('SFATAL\0C28P01\0Mno such user\0\0');
+    const header = Buffer.from([0x45, 0, 0, 0, 4 + refusal.length]);
+    const rude = createServer((socket) => socket.once('data', () => socket.write(Buffer.concat([header, refusal])))); // prettier-ignore
+    await new Promise<void>((resolve) => rude.listen(0, '127.0.0.1', resolve));
+    const address = rude.address() as { readonly port: number };
+    await fails(load(['a.npy'], { into: `postgresql://me:secret@127.0.0.1:${address.port}` }), 'DATABASE_UNAVAILABLE', /: it refused the name or password: no such user$/); // prettier-ignore
+    await new Promise((resolve) => rude.close(resolve));
     const other = createServer((socket) => socket.resume().end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as { readonly port: number };
