@@ -7,6 +7,7 @@ import { addCompletion } from './cli/completion.ts';
 import { addDoctor } from './cli/doctor.ts';
 import { addEvaluate } from './cli/evaluate.ts';
 import { addExtractFeatures } from './cli/extract-features.ts';
+import { addFeatures } from './cli/features.ts';
 import { addFinetune } from './cli/finetune.ts';
 import type { Finish } from './cli/flags.ts';
 import { addIndex } from './cli/indexing.ts';
@@ -106,6 +107,7 @@ Examples:
   addExtractFeatures(program, output, finish);
   addSearch(program, output, finish);
   addIndex(program, output, finish);
+  addFeatures(program, output, finish);
   addInspect(program, output, finish);
   addLearningCurve(program, output, finish);
   addSuggest(program, output, finish);

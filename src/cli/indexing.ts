@@ -5,7 +5,7 @@ import type { Output } from '../commands/output.ts';
 import type { BuildFlags } from '../config/indexing.ts';
 import { addEndpointFlag, type Finish } from './flags.ts';
 
-const FEATURES_HELP =
+export const FEATURES_HELP =
   'features.npy, with the .csv and .json beside it; a shard, or a folder of shards (also s3://BUCKET/PREFIX)';
 
 export function addIndex(program: Command, output: Output, finish: Finish): void {

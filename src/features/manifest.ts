@@ -8,6 +8,8 @@ export interface ManifestEntry {
   readonly file: string;
   /** Empty where the picture came from no class folder. */
   readonly className: string;
+  /** Of the picture's content; an index does not keep it. */
+  readonly sha256?: string;
 }
 
 /**
@@ -49,7 +51,7 @@ export async function* manifestEntries(
       if (record['file'] === undefined || record['row'] !== String(row)) {
         throw invalid(file, `has no row ${row} in line ${row + 2}`);
       }
-      if (row >= from) yield { file: record['file'], className: record['class'] ?? '' };
+      if (row >= from) yield { file: record['file'], className: record['class'] ?? '', sha256: record['sha256'] ?? '' }; // prettier-ignore
     }
   } catch (error) {
     if (error instanceof AppError) throw error;

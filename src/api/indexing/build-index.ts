@@ -142,13 +142,21 @@ const nextOf = async (sources: AsyncGenerator<RowSource, void, undefined>) => {
 };
 
 /** @throws AppError MODEL_MISMATCH where the rows cannot be compared with those of the index */
-function checkAlike(record: IndexRecord, { name, settings, layer, rowShape }: RowSource): void {
-  // What changes no cosine may differ.
-  const { normalize, dtype, format, inputs, device, layers } = record.settings;
-  const difference =
-    settingsDifference(record.settings, { ...settings, normalize, dtype, format, inputs, device, layers }) ??
-    (layer === record.layer ? undefined : `the layer (${record.layer} before, ${layer} now)`) ??
-    (formatShape(rowShape) === formatShape(record.rowShape) ? undefined : `the shape of a row (${formatShape(record.rowShape)} before, ${formatShape(rowShape)} now)`); // prettier-ignore
+function checkAlike(record: IndexRecord, source: RowSource): void {
+  const difference = rowsDifference(record, source);
   if (difference === undefined) return;
-  throw new AppError('MODEL_MISMATCH', `${name} was made otherwise than the rows of the index: ${difference}; give it an index of its own`); // prettier-ignore
+  throw new AppError('MODEL_MISMATCH', `${source.name} was made otherwise than the rows of the index: ${difference}; give it an index of its own`); // prettier-ignore
 }
+
+type Made = Pick<RowSource, 'settings' | 'layer' | 'rowShape'>;
+
+/** Why rows cannot be compared with former ones, in a few words; undefined where they can. */
+export function rowsDifference(former: Made, now: Made): string | undefined {
+  // What changes no cosine may differ.
+  const { normalize, dtype, format, inputs, device, layers } = former.settings;
+  return (
+    settingsDifference(former.settings, { ...now.settings, normalize, dtype, format, inputs, device, layers }) ??
+    (now.layer === former.layer ? undefined : `the layer (${former.layer} before, ${now.layer} now)`) ??
+    (formatShape(now.rowShape) === formatShape(former.rowShape) ? undefined : `the shape of a row (${formatShape(former.rowShape)} before, ${formatShape(now.rowShape)} now)`)
+  );
+} // prettier-ignore
