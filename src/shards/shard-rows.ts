@@ -1,6 +1,7 @@
 // shard-rows.ts: the rows of a shard of features, a row group at a time, and what the shard says of how they were made.
 
 import { z } from 'zod';
+import type { TableRow } from '../features/parquet.ts';
 import { featureSettingsOf, type FeatureSettings } from '../features/record.ts';
 import type { ParquetFile } from '../formats/parquet-file.ts';
 import { checkedAs } from '../util/checked.ts';
@@ -18,14 +19,7 @@ const ROW = z.object({
 });
 
 /** A row as extract-features makes it. */
-export interface ShardRow {
-  readonly file: string;
-  readonly className: string;
-  readonly sha256: string;
-  readonly width: number;
-  readonly height: number;
-  readonly numbers: Float32Array;
-}
+export type ShardRow = Omit<TableRow, 'row'>;
 
 /** The rows of each group, in their order. @throws AppError FILE_INVALID */
 export async function* shardRowGroups(

@@ -84,10 +84,9 @@ export async function readKept({ network, record }: KeptFiles): Promise<KeptNetw
 /** Where the runtime is to write a network; undefined where it is not kept, or nothing can be written. */
 export async function roomFor(
   { folder, network }: KeptFiles,
-  { weights, batch }: Pick<LoweredModel, 'weights' | 'batch'>,
+  { weights }: Pick<LoweredModel, 'weights'>,
 ): Promise<string | undefined> {
-  if (batch !== undefined || weights.length < LEAST_KEPT_BYTES || weights.length > MOST_KEPT_BYTES / 2)
-    return undefined;
+  if (weights.length < LEAST_KEPT_BYTES || weights.length > MOST_KEPT_BYTES / 2) return undefined;
   try {
     await makeFolder(folder);
     await sweepAsides(folder);
