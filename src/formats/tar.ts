@@ -131,6 +131,9 @@ function kindOf(type: string, name: string): TarMember['kind'] {
   return isFile && !name.endsWith('/') ? 'file' : 'other';
 }
 
+/** How files of gzip, zstd, xz and bzip2 begin. */
+const COMPRESSED = ['\x1f\x8b', '\x28\xb5\x2f\xfd', '\xfd7zXZ', 'BZh'];
+
 /** The sum of a header's bytes, where those of the sum itself count as spaces. Some old programs took bytes for signed. */
 function checkHeader(archive: Archive, header: Buffer, at: number): void {
   let [unsigned, signed] = [0, 0];
@@ -141,6 +144,7 @@ function checkHeader(archive: Archive, header: Buffer, at: number): void {
   }
   const stored = Number.parseInt(untilNul(header.subarray(148, 156)).trim(), 8);
   if (stored === unsigned || stored === signed) return;
+  if (at === 0 && COMPRESSED.some((magic) => header.indexOf(magic, 0, 'latin1') === 0)) throw invalid(archive, 'is compressed; unpack it first, such as with gunzip'); // prettier-ignore
   throw invalid(archive, at === 0 ? 'is no tar archive' : `is damaged: the header at byte ${at} is not as its sum says; fetch it again`); // prettier-ignore
 }
 

@@ -39,7 +39,7 @@ export async function buildIndex(config: IndexConfig, work: Work): Promise<Built
     const { former, replaces } = await formerIndex(config);
     const isMade = await made(folder);
     const thread = startParquetThread();
-    const sources = rowSources(config.inputs, thread, work);
+    const sources = rowSources(config.inputs, { thread, later: 'finch index add' }, work);
     try {
       const [start, blocks] = await startOf(former, sources, { ...config, work });
       const onRows = (rows: number) => {
@@ -148,7 +148,8 @@ function checkAlike(record: IndexRecord, source: RowSource): void {
   throw new AppError('MODEL_MISMATCH', `${source.name} was made otherwise than the rows of the index: ${difference}; give it an index of its own`); // prettier-ignore
 }
 
-type Made = Pick<RowSource, 'settings' | 'layer' | 'rowShape'>;
+/** How rows were made. */
+export type Made = Pick<RowSource, 'settings' | 'layer' | 'rowShape'>;
 
 /** Why rows cannot be compared with former ones, in a few words; undefined where they can. */
 export function rowsDifference(former: Made, now: Made): string | undefined {
