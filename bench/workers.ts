@@ -34,7 +34,16 @@ export const workers: Bench = async ({ scratch }) => {
     await finch('shards', 's3://photos/set', '--size', `${Math.ceil(COUNT / SHARDS)}`, '--out', manifest);
     /** The seconds that workers take for all shards, from their start to their end. */
     const secondsOf = async (queue: string, cores: readonly string[]) => {
-      await finch('queue', 'submit', manifest, '--queue', queue, '--out', `s3://work/${queue}/`, '--no-cache');
+      await finch(
+        'queue',
+        'submit',
+        manifest,
+        '--queue',
+        queue,
+        '--out',
+        `s3://work/${queue}/`,
+        '--no-cache',
+      );
       const began = performance.now();
       const worker = (core: string) => done(env, 'taskset', '-c', core, process.execPath, FINCH, 'worker', '--queue', queue, '--until-done'); // prettier-ignore
       await Promise.all(cores.map(worker));
@@ -76,7 +85,10 @@ function sameShards(stored: ReadonlyMap<string, Buffer>): number {
 
 /** A program to its end. @throws when it fails */
 async function done(env: NodeJS.ProcessEnv, command: string, ...args: readonly string[]): Promise<void> {
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2000)));
   const [code] = (await once(child, 'close')) as [number | null];

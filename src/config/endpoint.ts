@@ -18,9 +18,13 @@ export function useEndpoint(url: string): string {
 const SAYS_MORE = ['shard', 'resume', 'config'];
 
 /** @param words arguments of the command. @param flags as it was given them. @throws AppError USAGE where nothing can be in a bucket */
-export function refuseUnusedEndpoint(words: readonly string[], flags: Readonly<Record<string, unknown>>): void {
+export function refuseUnusedEndpoint(
+  words: readonly string[],
+  flags: Readonly<Record<string, unknown>>,
+): void {
   const mayNameBuckets =
-    words.some((word) => word === '-' || /^@./.test(word)) || SAYS_MORE.some((name) => flags[name] !== undefined);
+    words.some((word) => word === '-' || /^@./.test(word)) ||
+    SAYS_MORE.some((name) => flags[name] !== undefined);
   const names = [...words, ...Object.values(flags)];
   if (mayNameBuckets || names.some((name) => typeof name === 'string' && isBucketAddress(name))) return;
   throw new AppError('USAGE', '--endpoint says where buckets are, and no s3://BUCKET/PREFIX was given; leave it out'); // prettier-ignore

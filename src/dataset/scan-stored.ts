@@ -110,10 +110,7 @@ function labelled(root: string, found: readonly FoundPicture[]): Dataset {
   const parts = splits.flatMap((split) => partOf(split, good) ?? []);
   if (parts.length === 0) throw invalid(root, `has ${good.length} pictures, and none has a class`, 'expected .cls or .json beside each picture of a .tar, or a column label in a table'); // prettier-ignore
   const remarks = [
-    ...leftOut(
-      good.filter(({ className = '' }) => className === '').length,
-      'without a class',
-    ),
+    ...leftOut(good.filter(({ className = '' }) => className === '').length, 'without a class'),
     ...leftOut(named.length > 0 ? good.filter(({ split }) => split === undefined).length : 0, 'in archives that are no part'), // prettier-ignore
   ];
   const layout: Layout = { base: root, parts, remarks };

@@ -46,7 +46,8 @@ const MAX_REASON = 400;
 const total = ({ done, failed, active, waiting, delayed }: QueueStatus['shards']) => done + failed + active + waiting + delayed; // prettier-ignore
 
 export function queueText(status: QueueStatus, columns?: number): string {
-  const { queue, server, isPaused, workers, shards, hasSweeps, pictures, rate, secondsLeft, failures } = status;
+  const { queue, server, isPaused, workers, shards, hasSweeps, pictures, rate, secondsLeft, failures } =
+    status;
   const unit = hasSweeps ? 'jobs' : 'shards';
   // A run of a sweep counts none.
   const countsPictures = !hasSweeps || pictures.done > 0;

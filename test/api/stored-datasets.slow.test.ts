@@ -146,7 +146,10 @@ describe('the same pictures', () => {
     await writeFile(at('twice.tar'), madeTar([{ name: 'disc/1.png', content: one! }, { name: 'disc/1.png', content: other! }, ...rest.map((content, i) => ({ name: `disc/${i + 2}.png`, content })), ...more])); // prettier-ignore
     const { train, remarks } = await scanDataset(at('twice.tar'));
     const twins = train.filter(({ file }) => file.startsWith('disc/1.png'));
-    assert.deepEqual(twins.map(({ file }) => file), ['disc/1.png']);
+    assert.deepEqual(
+      twins.map(({ file }) => file),
+      ['disc/1.png'],
+    );
     assert.deepEqual(await Promise.all(twins.map(bytesOf)), [other]);
     assert.match(remarks.join('\n'), /left out: 1 picture of names that the archive has again/);
   });

@@ -81,7 +81,12 @@ describe('shards', () => {
       assert.equal((await extractShard(s3.shardConfig(0, out), work)).wasThere, wasThere);
     }
     s3.server.knowsConditions = true;
-    assert.ok(s3.stored('work').get(`old/${nameOf(0)}`)!.equals(s3.stored('work').get(`rows/${nameOf(0)}`)!));
+    assert.ok(
+      s3
+        .stored('work')
+        .get(`old/${nameOf(0)}`)!
+        .equals(s3.stored('work').get(`rows/${nameOf(0)}`)!),
+    );
   });
 
   test('an object that changed or went since is a row that says so; a server that fails is none', async () => {

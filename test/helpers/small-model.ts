@@ -34,7 +34,11 @@ const PREPROCESSING: Preprocessing = {
 };
 
 /** @param features of a picture */
-export async function writeSmallModel(folder: string, ending: Ending = 'logits', features?: number): Promise<void> {
+export async function writeSmallModel(
+  folder: string,
+  ending: Ending = 'logits',
+  features?: number,
+): Promise<void> {
   await writeSmall(folder, smallGraph(7, ending, features), PREPROCESSING);
 }
 
