@@ -103,6 +103,7 @@ async function extensionOf(
 /** Records `LENGTH KEY=VALUE\n`. */
 function paxOf(archive: Archive, content: Buffer, offset: number): Extension {
   const found: { name?: string; bytes?: number; isSparse?: boolean } = {};
+  let sparseName: string | undefined;
   for (let at = 0; at < content.length && content[at] !== 0;) {
     const space = content.indexOf(0x20, at);
     const length = space < 0 ? NaN : Number(content.toString('latin1', at, space));
@@ -114,6 +115,7 @@ function paxOf(archive: Archive, content: Buffer, offset: number): Extension {
     const equals = record.indexOf('=');
     const [key, value] = [record.slice(0, equals), record.slice(equals + 1)];
     if (key === 'path') found.name = value;
+    if (key === 'GNU.sparse.name') sparseName = value;
     if (key.startsWith('GNU.sparse')) found.isSparse = true;
     if (key === 'size') {
       if (!/^\d{1,15}$/.test(value)) throw invalid(archive, `has a pax header at byte ${offset} with the size ${quoted(value)}`); // prettier-ignore
@@ -121,7 +123,8 @@ function paxOf(archive: Archive, content: Buffer, offset: number): Extension {
     }
     at = end;
   }
-  return found;
+  // The path of a sparse file is made up, for who does not know such files.
+  return sparseName === undefined ? found : { ...found, name: sparseName };
 }
 
 function kindOf(type: string, name: string): TarMember['kind'] {

@@ -14,11 +14,11 @@ const SMALL_SIDE = 24;
 type Ending = 'logits' | 'softmax' | 'sigmoid';
 
 /** Two convolutions with batch norm, dropout and a dense classifier. */
-function smallGraph(classes: number, ending: Ending, features = 24): Graph {
+function smallGraph(classes: number, ending: Ending): Graph {
   const b = graphBuilder('small', SMALL_SIDE);
   let x = b.conv2d(b.input, 'conv1', { filters: 12, kernel: 3, stride: 2, pad: 1 });
   x = b.activation(b.batchNormalization(x, 'bn1'), 'relu1', 'relu');
-  x = b.conv2d(x, 'conv2', { filters: features, kernel: 3, stride: 2, pad: 1 });
+  x = b.conv2d(x, 'conv2', { filters: 24, kernel: 3, stride: 2, pad: 1 });
   x = b.activation(b.batchNormalization(x, 'bn2'), 'relu2', 'relu');
   x = b.dropout(b.globalAveragePooling2d(x, 'pool'), 'drop', 0.1);
   x = b.dense(x, 'fc', classes);
@@ -33,13 +33,8 @@ const PREPROCESSING: Preprocessing = {
   ...HALF,
 };
 
-/** @param features of a picture */
-export async function writeSmallModel(
-  folder: string,
-  ending: Ending = 'logits',
-  features?: number,
-): Promise<void> {
-  await writeSmall(folder, smallGraph(7, ending, features), PREPROCESSING);
+export async function writeSmallModel(folder: string, ending: Ending = 'logits'): Promise<void> {
+  await writeSmall(folder, smallGraph(7, ending), PREPROCESSING);
 }
 
 /** A classifier of every place, of whose answers the mean counts, as SqueezeNet has it. */
