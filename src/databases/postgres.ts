@@ -3,7 +3,7 @@
 
 import { Socket } from 'node:net';
 import type { Client, ClientConfig } from 'pg';
-import type { Made } from '../api/indexing/build-index.ts';
+import type { Made } from '../api/indexing/made.ts';
 import type { Work } from '../api/work.ts';
 import type { PostgresPlace } from '../config/load-features.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';

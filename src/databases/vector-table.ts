@@ -1,6 +1,6 @@
 // vector-table.ts: a table of pictures with a column of pgvector: made where it is missing, checked where it is there, filled, indexed.
 
-import type { Made } from '../api/indexing/build-index.ts';
+import type { Made } from '../api/indexing/made.ts';
 import { throwIfAborted, type Work } from '../api/work.ts';
 import type { PostgresPlace } from '../config/load-features.ts';
 import { AppError } from '../util/errors.ts';
