@@ -16,6 +16,7 @@ import { serve } from './serve.ts';
 import { training, trainingZoo } from './training.ts';
 import { suggest } from './suggest.ts';
 import { unknown } from './unknown.ts';
+import { workers } from './workers.ts';
 import { costs } from './zoo.ts';
 
 export const FIGURES = {
@@ -48,4 +49,5 @@ export const FIGURES = {
   int8,
   manifest,
   head,
+  workers,
 } as const satisfies Record<string, Bench>;

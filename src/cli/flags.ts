@@ -1,7 +1,7 @@
 // flags.ts: the flags that several commands share, defined once, and what the definition of a command receives.
 
 import type { Command } from 'commander';
-import { useEndpoint } from '../config/endpoint.ts';
+import { refuseUnusedEndpoint, useEndpoint } from '../config/endpoint.ts';
 import type { ExitCodeValue } from '../util/errors.ts';
 
 /** Takes the exit code of a command that has run. */
@@ -43,7 +43,13 @@ export function addShardFlags(command: Command): Command {
 
 /** Of the commands that take buckets. It is heard when it is read, because threads have it from the environment. */
 export function addEndpointFlag(command: Command): Command {
-  return command.option('--endpoint <url>', "of s3://…: another service than Amazon's (default: AWS_ENDPOINT_URL)", useEndpoint); // prettier-ignore
+  return command
+    .option('--endpoint <url>', "of s3://…: another service than Amazon's (default: AWS_ENDPOINT_URL)", useEndpoint)
+    .hook('preAction', (_, acting) => {
+      const { endpoint, ...flags } = acting.optsWithGlobals<Readonly<Record<string, unknown>>>();
+      // A worker has no arguments: the queue says the names.
+      if (endpoint !== undefined && acting.registeredArguments.length > 0) refuseUnusedEndpoint(acting.args, flags);
+    }); // prettier-ignore
 }
 
 /** What a row of features is made of; they become `RowConfig` in config/features.ts. */

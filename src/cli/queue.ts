@@ -7,6 +7,7 @@ import type { SubmitFlags } from '../config/queue.ts';
 import type { RedisFlags } from '../config/redis.ts';
 import {
   addAnswerFlags,
+  addEndpointFlag,
   addInferenceFlags,
   addRedisFlags,
   addRowFlags,
@@ -63,7 +64,7 @@ async function placeOf(flags: RedisFlags) {
 }
 
 function addSubmit(queue: Command, output: Output, finish: Finish): void {
-  const submit = addRedisFlags(queue.command('submit'))
+  const submit = addEndpointFlag(addRedisFlags(queue.command('submit')))
     .description('put the shards of a manifest into the queue')
     .argument('<file>', 'what finch shards INPUT wrote')
     .option('-o, --out <folder>', 'where the workers write the shards')

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import type { SearchFlags } from '../config/features.ts';
-import { addInferenceFlags, INPUT_HELP, repeated, type Finish } from './flags.ts';
+import { addEndpointFlag, addInferenceFlags, INPUT_HELP, repeated, type Finish } from './flags.ts';
 
 export function addSearch(program: Command, output: Output, finish: Finish): void {
   const command = program
@@ -21,7 +21,7 @@ export function addSearch(program: Command, output: Output, finish: Finish): voi
     .option('--layer <name>', 'another layer', repeated)
     .option('--pool <how>', 'another pooling: avg, max or none')
     .option('--no-cache', 'compute the queries, and keep nothing');
-  addInferenceFlags(command)
+  addEndpointFlag(addInferenceFlags(command))
     .addHelpText(
       'after',
       `

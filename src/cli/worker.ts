@@ -3,10 +3,10 @@
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import type { WorkerFlags } from '../config/queue.ts';
-import { addRedisFlags, type Finish } from './flags.ts';
+import { addEndpointFlag, addRedisFlags, type Finish } from './flags.ts';
 
 export function addWorker(program: Command, output: Output, finish: Finish): void {
-  addRedisFlags(program.command('worker'))
+  addEndpointFlag(addRedisFlags(program.command('worker')))
     .description('do shards out of a queue until Ctrl-C or SIGTERM')
     .option('-c, --concurrency <n>', 'shards at a time', '1')
     .option('--threads <n>', 'threads of a shard on the CPU (default: the cores, divided by --concurrency)')

@@ -14,6 +14,22 @@ export function useEndpoint(url: string): string {
   return url;
 }
 
+/** Flags behind which names of buckets may stand that the command line does not show: lists, runs, files of flags. */
+const SAYS_MORE = ['shard', 'resume', 'config'];
+
+/** @param words arguments of the command. @param flags as it was given them. @throws AppError USAGE where nothing can be in a bucket */
+export function refuseUnusedEndpoint(
+  words: readonly string[],
+  flags: Readonly<Record<string, unknown>>,
+): void {
+  const mayNameBuckets =
+    words.some((word) => word === '-' || /^@./.test(word)) ||
+    SAYS_MORE.some((name) => flags[name] !== undefined);
+  const names = [...words, ...Object.values(flags)];
+  if (mayNameBuckets || names.some((name) => typeof name === 'string' && isBucketAddress(name))) return;
+  throw new AppError('USAGE', '--endpoint says where buckets are, and no s3://BUCKET/PREFIX was given; leave it out'); // prettier-ignore
+}
+
 /** Takes the service that a run was begun with, where this process was told none. @param flags as the run recorded them */
 export function useRecordedEndpoint(flags: Readonly<Record<string, unknown>>): void {
   const { endpoint: url } = flags;

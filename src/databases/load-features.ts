@@ -1,6 +1,6 @@
 // load-features.ts: rows of features -> a table of PostgreSQL or a collection of Qdrant. Connects the stages; holds a batch of rows at a time.
 
-import { rowsDifference } from '../api/indexing/build-index.ts';
+import { rowsDifference } from '../api/indexing/made.ts';
 import { rowSources, type RowSource } from '../api/indexing/row-sources.ts';
 import { throwIfAborted, type Work } from '../api/work.ts';
 import type { LoadConfig } from '../config/load-features.ts';
@@ -21,7 +21,7 @@ export interface Loaded {
 
 /**
  * Loads every row; those that are there already stay as they are, so that the same call goes on after an end.
- * @throws AppError USAGE, FILE_INVALID, MODEL_MISMATCH where not all rows were made alike; DATABASE_UNAVAILABLE; INTERRUPTED. What was
+ * @throws AppError USAGE, FILE_INVALID, MODEL_MISMATCH where not all rows were made alike, those of the table among them; DATABASE_UNAVAILABLE; INTERRUPTED. What was
  * loaded before stays loaded
  */
 export async function loadFeatures({ inputs, place }: LoadConfig, work: Work): Promise<Loaded> {
@@ -31,11 +31,11 @@ export async function loadFeatures({ inputs, place }: LoadConfig, work: Work): P
     let first: RowSource | undefined;
     let [rows, left] = [0, 0];
     let changed: number | undefined;
-    for await (const source of rowSources(inputs, thread, work)) {
+    for await (const source of rowSources(inputs, { thread, later: 'the same command' }, work)) {
       first ??= source;
       const difference = rowsDifference(first, source);
       if (difference !== undefined) throw new AppError('MODEL_MISMATCH', `${source.name} was made otherwise than ${first.name}: ${difference}; load them into places of their own`); // prettier-ignore
-      destination ??= await opened(place, elementCount(source.rowShape), work);
+      destination ??= await opened(place, source, work);
       for await (const batch of batchesOf(source)) {
         throwIfAborted(work);
         const more = batch.rows.length > 0 ? await destination.upsert(batch.rows) : undefined;
@@ -57,5 +57,5 @@ export async function loadFeatures({ inputs, place }: LoadConfig, work: Work): P
   }
 }
 
-const opened = (place: LoadConfig['place'], numbers: number, work: Work) =>
-  place.kind === 'postgres' ? openPostgres(place, numbers, work) : openQdrant(place, numbers, work);
+const opened = (place: LoadConfig['place'], source: RowSource, work: Work) =>
+  place.kind === 'postgres' ? openPostgres(place, source, work) : openQdrant(place, elementCount(source.rowShape), work); // prettier-ignore

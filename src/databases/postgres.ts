@@ -3,6 +3,7 @@
 
 import { Socket } from 'node:net';
 import type { Client, ClientConfig } from 'pg';
+import type { Made } from '../api/indexing/made.ts';
 import type { Work } from '../api/work.ts';
 import type { PostgresPlace } from '../config/load-features.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
@@ -39,11 +40,11 @@ export class DatabaseError extends AppError {
 }
 
 /**
- * @param numbers of a row
+ * @param made how the rows were made
  * @throws AppError DATABASE_UNAVAILABLE where the client is not installed, nothing answers, or pgvector is not there; USAGE where the table is
- * another one
+ * another one; MODEL_MISMATCH where its rows were made otherwise
  */
-export async function openPostgres(place: PostgresPlace, numbers: number, work: Work): Promise<Destination> {
+export async function openPostgres(place: PostgresPlace, made: Made, work: Work): Promise<Destination> {
   const pg = await loadPackage('pg', () => import('pg'));
   const client = await connected(pg, place);
   const session: Session = {
@@ -63,7 +64,7 @@ export async function openPostgres(place: PostgresPlace, numbers: number, work: 
   let processId: unknown;
   try {
     processId = (await session.query('SELECT pg_backend_pid() AS id')).rows[0]?.['id'];
-    const table = await openTable(session, { place, numbers, work });
+    const table = await openTable(session, { place, made, work });
     return { ...table, close };
   } catch (error) {
     await close();

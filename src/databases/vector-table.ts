@@ -1,9 +1,12 @@
 // vector-table.ts: a table of pictures with a column of pgvector: made where it is missing, checked where it is there, filled, indexed.
 
+import type { Made } from '../api/indexing/made.ts';
 import { throwIfAborted, type Work } from '../api/work.ts';
 import type { PostgresPlace } from '../config/load-features.ts';
 import { AppError } from '../util/errors.ts';
+import { elementCount } from '../util/shape.ts';
 import type { Destination, PictureRow } from './destination.ts';
+import { checkOrigin } from './origin.ts';
 import { DatabaseError, type Session } from './postgres.ts';
 import { binaryHalfvec, binaryVector } from './vector-bytes.ts';
 
@@ -13,16 +16,17 @@ const MOST_INDEXED = { vector: 2000, halfvec: 4000 } as const;
 
 interface Opening {
   readonly place: PostgresPlace;
-  /** Of a row. */
-  readonly numbers: number;
+  /** How the rows were made. */
+  readonly made: Made;
   readonly work: Work;
 }
 
-/** @throws AppError DATABASE_UNAVAILABLE, USAGE */
+/** @throws AppError DATABASE_UNAVAILABLE, USAGE, MODEL_MISMATCH */
 export async function openTable(
   session: Session,
-  { place, numbers, work }: Opening,
+  { place, made, work }: Opening,
 ): Promise<Omit<Destination, 'close'>> {
+  const numbers = elementCount(made.rowShape);
   const type = numbers > MOST_INDEXED.vector ? 'halfvec' : 'vector';
   const canBeIndexed = numbers <= MOST_INDEXED[type];
   if (numbers > MOST_NUMBERS) throw new AppError('USAGE', `rows of ${numbers} numbers do not fit into pgvector, which takes ${MOST_NUMBERS}; make them with --pool avg`); // prettier-ignore
@@ -30,7 +34,12 @@ export async function openTable(
   await ensureExtension(session, place);
   const column = `${type}(${numbers})`;
   const table = place.table.map((part) => `"${part}"`).join('.');
+  await session.query('BEGIN');
+  // Of two that begin a table at the same time, the second sees what the first has written on it.
+  await session.query("SELECT pg_advisory_xact_lock(hashtext('finch features load'))");
   await ensureTable(session, { place, table, column });
+  await checkOrigin(session, { table, name: place.table.join('.'), made, work });
+  await session.query('COMMIT');
   const toBytes = type === 'vector' ? binaryVector : binaryHalfvec;
   const index = `"${place.table.at(-1)}_embedding_idx"`;
   const createIndex = `CREATE INDEX IF NOT EXISTS ${index} ON ${table} USING hnsw (embedding ${type}_cosine_ops)`; // prettier-ignore

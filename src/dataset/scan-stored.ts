@@ -20,26 +20,26 @@ export async function scanArchives(
   archives: readonly Archive[],
   signal?: AbortSignal,
 ): Promise<Dataset> {
-  const found: FoundPicture[] = [];
-  const times = new Map<string, number>();
+  const found = new Map<string, FoundPicture>();
+  let replaced = 0;
   let isLabelled = false;
   for (const archive of archives) {
     const isTable = isTableName(archive.where);
     for await (const reference of (isTable ? tableRows : tarPictures)(archive.where, signal)) {
       throwIfAway(reference);
-      const { file, ...rest } = foundIn(archive, reference, archives.length > 1);
-      // An archive that was appended to may have a name again: each picture is found by a name of its own.
-      const nth = (times.get(file) ?? 0) + 1;
-      times.set(file, nth);
-      const picture = { ...rest, file: nth === 1 ? file : `${file}#${nth}` };
+      const picture = foundIn(archive, reference, archives.length > 1);
+      // An archive that was appended to may have a name again: the later picture is what unpacking it leaves.
+      if (found.delete(picture.file)) replaced += 1;
       // Where every label is the name of the folder, there are no labels but folders.
       const { className } = picture;
       isLabelled ||= isTable || (className !== undefined && className !== classFolderInside(reference.file.slice(archive.where.length))); // prettier-ignore
-      found.push(picture);
+      found.set(picture.file, picture);
     }
     throwIfEnded(signal);
   }
-  return isLabelled ? labelled(root, found) : inFolders(root, found);
+  const pictures = [...found.values()];
+  const dataset = isLabelled ? labelled(root, pictures) : inFolders(root, pictures);
+  return { ...dataset, remarks: [...dataset.remarks, ...leftOut(replaced, 'of names that the archive has again: the last of each counts')] }; // prettier-ignore
 }
 
 /** A dataset of what a bucket has under a prefix, or in its archives there. @throws AppError DATASET_INVALID, INTERRUPTED, DOWNLOAD_FAILED */
@@ -110,11 +110,8 @@ function labelled(root: string, found: readonly FoundPicture[]): Dataset {
   const parts = splits.flatMap((split) => partOf(split, good) ?? []);
   if (parts.length === 0) throw invalid(root, `has ${good.length} pictures, and none has a class`, 'expected .cls or .json beside each picture of a .tar, or a column label in a table'); // prettier-ignore
   const remarks = [
-    ...leftOut(
-      good.filter(({ className = '' }) => className === ''),
-      'without a class',
-    ),
-    ...leftOut(named.length > 0 ? good.filter(({ split }) => split === undefined) : [], 'in archives that are no part'), // prettier-ignore
+    ...leftOut(good.filter(({ className = '' }) => className === '').length, 'without a class'),
+    ...leftOut(named.length > 0 ? good.filter(({ split }) => split === undefined).length : 0, 'in archives that are no part'), // prettier-ignore
   ];
   const layout: Layout = { base: root, parts, remarks };
   return withUnread(datasetOf(root, layout, { remarks, sample: sampleOf(root, good), isSorted: false }), bad, root); // prettier-ignore
@@ -122,8 +119,8 @@ function labelled(root: string, found: readonly FoundPicture[]): Dataset {
 
 const SPLITS = ['train', 'val', 'test'] as const;
 
-const leftOut = ({ length }: readonly FoundPicture[], why: string) =>
-  length === 0 ? [] : [`left out: ${length} ${length === 1 ? 'picture' : 'pictures'} ${why}`];
+const leftOut = (count: number, why: string) =>
+  count === 0 ? [] : [`left out: ${count} ${count === 1 ? 'picture' : 'pictures'} ${why}`];
 
 function byWhetherRead(found: readonly FoundPicture[]) {
   const isBad = ({ stored }: FoundPicture) => 'problem' in stored;

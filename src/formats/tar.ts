@@ -103,6 +103,7 @@ async function extensionOf(
 /** Records `LENGTH KEY=VALUE\n`. */
 function paxOf(archive: Archive, content: Buffer, offset: number): Extension {
   const found: { name?: string; bytes?: number; isSparse?: boolean } = {};
+  let sparseName: string | undefined;
   for (let at = 0; at < content.length && content[at] !== 0;) {
     const space = content.indexOf(0x20, at);
     const length = space < 0 ? NaN : Number(content.toString('latin1', at, space));
@@ -114,6 +115,7 @@ function paxOf(archive: Archive, content: Buffer, offset: number): Extension {
     const equals = record.indexOf('=');
     const [key, value] = [record.slice(0, equals), record.slice(equals + 1)];
     if (key === 'path') found.name = value;
+    if (key === 'GNU.sparse.name') sparseName = value;
     if (key.startsWith('GNU.sparse')) found.isSparse = true;
     if (key === 'size') {
       if (!/^\d{1,15}$/.test(value)) throw invalid(archive, `has a pax header at byte ${offset} with the size ${quoted(value)}`); // prettier-ignore
@@ -121,7 +123,8 @@ function paxOf(archive: Archive, content: Buffer, offset: number): Extension {
     }
     at = end;
   }
-  return found;
+  // The path of a sparse file is made up, for who does not know such files.
+  return sparseName === undefined ? found : { ...found, name: sparseName };
 }
 
 function kindOf(type: string, name: string): TarMember['kind'] {
@@ -130,6 +133,9 @@ function kindOf(type: string, name: string): TarMember['kind'] {
   const isFile = type === '0' || type === '\0' || type === '7';
   return isFile && !name.endsWith('/') ? 'file' : 'other';
 }
+
+/** How files of gzip, zstd, xz and bzip2 begin. */
+const COMPRESSED = ['\x1f\x8b', '\x28\xb5\x2f\xfd', '\xfd7zXZ', 'BZh'];
 
 /** The sum of a header's bytes, where those of the sum itself count as spaces. Some old programs took bytes for signed. */
 function checkHeader(archive: Archive, header: Buffer, at: number): void {
@@ -141,6 +147,7 @@ function checkHeader(archive: Archive, header: Buffer, at: number): void {
   }
   const stored = Number.parseInt(untilNul(header.subarray(148, 156)).trim(), 8);
   if (stored === unsigned || stored === signed) return;
+  if (at === 0 && COMPRESSED.some((magic) => header.indexOf(magic, 0, 'latin1') === 0)) throw invalid(archive, 'is compressed; unpack it first, such as with gunzip'); // prettier-ignore
   throw invalid(archive, at === 0 ? 'is no tar archive' : `is damaged: the header at byte ${at} is not as its sum says; fetch it again`); // prettier-ignore
 }
 

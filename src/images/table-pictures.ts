@@ -142,7 +142,8 @@ function contentOf(value: unknown): ImageReference['content'] {
 }
 
 function className(value: unknown, names: readonly string[]): string {
-  if (typeof value !== 'bigint' && typeof value !== 'number') return typeof value === 'string' ? value : '';
+  if (typeof value === 'string' || typeof value === 'boolean') return `${value}`;
+  if (typeof value !== 'bigint' && typeof value !== 'number') return '';
   // Hugging Face's -1 is that of pictures whose classes are kept secret.
   return names[Number(value)] ?? (names.length > 0 && value < 0 ? '' : `${value}`);
 }

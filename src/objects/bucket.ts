@@ -10,7 +10,7 @@ import { AppError } from '../util/errors.ts';
 import { writeFailed } from '../util/files.ts';
 import { joinedTo, parseBucketAddress } from './address.ts';
 import { asked } from './client.ts';
-import { isMissing, isPassing, isRefusedByCondition } from './failures.ts';
+import { isMissing, isNotImplemented, isPassing, isRefusedByCondition } from './failures.ts';
 import { getObject } from './get.ts';
 import { listObjects } from './list.ts';
 import type { Found, Place } from './place.ts';
@@ -102,16 +102,19 @@ async function put(where: string, file: string, replace: boolean): Promise<boole
   const { size } = await stat(file);
   if (size > MAX_PUT_BYTES) throw new AppError('WRITE_FAILED', `${where} would have ${size} bytes, and a bucket takes ${MAX_PUT_BYTES} at once; make shards smaller with --size`); // prettier-ignore
   let isAgain = false;
+  let isConditional = !replace;
   return asked({ bucket, key, doing: 'write' }, async (s3, options) => {
     // A server that refuses may close the connection before its answer is read.
     if (isAgain && !replace && (await find(where))) return false;
     isAgain = true;
     const body = createReadStream(file);
     try {
-      await s3.putObject({ Bucket: bucket, Key: key, Body: body, ContentLength: size, ...(!replace && { IfNoneMatch: '*' }) }, options); // prettier-ignore
+      await s3.putObject({ Bucket: bucket, Key: key, Body: body, ContentLength: size, ...(isConditional && { IfNoneMatch: '*' }) }, options); // prettier-ignore
       return true;
     } catch (error) {
       if (!replace && isRefusedByCondition(error)) return false;
+      // The next try looks whether the object is there, and does without.
+      if (isNotImplemented(error)) isConditional = false;
       throw error;
     } finally {
       body.destroy();

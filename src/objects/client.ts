@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { S3 } from '@aws-sdk/client-s3';
 import type { BucketAddress } from './address.ts';
-import { endpoint } from './endpoint.ts';
+import { endpoint, ENDPOINT_VARIABLE } from './endpoint.ts';
 import { failureOf, isPassing, isThrottled, retryAfterOf, type About } from './failures.ts';
 import { pauseAfter } from './retries.ts';
 
@@ -23,12 +23,8 @@ async function makeClient(): Promise<S3> {
   // Which versions of Node a client supports next year is nothing that its user can do anything about.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const { S3 } = await import('@aws-sdk/client-s3');
-  const isOther = endpoint() !== undefined;
-  const region = process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION'] ?? (isOther ? 'us-east-1' : undefined); // prettier-ignore
-  return new S3({
-    ...(region !== undefined && { region }),
-    // Names of buckets as host names need a name server that knows them all.
-    forcePathStyle: isOther,
+  const region = process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION'] || undefined;
+  const common = {
     followRegionRedirects: true,
     maxAttempts: 1,
     // What there is to say is said by errors.
@@ -44,7 +40,20 @@ async function makeClient(): Promise<S3> {
       httpAgent: { keepAlive: true, maxSockets: SOCKETS },
       httpsAgent: { keepAlive: true, maxSockets: SOCKETS },
     },
-  });
+  } as const;
+  const usual = new S3({ ...common, ...(region !== undefined && { region }) });
+  await takeConfiguredEndpoint(usual);
+  if (endpoint() === undefined) return usual;
+  // A service other than Amazon's seldom has regions. Names of buckets as host names need a name server that knows them all.
+  const own = await usual.config.region().catch(() => 'us-east-1');
+  return new S3({ ...common, region: own, forcePathStyle: true });
+}
+
+/** The service of the profile (`endpoint_url`), where the environment names none. The client's types do not have the function that knows it. */
+async function takeConfiguredEndpoint({ config }: S3): Promise<void> {
+  const { serviceConfiguredEndpoint } = config as unknown as { readonly serviceConfiguredEndpoint?: () => Promise<string | undefined> }; // prettier-ignore
+  const found = await serviceConfiguredEndpoint?.();
+  if (found !== undefined) process.env[ENDPOINT_VARIABLE] ||= found;
 }
 
 interface Asked extends BucketAddress {

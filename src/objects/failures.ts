@@ -64,6 +64,9 @@ export const isMissing = (error: unknown) =>
 /** Another content than that of the etag, or an object where none was expected. */
 export const isRefusedByCondition = (error: unknown) => toldBy(error).status === 412;
 
+/** Some services answer so to a condition that they do not know. */
+export const isNotImplemented = (error: unknown) => toldBy(error).status === 501;
+
 /** Where it went wrong, and with what. */
 export interface About extends BucketAddress {
   /** `read`, `list` or `write`. */

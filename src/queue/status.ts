@@ -26,7 +26,9 @@ export function queueStatus(place: QueuePlace, work: Work, now: number): Promise
     ]);
     const finished: FinishedShard[] = [];
     let [pictures, failed] = [0, 0];
+    let hasSweeps = await nextIsOfSweep(queue);
     for await (const job of completedJobs(queue, shards.done, work)) {
+      hasSweeps ||= isSweepWork(job.data);
       const done = readDone(job.returnvalue);
       if (!done) continue;
       pictures += done.pictures;
@@ -43,12 +45,19 @@ export function queueStatus(place: QueuePlace, work: Work, now: number): Promise
       isPaused,
       ...(workers !== undefined && { workers }),
       shards,
+      hasSweeps,
       pictures: { done: pictures, failed },
       ...(rate && { rate }),
       ...(left !== undefined && { secondsLeft: left }),
       failures: failures.map(failureOf),
     };
   });
+}
+
+/** Of the jobs that are not done, one of each state says it for all: a queue is seldom of both kinds. */
+async function nextIsOfSweep(queue: Queue): Promise<boolean> {
+  const jobs = await queue.getJobs(['active', 'waiting', 'waiting-children', 'delayed', 'failed'], 0, 0);
+  return jobs.some(({ data }) => isSweepWork(data));
 }
 
 async function* completedJobs(queue: Queue, count: number, work: Work): AsyncGenerator<Job, void, undefined> {

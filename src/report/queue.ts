@@ -17,6 +17,7 @@ export interface QueueStatus {
   readonly isPaused: boolean;
   /** Connected now; absent where the server does not say. */
   readonly workers?: number;
+  /** Shards and runs of sweeps alike. */
   readonly shards: {
     readonly done: number;
     readonly failed: number;
@@ -24,6 +25,8 @@ export interface QueueStatus {
     readonly waiting: number;
     readonly delayed: number;
   };
+  /** Whether runs of sweeps are among them, and pages of their results. */
+  readonly hasSweeps: boolean;
   /** Of the shards that are done. */
   readonly pictures: { readonly done: number; readonly failed: number };
   /** Absent where nothing was done lately. */
@@ -43,7 +46,11 @@ const MAX_REASON = 400;
 const total = ({ done, failed, active, waiting, delayed }: QueueStatus['shards']) => done + failed + active + waiting + delayed; // prettier-ignore
 
 export function queueText(status: QueueStatus, columns?: number): string {
-  const { queue, server, isPaused, workers, shards, pictures, rate, secondsLeft, failures } = status;
+  const { queue, server, isPaused, workers, shards, hasSweeps, pictures, rate, secondsLeft, failures } =
+    status;
+  const unit = hasSweeps ? 'jobs' : 'shards';
+  // A run of a sweep counts none.
+  const countsPictures = !hasSweeps || pictures.done > 0;
   const states = [
     [shards.done, 'done'],
     [shards.active, 'under way'],
@@ -56,9 +63,9 @@ export function queueText(status: QueueStatus, columns?: number): string {
     {
       queue: `${queue} on ${server}${isPaused ? ', paused' : ''}`,
       workers,
-      shards: [`${total(shards)}`, parts.join(', ')].filter(Boolean).join(': '),
-      pictures: `${pictures.done}${pictures.failed > 0 ? `, ${pictures.failed} of which failed` : ''}`,
-      rate: rate && `${rate.picturesPerSecond.toFixed(1)} pictures/s, ${rate.shardsPerHour.toFixed(1)} shards an hour, over ${duration(rate.seconds)}`, // prettier-ignore
+      [unit]: [`${total(shards)}`, parts.join(', ')].filter(Boolean).join(': '),
+      pictures: countsPictures ? `${pictures.done}${pictures.failed > 0 ? `, ${pictures.failed} of which failed` : ''}` : undefined, // prettier-ignore
+      rate: rate && `${countsPictures ? `${rate.picturesPerSecond.toFixed(1)} pictures/s, ` : ''}${rate.shardsPerHour.toFixed(1)} ${unit} an hour, over ${duration(rate.seconds)}`, // prettier-ignore
       'time left':
         secondsLeft === undefined || secondsLeft === 0 ? undefined : `about ${duration(secondsLeft)}`,
     },

@@ -15,9 +15,11 @@ import { workOf, type WorkOptions } from '../../src/api/work.ts';
 import { readModelFolder } from '../../src/artefact/model-folder.ts';
 import { learnConfig, type LearnFlags } from '../../src/config/learn-shards.ts';
 import { openBlockProducts } from '../../src/engine/onnx/block-products.ts';
-import { startParquetThread } from '../../src/formats/foreign-parquet.ts';
+import { startParquetThread, type ParquetThread } from '../../src/formats/foreign-parquet.ts';
+import type { ParquetFile } from '../../src/formats/parquet-file.ts';
 import { headPaths } from '../../src/run/head-checkpoint.ts';
 import { readRun } from '../../src/run/history.ts';
+import { FACTS_KEY, SHARD_VERSION } from '../../src/shards/shard-facts.ts';
 import { uniform } from '../helpers/lcg.ts';
 import { writeMadeUpShard } from '../helpers/made-up-shards.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
@@ -181,6 +183,25 @@ describe('refused in one line, before a run is there', () => {
   }
 });
 
+const [WIDE, WIDE_GROUP, WIDE_ROWS] = [512, 1000, 120_000];
+
+/** A shard that is on no disk, whose row groups are made up when they are asked for. */
+function madeUpThread(): ParquetThread {
+  const facts = { version: SHARD_VERSION, kind: 'features', index: 0, count: 1, manifest: '', finch: '', pictures: WIDE_ROWS, failed: 0, settings: {} };
+  const noise = Float32Array.from({ length: WIDE * WIDE_GROUP }, (_, i) => uniform(i, 0));
+  const rowOf = (n: number) => ({ file: `${n}.jpg`, class: `class ${n % 10}`, sha256: (Math.imul(n, 0x9e3779b1) >>> 0).toString(16).padStart(8, '0') });
+  const parquet: ParquetFile = {
+    file: 'made-up.parquet', etag: '', rows: WIDE_ROWS, columns: [],
+    facts: new Map([[FACTS_KEY, JSON.stringify(facts)]]),
+    groups: Array.from({ length: WIDE_ROWS / WIDE_GROUP }, (_, i) => ({ from: i * WIDE_GROUP, to: (i + 1) * WIDE_GROUP })),
+    numbers: async () => noise.slice(),
+    read: async ({ from }) => Array.from({ length: WIDE_GROUP }, (_, i) => rowOf(from + i)),
+    isWhole: async () => true,
+    close: async () => {},
+  };
+  return { open: async () => parquet, close: async () => {} };
+} // prettier-ignore
+
 describe('the first pass', () => {
   test('keeps no rows for passes that will not be, and leaves none of one that was cut short', async () => {
     const thread = startParquetThread();
@@ -200,6 +221,28 @@ describe('the first pass', () => {
     await products.dispose();
     await thread.close();
   });
+
+  test('does not hold the rows: a bound on the memory that it takes', async () => {
+    const products = await openBlockProducts(WIDE, 1);
+    await mkdir(at('wide'));
+    const job = {
+      set: { files: ['made-up.parquet'], rows: WIDE_ROWS, fingerprint: '' },
+      numbers: WIDE,
+      thread: madeUpThread(),
+      paths: headPaths(at('wide')),
+      products,
+      division: { share: 0.01, classOf: (_: string, name: string) => name },
+      goesOn: () => false,
+    };
+    const before = process.memoryUsage.rss();
+    let most = before;
+    const onProgress = () => (most = Math.max(most, process.memoryUsage.rss()));
+    const { record } = await firstPass(job, workOf({ onProgress }));
+    await products.dispose();
+    assert.equal(record.counts.reduce((a, b) => a + b) + record.judged.length, WIDE_ROWS);
+    const [growth, held] = [most - before, 4 * WIDE * WIDE_ROWS];
+    assert.ok(growth < held / 2, `${growth} bytes more, for ${held} bytes of rows`);
+  }); // prettier-ignore
 
   test('learns from the first row of a class and its copies; few labels among many rows judge by their own number', () => {
     const divider = rowDivider({ share: 0.5, classOf: (_, name) => name });

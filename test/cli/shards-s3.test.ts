@@ -2,7 +2,7 @@
 // ten goes wrong; what is wrong with a bucket is one line.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -12,6 +12,7 @@ import { joinShards } from '../../src/api/sharding/join.ts';
 import { listShards } from '../../src/api/sharding/list.ts';
 import { verifyShards } from '../../src/api/sharding/verify.ts';
 import { workOf } from '../../src/api/work.ts';
+import { refuseUnusedEndpoint } from '../../src/config/endpoint.ts';
 import { extractConfig } from '../../src/config/features.ts';
 import { listConfig } from '../../src/config/shards.ts';
 import type { AppError } from '../../src/util/errors.ts';
@@ -73,6 +74,21 @@ describe('shards', () => {
     );
   });
 
+  test('are written once by a service that does not know conditions', async () => {
+    s3.server.knowsConditions = false;
+    const out = 's3://work/old';
+    for (const wasThere of [false, true]) {
+      assert.equal((await extractShard(s3.shardConfig(0, out), work)).wasThere, wasThere);
+    }
+    s3.server.knowsConditions = true;
+    assert.ok(
+      s3
+        .stored('work')
+        .get(`old/${nameOf(0)}`)!
+        .equals(s3.stored('work').get(`rows/${nameOf(0)}`)!),
+    );
+  });
+
   test('an object that changed or went since is a row that says so; a server that fails is none', async () => {
     const photos = s3.stored('photos');
     const kept = new Map(photos);
@@ -117,8 +133,13 @@ describe('what is wrong is one line', () => {
     return `${code} ${stderr}`;
   };
 
-  test('credentials that have expired, with nothing of them printed', async () => {
-    assert.match(await problem('s3://photos/set', { AWS_SESSION_TOKEN: EXPIRED_TOKEN }, '--debug'), /^3 error: s3:\/\/photos\/set: the credentials have expired; get new ones/); // prettier-ignore
+  test('credentials of a profile that have expired, with nothing of them printed; its service', async () => {
+    const { env, endpoint } = s3.server;
+    await writeFile(s3.at('config'), `[profile own]\nendpoint_url = ${endpoint}\nregion = eu-central-1\n`);
+    await writeFile(s3.at('keys'), `[own]\naws_access_key_id = ${env['AWS_ACCESS_KEY_ID']}\naws_secret_access_key = ${SECRET_KEY}\naws_session_token = ${EXPIRED_TOKEN}\n`); // prettier-ignore
+    const none = { AWS_ENDPOINT_URL: '', AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
+    const profile = { AWS_PROFILE: 'own', AWS_CONFIG_FILE: s3.at('config'), AWS_SHARED_CREDENTIALS_FILE: s3.at('keys') }; // prettier-ignore
+    assert.match(await problem('s3://photos/set', { ...none, ...profile }, '--debug'), /^3 error: s3:\/\/photos\/set: the credentials have expired; get new ones/); // prettier-ignore
   });
 
   test('another bucket, one that is closed, a prefix of nothing, an address that is none', async () => {
@@ -138,4 +159,11 @@ describe('what is wrong is one line', () => {
     await assert.rejects(extractShard(s3.shardConfig(0, 's3://work/x', 's3://work/none.parquet'), work), { code: 'FILE_INVALID', message: /^cannot open s3:\/\/work\/none\.parquet: no such object/ }); // prettier-ignore
     assert.throws(() => extractConfig(['x'], { ...s3.flags, out: 's3://work/x.npy' }), /buckets take shards/);
   });
+
+  test('--endpoint where nothing can be in a bucket', async () => {
+    assert.match(await problem(s3.at('set'), {}, '--endpoint', s3.server.endpoint), /^2 error: --endpoint says where buckets are, and no s3:\/\/BUCKET\/PREFIX was given/); // prettier-ignore
+    for (const [words, flags] of [[['S3://b'], {}], [['-'], {}], [['@list'], {}], [['rows'], { out: 's3://b/c' }], [[], { shard: 'auto' }], [[], { resume: 'run' }]] as const) {
+      assert.doesNotThrow(() => refuseUnusedEndpoint(words, flags));
+    }
+  }); // prettier-ignore
 });

@@ -92,6 +92,17 @@ describe('rows into PostgreSQL', { skip }, () => {
     assert.deepEqual(await load('a.npy', { table }), { rows: ROWS, changed: ROWS / 20 });
   });
 
+  test('a table remembers how its rows were made; one that was begun by others is told', async () => {
+    const table = 'stopped';
+    await writeMadeUpFeatures(at('other.npy'), { rows: 3, numbers: NUMBERS, seed: 5, weights: 'others' });
+    await fails(load('other.npy', { table }), 'MODEL_MISMATCH', /^the rows of the table stopped were made otherwise: the model's weights; choose another --table$/); // prettier-ignore
+    const notes: string[] = [];
+    const work = { onNote: (text: string) => notes.push(text) };
+    await asked("COMMENT ON TABLE stopped IS 'birds''s'");
+    assert.deepEqual(await load('other.npy', { table, work }), { rows: 3, changed: 3 });
+    assert.match(notes.join('\n'), /the table stopped does not say how its rows were made/);
+  });
+
   test('an end while the index is made: the rows stay, and there is no index', async () => {
     const stopping = new AbortController();
     const table = 'unindexed';

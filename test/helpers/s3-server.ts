@@ -17,6 +17,8 @@ export interface S3Server {
   retryAfter: number | undefined;
   /** Objects on a page of a list. */
   pageSize: number;
+  /** Whether it knows If-None-Match; else such a request is refused. */
+  knowsConditions: boolean;
   /** Asked at each request. */
   fault: (request: IncomingMessage) => Fault | undefined;
   /** The environment of a program that may ask this server. */
@@ -41,6 +43,7 @@ export async function startS3(): Promise<S3Server> {
     requests: [],
     retryAfter: undefined,
     pageSize: 1000,
+    knowsConditions: true,
     fault: () => undefined,
     env: {
       AWS_ENDPOINT_URL: base,
@@ -79,6 +82,7 @@ export async function startS3(): Promise<S3Server> {
     }
     const content = objects.get(key);
     if (method === 'PUT') {
+      if (!server.knowsConditions && headers['if-none-match']) return fail(501, 'NotImplemented');
       if (content && headers['if-none-match'] === '*') return fail(412, 'PreconditionFailed');
       objects.set(key, Buffer.concat(body));
       // The object is there, and nobody hears of it.

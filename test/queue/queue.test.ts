@@ -180,6 +180,7 @@ test('status as text and as json', () => {
     isPaused: true,
     workers: 3,
     shards: { done: 57, failed: 1, active: 3, waiting: 58, delayed: 0 },
+    hasSweeps: false,
     pictures: { done: 57_000, failed: 12 },
     rate: { picturesPerSecond: 412.34, shardsPerHour: 1484.4, seconds: 900 },
     secondsLeft: 12_345,
@@ -190,6 +191,9 @@ test('status as text and as json', () => {
   assert.match(text, /\nshards +119: 57 done, 3 under way, 58 waiting, 1 failed\n/);
   assert.match(text, /\nrate +412\.3 pictures\/s, 1484\.4 shards an hour, over 15 min\ntime left +about 3 h 26 min\n/); // prettier-ignore
   assert.match(text, /\n17\/119 +3 +WRITE_FAILED: \\x1b\[2Jno space\n$/);
+  const sweep = queueText({ ...status, hasSweeps: true, pictures: { done: 0, failed: 0 } });
+  assert.match(sweep, /\njobs +119: .*\nrate +1484\.4 jobs an hour, over 15 min\n/);
+  assert.doesNotMatch(sweep, /pictures|shards/);
   const json = JSON.parse(queueJson(status)) as Record<string, unknown>;
   assert.deepEqual(json['shards'], { total: 119, done: 57, active: 3, waiting: 58, delayed: 0, failed: 1 });
   assert.deepEqual([json['paused'], json['secondsLeft']], [true, 12_345]);

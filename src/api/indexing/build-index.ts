@@ -7,16 +7,16 @@ import { addRows } from '../../features/index/add-rows.ts';
 import { loadEngine } from '../../features/index/engine.ts';
 import type { NewRows } from '../../features/index/new-rows.ts';
 import { MAX_NUMBERS, readIndexRecord, type IndexRecord } from '../../features/index/record.ts';
-import { settingsDifference } from '../../features/record.ts';
 import { startParquetThread } from '../../formats/foreign-parquet.ts';
 import { wholePath } from '../../objects/address.ts';
 import { AppError, systemCode } from '../../util/errors.ts';
 import { withFileLockOrElse } from '../../util/lock.ts';
 import { checkOutputFolder } from '../../util/outputs.ts';
 import { writeFailed } from '../../util/files.ts';
-import { elementCount, formatShape } from '../../util/shape.ts';
+import { elementCount } from '../../util/shape.ts';
 import { busy } from '../extraction-start.ts';
 import { throwIfAborted, type Work } from '../work.ts';
+import { rowsDifference } from './made.ts';
 import { rowSources, type RowSource } from './row-sources.ts';
 
 /** What is in the index then. */
@@ -39,7 +39,7 @@ export async function buildIndex(config: IndexConfig, work: Work): Promise<Built
     const { former, replaces } = await formerIndex(config);
     const isMade = await made(folder);
     const thread = startParquetThread();
-    const sources = rowSources(config.inputs, thread, work);
+    const sources = rowSources(config.inputs, { thread, later: 'finch index add' }, work);
     try {
       const [start, blocks] = await startOf(former, sources, { ...config, work });
       const onRows = (rows: number) => {
@@ -147,16 +147,3 @@ function checkAlike(record: IndexRecord, source: RowSource): void {
   if (difference === undefined) return;
   throw new AppError('MODEL_MISMATCH', `${source.name} was made otherwise than the rows of the index: ${difference}; give it an index of its own`); // prettier-ignore
 }
-
-type Made = Pick<RowSource, 'settings' | 'layer' | 'rowShape'>;
-
-/** Why rows cannot be compared with former ones, in a few words; undefined where they can. */
-export function rowsDifference(former: Made, now: Made): string | undefined {
-  // What changes no cosine may differ.
-  const { normalize, dtype, format, inputs, device, layers } = former.settings;
-  return (
-    settingsDifference(former.settings, { ...now.settings, normalize, dtype, format, inputs, device, layers }) ??
-    (now.layer === former.layer ? undefined : `the layer (${former.layer} before, ${now.layer} now)`) ??
-    (formatShape(now.rowShape) === formatShape(former.rowShape) ? undefined : `the shape of a row (${formatShape(former.rowShape)} before, ${formatShape(now.rowShape)} now)`)
-  );
-} // prettier-ignore

@@ -34,13 +34,19 @@ export interface RowSource {
   blocks(from: number): AsyncGenerator<Omit<NewRows, 'source'>, void, undefined>;
 }
 
+interface Opening {
+  readonly thread: ParquetThread;
+  /** What takes shards that are not there yet, for a remark. */
+  readonly later: string;
+}
+
 /**
  * One file after another: those named, and the shards of features in the folders named.
  * @throws AppError FILE_INVALID for one that is damaged or has no record; USAGE for a folder without shards
  */
 export async function* rowSources(
   inputs: readonly string[],
-  thread: ParquetThread,
+  { thread, later }: Opening,
   work: Work,
 ): AsyncGenerator<RowSource, void, undefined> {
   for (const input of inputs) {
@@ -48,7 +54,7 @@ export async function* rowSources(
     const isFolder = !isBucket && (await stat(input).catch(() => undefined))?.isDirectory();
     const name = path.basename(input);
     if (!isFolder && parseShardName(name)) yield* oneShard(path.dirname(input), name, thread);
-    else if (isFolder || isBucket) yield* shardsIn(input, thread, work);
+    else if (isFolder || isBucket) yield* shardsIn(input, { thread, later }, work);
     else yield* npySource(input);
   }
 }
@@ -88,13 +94,13 @@ async function* npySource(file: string): AsyncGenerator<RowSource, void, undefin
   }
 }
 
-async function* shardsIn(folder: string, thread: ParquetThread, work: Work) {
+async function* shardsIn(folder: string, { thread, later }: Opening, work: Work) {
   const shards = (await shardNames(folder)).filter(({ kind }) => kind === 'features');
   if (shards.length === 0) throw new AppError('USAGE', `${folder} has no shards of features; they are made by extract-features --manifest M --shard I/N --out ${folder}`); // prettier-ignore
   const counts = new Set(shards.map(({ count }) => count));
   if (counts.size > 1) throw new AppError('USAGE', `${folder} has shards of several sets (of ${[...counts].join(' and ')}); put each into a folder of its own`); // prettier-ignore
   const [expected] = counts;
-  if (shards.length < expected!) work.note(`${folder} has ${shards.length} of ${expected} shards; finch index add takes the others when they are there`); // prettier-ignore
+  if (shards.length < expected!) work.note(`${folder} has ${shards.length} of ${expected} shards; ${later} takes the others when they are there`); // prettier-ignore
   shards.sort((a, b) => a.index - b.index);
   for (const shard of shards) yield* oneShard(folder, shardName(shard.kind, shard), thread);
 }
