@@ -151,7 +151,11 @@ export async function folderOfPhones({ peer, scratch }: BenchContext): Promise<r
   const count = Number(process.env['FINCH_BENCH_COUNT'] ?? 200);
   const pictures = await phonePhotos(scratch, count);
   const rows: Row[] = [];
-  for (const [job, reader] of [['folder', 'PIL'], ['folder-io', 'torchvision.io']] as const) { // prettier-ignore
+  for (const [job, reader] of [
+    ['folder', 'PIL'],
+    ['folder-io', 'torchvision.io'],
+  ] as const) {
+    // prettier-ignore
     rows.push(
       await measure({
         measure: `folder of ${count} of 12 megapixels, efficientnet_lite0`,
