@@ -6,7 +6,7 @@ import { createOnnxEngine } from '../src/engine/onnx/session.ts';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
 import { findArchitecture } from '../src/zoo/architectures.ts';
 import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
-import { BOOK, modelFolder, nameOf, peerSide, photos, type BenchContext } from './context.ts';
+import { BOOK, modelFolder, nameOf, peerSide, phonePhotos, photos, type BenchContext } from './context.ts';
 import { measure, median, seconds, type Row } from './measure.ts';
 import { memoryGrowth } from './memory.ts';
 import { greyBatch, peerOf, sizeOf } from './networks.ts';
@@ -140,6 +140,31 @@ export async function folder({ peer, scratch }: BenchContext): Promise<readonly 
         finch: () =>
           count / seconds(process.execPath, [CLASSIFY, pictures, '--model', model, '--format', 'csv']),
         peer: peerSide(peer, name, (python) => count / python.seconds('folder', name, pictures)),
+      }),
+    );
+  }
+  return rows;
+}
+
+/** A folder of photos of 12 megapixels, where opening them takes the time: beside PIL, and beside torchvision's own reader of JPEGs. */
+export async function folderOfPhones({ peer, scratch }: BenchContext): Promise<readonly Row[]> {
+  const count = Number(process.env['FINCH_BENCH_COUNT'] ?? 200);
+  const pictures = await phonePhotos(scratch, count);
+  const rows: Row[] = [];
+  for (const [job, reader] of [
+    ['folder', 'PIL'],
+    ['folder-io', 'torchvision.io'],
+  ] as const) {
+    // prettier-ignore
+    rows.push(
+      await measure({
+        measure: `folder of ${count} of 12 megapixels, efficientnet_lite0`,
+        unit: 'pictures/s',
+        isRate: true,
+        repeats: 3,
+        peerName: `${nameOf(peer)}, ${reader}, 2 loader workers`,
+        finch: () => count / seconds(process.execPath, [CLASSIFY, pictures, '--format', 'csv']),
+        peer: peerSide(peer, 'resnet18', (python) => count / python.seconds(job, 'efficientnet_lite0', pictures)), // prettier-ignore
       }),
     );
   }

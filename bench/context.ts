@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
+import sharp from 'sharp';
 import { writeModelFolder } from '../src/artefact/model-folder.ts';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
 import { findArchitecture } from '../src/zoo/architectures.ts';
@@ -65,6 +66,34 @@ export async function photos(scratch: string, count: number): Promise<string> {
   for (let i = 0; i < count; i++) {
     const source = sources[i % sources.length]!;
     await symlink(source, path.join(target, `${String(i).padStart(6, '0')}${path.extname(source)}`));
+  }
+  return target;
+}
+
+/** Of a phone's camera: 12 megapixels. */
+const PHONE = { width: 4000, height: 3000 } as const;
+
+/** `count` links to `kinds` JPEGs of a phone's size, each a wall of the real photos: as much detail as a camera's. */
+export async function phonePhotos(scratch: string, count: number, kinds = 20): Promise<string> {
+  const target = path.join(scratch, `phone-${count}`);
+  if (existsSync(target)) return target;
+  await mkdir(target);
+  const small = await photos(scratch, kinds * 4);
+  const names = (await readdir(small)).map((name) => path.join(small, name));
+  const [width, height] = [PHONE.width / 2, PHONE.height / 2];
+  for (let kind = 0; kind < kinds; kind++) {
+    const tiles = await Promise.all(
+      names.slice(kind * 4, kind * 4 + 4).map(async (name, index) => ({
+        input: await sharp(name).resize(width, height, { fit: 'cover' }).toColourspace('srgb').png({ compressionLevel: 0 }).toBuffer(), // prettier-ignore
+        left: (index % 2) * width,
+        top: (index >> 1) * height,
+      })),
+    );
+    const wall = sharp({ create: { ...PHONE, channels: 3, background: 'black' } }).composite(tiles);
+    await wall.jpeg({ quality: 92 }).toFile(path.join(scratch, `phone-${kind}.jpg`));
+  }
+  for (let i = 0; i < count; i++) {
+    await symlink(path.join(scratch, `phone-${i % kinds}.jpg`), path.join(target, `${String(i).padStart(6, '0')}.jpg`)); // prettier-ignore
   }
   return target;
 }

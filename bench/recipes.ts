@@ -21,8 +21,23 @@ const SETS = {
   hymenoptera: ['hymenoptera_data'],
 } as const;
 
-/** Shipped networks, and the last of their layers that has places. */
-const NETWORKS = { efficientnet_lite0: 'bn1.relu6', efficientnet_lite1: 'bn1.relu6' } as const;
+/** Shipped networks, and the last of their layers that has places. `FINCH_BENCH_NETWORKS=MODEL=LAYER,…`: those in their place. */
+const NETWORKS = networksNamed(
+  process.env['FINCH_BENCH_NETWORKS'] ?? 'efficientnet_lite0=bn1.relu6,efficientnet_lite1=bn1.relu6',
+);
+
+interface Network {
+  readonly model: string;
+  readonly layer: string;
+}
+
+function networksNamed(text: string): readonly Network[] {
+  return text.split(',').map((pair) => {
+    const [model, layer] = pair.split('=');
+    if (!model || !layer) throw new Error(`FINCH_BENCH_NETWORKS is ${text}, not MODEL=LAYER,MODEL=LAYER`);
+    return { model, layer };
+  });
+}
 
 interface Recipe {
   /** Of the pictures; absent: as the network has it. */
@@ -61,14 +76,14 @@ export const recipes: Bench = async () => {
       process.stderr.write(`left out: ${set} is not beside this checkout\n`);
       continue;
     }
-    for (const network of Object.keys(NETWORKS) as (keyof typeof NETWORKS)[]) {
-      rows.push(...(await compared(`${set}, ${network}`, network, pictures)));
+    for (const network of NETWORKS) {
+      rows.push(...(await compared(`${set}, ${network.model}`, network, pictures)));
     }
   }
   return rows;
 };
 
-async function compared(name: string, network: keyof typeof NETWORKS, pictures: readonly Picture[]) {
+async function compared(name: string, network: Network, pictures: readonly Picture[]) {
   const rows: Row[] = [];
   const features = new Map<string, Promise<Float32Array>>();
   let usual: Float64Array | undefined;
@@ -104,17 +119,17 @@ function picturesOf(roots: readonly string[]): readonly Picture[] {
 
 /** Means, then maxima, of the last layer's places: `[N, 2 D]`. */
 async function featuresOf(
-  network: keyof typeof NETWORKS,
+  { model: name, layer }: Network,
   { size, isWhole = false }: Recipe,
   pictures: readonly Picture[],
 ): Promise<Float32Array> {
-  const own = await openModel(network);
+  const own = await openModel(name);
   const side = size ?? Number(own.info.inputSize);
   await own.close();
-  const model = await openModel(network, isWhole ? { preprocessing: { minSide: side, crop: 1 } } : {});
+  const model = await openModel(name, isWhole ? { preprocessing: { minSide: side, crop: 1 } } : {});
   const vectors: Float32Array[] = [];
   const files = pictures.map(({ file }) => file);
-  const options = { layer: NETWORKS[network], pool: 'none', cache: false } as const;
+  const options = { layer, pool: 'none', cache: false } as const;
   for await (const row of model.features(files, options)) {
     if ('error' in row) throw new Error(`${row.file}: ${row.error.message}`);
     const [mean, maximum] = (['avg', 'max'] as const).map((pool) => pooled(row.features, row.shape, pool)) as [Float32Array, Float32Array]; // prettier-ignore

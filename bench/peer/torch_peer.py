@@ -2,6 +2,7 @@
 
     torch_peer.py classify MODEL IMAGE        one picture from a cold start, top 3 printed
     torch_peer.py folder MODEL FOLDER         every picture of a folder, two loader workers, channels_last, batches of 16
+    torch_peer.py folder-io MODEL FOLDER      the same, JPEGs opened by torchvision.io and resized as tensors
     torch_peer.py features MODEL FOLDER       the same, the classifier's input kept as one array
     torch_peer.py forward MODEL BATCH SIZE    milliseconds a picture of the network alone, as JSON
 
@@ -19,6 +20,7 @@ import torchvision
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
+from torchvision.io import ImageReadMode, decode_image
 
 sys.path.append(os.path.join(os.path.dirname(__file__), "..", "..", "test", "golden"))
 import zoo_peer
@@ -43,23 +45,32 @@ def build(name):
         [
             transforms.Resize(256, mode),
             transforms.CenterCrop(224),
-            transforms.ToTensor(),
+            lambda image: transforms.functional.to_tensor(image) if isinstance(image, Image.Image) else image / 255,
             transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
         ]
     )
     return model.eval().to(memory_format=torch.channels_last), pipeline
 
 
+def opened(file):
+    return Image.open(file).convert("RGB")
+
+
+def opened_by_torchvision(file):
+    return decode_image(file, ImageReadMode.RGB)
+
+
 class Folder(Dataset):
-    def __init__(self, folder, pipeline):
+    def __init__(self, folder, pipeline, opened):
         self.files = sorted(os.path.join(folder, name) for name in os.listdir(folder))
         self.pipeline = pipeline
+        self.opened = opened
 
     def __len__(self):
         return len(self.files)
 
     def __getitem__(self, index):
-        return self.pipeline(Image.open(self.files[index]).convert("RGB"))
+        return self.pipeline(self.opened(self.files[index]))
 
 
 @torch.inference_mode()
@@ -71,11 +82,12 @@ def main():
         return model(batch.to(memory_format=torch.channels_last)).softmax(1).topk(3)
 
     if job == "classify":
-        print(run(pipeline(Image.open(argument).convert("RGB"))[None]))
-    elif job == "folder":
+        print(run(pipeline(opened(argument))[None]))
+    elif job in ("folder", "folder-io"):
+        reader = opened if job == "folder" else opened_by_torchvision
         started = time.perf_counter()
         count = 0
-        for batch in DataLoader(Folder(argument, pipeline), batch_size=16, num_workers=2):
+        for batch in DataLoader(Folder(argument, pipeline, reader), batch_size=16, num_workers=2):
             run(batch)
             count += len(batch)
         print(json.dumps({"count": count, "seconds": time.perf_counter() - started}))
@@ -85,7 +97,7 @@ def main():
         else:
             model._fc = torch.nn.Identity()
         rows = []
-        for batch in DataLoader(Folder(argument, pipeline), batch_size=16, num_workers=2):
+        for batch in DataLoader(Folder(argument, pipeline, opened), batch_size=16, num_workers=2):
             rows.append(model(batch.to(memory_format=torch.channels_last)))
         print(json.dumps({"count": len(torch.cat(rows).numpy())}))
     elif job == "forward":

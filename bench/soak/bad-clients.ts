@@ -68,7 +68,7 @@ export const keepIdle = (base: string, count: number): Bad =>
     return socket;
   });
 
-/** More are not opened in one turn: the system's queue of new connections is short. */
+/** More are not opened in one turn: together 200 a second, more than idle clients of such a number open. */
 const AT_ONCE = 10;
 const OPEN_EVERY_MS = 50;
 

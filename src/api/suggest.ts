@@ -57,6 +57,12 @@ interface Seen {
   readonly failed: Suggested['failed'][number][];
 }
 
+function whyNothing({ files, failed }: Seen, labelled: string | undefined): string {
+  if (files.length > 0) return `all ${files.length} pictures are in ${labelled ?? ''} already`;
+  const [first] = failed;
+  return first ? `no picture can be read; ${first.file}: ${first.error.message}` : 'there are no pictures';
+}
+
 async function choose(
   { embedder, opened, classes }: Chooser,
   { inputs, labelled, count }: SuggestConfig,
@@ -72,8 +78,7 @@ async function choose(
   const firsts = new Map(found.contents.map((content, i) => [content, i] as const).toReversed());
   const open = [...firsts.values()].filter((i) => !isKnown.has(found.contents[i]!)).toSorted((a, b) => a - b);
   if (open.length === 0) {
-    const why = found.files.length === 0 ? 'no picture can be read' : `all ${found.files.length} pictures are in ${labelled ?? ''} already`; // prettier-ignore
-    throw new AppError('DATASET_INVALID', `nothing to label: ${why}`);
+    throw new AppError('DATASET_INVALID', `nothing to label: ${whyNothing(found, labelled)}`);
   }
   const output = outputOfModel(model);
   const said = open.map((i) => mostProbable(classProbabilities(output, found.scores[i]!)));

@@ -14,6 +14,11 @@ const HEADERS_MS = 15_000;
 const CHECK_MS = 5000;
 /** An idle connection is closed after this; longer than the 60 s of usual proxies, which would else write into a closed one. */
 const KEEP_ALIVE_MS = 72_000;
+/**
+ * New connections that wait to be accepted; the system may hold fewer (`net.core.somaxconn`). Node accepts one in each turn of its loop,
+ * and its own 511 are full within seconds where thousands connect while pictures are classified: good requests fail then.
+ */
+const BACKLOG = 4096;
 /** Names of models in a path: those of several models are long. */
 const MAX_PARAM = 400;
 
@@ -54,7 +59,7 @@ export interface Place {
 /** Returns where it listens: `http://127.0.0.1:8080`. @throws AppError USAGE where the address cannot be had */
 export async function listen(app: FastifyInstance, { host, port }: Place): Promise<string> {
   try {
-    await app.listen({ host, port });
+    await app.listen({ host, port, backlog: BACKLOG });
   } catch (error) {
     const problem = LISTEN_PROBLEMS[systemCode(error) ?? ''] ?? messageOf(error);
     throw new AppError('USAGE', `cannot listen on ${host}, --port ${port}: ${problem}`, { cause: error });

@@ -1,6 +1,13 @@
 // batcher.ts: single requests -> groups that are computed together: what waits while one group is being computed is the next one.
 // Nobody waits for others unless a delay was asked for. Pure: what computing means is the caller's.
 
+/**
+ * Turns of the event loop before each group. Node accepts one new connection in a turn, and onnxruntime-node holds the loop while it
+ * computes: where thousands connect, those that wait to be accepted would grow more with each group. A turn in which nothing happens takes
+ * some microseconds.
+ */
+const TURNS = 32;
+
 export interface BatcherOptions<Item, Result> {
   /** One result for each item, in their order. Called for one group at a time. */
   readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
@@ -59,19 +66,21 @@ export class Batcher<Item, Result> {
   }
 
   async #workOff(): Promise<void> {
-    // What arrives in the same turn of the event loop shares a run.
-    await new Promise(setImmediate);
-    while (this.#waiting.length > 0) {
+    do {
+      // What arrives meanwhile shares a run.
+      for (let turn = 0; turn < TURNS; turn++) await new Promise(setImmediate);
       await this.#others();
       const group = this.#waiting.splice(0, this.#options.maxBatch);
       if (group.length > 0) await this.#compute(group);
-    }
+    } while (this.#waiting.length > 0);
   }
 
   /** Waits until the group is full or its first has waited long enough. */
   async #others(): Promise<void> {
     const { maxBatch, maxDelay } = this.#options;
-    const left = this.#waiting[0]!.since + maxDelay - performance.now();
+    const [first] = this.#waiting;
+    if (!first) return;
+    const left = first.since + maxDelay - performance.now();
     if (left <= 0 || this.#waiting.length >= maxBatch) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, left);

@@ -2,7 +2,7 @@
 // --sort-into.
 
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -79,6 +79,10 @@ describe('suggest', () => {
     const { code, stderr } = await run('finch', 'suggest', 'data/val', '--model', 'runs/one/best', '--labelled', 'data'); // prettier-ignore
     assert.equal(code, 3);
     assert.match(stderr, /nothing to label: all 12 pictures are in data already/);
+    await mkdir(at('empty'));
+    const empty = await run('finch', 'suggest', 'empty', '--model', 'runs/one/best');
+    assert.equal(empty.code, 3);
+    assert.match(empty.stderr, /nothing to label: no picture can be read; empty: no pictures in this folder/);
   });
 });
 

@@ -1,9 +1,16 @@
 // batcher.test.ts: what waits is computed together, in order, and what is not wanted any more is not computed.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Batcher } from '../../src/util/batcher.ts';
+
+/** The event loop turns more often than before a group. */
+async function turns() {
+  for (let i = 0; i < 50; i++) await turn();
+}
 
 /** A batcher that doubles numbers; each run ends when it is let. */
 function doubler({ maxBatch = 4, maxDelay = 0 } = {}) {
@@ -21,9 +28,9 @@ function doubler({ maxBatch = 4, maxDelay = 0 } = {}) {
   });
   /** Ends the run that is under way, and those that follow it. */
   const release = async () => {
-    for (let i = 0; i < 50; i++) {
+    for (let i = 0; i < 5; i++) {
+      await turns();
       running.shift()?.();
-      await turn();
     }
   };
   return { batcher, groups, release };
@@ -32,8 +39,7 @@ function doubler({ maxBatch = 4, maxDelay = 0 } = {}) {
 test('one alone is computed at once; those that come meanwhile are the next group, at most maxBatch of them', async () => {
   const { batcher, groups, release } = doubler();
   const first = batcher.ask(1);
-  await turn();
-  await turn();
+  await turns();
   assert.deepEqual(groups, [[1]]);
   const others = [2, 3, 4, 5, 6].map((item) => batcher.ask(item));
   await release();
@@ -62,8 +68,7 @@ test('a failure is that of its group alone', async () => {
 test('with a delay, the first waits for others, and no longer once the group is full', async () => {
   const { batcher, groups, release } = doubler({ maxBatch: 2, maxDelay: 60_000 });
   const first = batcher.ask(1);
-  await turn();
-  await turn();
+  await turns();
   assert.deepEqual(groups, []);
   const second = batcher.ask(2);
   await release();
@@ -88,4 +93,22 @@ test('one whose signal is aborted leaves, also while it is the only one that wai
   await release();
   assert.equal(await next, 4);
   await idle;
+});
+
+test('connections that wait are accepted before a group is computed', async () => {
+  let accepted = 0;
+  const server = createServer(() => void (accepted += 1));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const sockets = Array.from({ length: 20 }, () => connect(port, '127.0.0.1'));
+  try {
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    const before = accepted;
+    const run = async (items: readonly number[]) => items.map(() => accepted);
+    const batcher = new Batcher({ run, maxBatch: 8, maxDelay: 0 });
+    assert.equal(await batcher.ask(0), 20, `${before} were accepted when it was asked`);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
 });
