@@ -34,8 +34,8 @@ export async function scanDataset(root: string, options: ScanOptions = {}): Prom
   return dataset;
 }
 
-/** Undefined where `root` is neither archives nor in a bucket. */
-async function scanStored(
+/** Undefined where `root` is neither archives nor in a bucket. @throws AppError USAGE, DATASET_INVALID, DOWNLOAD_FAILED */
+export async function scanStored(
   root: string,
   { manifest, root: pictures, offline, signal }: ScanOptions,
 ): Promise<Dataset | undefined> {

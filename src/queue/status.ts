@@ -6,7 +6,7 @@ import type { QueuePlace } from '../config/redis.ts';
 import type { QueueFailure, QueueStatus } from '../report/queue.ts';
 import { AppError } from '../util/errors.ts';
 import { withQueue } from './connection.ts';
-import { countsOf } from './counts.ts';
+import { countsOf, STATES } from './counts.ts';
 import { rateOf, secondsLeft, type FinishedShard } from './figures.ts';
 import { isSweepWork, readSweepWork, sweepLabel } from './sweep-job.ts';
 import { jobLabel, readDone, readShard, shardLabel } from './job.ts';
@@ -19,8 +19,9 @@ const MAX_FAILURES = 100;
 /** @param now milliseconds since 1970 */
 export function queueStatus(place: QueuePlace, work: Work, now: number): Promise<QueueStatus> {
   return withQueue(place, work, async ({ queue }) => {
-    const [shards, isPaused, workers] = await Promise.all([
+    const [shards, isSweep, isPaused, workers] = await Promise.all([
       countsOf(queue),
+      hasRunsAlone(queue),
       queue.isPaused(),
       queue.getWorkersCount().catch(() => undefined), // some servers do not list who is connected
     ]);
@@ -41,6 +42,7 @@ export function queueStatus(place: QueuePlace, work: Work, now: number): Promise
       queue: place.queue,
       server: place.shown,
       isPaused,
+      isSweep,
       ...(workers !== undefined && { workers }),
       shards,
       pictures: { done: pictures, failed },
@@ -49,6 +51,12 @@ export function queueStatus(place: QueuePlace, work: Work, now: number): Promise
       failures: failures.map(failureOf),
     };
   });
+}
+
+/** Whether the first job of each state is of a sweep, whose jobs are runs and count no pictures. */
+async function hasRunsAlone(queue: Queue): Promise<boolean> {
+  const first = await queue.getJobs([...STATES], 0, 0);
+  return first.length > 0 && first.every(({ data }) => isSweepWork(data));
 }
 
 async function* completedJobs(queue: Queue, count: number, work: Work): AsyncGenerator<Job, void, undefined> {

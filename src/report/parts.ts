@@ -7,6 +7,7 @@ import { breakable, escapeXml, isolated, nameHtml } from './page.ts';
 export const PARTS_STYLE = `h1 { margin: 2rem 0 0; font-size: 1.5rem; overflow-wrap: anywhere; }
 .about { margin: 0.2rem 0 1.5rem; font-size: 0.85rem; color: var(--faint); overflow-wrap: anywhere; }
 section { padding: 1.2rem 0 1.6rem; border-top: 1px solid var(--rule); }
+section p { overflow-wrap: anywhere; }
 h2 { margin: 0 0 0.8rem; font-size: 1.1rem; overflow-wrap: anywhere; }
 .none, .hint { margin: 0; color: var(--faint); font-size: 0.85rem; }
 .hint { margin-top: 0.6rem; }

@@ -15,6 +15,8 @@ export interface QueueStatus {
   /** Its address without a password. */
   readonly server: string;
   readonly isPaused: boolean;
+  /** What is counted as shards are runs of a sweep and its page, which have no pictures. */
+  readonly isSweep: boolean;
   /** Connected now; absent where the server does not say. */
   readonly workers?: number;
   readonly shards: {
@@ -43,7 +45,8 @@ const MAX_REASON = 400;
 const total = ({ done, failed, active, waiting, delayed }: QueueStatus['shards']) => done + failed + active + waiting + delayed; // prettier-ignore
 
 export function queueText(status: QueueStatus, columns?: number): string {
-  const { queue, server, isPaused, workers, shards, pictures, rate, secondsLeft, failures } = status;
+  const { queue, server, isPaused, isSweep, workers, shards, pictures, rate, secondsLeft, failures } = status;
+  const unit = isSweep ? 'jobs' : 'shards';
   const states = [
     [shards.done, 'done'],
     [shards.active, 'under way'],
@@ -56,9 +59,9 @@ export function queueText(status: QueueStatus, columns?: number): string {
     {
       queue: `${queue} on ${server}${isPaused ? ', paused' : ''}`,
       workers,
-      shards: [`${total(shards)}`, parts.join(', ')].filter(Boolean).join(': '),
-      pictures: `${pictures.done}${pictures.failed > 0 ? `, ${pictures.failed} of which failed` : ''}`,
-      rate: rate && `${rate.picturesPerSecond.toFixed(1)} pictures/s, ${rate.shardsPerHour.toFixed(1)} shards an hour, over ${duration(rate.seconds)}`, // prettier-ignore
+      [unit]: [`${total(shards)}`, parts.join(', ')].filter(Boolean).join(': '),
+      pictures: isSweep ? undefined : `${pictures.done}${pictures.failed > 0 ? `, ${pictures.failed} of which failed` : ''}`, // prettier-ignore
+      rate: rate && `${isSweep ? '' : `${rate.picturesPerSecond.toFixed(1)} pictures/s, `}${rate.shardsPerHour.toFixed(1)} ${unit} an hour, over ${duration(rate.seconds)}`, // prettier-ignore
       'time left':
         secondsLeft === undefined || secondsLeft === 0 ? undefined : `about ${duration(secondsLeft)}`,
     },

@@ -35,6 +35,8 @@ export const en = {
   closed: 'This page is no longer valid. Open the address that finch studio has printed in the terminal.',
   gone: (folder: string) =>
     `The folder ${folder} is not there any more. Put it back, and this page goes on by itself.`,
+  unreadable: (folder: string) =>
+    `The folder ${folder} may not be read any more. Allow it again, and this page goes on by itself.`,
   someFailed: (count: number, first: string) => `${pictures(count)} could not be moved. The first: ${first}`,
 
   places: {
@@ -175,6 +177,7 @@ export const en = {
     goOn: 'Go on',
     states: {
       starting: 'Starting',
+      waiting: 'Waiting: another finch works in this run, perhaps the one before, which is saving what it has',
       running: 'Training',
       stopping: 'Stopping; the state is saved',
       stopped: 'Stopped',

@@ -51,6 +51,7 @@ export const zh: Words = {
   offline: 'finch studio 没有响应。它还在运行吗？恢复之后本页会自动继续。',
   closed: '本页已失效。请打开 finch studio 在终端里显示的网址。',
   gone: (folder) => `文件夹 ${folder} 已不在原处。请把它放回去，本页会自动继续。`,
+  unreadable: (folder) => `没有权限读取文件夹 ${folder}。恢复权限之后，本页会自动继续。`,
   someFailed: (count, first) => `有 ${pictures(count)}没能移动。第一个原因：${first}`,
 
   places: {
@@ -190,6 +191,7 @@ export const zh: Words = {
     goOn: '继续',
     states: {
       starting: '正在准备',
+      waiting: '正在等待：另一个 finch 进程还在使用这次训练，可能是上次的训练正在保存进度',
       running: '正在训练',
       stopping: '正在停止，进度会保存',
       stopped: '已停止',
