@@ -14,6 +14,7 @@ import {
   duration,
   type Made,
 } from './parts.ts';
+import { shortenStart } from './table.ts';
 import { formatTable } from './text-table.ts';
 
 export interface ListedRun {
@@ -138,9 +139,12 @@ export function comparedPage(compared: ComparedRuns, made: Made): string {
   return htmlPage(title, PARTS_STYLE, parts.join('\n'));
 }
 
+/** Of a name beside a curve: both fit above the chart. Names end in what tells runs apart. */
+const LEGEND_COLUMNS = 18;
+
 function curves(runs: ComparedRuns['runs']): Parameters<typeof charts>[0] {
   const drawn = (caption: string, columns: readonly string[], scale: number, format: (value: number) => string) => {
-    const lines = runs.map((run): Curve => ({ name: run.name.slice(-16), points: pointsOf(run, columns, scale) }));
+    const lines = runs.map((run): Curve => ({ name: shortenStart(printable(run.name), LEGEND_COLUMNS), points: pointsOf(run, columns, scale) }));
     if (lines.every(({ points }) => points.length < 2)) return [];
     return [{ caption, svg: lineChart(lines, { title: caption, xName: 'epoch of stage 2 (0: the head alone)', format, ...(scale === 100 && { most: 100 }) }) }];
   }; // prettier-ignore

@@ -193,12 +193,7 @@ export function sweepJson({
   )}\n`;
 }
 
-/** A table of many columns is as wide as a narrow screen. */
-const STYLE = `a { color: var(--bar); }
-@media (max-width: 40rem) {
-  .many, .many tbody { display: block; }
-  .many tr { grid-template-columns: repeat(auto-fit, minmax(5.5rem, 1fr)); }
-}`;
+const STYLE = 'a { color: var(--bar); }';
 
 /** Rows that the chart shows. */
 const CHARTED = 20;

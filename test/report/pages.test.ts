@@ -118,6 +118,13 @@ test('classes are listed worst first, those without pictures last', () => {
   assert.deepEqual(names, ['bad', 'good', 'never seen']);
 });
 
+test('class numbers are spoken of where they are drawn, whatever classes are called', () => {
+  const perClass = ['number plate', 'axis number', 'c'].map((name) => row(name, 1));
+  assert.doesNotMatch(evaluationPage(reportOf({ perClass }), [], made), /Class numbers are/);
+  const many = namesOf(41).map((name) => row(name, 1));
+  assert.match(evaluationPage(reportOf({ perClass: many, confusion: matrixOf(41) }), [], made), /Class numbers are/); // prettier-ignore
+});
+
 test('a page says when it was made, by which version, and how long that took', () => {
   const page = evaluationPage(reportOf(), [], made);
   assert.match(page, /<footer>finch 1\.2\.3, 2026-01-02 03:04 UTC, took 3 min 20 s<\/footer>/);
