@@ -142,7 +142,10 @@ export const OPENERS: Readonly<Record<PictureKind, (bytes: Buffer, how: How) => 
     }
     const found = await metadataOf(bytes);
     const { space, hasAlpha } = found;
-    const opened = { ...openedByRows(bytes, found, how, space === 'cmyk' ? decodeCmyk : decodeRgb), hasAlpha };
+    const opened = {
+      ...openedByRows(bytes, found, how, space === 'cmyk' ? decodeCmyk : decodeRgb),
+      hasAlpha,
+    };
     return tiff ? { ...opened, remarks: remarksOn(tiff.number(Tag.bits, 1), tiff) } : opened;
   },
   async webp(bytes, how) {

@@ -2,6 +2,7 @@
 
 import { printable, printableJson } from '../util/quoted.ts';
 import { lineChart, type Curve } from './charts.ts';
+import { fold } from './fold.ts';
 import { escapeXml, htmlPage, isolated } from './page.ts';
 import {
   charts,
@@ -120,7 +121,7 @@ export function comparedText(compared: ComparedRuns, columns?: number): string {
     settings.length === 0
       ? 'The settings are the same.\n'
       : formatTable([['setting', ...runs.map(({ name }) => name)], ...settings.map(({ name, values }) => [name, ...values])], { columns }); // prettier-ignore
-  return `${table}\n${differing}\n${comparedVerdict(compared, printable)}\n`;
+  return `${table}\n${differing}\n${fold(comparedVerdict(compared, printable), columns ?? Infinity).join('\n')}\n`;
 }
 
 export function comparedPage(compared: ComparedRuns, made: Made): string {

@@ -3,6 +3,7 @@
 
 import { printable, printableJson } from '../util/quoted.ts';
 import { csvText } from './csv.ts';
+import { fold } from './fold.ts';
 import { intervalChart } from './interval-chart.ts';
 import { escapeXml, htmlPage, isolated } from './page.ts';
 import {
@@ -126,7 +127,7 @@ export function sweepText(results: SweepResults, columns?: number): string {
   const right = rows[0]!.flatMap((_, i) => (isNumber(i) ? [i] : []));
   const hasNotes = remarks.some((text) => text !== '');
   const cells = hasNotes ? rows.map((row, i) => [...row, i === 0 ? 'remark' : remarks[i - 1]!]) : rows;
-  return `${formatTable(cells, { right, columns, hasNotes })}${sweepVerdict(results, printable)}\n`;
+  return `${formatTable(cells, { right, columns, hasNotes })}${fold(sweepVerdict(results, printable), columns ?? Infinity).join('\n')}\n`;
 }
 
 /** Mean figures of each combination. */

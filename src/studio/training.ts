@@ -4,10 +4,9 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { runCurves, type CurvePoint } from '../api/run-details.ts';
+import { isWorkedIn, runCurves, type CurvePoint } from '../api/run-details.ts';
 import type { Progress } from '../api/work.ts';
 import { HttpProblem } from '../http/problem.ts';
-import { isWorkedIn } from '../run/run-folder.ts';
 import { placeFile } from '../sorting/place.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { isThere, writeFailed } from '../util/files.ts';

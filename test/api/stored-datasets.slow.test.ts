@@ -142,7 +142,13 @@ describe('the same pictures', () => {
       const { classes, splits, sizes, exactDuplicates, nearDuplicates, leaks, unreadable } = inspection;
       const bytes = await Promise.all([...contents.values()].map(({ content }) => readContent(content)));
       const found = [exactDuplicates, nearDuplicates, leaks, unreadable].map(({ length }) => length);
-      return { classes, splits, sizes, found, bytes: bytes.map((each) => each.toString('base64')).toSorted() };
+      return {
+        classes,
+        splits,
+        sizes,
+        found,
+        bytes: bytes.map((each) => each.toString('base64')).toSorted(),
+      };
     };
     const expected = await inspected(at('folders'));
     for (const name of LEARNT) assert.deepEqual(await inspected(datasets()[name as 'tars']), expected, name);

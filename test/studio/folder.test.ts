@@ -305,8 +305,7 @@ test('an upload that made its class is taken back with the class', async () => {
 test('a folder that was away for a while is as it was', async () => {
   await inStudio(root, async () => {});
   const longAgo = new Date(Date.now() - 3_600_000);
-  for (const inner of ['cat/deep', 'cat', 'dog', '.'])
-    await utimes(path.join(root, inner), longAgo, longAgo);
+  for (const inner of ['cat/deep', 'cat', 'dog', '.']) await utimes(path.join(root, inner), longAgo, longAgo);
   await inStudio(root, async (folder) => {
     const counts = countsOf(folder);
     await rename(root, `${root}-away`);

@@ -69,5 +69,7 @@ export function UploadPanel() {
 
 function reasonOf(error: unknown, words: Words): string {
   if (error === undefined) return words.uploads.tooLarge;
-  return error instanceof Problem && error.code === 'OFFLINE' ? words.uploads.noAnswer : inWords(error, words);
+  return error instanceof Problem && error.code === 'OFFLINE'
+    ? words.uploads.noAnswer
+    : inWords(error, words);
 }

@@ -2,6 +2,6 @@
 
 import type { TrainStage } from '../contract.ts';
 
-const BUSY: readonly (TrainStage | undefined)[] = ['starting', 'waiting', 'running', 'stopping'];
+const BUSY = new Set<TrainStage | undefined>(['starting', 'waiting', 'running', 'stopping']);
 
-export const isBusy = (stage: TrainStage | undefined) => BUSY.includes(stage);
+export const isBusy = (stage: TrainStage | undefined) => BUSY.has(stage);

@@ -179,7 +179,8 @@ export const en = {
     goOn: 'Go on',
     states: {
       starting: 'Starting',
-      waiting: 'Waiting: another finch works in this run, perhaps the one before, which is saving what it has',
+      waiting:
+        'Waiting: another finch works in this run, perhaps the one before, which is saving what it has',
       running: 'Training',
       stopping: 'Stopping; the state is saved',
       stopped: 'Stopped',
