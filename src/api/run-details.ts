@@ -4,6 +4,8 @@ import { readRun, readRuns, rowsOf, type MetricsRow, type RunHistory } from '../
 import { runPaths } from '../run/run-folder.ts';
 import type { Work } from './work.ts';
 
+export { isWorkedIn } from '../run/run-folder.ts';
+
 export interface RunOverview {
   readonly name: string;
   /** ISO 8601. */

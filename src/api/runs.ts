@@ -8,6 +8,7 @@ import { aloneInRunFolder } from '../run/run-folder.ts';
 import { AppError } from '../util/errors.ts';
 import { isThere, makeFolder, writeFailed } from '../util/files.ts';
 import { quoted } from '../util/quoted.ts';
+import { shellWord } from '../util/shell-word.ts';
 import { answersOf, pairedTest } from './paired.ts';
 import type { Work } from './work.ts';
 
@@ -48,12 +49,14 @@ function listed({ name, folder, began, dataset, model, summary }: RunHistory): L
 export async function compareRuns(first: string, second: string): Promise<ComparedRuns> {
   const [a, b] = [await readRun(first), await readRun(second)];
   for (const { folder, summary, learntFrom } of [a, b]) {
-    if (!summary) throw new AppError('USAGE', `${quoted(folder)} is not finished; go on with it: ${learntFrom ? 'finch shards learn' : 'finetune'} --resume ${folder}`); // prettier-ignore
+    if (!summary) throw new AppError('USAGE', `${quoted(folder)} is not finished; go on with it: ${learntFrom ? 'finch shards learn' : 'finetune'} --resume ${shellWord(folder)}`); // prettier-ignore
   }
   const isMulti = a.summary!.meanAveragePrecision !== undefined;
   if (isMulti !== (b.summary!.meanAveragePrecision !== undefined)) throw differentTasks(a, b);
+  // Runs of one name in two folders would be told apart nowhere.
+  const names = a.name === b.name ? [a.folder, b.folder] : [a.name, b.name];
   return {
-    runs: [a, b].map((run) => ({ ...listed(run), metrics: run.metrics, classes: run.summary!.classes, samples: run.summary!.samples, device: run.summary!.device })) as unknown as ComparedRuns['runs'],
+    runs: [a, b].map((run, i) => ({ ...listed(run), name: names[i], metrics: run.metrics, classes: run.summary!.classes, samples: run.summary!.samples, device: run.summary!.device })) as unknown as ComparedRuns['runs'],
     settings: differences(a, b),
     ...(!isMulti && { test: await testOf(a, b) }),
   }; // prettier-ignore

@@ -13,6 +13,7 @@ import { openNpy } from '../formats/npy.ts';
 import { AppError } from '../util/errors.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { elementCount, formatShape, type Shape } from '../util/shape.ts';
+import { shellWord } from '../util/shell-word.ts';
 import type { Embedder } from './embedding.ts';
 import type { Work } from './work.ts';
 
@@ -52,7 +53,7 @@ export async function openSearched(given: SearchConfig, work: Work): Promise<Sea
 async function openIndex(given: SearchConfig): Promise<Searched> {
   const folder = given.features;
   const index = await openVectors(folder);
-  if (!index) throw new AppError('FILE_INVALID', `${folder} is a folder and no index; make one with: finch index build FEATURES --out ${folder}`); // prettier-ignore
+  if (!index) throw new AppError('FILE_INVALID', `${folder} is a folder and no index; make one with: finch index build FEATURES --out ${shellWord(folder)}`); // prettier-ignore
   const { record, names, nearest, close } = index;
   return {
     rowShape: record.rowShape,
@@ -75,6 +76,7 @@ async function openIndex(given: SearchConfig): Promise<Searched> {
 
 async function openFeatures(given: SearchConfig, work: Work): Promise<Searched> {
   const { features } = given;
+  const stem = features.replace(/\.[^.]*$/, '');
   const rows = await openNpy(features);
   try {
     const found = await findRecord(features);
@@ -82,8 +84,8 @@ async function openFeatures(given: SearchConfig, work: Work): Promise<Searched> 
     if (found && !found.record.complete) {
       work.note(`${features} is not complete: ${rows.count} rows so far`);
     }
-    if (rows.count >= INDEX_ROWS) work.note(`all ${rows.count} rows are looked at; finch index build ${features} makes an index, which answers at once`); // prettier-ignore
-    const manifest = found?.manifest ?? `${features.replace(/\.[^.]*$/, '')}.csv`;
+    if (rows.count >= INDEX_ROWS) work.note(`all ${rows.count} rows are looked at; an index answers at once: finch index build ${shellWord(features)} --out ${shellWord(`${stem}.index`)}`); // prettier-ignore
+    const manifest = found?.manifest ?? `${stem}.csv`;
     const total = rows.count;
     return {
       rowShape: rows.rowShape,

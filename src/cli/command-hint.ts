@@ -1,5 +1,7 @@
 // command-hint.ts: names of finch's commands in other programs, and a hint for users who try those names.
 
+import { shellWord } from '../util/shell-word.ts';
+
 const MEANT = {
   train: 'finetune',
   fit: 'finetune',
@@ -19,7 +21,13 @@ const MEANT = {
 
 /** Commander's error message about an unknown word, with the name of the command that the user probably means. */
 export function withCommandHint(text: string): string {
-  const [, word] = /unknown (?:command|option) '([^']*)'/.exec(text) ?? [];
-  if (word === undefined || !Object.hasOwn(MEANT, word) || text.includes('Did you mean')) return text;
-  return text.replace('\n', ` (did you mean: ${MEANT[word as keyof typeof MEANT]}?)\n`);
+  const [, kind, word] = /unknown (command|option) '([^']*)'/.exec(text) ?? [];
+  if (word === undefined || text.includes('Did you mean')) return text;
+  const meant = Object.hasOwn(MEANT, word)
+    ? MEANT[word as keyof typeof MEANT]
+    : kind === 'command' && isPlace(word) && `classify ${shellWord(word)}`;
+  return meant ? text.replace('\n', ` (did you mean: ${meant}?)\n`) : text;
 }
+
+/** A path or an address: no command has these signs. */
+const isPlace = (word: string) => /[./\\]/.test(word);

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
 import type { InspectFlags } from '../config/features.ts';
-import { addInferenceFlags, CSV_SAFE_HELP, repeated, type Finish } from './flags.ts';
+import { addEndpointFlag, addInferenceFlags, CSV_SAFE_HELP, repeated, type Finish } from './flags.ts';
 
 export function addInspect(program: Command, output: Output, finish: Finish): void {
   const command = program
@@ -12,7 +12,10 @@ export function addInspect(program: Command, output: Output, finish: Finish): vo
     .description(
       'what is in a dataset before training on it: counts, duplicates, leaks, labels that look wrong',
     )
-    .argument('<dir>', 'class folders, or train/, val/, test/ with class folders')
+    .argument(
+      '<dir>',
+      'class folders; train/, val/, test/ with class folders; .tar or .parquet files; s3://…',
+    )
     .option('--format <f>', 'text, json or html (default: by the ending of --out, else text)')
     .option('-o, --out <file>', 'write there instead of stdout')
     .option('--list <file>', 'write what to look at as csv: path,problem,detail')
@@ -22,7 +25,7 @@ export function addInspect(program: Command, output: Output, finish: Finish): vo
     .option('--layer <name>', "another layer than the classifier's input", repeated)
     .option('--pool <how>', 'avg, max or none', 'avg')
     .option('--no-cache', 'compute every row, and keep none');
-  addInferenceFlags(command)
+  addEndpointFlag(addInferenceFlags(command))
     .addHelpText(
       'after',
       `
@@ -31,6 +34,7 @@ Nothing is changed or deleted.
 Examples:
   finch inspect ./birds
   finch inspect ./birds --out birds.html
+  finch inspect "birds-{train,val}-*.tar"
   finch inspect ./birds --format json | jq .leaks
   finch inspect ./birds --list look-at.csv
 

@@ -9,6 +9,7 @@ import { AppError, ExitCode, type ExitCodeValue } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
 import { checkOutputs } from '../util/outputs.ts';
 import { terminalColumns } from '../util/progress.ts';
+import { quoted } from '../util/quoted.ts';
 import { write, writeLine, type Output } from './output.ts';
 import { terminalWork } from './terminal.ts';
 
@@ -70,7 +71,7 @@ async function confirmed(folders: readonly string[], { stdin, stderr, signal }: 
   }
   const asking = createInterface({ input: stdin, output: stderr });
   try {
-    const what = folders.length === 1 ? folders[0]! : `${folders.length} runs`;
+    const what = folders.length === 1 ? quoted(folders[0]!) : `${folders.length} runs`;
     return /^y(es)?$/i.test(await asking.question(`move ${what} to the trash? [y/N] `, { signal }));
   } finally {
     asking.close();

@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { searchFeatures } from '../api/search.ts';
 import type { SearchConfig } from '../config/features.ts';
+import { readPicture } from '../images/prepare.ts';
 import { thumbnailsOf } from '../images/thumbnails.ts';
 import { searchHtml, searchJson, searchTable, type SearchResult } from '../report/search.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
@@ -41,7 +42,10 @@ async function formatted(
         const found = result.results.map(({ file }) => file);
         return result.isWords ? found : [result.query, ...found];
       });
-      const thumbnails = await thumbnailsOf(new Set(files), path.dirname(features));
+      // A manifest's paths start where it was made.
+      const besides = (file: string) => path.join(path.dirname(features), file);
+      const read = (file: string) => readPicture(file).catch(() => readPicture(besides(file)));
+      const thumbnails = await thumbnailsOf(new Set(files), read);
       return searchHtml(results, { features, topk, thumbnails });
     }
     default:

@@ -14,10 +14,12 @@ import { shellWord } from '../util/shell-word.ts';
 import { writeLine, type Output } from './output.ts';
 import { terminalWork, type TerminalWork } from './terminal.ts';
 
+const shardCount = (count: number) => `${count} ${count === 1 ? 'shard' : 'shards'}`;
+
 export async function list(config: ListConfig, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);
   const { pictures, shards } = await listShards(config, output.stdin, work).finally(() => work.clear());
-  work.note(`${config.out}: ${pictures} pictures in ${shards} ${shards === 1 ? 'shard' : 'shards'}, 0/${shards} to ${shards - 1}/${shards}`); // prettier-ignore
+  work.note(`${config.out}: ${pictures} pictures in ${shardCount(shards)}, 0/${shards} to ${shards - 1}/${shards}`); // prettier-ignore
   return ExitCode.ok;
 }
 
@@ -31,17 +33,18 @@ export async function verify(
   const { problems, shards, pictures, failed } = await verifyShards(folder, manifest, work).finally(() => work.clear()); // prettier-ignore
   for (const { name, problem } of problems) await writeLine(output.stdout, `${name}: ${problem}`);
   if (problems.length > 0) {
-    work.note(`${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in ${folder}, of ${shards} shards`); // prettier-ignore
+    work.note(`${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in ${folder}, of ${shardCount(shards)}`); // prettier-ignore
     return ExitCode.partial;
   }
-  work.note(`all ${shards} shards are there and whole: ${pictures} pictures, ${failed} of which failed`);
+  const all = shards === 1 ? 'the one shard is' : `all ${shards} shards are`;
+  work.note(`${all} there and whole: ${pictures} pictures, ${failed} of which failed`);
   return ExitCode.ok;
 }
 
 export async function join(config: JoinConfig, output: Output): Promise<ExitCodeValue> {
   const work = terminalWork(output);
   const { shards, rows, failed, errors } = await joinShards(config, work).finally(() => work.clear());
-  work.note(`${config.out}: ${rows} rows of ${shards} shards`);
+  work.note(`${config.out}: ${rows} rows of ${shardCount(shards)}`);
   if (failed > 0) work.note(`${failed} pictures failed; ${errors} says why`);
   return ExitCode.ok;
 }

@@ -6,13 +6,14 @@ import type { StudioConfig } from '../config/studio.ts';
 import { startStudio } from '../studio/server.ts';
 import { withStudioFolder } from '../studio/folder/open-folder.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
+import { printable } from '../util/quoted.ts';
 import { writeLine, type Output } from './output.ts';
 
 export async function studio(
   { folder, port, opens }: StudioConfig,
   { stdout, stderr, signal }: Output,
 ): Promise<ExitCodeValue> {
-  const note = (text: string) => void stderr.write(`${text}\n`);
+  const note = (text: string) => void stderr.write(`${printable(text)}\n`);
   return withStudioFolder(folder, note, async (folder) => {
     const server = await startStudio(folder, { port, log: stderr });
     try {

@@ -21,7 +21,7 @@ const AHEAD = { items: 20, weight: 256 * 1024 ** 2 };
 /** A folder that nobody has touched for an hour is taken for one that a kill left. */
 const TOUCH_MS = 600_000;
 
-interface FetchOptions {
+export interface FetchOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }

@@ -3,10 +3,12 @@
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isUrl, shownAddress } from '../images/address.ts';
 import { isPattern } from '../images/glob.ts';
 import { isBucketAddress } from '../objects/address.ts';
 import { AppError, openingProblem } from '../util/errors.ts';
-import { kindOf } from '../util/files.ts';
+import { isThere, kindOf } from '../util/files.ts';
+import { quoted } from '../util/quoted.ts';
 import { archivesIn, archivesMatching, isArchiveName, singleArchive } from './archives.ts';
 import { isCub, scanCub } from './scan-cub.ts';
 import { scanFolders } from './scan-folders.ts';
@@ -34,12 +36,13 @@ export async function scanDataset(root: string, options: ScanOptions = {}): Prom
   return dataset;
 }
 
-/** Undefined where `root` is neither archives nor in a bucket. */
-async function scanStored(
+/** Undefined where `root` is neither archives nor in a bucket. @throws AppError USAGE, DATASET_INVALID, DOWNLOAD_FAILED */
+export async function scanStored(
   root: string,
   { manifest, root: pictures, offline, signal }: ScanOptions,
 ): Promise<Dataset | undefined> {
   if (offline && isBucketAddress(root)) throw new AppError('USAGE', `${root} would be fetched, which --offline forbids; leave one of them out`); // prettier-ignore
+  if (isUrl(root) && !isBucketAddress(root) && !(await isThere(root))) throw new AppError('DATASET_NOT_FOUND', `${quoted(shownAddress(root))}: datasets are not fetched from addresses; download it and name its folder or archive, or s3://bucket/prefix`); // prettier-ignore
   const archives = isBucketAddress(root) ? undefined : await archivesNamed(root, signal);
   if (!archives && !isBucketAddress(root)) return undefined;
   const flag = manifest === undefined ? (pictures === undefined ? undefined : '--root') : '--manifest';

@@ -14,8 +14,6 @@ const GRID = 32;
 const SCALES = [1, 0.975, 0.95, 0.925, 0.9] as const;
 const OFFSETS = [0, 0.5, 1] as const;
 
-const WHOLE = { left: 0, top: 0, scale: 1 } as const;
-
 /** Pictures that correlate this much as they are. */
 const EQUAL = 0.99999;
 
@@ -47,29 +45,34 @@ export function greyOf(pixels: Uint8Array): Float32Array {
   return smooth;
 }
 
-/** The best correlation of any window of one, straight or mirrored, with the whole of the other. @param a, b of `greyOf` */
-export function align(a: Float32Array, b: Float32Array): Alignment {
-  const asTheyAre = dot(standardized(windowOf(a, WHOLE)), standardized(windowOf(b, WHOLE)));
+/** A picture as it is compared: standardized, so that a product is a correlation. */
+export interface Views {
+  /** Windows on the grid, the whole picture first. */
+  readonly windows: readonly Float32Array[];
+  /** The mirror image of the whole. */
+  readonly mirrored: Float32Array;
+}
+
+/** @param grey of `greyOf` */
+export function viewsOf(grey: Float32Array): Views {
+  const windows = WINDOWS.map((window) => standardized(windowOf(grey, window)));
+  return { windows, mirrored: mirrorOf(windows[0]!) };
+}
+
+/** The best correlation of any window of one, straight or mirrored, with the whole of the other. */
+export function align(a: Views, b: Views): Alignment {
+  const [wholeA, wholeB] = [a.windows[0]!, b.windows[0]!];
+  const asTheyAre = dot(wholeA, wholeB);
   // No window and no mirror image correlates noticeably more.
   if (asTheyAre >= EQUAL) return { correlation: asTheyAre, isMirrored: false };
-  const straight = Math.max(bestWindow(a, b), bestWindow(b, a));
-  const turned = mirrored(b);
-  const mirror = Math.max(bestWindow(a, turned), bestWindow(turned, a));
+  const straight = Math.max(best(a.windows, wholeB), best(b.windows, wholeA));
+  // Windows lie alike on both sides: those of a mirror image against a picture are the picture's own against the mirror image.
+  const mirror = Math.max(best(a.windows, b.mirrored), best(b.windows, a.mirrored));
   return { correlation: Math.max(straight, mirror), isMirrored: mirror > straight };
 }
 
-function bestWindow(whole: Float32Array, part: Float32Array): number {
-  const wanted = standardized(windowOf(part, WHOLE));
-  let best = -1;
-  for (const scale of SCALES) {
-    for (const x of scale === 1 ? [0] : OFFSETS) {
-      for (const y of scale === 1 ? [0] : OFFSETS) {
-        const window = windowOf(whole, { left: x * (1 - scale), top: y * (1 - scale), scale });
-        best = Math.max(best, dot(standardized(window), wanted));
-      }
-    }
-  }
-  return best;
+function best(windows: readonly Float32Array[], wanted: Float32Array): number {
+  return windows.reduce((most, window) => Math.max(most, dot(window, wanted)), -1);
 }
 
 interface Window {
@@ -78,6 +81,11 @@ interface Window {
   readonly top: number;
   readonly scale: number;
 }
+
+const WINDOWS: readonly Window[] = SCALES.flatMap((scale) => {
+  const offsets = scale === 1 ? [0] : OFFSETS;
+  return offsets.flatMap((x) => offsets.map((y) => ({ left: x * (1 - scale), top: y * (1 - scale), scale })));
+});
 
 /** A window on the grid, bilinear. */
 function windowOf(grey: Float32Array, { left, top, scale }: Window): Float32Array {
@@ -110,7 +118,7 @@ function standardized(values: Float32Array): Float32Array {
   return length > 1e-6 ? centred.map((value) => value / length) : centred.fill(0);
 }
 
-function mirrored(grey: Float32Array): Float32Array {
-  const side = ALIGNMENT_SIDE;
-  return grey.map((_, at) => grey[at - (at % side) + (side - 1 - (at % side))]!);
+/** @param values `[32,32]` */
+function mirrorOf(values: Float32Array): Float32Array {
+  return values.map((_, at) => values[at - (at % GRID) + (GRID - 1 - (at % GRID))]!);
 }

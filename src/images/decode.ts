@@ -50,20 +50,20 @@ interface DecodedResized extends Size {
 
 /**
  * Decodes and resizes at once: other large pictures cannot have the memory meanwhile, and a large one is never there as a whole.
- * @param resizesFor how a picture of such a size is resized
+ * @param resizesFor how a picture of such a size is resized; told too whether parts of it may be transparent
  * @returns the size of the whole picture, and what the resizes gave
  */
 export function decodeResized(
   bytes: Buffer,
   options: DecodeOptions,
-  resizesFor: (source: Size) => readonly Resize[],
+  resizesFor: (source: Size, hasAlpha: boolean) => readonly Resize[],
 ): Promise<DecodedResized> {
-  return withOpened(bytes, options, async ({ memory, decode, remarks, strips }) => {
+  return withOpened(bytes, options, async ({ memory, decode, hasAlpha = false, remarks, strips }) => {
     const see = (pixels: Pixels) => remarks?.see(pixels) ?? pixels;
     const whole = async () => {
       const pixels = see(await decode());
       const { width, height } = pixels;
-      const resized = resizesFor(pixels).map(({ size, crop, interpolation }) =>
+      const resized = resizesFor(pixels, hasAlpha).map(({ size, crop, interpolation }) =>
         resizeAndCrop(pixels, size, crop, interpolation),
       );
       return { resized, width, height };
@@ -74,7 +74,7 @@ export function decodeResized(
             strips.bytes,
             options.ignoreExif ?? false,
             async (part) => see(await strips.decode(part)),
-            resizesFor,
+            (source) => resizesFor(source, hasAlpha),
           ),
         )
       : await withMemory(memory, whole);

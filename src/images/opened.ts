@@ -61,6 +61,8 @@ export interface Opened {
   /** Roughly the bytes that decoding takes. */
   readonly memory: number;
   readonly decode: () => Promise<Pixels>;
+  /** Parts of it may be transparent, and look otherwise on white; else it has no other pixels there. */
+  readonly hasAlpha?: boolean;
   /** What there may be to say about the pixels. */
   readonly remarks?: Remarks;
   /** Where the picture is large and its decoder reads it row by row: the file, and how a part of it is decoded. */
@@ -110,7 +112,7 @@ export const OPENERS: Readonly<Record<PictureKind, (bytes: Buffer, how: How) => 
     const header = readPng(bytes);
     if (!header) return { memory: 0, decode: () => decodeRgb(bytes, how) };
     const opened = (header.isInterlaced ? openedWhole : openedByRows)(header.bytes, header, how, decodeRgb);
-    return { ...opened, remarks: remarksOn(header.depth) };
+    return { ...opened, hasAlpha: header.hasAlpha, remarks: remarksOn(header.depth) };
   },
   gif(bytes, how) {
     const frame = readGif(bytes);
@@ -139,11 +141,21 @@ export const OPENERS: Readonly<Record<PictureKind, (bytes: Buffer, how: How) => 
       return { memory: memory!, decode };
     }
     const found = await metadataOf(bytes);
-    const opened = openedByRows(bytes, found, how, found.space === 'cmyk' ? decodeCmyk : decodeRgb);
+    const { space, hasAlpha } = found;
+    const opened = {
+      ...openedByRows(bytes, found, how, space === 'cmyk' ? decodeCmyk : decodeRgb),
+      hasAlpha,
+    };
     return tiff ? { ...opened, remarks: remarksOn(tiff.number(Tag.bits, 1), tiff) } : opened;
   },
-  webp: async (bytes, how) => openedWhole(bytes, await metadataOf(bytes), how, decodeRgb),
-  avif: async (bytes, how) => openedWhole(bytes, await metadataOf(bytes), how, decodeRgb, WHOLE_AVIF),
+  async webp(bytes, how) {
+    const found = await metadataOf(bytes);
+    return { ...openedWhole(bytes, found, how, decodeRgb), hasAlpha: found.hasAlpha };
+  },
+  async avif(bytes, how) {
+    const found = await metadataOf(bytes);
+    return { ...openedWhole(bytes, found, how, decodeRgb, WHOLE_AVIF), hasAlpha: found.hasAlpha };
+  },
   bmp(bytes, how) {
     const header = readBmp(bytes);
     return { memory: unfoldedMemory(bytes, header, how), decode: async () => decodeBmp(bytes, header) };

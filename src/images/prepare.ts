@@ -8,7 +8,7 @@ import { openRegularFile, readRegularFile } from '../util/files.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 import { decodeResized, type DecodeOptions } from './decode.ts';
 import { planOf, withBars } from './preprocess.ts';
-import { within, type Pixels } from './resize.ts';
+import { within, type Pixels, type Resize, type Size } from './resize.ts';
 import type { FilePart, ImageReference, StoredObject } from './source.ts';
 
 export interface PrepareOptions {
@@ -49,9 +49,12 @@ export async function prepareImage(
 ): Promise<PreparedImage> {
   try {
     const bytes = await readContent(content);
-    const { resized, remark, ...size } = await decodeResized(bytes, decode, (source) =>
-      preprocessings.map((preprocessing) => planOf(source, preprocessing)),
-    );
+    const { resized, remark, ...size } = await decodeResized(bytes, decode, (source, hasAlpha) => [
+      ...preprocessings.map((preprocessing) => planOf(source, preprocessing)),
+      // On white it has the same pixels, so that one decoding does for both.
+      ...(keepOriginal && !hasAlpha ? [shownResize(source)] : []),
+    ]);
+    const shown = resized[preprocessings.length];
     const pixels = preprocessings.map((preprocessing, i) =>
       withBars(resized[i]!, planOf(size, preprocessing), preprocessing),
     );
@@ -60,7 +63,7 @@ export async function prepareImage(
       pixels,
       ...size,
       ...(hash && { sha256: sha256Of(bytes) }),
-      ...(keepOriginal && { original: await shownPicture(bytes, decode) }),
+      ...(keepOriginal && { original: shown ?? (await shownPicture(bytes, decode)) }),
       ...(remark !== undefined && { remark }),
     };
   } catch (error) {
@@ -71,12 +74,16 @@ export async function prepareImage(
 /** The longest side of a picture for figures, in pixels; larger ones are reduced while they are decoded. */
 const SHOWN_SIDE = 1280;
 
+function shownResize(source: Size): Resize {
+  const size = within(source, SHOWN_SIDE);
+  return { size, crop: { left: 0, top: 0, ...size }, interpolation: 'bicubic' };
+}
+
 /** The picture as people see it: white under what is transparent. The network gets other pixels: see decode.ts. */
 async function shownPicture(bytes: Buffer, decode: DecodeOptions): Promise<Pixels> {
-  const { resized } = await decodeResized(bytes, { ...decode, onWhite: true }, (source) => {
-    const size = within(source, SHOWN_SIDE);
-    return [{ size, crop: { left: 0, top: 0, ...size }, interpolation: 'bicubic' }];
-  });
+  const { resized } = await decodeResized(bytes, { ...decode, onWhite: true }, (source) => [
+    shownResize(source),
+  ]);
   return resized[0]!;
 }
 

@@ -1,6 +1,7 @@
 // charts.ts: numbers as SVG for a page: curves, a reliability diagram. Colours are the page's; text is the page's font. As
 // wide as a narrow screen, so that a phone shows the text at its size. No scripts.
 
+import { displayWidth } from './display-width.ts';
 import { escapeXml } from './page.ts';
 
 /** Colours of several curves in one chart. */
@@ -13,6 +14,8 @@ const INNER = { width: WIDTH - PLOT.left - PLOT.right, height: HEIGHT - PLOT.top
 
 /** Of a digit in the page's font, in pixels. */
 const DIGIT_WIDTH = 7.2;
+/** From one name of a curve to the next, at least; and what stands beside a name. In pixels. */
+const LEGEND = { least: 120, mark: 32 } as const;
 
 interface Axis {
   readonly low: number;
@@ -111,6 +114,7 @@ export function lineChart(
     parts.push(`<path class="dash" d="M${at} ${PLOT.top}V${HEIGHT - PLOT.bottom}"/>`);
   }
   parts.push(xTitle(xName));
+  const apart = Math.max(LEGEND.least, ...curves.map(({ name }) => LEGEND.mark + displayWidth(name) * DIGIT_WIDTH)); // prettier-ignore
   curves.forEach(({ name, points }, i) => {
     const colour = CURVES[i % CURVES.length]!;
     let pen = 'M';
@@ -132,7 +136,7 @@ export function lineChart(
       );
     }
     if (curves.length < 2) return;
-    const legend = PLOT.left + i * 120;
+    const legend = PLOT.left + i * apart;
     parts.push(`<rect x="${legend}" y="9" width="14" height="3" rx="1.5" style="fill:${colour}"/>`);
     parts.push(text(legend + 20, 15, name));
   });

@@ -69,7 +69,7 @@ function matrixHtml({ confusion, perClass }: Extract<EvaluationReport, { readonl
   }
   // Shown where the drawing has numbers in the place of names.
   const hint = `<p class="hint number">Class numbers are in the model's order. Red cells are mistakes; the largest are listed below.</p>`;
-  return drawing.includes('number') ? `${drawing}${hint}` : drawing;
+  return drawing.includes('class="axis number') ? `${drawing}${hint}` : drawing;
 }
 
 /** A class that no picture has says nothing of the network: it comes last. */

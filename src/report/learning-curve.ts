@@ -2,6 +2,7 @@
 
 import { printableJson } from '../util/quoted.ts';
 import { lineChart } from './charts.ts';
+import { fold } from './fold.ts';
 import { htmlPage, isolated } from './page.ts';
 import {
   charts,
@@ -76,7 +77,7 @@ function verdict({ points, expected }: LearningCurve): string {
 
 export function curveText(curve: LearningCurve, columns?: number): string {
   const table = formatTable(tableRows(curve), { right: [0, 1, 2, 3, 4, 5], columns });
-  return `${table}${verdict(curve)}\n`;
+  return `${table}${fold(verdict(curve), columns ?? Infinity).join('\n')}\n`;
 }
 
 export function curveJson(curve: LearningCurve): string {

@@ -7,6 +7,7 @@ import { breakable, escapeXml, isolated, nameHtml } from './page.ts';
 export const PARTS_STYLE = `h1 { margin: 2rem 0 0; font-size: 1.5rem; overflow-wrap: anywhere; }
 .about { margin: 0.2rem 0 1.5rem; font-size: 0.85rem; color: var(--faint); overflow-wrap: anywhere; }
 section { padding: 1.2rem 0 1.6rem; border-top: 1px solid var(--rule); }
+section p { overflow-wrap: anywhere; }
 h2 { margin: 0 0 0.8rem; font-size: 1.1rem; overflow-wrap: anywhere; }
 .none, .hint { margin: 0; color: var(--faint); font-size: 0.85rem; }
 .hint { margin-top: 0.6rem; }
@@ -36,11 +37,16 @@ figure img { width: 100%; height: 9rem; object-fit: contain; border-radius: 4px;
 footer { padding: 1.2rem 0 2rem; border-top: 1px solid var(--rule); color: var(--faint); font-size: 0.8rem; }
 @media (max-width: 40rem) {
   th, td { padding-right: 0.6rem; }
+  .many, .many tbody { display: block; }
   .many tr { display: grid; grid-template-columns: repeat(auto-fit, minmax(3.2rem, 1fr)); }
-  .many th, .many td { border: 0; }
+  .many th, .many td { border: 0; min-width: 0; text-align: left; white-space: normal; }
+  .many th { font-size: 0.7rem; overflow-wrap: normal; }
   .many tr > :first-child { grid-column: 1 / -1; }
   .many tr + tr { border-top: 1px solid var(--rule); }
-  .many td, .many th { text-align: left; white-space: normal; }
+  .named tr { grid-template-columns: repeat(auto-fill, minmax(5.5rem, 1fr)); padding: 0.3rem 0; }
+  .named tr:first-child, .named td:empty { display: none; }
+  .named .long { grid-column: 1 / -1; }
+  .named td::before { content: attr(data-name); display: block; color: var(--faint); font-size: 0.75rem; }
 }`;
 
 /** Names from outside are `isolated` by the caller, here and wherever they stand in a text of ours. */
@@ -81,8 +87,13 @@ export function largeFigures(figures: readonly (readonly [string, string, string
 /** Numbers as reports write them; a column that contains only these is aligned to the right. */
 const FIGURE = /^(-?[\d.,]+( %)?|–?)$/;
 
-/** A table of more columns than these has each row's name on a line of its own on a narrow screen. */
+/**
+ * A table of more columns than these has each row's first cell on a line of its own on a narrow screen. Where others than that are text,
+ * the row's cells stand under each other too, each with the name of its column.
+ */
 const MAX_NARROW_COLUMNS = 5;
+/** A longer text has a line of its own there. In characters. */
+const LONG_TEXT = 40;
 
 /** Text, or links to pages beside this one. */
 export type Cell = string | { readonly links: readonly { readonly text: string; readonly href: string }[] };
@@ -92,13 +103,23 @@ export function htmlTable([header = [], ...rows]: readonly (readonly Cell[])[]):
   if (rows.length === 0) return '';
   const isFigure = (cell: Cell) => typeof cell === 'string' && FIGURE.test(cell);
   const isNumber = header.map((_, column) => rows.every((row) => isFigure(row[column] ?? '')));
+  const isMany = header.length > MAX_NARROW_COLUMNS;
+  const isNamed = isMany && isNumber.slice(1).includes(false);
+  const attributes = (cell: Cell, i: number) => {
+    const kind = isNumber[i] ? 'number' : isNamed && textOf(cell).length > LONG_TEXT ? 'long' : '';
+    const name = isNamed ? ` data-name="${escapeXml(textOf(header[i] ?? ''))}"` : '';
+    return `${kind === '' ? '' : ` class="${kind}"`}${name}`;
+  };
   const line = (cells: readonly Cell[], tag: 'th' | 'td') =>
-    `<tr>${cells.map((cell, i) => `<${tag}${isNumber[i] ? ' class="number"' : ''}>${cellHtml(cell, isNumber[i])}</${tag}>`).join('')}</tr>`;
-  const kind = header.length > MAX_NARROW_COLUMNS ? ' class="many"' : '';
+    `<tr>${cells.map((cell, i) => `<${tag}${attributes(cell, i)}>${cellHtml(cell, isNumber[i])}</${tag}>`).join('')}</tr>`;
+  const kind = isMany ? ` class="many${isNamed ? ' named' : ''}"` : '';
   return `<table${kind}>\n${[line(header, 'th'), ...rows.map((row) => line(row, 'td'))].join('\n')}\n</table>`;
 }
 
+const textOf = (cell: Cell) => (typeof cell === 'string' ? cell : '');
+
 function cellHtml(cell: Cell, isNumber = false): string {
+  if (cell === '') return '';
   if (typeof cell === 'string') return isNumber ? escapeXml(cell) : nameHtml(cell);
   return cell.links.map(({ text, href }) => `<a href="${escapeXml(href)}">${escapeXml(text)}</a>`).join(', ');
 }

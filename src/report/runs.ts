@@ -1,7 +1,8 @@
 // runs.ts: runs as a table and as json, and two of them compared: as text, json and an HTML page. Returns strings, prints nothing.
 
-import { printableJson } from '../util/quoted.ts';
+import { printable, printableJson } from '../util/quoted.ts';
 import { lineChart, type Curve } from './charts.ts';
+import { fold } from './fold.ts';
 import { escapeXml, htmlPage, isolated } from './page.ts';
 import {
   charts,
@@ -14,6 +15,7 @@ import {
   duration,
   type Made,
 } from './parts.ts';
+import { shortenStart } from './table.ts';
 import { formatTable } from './text-table.ts';
 
 export interface ListedRun {
@@ -86,14 +88,15 @@ export function comparedJson({ runs, ...rest }: ComparedRuns): string {
   return `${printableJson({ runs: plain, ...rest }, 2)}\n`;
 }
 
-/** One sentence for people: which of two is better, if either. */
-function comparedVerdict({ runs: [a, b], test }: ComparedRuns): string {
+/** One sentence for people: which of two is better, if either. @param shown a name as the place of the sentence needs it */
+function comparedVerdict({ runs, test }: ComparedRuns, shown: (name: string) => string): string {
   if (!test)
     return 'No paired test: the runs kept no answers to the same pictures, or have several labels a picture.';
   const { pictures, onlyFirst, onlySecond, p } = test;
-  const alone = `of ${pictures} pictures that judged both, ${onlyFirst} are right in ${a.name} only and ${onlySecond} in ${b.name} only`;
+  const [a, b] = runs.map(({ name }) => shown(name));
+  const alone = `of ${pictures} pictures that judged both, ${onlyFirst} are right in ${a} only and ${onlySecond} in ${b} only`;
   if (p >= 0.05) return `The difference may be chance: ${alone} (p\u00a0=\u00a0${shortP(p)}).`;
-  return `${onlyFirst > onlySecond ? a.name : b.name} is better: ${alone} (p\u00a0=\u00a0${shortP(p)}).`;
+  return `${onlyFirst > onlySecond ? a : b} is better: ${alone} (p\u00a0=\u00a0${shortP(p)}).`;
 }
 
 const shortP = (p: number) => (p < 0.001 ? p.toExponential(1) : p.toFixed(3));
@@ -118,7 +121,7 @@ export function comparedText(compared: ComparedRuns, columns?: number): string {
     settings.length === 0
       ? 'The settings are the same.\n'
       : formatTable([['setting', ...runs.map(({ name }) => name)], ...settings.map(({ name, values }) => [name, ...values])], { columns }); // prettier-ignore
-  return `${table}\n${differing}\n${comparedVerdict(compared)}\n`;
+  return `${table}\n${differing}\n${fold(comparedVerdict(compared, printable), columns ?? Infinity).join('\n')}\n`;
 }
 
 export function comparedPage(compared: ComparedRuns, made: Made): string {
@@ -128,7 +131,7 @@ export function comparedPage(compared: ComparedRuns, made: Made): string {
   const parts = [
     heading(title, `learnt from ${isolated(a.dataset)}`),
     largeFigures(runs.map((run) => [isolated(run.name), percent(run.score), `loss ${run.loss?.toFixed(3) ?? ''}, ${duration(run.seconds ?? 0)}`] as const)),
-    section('Which is better', `<p>${escapeXml(comparedVerdict(compared))}</p>`),
+    section('Which is better', `<p>${escapeXml(comparedVerdict(compared, isolated))}</p>`),
     section('Curves', charts(curves(runs)), 'None: both are heads alone, trained straight to their lowest loss.'),
     section('Settings that differ', settings.length > 0 ? htmlTable([['setting', a.name, b.name], ...settings.map(({ name, values }) => [name, ...values])]) : '', 'None.'),
     section('Figures', htmlTable(figures(compared))),
@@ -137,9 +140,12 @@ export function comparedPage(compared: ComparedRuns, made: Made): string {
   return htmlPage(title, PARTS_STYLE, parts.join('\n'));
 }
 
+/** Of a name beside a curve: both fit above the chart. Names end in what tells runs apart. */
+const LEGEND_COLUMNS = 18;
+
 function curves(runs: ComparedRuns['runs']): Parameters<typeof charts>[0] {
   const drawn = (caption: string, columns: readonly string[], scale: number, format: (value: number) => string) => {
-    const lines = runs.map((run): Curve => ({ name: run.name.slice(-16), points: pointsOf(run, columns, scale) }));
+    const lines = runs.map((run): Curve => ({ name: shortenStart(printable(run.name), LEGEND_COLUMNS), points: pointsOf(run, columns, scale) }));
     if (lines.every(({ points }) => points.length < 2)) return [];
     return [{ caption, svg: lineChart(lines, { title: caption, xName: 'epoch of stage 2 (0: the head alone)', format, ...(scale === 100 && { most: 100 }) }) }];
   }; // prettier-ignore

@@ -1,8 +1,9 @@
 // sweep.ts: the results of a sweep as text, csv, json and an HTML page. The same results give the same bytes: there is no time in them.
 // Returns strings, prints nothing.
 
-import { printableJson } from '../util/quoted.ts';
+import { printable, printableJson } from '../util/quoted.ts';
 import { csvText } from './csv.ts';
+import { fold } from './fold.ts';
 import { intervalChart } from './interval-chart.ts';
 import { escapeXml, htmlPage, isolated } from './page.ts';
 import {
@@ -96,15 +97,15 @@ function remarkOf({ runs }: SweepRow): string {
   return told.map(({ seed, remark }) => (runs.length > 1 ? `seed ${seed}: ${remark}` : remark)).join('; ');
 }
 
-/** One or two sentences for people: which settings are the best, and whether they are better than the next by more than chance. */
-function sweepVerdict(results: SweepResults): string {
+/** One or two sentences for people: which settings are the best, and whether they are better than the next by more than chance. @param shown a value as the place needs it */
+function sweepVerdict(results: SweepResults, shown: (value: string) => string): string {
   const { rows, varying, test, total, kind, seeds } = results;
   const done = doneOf(results);
   const unfinished = done < total ? ` ${total - done} of ${total} runs are still to be made.` : '';
   const scored = rows.filter(({ score }) => score !== undefined);
   const [best, second] = scored;
   if (!best) return `No run has a score.${unfinished}`;
-  const named = ({ settings }: SweepRow, i: number) => (varying.length === 0 ? `#${i}` : `#${i} (${settings.map((value, k) => `${varying[k]!}=${value}`).join(' ')})`); // prettier-ignore
+  const named = ({ settings }: SweepRow, i: number) => (varying.length === 0 ? `#${i}` : `#${i} (${settings.map((value, k) => `${varying[k]!}=${shown(value)}`).join(' ')})`); // prettier-ignore
   if (!second) return `One combination has a score, ${percent(best.score!)}: there is none to compare it with.${unfinished}`;
   if (!test) {
     const why = kind === 'multi' ? 'the pictures have several labels' : 'no picture judged both';
@@ -126,7 +127,7 @@ export function sweepText(results: SweepResults, columns?: number): string {
   const right = rows[0]!.flatMap((_, i) => (isNumber(i) ? [i] : []));
   const hasNotes = remarks.some((text) => text !== '');
   const cells = hasNotes ? rows.map((row, i) => [...row, i === 0 ? 'remark' : remarks[i - 1]!]) : rows;
-  return `${formatTable(cells, { right, columns, hasNotes })}${sweepVerdict(results)}\n`;
+  return `${formatTable(cells, { right, columns, hasNotes })}${fold(sweepVerdict(results, printable), columns ?? Infinity).join('\n')}\n`;
 }
 
 /** Mean figures of each combination. */
@@ -193,12 +194,7 @@ export function sweepJson({
   )}\n`;
 }
 
-/** A table of many columns is as wide as a narrow screen. */
-const STYLE = `a { color: var(--bar); }
-@media (max-width: 40rem) {
-  .many, .many tbody { display: block; }
-  .many tr { grid-template-columns: repeat(auto-fit, minmax(5.5rem, 1fr)); }
-}`;
+const STYLE = 'a { color: var(--bar); }';
 
 /** Rows that the chart shows. */
 const CHARTED = 20;
@@ -236,7 +232,7 @@ export function sweepPage(results: SweepResults): string {
     ...(best?.score === undefined
       ? []
       : [largeFigures([[`best ${scoreName(results)}`, percent(best.score), bestText(best, results)]])]),
-    section('Which is best', `<p>${escapeXml(sweepVerdict(results))}</p>`),
+    section('Which is best', `<p>${escapeXml(sweepVerdict(results, isolated))}</p>`),
     section('Results', `${htmlTable(table)}${kind === 'single' ? '<p class="hint">95 %: where the score lies, as far as the number of pictures that judge it can tell.</p>' : ''}`, 'No run has ended yet.'),
     section('Scores', bars.length > 1 ? charts([{ caption: chartCaption(results, scored.length), svg: intervalChart(bars, { title: scoreName(results), format: (value) => `${value} %` }) }]) : ''),
     versionFooter(version),

@@ -91,7 +91,7 @@ export function shorten(text: string, width: number): string {
 }
 
 /** The same, cut at the start: the most useful part of a path is the file's name. */
-function shortenStart(text: string, width: number): string {
+export function shortenStart(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   return `…${widestPart(graphemes(text).reverse(), width - 1)
     .reverse()

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { isAside, isAsideOf } from '../util/aside.ts';
 import { AppError, systemCode } from '../util/errors.ts';
 import { isThere, makeFolder, writeFailed, writeFileAtomic } from '../util/files.ts';
-import { withFileLockOrElse } from '../util/lock.ts';
+import { isHeld, withFileLockOrElse } from '../util/lock.ts';
 import { shellWord } from '../util/shell-word.ts';
 
 export interface RunPaths {
@@ -110,6 +110,9 @@ export function aloneInRunFolder<T>(folder: string, action: () => Promise<T>): P
       ),
   );
 }
+
+/** Whether a process works in a run's folder. */
+export const isWorkedIn = (folder: string): Promise<boolean> => isHeld(path.join(folder, LOCK));
 
 /** What a process leaves that is killed before its run has a config.json, or its sweep a plan: nothing can be gone on with. */
 const isRemains = (name: string) =>

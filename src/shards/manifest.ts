@@ -6,6 +6,7 @@ import type { ImageReference } from '../images/source.ts';
 import { checkedAs } from '../util/checked.ts';
 import { AppError } from '../util/errors.ts';
 import { parseJson } from '../util/json.ts';
+import { shellWord } from '../util/shell-word.ts';
 import { referencesOf } from './manifest-references.ts';
 import { FACTS_KEY, MANIFEST_FACTS } from './manifest-rows.ts';
 
@@ -39,7 +40,7 @@ export async function openManifest(file: string): Promise<Manifest> {
     const described = parquet.facts.get(FACTS_KEY);
     const seal = parquet.facts.get(SEAL_KEY);
     if (described === undefined || seal === undefined) {
-      throw new AppError('FILE_INVALID', `${file} is no manifest; make one with: finch shards INPUT --out ${file}`); // prettier-ignore
+      throw new AppError('FILE_INVALID', `${file} is no manifest; make one with: finch shards INPUT --out ${shellWord(file)}`); // prettier-ignore
     }
     const { size } = checkedAs(MANIFEST_FACTS, parseJson(described, { what: file }), { file, writer: 'finch shards' }); // prettier-ignore
     const pictures = parquet.rows;

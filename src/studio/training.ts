@@ -3,7 +3,8 @@
 
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { runCurves, type CurvePoint } from '../api/run-details.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isWorkedIn, runCurves, type CurvePoint } from '../api/run-details.ts';
 import type { Progress } from '../api/work.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { placeFile } from '../sorting/place.ts';
@@ -20,10 +21,13 @@ const MAX_LINES = 50;
 
 /** How often the curves are read, in milliseconds. */
 const CURVES_MS = 1000;
+/** How often it is looked whether another process has let go of a run. */
+const LOOK_MS = 200;
 
 export interface TrainState {
   readonly run: string;
-  readonly state: 'starting' | 'running' | 'stopping' | 'stopped' | 'done' | 'failed';
+  /** `waiting`: another process works in the run, such as the trainer of a studio that was killed, which saves what it has. */
+  readonly state: 'starting' | 'waiting' | 'running' | 'stopping' | 'stopped' | 'done' | 'failed';
   /** Why it failed. */
   readonly message?: string;
   readonly progress?: { readonly label: string; readonly done: number; readonly total: number | null };
@@ -111,6 +115,7 @@ export class Training {
     const folder = path.join(root, RUNS, run);
     try {
       if (options.resume === undefined) await this.#linkPictures(dataset);
+      else await this.#untilAlone(folder);
       this.#throwIfStopping();
       const left = timeLeft();
       let nextCurves = 0;
@@ -153,6 +158,16 @@ export class Training {
         if (systemCode(error) !== 'ENOENT') throw writeFailed(file, error);
       });
     }
+  }
+
+  /** @throws AppError INTERRUPTED */
+  async #untilAlone(folder: string): Promise<void> {
+    while (await isWorkedIn(folder)) {
+      this.#throwIfStopping();
+      if (this.#state!.state !== 'waiting') this.#tell({ state: 'waiting' });
+      await delay(LOOK_MS);
+    }
+    if (this.#state!.state === 'waiting') this.#tell({ state: 'starting' });
   }
 
   /** A run may be told to stop before it has begun. @throws AppError INTERRUPTED */

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { open, rm, stat, utimes } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, systemCode } from './errors.ts';
-import { readRegularFile, writeFailed } from './files.ts';
+import { isThere, readRegularFile, writeFailed } from './files.ts';
 import { isRunning, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 
 /** How often a waiting process looks again, in milliseconds. */
@@ -57,6 +57,12 @@ export async function withFileLockOrElse<T>(
     }
   }
   return holding(file, token, action);
+}
+
+/** Whether a process that still runs, as far as can be told from here, holds `<path>.lock`. */
+export async function isHeld(path: string): Promise<boolean> {
+  const file = `${path}.lock`;
+  return (await isThere(file)) && !(await isAbandoned(file));
 }
 
 /** What stands in a lock: the process, and chance, which tells one lock of a process from its next one. */

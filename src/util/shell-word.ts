@@ -1,10 +1,11 @@
 // shell-word.ts: a word of a command that finch proposes, written so that a shell takes it as it is.
 
-/** What no usual shell gives a meaning to, wherever it stands in a word. */
-const PLAIN = /^[\p{L}\p{N}_./:@%+=,\\-]+$/u;
+/** What no usual shell gives a meaning to, wherever it stands in a word; at its beginning, zsh gives one to `=`. */
+const PLAIN = /^(?!=)[\p{L}\p{N}_./:@%+=,\\-]+$/u;
 
-/** @param platform cmd and PowerShell know double quotes, which file names there cannot hold; other shells take everything in single ones */
-export function shellWord(text: string, platform: NodeJS.Platform = process.platform): string {
+/** @param path of a file or folder: one that begins as a flag does gets `./`. @param platform cmd and PowerShell know double quotes, which file names there cannot hold; other shells take everything in single ones */
+export function shellWord(path: string, platform: NodeJS.Platform = process.platform): string {
+  const text = path.startsWith('-') ? `./${path}` : path;
   if (platform === 'win32') return PLAIN.test(text) ? text : `"${text}"`;
   if (PLAIN.test(text) && !text.includes('\\')) return text;
   return inSingleQuotes(text);

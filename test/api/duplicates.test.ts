@@ -27,7 +27,11 @@ after(() => rm(folder, { recursive: true, force: true }));
 
 const pictures = Array.from({ length: COUNT }, (_, i) => i);
 const pairs = pictures.flatMap((a) => pictures.slice(a + 1).map((b) => ({ a, b, similarity: 1 })));
-const candidates = () => pictures.map((i) => ({ file: path.join(folder, `${i}.png`), width: WIDTH, height: HEIGHT })); // prettier-ignore
+const candidates = () =>
+  pictures.map((i) => {
+    const file = path.join(folder, `${i}.png`);
+    return { file, content: { path: file }, width: WIDTH, height: HEIGHT };
+  });
 
 test('each picture is decoded once, however many it is compared with', async () => {
   const began = process.cpuUsage();

@@ -6,12 +6,15 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { evaluateDataset } from '../../src/api/evaluate.ts';
+import { inspectDataset } from '../../src/api/inspect/inspect.ts';
 import { executeRun, prepareRun } from '../../src/api/finetune/run.ts';
 import { workOf } from '../../src/api/work.ts';
 import { runPaths } from '../../src/run/run-folder.ts';
 import { evaluateConfig } from '../../src/config/evaluate.ts';
+import { inspectConfig } from '../../src/config/features.ts';
 import { scanDataset } from '../../src/dataset/scan.ts';
 import { bytesOf } from '../../src/dataset/stored.ts';
+import { readContent } from '../../src/images/prepare.ts';
 import { draw } from '../helpers/pictures.ts';
 import { startS3Pictures, type S3Pictures } from '../helpers/s3-pictures.ts';
 import { madeTar, type MadeMember } from '../helpers/tar-file.ts';
@@ -130,6 +133,25 @@ describe('the same pictures', () => {
       if (LEARNT.has(name)) assert.deepEqual(await learnt(dataset, `run-${name}`), expected, name);
       assert.deepEqual(await judgedBy(dataset, at('run-folders', 'best')), judged, name);
     }
+  });
+
+  test('are inspected as in folders', async () => {
+    const inspected = async (dataset: string) => {
+      const config = inspectConfig(dataset, { model: s3.at('small'), top: '5', pool: 'avg', exif: true, cache: false }); // prettier-ignore
+      const { inspection, contents } = await inspectDataset(config, workOf({}));
+      const { classes, splits, sizes, exactDuplicates, nearDuplicates, leaks, unreadable } = inspection;
+      const bytes = await Promise.all([...contents.values()].map(({ content }) => readContent(content)));
+      const found = [exactDuplicates, nearDuplicates, leaks, unreadable].map(({ length }) => length);
+      return {
+        classes,
+        splits,
+        sizes,
+        found,
+        bytes: bytes.map((each) => each.toString('base64')).toSorted(),
+      };
+    };
+    const expected = await inspected(at('folders'));
+    for (const name of LEARNT) assert.deepEqual(await inspected(datasets()[name as 'tars']), expected, name);
   });
 
   test('records of a run hold the sha256 of each picture, whatever its path is called', async () => {

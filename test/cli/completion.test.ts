@@ -12,7 +12,10 @@ import { classifyConfig } from '../../src/config/classify.ts';
 import { evaluateConfig } from '../../src/config/evaluate.ts';
 import { extractConfig, inspectConfig, searchConfig } from '../../src/config/features.ts';
 import { finetuneConfig } from '../../src/config/finetune.ts';
+import { learnConfig } from '../../src/config/learn-shards.ts';
+import { learningCurveConfig } from '../../src/config/learning-curve.ts';
 import { parseChoice } from '../../src/config/parse.ts';
+import { suggestConfig } from '../../src/config/suggest.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { runCli } from '../helpers/run-cli.ts';
 
@@ -58,6 +61,9 @@ const LINES: readonly (readonly [line: string, proposed: readonly string[] | und
   ['finch models info eff', ['efficientnet_lite0']],
   ['finch completion ', ['bash', 'zsh', 'fish']],
   ['classify ', undefined],
+  ['finch index build ', undefined],
+  ['finch runs compare a ', undefined],
+  ['finch shards learn rows --method ', ['auto', 'converged', 'closed']],
 ];
 
 describe('a shell proposes', () => {
@@ -99,12 +105,15 @@ function check(line: string, proposed: readonly string[] | undefined, found: str
 
 /** How each command checks its flags; what it needs besides is given. */
 const CONFIGS: Readonly<Record<string, (flags: object) => unknown>> = {
-  classify: (flags) => classifyConfig(['a.jpg'], { model: 'm', format: 'table', threshold: '0', exif: true, ...flags }),
+  classify: (flags) => classifyConfig(['a.jpg'], { model: 'm', format: 'table', threshold: '0', exif: true, ...('sortBy' in flags && { sortInto: 'd' }), ...flags }),
   evaluate: (flags) => evaluateConfig('d', { model: 'm', format: 'table', exif: true, ...flags }),
   'extract-features': (flags) => extractConfig(['a.jpg'], { model: 'm', out: 'f.npy', pool: 'avg', dtype: 'float32', exif: true, cache: true, ...flags }),
   search: (flags) => searchConfig(['a.jpg'], { in: 'f.npy', topk: '1', exif: true, cache: true, ...flags }),
   inspect: (flags) => inspectConfig('d', { model: 'm', top: '1', pool: 'avg', exif: true, cache: true, ...flags }),
   finetune: (flags) => finetuneConfig('d', { model: 'm', exif: true, ...flags }),
+  suggest: (flags) => suggestConfig(['d'], { model: 'm', count: '1', format: 'table', exif: true, cache: true, ...flags }),
+  'learning-curve': (flags) => learningCurveConfig('d', { model: 'm', exif: true, ...flags }),
+  learn: (flags) => learnConfig('d', flags),
   import: (flags) => parseChoice((flags as { dtype?: string }).dtype ?? 'float32', '--dtype', IMPORT_DTYPES),
 }; // prettier-ignore
 

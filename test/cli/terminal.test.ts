@@ -64,7 +64,7 @@ test('escapes in the names of a model reach neither stdout nor stderr', async ()
 });
 
 test('what other programs call a command is answered with its name here', async () => {
-  const expected = { train: 'finetune', predict: 'classify', val: 'evaluate', version: '--version', '-v': '--version' }; // prettier-ignore
+  const expected = { train: 'finetune', predict: 'classify', val: 'evaluate', version: '--version', '-v': '--version', 'https://a.b/c.jpg': 'classify https://a.b/c.jpg' }; // prettier-ignore
   for (const [word, meant] of Object.entries(expected)) {
     const { code, stderr } = await runCli('finch', [word]);
     assert.equal(code, 2);
@@ -75,6 +75,12 @@ test('what other programs call a command is answered with its name here', async 
 });
 
 test('an address is no missing file', async () => {
+  const dataset = await runCli('finch', ['inspect', 'https://me:secret@example.com/birds']);
+  assert.equal(dataset.code, 3);
+  assert.match(
+    dataset.stderr,
+    /^error: https:\/\/example\.com\/birds: datasets are not fetched from addresses/,
+  );
   const { code, stdout } = await runCli('classify', ['ftp://example.com/a.jpg?size=*', '--format', 'csv']);
   assert.equal(code, 1);
   assert.match(stdout, /no address that is fetched.*download the picture/);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { align, ALIGNMENT_SIDE, greyOf } from '../../src/features/alignment.ts';
+import { align, ALIGNMENT_SIDE, greyOf, viewsOf } from '../../src/features/alignment.ts';
 import { nearestRows } from '../../src/features/nearest.ts';
 import { findNeighbours } from '../../src/features/neighbours.ts';
 import { pooled, pooledShape } from '../../src/features/pooling.ts';
@@ -115,7 +115,7 @@ test('alignment: a crop of 5 % and a mirrored copy are the same picture, another
         pixels.fill(128 + 60 * Math.sin(9 * u + 4 * v) + 60 * Math.cos(13 * v * u), 3 * (y * side + x), 3 * (y * side + x) + 3); // prettier-ignore
       }
     }
-    return greyOf(pixels);
+    return viewsOf(greyOf(pixels));
   };
   const whole = draw((x, y) => [x, y]);
   const cropped = draw((x, y) => [0.05 + 0.9 * x, 0.05 + 0.9 * y]);
@@ -126,6 +126,6 @@ test('alignment: a crop of 5 % and a mirrored copy are the same picture, another
     [align(whole, mirrored).isMirrored, align(whole, mirrored).correlation > 0.99],
     [true, true],
   );
-  assert.ok(align(whole, greyOf(madeUpPixels('noise', side, side))).correlation < 0.5);
-  assert.equal(align(greyOf(new Uint8Array(side * side * 3)), whole).correlation, 0);
+  assert.ok(align(whole, viewsOf(greyOf(madeUpPixels('noise', side, side)))).correlation < 0.5);
+  assert.equal(align(viewsOf(greyOf(new Uint8Array(side * side * 3))), whole).correlation, 0);
 });

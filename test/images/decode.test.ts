@@ -220,6 +220,27 @@ test('for people to look at, transparent pictures lie on white; a network gets t
   assert.deepEqual(prepared.original, { data, width: WIDTH, height: HEIGHT });
 });
 
+test('a picture for a figure is the one on white, also where one decoding does for both', async () => {
+  const seen = { size: 8, resize: 8, mode: 'squash', interpolation: 'bilinear', mean: [0, 0, 0], std: [1, 1, 1] } as const; // prettier-ignore
+  const alpha = Uint8Array.from(grey, (_, i) => (i % 2 === 0 ? 0 : 255));
+  const transparent = sharp(withAlpha(alpha), raw(4));
+  const kinds = {
+    'png of a palette': transparent.clone().png({ palette: true }),
+    webp: transparent.clone().webp({ lossless: true }),
+    tiff: transparent.clone().tiff({ compression: 'lzw' }),
+    'png without alpha': sharp(rgb, raw(3)).png(),
+    jpeg: sharp(rgb, raw(3)).jpeg(),
+  };
+  for (const [kind, picture] of Object.entries(kinds)) {
+    const bytes = await picture.toBuffer();
+    const prepared = await prepareImage({ file: kind, content: { bytes } }, { decode: {}, preprocessings: [seen], keepOriginal: true }); // prettier-ignore
+    assert.ok('pixels' in prepared, kind);
+    assert.equal(prepared.pixels.length, 1);
+    const { data } = await decodeImage(bytes, { onWhite: true });
+    assert.deepEqual(prepared.original, { data, width: WIDTH, height: HEIGHT }, kind);
+  }
+});
+
 test('a thumbnail keeps the aspect and never enlarges', async () => {
   const large = { data: new Uint8Array(400 * 100 * 3), width: 400, height: 100 };
   const { jpeg, width, height } = await encodeThumbnail(large, 64);

@@ -72,6 +72,6 @@ test('a sweep on workers', { skip }, async () => {
     const both = await Promise.all(['alone', 'shared'].map((out) => readFile(at(out, name), 'utf8')));
     assert.equal(both[1], both[0], name);
   }
-  const { shards } = await queueStatus(place, workOf({}), Date.now());
-  assert.deepEqual([shards.done, shards.failed], [3, 0]);
+  const { shards, hasSweeps } = await queueStatus(place, workOf({}), Date.now());
+  assert.deepEqual([shards.done, shards.failed, hasSweeps], [3, 0, true]);
 });

@@ -8,6 +8,7 @@ import { evaluationPage } from '../../src/report/evaluation-page.ts';
 import { headline, type EvaluationReport } from '../../src/report/evaluation.ts';
 import { COLOURS, DARK_COLOURS } from '../../src/report/page.ts';
 import { duration } from '../../src/report/parts.ts';
+import { comparedPage, comparedText, type ComparedRuns } from '../../src/report/runs.ts';
 
 /** Each class has nine right answers and one of the next class. */
 function matrixOf(count: number): number[][] {
@@ -117,6 +118,13 @@ test('classes are listed worst first, those without pictures last', () => {
   assert.deepEqual(names, ['bad', 'good', 'never seen']);
 });
 
+test('class numbers are spoken of where they are drawn, whatever classes are called', () => {
+  const perClass = ['number plate', 'axis number', 'c'].map((name) => row(name, 1));
+  assert.doesNotMatch(evaluationPage(reportOf({ perClass }), [], made), /Class numbers are/);
+  const many = namesOf(41).map((name) => row(name, 1));
+  assert.match(evaluationPage(reportOf({ perClass: many, confusion: matrixOf(41) }), [], made), /Class numbers are/); // prettier-ignore
+});
+
 test('a page says when it was made, by which version, and how long that took', () => {
   const page = evaluationPage(reportOf(), [], made);
   assert.match(page, /<footer>finch 1\.2\.3, 2026-01-02 03:04 UTC, took 3 min 20 s<\/footer>/);
@@ -144,4 +152,14 @@ test('names from outside are isolated, and show what would turn text round', () 
   assert.ok(!page.includes('\u202e'));
   assert.match(page, /<h1>\u2068x\\<wbr>u202eexe\.gpj\u2069 on \u2068طائر\u2069<\/h1>/);
   assert.match(page, /<td><bdi>طائر<\/bdi><\/td>/);
+});
+
+test('names of runs obey no terminal, and stay in their place in a sentence', () => {
+  const runOf = (name: string) => ({ name, folder: name, began: '', dataset: 'd', model: 'm', state: 'finished', metrics: [], classes: 2, samples: 9, device: 'cpu' } as const); // prettier-ignore
+  const test = { pictures: 9, right: [9, 0], onlyFirst: 9, onlySecond: 0, p: 0.004 } as const;
+  const compared: ComparedRuns = { runs: [runOf('a\x1b[2J'), runOf('طائر')], settings: [], test };
+  const text = comparedText(compared);
+  assert.ok(!text.includes('\x1b'));
+  assert.match(text, /\na\\x1b\[2J is better/);
+  assert.match(comparedPage(compared, made), /0 in \u2068طائر\u2069 only/);
 });

@@ -302,6 +302,27 @@ test('an upload that made its class is taken back with the class', async () => {
   });
 });
 
+test('a folder that was away for a while is as it was', async () => {
+  await inStudio(root, async () => {});
+  const longAgo = new Date(Date.now() - 3_600_000);
+  for (const inner of ['cat/deep', 'cat', 'dog', '.']) await utimes(path.join(root, inner), longAgo, longAgo);
+  await inStudio(root, async (folder) => {
+    const counts = countsOf(folder);
+    await rename(root, `${root}-away`);
+    assert.equal(await folder.trouble(), 'gone');
+    await folder.listing.refresh();
+    await rename(`${root}-away`, root);
+    assert.equal(await folder.trouble(), null);
+    // It is not read again at once.
+    const end = Date.now() + 20_000;
+    while (!isDeepStrictEqual(countsOf(folder), counts) && Date.now() < end) {
+      await folder.listing.refresh();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.deepEqual(countsOf(folder), counts);
+  });
+});
+
 test('what others change in the folder is found', async () => {
   await inStudio(root, async (folder) => {
     await writeFiles(root, ['dog/2.jpg', 'owl/1.jpg', 'owl/note.txt']);

@@ -122,7 +122,7 @@ test('an upload is tried again where nobody answered, and kept with its reason w
   assert.deepEqual(tries.toSorted(), ['bad', 'good', 'good', 'good']);
   const { done, failed } = queue.progress;
   assert.equal(done, 1);
-  assert.deepEqual(failed.map(({ name, reason }) => [name, reason]), [['bad', 'no picture']]); // prettier-ignore
+  assert.deepEqual(failed.map(({ name, error }) => [name, (error as Error).message]), [['bad', 'no picture']]); // prettier-ignore
   const second = over();
   queue.retry();
   await second;

@@ -18,6 +18,11 @@ test('a shell reads each word as it was', { skip: process.platform === 'win32' &
 
 test('what needs no quotes has none', () => {
   for (const word of ['runs/birds.v2-1/best', '鸟类', 'hf:a/b@main']) assert.equal(shellWord(word), word);
+  // A flag, and what zsh looks up as a command.
+  assert.deepEqual(
+    ['-a/best', '=a'].map((word) => shellWord(word, 'linux')),
+    ['./-a/best', "'=a'"],
+  );
   assert.equal(shellWord('C:\\runs\\a b', 'win32'), '"C:\\runs\\a b"');
   assert.equal(shellWord('C:\\runs\\a', 'win32'), 'C:\\runs\\a');
 });

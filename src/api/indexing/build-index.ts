@@ -14,6 +14,7 @@ import { withFileLockOrElse } from '../../util/lock.ts';
 import { checkOutputFolder } from '../../util/outputs.ts';
 import { writeFailed } from '../../util/files.ts';
 import { elementCount } from '../../util/shape.ts';
+import { shellWord } from '../../util/shell-word.ts';
 import { busy } from '../extraction-start.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { rowsDifference } from './made.ts';
@@ -86,12 +87,12 @@ async function formerIndex({ index, isNew, force }: IndexConfig): Promise<Former
   if (!isNew) {
     const former = await readIndexRecord(index);
     if (former) return { former, replaces: false };
-    throw new AppError('USAGE', `${index} is ${names ? 'no index' : 'not there'}; make one with: finch index build FEATURES --out ${index}`); // prettier-ignore
+    throw new AppError('USAGE', `${index} is ${names ? 'no index' : 'not there'}; make one with: finch index build FEATURES --out ${shellWord(index)}`); // prettier-ignore
   }
   if (!names || names.length === 0) return { replaces: false };
   const isIndex = names.includes('index.json');
   if (!isIndex) throw new AppError('USAGE', `--out ${index} is a folder with other things in it; choose another name`); // prettier-ignore
-  if (!force) throw new AppError('USAGE', `${index} is there already; go on with finch index add FEATURES --to ${index}, or replace it with --force`); // prettier-ignore
+  if (!force) throw new AppError('USAGE', `${index} is there already; go on with finch index add FEATURES --to ${shellWord(index)}, or replace it with --force`); // prettier-ignore
   return { replaces: true };
 }
 

@@ -16,6 +16,7 @@ import { shardRowGroups, shardRowShape, shardSettings } from '../../shards/shard
 import { AppError, openingProblem } from '../../util/errors.ts';
 import { sha256OfFile } from '../../util/files.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
+import { shellWord } from '../../util/shell-word.ts';
 import { grouped } from '../../util/streams.ts';
 import { findRecord } from '../searched.ts';
 import { shardNames } from '../sharding/verify.ts';
@@ -96,7 +97,7 @@ async function* npySource(file: string): AsyncGenerator<RowSource, void, undefin
 
 async function* shardsIn(folder: string, { thread, later }: Opening, work: Work) {
   const shards = (await shardNames(folder)).filter(({ kind }) => kind === 'features');
-  if (shards.length === 0) throw new AppError('USAGE', `${folder} has no shards of features; they are made by extract-features --manifest M --shard I/N --out ${folder}`); // prettier-ignore
+  if (shards.length === 0) throw new AppError('USAGE', `${folder} has no shards of features; they are made by extract-features --manifest M --shard I/N --out ${shellWord(folder)}`); // prettier-ignore
   const counts = new Set(shards.map(({ count }) => count));
   if (counts.size > 1) throw new AppError('USAGE', `${folder} has shards of several sets (of ${[...counts].join(' and ')}); put each into a folder of its own`); // prettier-ignore
   const [expected] = counts;

@@ -3,10 +3,11 @@
 
 import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import { align, ALIGNMENT_SIDE, greyOf } from '../../features/alignment.ts';
+import { align, ALIGNMENT_SIDE, greyOf, viewsOf, type Views } from '../../features/alignment.ts';
 import type { ClosePair } from '../../features/neighbours.ts';
 import { decodeImage, type DecodeOptions } from '../../images/decode.ts';
-import { readPicture } from '../../images/prepare.ts';
+import { readContent } from '../../images/prepare.ts';
+import type { ImageReference } from '../../images/source.ts';
 import { loadImages } from '../../images/loader.ts';
 
 /** Candidates: pictures whose features have at least this cosine. Crops of 5 % keep 0.87 and more (docs/inspect.md). */
@@ -26,6 +27,9 @@ const MAX_CANDIDATES = 50_000;
 
 const BATCH = 16;
 
+/** Views are 150 kB for each picture: those of so many are kept, so that alike pictures are not looked at again for each other. */
+const MAX_VIEWS = 512;
+
 /** Pairs that are compared between two looks at what else is to be done. */
 const AT_A_TIME = 100;
 
@@ -38,6 +42,7 @@ export interface Compared extends ClosePair {
 
 export interface Candidate {
   readonly file: string;
+  readonly content: ImageReference['content'];
   readonly width: number;
   readonly height: number;
 }
@@ -57,6 +62,7 @@ export async function confirmPairs(
   const candidates = pairs.toSorted((a, b) => b.similarity - a.similarity).slice(0, MAX_CANDIDATES);
   const wanted = [...new Set(candidates.flatMap(({ a, b }) => [a, b]))];
   const greys = await smallGreys(wanted, pictures, decode, () => onProgress(0, candidates.length));
+  const viewsAt = viewsKept(greys);
   const digests = new Map<number, Promise<string>>();
   const digestOf = (number: number) => {
     const known = digests.get(number) ?? digestOfPixels(pictures[number]!, decode);
@@ -64,12 +70,13 @@ export async function confirmPairs(
     return known;
   };
   const confirmed: Compared[] = [];
-  for (const [done, pair] of candidates.entries()) {
+  // Pairs of one picture stand together, so that its views are there.
+  for (const [done, pair] of candidates.toSorted((a, b) => a.a - b.a).entries()) {
     if (done % AT_A_TIME === 0) {
       await turn();
       onProgress(done, candidates.length);
     }
-    const [a, b] = [greys.get(pair.a), greys.get(pair.b)];
+    const [a, b] = [viewsAt(pair.a), viewsAt(pair.b)];
     if (!a || !b) continue;
     const { correlation, isMirrored } = align(a, b);
     if (correlation < SAME) continue;
@@ -79,7 +86,22 @@ export async function confirmPairs(
       (await digestOf(pair.a)) === (await digestOf(pair.b));
     confirmed.push({ ...pair, correlation, isMirrored, isIdentical });
   }
-  return confirmed;
+  return confirmed.sort((a, b) => b.similarity - a.similarity);
+}
+
+/** Views by number, made when they are first wanted; undefined for a picture that can no longer be read. */
+function viewsKept(greys: ReadonlyMap<number, Float32Array>): (number: number) => Views | undefined {
+  const kept = new Map<number, Views>();
+  return (number) => {
+    const known = kept.get(number);
+    const grey = greys.get(number);
+    if (known || !grey) return known;
+    const views = viewsOf(grey);
+    const [oldest] = kept.keys();
+    if (kept.size >= MAX_VIEWS) kept.delete(oldest!);
+    kept.set(number, views);
+    return views;
+  };
 }
 
 /** Small grey pictures by number; a picture that can no longer be read is absent. */
@@ -100,8 +122,8 @@ async function smallGreys(
   } as const;
   async function* references() {
     for (const number of numbers) {
-      const { file } = pictures[number]!;
-      yield { file, content: { path: file } };
+      const { file, content } = pictures[number]!;
+      yield { file, content };
     }
   }
   const greys = new Map<number, Float32Array>();
@@ -121,7 +143,7 @@ async function smallGreys(
 const haveSameSize = (a: Candidate, b: Candidate) => a.width === b.width && a.height === b.height;
 
 /** Of all pixels. Each picture is decoded once for it, however many it is compared with. */
-async function digestOfPixels({ file }: Candidate, decode: DecodeOptions): Promise<string> {
-  const { data } = await decodeImage(await readPicture(file), decode);
+async function digestOfPixels({ content }: Candidate, decode: DecodeOptions): Promise<string> {
+  const { data } = await decodeImage(await readContent(content), decode);
   return createHash('sha256').update(data).digest('base64');
 }

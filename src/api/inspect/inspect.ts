@@ -1,8 +1,7 @@
 // inspect.ts: shows what is in a dataset before training on it. Changes nothing in the dataset. Connects the stages.
 
-import { stat } from 'node:fs/promises';
 import type { InspectConfig } from '../../config/features.ts';
-import { placesIn, type Places } from '../../dataset/places.ts';
+import { placesIn, type PlacedPicture, type Places } from '../../dataset/places.ts';
 import { findNeighbours, type Neighbours } from '../../features/neighbours.ts';
 import { normalized } from '../../util/dot.ts';
 import { suspectLabels } from '../../features/suspects.ts';
@@ -17,7 +16,7 @@ import type {
   NearPair,
   Range,
 } from '../../report/inspection.ts';
-import { AppError, messageOf, systemCode } from '../../util/errors.ts';
+import { AppError } from '../../util/errors.ts';
 import { checkOutputs } from '../../util/outputs.ts';
 import { elementCount } from '../../util/shape.ts';
 import { withEmbedder, type Embedder } from '../embedding.ts';
@@ -31,35 +30,44 @@ const VOTERS = 10;
 /** The number of pictures of the suggested class that are shown beside a suspect. */
 const SHOWN_NEIGHBOURS = 3;
 
-/** @throws AppError DATASET_INVALID where there is no such folder, or no picture in it; INTERRUPTED */
-export async function inspectDataset(config: InspectConfig, work: Work): Promise<Inspection> {
+export interface Inspected {
+  readonly inspection: Inspection;
+  /** Where the bytes of its pictures are, by file. */
+  readonly contents: ReadonlyMap<string, Pick<PlacedPicture, 'content'>>;
+}
+
+/** @throws AppError DATASET_INVALID where there is no such folder, or no picture in it; DOWNLOAD_FAILED; INTERRUPTED */
+export async function inspectDataset(config: InspectConfig, work: Work): Promise<Inspected> {
   const outputs = outputsOf({ '--out': config.out, '--list': config.list });
   await checkOutputs(outputs);
-  await checkFolder(config.folder);
-  const places = await placesIn(config.folder, work.signal);
+  const places = await placesOf(config, work);
   if (places.pictures.size === 0) {
     throw new AppError('DATASET_INVALID', `${config.folder}: no pictures in this folder`);
   }
-  await refuseLosses(outputs, { model: config.model, pictures: places.pictures.keys() });
+  await refuseLosses(outputs, { model: config.model, pictures: places.files });
   for (const remark of places.remarks) work.note(remark);
   const dataset = await withEmbedder(config, work, (embedder) => readDataset(embedder, places, work));
-  return look({ ...dataset, others: places.others }, config, work);
+  return {
+    inspection: await look({ ...dataset, others: places.others }, config, work),
+    contents: places.pictures,
+  };
 }
 
-async function checkFolder(folder: string): Promise<void> {
-  const problem = await stat(folder).then(
-    (found) => (found.isDirectory() ? undefined : 'is no folder'),
-    (error: unknown) =>
-      systemCode(error) === 'ENOENT' ? 'is not there' : `cannot be read: ${messageOf(error)}`,
-  );
-  if (problem === undefined) return;
-  throw new AppError(
-    'DATASET_INVALID',
-    `${folder} ${problem}; expected a folder of class folders, or train/ and val/ with class folders`,
-  );
+async function placesOf({ folder, offline }: InspectConfig, work: Work): Promise<Places> {
+  try {
+    return await placesIn(folder, {
+      offline,
+      signal: work.signal,
+      onProgress: (done, total) =>
+        work.progress({ task: 'fetch', done, total, text: `copying: ${done} of ${total} pictures` }),
+    });
+  } catch (error) {
+    throwIfAborted(work);
+    throw error;
+  }
 }
 
-interface Picture extends DatasetPicture {
+interface Picture extends DatasetPicture, Pick<PlacedPicture, 'content'> {
   readonly sha256: string;
   readonly width: number;
   readonly height: number;
@@ -83,7 +91,7 @@ async function readDataset(embedder: Embedder, places: Places, work: Work): Prom
   let data = new Float32Array(1024 * numbers);
   const total = places.pictures.size;
   for await (const image of embedder.embed(references(places))) {
-    const { split, className } = places.pictures.get(image.file)!;
+    const { split, className, content } = places.pictures.get(image.file)!;
     const known = { file: image.file, split, class: className };
     if ('error' in image) {
       unreadable.push({ ...known, code: image.error.code, message: image.error.message });
@@ -96,7 +104,7 @@ async function readDataset(embedder: Embedder, places: Places, work: Work): Prom
       }
       data.set(normalized(image.rows[0]!), at);
       const { sha256, width, height } = image;
-      pictures.push({ ...known, sha256, width, height });
+      pictures.push({ ...known, content, sha256, width, height });
     }
     const done = pictures.length + unreadable.length;
     work.progress({ task: 'inspect', done, total, text: `${done} of ${total} pictures` });
@@ -106,7 +114,7 @@ async function readDataset(embedder: Embedder, places: Places, work: Work): Prom
 }
 
 async function* references({ pictures }: Places): AsyncGenerator<ImageReference, void, undefined> {
-  for (const file of pictures.keys()) yield { file, content: { path: file } };
+  for (const [file, { content }] of pictures) yield { file, content };
 }
 
 async function look(dataset: Dataset, config: InspectConfig, work: Work): Promise<Inspection> {

@@ -7,6 +7,7 @@ import { parseShardName, SHARD_KINDS, shardName, type ShardKind } from '../../sh
 import { factsDifference, settingsHash, type ShardFacts } from '../../shards/shard-facts.ts';
 import { findShard } from '../../shards/shard-file.ts';
 import { AppError, openingProblem } from '../../util/errors.ts';
+import { shellWord } from '../../util/shell-word.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 
 /** What is wrong with one file. */
@@ -69,7 +70,7 @@ async function shardsIn(folder: string, count: number) {
   const found = await shardNames(folder);
   const kinds = SHARD_KINDS.filter((kind) => found.some((shard) => shard.kind === kind));
   const others = found.filter((shard) => shard.count !== count).map((shard) => shardName(shard.kind, shard));
-  if (kinds.length === 0) throw new AppError('USAGE', `${folder} has no shards; they are made by extract-features --manifest M --shard I/${count} --out ${folder}`); // prettier-ignore
+  if (kinds.length === 0) throw new AppError('USAGE', `${folder} has no shards; they are made by extract-features --manifest M --shard I/${count} --out ${shellWord(folder)}`); // prettier-ignore
   return { kinds, others };
 }
 

@@ -38,6 +38,11 @@ export const FLAG_VALUES: Readonly<Record<string, readonly string[]>> = {
   '--pool': ['avg', 'max', 'none'],
   '--dtype': ['float32', 'float16'],
   'import --dtype': ['float32', 'float16', 'fp32', 'fp16', 'q8', 'int8', 'uint8', 'q4', 'q4f16', 'bnb4'],
+  '--precision': ['auto', 'float32', 'int8'],
+  '--feature-pool': ['avg', 'max', 'avg+max'],
+  '--sort-by': ['copy', 'link', 'move'],
+  'classify --unknown': ['auto', 'off'],
+  'learn --method': ['auto', 'converged', 'closed'],
   '--split': ['train', 'val', 'test', 'all'],
   '--recipe': ['default', 'tutorial'],
   '--optimizer': ['sgd', 'adam', 'adamw'],
@@ -51,10 +56,12 @@ export const FLAG_VALUES: Readonly<Record<string, readonly string[]>> = {
   'extract-features --format': ['npy', 'parquet'],
   'search --format': ['table', 'json', 'html'],
   'inspect --format': ['text', 'json', 'html'],
+  'suggest --format': ['table', 'json', 'csv'],
+  'learning-curve --format': ['table', 'json', 'html'],
 };
 
 /** Placeholders of values that are paths, in flags and arguments. */
-const PATHS = /^(file|dir|folder|path|input|query|dataset)$/;
+const PATHS = /^(file|dir|folder|path|input|query|dataset|features|run|other)$/;
 
 /** All commands, a command before those below it. */
 export function describeCommands(program: Command): readonly CommandWords[] {

@@ -6,6 +6,8 @@ export interface PngHeader {
   readonly height: number;
   /** Bits a sample. */
   readonly depth: number;
+  /** Parts of it may be transparent. */
+  readonly hasAlpha: boolean;
   /** Stored in seven passes over the whole picture. */
   readonly isInterlaced: boolean;
   /** The file, without chunks beside the picture that are too large. */
@@ -20,6 +22,9 @@ const MAX_EXIF_BYTES = 64 * 1024;
 const PACKED = [0x7a545874, 0x69545874, 0x69434350]; // zTXt, iTXt, iCCP
 const EXIF = 0x65584966;
 const HEADER = 0x49484452;
+const TRANSPARENCY = 0x74524e53;
+/** The bit of the colour type that says there is a channel of alpha. */
+const ALPHA = 4;
 const END = 0x49454e44;
 
 /** Undefined when it does not begin as a PNG does. */
@@ -27,15 +32,18 @@ export function readPng(bytes: Buffer): PngHeader | undefined {
   if (bytes.length < 33 || bytes.readUInt32BE(12) !== HEADER) return undefined;
   let packed = 0;
   let exif = 0;
+  let hasAlpha = (bytes[25]! & ALPHA) !== 0;
   for (const { type, length } of chunksOf(bytes)) {
     if (PACKED.includes(type)) packed += length;
     else if (type === EXIF) exif += length;
+    else if (type === TRANSPARENCY) hasAlpha = true;
   }
   const unwanted = [...(packed > MAX_PACKED_BYTES ? PACKED : []), ...(exif > MAX_EXIF_BYTES ? [EXIF] : [])];
   return {
     width: bytes.readUInt32BE(16),
     height: bytes.readUInt32BE(20),
     depth: bytes[24]!,
+    hasAlpha,
     isInterlaced: bytes[28] === 1,
     bytes: unwanted.length === 0 ? bytes : without(bytes, unwanted),
   };

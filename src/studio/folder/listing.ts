@@ -100,7 +100,7 @@ export class Listing {
       if (performance.now() < listed.next) continue;
       const modified = await modifiedAt(path.join(this.#root, folder));
       if (modified === listed.modified) continue;
-      const isOther = await this.#readFolder(folder).catch(() => folder !== '' && this.#removeFolder(folder));
+      const isOther = await this.#readFolder(folder).catch(() => folder !== '' && this.#loseFolder(folder));
       isDifferent = isOther || isDifferent;
     }
     return isDifferent;
@@ -139,7 +139,8 @@ export class Listing {
     }
     for (const name of folders) {
       const inner = joined(folder, name);
-      if (!this.#listed.has(inner)) await this.#readBelow(inner, inner.split('/').length).catch(() => {});
+      if (this.#listed.has(inner)) continue;
+      await this.#readBelow(inner, inner.split('/').length).catch(() => this.#lookAgain(folder));
     }
     return isOther;
   }
@@ -195,6 +196,17 @@ export class Listing {
     if (folder !== '' && folder !== TRASH) this.#listed.delete(folder);
     this.#listed.get(folderOf(folder))?.folders.delete(nameOf(folder));
     return true;
+  }
+
+  /** A folder that may not be read now may be read later, which changes nothing of the folder around it. */
+  #loseFolder(folder: string): true {
+    this.#lookAgain(folderOf(folder));
+    return this.#removeFolder(folder);
+  }
+
+  #lookAgain(folder: string): void {
+    const listed = this.#listed.get(folder);
+    if (listed) listed.modified = -1;
   }
 
   #moveFolder(from: string, to: string): void {

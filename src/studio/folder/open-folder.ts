@@ -1,11 +1,12 @@
 // open-folder.ts: the folder that a studio is to work on: whether it is one, and one studio at a time in it.
 
-import { realpath, stat } from 'node:fs/promises';
+import { access, constants, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { splitPartsIn } from '../../api/dataset-parts.ts';
-import { AppError, systemCode } from '../../util/errors.ts';
+import { AppError, openingProblem } from '../../util/errors.ts';
 import { withFileLockOrElse } from '../../util/lock.ts';
 import { quoted } from '../../util/quoted.ts';
+import { shellWord } from '../../util/shell-word.ts';
 import { EXPORTS, INCOMING, LEARNT, OWN, RUNS, TRASH } from './places.ts';
 import { ownFolder } from './steps.ts';
 import { StudioFolder } from './studio-folder.ts';
@@ -22,7 +23,7 @@ export async function withStudioFolder<T>(
   const root = await rootOf(given);
   const parts = await splitPartsIn(root);
   if (parts.length > 0) {
-    throw new AppError('DATASET_INVALID', `${quoted(given)} is divided into ${parts.join(' and ')}, and a studio works on one part: finch studio ${path.join(given, parts[0]!)}`); // prettier-ignore
+    throw new AppError('DATASET_INVALID', `${quoted(given)} is divided into ${parts.join(' and ')}, and a studio works on one part: finch studio ${shellWord(path.join(given, parts[0]!))}`); // prettier-ignore
   }
   for (const own of [OWN, TRASH, INCOMING, RUNS, LEARNT, EXPORTS]) await ownFolder(path.join(root, own));
   const work = async () => {
@@ -39,10 +40,12 @@ export async function withStudioFolder<T>(
 async function rootOf(given: string): Promise<string> {
   try {
     const root = await realpath(given);
-    if ((await stat(root)).isDirectory()) return root;
+    if ((await stat(root)).isDirectory()) {
+      await access(root, constants.R_OK | constants.X_OK);
+      return root;
+    }
   } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-    throw new AppError('DATASET_NOT_FOUND', `${quoted(given)}: no such folder; make it first`);
+    throw new AppError('DATASET_NOT_FOUND', `${quoted(given)}: ${openingProblem(error, 'no such folder; make it first')}`, { cause: error }); // prettier-ignore
   }
   throw new AppError('DATASET_INVALID', `${quoted(given)} is no folder; name one with pictures in it`);
 }

@@ -1,11 +1,11 @@
 // studio-folder.ts: the folder of pictures that a studio works on: what is in it, and all that changes it, one change at a time.
 // The folder on disk is the truth; nothing is ever deleted.
 
-import { realpath, rm, writeFile } from 'node:fs/promises';
+import { access, constants, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { HttpProblem } from '../../http/problem.ts';
 import { asideOf, sweepAsides } from '../../util/aside.ts';
-import { AppError } from '../../util/errors.ts';
+import { AppError, systemCode } from '../../util/errors.ts';
 import { writeFailed } from '../../util/files.ts';
 import { quoted } from '../../util/quoted.ts';
 import { discarding, makingClass, moving, removingClass, renamingClass, undoing, type Plan, type Renaming } from './changes.ts'; // prettier-ignore
@@ -19,6 +19,9 @@ import type { Step } from './steps.ts';
 /** How often the folder is looked at for what others change, in milliseconds. */
 const LOOK_MS = 2000;
 
+/** Why nothing can be done in the folder; null where all is well. */
+type Trouble = 'gone' | 'unreadable' | null;
+
 export class StudioFolder {
   /** Without links in it. */
   readonly root: string;
@@ -29,6 +32,7 @@ export class StudioFolder {
   /** Ends when the change before is done. */
   #turn: Promise<unknown> = Promise.resolve();
   #revision = 1;
+  #trouble: Trouble = null;
 
   private constructor(root: string, listing: Listing, journal: Journal) {
     this.root = root;
@@ -41,6 +45,14 @@ export class StudioFolder {
   /** Grows with every change, whoever makes it. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** What others have done to the folder itself. */
+  trouble(): Promise<Trouble> {
+    return access(this.root, constants.R_OK | constants.X_OK).then(
+      () => null,
+      (error: unknown) => (systemCode(error) === 'ENOENT' ? 'gone' : 'unreadable'),
+    );
   }
 
   /** What would be undone next. */
@@ -168,7 +180,12 @@ export class StudioFolder {
   }
 
   async #look(): Promise<void> {
-    if (await this.listing.refresh()) this.#changed();
+    const trouble = await this.trouble();
+    const isOther = trouble !== this.#trouble;
+    this.#trouble = trouble;
+    // What cannot be looked at is as it was.
+    const isDifferent = trouble === null && (await this.listing.refresh());
+    if (isOther || isDifferent) this.#changed();
   }
 
   #changed(): void {

@@ -56,7 +56,8 @@ export const JOBS: {
   },
   async inspect({ folder }, work) {
     const config = inspectConfig(folder, { ...USUAL, model: DEFAULT_MODEL, top: `${MAX_SUSPECTS}` });
-    const { exactDuplicates, nearDuplicates, leaks, suspectLabels } = await inspectDataset(config, workOf(work)); // prettier-ignore
+    const { inspection } = await inspectDataset(config, workOf(work));
+    const { exactDuplicates, nearDuplicates, leaks, suspectLabels } = inspection;
     return { exactDuplicates, nearDuplicates, leaks, suspectLabels };
   },
   async suggest({ files, ...rest }, work) {

@@ -53,9 +53,9 @@ export function App() {
           {folder.trouble === 'closed' ? words.closed : words.offline}
         </p>
       )}
-      {folder.state?.isThere === false && !folder.trouble && (
+      {folder.state?.trouble && !folder.trouble && (
         <p class="trouble" role="alert">
-          {words.gone(folder.state.folder)}
+          {words[folder.state.trouble](folder.state.folder)}
         </p>
       )}
       {studio ? <Shown /> : <p class="hint pad">{words.loading}</p>}

@@ -4,8 +4,8 @@
 export interface StudioState {
   /** The folder's own name. */
   readonly folder: string;
-  /** False where others have moved or removed it. */
-  readonly isThere: boolean;
+  /** Others have moved or removed it, or it may not be read any more; null where all is well. */
+  readonly trouble: 'gone' | 'unreadable' | null;
   readonly classes: readonly ClassCount[];
   readonly unlabelled: number;
   readonly trash: number;
@@ -75,7 +75,7 @@ export interface Epoch {
   readonly top1?: number;
 }
 
-export type TrainStage = 'starting' | 'running' | 'stopping' | 'stopped' | 'done' | 'failed';
+export type TrainStage = 'starting' | 'waiting' | 'running' | 'stopping' | 'stopped' | 'done' | 'failed';
 
 export interface TrainState {
   readonly run: string;

@@ -2,7 +2,6 @@
 
 import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { isThere } from '../../util/files.ts';
 import { packageVersion } from '../../util/package.ts';
 import type { StudioContext } from './context.ts';
 
@@ -12,7 +11,7 @@ export function addState(app: FastifyInstance, { folder, models, training }: Stu
     const { listing, root, revision, canUndo } = folder;
     return {
       folder: path.basename(root),
-      isThere: await isThere(root),
+      trouble: await folder.trouble(),
       classes: listing.classes(),
       unlabelled: listing.count('unlabelled'),
       trash: listing.count('trash'),

@@ -1,7 +1,10 @@
 // upload-panel.tsx: how far the pictures are that go into the folder, and which of them were refused.
 
 import { useEffect, useState } from 'preact/hooks';
+import { Problem } from '../api.ts';
 import { useStudio } from '../studio.ts';
+import { inWords } from '../use-actions.ts';
+import type { Words } from '../words/en.ts';
 
 /** A longer list says no more. */
 const MAX_REASONS = 50;
@@ -49,9 +52,9 @@ export function UploadPanel() {
         <details open={failed.length < 4}>
           <summary>{words.uploads.failed(failed.length)}</summary>
           <ul>
-            {failed.slice(0, MAX_REASONS).map(({ name, reason }, i) => (
+            {failed.slice(0, MAX_REASONS).map(({ name, error }, i) => (
               <li key={i}>
-                <bdi>{name}</bdi>: {reason ?? words.uploads.tooLarge}
+                <bdi>{name}</bdi>: {reasonOf(error, words)}
               </li>
             ))}
           </ul>
@@ -62,4 +65,11 @@ export function UploadPanel() {
       )}
     </section>
   );
+}
+
+function reasonOf(error: unknown, words: Words): string {
+  if (error === undefined) return words.uploads.tooLarge;
+  return error instanceof Problem && error.code === 'OFFLINE'
+    ? words.uploads.noAnswer
+    : inWords(error, words);
 }

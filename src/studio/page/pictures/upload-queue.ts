@@ -17,8 +17,8 @@ export interface Upload {
 }
 
 export interface FailedUpload extends Upload {
-  /** The server's sentence; undefined where the file is larger than the server takes. */
-  readonly reason: string | undefined;
+  /** What came of its request; undefined where the file is larger than the server takes. */
+  readonly error: unknown;
 }
 
 export interface UploadProgress {
@@ -95,14 +95,14 @@ export class UploadQueue {
 
   /** @returns what was not added */
   async #try(upload: Upload): Promise<FailedUpload | undefined> {
-    if (upload.bytes.size > MAX_BYTES) return { ...upload, reason: undefined };
+    if (upload.bytes.size > MAX_BYTES) return { ...upload, error: undefined };
     for (const pause of [...this.#pauses, undefined]) {
       try {
         await this.#send(upload.bytes, upload);
         return undefined;
       } catch (error) {
         if (pause === undefined || !isPassing(error)) {
-          return { ...upload, reason: error instanceof Error ? error.message : String(error) };
+          return { ...upload, error };
         }
         await new Promise((resolve) => setTimeout(resolve, pause));
       }

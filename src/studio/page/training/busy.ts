@@ -2,5 +2,6 @@
 
 import type { TrainStage } from '../contract.ts';
 
-export const isBusy = (stage: TrainStage | undefined) =>
-  stage === 'starting' || stage === 'running' || stage === 'stopping';
+const BUSY = new Set<TrainStage | undefined>(['starting', 'waiting', 'running', 'stopping']);
+
+export const isBusy = (stage: TrainStage | undefined) => BUSY.has(stage);

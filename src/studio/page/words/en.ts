@@ -31,10 +31,13 @@ export const en = {
     return value < 5400 ? `${Math.round(value / 60)} min` : `${(value / 3600).toFixed(1)} h`;
   },
 
-  offline: 'finch studio does not answer. Is it still running? This page goes on by itself when it is back.',
+  offline:
+    'finch studio does not answer. If it has ended, start it again and open the address that it prints; if it is only busy, this page goes on by itself.',
   closed: 'This page is no longer valid. Open the address that finch studio has printed in the terminal.',
   gone: (folder: string) =>
     `The folder ${folder} is not there any more. Put it back, and this page goes on by itself.`,
+  unreadable: (folder: string) =>
+    `The folder ${folder} may not be read any more. Allow it again, and this page goes on by itself.`,
   someFailed: (count: number, first: string) => `${pictures(count)} could not be moved. The first: ${first}`,
 
   places: {
@@ -115,6 +118,7 @@ export const en = {
     retry: 'Try again',
     stop: 'Stop',
     tooLarge: 'larger than 64 MB',
+    noAnswer: 'finch studio did not answer',
     folderTitle: 'Folders as classes?',
     folderAsk: (count: number, folders: number) =>
       `${pictures(count)} in ${some(folders, 'folder')}. Each picture can get the name of its folder as its class.`,
@@ -175,6 +179,8 @@ export const en = {
     goOn: 'Go on',
     states: {
       starting: 'Starting',
+      waiting:
+        'Waiting: another finch works in this run, perhaps the one before, which is saving what it has',
       running: 'Training',
       stopping: 'Stopping; the state is saved',
       stopped: 'Stopped',

@@ -48,9 +48,11 @@ export const zh: Words = {
     return value < 5400 ? `${Math.round(value / 60)} 分钟` : `${(value / 3600).toFixed(1)} 小时`;
   },
 
-  offline: 'finch studio 没有响应。它还在运行吗？恢复之后本页会自动继续。',
+  offline:
+    'finch studio 没有响应。如果它已经结束，请重新启动并打开它显示的网址；如果只是繁忙，本页会自动继续。',
   closed: '本页已失效。请打开 finch studio 在终端里显示的网址。',
   gone: (folder) => `文件夹 ${folder} 已不在原处。请把它放回去，本页会自动继续。`,
+  unreadable: (folder) => `没有权限读取文件夹 ${folder}。恢复权限之后，本页会自动继续。`,
   someFailed: (count, first) => `有 ${pictures(count)}没能移动。第一个原因：${first}`,
 
   places: {
@@ -130,6 +132,7 @@ export const zh: Words = {
     retry: '重试',
     stop: '停止',
     tooLarge: '超过 64 MB',
+    noAnswer: 'finch studio 没有响应',
     folderTitle: '把文件夹作为类别？',
     folderAsk: (count, folders) =>
       `${number(folders)} 个文件夹中共有 ${pictures(count)}。可以把文件夹的名称作为图片的类别。`,
@@ -190,6 +193,7 @@ export const zh: Words = {
     goOn: '继续',
     states: {
       starting: '正在准备',
+      waiting: '正在等待：另一个 finch 进程还在使用这次训练，可能是上次的训练正在保存进度',
       running: '正在训练',
       stopping: '正在停止，进度会保存',
       stopped: '已停止',
