@@ -14,11 +14,8 @@ export interface QueueCounts {
   readonly left: number;
 }
 
-/** All states of a job. */
-export const STATES = ['completed', 'failed', 'active', 'waiting', 'waiting-children', 'delayed'] as const;
-
 export async function countsOf(queue: Queue): Promise<QueueCounts> {
-  const counts = await queue.getJobCounts(...STATES);
+  const counts = await queue.getJobCounts('completed', 'failed', 'active', 'waiting', 'waiting-children', 'delayed'); // prettier-ignore
   const of = (state: string) => counts[state] ?? 0;
   const [active, waiting, delayed] = [of('active'), of('waiting') + of('waiting-children'), of('delayed')];
   return {

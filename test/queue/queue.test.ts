@@ -197,8 +197,4 @@ test('status as text and as json', () => {
   const json = JSON.parse(queueJson(status)) as Record<string, unknown>;
   assert.deepEqual(json['shards'], { total: 119, done: 57, active: 3, waiting: 58, delayed: 0, failed: 1 });
   assert.deepEqual([json['paused'], json['secondsLeft']], [true, 12_345]);
-  // Runs have no pictures, and are no shards.
-  const sweep = queueText({ ...status, hasSweeps: true, pictures: { done: 0, failed: 0 } });
-  assert.match(sweep, /\njobs +119: 57 done.*\nrate +1484\.4 jobs an hour, over 15 min\n/);
-  assert.doesNotMatch(sweep, /pictures/);
 });
