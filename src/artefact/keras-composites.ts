@@ -33,6 +33,7 @@ export const COMPOSITES: ReadonlyMap<string, Composite> = new Map(
     Rescaling: readRescaling,
     Normalization: readNormalization,
     SeparableConv2D: readSeparable,
+    LayerScale: readLayerScale,
     Resizing: readResizing,
     CenterCrop: readCenterCrop,
   }),
@@ -70,6 +71,7 @@ function inactive(): readonly string[] {
     'GaussianDropout',
     'AlphaDropout',
     'SpatialDropout2D',
+    'StochasticDepth',
     'ActivityRegularization',
     'Identity',
   ];
@@ -166,6 +168,21 @@ function readSeparable(config: FieldReader, place: KerasPlace, graph: GraphUnder
     dilation: [1, 1],
     padding: 'valid',
     useBias: config.boolean('use_bias', true),
+  });
+}
+
+/** Of Keras Applications' ConvNeXt: a factor that is learned for each channel, here a depthwise convolution of 1x1. */
+function readLayerScale(config: FieldReader, place: KerasPlace, graph: GraphUnderWay): string {
+  return graph.push({
+    kind: 'depthwiseConv2d',
+    name: place.name,
+    inputs: oneInput(config, place.inputs),
+    kernelSize: [1, 1],
+    strides: [1, 1],
+    dilation: [1, 1],
+    padding: 'valid',
+    useBias: false,
+    depthMultiplier: 1,
   });
 }
 

@@ -291,6 +291,7 @@ describe('what is no network that finch can run', () => {
   test('is refused', async () => {
     await refused(new Uint8Array(0), /no network in it/);
     await refused(Buffer.from('hello, I am no model'), /no ONNX file/);
+    await refused(Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n'), /is a git-lfs pointer: .* git lfs pull/);
     await refused(message([1, 8]), /no network in it/);
     await refused(modelFile(sound, []), /opset none, expected 7/, 'MODEL_UNSUPPORTED');
     await refused(modelFile(sound, [[8, message([2, 6])]]), /opset 6, expected 7/, 'MODEL_UNSUPPORTED');
