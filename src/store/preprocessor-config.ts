@@ -124,14 +124,16 @@ function geometryOf(config: Config, refuse: Refuse): Geometry {
     return { size: crop, resize: Math.min(...sidesOf(crop)), mode: 'squash' };
   }
   if (typeof crop !== 'number') return refuse("'crop_size' is not a square");
+  const larger = (resize: number) => refuse(`'crop_size' (${crop}) is larger than the resized picture (${resize})`);
   if ('sides' in size) {
     if (typeof size.sides !== 'number') return refuse("'size' is not a square, and is cropped");
+    if (size.sides < crop) return larger(size.sides);
     return { size: crop, resize: size.sides, mode: 'squash-crop', cropOffset: 'down' };
   }
   // PoolFormer's rule, also of others: the crop is this share of the short side. LeViT's processor has a fixed share.
   const share = config.crop_pct ?? (/^Levit/i.test(type) ? 224 / 256 : 1);
   const resize = Math.min(MAX_SIDE, Math.trunc(size.short / share));
-  if (resize < crop) return refuse(`'crop_size' (${crop}) is larger than the resized picture (${resize})`);
+  if (resize < crop) return larger(resize);
   return { size: crop, resize, ...CROP };
 }
 

@@ -148,6 +148,7 @@ describe('refused by name', () => {
       /'size' is not a square, and is cropped/,
     ],
     [{ size: { shortest_edge: 64 }, do_center_crop: true, crop_size: 72 }, /larger than the resized picture/],
+    [{ size: { height: 64, width: 64 }, do_center_crop: true, crop_size: 72 }, /larger than the resized picture/],
     [{ size: { shortest_edge: 64 }, do_center_crop: true }, /without a 'crop_size'/],
     [{ size: 1e9 }, /size: /],
     [{ size, image_mean: [0.5, 0.5] }, /image_mean: /],

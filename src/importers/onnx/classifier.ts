@@ -96,19 +96,33 @@ function takenByLinear(view: GraphView, tensor: string, left = NEAR): string | u
   return undefined;
 }
 
-/** The probabilities before they are rounded to bytes, in a quantised network that ends so; else the same tensor. */
+/** The probabilities before they are rounded to bytes or kept from 0 and 1, in a network that ends so; else the same tensor. */
 function notRounded(view: GraphView, output: string): string {
   let name = output;
   for (let steps = 0; steps < NEAR; steps++) {
     const node = view.producers.get(name);
     if (node && activationOf(view, node)) return name;
-    if (!node || !(ROUNDING.has(node.op) || KEEPS_ROW.has(node.op))) break;
+    if (!node || !(ROUNDING.has(node.op) || KEEPS_ROW.has(node.op) || keepsProbabilities(view, node))) break;
     name = node.inputs[0] ?? '';
   }
   return output;
 }
 
 const ROUNDING: ReadonlySet<string> = new Set(['QuantizeLinear', 'DequantizeLinear']);
+
+/** Probabilities nearer to 0 and 1 are shown as these. */
+const LEAST = 1e-4;
+
+/** Whether it is a Clip to nearly 0…1. */
+function keepsProbabilities(view: GraphView, node: OnnxNode): boolean {
+  if (node.op !== 'Clip') return false;
+  const bound = (input: number, name: string, usual: number) => {
+    const tensor = node.inputs[input] || undefined;
+    return tensor === undefined ? (attribute.float(node, name) ?? usual) : constantOf(view, tensor)?.data[0];
+  };
+  const [low, high] = [bound(1, 'min', -Infinity), bound(2, 'max', Infinity)];
+  return low !== undefined && high !== undefined && low <= LEAST && high >= 1 - LEAST;
+}
 
 type Activation = readonly [logits: string, function: 'softmax' | 'sigmoid'];
 

@@ -70,6 +70,7 @@ describe('a classifier', () => {
     'a softmax written out': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('Exp', ['m'], 'e'), node('ReduceSum', ['e'], 's', { axes: [1] }), node('Div', ['e', 's'], 'y')], weights: { w: [2, 4] }, kernel: row, activation: 'softmax' },
     'the exponentials of their logarithm': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('LogSoftmax', ['m'], 'l', { axis: 1 }), node('Exp', ['l'], 'y')], weights: { w: [2, 4] }, kernel: row, activation: 'softmax' },
     'probabilities rounded to bytes': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('Softmax', ['m'], 'p'), node('QuantizeLinear', ['p', 's'], 'q'), node('DequantizeLinear', ['q', 's'], 'y')], weights: { w: [2, 4], s: [] }, kernel: row, activation: 'softmax' },
+    'probabilities kept from zero': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('Softmax', ['m'], 'p'), node('Clip', ['p', 's'], 'y')], weights: { w: [2, 4], s: [] }, kernel: row, activation: 'softmax' },
     'logits rounded to bytes': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('QuantizeLinear', ['m', 's'], 'q'), node('DequantizeLinear', ['q', 's'], 'y')], weights: { w: [2, 4], s: [] }, kernel: undefined },
     'a sigmoid': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('Sigmoid', ['m'], 'y')], weights: { w: [2, 4] }, kernel: row, activation: 'sigmoid' },
     'a softmax over another axis': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('Softmax', ['m'], 'y', { axis: 0 })], weights: { w: [2, 4] }, kernel: undefined },
