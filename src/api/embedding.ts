@@ -146,7 +146,10 @@ function chosenLayers(opened: OpenedNetwork, { layers, pool }: FeatureChoice): r
  * A maximum over the places of a layer that has none would be the layer itself.
  * @throws AppError USAGE where no layer has places
  */
-export function refuseIdlePool({ model, layers }: Pick<Embedder, 'model' | 'layers'>, pool: FeatureChoice['pool']): void {
+export function refuseIdlePool(
+  { model, layers }: Pick<Embedder, 'model' | 'layers'>,
+  pool: FeatureChoice['pool'],
+): void {
   if (pool !== 'max' || layers.some(({ shape }) => shape.length > 1)) return;
   throw new AppError(
     'USAGE',

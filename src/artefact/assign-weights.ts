@@ -9,8 +9,8 @@ import type { KerasGraph } from './keras-read.ts';
 
 /** Other names that the same role has in converters' files, and in those of Keras classes that are read as other kinds. */
 const ROLE_ALIASES: Readonly<Partial<Record<WeightRole, readonly string[]>>> = {
-  // Of a LayerScale: as a `.keras` file is read here, as Keras 3 and as Keras 2 write it into an HDF5 file.
-  depthwise_kernel: ['kernel', 'gamma', 'variable', 'Variable'],
+  // The last two are of a LayerScale, in a `.keras` and in an HDF5 file.
+  depthwise_kernel: ['kernel', 'gamma', 'variable'],
   kernel: ['pointwise_kernel'],
   moving_mean: ['mean'],
   moving_variance: ['variance'],

@@ -106,17 +106,21 @@ export function pushRescaling(
   return name;
 }
 
-/** (x - mean) / max(sqrt(variance), 1e-7): a fixed batch norm without scale and shift. */
+/** (x - mean) / max(sqrt(variance), 1e-7): with numbers of its own as a Rescaling is; else a fixed batch norm without scale and shift. */
 function readNormalization(config: FieldReader, place: KerasPlace, graph: GraphUnderWay): string {
   if (config.boolean('invert', false)) throw unsupportedConfig(config, 'an inverted Normalization');
   const axes = [config.raw('axis') ?? -1].flat();
   if (!axes.every((axis) => axis === -1 || axis === 3)) throw unsupportedConfig(config, 'axis must be the last one'); // prettier-ignore
-  const name = graph.push(fixedNorm(config, place, { center: false, scale: false }));
-  if (config.has('mean') || config.has('variance')) {
-    graph.setWeight(name, 'moving_mean', statistics(config, 'mean'));
-    graph.setWeight(name, 'moving_variance', statistics(config, 'variance'));
-  }
-  return name;
+  if (!config.has('mean') && !config.has('variance'))
+    return graph.push(fixedNorm(config, place, { center: false, scale: false }));
+  const [mean, variance] = [statistics(config, 'mean'), statistics(config, 'variance')];
+  const scale = variance.map((square) => 1 / Math.sqrt(Math.max(square, LEAST_VARIANCE)));
+  const longest = Math.max(mean.length, scale.length);
+  const offset = Array.from(
+    { length: longest },
+    (_, c) => -mean[c % mean.length]! * scale[c % scale.length]!,
+  );
+  return graph.rescale(config, place, { scale, offset });
 }
 
 /** The square of the smallest standard deviation in Keras's Normalization. */

@@ -58,7 +58,10 @@ const DOMAINS: ReadonlySet<string> = new Set(['', 'ai.onnx.ml', 'com.microsoft']
 
 /** What to do about operators of other domains. */
 const NEXT: ReadonlyMap<string, string> = new Map([
-  ['com.microsoft.nchwc', 'onnxruntime wrote it for one kind of processor; take the file that it was made from'],
+  [
+    'com.microsoft.nchwc',
+    'onnxruntime wrote it for one kind of processor; take the file that it was made from',
+  ],
 ]);
 
 /** The domain's name, with one name for ONNX's own. */

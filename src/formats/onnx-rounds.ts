@@ -27,7 +27,9 @@ export function refuseEndless(graph: OnnxGraph, file: string): void {
 }
 
 function visit({ nodes, initializers }: OnnxGraph, outer: Scope, file: string): void {
-  const inner = nodes.filter(({ attributes }) => [...attributes.values()].some(({ kind }) => kind === 'graph'));
+  const inner = nodes.filter(({ attributes }) =>
+    [...attributes.values()].some(({ kind }) => kind === 'graph'),
+  );
   if (inner.length === 0) return;
   const made = nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const));
   const constants = new Map([...outer.constants, ...initializers, ...nodes.flatMap(constantOf)]);
@@ -35,7 +37,9 @@ function visit({ nodes, initializers }: OnnxGraph, outer: Scope, file: string): 
   for (const node of inner) {
     const rounds = scope.rounds * roundsOf(node, scope);
     if (!(rounds <= MAX_ROUNDS)) {
-      const many = Number.isFinite(rounds) ? `${rounds} rounds, more than ${MAX_ROUNDS}` : 'rounds that no constant limits';
+      const many = Number.isFinite(rounds)
+        ? `${rounds} rounds, more than ${MAX_ROUNDS}`
+        : 'rounds that no constant limits';
       throw new AppError('MODEL_UNSUPPORTED', `${file} has a ${node.op} of ${many}; export it with its loops written out`); // prettier-ignore
     }
     for (const attribute of node.attributes.values()) {
@@ -44,7 +48,11 @@ function visit({ nodes, initializers }: OnnxGraph, outer: Scope, file: string): 
   }
 }
 
-function constantOf({ op, attributes, outputs: [name] }: OnnxNode): readonly (readonly [string, OnnxTensor])[] {
+function constantOf({
+  op,
+  attributes,
+  outputs: [name],
+}: OnnxNode): readonly (readonly [string, OnnxTensor])[] {
   const value = op === 'Constant' ? attributes.get('value') : undefined;
   return value?.kind === 'tensor' && name !== undefined ? [[name, value.value]] : [];
 }

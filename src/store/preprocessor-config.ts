@@ -93,7 +93,8 @@ export const isReversed = (json: unknown): boolean =>
 type Refuse = (what: string) => never;
 type Geometry = Pick<Preprocessing, 'size' | 'resize' | 'mode' | 'cropOffset'>;
 
-const typeOf = ({ image_processor_type: type, feature_extractor_type: former }: Config) => type ?? former ?? '';
+const typeOf = ({ image_processor_type: type, feature_extractor_type: former }: Config) =>
+  type ?? former ?? '';
 
 function filterOf(config: Config, refuse: Refuse): Interpolation {
   const { resample } = config;
@@ -124,7 +125,8 @@ function geometryOf(config: Config, refuse: Refuse): Geometry {
     return { size: crop, resize: Math.min(...sidesOf(crop)), mode: 'squash' };
   }
   if (typeof crop !== 'number') return refuse("'crop_size' is not a square");
-  const larger = (resize: number) => refuse(`'crop_size' (${crop}) is larger than the resized picture (${resize})`);
+  const larger = (resize: number) =>
+    refuse(`'crop_size' (${crop}) is larger than the resized picture (${resize})`);
   if ('sides' in size) {
     if (typeof size.sides !== 'number') return refuse("'size' is not a square, and is cropped");
     if (size.sides < crop) return larger(size.sides);

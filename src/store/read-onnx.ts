@@ -131,7 +131,10 @@ function scaled(known: Preprocessing, size: PictureSize): Preprocessing {
 function refuseStatistics(preprocessing: Preprocessing | undefined, file: string): void {
   const { mean, std } = AS_BYTES;
   if (!preprocessing || (sameShape(preprocessing.mean, mean) && sameShape(preprocessing.std, std))) return;
-  throw new AppError('USAGE', `${file} takes pixels as bytes and normalises them itself; leave out --mean and --std`);
+  throw new AppError(
+    'USAGE',
+    `${file} takes pixels as bytes and normalises them itself; leave out --mean and --std`,
+  );
 }
 
 /** @throws AppError MODEL_MISMATCH where pictures are prepared for another size than the network's */

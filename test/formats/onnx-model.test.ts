@@ -291,7 +291,10 @@ describe('what is no network that finch can run', () => {
   test('is refused', async () => {
     await refused(new Uint8Array(0), /no network in it/);
     await refused(Buffer.from('hello, I am no model'), /no ONNX file/);
-    await refused(Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n'), /is a git-lfs pointer: .* git lfs pull/);
+    await refused(
+      Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n'),
+      /is a git-lfs pointer: .* git lfs pull/,
+    );
     await refused(message([1, 8]), /no network in it/);
     await refused(modelFile(sound, []), /opset none, expected 7/, 'MODEL_UNSUPPORTED');
     await refused(modelFile(sound, [[8, message([2, 6])]]), /opset 6, expected 7/, 'MODEL_UNSUPPORTED');
@@ -323,7 +326,10 @@ describe('what is no network that finch can run', () => {
     await read(modelFile([...sound, rounds(9), loop(['most'])]));
     await read(modelFile([...sound, size, loop(['most'])]));
     for (const [fields, pattern] of [
-      [[rounds(2 ** 40), loop(['most'])], /has a Loop of 1099511627776 rounds, more than 10000; export it with its loops written out/],
+      [
+        [rounds(2 ** 40), loop(['most'])],
+        /has a Loop of 1099511627776 rounds, more than 10000; export it with its loops written out/,
+      ],
       [[rounds(1000), nested], /has a Loop of 1000000 rounds/],
       [[loop([''])], /has a Loop of rounds that no constant limits/],
       [[[1, node('Mul', ['x', 'x'], ['most'])], loop(['most'])], /no constant limits/],

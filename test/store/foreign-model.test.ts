@@ -107,7 +107,10 @@ describe('an ONNX file', () => {
     assert.deepEqual(preprocessing?.mean, [0, 0, 0]);
     const ended = await run('finch', 'models', 'import', 'bytes.onnx', '--mean', '0.5', '--name', 'bytes');
     assert.equal(ended.code, 2);
-    assert.match(ended.stderr, /takes pixels as bytes and normalises them itself; leave out --mean and --std/);
+    assert.match(
+      ended.stderr,
+      /takes pixels as bytes and normalises them itself; leave out --mean and --std/,
+    );
   });
 
   test('is made a folder once, and again when it is another file', async () => {

@@ -55,7 +55,12 @@ describe('sizes', () => {
     ],
     [
       "LeViT's share, which its file does not have",
-      { image_processor_type: 'LevitImageProcessor', size: { shortest_edge: 224 }, do_center_crop: true, crop_size: 224 },
+      {
+        image_processor_type: 'LevitImageProcessor',
+        size: { shortest_edge: 224 },
+        do_center_crop: true,
+        crop_size: 224,
+      },
       { size: 224, resize: 256, mode: 'crop' },
     ],
     [
@@ -148,7 +153,10 @@ describe('refused by name', () => {
       /'size' is not a square, and is cropped/,
     ],
     [{ size: { shortest_edge: 64 }, do_center_crop: true, crop_size: 72 }, /larger than the resized picture/],
-    [{ size: { height: 64, width: 64 }, do_center_crop: true, crop_size: 72 }, /larger than the resized picture/],
+    [
+      { size: { height: 64, width: 64 }, do_center_crop: true, crop_size: 72 },
+      /larger than the resized picture/,
+    ],
     [{ size: { shortest_edge: 64 }, do_center_crop: true }, /without a 'crop_size'/],
     [{ size: 1e9 }, /size: /],
     [{ size, image_mean: [0.5, 0.5] }, /image_mean: /],

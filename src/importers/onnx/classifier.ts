@@ -134,7 +134,8 @@ function activationOf(view: GraphView, node: OnnxNode): Activation | undefined {
     return isOverRow(node) ? [first, ACTIVATIONS[node.op as keyof typeof ACTIVATIONS]] : undefined;
   }
   const before = view.producers.get(first);
-  if (node.op === 'Exp' && before?.op === 'LogSoftmax' && isOverRow(before)) return [before.inputs[0]!, 'softmax'];
+  if (node.op === 'Exp' && before?.op === 'LogSoftmax' && isOverRow(before))
+    return [before.inputs[0]!, 'softmax'];
   // Written out: the exponentials divided by their sum.
   const sum = node.op === 'Div' && before?.op === 'Exp' ? view.producers.get(second ?? '') : undefined;
   if (sum?.op !== 'ReduceSum' || sum.inputs[0] !== first) return undefined;

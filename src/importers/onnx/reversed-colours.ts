@@ -22,5 +22,8 @@ export function withColoursReversed(found: OnnxInterface): OnnxInterface {
   const places: OnnxTensor = { name: order, type: 'int64', shape: [3], bytes };
   const nameOf = (name: string) => (name === input.name ? picture : name);
   const nodes = [gather, ...network.nodes.map((node) => renamedNode(node, nameOf))];
-  return { ...found, network: { ...network, nodes, initializers: new Map([...network.initializers, [order, places]]) } };
+  return {
+    ...found,
+    network: { ...network, nodes, initializers: new Map([...network.initializers, [order, places]]) },
+  };
 }

@@ -85,12 +85,12 @@ export function chooseWeights(names: ReadonlySet<string>, { where, config, preci
     return tensors;
   }
   const precisions = precisionsIn(names);
-  const found =
-    precisions.length > 0
-      ? `ONNX files of --dtype ${precisions.join(', ')}; choose one: finch models import ${shellWord(where)} --dtype ${precisions[0]}`
-      : 'none of them';
+  const found = precisions.length > 0 ? `ONNX files of --dtype ${precisions.join(', ')}` : 'none of them';
+  const [first] = precision === undefined ? precisions : [];
+  const next =
+    first === undefined ? '' : `; choose one: finch models import ${shellWord(where)} --dtype ${first}`;
   throw new AppError(
     'MODEL_NOT_FOUND',
-    `${where}: expected ${precision === undefined ? 'model.safetensors, pytorch_model.bin or onnx/model.onnx' : `an ONNX file of --dtype ${precision}`}, found ${found}`,
+    `${where}: expected ${precision === undefined ? 'model.safetensors, pytorch_model.bin or onnx/model.onnx' : `an ONNX file of --dtype ${precision}`}, found ${found}${next}`,
   );
 }
