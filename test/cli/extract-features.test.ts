@@ -113,7 +113,7 @@ describe('files', () => {
       [[at('set'), '--out', at('x.npy'), '--pool', 'mean'], /--pool must be one of avg, max, none/],
       [
         [at('set'), '--out', at('x.npy'), '--pool', 'max'],
-        /--pool max: 'avg_pooling' of .* without places to take a maximum of/,
+        /--pool max: 'dropout' of efficientnet_lite0 .* without places/,
       ],
       [[at('set'), '--out', at('x.npy'), '--resume', '--force'], /give one of them/],
       [[at('set'), '--out', at('a.npy')], /a\.npy is there already.*--resume.*--force/],
