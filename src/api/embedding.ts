@@ -15,6 +15,7 @@ import { NO_CACHE, openFeatureCache, type FeatureCache } from '../features/cache
 import { AppError } from '../util/errors.ts';
 import { packageVersion } from '../util/package.ts';
 import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
+import { quoted } from '../util/quoted.ts';
 import { elementCount, type Shape } from '../util/shape.ts';
 import { batched } from '../util/streams.ts';
 import { nearestNames } from '../util/names.ts';
@@ -139,6 +140,21 @@ function chosenLayers(opened: OpenedNetwork, { layers, pool }: FeatureChoice): r
       `--layer ${name}: ${opened.model.name} has no such layer (did you mean ${near}?). List them with --list-layers`,
     );
   });
+}
+
+/**
+ * A maximum over the places of a layer that has none would be the layer itself.
+ * @throws AppError USAGE where no layer has places
+ */
+export function refuseIdlePool(
+  { model, layers }: Pick<Embedder, 'model' | 'layers'>,
+  pool: FeatureChoice['pool'],
+): void {
+  if (pool !== 'max' || layers.some(({ shape }) => shape.length > 1)) return;
+  throw new AppError(
+    'USAGE',
+    `--pool max: ${layers.map(({ name }) => `'${quoted(name, 60)}'`).join(', ')} of ${model} puts out one row of numbers a picture, without places to take a maximum of; leave it out, or name a layer of pictures with --layer (--list-layers shows them)`,
+  );
 }
 
 interface CacheQuestion {

@@ -9,7 +9,8 @@ import type { KerasGraph } from './keras-read.ts';
 
 /** Other names that the same role has in converters' files, and in those of Keras classes that are read as other kinds. */
 const ROLE_ALIASES: Readonly<Partial<Record<WeightRole, readonly string[]>>> = {
-  depthwise_kernel: ['kernel'],
+  // The last two are of a LayerScale, in a `.keras` and in an HDF5 file.
+  depthwise_kernel: ['kernel', 'gamma', 'variable'],
   kernel: ['pointwise_kernel'],
   moving_mean: ['mean'],
   moving_variance: ['variance'],
@@ -61,6 +62,10 @@ export function assignWeights(
         weights.set(weightName(layer.name, role), fixedWeight([found.data[0]!], shape));
         continue;
       }
+      if (isFactors(found.shape, shape)) {
+        weights.set(weightName(layer.name, role), { ...found, shape });
+        continue;
+      }
       if (!sameShape(found.shape, shape)) {
         throw new AppError(
           'MODEL_INVALID',
@@ -72,6 +77,10 @@ export function assignWeights(
   }
   return weights;
 }
+
+/** Whether it is a number for each channel, where a depthwise convolution of 1x1 has these shapes: a LayerScale. */
+const isFactors = (found: Shape, expected: Shape) =>
+  found.length === 1 && expected.length === 4 && sameShape(expected, [1, 1, found[0]!, 1]);
 
 /** One number for all channels, or one for each. */
 function fixedWeight(values: readonly number[], shape: Shape): Weight {

@@ -33,6 +33,7 @@ export const COMPOSITES: ReadonlyMap<string, Composite> = new Map(
     Rescaling: readRescaling,
     Normalization: readNormalization,
     SeparableConv2D: readSeparable,
+    LayerScale: readLayerScale,
     Resizing: readResizing,
     CenterCrop: readCenterCrop,
   }),
@@ -70,6 +71,7 @@ function inactive(): readonly string[] {
     'GaussianDropout',
     'AlphaDropout',
     'SpatialDropout2D',
+    'StochasticDepth',
     'ActivityRegularization',
     'Identity',
   ];
@@ -104,17 +106,21 @@ export function pushRescaling(
   return name;
 }
 
-/** (x - mean) / max(sqrt(variance), 1e-7): a fixed batch norm without scale and shift. */
+/** (x - mean) / max(sqrt(variance), 1e-7): with numbers of its own as a Rescaling is; else a fixed batch norm without scale and shift. */
 function readNormalization(config: FieldReader, place: KerasPlace, graph: GraphUnderWay): string {
   if (config.boolean('invert', false)) throw unsupportedConfig(config, 'an inverted Normalization');
   const axes = [config.raw('axis') ?? -1].flat();
   if (!axes.every((axis) => axis === -1 || axis === 3)) throw unsupportedConfig(config, 'axis must be the last one'); // prettier-ignore
-  const name = graph.push(fixedNorm(config, place, { center: false, scale: false }));
-  if (config.has('mean') || config.has('variance')) {
-    graph.setWeight(name, 'moving_mean', statistics(config, 'mean'));
-    graph.setWeight(name, 'moving_variance', statistics(config, 'variance'));
-  }
-  return name;
+  if (!config.has('mean') && !config.has('variance'))
+    return graph.push(fixedNorm(config, place, { center: false, scale: false }));
+  const [mean, variance] = [statistics(config, 'mean'), statistics(config, 'variance')];
+  const scale = variance.map((square) => 1 / Math.sqrt(Math.max(square, LEAST_VARIANCE)));
+  const longest = Math.max(mean.length, scale.length);
+  const offset = Array.from(
+    { length: longest },
+    (_, c) => -mean[c % mean.length]! * scale[c % scale.length]!,
+  );
+  return graph.rescale(config, place, { scale, offset });
 }
 
 /** The square of the smallest standard deviation in Keras's Normalization. */
@@ -166,6 +172,21 @@ function readSeparable(config: FieldReader, place: KerasPlace, graph: GraphUnder
     dilation: [1, 1],
     padding: 'valid',
     useBias: config.boolean('use_bias', true),
+  });
+}
+
+/** Of Keras Applications' ConvNeXt: a factor that is learned for each channel, here a depthwise convolution of 1x1. */
+function readLayerScale(config: FieldReader, place: KerasPlace, graph: GraphUnderWay): string {
+  return graph.push({
+    kind: 'depthwiseConv2d',
+    name: place.name,
+    inputs: oneInput(config, place.inputs),
+    kernelSize: [1, 1],
+    strides: [1, 1],
+    dilation: [1, 1],
+    padding: 'valid',
+    useBias: false,
+    depthMultiplier: 1,
   });
 }
 

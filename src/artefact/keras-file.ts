@@ -92,7 +92,11 @@ function ofLayers(tensors: Hdf5Content['tensors']): Weights {
   for (const [at, weight] of tensors) {
     const [root, layer = '', ...rest] = at.split('/');
     if (root !== 'model_weights' || rest.length === 0) continue;
-    const role = rest.at(-1)!.replace(/:0$/, '');
+    // Weights to which a layer gave no name are numbered.
+    const role = rest
+      .at(-1)!
+      .replace(/:0$/, '')
+      .replace(/^variable(_\d+)?$/i, 'variable');
     const owner = rest.at(-2);
     stored.set(owner === undefined ? `${layer}/${role}` : `${layer}/${owner}/${role}`, weight);
     if (owner !== undefined && owner !== layer) stored.set(`${layer}/${role}`, weight);

@@ -66,6 +66,8 @@ function rolesOf(className: string, config: FieldReader): readonly string[] {
       return ['depthwise_kernel', 'pointwise_kernel', 'bias'];
     case 'PReLU':
       return ['alpha'];
+    case 'LayerScale':
+      return ['gamma'];
     default:
       return ['kernel', 'bias'];
   }

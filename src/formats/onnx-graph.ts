@@ -56,6 +56,14 @@ const NODE_BYTES = 600;
 /** Operators that onnxruntime has without a library of somebody else. */
 const DOMAINS: ReadonlySet<string> = new Set(['', 'ai.onnx.ml', 'com.microsoft']);
 
+/** What to do about operators of other domains. */
+const NEXT: ReadonlyMap<string, string> = new Map([
+  [
+    'com.microsoft.nchwc',
+    'onnxruntime wrote it for one kind of processor; take the file that it was made from',
+  ],
+]);
+
 /** The domain's name, with one name for ONNX's own. */
 export const plainDomain = (domain: string) => (domain === 'ai.onnx' ? '' : domain);
 
@@ -135,7 +143,7 @@ function readNode(message: Uint8Array, context: GraphContext): OnnxNode {
     7: text((value) => (domain = plainDomain(value))),
   });
   if (!DOMAINS.has(domain)) {
-    const next = hasFunctions ? 'export the network with its functions inlined' : 'finch runs only the operators of ONNX and onnxruntime'; // prettier-ignore
+    const next = NEXT.get(domain) ?? (hasFunctions ? 'export the network with its functions inlined' : 'finch runs only the operators of ONNX and onnxruntime'); // prettier-ignore
     throw new AppError('MODEL_UNSUPPORTED', `${file} uses the operator ${quoted(op, 60)} of '${quoted(domain, 60)}'; ${next}`); // prettier-ignore
   }
   const attributes = new Map(

@@ -7,6 +7,7 @@ import { quoted } from '../util/quoted.ts';
 import { Budget } from './budget.ts';
 import { readExternal, type PendingTensor } from './onnx-external.ts';
 import { plainDomain, readGraph, type GraphContext, type OnnxGraph } from './onnx-graph.ts';
+import { refuseEndless } from './onnx-rounds.ts';
 import { readEntry } from './onnx-tensor.ts';
 import { bytes, ints, isDamage, readFields, text } from './protobuf.ts';
 
@@ -25,6 +26,8 @@ export interface OnnxModel extends OnnxGraph {
 
 /** A protobuf message cannot be longer. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
+/** How a file begins that stands for one which git-lfs keeps elsewhere. */
+const POINTER = 'version https://git-lfs';
 /** The oldest operators that onnxruntime runs in full. */
 const MIN_OPSET = 7;
 
@@ -37,6 +40,7 @@ export async function readOnnxModel(file: string): Promise<OnnxModel> {
   const pending: PendingTensor[] = [];
   const model = parse(content, file, pending);
   await readExternal(file, pending);
+  refuseEndless(model, file);
   return model;
 }
 
@@ -54,6 +58,8 @@ export async function externalFilesOf(file: string): Promise<readonly string[]> 
 
 function parse(content: Uint8Array, file: string, pending: PendingTensor[]): OnnxModel {
   const refuse = (problem: string) => new AppError('FILE_INVALID', `${file} ${problem}`);
+  if (Buffer.from(content.subarray(0, POINTER.length)).toString('latin1') === POINTER)
+    throw refuse('is a git-lfs pointer: fetch the file itself with git lfs pull');
   const budget = new Budget(content.length, refuse);
   const opsets = new Map<string, number>();
   const metadata = new Map<string, string>();

@@ -16,9 +16,10 @@ import { readHubFolder } from './hub/folder.ts';
 import { isCommit, isHubName, parseHubName, type HubName } from './hub/name.ts';
 import { fetchRepository } from './hub/repository.ts';
 import { filesOf, type Precision } from './hub/weight-files.ts';
+import { keptSha256OfAll } from './kept-checksum.ts';
 import { notHere, type FetchRule } from './not-here.ts';
 import { cannotOpen, readForeign, type ForeignOptions } from './read-foreign.ts';
-import { sha256OfAll, sha256OfList } from './weight-parts.ts';
+import { sha256OfList } from './weight-parts.ts';
 
 export interface ForeignModelOptions extends FetchRule {
   /** Asked instead of the hub. */
@@ -30,7 +31,7 @@ export interface ForeignModelOptions extends FetchRule {
 }
 
 /** Of the conversion: it increases when the same files become another model. What an earlier finch made is not read. */
-const VERSION = 2;
+const VERSION = 3;
 const cache = () => path.join(finchHome(), 'foreign', `v${VERSION}`);
 
 /** The folder of the model that a foreign name means. @throws AppError for all that can be missing or wrong */
@@ -62,15 +63,17 @@ async function contentOf(file: string): Promise<string> {
   const found = await stat(file).catch((cause: unknown) => {
     throw new AppError('MODEL_NOT_FOUND', `--model ${quoted(file)}: no such file`, { cause });
   });
-  if (!found.isDirectory()) return sha256OfAll(file).catch(cannotOpen(file));
+  if (!found.isDirectory()) return checksumOf(file).catch(cannotOpen(file));
   const folder = await readHubFolder(file);
   const sums: string[] = [];
   for (const name of filesOf(folder.weights)) {
     const of = path.join(file, name);
-    sums.push(await sha256OfAll(of).catch(cannotOpen(of)));
+    sums.push(await checksumOf(of).catch(cannotOpen(of)));
   }
   return [...sums, await sha256OfList(file, folder.described)].join(' ');
 }
+
+const checksumOf = (file: string) => keptSha256OfAll(file, path.join(cache(), 'checksums'));
 
 /** Makes a model folder unless it is there; two processes at once make it once. */
 async function madeOnce(

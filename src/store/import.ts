@@ -27,6 +27,8 @@ export interface ImportOptions {
   readonly labels?: LabelSource;
   /** The file is a published one: 1001 classes of it are ImageNet's and TensorFlow's background. */
   readonly isPublished?: boolean;
+  /** The network takes blue, green and red; the model takes red, green and blue. */
+  readonly isBgr?: boolean;
   /** How pictures are prepared for these weights; undefined where nothing says it. */
   readonly preprocessingOf: (architecture: string) => Preprocessing | undefined;
   /** Called with what was found, and with the parts of the checkpoint that were left out. */
@@ -68,7 +70,7 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
   // OverFeat's classes are in an order of their own.
   const labels = options.labels ?? (classes === 1000 && !bare ? ({ set: 'imagenet' } as const) : undefined);
   const read = weightsFromTorch(graph, stateDict, file, naming);
-  const weights = isBgr ? withColoursReversed(graph, read) : read;
+  const weights = isBgr === true || options.isBgr === true ? withColoursReversed(graph, read) : read;
   if (leftOut.length > 0) onNote?.(`left out, as ${architecture} has no such weights: ${someOf(leftOut)}`);
   return {
     name,

@@ -42,7 +42,6 @@ const CONFIG = z.object({
   image_mean: statistic(z.number()).nullish(),
   image_std: statistic(z.number().gt(0)).nullish(),
   include_top: z.boolean().nullish(),
-  do_flip_channel_order: z.boolean().nullish(),
   do_pad: z.boolean().nullish(),
 });
 type Config = z.output<typeof CONFIG>;
@@ -51,6 +50,12 @@ type Config = z.output<typeof CONFIG>;
 const FILTERS = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'] as const;
 const isOurs = (name: string | undefined): name is Interpolation =>
   INTERPOLATIONS.some((known) => known === name);
+
+/** The filter of processors that do not say it and have another one than bilinear. */
+const USUAL_FILTER = [
+  [/^(ConvNext|Levit|PoolFormer|Bit|Clip|Siglip|Beit|Deit)/i, 3],
+  [/^EfficientNet/i, 0],
+] as const;
 
 /** Processors to which a single number is the side of a square; to all others it is the short side. */
 const SQUARE = /^(ViT|DeiT|Beit|Segformer|EfficientNet|Siglip|Vivit|DonutSwin)/i;
@@ -70,8 +75,6 @@ export function readPreprocessorConfig(json: unknown, file: string): Preprocessi
   };
   if (config.do_resize === false)
     refuse("'do_resize' is false, and finch has to bring every picture to one size");
-  if (config.do_flip_channel_order === true)
-    refuse("'do_flip_channel_order' is true: the network takes blue, green, red");
   if (config.do_pad === true)
     refuse("'do_pad' is true, and finch does not pad pictures as transformers does");
   const statistics = statisticsOf(config);
@@ -83,11 +86,19 @@ export function readPreprocessorConfig(json: unknown, file: string): Preprocessi
   return { ...geometryOf(config, refuse), interpolation: filterOf(config, refuse), ...statistics };
 }
 
+/** Whether the network takes blue, green and red: the preparation ends with turning the channels round. */
+export const isReversed = (json: unknown): boolean =>
+  z.object({ do_flip_channel_order: z.literal(true) }).safeParse(json).success;
+
 type Refuse = (what: string) => never;
 type Geometry = Pick<Preprocessing, 'size' | 'resize' | 'mode' | 'cropOffset'>;
 
-function filterOf({ resample, image_processor_type: type }: Config, refuse: Refuse): Interpolation {
-  const usual = /^ConvNext/i.test(type ?? '') ? 3 : /^EfficientNet/i.test(type ?? '') ? 0 : 2;
+const typeOf = ({ image_processor_type: type, feature_extractor_type: former }: Config) =>
+  type ?? former ?? '';
+
+function filterOf(config: Config, refuse: Refuse): Interpolation {
+  const { resample } = config;
+  const usual = USUAL_FILTER.find(([type]) => type.test(typeOf(config)))?.[1] ?? 2;
   const name = FILTERS[resample ?? usual];
   if (isOurs(name)) return name;
   return refuse(
@@ -96,7 +107,7 @@ function filterOf({ resample, image_processor_type: type }: Config, refuse: Refu
 }
 
 function geometryOf(config: Config, refuse: Refuse): Geometry {
-  const type = config.image_processor_type ?? config.feature_extractor_type ?? '';
+  const type = typeOf(config);
   const size = sizeOf(config, type);
   if (size === undefined) return refuse("it has no 'size'");
   if ('longest_edge' in size)
@@ -114,14 +125,17 @@ function geometryOf(config: Config, refuse: Refuse): Geometry {
     return { size: crop, resize: Math.min(...sidesOf(crop)), mode: 'squash' };
   }
   if (typeof crop !== 'number') return refuse("'crop_size' is not a square");
+  const larger = (resize: number) =>
+    refuse(`'crop_size' (${crop}) is larger than the resized picture (${resize})`);
   if ('sides' in size) {
     if (typeof size.sides !== 'number') return refuse("'size' is not a square, and is cropped");
+    if (size.sides < crop) return larger(size.sides);
     return { size: crop, resize: size.sides, mode: 'squash-crop', cropOffset: 'down' };
   }
-  // PoolFormer's rule, also of others: the crop is this share of the short side.
-  const resize =
-    config.crop_pct == null ? size.short : Math.min(MAX_SIDE, Math.trunc(size.short / config.crop_pct));
-  if (resize < crop) return refuse(`'crop_size' (${crop}) is larger than the resized picture (${resize})`);
+  // PoolFormer's rule, also of others: the crop is this share of the short side. LeViT's processor has a fixed share.
+  const share = config.crop_pct ?? (/^Levit/i.test(type) ? 224 / 256 : 1);
+  const resize = Math.min(MAX_SIDE, Math.trunc(size.short / share));
+  if (resize < crop) return larger(resize);
   return { size: crop, resize, ...CROP };
 }
 
@@ -154,10 +168,12 @@ function cropOf({ crop_size: size }: Config): PictureSize | undefined {
 function statisticsOf(config: Config): Pick<Preprocessing, 'mean' | 'std'> {
   const factor = 255 * (config.do_rescale === false ? 1 : (config.rescale_factor ?? 1 / 255));
   const offset = config.rescale_offset === true ? 1 : 0;
-  const normalizes = config.do_normalize !== false;
+  const type = typeOf(config);
+  // MobileViT's processors have no such step, and no field for it.
+  const normalizes = config.do_normalize ?? !/^MobileViT/i.test(type);
   const mean = rgb(normalizes ? (config.image_mean ?? 0.5) : 0);
   const std = rgb(normalizes ? (config.image_std ?? 0.5) : 1);
-  const again = config.include_top === true ? rgb(config.image_std ?? 1) : rgb(1);
+  const again = (config.include_top ?? /^EfficientNet/i.test(type)) ? rgb(config.image_std ?? 1) : rgb(1);
   return {
     mean: mean.map((value) => (value + offset) / factor) as unknown as Rgb,
     std: std.map((value, i) => (value * again[i]!) / factor) as unknown as Rgb,

@@ -74,7 +74,8 @@ async function onnxModel(file: string, options: ForeignOptions, config?: HubConf
   const sha256 = await sha256OfAll(file).catch(cannotOpen(file));
   const model = await readOnnx(file, options, config);
   const provenance = provenanceOf(file, sha256, options);
-  return { ...model, provenance: model.foreign ? { ...provenance, changes: AS_IT_IS } : provenance };
+  const changes = config?.isBgr ? `${AS_IT_IS}; red and blue change places before it` : AS_IT_IS;
+  return { ...model, provenance: model.foreign ? { ...provenance, changes } : provenance };
 }
 
 async function kerasModel(file: string, options: ForeignOptions): Promise<Model> {
@@ -116,6 +117,7 @@ async function readWeights(file: string, options: ForeignOptions, config?: HubCo
       path.basename(path.dirname(path.resolve(file))),
     ],
     isPublished: published !== undefined,
+    ...(config?.isBgr && { isBgr: true }),
     preprocessingOf,
     ...(onNote && { onNote }),
     name,

@@ -6,6 +6,7 @@ import { outputOf, withSigmoid } from '../graph/output.ts';
 import { convertOnnx } from '../importers/onnx/convert.ts';
 import { describeOnnx, type OnnxInput, type ReadOptions } from '../importers/onnx/interface.ts';
 import { opaqueNetwork } from '../importers/onnx/opaque.ts';
+import { withColoursReversed } from '../importers/onnx/reversed-colours.ts';
 import { AppError } from '../util/errors.ts';
 import {
   MAX_SIDE,
@@ -15,6 +16,7 @@ import {
   type Preprocessing,
 } from '../util/preprocessing.ts';
 import { quoted } from '../util/quoted.ts';
+import { sameShape } from '../util/shape.ts';
 import { shellWord } from '../util/shell-word.ts';
 import type { HubConfig } from './hub/config.ts';
 import { readOnnxMetadata } from './onnx-metadata.ts';
@@ -35,7 +37,8 @@ export async function readOnnx(
   const model = await readOnnxModel(file);
   const said = readOnnxMetadata(model.metadata, file);
   const output = config?.text?.pictures.find((known) => model.outputs.some((value) => value.name === known));
-  const found = describeOnnx(model, { name, ...(output !== undefined && { output }) });
+  const described = describeOnnx(model, { name, ...(output !== undefined && { output }) });
+  const found = config?.isBgr ? withColoursReversed(described) : described;
   const { input } = found;
   const known = config?.preprocessing ?? said.preprocessing;
   const fixed = sizeOf(input);
@@ -53,9 +56,11 @@ export async function readOnnx(
     );
   }
   const fitting = known && (options.size === undefined ? known : scaled(known, size));
-  const own = fitting && { ...fitting, ...(input.type === 'uint8' && AS_BYTES) };
+  // Of a network that takes bytes nothing is left to say.
+  const own = input.type === 'uint8' ? { ...(fitting ?? middleOf(size)), ...AS_BYTES } : fitting;
   const preprocessing = prepare ? prepare.apply(own, size) : own;
   if (preprocessing) refuseOtherSize(preprocessing, size, file);
+  if (input.type === 'uint8') refuseStatistics(preprocessing, file);
   const network = await networkOf(model, { name, size, found }, options);
   const labels = network.gives === 'features' ? undefined : (config?.labels ?? said.labels);
   const graph = config?.isMultiLabel ? withSigmoid(network.graph) : network.graph;
@@ -107,10 +112,29 @@ function sizeOf({ height, width }: OnnxInput): PictureSize | undefined {
 /** A network that takes bytes normalises them itself: this mean and deviation turn pixels of 0…1 back into bytes. */
 const AS_BYTES = { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] } as const;
 
+/** The middle of a picture, or all of it where the network takes no squares. */
+const middleOf = (size: PictureSize) =>
+  ({
+    size,
+    resize: Math.max(...sidesOf(size)),
+    mode: typeof size === 'number' ? 'crop' : 'squash',
+    interpolation: 'bilinear',
+  }) as const;
+
 /** The same preparation for a network that is asked for another size: the same share of a picture is seen. */
 function scaled(known: Preprocessing, size: PictureSize): Preprocessing {
   const [from, to] = [Math.min(...sidesOf(known.size)), Math.min(...sidesOf(size))];
   return { ...known, size, resize: Math.min(MAX_SIDE, Math.max(to, Math.round((known.resize * to) / from))) };
+}
+
+/** @throws AppError USAGE where flags normalise pixels for a network that takes bytes */
+function refuseStatistics(preprocessing: Preprocessing | undefined, file: string): void {
+  const { mean, std } = AS_BYTES;
+  if (!preprocessing || (sameShape(preprocessing.mean, mean) && sameShape(preprocessing.std, std))) return;
+  throw new AppError(
+    'USAGE',
+    `${file} takes pixels as bytes and normalises them itself; leave out --mean and --std`,
+  );
 }
 
 /** @throws AppError MODEL_MISMATCH where pictures are prepared for another size than the network's */

@@ -246,6 +246,23 @@ describe('layers that prepare pictures', () => {
     );
   });
 
+  test('Normalization of pixels as they come: how they are prepared', async () => {
+    const bytes = { mean: mean.map((x) => 255 * x), variance: variance.map((x) => 255 ** 2 * x) };
+    const folder = await folderOf({
+      layers: [input(SIZE, SIZE, 3), layer('Normalization', { axis: -1, ...bytes })],
+    });
+    const { preprocessing } = await readModelFolder(folder);
+    assertAllClose(preprocessing!.mean, mean, { rtol: 1e-6 });
+    assertAllClose(preprocessing!.std, variance.map(Math.sqrt), { rtol: 1e-6 }); // prettier-ignore
+  });
+
+  test("LayerScale and StochasticDepth of Keras's ConvNeXt", async () => {
+    const factors = layer('LayerScale', { name: 'scale', init_values: 1e-6, projection_dim: 3 });
+    const layers = [...front, factors, layer('StochasticDepth', { drop_path_rate: 0.5 })];
+    const actual = await means({ layers, weights: { 'scale/gamma': [[3], [2, -1, 0.5]] } });
+    assertAllClose(actual, [2 * SCALED[0]!, -SCALED[1]!, 0.5 * SCALED[2]!], { atol: 1e-6 });
+  });
+
   test('a network that rescales its pixels and is not square keeps its height and width', async () => {
     const folder = await folderOf({ layers: [input(8, 12, 3), layer('Rescaling', { scale: 1 / 255 })] });
     const { preprocessing } = await readModelFolder(folder);

@@ -111,6 +111,10 @@ describe('files', () => {
       [[at('set'), '--out', at('x.txt')], /--out must end in \.npy/],
       [[at('set'), '--out', at('x.npy'), '--dtype', 'float64'], /--dtype must be one of float32, float16/],
       [[at('set'), '--out', at('x.npy'), '--pool', 'mean'], /--pool must be one of avg, max, none/],
+      [
+        [at('set'), '--out', at('x.npy'), '--pool', 'max'],
+        /--pool max: 'dropout' of efficientnet_lite0 .* without places/,
+      ],
       [[at('set'), '--out', at('x.npy'), '--resume', '--force'], /give one of them/],
       [[at('set'), '--out', at('a.npy')], /a\.npy is there already.*--resume.*--force/],
     ] as const) {

@@ -291,6 +291,10 @@ describe('what is no network that finch can run', () => {
   test('is refused', async () => {
     await refused(new Uint8Array(0), /no network in it/);
     await refused(Buffer.from('hello, I am no model'), /no ONNX file/);
+    await refused(
+      Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n'),
+      /is a git-lfs pointer: .* git lfs pull/,
+    );
     await refused(message([1, 8]), /no network in it/);
     await refused(modelFile(sound, []), /opset none, expected 7/, 'MODEL_UNSUPPORTED');
     await refused(modelFile(sound, [[8, message([2, 6])]]), /opset 6, expected 7/, 'MODEL_UNSUPPORTED');
@@ -311,6 +315,28 @@ describe('what is no network that finch can run', () => {
     await refused(modelFile([input, output, custom], [[8, message([2, 17])], functions]), /functions inlined/, 'MODEL_UNSUPPORTED'); // prettier-ignore
     const inner = message([1, 'b'], [6, message(custom)], [20, 5]);
     await refused(modelFile([input, output, [1, node('If', ['x'], ['y'], [5, inner])]]), /operator Evil/, 'MODEL_UNSUPPORTED'); // prettier-ignore
+  });
+
+  test('loops have an end that can be seen', async () => {
+    const rounds = (count: number): Field => [5, message([2, 7], [8, 'most'], [7, count])];
+    const loop = (inputs: readonly string[], ...inner: readonly Field[]): Field => [1, node('Loop', inputs, ['z'], [5, message([1, 'body'], [6, message(...inner)], [20, 5])])]; // prettier-ignore
+    const scan: Field = [1, node('Scan', ['none'], ['z'], [5, message([1, 'body'], [6, message()], [20, 5])], [5, message([1, 'num_scan_inputs'], [3, 1], [20, 2])])]; // prettier-ignore
+    const size: Field = [1, node('Shape', ['x'], ['most'])];
+    const nested: Field = [1, node('Loop', ['most'], ['z2'], [5, message([1, 'body'], [6, message(loop(['most']))], [20, 5])])]; // prettier-ignore
+    await read(modelFile([...sound, rounds(9), loop(['most'])]));
+    await read(modelFile([...sound, size, loop(['most'])]));
+    for (const [fields, pattern] of [
+      [
+        [rounds(2 ** 40), loop(['most'])],
+        /has a Loop of 1099511627776 rounds, more than 10000; export it with its loops written out/,
+      ],
+      [[rounds(1000), nested], /has a Loop of 1000000 rounds/],
+      [[loop([''])], /has a Loop of rounds that no constant limits/],
+      [[[1, node('Mul', ['x', 'x'], ['most'])], loop(['most'])], /no constant limits/],
+      [[[5, message([1, 2 ** 30], [1, 0], [2, 1], [8, 'none'])], scan], /has a Scan of 1073741824 rounds/],
+    ] as const) {
+      await refused(modelFile([...sound, ...fields]), pattern, 'MODEL_UNSUPPORTED');
+    }
   });
 
   test('graphs within graphs have an end', async () => {

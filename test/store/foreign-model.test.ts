@@ -101,6 +101,18 @@ describe('an ONNX file', () => {
     assert.deepEqual(await classify('--model', 'named'), [{ ...row, model: 'named' }]);
   });
 
+  test('that takes bytes: nothing of their preparation is asked, and what would be ignored is refused', async () => {
+    const file = await writeAttention('bytes.onnx', { type: 'uint8' });
+    const { preprocessing } = await readModelFolder(await resolve(file));
+    assert.deepEqual(preprocessing?.mean, [0, 0, 0]);
+    const ended = await run('finch', 'models', 'import', 'bytes.onnx', '--mean', '0.5', '--name', 'bytes');
+    assert.equal(ended.code, 2);
+    assert.match(
+      ended.stderr,
+      /takes pixels as bytes and normalises them itself; leave out --mean and --std/,
+    );
+  });
+
   test('is made a folder once, and again when it is another file', async () => {
     const file = await writeAttention('once.onnx');
     const folder = await resolve(file);

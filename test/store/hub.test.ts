@@ -318,7 +318,7 @@ describe('what is refused, in one line', () => {
     ['an answer that is none', () => (hub.changeList = () => ['x']), 'FILE_INVALID', /not as the hub writes it/],
     ['a commit that is a path', () => (hub.changeList = (list) => ({ ...list, sha: '../../x' })), 'FILE_INVALID', /sha: /],
     ['no weights', () => delete hub.repositories['birds/small']!.files['model.safetensors'], 'MODEL_NOT_FOUND', /expected model\.safetensors, .* found none of them/],
-    ['a transformer without an ONNX file', () => (hub.repositories['birds/small']!.files['config.json'] = Buffer.from('{"model_type":"vit"}')), 'MODEL_UNSUPPORTED', /vit needs an ONNX file/],
+    ['a transformer without an ONNX file', () => (hub.repositories['birds/small']!.files['config.json'] = Buffer.from('{"model_type":"vit"}')), 'MODEL_UNSUPPORTED', /vit needs an ONNX file: optimum-cli export onnx --model birds\/small NEW, then --model NEW/],
     ['weights of 9 GB', () => (hub.changeList = (list) => enlarged(list)), 'MODEL_UNSUPPORTED', /the limit is 8589934592/],
     ['redirects without end', () => hub.next.push(...Array.from({ length: 9 }, () => circle)), 'DOWNLOAD_FAILED', /redirects more than 5 times/],
   ] as const) {

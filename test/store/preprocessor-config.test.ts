@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { readPreprocessorConfig } from '../../src/store/preprocessor-config.ts';
+import { isReversed, readPreprocessorConfig } from '../../src/store/preprocessor-config.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
 
@@ -54,6 +54,16 @@ describe('sizes', () => {
       { size: 224, resize: 248, mode: 'crop' },
     ],
     [
+      "LeViT's share, which its file does not have",
+      {
+        image_processor_type: 'LevitImageProcessor',
+        size: { shortest_edge: 224 },
+        do_center_crop: true,
+        crop_size: 224,
+      },
+      { size: 224, resize: 256, mode: 'crop' },
+    ],
+    [
       "DeiT's: everything to a square, then the middle",
       { size: { height: 256, width: 256 }, do_center_crop: true, crop_size: { height: 224, width: 224 } },
       { size: 224, resize: 256, mode: 'squash-crop' },
@@ -101,6 +111,19 @@ describe('pixels', () => {
     });
   }
 
+  test('what a kind of processor does where its file does not say it', () => {
+    const size = { height: 8, width: 8 };
+    const { mean, std } = read({ size, image_processor_type: 'MobileViTImageProcessor' });
+    assert.deepEqual([mean, std], [[0, 0, 0], [1, 1, 1]]); // prettier-ignore
+    const efficientnet = { size, image_processor_type: 'EfficientNetImageProcessor' };
+    assert.deepEqual(read(efficientnet), read({ ...efficientnet, include_top: true }));
+  });
+
+  test('the order of colours', () => {
+    const orders = [{ do_flip_channel_order: true }, { do_flip_channel_order: false }, {}, null];
+    assert.deepEqual(orders.map(isReversed), [true, false, false, false]);
+  });
+
   test('a share of a picture that would be larger than any', () => {
     const { resize } = read({ size: { shortest_edge: 64 }, crop_pct: 1e-9, do_center_crop: true, crop_size: 64 }); // prettier-ignore
     assert.equal(resize, 4096);
@@ -121,7 +144,6 @@ describe('refused by name', () => {
     [{ size, resample: 4 }, /'resample' is 4, box, and finch has/],
     [{ size, resample: 9 }, /'resample' is 9, and/],
     [{ size, do_resize: false }, /'do_resize' is false/],
-    [{ size, do_flip_channel_order: true }, /takes blue, green, red/],
     [{ size, do_pad: true }, /'do_pad' is true/],
     [{}, /it has no 'size'/],
     [{ size: { shortest_edge: 224 } }, /every picture would have another shape/],
@@ -131,6 +153,10 @@ describe('refused by name', () => {
       /'size' is not a square, and is cropped/,
     ],
     [{ size: { shortest_edge: 64 }, do_center_crop: true, crop_size: 72 }, /larger than the resized picture/],
+    [
+      { size: { height: 64, width: 64 }, do_center_crop: true, crop_size: 72 },
+      /larger than the resized picture/,
+    ],
     [{ size: { shortest_edge: 64 }, do_center_crop: true }, /without a 'crop_size'/],
     [{ size: 1e9 }, /size: /],
     [{ size, image_mean: [0.5, 0.5] }, /image_mean: /],

@@ -34,6 +34,11 @@ describe('crop_mode', () => {
   }
 });
 
+test('the oldest form, with everything at the top', () => {
+  const { labels, preprocessing } = readTimmConfig({ architecture: 'resnet18', labels: ['a', 'b'], ...CONFIG }, 'config.json'); // prettier-ignore
+  assert.deepEqual([labels, preprocessing?.resize], [['a', 'b'], 256]);
+});
+
 test('filters by their names, and what is none of these', () => {
   for (const interpolation of ['nearest', 'lanczos', 'bilinear', 'bicubic']) {
     assert.equal(read({ interpolation }).interpolation, interpolation);

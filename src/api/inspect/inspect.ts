@@ -19,7 +19,7 @@ import type {
 import { AppError } from '../../util/errors.ts';
 import { checkOutputs } from '../../util/outputs.ts';
 import { elementCount } from '../../util/shape.ts';
-import { withEmbedder, type Embedder } from '../embedding.ts';
+import { refuseIdlePool, withEmbedder, type Embedder } from '../embedding.ts';
 import { refuseLosses, outputsOf } from '../outputs.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { CLOSE, confirmPairs, type Compared } from './duplicates.ts';
@@ -46,7 +46,10 @@ export async function inspectDataset(config: InspectConfig, work: Work): Promise
   }
   await refuseLosses(outputs, { model: config.model, pictures: places.files });
   for (const remark of places.remarks) work.note(remark);
-  const dataset = await withEmbedder(config, work, (embedder) => readDataset(embedder, places, work));
+  const dataset = await withEmbedder(config, work, (embedder) => {
+    refuseIdlePool(embedder, config.pool);
+    return readDataset(embedder, places, work);
+  });
   return {
     inspection: await look({ ...dataset, others: places.others }, config, work),
     contents: places.pictures,

@@ -38,7 +38,7 @@ export async function runOnnxFile(
   { data, count, height, width }: Batch,
 ): Promise<Float32Array> {
   const { InferenceSession, Tensor } = await loadRuntime();
-  const session = await InferenceSession.create(file, { logSeverityLevel: 3 });
+  const session = await InferenceSession.create(file, { logSeverityLevel: 4 });
   try {
     const [input, output] = [session.inputNames[0]!, session.outputNames[0]!];
     const results = await session.run({ [input]: new Tensor('uint8', data, [count, height, width, 3]) });

@@ -61,7 +61,8 @@ export function sessionOptions({
     executionProviders: [device],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
-    logSeverityLevel: 3,
+    // What the runtime logs of an error it also throws.
+    logSeverityLevel: 4,
     // Memory planned ahead for a step would come in addition to the memory of the first step: nearly twice as much in total.
     enableMemPattern: !trains,
     preferredOutputLocation: Object.fromEntries(stays.map((name) => [name, 'gpu-buffer'] as const)),

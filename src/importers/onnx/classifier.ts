@@ -37,15 +37,18 @@ const ACTIVATIONS = { Softmax: 'softmax', Sigmoid: 'sigmoid' } as const;
 export function classifierBehind(view: GraphView, output: string): End {
   let [logits, activation]: [string, End['activation']] = [output, 'none'];
   const seen = new Set<string>();
-  for (let name = output; !seen.has(name);) {
+  for (let name = notRounded(view, output); !seen.has(name);) {
     seen.add(name);
     const node = view.producers.get(name);
     const [before] = node?.inputs ?? [];
     if (!node || before === undefined) break;
-    const found = isOwn(node) && Object.hasOwn(ACTIVATIONS, node.op) ? (node.op as keyof typeof ACTIVATIONS) : undefined; // prettier-ignore
-    if (found && activation === 'none' && isOverRow(node)) {
-      [logits, activation] = [before, ACTIVATIONS[found]];
-    } else if (!isOwn(node) || !KEEPS_ROW.has(node.op)) {
+    const found: Activation | undefined = activation === 'none' ? activationOf(view, node) : undefined;
+    if (found) {
+      [logits, activation] = found;
+      name = logits;
+      continue;
+    }
+    if (!isOwn(node) || !KEEPS_ROW.has(node.op)) {
       const classifier = linear(view, node);
       const embedding = classifier?.input ?? takenByLinear(view, name);
       return { logits, activation, ...(classifier && { classifier }), ...(embedding !== undefined && { embedding }) }; // prettier-ignore
@@ -93,11 +96,57 @@ function takenByLinear(view: GraphView, tensor: string, left = NEAR): string | u
   return undefined;
 }
 
+/** The probabilities before they are rounded to bytes or kept from 0 and 1, in a network that ends so; else the same tensor. */
+function notRounded(view: GraphView, output: string): string {
+  let name = output;
+  for (let steps = 0; steps < NEAR; steps++) {
+    const node = view.producers.get(name);
+    if (node && activationOf(view, node)) return name;
+    if (!node || !(ROUNDING.has(node.op) || KEEPS_ROW.has(node.op) || keepsProbabilities(view, node))) break;
+    name = node.inputs[0] ?? '';
+  }
+  return output;
+}
+
+const ROUNDING: ReadonlySet<string> = new Set(['QuantizeLinear', 'DequantizeLinear']);
+
+/** Probabilities nearer to 0 and 1 are shown as these. */
+const LEAST = 1e-4;
+
+/** Whether it is a Clip to nearly 0…1. */
+function keepsProbabilities(view: GraphView, node: OnnxNode): boolean {
+  if (node.op !== 'Clip') return false;
+  const bound = (input: number, name: string, usual: number) => {
+    const tensor = node.inputs[input] || undefined;
+    return tensor === undefined ? (attribute.float(node, name) ?? usual) : constantOf(view, tensor)?.data[0];
+  };
+  const [low, high] = [bound(1, 'min', -Infinity), bound(2, 'max', Infinity)];
+  return low !== undefined && high !== undefined && low <= LEAST && high >= 1 - LEAST;
+}
+
+type Activation = readonly [logits: string, function: 'softmax' | 'sigmoid'];
+
+/** Where a node puts out the probabilities of a row: the logits, and by which function. */
+function activationOf(view: GraphView, node: OnnxNode): Activation | undefined {
+  const [first, second] = node.inputs;
+  if (!isOwn(node) || first === undefined) return undefined;
+  if (Object.hasOwn(ACTIVATIONS, node.op)) {
+    return isOverRow(node) ? [first, ACTIVATIONS[node.op as keyof typeof ACTIVATIONS]] : undefined;
+  }
+  const before = view.producers.get(first);
+  if (node.op === 'Exp' && before?.op === 'LogSoftmax' && isOverRow(before))
+    return [before.inputs[0]!, 'softmax'];
+  // Written out: the exponentials divided by their sum.
+  const sum = node.op === 'Div' && before?.op === 'Exp' ? view.producers.get(second ?? '') : undefined;
+  if (sum?.op !== 'ReduceSum' || sum.inputs[0] !== first) return undefined;
+  return [before!.inputs[0]!, 'softmax'];
+}
+
 const isOwn = ({ domain }: OnnxNode) => domain === '' || domain === 'ai.onnx';
 
 /** A softmax over the classes; the default axis is 1 or the last one, which are the same here. */
 function isOverRow(node: OnnxNode): boolean {
-  const axis = node.op === 'Softmax' ? (attribute.int(node, 'axis') ?? -1) : -1;
+  const axis = node.op === 'Sigmoid' ? -1 : (attribute.int(node, 'axis') ?? -1);
   return axis === -1 || axis === 1;
 }
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { readJson } from '../../util/json.ts';
 import type { PictureSize, Preprocessing } from '../../util/preprocessing.ts';
 import type { DescribedNetwork } from '../../zoo/transformers/network-type.ts';
-import { readPreprocessorConfig } from '../preprocessor-config.ts';
+import { isReversed, readPreprocessorConfig } from '../preprocessor-config.ts';
 import type { TextConfig } from './text.ts';
 import { readTimmConfig } from './timm.ts';
 import { isTransformersConfig, readTransformersConfig } from './transformers.ts';
@@ -25,8 +25,11 @@ export interface HubConfig {
   readonly hint: string;
   /** Whether finch builds the network from its weights. */
   readonly isBuilt: boolean;
-  /** @throws AppError MODEL_UNSUPPORTED where finch cannot use the weights; the message says what to do */
-  readonly refuseWeights: () => void;
+  /**
+   * @param where the folder, or `hf:OWNER/NAME`
+   * @throws AppError MODEL_UNSUPPORTED where finch cannot use the weights; the message says what to do
+   */
+  readonly refuseWeights: (where: string) => void;
   /** Where the config describes the network layer by layer. @throws AppError FILE_INVALID */
   readonly network?: () => DescribedNetwork;
   readonly labels?: readonly string[];
@@ -38,11 +41,13 @@ export interface HubConfig {
   readonly text?: TextConfig;
   /** Absent where no file says it. */
   readonly preprocessing?: Preprocessing;
+  /** It takes pictures as blue, green and red. */
+  readonly isBgr?: boolean;
 }
 
 /**
  * @param names the files of the folder
- * @param isPrepared how pictures are prepared is known already: the files that say it are not read
+ * @param isPrepared how pictures are prepared is known already: what the files say of it does not count
  * @throws AppError FILE_INVALID, MODEL_UNSUPPORTED
  */
 export async function readHubConfig(
@@ -54,24 +59,28 @@ export async function readHubConfig(
   const json = await readConfig(file);
   const isTimms = !isTransformersConfig(json) || fieldOf(json, 'pretrained_cfg') !== undefined;
   const config = isTimms ? readTimmConfig(json, file) : readTransformersConfig(json, file);
-  if (config.preprocessing || isPrepared) return config;
-  const preprocessing = await readPreparation(folder, names);
-  return { ...config, ...(preprocessing && { preprocessing }) };
+  if (config.preprocessing) return config;
+  const preparation = await readPreparation(folder, names);
+  if (!preparation) return config;
+  const { json: said, file: where } = preparation;
+  const preprocessing = isPrepared ? undefined : readPreprocessorConfig(said, where);
+  // Flags say nothing of the order of colours.
+  return { ...config, ...(preprocessing && { preprocessing }), ...(isReversed(said) && { isBgr: true }) };
 }
 
 /** From the first file that says it, in the order in which transformers looks; undefined where none does. */
 async function readPreparation(
   folder: string,
   names: ReadonlySet<string>,
-): Promise<Preprocessing | undefined> {
+): Promise<{ readonly json: unknown; readonly file: string } | undefined> {
   const processor = path.join(folder, PROCESSOR_FILE);
   const preprocessor = path.join(folder, PREPROCESSOR_FILE);
   const nested = names.has(PROCESSOR_FILE)
     ? fieldOf(await readConfig(processor), 'image_processor')
     : undefined;
-  if (nested != null) return readPreprocessorConfig(nested, `${processor}: its 'image_processor'`);
+  if (nested != null) return { json: nested, file: `${processor}: its 'image_processor'` };
   return names.has(PREPROCESSOR_FILE)
-    ? readPreprocessorConfig(await readConfig(preprocessor), preprocessor)
+    ? { json: await readConfig(preprocessor), file: preprocessor }
     : undefined;
 }
 

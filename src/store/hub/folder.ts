@@ -4,6 +4,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError } from '../../util/errors.ts';
+import { shellWord } from '../../util/shell-word.ts';
 import { CONFIG_FILE, DESCRIBING_FILES, readHubConfig, type HubConfig } from './config.ts';
 import { TOKENIZER_FILES } from './text.ts';
 import {
@@ -80,13 +81,16 @@ export function chooseWeights(names: ReadonlySet<string>, { where, config, preci
   const onnx = config?.text ? onnxHalves(names, precision) : onnxFile(names, precision);
   if (onnx) return onnx;
   if (tensors && config) {
-    config.refuseWeights();
+    config.refuseWeights(where);
     return tensors;
   }
   const precisions = precisionsIn(names);
   const found = precisions.length > 0 ? `ONNX files of --dtype ${precisions.join(', ')}` : 'none of them';
+  const [first] = precision === undefined ? precisions : [];
+  const next =
+    first === undefined ? '' : `; choose one: finch models import ${shellWord(where)} --dtype ${first}`;
   throw new AppError(
     'MODEL_NOT_FOUND',
-    `${where}: expected ${precision === undefined ? 'model.safetensors, pytorch_model.bin or onnx/model.onnx' : `an ONNX file of --dtype ${precision}`}, found ${found}`,
+    `${where}: expected ${precision === undefined ? 'model.safetensors, pytorch_model.bin or onnx/model.onnx' : `an ONNX file of --dtype ${precision}`}, found ${found}${next}`,
   );
 }

@@ -41,7 +41,7 @@ const CONFIG = z.object({
 /** @param file what messages call the config. @throws AppError FILE_INVALID */
 export function readTimmConfig(json: unknown, file: string): HubConfig {
   const advice = 'import the file of weights alone, with --arch';
-  const { architecture, label_names: labels, pretrained_cfg: own } = checkedAs(CONFIG, json, { file, writer: 'timm', advice }); // prettier-ignore
+  const { architecture, label_names: labels, pretrained_cfg: own } = checkedAs(CONFIG, inNewForm(json), { file, writer: 'timm', advice }); // prettier-ignore
   const [, height, width] = own.input_size;
   const isSquare = height === width;
   const hint = ourName(architecture.split('.')[0]!);
@@ -66,6 +66,13 @@ export function readTimmConfig(json: unknown, file: string): HubConfig {
       std: own.std,
     } satisfies Preprocessing,
   };
+}
+
+/** The oldest files have everything at the top, and another name for the classes' names. */
+function inNewForm(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null || 'pretrained_cfg' in json) return json;
+  const labels = 'labels' in json ? { label_names: json.labels } : {};
+  return { ...labels, ...json, pretrained_cfg: json };
 }
 
 /** In timm's names `tf_` marks TensorFlow's padding. Of EfficientNet-Lite, finch's names mark torch's padding instead: `_symmetric`. */

@@ -5,6 +5,7 @@ import { checkedAs } from '../../util/checked.ts';
 import { AppError } from '../../util/errors.ts';
 import { MAX_SIDE, pictureSize, sidesOf } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
+import { shellWord } from '../../util/shell-word.ts';
 import { TRANSFORMERS_NETWORKS } from '../../zoo/transformers/networks.ts';
 import type { HubConfig } from './config.ts';
 import { readTextConfig } from './text.ts';
@@ -40,9 +41,9 @@ export function readTransformersConfig(json: unknown, file: string): HubConfig {
   return {
     hint: type,
     isBuilt: read !== undefined && !isOther,
-    refuseWeights: () => {
+    refuseWeights: (where) => {
       if (isOther) throw new AppError('MODEL_UNSUPPORTED', `${file}: the weights are those of ${quoted(own, 60)}, expected a network …ForImageClassification`); // prettier-ignore
-      if (!read) throw new AppError('MODEL_UNSUPPORTED', `${file}: finch builds ${Object.keys(TRANSFORMERS_NETWORKS).join(', ')} from transformers' weights; ${quoted(type, 60)} needs an ONNX file, onnx/model.onnx, which 'optimum-cli export onnx' writes`); // prettier-ignore
+      if (!read) throw new AppError('MODEL_UNSUPPORTED', `${file}: finch builds ${Object.keys(TRANSFORMERS_NETWORKS).join(', ')} from transformers' weights; ${quoted(type, 60)} needs an ONNX file: optimum-cli export onnx --model ${shellWord(where.replace(/^hf:/, ''))} NEW, then --model NEW`); // prettier-ignore
     },
     ...(read && !isOther && { network: () => read(json, file) }),
     ...(labels && { labels }),

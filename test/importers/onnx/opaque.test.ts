@@ -16,7 +16,9 @@ import { readOnnxModel } from '../../../src/formats/onnx-model.ts';
 import { encodeModel, type Node } from '../../../src/formats/onnx-writer.ts';
 import { embeddingLayer } from '../../../src/artefact/model.ts';
 import { inferShapes } from '../../../src/graph/shapes.ts';
+import { describeOnnx } from '../../../src/importers/onnx/interface.ts';
 import { opaqueNetwork } from '../../../src/importers/onnx/opaque.ts';
+import { withColoursReversed } from '../../../src/importers/onnx/reversed-colours.ts';
 import { AppError } from '../../../src/util/errors.ts';
 import { float32ToFloat16, float16ToFloat32 } from '../../../src/util/float16.ts';
 import { assertAllClose } from '../../helpers/assert-all-close.ts';
@@ -81,10 +83,11 @@ const planes = (nhwc: Uint8Array) =>
 async function inFinch(
   { graph, weights, foreign }: Awaited<ReturnType<typeof opened>>,
   outputs?: readonly string[],
+  data = PIXELS,
 ) {
   const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
   const predictor = await engine.load({ graph, weights, foreign, ...HALF }, { ...(outputs && { outputs }) });
-  const results = await predictor.run({ data: PIXELS, count: COUNT, height: SIDE, width: SIDE });
+  const results = await predictor.run({ data, count: COUNT, height: SIDE, width: SIDE });
   await predictor.dispose();
   return results;
 }
@@ -133,6 +136,18 @@ describe('a foreign network gives what onnxruntime gives', () => {
         rtol: atol,
       });
       assert.ok(network.classifier !== undefined);
+    });
+  }
+
+  for (const layout of ['NCHW', 'NHWC'] as const) {
+    test(`and blue, green and red as it takes them: ${layout}`, async () => {
+      const found = describeOnnx(await read(attentionOnnx({ layout })), { name: 'it' });
+      const reversed = withColoursReversed(found);
+      const network = await opaqueNetwork(reversed.network, { name: 'it', found: reversed });
+      const [logits] = await inFinch(await opened(attentionOnnx({ layout })), ['logits']);
+      const turned = PIXELS.map((_, i) => PIXELS[i - (i % 3) + 2 - (i % 3)]!);
+      const [same] = await inFinch(network, ['logits'], turned);
+      assertAllClose(same!.data, logits!.data, { rtol: 1e-5, atol: 1e-6 });
     });
   }
 
