@@ -7,6 +7,7 @@ import { KERAS_CLASSES } from '../graph/kinds/kinds.ts';
 import { kerasInputShape } from '../graph/kinds/shape.ts';
 import type { KerasPlace } from '../graph/kinds/kind.ts';
 import { inferShapes } from '../graph/shapes.ts';
+import { plainName } from '../graph/plain-name.ts';
 import { weightName, type Graph, type Layer, type WeightRole } from '../graph/layers.ts';
 import { AppError } from '../util/errors.ts';
 import type { Shape } from '../util/shape.ts';
@@ -37,11 +38,17 @@ export interface KerasGraph {
   readonly owners: ReadonlyMap<string, string>;
 }
 
-/** @param topology `modelTopology` of model.json. @throws AppError MODEL_INVALID or MODEL_UNSUPPORTED */
-export function graphOf(topology: unknown, name: string): KerasGraph {
+/** `kept`: layers are called as they are. `plain`: as TensorFlow.js takes it, where others have called them otherwise. */
+export type LayerNames = 'kept' | 'plain';
+
+/**
+ * @param topology `modelTopology` of model.json
+ * @throws AppError MODEL_INVALID or MODEL_UNSUPPORTED
+ */
+export function graphOf(topology: unknown, name: string, names: LayerNames = 'plain'): KerasGraph {
   const top = fieldReader(topology, 'modelTopology');
   const model = top.has('model_config') ? top.object('model_config') : top;
-  const reader = new TopologyReader(kerasVersion(top));
+  const reader = new TopologyReader(kerasVersion(top), names);
   const output = reader.readModel(model, undefined, []);
   const input = reader.layers.find((layer) => layer.kind === 'input');
   if (!input) throw new AppError('MODEL_INVALID', `${name}: the model has no input layer`);
@@ -59,8 +66,8 @@ export interface ReadNetwork extends Omit<KerasGraph, 'rescaling'> {
 }
 
 /** As `graphOf`. @throws AppError as it does */
-export function networkOf(topology: unknown, name: string): ReadNetwork {
-  const { rescaling, ...network } = graphOf(topology, name);
+export function networkOf(topology: unknown, name: string, names?: LayerNames): ReadNetwork {
+  const { rescaling, ...network } = graphOf(topology, name, names);
   return rescaling ? { ...network, preprocessing: wholePicture(network.graph, rescaling) } : network;
 }
 
@@ -83,6 +90,7 @@ class TopologyReader implements GraphUnderWay {
   readonly fixed = new Map<string, readonly number[]>();
   readonly owners = new Map<string, string>();
   readonly #version: number;
+  readonly #called: LayerNames;
   /** How often each name was wanted: models within models have layers of the same names. */
   readonly #names = new Map<string, number>();
   /** The layer that is being read, by the models around it and its name. */
@@ -91,8 +99,9 @@ class TopologyReader implements GraphUnderWay {
   #isShared = false;
   rescaling: { readonly mean: Rgb; readonly std: Rgb } | undefined;
 
-  constructor(version: number) {
+  constructor(version: number, called: LayerNames) {
     this.#version = version;
+    this.#called = called;
   }
 
   /** Adds a model's layers; `from` is what a nested model is applied to. Returns the name of its output layer. */
@@ -283,7 +292,7 @@ class TopologyReader implements GraphUnderWay {
     if (this.layers.length >= MAX_LAYERS) {
       throw new AppError('MODEL_UNSUPPORTED', `the model has more than ${MAX_LAYERS} layers`);
     }
-    const name = this.#free(layer.name);
+    const name = this.#free(this.#called === 'kept' ? layer.name : plainName(layer.name));
     this.layers.push({ ...layer, name });
     if (this.#owner !== name) this.owners.set(name, this.#owner);
     return name;

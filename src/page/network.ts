@@ -41,7 +41,7 @@ export async function openNetwork(report: (loaded: Loaded) => void): Promise<Pag
   const json = fieldReader(await fetchedJson('model.json'), 'model.json');
   const { preprocessing, ...metadata } = readMetadata(json.object('userDefinedMetadata').object('finch'));
   if (!preprocessing) throw new AppError('MODEL_INVALID', 'model.json does not say how pixels are prepared');
-  const { graph, fixed, owners } = networkOf(json.raw('modelTopology'), metadata.name);
+  const { graph, fixed, owners } = networkOf(json.raw('modelTopology'), metadata.name, 'kept');
   const stored = await storedWeights(json.objects('weightsManifest'), PLACE, (paths, total) =>
     weightBytes(paths, total, report),
   );

@@ -6,7 +6,13 @@ import { formatShape, type Shape } from '../util/shape.ts';
 import { ARCHITECTURE_NAMES, findArchitecture } from './architectures.ts';
 import type { Architecture, TorchNaming } from './record.ts';
 import { flattenedPictures, torchLayout } from './torch-layout.ts';
-import { matchNames, storedNames, type NameMatch, type NamesWanted, type StoredNames } from './torch-names.ts';
+import {
+  matchNames,
+  storedNames,
+  type NameMatch,
+  type NamesWanted,
+  type StoredNames,
+} from './torch-names.ts';
 import { sameNumbers } from './torch-weights.ts';
 
 /** What a state dict of an architecture has in it, in one of its namings. */

@@ -15,6 +15,7 @@ import { graphBuilder } from '../../src/graph/builder.ts';
 import { classProbabilities } from '../../src/graph/output.ts';
 import { inferShapes } from '../../src/graph/shapes.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
+import { openOfficially } from '../helpers/official-tfjs.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 
 const SIZE = 8;
@@ -414,7 +415,11 @@ describe('operations of Keras 3', () => {
 });
 
 const scaling = (name: string) => layer('DepthwiseConv2D', { name, kernel_size: [1, 1], use_bias: false });
-const factor = (value: number) => [[1, 1, 3, 1], [value, value, value]] as const;
+const factor = (value: number) =>
+  [
+    [1, 1, 3, 1],
+    [value, value, value],
+  ] as const;
 const inner = (name: string, ...layers: readonly KerasLayer[]) => layer('Sequential', { name, layers });
 
 describe('layers of the same name', () => {
@@ -437,10 +442,35 @@ describe('layers of the same name', () => {
   });
 });
 
+test('a name that TensorFlow.js would refuse is written otherwise, and the weights are found', async () => {
+  for (const name of ['层', 'a b', '_a', '/a', 'a:0', '', 'constructor', '__proto__', '\u202ea\n']) {
+    const layers = [input(SIZE, SIZE, 3), layer('Rescaling', { scale: 1 / 255 }), scaling(name)];
+    const folder = await folderOf({ layers, weights: { [`${name}/depthwise_kernel`]: factor(3) } });
+    const out = path.join(scratch, `plain${count++}`);
+    await writeModelFolder(out, await readModelFolder(folder), { dtype: 'float32' });
+    const official = await openOfficially(out);
+    const x = tf.fill([1, SIZE, SIZE, 3], 0.5);
+    assertAllClose([...(official.predict(x) as tf.Tensor).dataSync()], new Array(SIZE * SIZE * 3).fill(1.5), { rtol: 1e-5 }); // prettier-ignore
+  }
+});
+
+test('inputs and outputs that have names of their own', () => {
+  const layers = [
+    { ...input(SIZE, SIZE, 3), name: 'inputlayer', inbound_nodes: [] },
+    { ...layer('GlobalAveragePooling2D', { name: 'pool' }), name: 'pool', inbound_nodes: [[['inputlayer', 0, 0, {}]]] },
+  ];
+  const config = { name: 'm', layers, input_layers: { image: ['inputlayer', 0, 0] }, output_layers: { probabilities: ['pool', 0, 0] } };
+  assert.equal(graphOf({ class_name: 'Functional', config }, 'm').graph.output, 'pool');
+}); // prettier-ignore
+
 test('a model that was built without the shape of its input, as Keras 2 and Keras 3 say it', () => {
   const layers = [layer('Rescaling', { scale: 1 / 255 }), scaling('a')];
   const shape = [null, SIZE, SIZE, 3];
-  for (const config of [{ config: { name: 'm', layers, build_input_shape: shape } }, { config: { name: 'm', layers }, build_config: { input_shape: shape } }]) { // prettier-ignore
+  for (const config of [
+    { config: { name: 'm', layers, build_input_shape: shape } },
+    { config: { name: 'm', layers }, build_config: { input_shape: shape } },
+  ]) {
+    // prettier-ignore
     const { graph } = graphOf({ model_config: { class_name: 'Sequential', ...config } }, 'm');
     assert.deepEqual(inferShapes(graph).get('a'), [SIZE, SIZE, 3]);
   }

@@ -342,12 +342,16 @@ test('of two networks in one dictionary the student is taken, and said', async (
     const value = dict([...others, ...behind('student')]);
     const model = await imported(torchZip(value, STORAGE), (text) => notes.push(text), architecture);
     assert.deepEqual(model.weights.get('fc/bias')!.shape, alone.weights.get('fc/bias')!.shape);
-    assert.match(notes.join(), /taken: the weights behind 'student\.'; left out: others of the same names behind '/);
+    assert.match(
+      notes.join(),
+      /taken: the weights behind 'student\.'; left out: others of the same names behind '/,
+    );
     assert.doesNotMatch(notes.join(), /no such weights/);
   }
   const two = dict([...behind('a'), ...behind('b', stateDict('mobilenet_v2'))]);
   await assert.rejects(imported(torchZip(two, STORAGE), undefined, null), {
-    message: /holds several networks, mobilenet_v2 behind 'b\.' and resnet18 behind 'a\.': say which with --arch/,
+    message:
+      /holds several networks, mobilenet_v2 behind 'b\.' and resnet18 behind 'a\.': say which with --arch/,
   });
 });
 

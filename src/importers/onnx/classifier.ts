@@ -43,9 +43,13 @@ export function classifierBehind(view: GraphView, output: string): End {
     const [before] = node?.inputs ?? [];
     if (!node || before === undefined) break;
     const found = isOwn(node) && Object.hasOwn(ACTIVATIONS, node.op) ? (node.op as keyof typeof ACTIVATIONS) : undefined; // prettier-ignore
+    const exponent: OnnxNode | undefined =
+      activation === 'none' ? softmaxInLogarithms(view, node) : undefined;
     if (found && activation === 'none' && isOverRow(node)) {
       [logits, activation] = [before, ACTIVATIONS[found]];
-    } else if (!isOwn(node) || !KEEPS_ROW.has(node.op)) {
+    } else if (exponent) {
+      [logits, activation] = [exponent.inputs[0]!, 'softmax'];
+    } else if (!isOwn(node) || !(KEEPS_ROW.has(node.op) || isNeutral(view, node))) {
       const classifier = linear(view, node);
       const embedding = classifier?.input ?? takenByLinear(view, name);
       return { logits, activation, ...(classifier && { classifier }), ...(embedding !== undefined && { embedding }) }; // prettier-ignore
@@ -53,6 +57,20 @@ export function classifierBehind(view: GraphView, output: string): End {
     name = before;
   }
   return { logits, activation };
+}
+
+const NEUTRAL: ReadonlyMap<string, number> = new Map([['Mul', 1], ['Div', 1], ['Add', 0], ['Sub', 0]]); // prettier-ignore
+
+/** Whether a node multiplies or divides by one, or adds or subtracts nothing. */
+function isNeutral(view: GraphView, { op, inputs: [, second = ''] }: OnnxNode): boolean {
+  const neutral = NEUTRAL.get(op);
+  return neutral !== undefined && constantOf(view, second)?.data.every((value) => value === neutral) === true;
+}
+
+/** The node of the logarithms where a network ends in their exponentials, which are a softmax. */
+function softmaxInLogarithms(view: GraphView, node: OnnxNode): OnnxNode | undefined {
+  const before = node.op === 'Exp' && isOwn(node) ? view.producers.get(node.inputs[0] ?? '') : undefined;
+  return before?.op === 'LogSoftmax' && isOwn(before) && isOverRow(before) ? before : undefined;
 }
 
 /** Linear layers, plain, quantised, or of onnxruntime's own. */
@@ -97,7 +115,7 @@ const isOwn = ({ domain }: OnnxNode) => domain === '' || domain === 'ai.onnx';
 
 /** A softmax over the classes; the default axis is 1 or the last one, which are the same here. */
 function isOverRow(node: OnnxNode): boolean {
-  const axis = node.op === 'Softmax' ? (attribute.int(node, 'axis') ?? -1) : -1;
+  const axis = node.op === 'Sigmoid' ? -1 : (attribute.int(node, 'axis') ?? -1);
   return axis === -1 || axis === 1;
 }
 
