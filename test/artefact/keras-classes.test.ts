@@ -449,7 +449,7 @@ test('a name that TensorFlow.js would refuse is written otherwise, and the weigh
     const out = path.join(scratch, `plain${count++}`);
     await writeModelFolder(out, await readModelFolder(folder), { dtype: 'float32' });
     const official = await openOfficially(out);
-    const x = tf.fill([1, SIZE, SIZE, 3], 0.5);
+    const x = tf.ones([1, SIZE, SIZE, 3]).mul(0.5);
     assertAllClose([...(official.predict(x) as tf.Tensor).dataSync()], Array.from(x.dataSync(), () => 1.5), { rtol: 1e-5 }); // prettier-ignore
   }
 });
