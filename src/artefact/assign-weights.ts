@@ -16,15 +16,12 @@ const ROLE_ALIASES: Readonly<Partial<Record<WeightRole, readonly string[]>>> = {
   moving_variance: ['variance'],
 };
 
-/** What finch adds to a Keras layer's name where it becomes several: see keras-read.ts and keras-composites.ts. */
-const ADDED = /(\/linear)?(\/depthwise)?$/;
-
 /**
  * Gives every layer its weights: each found once, of the right shape.
- * Names may carry a nested model's prefix, or `:0`; a layer with its own activation ends in `/linear` here.
+ * Names may carry a nested model's prefix, or `:0`.
  */
 export function assignWeights(
-  { graph, fixed }: Pick<KerasGraph, 'graph' | 'fixed'>,
+  { graph, fixed, owners }: Pick<KerasGraph, 'graph' | 'fixed' | 'owners'>,
   stored: Weights,
   folder: string,
 ): Weights {
@@ -44,9 +41,9 @@ export function assignWeights(
         continue;
       }
       const roles = [role, ...(ROLE_ALIASES[role] ?? [])];
-      // Finch's own name, in a folder that finch wrote, and Keras'.
-      const owners = [layer.name, layer.name.replace(ADDED, '')];
-      const names = owners.flatMap((owner) => roles.map((alias) => `${owner}/${alias}`));
+      const names = placesOf(owners.get(layer.name) ?? layer.name).flatMap((place) =>
+        roles.map((alias) => `${place}/${alias}`),
+      );
       const tails = names.map((full) => full.split('/').slice(-2).join('/'));
       const found = [...names.map((full) => stored.get(full)), ...tails.map((tail) => byTail.get(tail))].find(
         Boolean,
@@ -81,6 +78,12 @@ export function assignWeights(
 /** Whether it is a number for each channel, where a depthwise convolution of 1x1 has these shapes: a LayerScale. */
 const isFactors = (found: Shape, expected: Shape) =>
   found.length === 1 && expected.length === 4 && sameShape(expected, [1, 1, found[0]!, 1]);
+
+/** Where files keep the weights of a layer in models within models: under all of their names, the outermost one's and its own, or its own. */
+function placesOf(owner: string): readonly string[] {
+  const parts = owner.split('/');
+  return [...new Set([owner, `${parts[0]!}/${parts.at(-1)!}`, parts.at(-1)!])];
+}
 
 /** One number for all channels, or one for each. */
 function fixedWeight(values: readonly number[], shape: Shape): Weight {

@@ -33,8 +33,8 @@ export async function readKerasFile(file: string, name: string): Promise<KerasNe
     const { topology, stored } = isZip
       ? await readArchive(handle, file, found.size)
       : await readWhole(handle, file, found.size);
-    const { fixed, ...network } = networkOf(topology, name);
-    return { ...network, weights: assignWeights({ graph: network.graph, fixed }, stored, file) };
+    const { fixed, owners, ...network } = networkOf(topology, name);
+    return { ...network, weights: assignWeights({ graph: network.graph, fixed, owners }, stored, file) };
   } finally {
     await handle.close();
   }
@@ -89,6 +89,7 @@ async function readWhole(handle: FileHandle, file: string, size: number): Promis
 /** `model_weights/LAYER/…/OWNER/ROLE:0`: the group is the layer's; within a model in the model, the owner is. */
 function ofLayers(tensors: Hdf5Content['tensors']): Weights {
   const stored = new Map<string, Weight>();
+  const wrapped = new Map<string, Weight>();
   for (const [at, weight] of tensors) {
     const [root, layer = '', ...rest] = at.split('/');
     if (root !== 'model_weights' || rest.length === 0) continue;
@@ -97,9 +98,9 @@ function ofLayers(tensors: Hdf5Content['tensors']): Weights {
       .at(-1)!
       .replace(/:0$/, '')
       .replace(/^variable(_\d+)?$/i, 'variable');
-    const owner = rest.at(-2);
-    stored.set(owner === undefined ? `${layer}/${role}` : `${layer}/${owner}/${role}`, weight);
-    if (owner !== undefined && owner !== layer) stored.set(`${layer}/${role}`, weight);
+    const owner = rest.at(-2) ?? layer;
+    stored.set(owner === layer ? `${layer}/${role}` : `${layer}/${owner}/${role}`, weight);
+    wrapped.set(`${layer}/${role}`, weight);
   }
-  return stored;
+  return new Map([...wrapped, ...stored]);
 }

@@ -7,8 +7,9 @@ import { fieldReader, isObject, type FieldReader } from './json.ts';
 /** A recorded call is nested a level or two; the bound keeps recursion finite. */
 const MAX_NESTING = 8;
 
-/** `[["input",0,0]]`, `["input",0,0]` -> names. */
+/** `[["input",0,0]]`, `["input",0,0]`, `{"image": ["input",0,0]}` -> names. */
 export function layerNames(raw: unknown): readonly string[] {
+  if (isObject(raw)) return layerNames(Object.values(raw));
   if (!Array.isArray(raw)) return [];
   if (typeof raw[0] === 'string') return [raw[0]];
   return raw.flatMap((entry) => (Array.isArray(entry) && typeof entry[0] === 'string' ? [entry[0]] : []));

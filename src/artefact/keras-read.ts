@@ -7,13 +7,14 @@ import { KERAS_CLASSES } from '../graph/kinds/kinds.ts';
 import { kerasInputShape } from '../graph/kinds/shape.ts';
 import type { KerasPlace } from '../graph/kinds/kind.ts';
 import { inferShapes } from '../graph/shapes.ts';
+import { plainName } from '../graph/plain-name.ts';
 import { weightName, type Graph, type Layer, type WeightRole } from '../graph/layers.ts';
 import { AppError } from '../util/errors.ts';
 import type { Shape } from '../util/shape.ts';
 import { didYouMean } from '../util/names.ts';
 import { quoted } from '../util/quoted.ts';
 import type { Preprocessing, Rgb } from '../util/preprocessing.ts';
-import { fieldReader, type FieldReader } from './json.ts';
+import { fieldReader, isObject, type FieldReader } from './json.ts';
 import { layerNames, operandsOf } from './keras-inbound.ts';
 import { COMPOSITES, pushRescaling, type GraphUnderWay, type Rescale } from './keras-composites.ts';
 import { OPERATION_COMPOSITES } from './keras-operations.ts';
@@ -33,19 +34,28 @@ export interface KerasGraph {
   readonly rescaling?: { readonly mean: Rgb; readonly std: Rgb };
   /** Weights that the topology itself gives, by name: one number for all channels, or one for each. */
   readonly fixed: ReadonlyMap<string, readonly number[]>;
+  /** Whose weights a layer has, where that is not its own name: `base/conv1` of the layer conv1 in the model base. */
+  readonly owners: ReadonlyMap<string, string>;
 }
 
-/** @param topology `modelTopology` of model.json. @throws AppError MODEL_INVALID or MODEL_UNSUPPORTED */
-export function graphOf(topology: unknown, name: string): KerasGraph {
+/** `kept`: layers are called as they are. `plain`: as TensorFlow.js takes it, where others have called them otherwise. */
+export type LayerNames = 'kept' | 'plain';
+
+/**
+ * @param topology `modelTopology` of model.json
+ * @throws AppError MODEL_INVALID or MODEL_UNSUPPORTED
+ */
+export function graphOf(topology: unknown, name: string, names: LayerNames = 'plain'): KerasGraph {
   const top = fieldReader(topology, 'modelTopology');
   const model = top.has('model_config') ? top.object('model_config') : top;
-  const reader = new TopologyReader(kerasVersion(top));
-  const output = reader.readModel(model, undefined, 0);
+  const reader = new TopologyReader(kerasVersion(top), names);
+  const output = reader.readModel(model, undefined, []);
   const input = reader.layers.find((layer) => layer.kind === 'input');
   if (!input) throw new AppError('MODEL_INVALID', `${name}: the model has no input layer`);
   return {
     graph: { name, layers: reader.layers, input: input.name, output },
     fixed: reader.fixed,
+    owners: reader.owners,
     ...(reader.rescaling && { rescaling: reader.rescaling }),
   };
 }
@@ -56,8 +66,8 @@ export interface ReadNetwork extends Omit<KerasGraph, 'rescaling'> {
 }
 
 /** As `graphOf`. @throws AppError as it does */
-export function networkOf(topology: unknown, name: string): ReadNetwork {
-  const { rescaling, ...network } = graphOf(topology, name);
+export function networkOf(topology: unknown, name: string, names?: LayerNames): ReadNetwork {
+  const { rescaling, ...network } = graphOf(topology, name, names);
   return rescaling ? { ...network, preprocessing: wholePicture(network.graph, rescaling) } : network;
 }
 
@@ -78,25 +88,32 @@ function kerasVersion(top: FieldReader): number {
 class TopologyReader implements GraphUnderWay {
   readonly layers: Layer[] = [];
   readonly fixed = new Map<string, readonly number[]>();
+  readonly owners = new Map<string, string>();
   readonly #version: number;
+  readonly #called: LayerNames;
+  /** How often each name was wanted: models within models have layers of the same names. */
+  readonly #names = new Map<string, number>();
+  /** The layer that is being read, by the models around it and its name. */
+  #owner = '';
   /** Several layers take the pixels as they come: no one layer is their preparation. */
   #isShared = false;
   rescaling: { readonly mean: Rgb; readonly std: Rgb } | undefined;
 
-  constructor(version: number) {
+  constructor(version: number, called: LayerNames) {
     this.#version = version;
+    this.#called = called;
   }
 
   /** Adds a model's layers; `from` is what a nested model is applied to. Returns the name of its output layer. */
-  readModel(model: FieldReader, from: string | undefined, depth: number): string {
-    if (depth > MAX_NESTING) throw invalid(model, `models are nested more than ${MAX_NESTING} deep`);
+  readModel(model: FieldReader, from: string | undefined, within: readonly string[]): string {
+    if (within.length > MAX_NESTING) throw invalid(model, `models are nested more than ${MAX_NESTING} deep`);
     const className = model.string('class_name');
-    if (className === 'Sequential') return this.#readSequential(model, from, depth);
-    if (className === 'Model' || className === 'Functional') return this.#readFunctional(model, from, depth);
+    if (className === 'Sequential') return this.#readSequential(model, from, within);
+    if (className === 'Model' || className === 'Functional') return this.#readFunctional(model, from, within);
     throw invalid(model, `expected a Sequential or Functional model, received '${quoted(className)}'`);
   }
 
-  #readSequential(model: FieldReader, from: string | undefined, depth: number): string {
+  #readSequential(model: FieldReader, from: string | undefined, within: readonly string[]): string {
     // The oldest files have the layers themselves as `config`.
     const list = Array.isArray(model.raw('config'))
       ? model.objects('config')
@@ -105,16 +122,18 @@ class TopologyReader implements GraphUnderWay {
     for (const layer of list) {
       const isInput = layer.string('class_name') === 'InputLayer';
       if (isInput && current !== undefined) continue; // a nested model's input is what it is applied to
-      // The first layer may carry the input's shape; a nested model brings an input of its own.
-      if (!isInput && current === undefined) current = this.#readImplicitInput(layer.object('config'));
-      current = this.#readLayer(layer, current === undefined ? [] : [current], depth);
+      // The first layer may carry the input's shape, or the model does; a nested model brings an input of its own.
+      if (!isInput && current === undefined) {
+        const config = layer.object('config');
+        current = this.#readImplicitInput(config, kerasInputShape(config) ?? builtShape(model));
+      }
+      current = this.#readLayer(layer, current === undefined ? [] : [current], within);
     }
     if (current === undefined) throw invalid(model, 'has no layers');
     return current;
   }
 
-  #readImplicitInput(config: FieldReader): string | undefined {
-    const shape = kerasInputShape(config);
+  #readImplicitInput(config: FieldReader, shape: Shape | undefined): string | undefined {
     if (!shape) return undefined;
     return this.#pushInput({
       kind: 'input',
@@ -144,7 +163,7 @@ class TopologyReader implements GraphUnderWay {
     return grey;
   }
 
-  #readFunctional(model: FieldReader, from: string | undefined, depth: number): string {
+  #readFunctional(model: FieldReader, from: string | undefined, within: readonly string[]): string {
     const config = model.object('config');
     const inputs = new Set(layerNames(config.raw('input_layers')));
     const [output, ...others] = layerNames(config.raw('output_layers'));
@@ -175,7 +194,7 @@ class TopologyReader implements GraphUnderWay {
         return result;
       });
       if (operands.length === 0 && !inputs.has(name)) return; // a layer that is listed but never applied
-      results.set(name, this.#readLayer(layer, operands, depth));
+      results.set(name, this.#readLayer(layer, operands, within));
     };
     for (const layer of all) read(layer);
     const result = results.get(output);
@@ -184,11 +203,11 @@ class TopologyReader implements GraphUnderWay {
     return result;
   }
 
-  #readLayer(layer: FieldReader, operands: KerasPlace['operands'], depth: number): string {
+  #readLayer(layer: FieldReader, operands: KerasPlace['operands'], within: readonly string[]): string {
     const inputs = operands.filter((operand) => typeof operand === 'string');
     const className = layer.string('class_name');
     if (['Model', 'Functional', 'Sequential'].includes(className)) {
-      return this.readModel(layer, inputs[0], depth + 1);
+      return this.readModel(layer, inputs[0], [...within, nameOf(layer)]);
     }
     const config = layer.object('config');
     const [read, composite] = [KERAS_CLASSES.get(className), COMPOSITES.get(className)];
@@ -207,7 +226,9 @@ class TopologyReader implements GraphUnderWay {
     if (config.string('data_format', 'channels_last') !== 'channels_last') {
       throw new AppError('MODEL_UNSUPPORTED', `${layer.where}: data_format must be channels_last`);
     }
-    const name = config.string('name', layer.has('name') ? layer.string('name') : '');
+    refuseQuantized(layer, config);
+    const name = nameOf(layer);
+    this.#owner = [...within, name].join('/');
     const carried = activationOf(config, this.#version);
     const own = [
       'Activation',
@@ -271,9 +292,44 @@ class TopologyReader implements GraphUnderWay {
     if (this.layers.length >= MAX_LAYERS) {
       throw new AppError('MODEL_UNSUPPORTED', `the model has more than ${MAX_LAYERS} layers`);
     }
-    this.layers.push(layer);
-    return layer.name;
+    const name = this.#free(this.#called === 'kept' ? layer.name : plainName(layer.name));
+    this.layers.push({ ...layer, name });
+    if (this.#owner !== name) this.owners.set(name, this.#owner);
+    return name;
   }
+
+  /** The name, with a number behind it where it is taken. */
+  #free(wanted: string): string {
+    const count = this.#names.get(wanted) ?? 0;
+    this.#names.set(wanted, count + 1);
+    return count === 0 ? wanted : this.#free(`${wanted}_${count}`);
+  }
+}
+
+/** A layer's name: that of its config, which Keras 2 and 3 write, or the one beside it. */
+function nameOf(layer: FieldReader): string {
+  const config = layer.raw('config');
+  const within = isObject(config) && typeof config['name'] === 'string' ? config['name'] : undefined;
+  return within ?? (layer.has('name') ? layer.string('name') : '');
+}
+
+/** What a model that was built without an input's shape has got since: Keras 2 and Keras 3 keep it in two places. */
+function builtShape(model: FieldReader): Shape | undefined {
+  const config = model.raw('config');
+  const places = [config, model.raw('build_config')].filter(isObject);
+  const found = places.map((place) => place['build_input_shape'] ?? place['input_shape']).find(Array.isArray);
+  return found && kerasInputShape(fieldReader({ batch_shape: found }, model.where));
+}
+
+/** @throws AppError MODEL_UNSUPPORTED for weights of whole numbers, which Keras 3 keeps beside their scales */
+function refuseQuantized(layer: FieldReader, config: FieldReader): void {
+  const policy = config.raw('dtype');
+  const kind = isObject(policy) && typeof policy['class_name'] === 'string' ? policy['class_name'] : '';
+  if (!kind.startsWith('Quantized')) return;
+  throw new AppError(
+    'MODEL_UNSUPPORTED',
+    `${layer.where} has quantized weights (${quoted(kind)}); import the model as it was before quantize()`,
+  );
 }
 
 function rgb(config: FieldReader, values: readonly number[]): readonly number[] {

@@ -11,14 +11,18 @@ const MAX_NESTING = 8;
 /** What versions call the list of a model's layers. */
 const LISTS = ['layers', '_layer_checkpoint_dependencies'];
 
-/** @param model the network's config. Returns weights as `LAYER/ROLE`. @throws AppError MODEL_INVALID */
+/**
+ * @param model the network's config
+ * @returns weights as `LAYER/ROLE`, and `MODEL/LAYER/ROLE` of a model within the model
+ * @throws AppError MODEL_INVALID
+ */
 export function savedWeights(model: FieldReader, tensors: Hdf5Content['tensors']): Weights {
   const stored = new Map<string, Weight>();
-  readModel(model, '', 0);
+  readModel(model, '', []);
   return stored;
 
-  function readModel(from: FieldReader, at: string, depth: number): void {
-    if (depth > MAX_NESTING) {
+  function readModel(from: FieldReader, at: string, within: readonly string[]): void {
+    if (within.length > MAX_NESTING) {
       throw new AppError('MODEL_INVALID', `${from.where}: models are nested more than ${MAX_NESTING} deep`);
     }
     const counts = new Map<string, number>();
@@ -28,14 +32,14 @@ export function savedWeights(model: FieldReader, tensors: Hdf5Content['tensors']
       const count = counts.get(base) ?? 0;
       counts.set(base, count + 1);
       const group = count === 0 ? base : `${base}_${count}`;
-      if (isModel(className)) readModel(layer, `${at}LIST/${group}/`, depth + 1);
-      else readLayer(layer, className, `${at}LIST/${group}`);
+      const names = [...within, layer.object('config').string('name', '')];
+      if (isModel(className)) readModel(layer, `${at}LIST/${group}/`, names);
+      else readLayer(layer, className, `${at}LIST/${group}`, names.join('/'));
     }
   }
 
-  function readLayer(layer: FieldReader, className: string, at: string): void {
+  function readLayer(layer: FieldReader, className: string, at: string, name: string): void {
     const config = layer.object('config');
-    const name = config.string('name', '');
     for (const [i, role] of rolesOf(className, config).entries()) {
       const weight = LISTS.map((list) => tensors.get(`${at.replaceAll('LIST', list)}/vars/${i}`)).find(Boolean); // prettier-ignore
       if (weight) stored.set(`${name}/${role}`, weight);

@@ -144,13 +144,13 @@ export interface OpenedModelFolder {
  */
 export async function openModelFolder(folder: string): Promise<OpenedModelFolder> {
   const json = await readModelJson(folder);
-  const { shards: _, fixed, network, text, novelty, ...model } = await describeNetwork(folder, json);
+  const { shards: _, fixed, owners, network, text, novelty, ...model } = await describeNetwork(folder, json);
   const { int8 } = model;
   return {
     model,
     readWeights: async () => {
       const stored = await readShards(folder, json.objects('weightsManifest'));
-      const weights = assignWeights({ graph: model.graph, fixed }, stored, folder);
+      const weights = assignWeights({ graph: model.graph, fixed, owners }, stored, folder);
       if (network === undefined) return { weights };
       const { readNetwork } = await networkFiles();
       return { weights, foreign: await readNetwork(folder, network) };
@@ -253,15 +253,22 @@ function isFrozenGraph(json: FieldReader): boolean {
 async function describeNetwork(
   folder: string,
   json: FieldReader,
-): Promise<Metadata & Pick<KerasGraph, 'graph' | 'fixed'>> {
+): Promise<Metadata & Pick<KerasGraph, 'graph' | 'fixed' | 'owners'>> {
   const metadata = await describe(folder, json);
-  const { preprocessing: own, ...network } = networkOf(json.raw('modelTopology'), metadata.name);
+  // What finch says of its own layers, such as which is the classifier, names them as they are written.
+  const names = ownMetadata(json) ? 'kept' : 'plain';
+  const { preprocessing: own, ...network } = networkOf(json.raw('modelTopology'), metadata.name, names);
   const preprocessing = metadata.preprocessing ?? own;
   return { ...metadata, ...network, ...(preprocessing && { preprocessing }) };
 }
 
 async function describe(folder: string, json: FieldReader): Promise<Metadata> {
+  const own = ownMetadata(json);
+  return own ? readMetadata(own) : foreignDescription(folder);
+}
+
+/** What finch has written of a model; undefined in a folder of others. */
+function ownMetadata(json: FieldReader): FieldReader | undefined {
   const user = json.has('userDefinedMetadata') ? json.object('userDefinedMetadata') : undefined;
-  if (user?.has('finch')) return readMetadata(user.object('finch'));
-  return foreignDescription(folder);
+  return user?.has('finch') ? user.object('finch') : undefined;
 }

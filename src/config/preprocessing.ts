@@ -99,6 +99,12 @@ export function applyOverrides(
   const size = isSide ? Math.max(1, Math.round(minSide * crop)) : base.size;
   const resize =
     minSide ?? (crop === undefined ? base.resize : Math.floor(Math.max(...sidesOf(size)) / crop));
+  if (resize > MAX_SIDE) {
+    throw new AppError(
+      'USAGE',
+      `${crop === undefined ? '--feature-size' : '--crop'} would resize pictures to ${resize} pixels, so that ${model.name} sees ${sidesOf(size).join(' x ')} of them; at most ${MAX_SIDE} are possible`,
+    );
+  }
   return { ...base, ...rest, size, resize };
 }
 

@@ -60,6 +60,8 @@ const PATTERNS: readonly RegExp[] = [
   /^numpy\.random\._(mt19937|pcg64|philox|sfc64)\.\w+$/,
   /^numpy\.random\.(mtrand\.RandomState|_?bit_generator\.\w+)$/,
   /^omegaconf\.(base|nodes|dictconfig|listconfig)\.\w+$/,
+  // Losses, activations and transforms that hyperparameters name.
+  /^(torch\.nn\.modules\.(loss|activation)|torchvision\.transforms(\.\w+)+)\.[A-Z]\w*$/,
   /^torch\.(_utils\._rebuild_(sparse|meta|qtensor|sparse_csr|nested|device_tensor)\w*|serialization\._get_layout)$/,
   /^torch\._utils\._rebuild_(qtensor|tensor_v3|xla_tensor|wrapper_subclass|device_tensor_from_numpy)$/,
 ];

@@ -1,6 +1,7 @@
 // tensor-groups.ts: the dictionaries of named tensors in a checkpoint, wherever in it they lie, and which of them is meant.
 
 import { AppError } from '../util/errors.ts';
+import { isFollower } from '../util/follower.ts';
 import { quoted } from '../util/quoted.ts';
 import type { Shape } from '../util/shape.ts';
 import { View } from './torch-view.ts';
@@ -29,7 +30,7 @@ export const largestGroup: ChooseGroup = (groups, file) => {
 
 function rank({ where }: TensorGroup): number {
   const at = PREFERRED.indexOf(where);
-  return at < 0 ? PREFERRED.length : at;
+  return at < 0 ? PREFERRED.length + Number(isFollower(where)) : at;
 }
 
 /** Groups in the order in which one of two equal ones is taken. */

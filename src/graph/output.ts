@@ -106,6 +106,7 @@ function finalActivation(graph: Graph): Final | undefined {
       // The mean of the probabilities of places is a row of probabilities.
       layer.kind === 'globalAveragePooling2d' ||
       (layer.kind === 'activation' && layer.activation === 'linear') ||
+      (layer.kind === 'rescaling' && layer.scale === 1 && layer.offset === 0) ||
       // A reshape that joins several softmaxes into one row is not the same row of probabilities.
       ((layer.kind === 'reshape' || layer.kind === 'flatten') &&
         isVector(layer.inputs[0], (shapes ??= inferShapes(graph))));

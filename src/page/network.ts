@@ -41,11 +41,11 @@ export async function openNetwork(report: (loaded: Loaded) => void): Promise<Pag
   const json = fieldReader(await fetchedJson('model.json'), 'model.json');
   const { preprocessing, ...metadata } = readMetadata(json.object('userDefinedMetadata').object('finch'));
   if (!preprocessing) throw new AppError('MODEL_INVALID', 'model.json does not say how pixels are prepared');
-  const { graph, fixed } = networkOf(json.raw('modelTopology'), metadata.name);
+  const { graph, fixed, owners } = networkOf(json.raw('modelTopology'), metadata.name, 'kept');
   const stored = await storedWeights(json.objects('weightsManifest'), PLACE, (paths, total) =>
     weightBytes(paths, total, report),
   );
-  const weights = assignWeights({ graph, fixed }, stored, PLACE);
+  const weights = assignWeights({ graph, fixed, owners }, stored, PLACE);
   await startBackend();
   const { mean, std, size } = preprocessing;
   const [height, width] = sidesOf(size);

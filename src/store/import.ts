@@ -5,6 +5,7 @@ import { readTensors } from '../formats/read-tensors.ts';
 import { byPreference, describeGroups, type TensorGroup } from '../formats/tensor-groups.ts';
 import { withInputSize } from '../graph/new-head.ts';
 import { AppError } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
 import { elementCount, sameShape } from '../util/shape.ts';
 import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 import { findArchitecture } from '../zoo/architectures.ts';
@@ -42,7 +43,7 @@ export interface ImportOptions {
 export async function importCheckpoint(file: string, options: ImportOptions): Promise<Model> {
   const { name, provenance, onNote, preprocessingOf } = options;
   const bare = options.network ? undefined : await readBareWeights(file, options.architecture);
-  const found: StateDict = bare ? { ...bare, leftOut: [] } : await readStateDict(file, options);
+  const found: StateDict = bare ? { ...bare, leftOut: [], taken: [] } : await readStateDict(file, options);
   const { wanted, stateDict, leftOut, taken } = found;
   const { architecture, naming } = wanted;
   const { build, classifier, isBgr, hasBackground = false } = wanted.network;
@@ -52,7 +53,7 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
   if (options.architecture === undefined && !options.network) {
     onNote?.(`found: ${architecture} with ${stored} ${stored === 1 ? 'class' : 'classes'}, by its ${bare ? 'size' : `${wanted.keys.length} names and their shapes`}`); // prettier-ignore
   }
-  if (taken !== undefined) onNote?.(taken);
+  for (const text of taken) onNote?.(text);
   const isWithBackground = stored === 1001 && (hasBackground || options.isPublished === true);
   if (isWithBackground) {
     withoutFirstClass(stateDict, wanted.classifier);
@@ -89,8 +90,8 @@ interface StateDict {
   readonly stateDict: Map<string, TorchTensor>;
   /** What the file has beside it. */
   readonly leftOut: readonly string[];
-  /** Which of several dictionaries of the same network it is, in words. */
-  readonly taken?: string;
+  /** Which of several times that the same network is there it is, in words. */
+  readonly taken: readonly string[];
 }
 
 /** The tensors of the architecture that a file fits, by torch's names. */
@@ -119,10 +120,15 @@ async function readStateDict(file: string, options: ImportOptions): Promise<Stat
     const tensor = tensors.get(stored)!;
     stateDict.set(key, { shape: tensor.shape, read: () => float32Values(stored, tensor) });
   }
-  if (others.length === 0) return { wanted, stateDict, leftOut: match.leftOut };
-  const taken = `taken: the weights in ${placeOf(group.where)}; left out: the same network in ${someOf(others.map(placeOf))}`;
-  return { wanted, stateDict, leftOut: match.leftOut, taken };
+  const { leftOut } = match;
+  const taken = [
+    ...(others.length > 0 ? [`taken: the weights in ${placeOf(group.where)}; left out: the same network in ${someOf(others.map(placeOf))}`] : []), // prettier-ignore
+    ...(match.others.length > 0 ? [`taken: the weights ${behind(match.prefix)}; left out: others of the same names ${match.others.slice(0, 3).map(behind).join(', ')}`] : []), // prettier-ignore
+  ];
+  return { wanted, stateDict, leftOut, taken };
 }
+
+const behind = (prefix: string) => (prefix === '' ? 'without a prefix' : `behind '${quoted(prefix, 60)}'`);
 
 const placeOf = (where: string) => (where === '' ? 'the top dictionary' : where);
 
@@ -203,10 +209,11 @@ function settle(file: string, fits: readonly Fit[], hints: readonly string[]): F
     if (named[0]) return named[0];
   }
   const names = fits.map(({ wanted }) => wanted.architecture);
-  throw new AppError(
-    'USAGE',
-    `${file} fits ${names.join(' and ')}, which have the same weights and compute differently: say which with --arch ${names[0]}`,
-  );
+  const isOne = fits.every(({ match }) => match.prefix === fits[0]!.match.prefix);
+  const problem = isOne
+    ? `fits ${names.join(' and ')}, which have the same weights and compute differently`
+    : `holds several networks, ${fits.map(({ wanted, match }) => `${wanted.architecture} ${behind(match.prefix)}`).join(' and ')}`;
+  throw new AppError('USAGE', `${file} ${problem}: say which with --arch ${names[0]}`);
 }
 
 function noArchitecture(file: string, largest: TensorGroup, groups: readonly TensorGroup[]): AppError {

@@ -1,11 +1,18 @@
 // fit.ts: which architecture a state dict is of, from its names and shapes alone.
 
 import { inferShapes, weightShapes } from '../graph/shapes.ts';
+import { isFollower } from '../util/follower.ts';
 import { formatShape, type Shape } from '../util/shape.ts';
 import { ARCHITECTURE_NAMES, findArchitecture } from './architectures.ts';
 import type { Architecture, TorchNaming } from './record.ts';
 import { flattenedPictures, torchLayout } from './torch-layout.ts';
-import { matchNames, type NameMatch, type NamesWanted } from './torch-names.ts';
+import {
+  matchNames,
+  storedNames,
+  type NameMatch,
+  type NamesWanted,
+  type StoredNames,
+} from './torch-names.ts';
 import { sameNumbers } from './torch-weights.ts';
 
 /** What a state dict of an architecture has in it, in one of its namings. */
@@ -27,6 +34,12 @@ export interface Fit {
   readonly extra: readonly string[];
   /** What has another shape, in words. */
   readonly misshapen: readonly string[];
+}
+
+/** A state dict's shapes by its own names, and these names without wrappers. */
+interface Stored {
+  readonly stored: ReadonlyMap<string, Shape>;
+  readonly names: StoredNames;
 }
 
 const isExact = ({ missing, extra, misshapen }: Fit) =>
@@ -70,8 +83,8 @@ export function wantedBy(architecture: string, network: Architecture): readonly 
 }
 
 /** Compares the shapes of a state dict with what an architecture wants; the number of classes is free. */
-function fitOf(wanted: Wanted, stored: ReadonlyMap<string, Shape>): Fit {
-  const match = matchNames(wanted, stored);
+function fitOf(wanted: Wanted, { stored, names }: Stored): Fit {
+  const match = matchNames(wanted, names);
   const missing: string[] = [];
   const misshapen: string[] = [];
   for (const [key, shape] of wanted.shapes) {
@@ -92,20 +105,30 @@ function fitOf(wanted: Wanted, stored: ReadonlyMap<string, Shape>): Fit {
 
 /** The best fit of one architecture, whichever way its weights are named. */
 export function bestFit(namings: readonly Wanted[], stored: ReadonlyMap<string, Shape>): Fit {
+  return bestOf(namings, { stored, names: storedNames(stored) });
+}
+
+function bestOf(namings: readonly Wanted[], stored: Stored): Fit {
   const [first, ...rest] = namings.map((wanted) => fitOf(wanted, stored));
   return rest.reduce((best, fit) => (fit.match.score > best.match.score ? fit : best), first!);
 }
 
-/** Every architecture that a state dict fits in all names and shapes. */
+/** The best fit of each architecture. */
+function allFits(stored: ReadonlyMap<string, Shape>): readonly Fit[] {
+  const names = storedNames(stored);
+  return ARCHITECTURE_NAMES.map((name) => bestOf(wantedOf(name), { stored, names }));
+}
+
+/** Every architecture that a state dict fits in all names and shapes. A student is meant, not the teacher that was saved with it. */
 export function exactFits(stored: ReadonlyMap<string, Shape>): readonly Fit[] {
-  return ARCHITECTURE_NAMES.map((name) => bestFit(wantedOf(name), stored)).filter(isExact);
+  const fits = allFits(stored).filter(isExact);
+  const own = fits.filter(({ match }) => !isFollower(match.prefix));
+  return own.length > 0 ? own : fits;
 }
 
 /** The architecture that has most of a state dict's weights, in name and shape. */
 export function nearestFit(stored: ReadonlyMap<string, Shape>): Fit {
   const right = ({ match, misshapen, missing, extra }: Fit) =>
     match.score - misshapen.length - (missing.length + extra.length) / 2;
-  return ARCHITECTURE_NAMES.map((name) => bestFit(wantedOf(name), stored)).reduce((best, fit) =>
-    right(fit) > right(best) ? fit : best,
-  );
+  return allFits(stored).reduce((best, fit) => (right(fit) > right(best) ? fit : best));
 }

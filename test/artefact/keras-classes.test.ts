@@ -15,6 +15,7 @@ import { graphBuilder } from '../../src/graph/builder.ts';
 import { classProbabilities } from '../../src/graph/output.ts';
 import { inferShapes } from '../../src/graph/shapes.ts';
 import { assertAllClose } from '../helpers/assert-all-close.ts';
+import { openOfficially } from '../helpers/official-tfjs.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 
 const SIZE = 8;
@@ -427,6 +428,78 @@ describe('operations of Keras 3', () => {
   ] as const) {
     // prettier-ignore
     test(`refused: ${what}`, () => assert.throws(() => functional([step]), { code: 'MODEL_UNSUPPORTED', message }));
+  }
+});
+
+const scaling = (name: string) => layer('DepthwiseConv2D', { name, kernel_size: [1, 1], use_bias: false });
+const factor = (value: number) =>
+  [
+    [1, 1, 3, 1],
+    [value, value, value],
+  ] as const;
+const inner = (name: string, ...layers: readonly KerasLayer[]) => layer('Sequential', { name, layers });
+
+describe('layers of the same name', () => {
+  const expected = SCALED.map((x) => x * 2 * 3 * 5);
+  test('in a model within the model, and outside', async () => {
+    const layers = [input(SIZE, SIZE, 3), layer('Rescaling', { scale: 1 / 255 }), inner('base', scaling('a')), scaling('a')]; // prettier-ignore
+    const weights = { 'base/a/depthwise_kernel': factor(6), 'a/depthwise_kernel': factor(5) };
+    assertAllClose(await means({ layers, weights }), expected, { rtol: 1e-5 });
+  });
+  test('in two models, and two deep', async () => {
+    const layers = [input(SIZE, SIZE, 3), layer('Rescaling', { scale: 1 / 255 }), inner('one', inner('deep', scaling('a')), scaling('b')), inner('two', scaling('a'))]; // prettier-ignore
+    const weights = { 'one/deep/a/depthwise_kernel': factor(2), 'b/depthwise_kernel': factor(3), 'two/a/depthwise_kernel': factor(5) }; // prettier-ignore
+    assertAllClose(await means({ layers, weights }), expected, { rtol: 1e-5 });
+  });
+  test('as the part that finch adds to another one', async () => {
+    const relu = { ...scaling('a'), config: { ...scaling('a').config, activation: 'relu' } };
+    const layers = [input(SIZE, SIZE, 3), layer('Rescaling', { scale: 1 / 255 }), relu, scaling('a/linear')];
+    const weights = { 'a/depthwise_kernel': factor(6), 'a/linear/depthwise_kernel': factor(5) };
+    assertAllClose(await means({ layers, weights }), expected, { rtol: 1e-5 });
+  });
+});
+
+test('a name that TensorFlow.js would refuse is written otherwise, and the weights are found', async () => {
+  for (const name of ['层', 'a b', '_a', '/a', 'a:0', '', 'constructor', '__proto__', '\u202ea\n']) {
+    const layers = [input(SIZE, SIZE, 3), layer('Rescaling', { scale: 1 / 255 }), scaling(name)];
+    const folder = await folderOf({ layers, weights: { [`${name}/depthwise_kernel`]: factor(3) } });
+    const out = path.join(scratch, `plain${count++}`);
+    await writeModelFolder(out, await readModelFolder(folder), { dtype: 'float32' });
+    const official = await openOfficially(out);
+    const x = tf.ones([1, SIZE, SIZE, 3]).mul(0.5);
+    assertAllClose([...(official.predict(x) as tf.Tensor).dataSync()], Array.from(x.dataSync(), () => 1.5), { rtol: 1e-5 }); // prettier-ignore
+  }
+});
+
+test('inputs and outputs that have names of their own', () => {
+  const layers = [
+    { ...input(SIZE, SIZE, 3), name: 'inputlayer', inbound_nodes: [] },
+    { ...layer('GlobalAveragePooling2D', { name: 'pool' }), name: 'pool', inbound_nodes: [[['inputlayer', 0, 0, {}]]] },
+  ];
+  const config = { name: 'm', layers, input_layers: { image: ['inputlayer', 0, 0] }, output_layers: { probabilities: ['pool', 0, 0] } };
+  assert.equal(graphOf({ class_name: 'Functional', config }, 'm').graph.output, 'pool');
+}); // prettier-ignore
+
+test('a model that was built without the shape of its input, as Keras 2 and Keras 3 say it', () => {
+  const layers = [layer('Rescaling', { scale: 1 / 255 }), scaling('a')];
+  const shape = [null, SIZE, SIZE, 3];
+  for (const config of [
+    { config: { name: 'm', layers, build_input_shape: shape } },
+    { config: { name: 'm', layers }, build_config: { input_shape: shape } },
+  ]) {
+    // prettier-ignore
+    const { graph } = graphOf({ model_config: { class_name: 'Sequential', ...config } }, 'm');
+    assert.deepEqual(inferShapes(graph).get('a'), [SIZE, SIZE, 3]);
+  }
+});
+
+test('what would be computed otherwise is refused: means left in, weights of whole numbers', () => {
+  for (const [refused, message] of [
+    [layer('LayerNormalization', { rms_scaling: true }), /rms_scaling/],
+    [layer('Dense', { units: 2, dtype: { class_name: 'QuantizedDTypePolicy', config: { mode: 'int8' } } }), /has quantized weights \(QuantizedDTypePolicy\)/], // prettier-ignore
+  ] as const) {
+    const config = { layers: [input(SIZE, SIZE, 3), refused] };
+    assert.throws(() => graphOf({ class_name: 'Sequential', config }, 'm'), { code: 'MODEL_UNSUPPORTED', message }); // prettier-ignore
   }
 });
 

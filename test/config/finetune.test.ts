@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { finetuneConfig } from '../../src/config/finetune.ts';
+import { applyOverrides } from '../../src/config/preprocessing.ts';
 import type { FinetuneFlags } from '../../src/config/finetune-settings.ts';
 
 function settings(flags: Partial<FinetuneFlags>) {
@@ -65,3 +66,11 @@ test('flags that mean something together are taken, and so is a 0 that asks for 
   ];
   for (const flags of cases) assert.ok(settings(flags), JSON.stringify(flags));
 });
+
+test('a share of a picture so small that the whole would have more pixels than a model folder may ask for', () => {
+  const own = { size: 224, resize: 256, mode: 'crop', interpolation: 'bilinear', mean: [0, 0, 0], std: [1, 1, 1] } as const;
+  const model = { name: 'net', size: 224 };
+  assert.equal(applyOverrides(own, { crop: 0.06 }, model).resize, 3733);
+  assert.throws(() => applyOverrides(own, { crop: 0.01 }, model), /--crop would resize pictures to 22400 pixels/);
+  assert.throws(() => applyOverrides(own, { size: 4000 }, model), /--feature-size would resize pictures to 4571 pixels/);
+}); // prettier-ignore

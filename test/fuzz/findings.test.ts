@@ -20,7 +20,7 @@ const longNamed = small.build(small.conv2d(small.input, ESCAPES.repeat(20), { fi
 const CASES: Readonly<Record<string, () => unknown>> = {
   'a flag of escapes': () => parseNumber(ESCAPES, { flag: '--lr', min: 0 }),
   'a layer with a long name and no weights': () =>
-    assignWeights({ graph: longNamed, fixed: new Map() }, new Map(), 'folder'),
+    assignWeights({ graph: longNamed, fixed: new Map(), owners: new Map() }, new Map(), 'folder'),
   'a choice of escapes': () => parseChoice(ESCAPES, '--loss', ['bce']),
   'a csv with a quote in the wrong place': () =>
     scanDataset(scratchFile('labels.csv', Buffer.from(`file,label\n${ESCAPES}"x,1\n`))),

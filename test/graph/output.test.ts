@@ -52,6 +52,14 @@ describe('the final activation', () => {
     assert.equal(outputOf(b.build(b.reshape(places, 'joined', [256]))).activation, 'none');
   });
 
+  test('counts through a rescaling that leaves its numbers as they are, not through another', () => {
+    for (const [scale, activation] of [[1, 'softmax'], [0.5, 'none']] as const) {
+      const { layers, ...graph } = classifier('softmax');
+      const last = { kind: 'rescaling', name: 'last', inputs: ['after0'], scale, offset: 0 } as const;
+      assert.equal(outputOf({ ...graph, layers: [...layers, last], output: 'last' }).activation, activation);
+    }
+  }); // prettier-ignore
+
   test('taken away, layers behind it take what it took', () => {
     const graph = withoutActivation(classifier('softmax', 'linear'));
     assert.deepEqual(namesOf(graph), ['input', 'pool', 'fc', 'after1']);

@@ -68,6 +68,16 @@ const WRAPPINGS: Readonly<Record<string, Buffer>> = {
     dict(renamed(PLAIN, (name) => `model._orig_mod.${name}`)),
   ]),
   'compiled and DataParallel': dict(renamed(PLAIN, (name) => `_orig_mod.module.${name}`)),
+  'FSDP around the whole and around blocks': dict(
+    renamed(PLAIN, (name) => `_fsdp_wrapped_module.${name.replace(/^(layer1\.0|layer3)\./, '$1._fsdp_wrapped_module.')}`), // prettier-ignore
+  ),
+  'activation checkpointing of one block': dict(
+    renamed(PLAIN, (name) => name.replace(/^layer2\.1\./, 'layer2.1._checkpoint_wrapped_module.')),
+  ),
+  'a part compiled, the head too': dict(renamed(PLAIN, (name) => name.replace(/^(layer4|fc)\./, '$1._orig_mod.'))), // prettier-ignore
+  'DataParallel around the first layer alone': dict(
+    renamed(PLAIN, (name) => name.replace(/^conv1\./, 'conv1.module.')),
+  ),
   'backbone, with a loss outside': p.dict(
     ...renamed(PLAIN, (name) => `backbone.${name}`),
     ['loss_fn.weight', view([3])],
@@ -112,6 +122,8 @@ const HARMLESS: Readonly<Record<string, Buffer>> = {
   UUID: p.object('uuid', 'UUID', p.dict(['int', p.int(5)])),
   'a range of protocol 2': p.call('__builtin__', 'xrange', p.int(0), p.int(3), p.int(1)),
   "a generator's seed": p.call('numpy.random.bit_generator', '__pyx_unpickle_SeedSequence', p.global('numpy.random.bit_generator', 'SeedSequence'), p.int(1), p.none), // prettier-ignore
+  'a loss among the hyperparameters': p.object('torch.nn.modules.loss', 'CrossEntropyLoss', p.dict(['training', p.raw('\x88')])), // prettier-ignore
+  'an interpolation of torchvision': p.call('torchvision.transforms.functional', 'InterpolationMode', p.text('bicubic')), // prettier-ignore
   'an object of an old class': p.raw('(iargparse\nNamespace\n}b'),
 };
 
@@ -312,10 +324,35 @@ test('a weight that is no plain tensor is not called a missing classifier', asyn
 test('of two dictionaries of the same network, the one that is taken is said', async () => {
   for (const architecture of ['resnet18', null]) {
     const notes: string[] = [];
-    const value = p.dict(['student', dict(PLAIN)], ['teacher', dict(PLAIN.toReversed())]);
+    const value = p.dict(['teacher', dict(PLAIN.toReversed())], ['student', dict(PLAIN)]);
     await imported(torchZip(value, STORAGE), (text) => notes.push(text), architecture);
     assert.equal(notes.at(-1), 'taken: the weights in student; left out: the same network in teacher');
   }
+});
+
+test('of two networks in one dictionary the student is taken, and said', async () => {
+  const behind = (prefix: string, entries = PLAIN) => renamed(entries, (name) => `${prefix}.${name}`);
+  const alone = await imported(torchZip(dict(PLAIN), STORAGE));
+  for (const [architecture, others] of [
+    ['resnet18', behind('teacher', PLAIN.toReversed())],
+    [null, behind('module.encoder_k', PLAIN.toReversed())],
+    [null, behind('teacher', stateDict('resnet34', 5))],
+  ] as const) {
+    const notes: string[] = [];
+    const value = dict([...others, ...behind('student')]);
+    const model = await imported(torchZip(value, STORAGE), (text) => notes.push(text), architecture);
+    assert.deepEqual(model.weights.get('fc/bias')!.shape, alone.weights.get('fc/bias')!.shape);
+    assert.match(
+      notes.join(),
+      /taken: the weights behind 'student\.'; left out: others of the same names behind '/,
+    );
+    assert.doesNotMatch(notes.join(), /no such weights/);
+  }
+  const two = dict([...behind('a'), ...behind('b', stateDict('mobilenet_v2'))]);
+  await assert.rejects(imported(torchZip(two, STORAGE), undefined, null), {
+    message:
+      /holds several networks, mobilenet_v2 behind 'b\.' and resnet18 behind 'a\.': say which with --arch/,
+  });
 });
 
 test('when nothing fits, the message says what is there', async () => {

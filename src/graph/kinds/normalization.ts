@@ -2,7 +2,7 @@
 
 import type { Shape } from '../../util/shape.ts';
 import type { Unary, WeightRole } from './base.ts';
-import { checkLastAxis, oneInput } from './keras-config.ts';
+import { checkLastAxis, oneInput, unsupportedConfig } from './keras-config.ts';
 import type { Kind } from './kind.ts';
 
 export interface BatchNormalization extends Unary {
@@ -83,6 +83,8 @@ export const layerNormalization: Kind<LayerNormalization> = {
     read: {
       LayerNormalization: (config, { name, inputs, inputShape }) => {
         checkLastAxis(config, inputShape);
+        if (config.boolean('rms_scaling', false))
+          throw unsupportedConfig(config, 'rms_scaling, which leaves the mean in, is not computed by finch');
         return {
           kind: 'layerNormalization',
           name,

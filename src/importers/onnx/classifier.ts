@@ -48,7 +48,7 @@ export function classifierBehind(view: GraphView, output: string): End {
       name = logits;
       continue;
     }
-    if (!isOwn(node) || !KEEPS_ROW.has(node.op)) {
+    if (!isOwn(node) || !(KEEPS_ROW.has(node.op) || isNeutral(view, node))) {
       const classifier = linear(view, node);
       const embedding = classifier?.input ?? takenByLinear(view, name);
       return { logits, activation, ...(classifier && { classifier }), ...(embedding !== undefined && { embedding }) }; // prettier-ignore
@@ -56,6 +56,14 @@ export function classifierBehind(view: GraphView, output: string): End {
     name = before;
   }
   return { logits, activation };
+}
+
+const NEUTRAL: ReadonlyMap<string, number> = new Map([['Mul', 1], ['Div', 1], ['Add', 0], ['Sub', 0]]); // prettier-ignore
+
+/** Whether a node multiplies or divides by one, or adds or subtracts nothing. */
+function isNeutral(view: GraphView, { op, inputs: [, second = ''] }: OnnxNode): boolean {
+  const neutral = NEUTRAL.get(op);
+  return neutral !== undefined && constantOf(view, second)?.data.every((value) => value === neutral) === true;
 }
 
 /** Linear layers, plain, quantised, or of onnxruntime's own. */

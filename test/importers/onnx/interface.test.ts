@@ -73,6 +73,8 @@ describe('a classifier', () => {
     'probabilities kept from zero': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('Softmax', ['m'], 'p'), node('Clip', ['p', 's'], 'y')], weights: { w: [2, 4], s: [] }, kernel: row, activation: 'softmax' },
     'logits rounded to bytes': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('QuantizeLinear', ['m', 's'], 'q'), node('DequantizeLinear', ['q', 's'], 'y')], weights: { w: [2, 4], s: [] }, kernel: undefined },
     'a sigmoid': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('Sigmoid', ['m'], 'y')], weights: { w: [2, 4] }, kernel: row, activation: 'sigmoid' },
+    'a softmax as exponentials of logarithms': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('LogSoftmax', ['m'], 'l'), node('Exp', ['l'], 'y')], weights: { w: [2, 4] }, kernel: row, activation: 'softmax' },
+    'a softmax and nothing': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('Softmax', ['m'], 's'), node('Add', ['s', 'zero'], 'y')], weights: { w: [2, 4], zero: [1] }, kernel: row, activation: 'softmax' },
     'a softmax over another axis': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('Softmax', ['m'], 'y', { axis: 0 })], weights: { w: [2, 4] }, kernel: undefined },
     'the product of two': { nodes: [node('MatMul', ['f', 'w'], 'm'), node('Mul', ['m', 'm'], 'y')], weights: { w: [2, 4] }, kernel: undefined },
   }; // prettier-ignore
@@ -173,6 +175,12 @@ describe('of several outputs', () => {
       assert.deepEqual([found.output, found.gives], [is, gives]);
     });
   }
+
+  test('whatever it is called, what a softmax gives are classes', async () => {
+    const ends = [node('MatMul', ['f', 'w'], 'm'), node('Softmax', ['m'], 'features')];
+    const found = await described({ nodes: [...MEAN, ...ends], weights: { w: [2, 4] }, outputs: { features: ['N', 4] } }); // prettier-ignore
+    assert.deepEqual([found.output, found.gives, found.activation], ['features', 'classes', 'softmax']);
+  });
 
   test('those that need a text too are none', async () => {
     const outputs = {
