@@ -66,13 +66,17 @@ async function choose(
   const { model } = opened;
   const numbers = elementCount(embedder.layers[0]!.rowShape);
   const known = labelled === undefined ? undefined : await read(embedder, [labelled], stdin, work);
+  const missing = known?.failed.find(({ error }) => error.code === 'INPUT_NOT_FOUND');
+  if (missing && known?.files.length === 0) {
+    throw new AppError('DATASET_NOT_FOUND', `--labelled ${labelled}: ${missing.error.message}`);
+  }
   const found = await read(embedder, inputs, stdin, work);
   const isKnown = new Set(known?.contents);
   // Of copies of a picture one is enough.
   const firsts = new Map(found.contents.map((content, i) => [content, i] as const).toReversed());
   const open = [...firsts.values()].filter((i) => !isKnown.has(found.contents[i]!)).toSorted((a, b) => a - b);
   if (open.length === 0) {
-    const why = found.files.length === 0 ? 'no picture can be read' : `all ${found.files.length} pictures are in ${labelled ?? ''} already`; // prettier-ignore
+    const why = found.files.length === 0 ? `no picture can be read${found.failed[0] ? ` (${found.failed[0].file}: ${found.failed[0].error.message})` : ''}` : `all ${found.files.length} pictures are in ${labelled ?? ''} already`; // prettier-ignore
     throw new AppError('DATASET_INVALID', `nothing to label: ${why}`);
   }
   const output = outputOfModel(model);
