@@ -75,6 +75,9 @@ function brandsOf(bytes: Buffer): readonly string[] | undefined {
   return brands;
 }
 
+/** Whether an AVIF is a film of pictures rather than one. */
+export const isSequence = (bytes: Buffer) => brandsOf(bytes)?.[0] === 'avis';
+
 /** Files that are recognised by their first bytes but not read as pictures, each with advice. */
 const FOREIGN: readonly (readonly [RegExp, string])[] = [
   [/^BM/, 'BMP; convert it to PNG'],

@@ -3,7 +3,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { splitPartsIn } from '../../api/dataset-parts.ts';
-import { AppError, systemCode } from '../../util/errors.ts';
+import { AppError, openingProblem } from '../../util/errors.ts';
 import { withFileLockOrElse } from '../../util/lock.ts';
 import { quoted } from '../../util/quoted.ts';
 import { EXPORTS, INCOMING, LEARNT, OWN, RUNS, TRASH } from './places.ts';
@@ -41,8 +41,8 @@ async function rootOf(given: string): Promise<string> {
     const root = await realpath(given);
     if ((await stat(root)).isDirectory()) return root;
   } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-    throw new AppError('DATASET_NOT_FOUND', `${quoted(given)}: no such folder; make it first`);
+    const problem = openingProblem(error, 'no such folder; make it first');
+    throw new AppError('DATASET_NOT_FOUND', `${quoted(given)}: ${problem}`, { cause: error });
   }
   throw new AppError('DATASET_INVALID', `${quoted(given)} is no folder; name one with pictures in it`);
 }
