@@ -59,8 +59,8 @@ export async function extractFeatures(config: ExtractConfig, given: Given, work:
   const action = async () => {
     const there = await firstThere(written);
     if (there !== undefined && config.existing === 'refuse') throw alreadyThere(there);
-    if (config.existing === 'replace') await refuseForeign(paths);
     await refuseLosses(outputs, config, work.signal);
+    if (config.existing === 'replace') await refuseForeign(paths);
     return resumeOrStart(config, { paths, there, ...given }, work);
   };
   return withFileLockOrElse(paths.lock, action, (owner, file) => busy(config.out, owner, file));

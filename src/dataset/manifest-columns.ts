@@ -47,7 +47,11 @@ export interface Columns {
 }
 
 /** @param wanted the names of two columns, or none. @throws AppError DATASET_INVALID */
-export function columnsOf(file: string, given: readonly (readonly string[])[], wanted: readonly string[]): Columns {
+export function columnsOf(
+  file: string,
+  given: readonly (readonly string[])[],
+  wanted: readonly string[],
+): Columns {
   if (given.length === 0) throw invalid(file, 'is empty', 'expected a header such as file,label and a row for each picture'); // prettier-ignore
   if (wanted.length === 2 && wanted[0] === wanted[1]) {
     throw new AppError('USAGE', `--manifest names the column ${quoted(wanted[0]!)} twice; expected the pictures' and the labels', such as file,label`); // prettier-ignore

@@ -44,7 +44,11 @@ async function parseYaml(text: string): Promise<Literal> {
   // Without types every scalar stays text, because a class may be called true.
   return parsed(
     'YAML',
-    () => parsedYaml(text, { schema: 'failsafe' }).toJS({ mapAsMap: true, maxAliasCount: MAX_ALIASES }) as Literal,
+    () =>
+      parsedYaml(text, { schema: 'failsafe' }).toJS({
+        mapAsMap: true,
+        maxAliasCount: MAX_ALIASES,
+      }) as Literal,
   );
 }
 

@@ -129,7 +129,12 @@ describe('a run', () => {
     const read = (content: Buffer) => writeFile(at('l.csv'), content).then(() => readLabels(at('l.csv'), (text) => notes.push(text))); // prettier-ignore
     const rows = 'key;label\na.png;é\nb.png;猫\n';
     const expected = new Map([['a.png', 'é'], ['b.png', '猫']]); // prettier-ignore
-    for (const content of [Buffer.from(`\uFEFF${rows}`, 'utf16le'), Buffer.from(rows.replaceAll(';', '\t')), Buffer.from(rows.replaceAll('\n', '\r'))]) { // prettier-ignore
+    for (const content of [
+      Buffer.from(`\uFEFF${rows}`, 'utf16le'),
+      Buffer.from(rows.replaceAll(';', '\t')),
+      Buffer.from(rows.replaceAll('\n', '\r')),
+    ]) {
+      // prettier-ignore
       assert.deepEqual((await read(content)).classes, expected);
     }
     assert.deepEqual(notes, []);

@@ -47,7 +47,11 @@ test('a run’s config.json, without where it wrote', async () => {
 });
 
 test('in other encodings and line ends', async () => {
-  for (const bytes of [Buffer.from('\uFEFFdataset: ./é\nepochs: 3\n', 'utf16le'), Buffer.from('dataset: ./é\repochs: 3\r')]) { // prettier-ignore
+  for (const bytes of [
+    Buffer.from('\uFEFFdataset: ./é\nepochs: 3\n', 'utf16le'),
+    Buffer.from('dataset: ./é\repochs: 3\r'),
+  ]) {
+    // prettier-ignore
     await writeFile(file, bytes);
     assert.deepEqual(await readSettingsFile(file, KNOWN), { dataset: './é', flags: { epochs: '3' } });
   }

@@ -128,7 +128,11 @@ describe('sizes are refused before anything is decoded', () => {
     await refused(decodeImage(Buffer.concat([whole, scans])), 'IMAGE_TOO_LARGE', /12000x12000 in \d+ scans/);
     // Decoders pass over what stands between the segments.
     const begin = Buffer.from('ffd80000ffd0', 'hex');
-    await refused(decodeImage(Buffer.concat([begin, whole.subarray(2), scans])), 'IMAGE_TOO_LARGE', /12000x12000 in \d+ scans/);
+    await refused(
+      decodeImage(Buffer.concat([begin, whole.subarray(2), scans])),
+      'IMAGE_TOO_LARGE',
+      /12000x12000 in \d+ scans/,
+    );
   });
 });
 
