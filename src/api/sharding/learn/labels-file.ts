@@ -27,7 +27,8 @@ export async function readLabels(file: string, note: Work['note']): Promise<Labe
   try {
     const { handle } = await openRegularFile(file, { what });
     const parts = textOf(handle.createReadStream(), (remark) => note(`${what} ${remark}`));
-    const { value: head = '' } = await parts.next();
+    const first = await parts.next();
+    const head = first.done ? '' : first.value;
     const rest = Readable.from(joined(head, parts)).on('error', (error) => rows.destroy(error));
     const rows = rest.pipe(parse({ columns: true, trim: true, delimiter: delimiterOf(head), maxRecordSize: MAX_ROW_BYTES })); // prettier-ignore
     for await (const { key, label } of rows as AsyncIterable<Readonly<Record<string, string>>>) {
