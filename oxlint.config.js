@@ -25,7 +25,7 @@ const ROOMS = {
   shards: ['formats', 'images', 'features', 'objects'],
   train: ['graph', 'engine', 'evaluation'],
   run: ['graph', 'formats', 'engine', 'train'],
-  config: ['formats', 'images', 'engine', 'dataset', 'features', 'train', 'sorting', 'shards', 'objects'],
+  config: ['formats', 'images', 'engine', 'dataset', 'features', 'train', 'sorting', 'shards', 'objects', 'text'],
   api: [
     'graph', 'formats', 'images', 'report', 'evaluation', 'zoo', 'engine', 'importers', 'artefact', 'store', 'dataset', 'features', 'train',
     'run', 'config', 'text', 'tokenizer', 'sorting', 'shards', 'objects', 'quantization', 'labels.ts',

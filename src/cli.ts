@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { addClassify } from './cli/classify.ts';
 import { addCompletion } from './cli/completion.ts';
 import { addDoctor } from './cli/doctor.ts';
+import { refuseEmpty } from './cli/empty-words.ts';
 import { addEvaluate } from './cli/evaluate.ts';
 import { addExtractFeatures } from './cli/extract-features.ts';
 import { addFeatures } from './cli/features.ts';
@@ -87,6 +88,7 @@ function build(output: Output, finish: Finish): Command {
     // The names of the commands leave little room beside them, but their descriptions are folded there too.
     .configureHelp({ minWidthToWrap: 30 })
     .exitOverride()
+    .hook('preAction', (_, command) => refuseEmpty(command))
     .addHelpText(
       'after',
       `

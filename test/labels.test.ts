@@ -50,6 +50,36 @@ test('the same synsets as the class index that Keras and torch use', { skip: ind
   assert.equal(renamed, 2, 'crane bird and maillot tank suit, which would stand twice');
 });
 
+test('UTF-16 of other scripts, and Japanese in its older encodings', async () => {
+  const files = {
+    'ru.txt': Buffer.from('Синица\nСова\n', 'utf16le').swap16(),
+    'iso.txt': Buffer.from('\x1b$BG-\x1b(B\n\x1b$B8$\x1b(B\n', 'latin1'),
+    'sjis.txt': Buffer.from('944c0a8ca20a', 'hex'),
+    'quoted.txt': Buffer.from('\x93big\x94 cat\n\x8cuvre\n', 'latin1'),
+  } as const;
+  const expected = { 'ru.txt': ['Синица', 'Сова'], 'iso.txt': ['猫', '犬'], 'sjis.txt': ['猫', '犬'], 'quoted.txt': ['“big” cat', 'Œuvre'] }; // prettier-ignore
+  for (const [name, bytes] of Object.entries(files)) assert.deepEqual(names(await fromFile(name, bytes, 2)), expected[name as keyof typeof files]); // prettier-ignore
+});
+
+test('names with quotes or brackets, headers of two words; a class without a name is refused', async () => {
+  assert.deepEqual(names(await fromFile('q.txt', '"big" cat\n5" disk\n', 2)), ['"big" cat', '5" disk']);
+  assert.deepEqual(names(await fromFile('b.txt', '(young) gull\n(old) gull\n', 2)), ['(young) gull', '(old) gull']); // prettier-ignore
+  assert.deepEqual(names(await fromFile('n.txt', '(0) cat\n(1) dog\n', 2)), ['cat', 'dog']);
+  assert.deepEqual(names(await fromFile('h.csv', 'Class Name\ncat\ndog\n', 2)), ['cat', 'dog']);
+  await assert.rejects(fromFile('e.csv', 'id,name\n0,\n1,dog\n', 2), /has no name for class 0$/);
+});
+
+test('YAML of many keys takes no minutes, and what it says twice or in several documents is refused', async () => {
+  const many = Array.from({ length: 20_000 }, (_, i) => `  ${i}: c${i}`).join('\n');
+  const before = process.cpuUsage();
+  assert.equal((await fromFile('many.yaml', `names:\n${many}\n`, 20_000)).length, 20_000);
+  // By comparing each key with all others it is ten times as much.
+  assert.ok(process.cpuUsage(before).user < 5e6);
+  await assert.rejects(fromFile('twice.yaml', 'names:\n  0: a\n  0: b\n', 1), /key 0 is there twice$/);
+  await assert.rejects(fromFile('docs.yaml', 'names: [a]\n---\nnames: [b]\n', 1), /several documents$/);
+  assert.deepEqual(names(await fromFile('alias.yaml', 'a: &x [c, d]\nnames: *x\n', 2)), ['c', 'd']);
+});
+
 test('JSON in its four shapes', async () => {
   assert.deepEqual(names(await fromFile('a.json', '["a", "b"]', 2)), ['a', 'b']);
   assert.deepEqual(names(await fromFile('b.json', '{"1": "b", "0": "a"}', 2)), ['a', 'b']);
@@ -177,7 +207,10 @@ test('hostile files end in one line', async () => {
     /is not JSON: more than 32 levels/,
   );
   await assert.rejects(fromFile('deep.yaml', `names: ${'['.repeat(20_000)}`, 2), /is not YAML/);
-  await assert.rejects(fromFile('bomb.yaml', 'a: &a [x, x]\nnames: [*a, *a]\n', 2), /is not YAML/);
+  await assert.rejects(
+    fromFile('bomb.yaml', 'a: &a [x, x]\nnames: [*a, *a]\n', 2),
+    /says that class 0 is a list of 2/,
+  );
   await assert.rejects(readLabelFile(scratch, 1), /is a folder, expected a regular file/);
 });
 

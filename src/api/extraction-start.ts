@@ -8,11 +8,12 @@ import { AppError } from '../util/errors.ts';
 import { isThere } from '../util/files.ts';
 import type { Embedder } from './embedding.ts';
 
-export function alreadyThere(file: string): AppError {
-  return new AppError(
-    'USAGE',
-    `${file} is there already; go on with it with --resume, replace it with --force, or choose another --out`,
-  );
+/** @param next what can be done besides choosing another name */
+export function alreadyThere(
+  file: string,
+  next = 'go on with it with --resume, replace it with --force',
+): AppError {
+  return new AppError('USAGE', `${file} is there already; ${next}, or choose another --out`);
 }
 
 export function busy(out: string, owner: string, lock: string): AppError {

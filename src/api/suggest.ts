@@ -72,6 +72,10 @@ async function choose(
   const { model } = opened;
   const numbers = elementCount(embedder.layers[0]!.rowShape);
   const known = labelled === undefined ? undefined : await read(embedder, [labelled], stdin, work);
+  const missing = known?.failed.find(({ error }) => error.code !== 'INPUT_EMPTY');
+  if (missing && known?.files.length === 0) {
+    throw new AppError('DATASET_NOT_FOUND', `--labelled ${labelled}: ${missing.error.message}`);
+  }
   const found = await read(embedder, inputs, stdin, work);
   const isKnown = new Set(known?.contents);
   // Of copies of a picture one is enough.

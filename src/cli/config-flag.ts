@@ -1,6 +1,8 @@
 // config-flag.ts: `--config FILE` of a command: its flags, before those on the command line are laid over them.
 
 import type { Command } from 'commander';
+import type { Output } from '../commands/output.ts';
+import { useEndpoint } from '../config/endpoint.ts';
 import type { KnownFlag } from '../config/settings-file.ts';
 
 export interface WithConfig {
@@ -16,10 +18,17 @@ export async function withSettingsFile<Flags extends object>(
   { config, ...flags }: Flags & WithConfig,
   dataset: string | undefined,
   command: Command,
+  output: Output,
 ): Promise<{ readonly dataset: string | undefined; readonly flags: Omit<Flags & WithConfig, 'config'> }> {
   if (config === undefined) return { dataset, flags };
   const { readSettingsFile } = await import('../config/settings-file.ts');
   const file = await readSettingsFile(config, knownFlags(command));
+  if (file.remark !== undefined) {
+    const { terminalWork } = await import('../commands/terminal.ts');
+    terminalWork(output).note(file.remark);
+  }
+  const { endpoint } = file.flags;
+  if (typeof endpoint === 'string' && command.getOptionValueSource('endpoint') !== 'cli') useEndpoint(endpoint); // prettier-ignore
   const given = Object.entries(flags).filter(([name]) => command.getOptionValueSource(name) === 'cli');
   return {
     dataset: dataset ?? file.dataset,
@@ -30,7 +39,7 @@ export async function withSettingsFile<Flags extends object>(
 /** The flags of a command, but for those that may be given several times: their values do not fit into one. */
 export function knownFlags({ options }: Command): readonly KnownFlag[] {
   return options
-    .filter(({ parseArg }) => parseArg === undefined)
+    .filter((option) => option.parseArg === undefined || option.attributeName() === 'endpoint')
     .map((option) => ({
       name: option.attributeName(),
       isSwitch: !option.required && !option.optional,

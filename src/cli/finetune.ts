@@ -58,7 +58,7 @@ diverged, 2 wrong usage, 3 something needed is missing,
 130 interrupted (go on with --resume).`,
     )
     .action(async (dataset: string | undefined, flags: GivenFinetuneFlags & WithConfig, command: Command) => {
-      const whole = await withSettingsFile(flags, dataset, command);
+      const whole = await withSettingsFile(flags, dataset, command, output);
       const { finetune } = await import('../commands/finetune.ts');
       finish(await finetune(whole.dataset, whole.flags, output));
     });

@@ -47,7 +47,7 @@ out (its row says why), 2 wrong usage, 3 something needed is missing,
 130 interrupted (go on with --resume).`,
     )
     .action(async (dataset: string | undefined, flags: SweepFlags & WithConfig, command: Command) => {
-      const whole = await withSettingsFile(flags, dataset, command);
+      const whole = await withSettingsFile(flags, dataset, command, output);
       const { sweepConfig } = await import('../config/sweep.ts');
       const config = sweepConfig(whole.dataset, whole.flags, knownFlags(command));
       const { sweep } = await import('../commands/sweep.ts');

@@ -2,7 +2,7 @@
 
 import { DEVICES, ENGINE_NAMES, type Device, type EngineName } from '../engine/engine.ts';
 import type { DecodeOptions } from '../images/decode.ts';
-import { MAX_BATCH, parseChoice, parseNumber } from './parse.ts';
+import { MAX_BATCH, parseChoice, parseNumber, type NumberRule } from './parse.ts';
 import {
   preprocessingOverrides,
   type PreprocessingFlags,
@@ -11,6 +11,9 @@ import {
 
 const PRECISIONS = ['auto', 'float32', 'int8'] as const;
 export type Precision = (typeof PRECISIONS)[number];
+
+export const BATCH_SIZE_RULE: NumberRule = { flag: '--batch-size', min: 1, max: MAX_BATCH, whole: true };
+export const THREADS_RULE: NumberRule = { flag: '--threads', min: 1, max: 1024, whole: true };
 
 /** As commander hands flags over: text, or true for a flag without a value. */
 export interface InferenceFlags extends PreprocessingFlags {
@@ -49,12 +52,8 @@ export function inferenceConfig(inputs: readonly string[], flags: InferenceFlags
     model: flags.model,
     device: parseChoice(flags.device ?? 'auto', '--device', ['auto', ...DEVICES] as const),
     engine: parseChoice(flags.engine ?? 'auto', '--engine', ['auto', ...ENGINE_NAMES] as const),
-    ...(batchSize !== undefined && {
-      batchSize: parseNumber(batchSize, { flag: '--batch-size', min: 1, max: MAX_BATCH, whole: true }),
-    }),
-    ...(threads !== undefined && {
-      threads: parseNumber(threads, { flag: '--threads', min: 1, max: 1024, whole: true }),
-    }),
+    ...(batchSize !== undefined && { batchSize: parseNumber(batchSize, BATCH_SIZE_RULE) }),
+    ...(threads !== undefined && { threads: parseNumber(threads, THREADS_RULE) }),
     preprocessing: preprocessingOverrides(flags),
     decode: {
       ignoreExif: !flags.exif,

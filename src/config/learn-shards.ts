@@ -5,7 +5,8 @@ import { quoted } from '../util/quoted.ts';
 import { flagName } from './belongs.ts';
 import { refuseBucket } from './endpoint.ts';
 import type { FinetuneFlags } from './finetune-settings.ts';
-import { numberOr, parseChoice, parseNumber } from './parse.ts';
+import { THREADS_RULE } from './inference.ts';
+import { parseChoice, parseNumber } from './parse.ts';
 
 const HEAD_METHODS = ['auto', 'converged', 'closed'] as const;
 export type HeadMethodName = (typeof HEAD_METHODS)[number];
@@ -52,9 +53,7 @@ export function learnConfig(folder: string | undefined, flags: LearnFlags): Lear
     ...(folder !== undefined && { folder }),
     flags: head,
     ...(out !== undefined && { out }),
-    ...(threads !== undefined && {
-      threads: numberOr(threads, 1, { flag: '--threads', min: 1, max: 1024, whole: true }),
-    }),
+    ...(threads !== undefined && { threads: parseNumber(threads, THREADS_RULE) }),
     offline,
     ...(resume !== undefined && { resume }),
   };

@@ -91,12 +91,14 @@ export function csvSafe(
   );
 }
 
-/** `--out page.html` means html where `--format` is not given; the first format is the default. */
+/** `--out page.html` means html where `--format` is not given; the first format is the default. @throws AppError USAGE where they differ */
 export function reportFormat<T extends string>(
   { format, out }: { readonly format?: string | undefined; readonly out?: string | undefined },
   formats: readonly [T, ...T[]],
 ): T {
-  if (format !== undefined) return parseChoice(format, '--format', formats);
   const ending = formats.find((known) => out?.toLowerCase().endsWith(`.${known}`));
-  return ending ?? formats[0];
+  if (format === undefined) return ending ?? formats[0];
+  const chosen = parseChoice(format, '--format', formats);
+  if (ending === undefined || ending === chosen) return chosen;
+  throw new AppError('USAGE', `--out ${quoted(out!)} ends in .${ending}, received --format ${chosen}; leave one of them out`); // prettier-ignore
 }

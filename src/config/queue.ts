@@ -6,7 +6,8 @@ import type { GivenNames } from './alone.ts';
 import { flagName } from './belongs.ts';
 import type { ClassifyFlags } from './classify.ts';
 import type { ExtractFlags } from './features.ts';
-import { parseChoice, parseNumber } from './parse.ts';
+import { BATCH_SIZE_RULE, THREADS_RULE } from './inference.ts';
+import { numberOr, parseChoice, parseNumber } from './parse.ts';
 import { queuePlace, type QueuePlace, type RedisFlags } from './redis.ts';
 
 const QUEUE_TASKS = ['features', 'classify'] as const;
@@ -92,6 +93,9 @@ const DAY_SECONDS = 86_400;
 export function workerConfig(flags: WorkerFlags, env: NodeJS.ProcessEnv): WorkerConfig {
   const { batchSize, offline, untilDone = false } = flags;
   const concurrency = parseNumber(flags.concurrency, { flag: '--concurrency', min: 1, max: MAX_CONCURRENCY, whole: true }); // prettier-ignore
+  // Every shard would fail with them.
+  numberOr(batchSize, 1, BATCH_SIZE_RULE);
+  numberOr(flags.threads, 1, THREADS_RULE);
   // Shards at the same time share the cores.
   const threads = flags.threads ?? (concurrency > 1 ? `${Math.max(1, Math.floor(availableParallelism() / concurrency))}` : undefined); // prettier-ignore
   const seconds = (text: string, flag: string, min: number) =>

@@ -1,7 +1,8 @@
 // settings-file.ts: `--config FILE`: flags of finetune in a file, yaml or json, or the config.json of a run. Flags on the command line count
 // more.
 
-import { parseDocument } from 'yaml';
+import { decodeText, encodingRemark } from '../text/encoding.ts';
+import { MAX_ALIASES, parsedYaml } from '../text/yaml.ts';
 import { AppError, messageOf, openingProblem } from '../util/errors.ts';
 import { readRegularFile } from '../util/files.ts';
 import { didYouMean } from '../util/names.ts';
@@ -25,6 +26,8 @@ interface FileSettings {
   readonly dataset?: string;
   /** As commander hands flags over. */
   readonly flags: Readonly<Record<string, string | boolean>>;
+  /** For the user, where the text's encoding was guessed. */
+  readonly remark?: string;
 }
 
 /** Where a run wrote, or went on from, is not taken from its config.json. */
@@ -37,7 +40,10 @@ export async function readSettingsFile(file: string, known: readonly KnownFlag[]
     if (cause instanceof AppError) throw cause;
     throw new AppError('USAGE', `${what}: ${openingProblem(cause, 'no such file')}`, { cause });
   });
-  const content = plainOf(bytes.toString(), what);
+  const decoded = decodeText(bytes);
+  if (!decoded) throw new AppError('FILE_INVALID', `${what} is no text; ${EXPECTED}`);
+  const remark = encodingRemark(decoded.encoding);
+  const content = plainOf(decoded.text, what);
   const isOfRun = 'finch' in content && isObject(content['flags']);
   const entries = Object.entries(isOfRun ? (content['flags'] as Record<string, unknown>) : content);
   const flags: Record<string, string | boolean> = {};
@@ -52,19 +58,22 @@ export async function readSettingsFile(file: string, known: readonly KnownFlag[]
   if (dataset !== undefined && typeof dataset !== 'string') {
     throw new AppError('USAGE', `${what}: dataset must be a path, received ${quotedValue(dataset)}`);
   }
-  return { ...(dataset !== undefined && { dataset }), flags };
+  return {
+    ...(dataset !== undefined && { dataset }),
+    flags,
+    ...(remark !== undefined && { remark: `${what} ${remark}` }),
+  };
 }
+
+const EXPECTED = 'expected yaml or json such as: epochs: 20';
 
 function plainOf(text: string, what: string): Record<string, unknown> {
   const refuse = (problem: string, cause?: unknown) =>
-    new AppError('FILE_INVALID', `${what} is no list of flags: ${problem}; expected yaml or json such as: epochs: 20`, { cause }); // prettier-ignore
+    new AppError('FILE_INVALID', `${what} is no list of flags: ${problem}; ${EXPECTED}`, { cause });
   let content: unknown;
   try {
-    // JSON is yaml. Tags run nothing, and aliases cannot multiply.
-    const document = parseDocument(text, { logLevel: 'silent', uniqueKeys: true });
-    const [error] = document.errors;
-    if (error) throw error;
-    content = document.toJS({ maxAliasCount: 100 }) as unknown;
+    // JSON is yaml.
+    content = parsedYaml(text).toJS({ maxAliasCount: MAX_ALIASES }) as unknown;
   } catch (error) {
     throw refuse(quoted(messageOf(error).split('\n')[0]!), error);
   }
@@ -83,6 +92,8 @@ export const camelCase = (key: string): string =>
 export function flagOf(key: string, name: string, known: readonly KnownFlag[], what: string): KnownFlag {
   const found = known.find((flag) => flag.name === name);
   if (found) return found;
+  const turned = known.find((flag) => flag.isSwitch && flagName(name) === flagName(flag.name).replace('--', '--no-')); // prettier-ignore
+  if (turned) throw new AppError('USAGE', `${what}: '${quoted(key)}' is written ${flagName(turned.name).slice(2)} here, with true or false`); // prettier-ignore
   const names = known.map((flag) => flagName(flag.name).slice(2));
   throw new AppError('USAGE', `${what}: finetune has no flag '${quoted(key)}'${didYouMean(key.slice(0, 60), names)}`); // prettier-ignore
 }

@@ -105,7 +105,7 @@ export function classifyShardConfig(
 ): ClassifyShardConfig {
   const task = shardTask(inputs, flags, environment);
   const { format, figure, explain, sortInto, sortBy, unsure, csvSafe, watch, every } = flags;
-  const apart = { '--figure': figure, '--explain': explain, '--sort-into': sortInto, '--sort-by': sortBy, '--unsure': unsure, '--csv-safe': csvSafe, '--watch': watch, '--every': every, '--format': format === 'table' ? undefined : format }; // prettier-ignore
+  const apart = { '--figure': figure, '--explain': explain, '--sort-into': sortInto, '--sort-by': sortBy, '--unsure': unsure, '--csv-safe': csvSafe, '--watch': watch, '--every': every, '--format': format }; // prettier-ignore
   const given = Object.entries(apart).find(([, value]) => value !== undefined);
   if (given) throw new AppError('USAGE', `${given[0]} does not go with --shard, which writes parquet; leave one of them out`); // prettier-ignore
   return { ...classifyConfig([], flags), task };

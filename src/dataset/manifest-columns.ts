@@ -3,15 +3,16 @@
 
 import path from 'node:path';
 import { IMAGE_EXTENSIONS } from '../images/passed-over.ts';
-import { invalid, list } from './dataset.ts';
+import { AppError } from '../util/errors.ts';
+import { invalid, list, quoted } from './dataset.ts';
 import { splitNamed, type SplitName } from './split-names.ts';
 
 /** Column names to use when the user gives none; the first that exists is taken. */
 const FILE_COLUMNS = [
-  'file', 'path', 'filename', 'image', 'filepath', 'file_name', 'image_path', 'image_name', 'img', 'img_path', 'image_id', 'name', 'id',
+  'file', 'path', 'filename', 'image', 'filepath', 'file_name', 'image_path', 'image_name', 'img', 'img_path', 'image_id', 'fname', 'name', 'id',
 ] as const; // prettier-ignore
 const LABEL_COLUMNS = [
-  'label', 'labels', 'class', 'wnid', 'index', 'class_name', 'category', 'target', 'species', 'breed',
+  'label', 'labels', 'class', 'wnid', 'index', 'class_name', 'category', 'target', 'species', 'breed', 'classid', 'class_id', 'label_id',
 ] as const; // prettier-ignore
 const SPLIT_COLUMNS = ['split', 'set', 'subset'] as const;
 /** Columns of yes and no, with the part that each of the two means. */
@@ -46,9 +47,16 @@ export interface Columns {
 }
 
 /** @param wanted the names of two columns, or none. @throws AppError DATASET_INVALID */
-export function columnsOf(file: string, given: readonly string[][], wanted: readonly string[]): Columns {
-  // `images/1.jpg cat` is a list without separators.
-  const rows = given.every((row) => row.length === 1) ? given.map(([line = '']) => /^(.*\S)\s+(\S+)$/.exec(line)?.slice(1) ?? [line]) : given; // prettier-ignore
+export function columnsOf(
+  file: string,
+  given: readonly (readonly string[])[],
+  wanted: readonly string[],
+): Columns {
+  if (given.length === 0) throw invalid(file, 'is empty', 'expected a header such as file,label and a row for each picture'); // prettier-ignore
+  if (wanted.length === 2 && wanted[0] === wanted[1]) {
+    throw new AppError('USAGE', `--manifest names the column ${quoted(wanted[0]!)} twice; expected the pictures' and the labels', such as file,label`); // prettier-ignore
+  }
+  const rows = given.every((row) => row.length === 1) ? given.map(([line = '']) => cellsOf(line)) : given;
   const [first = [], ...rest] = rows;
   const at = (names: readonly string[]) => {
     const found = names.map((name) => first.findIndex((cell) => cell.toLowerCase() === name.toLowerCase()));
@@ -74,6 +82,16 @@ export function columnsOf(file: string, given: readonly string[][], wanted: read
   if (isHeadless) throw invalid(file, `has no header and ${first.length} columns`, 'add a first row such as file,label,split'); // prettier-ignore
   const missing = fileAt < 0 ? (wanted[0] ?? FILE_COLUMNS[0]) : (wanted[1] ?? LABEL_COLUMNS[0]);
   throw invalid(file, `has the columns ${list(first)}, not ${missing}`, 'name two of them with --manifest file,label'); // prettier-ignore
+}
+
+/** `images/1.jpg big cat` in a list without separators: the label begins behind the picture's ending, else it is the last word. */
+function cellsOf(line: string): readonly string[] {
+  for (const { index, 0: blank } of line.matchAll(/\s+/g)) {
+    const label = line.slice(index + blank.length);
+    // Several numbers are several columns.
+    if (hasImageExtension(line.slice(0, index)) && !/^\d+(\s+\d+)+$/.test(label)) return [line.slice(0, index), label]; // prettier-ignore
+  }
+  return /^(.*\S)\s+(\S+)$/.exec(line)?.slice(1) ?? [line];
 }
 
 type SplitColumn = Pick<Columns, 'splitAt' | 'splitOf'>;

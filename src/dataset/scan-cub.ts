@@ -66,7 +66,7 @@ async function readTable(
   const read = await readText(file, { limit: MAX_BYTES, code: 'DATASET_INVALID', expected: 'a number and a value a line' }); // prettier-ignore
   remarks.push(...read.remarks);
   const table = new Map<string, string>();
-  for (const [i, line] of read.text.split(/\r?\n/).entries()) {
+  for (const [i, line] of read.text.split(/\r\n|\n|\r/).entries()) {
     if (line.trim() === '') continue;
     const [, id, value] = /^\s*(\S+)\s+(.*\S)\s*$/.exec(line) ?? [];
     if (id === undefined || value === undefined) {

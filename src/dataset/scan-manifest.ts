@@ -62,10 +62,8 @@ export async function scanManifest(
     throw invalid(file, `has no label for ${quoted(unlabelled.name)}`, 'add it, or remove the row');
   }
   refuseRepeats(file, parsed);
-  const separator = multiLabel
-    ? undefined
-    : [';', ','].find((mark) => parsed.every(({ names }) => names[0]!.includes(mark)));
-  if (separator !== undefined) remarks.push(`every label of ${path.basename(file)} has a "${separator}" in it: several labels of a picture are written a|b`); // prettier-ignore
+  const separator = multiLabel ? undefined : separatorIn(parsed.map(({ names }) => names[0]!));
+  if (separator !== undefined) remarks.push(`labels of ${path.basename(file)} such as ${quoted(separator.label)} may be several, separated by "${separator.mark}": each is one class here; several labels of a picture are written a|b`); // prettier-ignore
   const located = await locatePictures(
     file,
     parsed.map(({ name }) => name),
@@ -94,6 +92,22 @@ export async function scanManifest(
     ...(located.root !== undefined && { root: located.root }),
     remarks: [...remarks, ...located.remarks],
   };
+}
+
+/** A mark that may separate labels: it is in all of them, or a label without it is a part of one with it. */
+function separatorIn(
+  labels: readonly string[],
+): { readonly mark: string; readonly label: string } | undefined {
+  const whole = new Set(labels);
+  for (const mark of [';', ',', ' ']) {
+    const isPart = (part: string) => whole.has(part.trim());
+    const several = labels.filter((label) => label.includes(mark));
+    // Names of several words are common: all of their words have to be labels.
+    const label = several.find((text) => mark === ' ' ? text.split(mark).every(isPart) : text.split(mark).some(isPart)); // prettier-ignore
+    if (label !== undefined) return { mark, label };
+    if (mark !== ' ' && several.length === labels.length) return { mark, label: several[0]! };
+  }
+  return undefined;
 }
 
 async function csvIn(root: string, named: string | undefined): Promise<string> {

@@ -5,13 +5,16 @@ export type SplitName = 'train' | 'val' | 'test';
 /** Names in published datasets, without accents and without the words that may stand beside them. */
 const SPLITS: Readonly<Record<SplitName, readonly string[]>> = {
   train: [
-    'train', 'training', 'trn', 'trainval', 'training and validation', 'entrenamiento', 'entrainement', 'treino', 'treinamento', '训练', '訓練', '学習',
+    'train', 'training', 'trainings', 'trn', 'trainval', 'training and validation', 'entrenamiento', 'entrainement', 'apprentissage', 'treino', 'treinamento',
+    'addestramento', 'обучение', 'обучающая', '训练', '訓練', '学習', '훈련', '학습',
   ],
   val: [
-    'val', 'valid', 'validate', 'validation', 'validating', 'dev', 'devel', 'development', 'validacion', 'validacao', 'validierung', '验证', '驗證', '検証',
+    'val', 'valid', 'validate', 'validation', 'validating', 'dev', 'devel', 'development', 'validacion', 'validacao', 'validierung', 'validierungs',
+    'validatie', 'convalida', 'валидация', '验证', '驗證', '検証', '검증',
   ],
   test: [
-    'test', 'testing', 'tst', 'eval', 'evaluation', 'holdout', 'hold out', 'heldout', 'held out', 'prueba', 'pruebas', 'teste', '测试', '測試', 'テスト',
+    'test', 'testing', 'tst', 'eval', 'evaluation', 'holdout', 'hold out', 'heldout', 'held out', 'prueba', 'pruebas', 'teste', 'prova',
+    'тест', 'тестовая', '测试', '測試', 'テスト', '테스트', '시험',
   ],
 }; // prettier-ignore
 
@@ -59,7 +62,7 @@ function wordsOf(name: string): readonly string[] {
     .replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2')
     .toLowerCase()
     .split(/[^\p{L}\p{M}]+/u)
-    .map((word) => word.replace(/(?<=.)(sets?|data|集)$/u, ''))
+    .map((word) => word.replace(/(?<=.)(sets?|data|daten|datensatz|集)$/u, ''))
     .filter((word) => word !== '' && !BESIDE.has(word));
 }
 

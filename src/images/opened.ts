@@ -55,6 +55,9 @@ interface Whole {
 const WHOLE: Whole = { bytesPerPixel: BYTES_PER_PIXEL, maxPixelsPerByte: 50 };
 /** The AV1 decoder holds several copies, 18 bytes for each pixel as measured; its photos take the fewest bytes. */
 const WHOLE_AVIF: Whole = { bytesPerPixel: 18, maxPixelsPerByte: 200 };
+/** Decoders hold some dozens of rows: of wider pictures these are too much, and no photo is so wide. */
+const MAX_ROW_PIXELS = 1_000_000;
+const WIDE: Whole = { bytesPerPixel: 30, maxPixelsPerByte: 50 };
 
 /** A picture whose size is known. */
 export interface Opened {
@@ -71,6 +74,7 @@ export interface Opened {
 
 /** A picture that is read row by row. */
 function openedByRows(bytes: Buffer, { width, height }: Size, how: How, decode: Decode): Opened {
+  if (width > MAX_ROW_PIXELS) return openedWhole(bytes, { width, height }, how, decode, WIDE);
   return {
     memory: memoryFor(width, height, how),
     decode: () => decode(bytes, how),

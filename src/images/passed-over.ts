@@ -15,6 +15,7 @@ export const IMAGE_EXTENSIONS = [
 const UNREAD = new Set([
   '.heic', '.heif', '.jp2', '.j2k', '.jpx', '.jxl', '.jxr', '.psd', '.exr', '.hdr', '.tga', '.ico', '.pcx',
   '.cr2', '.cr3', '.nef', '.arw', '.dng', '.raf', '.orf', '.rw2', '.raw', '.dcm', '.fits', '.pfm', '.pam', '.eps', '.ai',
+  '.srw', '.pef', '.3fr', '.nrw', '.x3f', '.dds', '.qoi', '.icns', '.sgi',
 ]); // prettier-ignore
 
 const HEIC = new Set(['.heic', '.heif']);

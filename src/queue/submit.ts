@@ -24,8 +24,10 @@ export interface Submitted {
 export async function submitShards(config: SubmitConfig, work: Work): Promise<Submitted> {
   const manifest = await openManifest(config.manifest);
   try {
+    // Flags that are wrong are told without a server.
+    const planned = plannedShard(config, manifest);
     return await withQueue(config.place, work, async ({ queue }) => {
-      const submission = await submissionFor(config, manifest, work);
+      const submission = await submissionFor(planned, work);
       const before = await queue.getJobCountByTypes();
       const { shards, pictures } = manifest;
       const id = submissionId(submission);
@@ -50,18 +52,25 @@ export async function submitShards(config: SubmitConfig, work: Work): Promise<Su
   }
 }
 
-async function submissionFor(
-  { task, flags, manifest, out }: SubmitConfig,
-  { seal, shards, pictures }: Manifest,
-  work: Work,
-): Promise<Submission> {
-  const finch = packageVersion();
-  const common = { task, flags, finch, manifest, seal, out };
-  const draft = submissionOf({ ...common, modelHash: '', precision: '' });
-  const model = await openShardModel(shardWork({ ...draft, index: 0, count: shards, pictures }), work);
+interface PlannedShard {
+  /** What is submitted, but for the model's facts. */
+  readonly draft: Submission;
+  /** The first shard's. */
+  readonly shard: ShardWork;
+}
+
+/** @throws AppError USAGE */
+function plannedShard({ task, flags, out, ...config }: SubmitConfig, manifest: Manifest): PlannedShard {
+  const { seal, shards, pictures } = manifest;
+  const draft = submissionOf({ task, flags, finch: packageVersion(), manifest: config.manifest, seal, out, modelHash: '', precision: '' }); // prettier-ignore
+  return { draft, shard: shardWork({ ...draft, index: 0, count: shards, pictures }) };
+}
+
+async function submissionFor({ draft, shard }: PlannedShard, work: Work): Promise<Submission> {
+  const model = await openShardModel(shard, work);
   await model.close();
   const { weights, precision } = model.identity;
-  return submissionOf({ ...common, modelHash: weights, precision });
+  return { ...draft, modelHash: weights, precision };
 }
 
 /** Opens the model of a shard's work. @throws AppError when it is missing, or its settings are wrong */

@@ -12,6 +12,13 @@ const MAX_YAML_LENGTH = 1024 * 1024;
 
 /** @param file its ending distinguishes YAML from text. @throws NamesProblem */
 export async function readClassNames(text: string, file: string): Promise<NamedClasses> {
+  const read = await namesIn(text, file);
+  const nameless = read.names.findIndex(({ label }) => label === '');
+  if (nameless >= 0) throw new NamesProblem(`has no name for class ${nameless}`);
+  return read;
+}
+
+async function namesIn(text: string, file: string): Promise<NamedClasses> {
   if (/\.ya?ml$/i.test(file) || /^names[ \t]*:/m.test(text)) {
     return { names: namesInValue(await parseYaml(text)), remarks: [] };
   }
@@ -21,20 +28,27 @@ export async function readClassNames(text: string, file: string): Promise<NamedC
   return { names: namesInValue(parsed('JSON', () => parseLiteral(literal ?? text))), remarks: [] };
 }
 
-/** A text that is a list or a dictionary; also the lines of one, `0: 'tench',`, without its braces. Not `[0] tench`. */
+/** Names that begin with a word in brackets: `[0] tench`, `(young) gull`. */
+const BRACKETED = /^\s*(?:\[\d+\]|\([^()"'\n]*\))[^\S\n]*[^\s,;)\]]/;
+
+/** A text that is a list or a dictionary; also the lines of one, `0: 'tench',`, without its braces. */
 function literalIn(text: string): string | undefined {
   if (/^\s*\d+\s*:\s*["']/.test(text)) return `{${text}}`;
-  return startsLiteral(text) && !/^\s*\[\d+\][^\S\n]*[^\s,]/.test(text) ? text : undefined;
+  return startsLiteral(text) && !BRACKETED.test(text) ? text : undefined;
 }
 
 async function parseYaml(text: string): Promise<Literal> {
   if (text.length > MAX_YAML_LENGTH)
     throw new NamesProblem(`is too long for YAML, ${text.length} characters`);
-  const { parse } = await import('yaml');
-  // Without types every scalar stays text, because a class may be called true. Warnings would quote the file on the terminal.
+  const { MAX_ALIASES, parsedYaml } = await import('./yaml.ts');
+  // Without types every scalar stays text, because a class may be called true.
   return parsed(
     'YAML',
-    () => parse(text, { schema: 'failsafe', mapAsMap: true, maxAliasCount: 0, logLevel: 'error' }) as Literal,
+    () =>
+      parsedYaml(text, { schema: 'failsafe' }).toJS({
+        mapAsMap: true,
+        maxAliasCount: MAX_ALIASES,
+      }) as Literal,
   );
 }
 

@@ -15,18 +15,23 @@ const COLUMNS = {
 
 /** @param isText whether each line is one name, which may contain commas. @throws NamesProblem */
 export function namesInRows(text: string, { isText }: { readonly isText: boolean }): NamedClasses {
-  let rows: string[][];
+  const rows = rowsOf(text, isText);
+  return withHeader(rows) ?? numbered(rows) ?? plain(rows, { isText, text });
+}
+
+function rowsOf(text: string, isText: boolean): string[][] {
   try {
-    rows = parseTable(text, { strict: false });
+    return parseTable(text, { strict: false });
   } catch (error) {
+    // In lines of names quotes are part of a name: `"big" cat`.
+    if (isText && text.includes('"')) return parseTable(text, { strict: false, quote: false });
     throw new NamesProblem(`is not CSV: ${quoted(messageOf(error))}`, { cause: error });
   }
-  return withHeader(rows) ?? numbered(rows) ?? plain(rows, { isText, text });
 }
 
 /** Undefined when the first row has none of the known names. */
 function withHeader(rows: readonly string[][]): NamedClasses | undefined {
-  const header = rows[0]?.map((cell) => cell.toLowerCase()) ?? [];
+  const header = rows[0]?.map((cell) => cell.toLowerCase().replaceAll(/[\s-]+/g, '_')) ?? [];
   const body = rows.slice(1);
   const isNumeric = (column: number) => body.length > 0 && body.every((row) => isNumber(row[column]));
   const columns = (names: readonly string[]) =>
@@ -51,7 +56,7 @@ function withHeader(rows: readonly string[][]): NamedClasses | undefined {
 }
 
 /** The characters that may separate a number and a name. */
-const NUMBERED = /^\[?(\d{1,9})(?:\s*[:.)\]]\s+|\s*(?:[=-]>|→|[:=|])\s*|\s+[-–]\s+|\s+)(\S.*)$/;
+const NUMBERED = /^[[(]?(\d{1,9})(?:\s*[:.)\]]\s+|\s*(?:[=-]>|→|[:=|])\s*|\s+[-–]\s+|\s+)(\S.*)$/;
 const WITH_NUMBER = /^(\S.*?)(?:\s*(?:[=-]>|→|[:=|])\s*|\s+)(\d{1,9})$/;
 const WITH_SYNSET = /^(n\d{8})[\s:_-]+(\S.*)$/;
 

@@ -11,6 +11,7 @@ export type Encoding =
   | 'euc-kr'
   | 'euc-jp'
   | 'shift_jis'
+  | 'iso-2022-jp'
   | 'windows-1251'
   | 'koi8-r'
   | 'windows-1252';
@@ -22,6 +23,7 @@ const GUESSES: Readonly<Partial<Record<Encoding, string>>> = {
   'euc-kr': 'EUC-KR (Korean)',
   'euc-jp': 'EUC-JP (Japanese)',
   shift_jis: 'Shift_JIS (Japanese)',
+  'iso-2022-jp': 'ISO-2022-JP (Japanese)',
   'windows-1251': 'Windows-1251 (Cyrillic)',
   'koi8-r': 'KOI8-R (Cyrillic)',
   'windows-1252': 'Windows-1252 (Western European)',
@@ -41,13 +43,23 @@ export function decodeText(
 ): { readonly text: string; readonly encoding: Encoding } | undefined {
   const encoding = encodingOf(bytes);
   if (!encoding) return undefined;
-  const text = new TextDecoder(encoding).decode(bytes);
-  return {
-    text:
-      encoding === 'windows-1252'
-        ? text.replace(/[\x80-\x9f]/g, (c) => BEYOND_LATIN1[c.charCodeAt(0) - 0x80]!)
-        : text,
-    encoding,
+  const decode = textDecoder(encoding);
+  return { text: decode(bytes) + decode(), encoding };
+}
+
+/**
+ * Decodes a text that comes in parts; without a part, what is left of the last one. A byte order mark is not part of the text.
+ * @param isStrict whether bytes that are not of the encoding are an error, a TypeError, and not replaced
+ */
+export function textDecoder(
+  encoding: Encoding,
+  { isStrict = false }: { readonly isStrict?: boolean } = {},
+): (part?: Uint8Array) => string {
+  const decoder = new TextDecoder(encoding, { fatal: isStrict });
+  return (part) => {
+    const text = decoder.decode(part, { stream: part !== undefined });
+    if (encoding !== 'windows-1252') return text;
+    return text.replace(/[\x80-\x9f]/g, (c) => BEYOND_LATIN1[c.charCodeAt(0) - 0x80]!);
   };
 }
 
@@ -69,9 +81,13 @@ export function encodingOf(head: Uint8Array): Encoding | undefined {
   const wide = wideEncoding(head);
   if (wide) return wide;
   if (head.filter((byte) => byte === 0).length * 2 > head.length) return undefined;
+  if (JAPANESE_SHIFT.test(Buffer.from(head).toString('latin1'))) return 'iso-2022-jp';
   if (fits(head, 'utf-8') || isNearlyUtf8(head)) return 'utf-8';
   return head.some(isControl) ? undefined : olderEncoding(head);
 }
+
+/** A change to two-byte characters and back, in a text of seven bits. */
+const JAPANESE_SHIFT = /^[\x01-\x7f]*?\x1b\$[@B][\x21-\x7e]*\x1b\([BJ]/;
 
 /** UTF-16 without a byte order mark: the zero bytes of Latin letters, digits and line ends are all at even or at odd places. */
 function wideEncoding(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
@@ -82,8 +98,8 @@ function wideEncoding(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
   const [even, odd] = zeros as [number, number];
   if (even + odd === 0 || (even > 0 && odd > 0)) return undefined;
   const encoding = odd > 0 ? 'utf-16le' : 'utf-16be';
-  // The text is mostly Latin letters, or has other letters whose bytes are not valid UTF-8.
-  const isLikely = (even + odd) * 4 > head.length || !fits(head, 'utf-8');
+  // The text is mostly Latin letters, or has other letters whose bytes are no text in UTF-8.
+  const isLikely = (even + odd) * 4 > head.length || head.some(isControl) || !fits(head, 'utf-8');
   return isLikely && fits(head, encoding) && !hasControls(new TextDecoder(encoding).decode(head))
     ? encoding
     : undefined;
@@ -124,6 +140,8 @@ function olderEncoding(bytes: Uint8Array): Encoding {
     pairs.filter(([lead, trail]) => test(lead, trail)).length / Math.max(1, pairs.length);
   // Kana begin with 0x82 and 0x83.
   if (fits(bytes, 'shift_jis') && share((lead) => lead === 0x82 || lead === 0x83) >= 0.5) return 'shift_jis';
+  // Names in kanji alone: those in daily use begin with 0x88 to 0x97. As accented letters they would stand among plain ones.
+  if (fits(bytes, 'shift_jis') && share((lead) => lead >= 0x88 && lead <= 0x97) >= 0.7 && !isAmongLetters(bytes)) return 'shift_jis'; // prettier-ignore
   // Kana are in rows A4 and A5.
   if (fits(bytes, 'euc-jp') && share((lead) => lead === 0xa4 || lead === 0xa5) >= 0.4) return 'euc-jp';
   // Hangul are in rows B0 to C8. Of Chinese characters as many are in the rows behind these.
@@ -143,6 +161,11 @@ function olderEncoding(bytes: Uint8Array): Encoding {
   const koi8 = text.match(/[\xc1\xc5\xc9\xcf]/g)?.length ?? 0;
   const windows = text.match(/[\xc0\xc5\xc8\xce\xe0\xe5\xe8\xee]/g)?.length ?? 0;
   return koi8 > windows ? 'koi8-r' : 'windows-1251';
+}
+
+/** Whether a Latin letter touches a byte that is none, or the byte behind that. */
+function isAmongLetters(bytes: Uint8Array): boolean {
+  return /[A-Za-z][\x80-\xff]|[\x80-\xff][^][A-Za-z]/.test(Buffer.from(bytes).toString('latin1'));
 }
 
 /** The two-byte characters, if the text is in an encoding that has them. */

@@ -15,10 +15,12 @@ interface TableOptions {
   readonly strict: boolean;
   /** The separator, if it is known. */
   readonly delimiter?: string;
+  /** False where quotes are letters like others. */
+  readonly quote?: false;
 }
 
 /** Rows without blank ones; cells without blanks around them. @throws the errors of csv-parse */
-export function parseTable(text: string, { strict, delimiter }: TableOptions): string[][] {
+export function parseTable(text: string, { strict, delimiter, quote }: TableOptions): string[][] {
   // Excel names the separator in a line of its own.
   const [said = '', named] = /^sep=(.)\r?\n/i.exec(text) ?? [];
   // Editors may leave both kinds of line ends in one file.
@@ -29,6 +31,7 @@ export function parseTable(text: string, { strict, delimiter }: TableOptions): s
     delimiter: delimiter ?? named ?? delimiterOf(body),
     relaxColumnCount: !strict,
     relaxQuotes: !strict,
+    ...(quote === false && { quote }),
     maxRecordSize: MAX_ROW,
   });
 }

@@ -6,6 +6,7 @@ import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } fr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { readLabels } from '../../src/api/sharding/learn/labels-file.ts';
 import { prepareRun } from '../../src/api/finetune/run.ts';
 import { judgingShare, rowDivider } from '../../src/api/sharding/learn/divided-rows.ts';
 import { firstPass } from '../../src/api/sharding/learn/first-pass.ts';
@@ -123,6 +124,26 @@ describe('a run', () => {
     const { summary } = await learn('rows', { labelsFrom: at('labels.csv'), out: at('labelled') }, { onNote: (text) => notes.push(text) }); // prettier-ignore
     assert.equal(summary.classes, 2);
     assert.ok(notes.includes('left out: 20 rows without a class'), notes.join('\n'));
+  });
+
+  test('the csv may have another separator and encoding', async () => {
+    const notes: string[] = [];
+    const read = (content: Buffer) => writeFile(at('l.csv'), content).then(() => readLabels(at('l.csv'), (text) => notes.push(text))); // prettier-ignore
+    const rows = 'key;label\na.png;é\nb.png;猫\n';
+    const expected = new Map([['a.png', 'é'], ['b.png', '猫']]); // prettier-ignore
+    for (const content of [
+      Buffer.from(`\uFEFF${rows}`, 'utf16le'),
+      Buffer.from(rows.replaceAll(';', '\t')),
+      Buffer.from(rows.replaceAll('\n', '\r')),
+    ]) {
+      // prettier-ignore
+      assert.deepEqual((await read(content)).classes, expected);
+    }
+    assert.deepEqual(notes, []);
+    assert.deepEqual((await read(Buffer.from('key,label\na.png,caf\xe9\n', 'latin1'))).classes, new Map([['a.png', 'café']])); // prettier-ignore
+    assert.match(notes.join(), /is read as Windows-1252/);
+    const late = Buffer.concat([Buffer.from(`key,label\n${'a.png,cat\n'.repeat(20_000)}b.png,`), Buffer.from('caf\xe9\n', 'latin1')]); // prettier-ignore
+    await assert.rejects(read(late), /is of two encodings; save it as UTF-8/);
   });
 
   test('goes on with the labels that it was begun with alone', async () => {

@@ -49,6 +49,8 @@ const REFUSED: readonly (readonly [line: string, message: RegExp])[] = [
   ['finch learning-curve data --model M --val-split 0.5', /--val-split divides datasets that are not divided/],
   ['finetune data --model M --find-lr f.html --tensorboard', /--tensorboard belongs to a run, and --find-lr makes a page/],
   ['finetune data --model M --preview-augment f.html --patience 3', /--patience belongs to a run/],
+  ['finch learning-curve data --model M --format html --out x.json', /--out x.json ends in .json, received --format html/],
+  ['classify --manifest m.parquet --shard 0/1 --out x --format table', /--format does not go with --shard/],
   ['finch suggest data --bogus', /^error: unknown option '--bogus' \(add --help for the flags\)$/m],
   ['finch models export M --format onnx --dtype float16 --out x.bin', /--dtype float16 belongs to --format tfjs, received --format onnx/],
   ['finch models export M --format safetensors --dtype float16 --out x.bin', /--dtype float16 belongs to --format tfjs/],

@@ -157,7 +157,7 @@ describe('words as classes', () => {
 
   const wrong: readonly (readonly [string, readonly string[], number, RegExp])[] = [
     ['an empty class', ['--classes', 'red,,blue'], 2, /--classes has an empty class in place 2 of 3/],
-    ['nothing', ['--classes', ''], 2, /has an empty class in place 1 of 1/],
+    ['nothing', ['--classes', ''], 2, /--classes is empty; give a value/],
     ['a class twice', ['--classes', 'red, red'], 2, /--classes names 'red' twice/],
     ['a long class', ['--classes', 'x'.repeat(1001)], 2, /has a class of 1001 characters, the limit is 1000/],
     [

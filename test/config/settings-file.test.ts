@@ -46,6 +46,21 @@ test('a run’s config.json, without where it wrote', async () => {
   assert.deepEqual(await read(JSON.stringify(run)), { dataset: '/birds', flags: { epochs: '3' } });
 });
 
+test('in other encodings and line ends', async () => {
+  for (const bytes of [
+    Buffer.from('\uFEFFdataset: ./é\nepochs: 3\n', 'utf16le'),
+    Buffer.from('dataset: ./é\repochs: 3\r'),
+  ]) {
+    // prettier-ignore
+    await writeFile(file, bytes);
+    assert.deepEqual(await readSettingsFile(file, KNOWN), { dataset: './é', flags: { epochs: '3' } });
+  }
+  await writeFile(file, Buffer.from('dataset: ./caf\xe9\n', 'latin1'));
+  const { dataset, remark } = await readSettingsFile(file, KNOWN);
+  assert.equal(dataset, './café');
+  assert.match(remark!, /is not UTF-8 and is read as Windows-1252/);
+});
+
 describe('files that are no list of flags', () => {
   for (const [text, message] of [
     ['epoch: 3', /finetune has no flag 'epoch' \(did you mean epochs\?\)/],
@@ -56,6 +71,8 @@ describe('files that are no list of flags', () => {
     ['dataset: 3', /dataset must be a path/],
     ['- a', /is no list of flags: it holds/],
     ['', /is no list of flags/],
+    ['no-exif: true', /'no-exif' is written exif here, with true or false/],
+    ['epochs: 1\n---\nepochs: 2', /is no list of flags: it holds several documents/],
     ['a: [', /is no list of flags/],
     ['epochs: 1\nepochs: 2', /is no list of flags/],
     [

@@ -109,6 +109,7 @@ describe('names of parts', () => {
     ['trainval', 'train'], ['dev', 'val'], ['holdout', 'test'], ['hold-out', 'test'], ['Training Set', 'train'], ['valset', 'val'], ['testData', 'test'],
     ['train2017', 'train'], ['val-images', 'val'], ['evaluation', 'test'], ['训练集', 'train'], ['测试集', 'test'], ['TrainingData', 'train'],
     ['trainer', undefined], ['test_tube', undefined], ['bullet train', undefined], ['seg_pred', undefined], ['data', undefined], ['', undefined],
+    ['Trainingsdaten', 'train'], ['Testdaten', 'test'], ['apprentissage', 'train'], ['обучение', 'train'], ['테스트', 'test'],
     ['valley', undefined], ['contest', undefined], ['model_train', undefined],
   ]; // prettier-ignore
   test('with what may stand beside them', () => {

@@ -140,13 +140,24 @@ test('columns that say the part: of yes and no, or by what is in them', async ()
   await assert.rejects(parts('odd.csv', `file,label,is_valid\n${rows(['False', 'maybe', 'True'])}`), /says "maybe" in column is_valid, row 3; expected/); // prettier-ignore
 });
 
+test('a list whose first label has several words keeps its first row; an empty csv and one column twice are told', async () => {
+  assert.deepEqual(await found('words.txt', 'images/0.jpg big cat\nimages/1.jpg dog\n'), ['images/0.jpg big cat', 'images/1.jpg dog']); // prettier-ignore
+  await assert.rejects(found('numbers.txt', 'images/0.jpg 0 1\nimages/1.jpg 1 0\n'), /has the columns/);
+  await assert.rejects(found('empty.csv', ''), /empty.csv is empty; expected a header/);
+  await assert.rejects(found('same.csv', 'file,label\nimages/0.jpg,cat\n', { manifest: 'file,file' }), /names the column "file" twice/); // prettier-ignore
+});
+
 test('labels that seem to be several are said', async () => {
   const { classes, remarks } = await scanned('several.csv', 'file,label\nimages/0.jpg,cat;pet\nimages/1.jpg,dog;pet\n'); // prettier-ignore
   assert.deepEqual(classes, ['cat;pet', 'dog;pet']);
   assert.match(
     remarks.join(),
-    /every label of several.csv has a ";" in it: several labels of a picture are written a\|b/,
+    /labels of several.csv such as "cat;pet" may be several, separated by ";": .*several labels of a picture are written a\|b/,
   );
+  const some = await scanned('some.csv', 'file,label\nimages/0.jpg,cat;dog\nimages/1.jpg,dog\n');
+  assert.match(some.remarks.join(), /labels of some.csv such as "cat;dog" may be several/);
+  const words = await scanned('words.csv', 'file,label\nimages/0.jpg,red bird\nimages/1.jpg,bird\n');
+  assert.deepEqual(words.remarks, []);
 });
 
 test('the working folder is remembered where the pictures were named from it', async () => {

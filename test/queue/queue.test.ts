@@ -67,6 +67,8 @@ test('shards at the same time share the cores', () => {
   assert.deepEqual(worker({}).own, {});
   assert.equal(worker({ concurrency: '64' }).own.threads, '1');
   assert.equal(worker({ concurrency: '2', threads: '7' }).own.threads, '7');
+  assert.throws(() => worker({ threads: 'x' }), /--threads must be a whole number/);
+  assert.throws(() => worker({ batchSize: '0' }), /--batch-size must be a whole number/);
   assert.throws(() => worker({ stalledAfter: '0' }), /--stalled-after must be at least 1/);
 });
 

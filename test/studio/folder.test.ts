@@ -338,3 +338,15 @@ test('what others change in the folder is found', async () => {
     assert.deepEqual(folder.listing.pictures('all'), ['new.jpg', 'dog/1.jpg', 'dog/2.jpg', 'owl/1.jpg']);
   });
 });
+
+test(
+  'a folder that links lead to in a circle is told in one line',
+  { skip: process.platform === 'win32' && 'links need rights there' },
+  async () => {
+    await symlink('loop', path.join(root, 'loop'));
+    await assert.rejects(
+      inStudio(path.join(root, 'loop'), async () => {}),
+      (error) => error instanceof AppError && /ELOOP/.test(error.message),
+    );
+  },
+);

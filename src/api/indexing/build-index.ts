@@ -6,7 +6,7 @@ import type { IndexConfig } from '../../config/indexing.ts';
 import { addRows } from '../../features/index/add-rows.ts';
 import { loadEngine } from '../../features/index/engine.ts';
 import type { NewRows } from '../../features/index/new-rows.ts';
-import { MAX_NUMBERS, readIndexRecord, type IndexRecord } from '../../features/index/record.ts';
+import { isIndexRecord, MAX_NUMBERS, readIndexRecord, type IndexRecord } from '../../features/index/record.ts';
 import { startParquetThread } from '../../formats/foreign-parquet.ts';
 import { wholePath } from '../../objects/address.ts';
 import { AppError, systemCode } from '../../util/errors.ts';
@@ -93,6 +93,7 @@ async function formerIndex({ index, isNew, force }: IndexConfig): Promise<Former
   const isIndex = names.includes('index.json');
   if (!isIndex) throw new AppError('USAGE', `--out ${index} is a folder with other things in it; choose another name`); // prettier-ignore
   if (!force) throw new AppError('USAGE', `${index} is there already; go on with finch index add FEATURES --to ${shellWord(index)}, or replace it with --force`); // prettier-ignore
+  if (!(await isIndexRecord(index))) throw new AppError('USAGE', `--out ${index} has an index.json that is not finch's, or is damaged; choose another name, or remove that file`); // prettier-ignore
   return { replaces: true };
 }
 

@@ -39,18 +39,17 @@ export async function calibrationPictures(
   const truth = await classesOf(folder, model, work.signal);
   const prepare = { decode: { ignoreExif: false }, preprocessings: [preprocessing], keepOriginal: false };
   const pictures: CalibrationPicture[] = [];
-  let problem: AppError | undefined;
+  const failed: { readonly file: string; readonly error: AppError }[] = [];
   for await (const image of loadImages(spread(folder, work.signal), prepare, AHEAD)) {
     throwIfAborted(work);
-    if ('error' in image) {
-      problem ??= image.error;
-      work.note(`left out: ${image.file}: ${image.error.message}`);
-    } else pictures.push({ pixels: image.pixels[0]!, truth: truth.get(path.resolve(image.file)) });
+    if ('error' in image) failed.push(image);
+    else pictures.push({ pixels: image.pixels[0]!, truth: truth.get(path.resolve(image.file)) });
     work.progress({ task: 'quantize', done: pictures.length, text: `${pictures.length} pictures` });
   }
   if (pictures.length === 0) {
-    throw new AppError('DATASET_INVALID', `--calibrate ${folder} has no picture that can be read (${problem?.message ?? 'it is empty'}); expected a hundred or more, such as the network will see`); // prettier-ignore
+    throw new AppError('DATASET_INVALID', `--calibrate ${folder} has no picture that can be read (${failed[0]?.error.message ?? 'it is empty'}); expected a hundred or more, such as the network will see`); // prettier-ignore
   }
+  for (const { file, error } of failed) work.note(`left out: ${file}: ${error.message}`);
   if (pictures.length < ENOUGH) {
     work.note(`${pictures.length} pictures are few to judge by; with a hundred or more the ranges and the verdict are better`); // prettier-ignore
   }

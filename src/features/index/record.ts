@@ -61,6 +61,13 @@ export async function writeIndexRecord(folder: string, record: IndexRecord): Pro
   await writeFileAtomic(path.join(folder, RECORD_NAME), `${JSON.stringify({ finchIndex: VERSION, ...record }, undefined, 1)}\n`); // prettier-ignore
 }
 
+/** Whether index.json is a record of any version of finch, whole or not: it may be replaced then. */
+export async function isIndexRecord(folder: string): Promise<boolean> {
+  const file = path.join(folder, RECORD_NAME);
+  const parsed = await readJson(file, { what: file, limit: MAX_RECORD_BYTES }).catch(() => undefined);
+  return z.object({ finchIndex: z.number() }).safeParse(parsed).success;
+}
+
 /** Undefined where there is none. @throws AppError FILE_INVALID when it is something else, or its counts do not agree */
 export async function readIndexRecord(folder: string): Promise<IndexRecord | undefined> {
   const file = path.join(folder, RECORD_NAME);

@@ -2,7 +2,7 @@
 
 import { AppError, messageOf } from '../../util/errors.ts';
 import { quoted } from '../../util/quoted.ts';
-import { foreignKind, type PictureKind } from './kinds.ts';
+import { foreignKind, isSequence, type PictureKind } from './kinds.ts';
 import { readTiff, Tag } from './tiff.ts';
 
 /** @param size such as `20000x20000` */
@@ -50,12 +50,18 @@ export function explain(
       cause: error,
     });
   }
-  if (kind === undefined || /unsupported image format/i.test(message))
-    return notReadable(foreignKind(bytes), error);
+  if (kind === undefined) return notReadable(foreignKind(bytes), error);
+  if (/unsupported image format/i.test(message)) {
+    if (kind !== 'avif') return new AppError('IMAGE_UNREADABLE', 'the image is damaged: its header cannot be read', { cause: error }); // prettier-ignore
+    return isSequence(bytes) ? unsupported('an AVIF of several pictures', error) : notReadable(foreignKind(bytes), error); // prettier-ignore
+  }
   if (kind === 'avif' && HEVC.test(message))
     return notReadable('it looks like HEIC; convert it to JPEG', error);
   if (kind === 'svg' && /bad dimensions/i.test(message)) {
     return new AppError('IMAGE_UNREADABLE', 'the drawing is empty: its width or height is 0, or nothing is in it', { cause: error }); // prettier-ignore
+  }
+  if (kind === 'svg' && /zero-sized/i.test(message)) {
+    return new AppError('IMAGE_UNREADABLE', 'the drawing has no size that can be drawn: too large, or nothing at all; convert it to PNG', { cause: error }); // prettier-ignore
   }
   const lacking = kind === 'tiff' && lackingOf(bytes);
   if (lacking) return unsupported(lacking, error);

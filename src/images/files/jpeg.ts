@@ -12,8 +12,15 @@ export interface JpegHeader {
 /** Undefined where there is no frame header. */
 export function readJpeg(bytes: Buffer): JpegHeader | undefined {
   let at = 2;
-  while (at + 9 < bytes.length && bytes[at] === 0xff) {
+  while (at + 9 < bytes.length) {
     const marker = bytes[at + 1]!;
+    // Decoders pass over what stands between the segments, and over padding of 0xff before a marker.
+    if (bytes[at] !== 0xff || marker === 0xff) {
+      const next = bytes.indexOf(0xff, at + 1);
+      if (next < 0) return undefined;
+      at = next;
+      continue;
+    }
     const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
     if (isFrame) {
       const isProgressive = (marker & 3) === 2;
@@ -24,11 +31,13 @@ export function readJpeg(bytes: Buffer): JpegHeader | undefined {
         scans: isProgressive ? scansFrom(bytes, at) : 1,
       };
     }
-    // 0xff may be repeated as padding before a marker.
-    at += marker === 0xff ? 1 : 2 + bytes.readUInt16BE(at + 2);
+    at += 2 + (isAlone(marker) ? 0 : bytes.readUInt16BE(at + 2));
   }
   return undefined;
 }
+
+/** Markers without a segment: a stuffed 0xff, TEM, restarts, the beginning and the end. */
+const isAlone = (marker: number) => marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd9);
 
 const SCAN = Buffer.from([0xff, 0xda]);
 

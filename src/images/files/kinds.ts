@@ -75,13 +75,17 @@ function brandsOf(bytes: Buffer): readonly string[] | undefined {
   return brands;
 }
 
+/** Whether an AVIF is a film of pictures rather than one. */
+export const isSequence = (bytes: Buffer) => brandsOf(bytes)?.[0] === 'avis';
+
 /** Files that are recognised by their first bytes but not read as pictures, each with advice. */
 const FOREIGN: readonly (readonly [RegExp, string])[] = [
   [/^BM/, 'BMP; convert it to PNG'],
   [/^(\0\0\0\x0cjP {2}\r\n\x87\n|\xff\x4f\xff\x51)/, 'JPEG 2000; convert it to PNG'],
   [/^(\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n)/, 'JPEG XL; convert it to PNG'],
   [/^8BPS/, 'a Photoshop file; export it as PNG'],
-  [/^\0\0[\x01\x02]\0[^]\0/, 'an icon; convert it to PNG'],
+  [/^\0\0[\x01\x02]\0[^\0]\0/, 'an icon; convert it to PNG'],
+  [/^(icns|DDS |qoif|\x01\xda[\0\x01][\x01\x02])/, 'a picture of a kind that is rare; convert it to PNG'],
   [/^P[F-f7]\s/, 'a PAM or PFM picture; convert it to PNG'],
   [/^%PDF/, 'a PDF; convert its pages to PNG'],
   [/^%!PS/, 'PostScript; convert it to PNG'],

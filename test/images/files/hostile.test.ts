@@ -111,6 +111,14 @@ describe('sizes are refused before anything is decoded', () => {
       'IMAGE_UNREADABLE',
       /ends before its last row/,
     ));
+  test('one row of a hundred million pixels', async () => {
+    const wide = await picture().png().toBuffer();
+    wide.writeUInt32BE(100_000_000, 16);
+    wide.writeUInt32BE(1, 20);
+    await refused(decodeImage(wide), 'IMAGE_TOO_LARGE', /100000000x1 in a file of \d+ bytes/);
+  });
+  test('a header that no decoder reads is damaged, and not another kind of file', () =>
+    refused(decodeImage(Buffer.concat([Buffer.from('II*\0\x08\0\0\0\x01\0', 'latin1'), Buffer.alloc(40)])), 'IMAGE_UNREADABLE', /^the image is damaged/)); // prettier-ignore
   test('a progressive JPEG with thousands of scans', async () => {
     const whole = await picture().jpeg({ progressive: true }).toBuffer();
     const frame = whole.indexOf(Buffer.from([0xff, 0xc2]));
@@ -118,7 +126,19 @@ describe('sizes are refused before anything is decoded', () => {
     whole.writeUInt16BE(12_000, frame + 7);
     const scans = Buffer.from('ffda0008010100003f00'.repeat(500), 'hex');
     await refused(decodeImage(Buffer.concat([whole, scans])), 'IMAGE_TOO_LARGE', /12000x12000 in \d+ scans/);
+    // Decoders pass over what stands between the segments.
+    const begin = Buffer.from('ffd80000ffd0', 'hex');
+    await refused(
+      decodeImage(Buffer.concat([begin, whole.subarray(2), scans])),
+      'IMAGE_TOO_LARGE',
+      /12000x12000 in \d+ scans/,
+    );
   });
+});
+
+test('a TGA is not called an icon', () => {
+  assert.equal(foreignKind(Buffer.from([0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 9, 0, 24, 0])), 'its content is unknown'); // prettier-ignore
+  assert.match(foreignKind(Buffer.from([0, 0, 1, 0, 2, 0, 16, 16])), /icon/);
 });
 
 describe('drawings', () => {
@@ -145,6 +165,8 @@ describe('drawings', () => {
       /the drawing is empty/,
     );
   });
+  test('one that is too large to draw is not called damaged', () =>
+    refused(decodeImage(svg('<rect width="9" height="9"/>', 'width="1e9" height="1e9"')), 'IMAGE_UNREADABLE', /^the drawing has no size that can be drawn/)); // prettier-ignore
   test('a million elements', () =>
     refused(
       check(svg('<path d="M0 0L9 9"/>'.repeat(1_000_000))),

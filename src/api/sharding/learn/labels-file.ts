@@ -1,8 +1,11 @@
 // labels-file.ts: the classes of pictures from a csv of two columns, `key` and `label`, held in memory while shards are read.
 
+import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
+import { encodingOf, encodingRemark, textDecoder } from '../../../text/encoding.ts';
 import { AppError, messageOf, systemCode } from '../../../util/errors.ts';
 import { openRegularFile, sha256OfFile } from '../../../util/files.ts';
+import type { Work } from '../../work.ts';
 
 /** About a gigabyte of names. */
 const MAX_LABELS = 10_000_000;
@@ -16,14 +19,18 @@ export interface Labels {
   readonly hash: string;
 }
 
-/** @throws AppError FILE_INVALID */
-export async function readLabels(file: string): Promise<Labels> {
-  const invalid = (problem: string, cause?: unknown) => new AppError('FILE_INVALID', `--labels-from ${file}: ${problem}`, { cause }); // prettier-ignore
+/** @param note receives what the user should know about how the file was read. @throws AppError FILE_INVALID */
+export async function readLabels(file: string, note: Work['note']): Promise<Labels> {
+  const what = `--labels-from ${file}`;
+  const invalid = (problem: string, cause?: unknown) => new AppError('FILE_INVALID', `${what}: ${problem}`, { cause }); // prettier-ignore
   const labels = new Map<string, string>();
   try {
-    const { handle } = await openRegularFile(file);
-    const rest = handle.createReadStream().on('error', (error) => rows.destroy(error));
-    const rows = rest.pipe(parse({ columns: true, bom: true, trim: true, maxRecordSize: MAX_ROW_BYTES }));
+    const { handle } = await openRegularFile(file, { what });
+    const parts = textOf(handle.createReadStream(), (remark) => note(`${what} ${remark}`));
+    const first = await parts.next();
+    const head = first.done ? '' : first.value;
+    const rest = Readable.from(joined(head, parts)).on('error', (error) => rows.destroy(error));
+    const rows = rest.pipe(parse({ columns: true, trim: true, delimiter: delimiterOf(head), maxRecordSize: MAX_ROW_BYTES })); // prettier-ignore
     for await (const { key, label } of rows as AsyncIterable<Readonly<Record<string, string>>>) {
       if (key === undefined || label === undefined) throw invalid('expected the columns key and label');
       if (key === '' || label === '') throw invalid(`line ${labels.size + 2} lacks its key or its label`);
@@ -34,8 +41,39 @@ export async function readLabels(file: string): Promise<Labels> {
     }
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw invalid(systemCode(error) === 'ENOENT' ? 'no such file' : messageOf(error), error);
+    if (systemCode(error) === 'ENOENT') throw invalid('no such file', error);
+    if (error instanceof TypeError) throw invalid('is of two encodings; save it as UTF-8', error);
+    throw invalid(messageOf(error), error);
   }
   if (labels.size === 0) throw invalid('has no lines');
   return { classes: labels, hash: await sha256OfFile(file) };
+}
+
+/** Text as its bytes arrive; the first of them show its encoding. @throws TypeError where later ones are not of it */
+async function* textOf(
+  bytes: AsyncIterable<Buffer>,
+  onRemark: (remark: string) => void,
+): AsyncGenerator<string, void, undefined> {
+  let decode: ReturnType<typeof textDecoder> | undefined;
+  for await (const part of bytes) {
+    if (!decode) {
+      const encoding = encodingOf(part);
+      if (!encoding) throw new Error('is no text; expected a csv with the columns key and label');
+      const remark = encodingRemark(encoding);
+      if (remark !== undefined) onRemark(remark);
+      decode = textDecoder(encoding, { isStrict: true });
+    }
+    yield decode(part);
+  }
+  if (decode) yield decode();
+}
+
+async function* joined(head: string, rest: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  yield head;
+  yield* rest;
+}
+
+/** The header says which one separates. */
+function delimiterOf(head: string): string {
+  return /[,;\t\r\n]/.exec(head)?.[0].trimEnd() || '\t';
 }

@@ -45,7 +45,8 @@ async function learnWith(config: LearnConfig, thread: ParquetThread, work: Work)
   methodOf(request.flags);
   configOf(request, config, { model: DEFAULT_MODEL, exif: true });
   const { labelsFrom } = request.flags;
-  const labels = labelsFrom === undefined ? undefined : await readLabels(labelsFrom);
+  const labels =
+    labelsFrom === undefined ? undefined : await readLabels(labelsFrom, (text) => work.note(text));
   const kind = await rowKindOf(request.folder, thread);
   const { opened, settings } = await networkFor(request, { kind, config }, work);
   const set = await openShardSet(request.folder, thread, work);
