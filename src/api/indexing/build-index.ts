@@ -6,7 +6,12 @@ import type { IndexConfig } from '../../config/indexing.ts';
 import { addRows } from '../../features/index/add-rows.ts';
 import { loadEngine } from '../../features/index/engine.ts';
 import type { NewRows } from '../../features/index/new-rows.ts';
-import { isIndexRecord, MAX_NUMBERS, readIndexRecord, type IndexRecord } from '../../features/index/record.ts';
+import {
+  isIndexRecord,
+  MAX_NUMBERS,
+  readIndexRecord,
+  type IndexRecord,
+} from '../../features/index/record.ts';
 import { startParquetThread } from '../../formats/foreign-parquet.ts';
 import { wholePath } from '../../objects/address.ts';
 import { AppError, systemCode } from '../../util/errors.ts';
