@@ -100,7 +100,7 @@ interface FoundInside {
 
 /** Of archives that say what their pictures are. Those that are no part beside others that are one are left out, as in training. */
 function labelledPlaces({ root, pictures }: StoredPictures): FoundInside {
-  const isDivided = pictures.some(({ split }) => split !== undefined);
+  const isDivided = pictures.some((picture) => picture.split !== undefined && !isBad(picture));
   const placed = pictures.filter((picture) => !isDivided || picture.split !== undefined || isBad(picture));
   const places = placed.map((picture) => {
     const { split = '', className = '' } = picture;

@@ -1,5 +1,5 @@
-// scan-stored.ts: archives (.tar), tables (.parquet) and buckets -> the pictures in them, and those that have labels. Opens no picture. What an archive says
-// of its pictures (.cls, .json, a column) are the classes; where it says nothing, folders mean what they mean on the disk.
+// scan-stored.ts: archives (.tar), tables (.parquet) and buckets -> the pictures in them, and those of a dataset. Opens no picture. What an archive
+// says of its pictures (.cls, .json, a column) are the classes; where it says nothing, folders mean what they mean on the disk.
 
 import { joinedTo } from '../objects/address.ts';
 import type { ImageReference } from '../images/source.ts';

@@ -79,7 +79,7 @@ export function inspectionJson(inspection: Inspection): string {
 const MAX_LINES = 30;
 
 export function inspectionText(inspection: Inspection, columns?: number): string {
-  const { folder, pictures, classes, unreadable, exactDuplicates, nearDuplicates, leaks } = inspection;
+  const { folder, pictures, unreadable, exactDuplicates, nearDuplicates, leaks } = inspection;
   const { suspectLabels, suspectCount } = inspection;
   const named = namedClasses(inspection);
   const head = `${printable(folder)}: ${pictures} pictures, ${named} ${named === 1 ? 'class' : 'classes'}\n`;

@@ -83,27 +83,17 @@ export function queueText(status: QueueStatus, columns?: number): string {
 }
 
 export function queueJson(status: QueueStatus): string {
-  const {
-    queue,
-    isPaused,
-    workers = null,
-    shards,
-    hasSweeps,
-    pictures,
-    rate,
-    secondsLeft = null,
-    failures,
-  } = status;
+  const { queue, isPaused, workers, shards, hasSweeps, pictures, rate, secondsLeft, failures } = status;
   const { done, failed, active, waiting, delayed } = shards;
   return `${printableJson({
     queue,
     paused: isPaused,
-    workers,
+    workers: workers ?? null,
     hasSweeps,
     shards: { total: total(shards), done, active, waiting, delayed, failed },
     pictures,
     rate: rate ? { picturesPerSecond: countsPictures(status) ? rounded(rate.picturesPerSecond) : null, shardsPerHour: rounded(rate.shardsPerHour), seconds: rounded(rate.seconds) } : null, // prettier-ignore
-    secondsLeft: secondsLeft === null ? null : Math.round(secondsLeft),
+    secondsLeft: secondsLeft === undefined ? null : Math.round(secondsLeft),
     failures,
   })}\n`;
 }
