@@ -99,7 +99,7 @@ test('one who asks some turns of promises after an answer is answered too', asyn
   const batcher = new Batcher({ run: async (items: readonly number[]) => items, maxBatch: 4, maxDelay: 0 });
   for (let later = 0; later < 8; later++) {
     await batcher.ask(1);
-    for (let i = 0; i < later; i++) await null;
+    for (let i = 0; i < later; i++) await Promise.resolve();
     assert.equal(await batcher.ask(later), later);
   }
 });
