@@ -53,7 +53,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     signal: interrupt.signal,
   };
   let exitCode: ExitCodeValue = ExitCode.ok;
-  const program = build(output, (code) => {
+  const program = build(argv, output, (code) => {
     exitCode = code;
   });
   try {
@@ -79,12 +79,13 @@ function explain(error: unknown, debug: boolean, signal: AbortSignal): number {
   return 70; // EX_SOFTWARE of sysexits: not one of the codes that a user's mistake can lead to
 }
 
-function build(output: Output, finish: Finish): Command {
+function build(argv: readonly string[], output: Output, finish: Finish): Command {
+  const firstWord = argv.find((word) => word !== '--debug');
   const program = new Command('finch')
     .description('Classify pictures, teach networks your own classes, extract features: no Python, any GPU.')
     .version(packageVersion(), '-V, --version')
     .option('--debug', 'print the stack of an error too')
-    .configureOutput({ outputError: (text, write) => write(usageLine(text)) })
+    .configureOutput({ outputError: (text, write) => write(usageLine(text, firstWord)) })
     // The names of the commands leave little room beside them, but their descriptions are folded there too.
     .configureHelp({ minWidthToWrap: 30 })
     .exitOverride()

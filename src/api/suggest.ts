@@ -59,8 +59,10 @@ interface Seen {
 
 function whyNothing({ files, failed }: Seen, labelled: string | undefined): string {
   if (files.length > 0) return `all ${files.length} pictures are in ${labelled ?? ''} already`;
-  const [first] = failed;
-  return first ? `no picture can be read; ${first.file}: ${first.error.message}` : 'there are no pictures';
+  const [first, ...more] = failed.filter(({ error }) => error.code !== 'INPUT_EMPTY');
+  if (!first) return failed[0] ? `there are no pictures in ${failed[0].file}` : 'there are no pictures';
+  const none = more.length > 0 ? `none of ${more.length + 1} pictures can be read; first` : 'no picture can be read;'; // prettier-ignore
+  return `${none} ${first.file}: ${first.error.message}`;
 }
 
 async function choose(

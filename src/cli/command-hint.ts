@@ -19,14 +19,17 @@ const MEANT = {
   '-v': '--version',
 } as const satisfies Record<string, string>;
 
-/** Commander's error message about an unknown word, with the name of the command that the user probably means. */
-export function withCommandHint(text: string): string {
+/**
+ * Commander's error message about an unknown word, with the name of the command that the user probably means.
+ * @param firstWord of the command line: behind the name of a command, words mean something else
+ */
+export function withCommandHint(text: string, firstWord: string | undefined): string {
   const [, kind, word] = /unknown (command|option) '([^']*)'/.exec(text) ?? [];
-  if (word === undefined || text.includes('Did you mean')) return text;
+  if (word === undefined || word !== firstWord || text.includes('Did you mean')) return text;
   const meant = Object.hasOwn(MEANT, word)
     ? MEANT[word as keyof typeof MEANT]
     : kind === 'command' && isPlace(word) && `classify ${shellWord(word)}`;
-  return meant ? text.replace('\n', ` (did you mean: ${meant}?)\n`) : text;
+  return meant ? text.replace('\n', () => ` (did you mean: ${meant}?)\n`) : text;
 }
 
 /** A path or an address: no command has these signs. */

@@ -8,5 +8,5 @@ export function withFileHint(text: string): string {
   const [, name] = /unknown option '(-[^']*)'/.exec(text) ?? [];
   if (name === undefined || !(existsSync(name) || /^-[^-=]*\.\w{2,5}$/.test(name)))
     return printableLines(text);
-  return printableLines(text.replace(/\n/, ` (if it is a file, write ./${name}, or -- before it)\n`));
+  return printableLines(text.replace('\n', () => ` (if it is a file, write ./${name}, or -- before it)\n`));
 }

@@ -1,6 +1,6 @@
 // load-features.ts: rows of features -> a table of PostgreSQL or a collection of Qdrant. Connects the stages; holds a batch of rows at a time.
 
-import { rowsDifference } from '../api/indexing/made.ts';
+import { rowsDifference } from '../api/indexing/row-origin.ts';
 import { rowSources, type RowSource } from '../api/indexing/row-sources.ts';
 import { throwIfAborted, type Work } from '../api/work.ts';
 import type { LoadConfig } from '../config/load-features.ts';

@@ -3,7 +3,7 @@
 
 import { Socket } from 'node:net';
 import type { Client, ClientConfig } from 'pg';
-import type { Made } from '../api/indexing/made.ts';
+import type { RowOrigin } from '../api/indexing/row-origin.ts';
 import type { Work } from '../api/work.ts';
 import type { PostgresPlace } from '../config/load-features.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
@@ -44,7 +44,7 @@ export class DatabaseError extends AppError {
  * @throws AppError DATABASE_UNAVAILABLE where the client is not installed, nothing answers, or pgvector is not there; USAGE where the table is
  * another one; MODEL_MISMATCH where its rows were made otherwise
  */
-export async function openPostgres(place: PostgresPlace, made: Made, work: Work): Promise<Destination> {
+export async function openPostgres(place: PostgresPlace, made: RowOrigin, work: Work): Promise<Destination> {
   const pg = await loadPackage('pg', () => import('pg'));
   const client = await connected(pg, place);
   const session: Session = {

@@ -1,6 +1,6 @@
 // vector-table.ts: a table of pictures with a column of pgvector: made where it is missing, checked where it is there, filled, indexed.
 
-import type { Made } from '../api/indexing/made.ts';
+import type { RowOrigin } from '../api/indexing/row-origin.ts';
 import { throwIfAborted, type Work } from '../api/work.ts';
 import type { PostgresPlace } from '../config/load-features.ts';
 import { AppError } from '../util/errors.ts';
@@ -17,7 +17,7 @@ const MOST_INDEXED = { vector: 2000, halfvec: 4000 } as const;
 interface Opening {
   readonly place: PostgresPlace;
   /** How the rows were made. */
-  readonly made: Made;
+  readonly made: RowOrigin;
   readonly work: Work;
 }
 

@@ -11,8 +11,8 @@ import { asideOf, sweepAsides } from '../util/aside.ts';
 import { AppError } from '../util/errors.ts';
 import { writeFailed } from '../util/files.ts';
 import { mapOrdered } from '../util/streams.ts';
-import type { Dataset, Sample } from './dataset.ts';
-import { openTables, type OpenTables, type StoredPicture } from './stored.ts';
+import type { Dataset } from './dataset.ts';
+import { openTables, type OpenTables, type Readable, type StoredPicture } from './stored.ts';
 
 /** The name of the folder in the system's temporary one. */
 const FOLDER = 'finch-pictures';
@@ -32,20 +32,27 @@ export interface FetchOptions {
  */
 export async function fetched(dataset: Dataset, options: FetchOptions = {}): Promise<Dataset> {
   const { train, val = [], test = [] } = dataset;
-  const away = [...train, ...val, ...test].filter(({ stored }) => isAway(stored));
-  if (away.length === 0) return dataset;
-  const here = await copies(away, options);
-  const moved = (samples: readonly Sample[]) =>
-    samples.map((sample) => {
-      const stored = here.get(sample);
-      return stored ? { ...sample, stored } : sample;
-    });
+  const all = await fetchedPictures([...train, ...val, ...test], options);
   return {
     ...dataset,
-    train: moved(train),
-    ...(dataset.val && { val: moved(val) }),
-    ...(dataset.test && { test: moved(test) }),
+    train: all.slice(0, train.length),
+    ...(dataset.val && { val: all.slice(train.length, train.length + val.length) }),
+    ...(dataset.test && { test: all.slice(train.length + val.length) }),
   };
+}
+
+/** The same pictures, all of them on the disk. @throws as `fetched` does */
+export async function fetchedPictures<Picture extends Readable>(
+  pictures: readonly Picture[],
+  options: FetchOptions = {},
+): Promise<readonly Picture[]> {
+  const away = pictures.filter(({ stored }) => isAway(stored));
+  if (away.length === 0) return pictures;
+  const here = await copies(away, options);
+  return pictures.map((picture) => {
+    const stored = here.get(picture);
+    return stored ? { ...picture, stored } : picture;
+  });
 }
 
 type Away = Extract<StoredPicture, { readonly object: unknown } | { readonly row: unknown }>;
@@ -63,19 +70,19 @@ function identityOf(stored: Away): string {
 }
 
 async function copies(
-  samples: readonly Sample[],
+  samples: readonly Readable[],
   { signal, onProgress }: FetchOptions,
-): Promise<ReadonlyMap<Sample, StoredPicture>> {
-  const here = new Map<Sample, StoredPicture>();
+): Promise<ReadonlyMap<Readable, StoredPicture>> {
+  const here = new Map<Readable, StoredPicture>();
   const tables = openTables();
   const ahead = {
     ...AHEAD,
-    weightOf: ({ stored }: Sample) => (stored && 'object' in stored ? stored.object.size : 0),
+    weightOf: ({ stored }: Readable) => (stored && 'object' in stored ? stored.object.size : 0),
   };
   async function* inOrder() {
     yield* samples;
   }
-  const copy = async (sample: Sample): Promise<void> => {
+  const copy = async (sample: Readable): Promise<void> => {
     const stored = sample.stored as Away;
     const identity = identityOf(stored);
     const copied = known.get(identity) ?? (await copyOf(stored, { identity, tables, signal }));

@@ -1,20 +1,20 @@
-// places.ts: a folder, archives or a bucket -> the pictures there, each with its part and class, for inspect to count; those of a
-// folder also if training cannot use them.
+// places.ts: a folder, archives or a bucket -> the pictures there, each with its part and class, for inspect to count, also if training
+// cannot use them.
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageReference } from '../images/source.ts';
+import { joinedTo } from '../objects/address.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { archivesIn } from './archives.ts';
-import type { Dataset } from './dataset.ts';
-import { fetched, type FetchOptions } from './fetched.ts';
-import { scanStored } from './scan.ts';
-import { scanArchives } from './scan-stored.ts';
+import { fetchedPictures, type FetchOptions } from './fetched.ts';
+import { storedPictures } from './scan.ts';
+import { leftOut, picturesInArchives, withoutClass, type StoredPictures } from './scan-stored.ts';
 import { isCub, scanCub } from './scan-cub.ts';
 import { layoutOf } from './layout.ts';
 import { splitNamed } from './split-names.ts';
-import { contentOf, fileOf } from './stored.ts';
-import { picturesIn, readTree, type Folder } from './tree.ts';
+import { contentOf, fileOf, type FoundPicture } from './stored.ts';
+import { picturesIn, readTree, treeOf, type Folder } from './tree.ts';
 
 interface Place {
   /** `train`, `val` or `test`; empty where the dataset is not divided. */
@@ -48,13 +48,13 @@ interface PlacesOptions extends FetchOptions {
  */
 export async function placesIn(root: string, options: PlacesOptions = {}): Promise<Places> {
   const { signal } = options;
-  const stored = await scanStored(root, options);
+  const stored = await storedPictures(root, { ...options, mayLackClasses: true });
   if (stored) return storedPlaces(stored, options);
   await checkFolder(root);
   const problems: string[] = [];
   const tree = await readTree(root, problems, signal);
   const archives = archivesIn(tree);
-  if (tree.count === 0 && archives.length > 0) return storedPlaces(await scanArchives(root, archives, signal), options); // prettier-ignore
+  if (tree.count === 0 && archives.length > 0) return storedPlaces(await picturesInArchives(root, archives, { mayLackClasses: true, signal }), options); // prettier-ignore
   const { places, remarks } = (await isCub(root)) ? await cubPlaces(root) : folderPlaces(tree);
   const found = picturesIn(tree).flatMap((file) => {
     const place = places.get(file);
@@ -82,20 +82,55 @@ async function checkFolder(folder: string): Promise<void> {
   );
 }
 
-async function storedPlaces(dataset: Dataset, options: FetchOptions): Promise<Places> {
-  const files = [...dataset.train, ...(dataset.val ?? []), ...(dataset.test ?? [])].flatMap((sample) => fileOf(sample) ?? []); // prettier-ignore
-  const { classes, train, val, test = [], judge = 'val', remarks } = await fetched(dataset, options);
-  const parts = [['train', train], [judge, val ?? []], ['test', test]] as const; // prettier-ignore
+async function storedPlaces(stored: StoredPictures, options: FetchOptions): Promise<Places> {
+  const { places, remarks } = stored.isLabelled ? labelledPlaces(stored) : foldersInside(stored);
+  const wanted = [...places].map(([{ file, stored: at }, place]) => ({ path: joinedTo(stored.root, file), stored: at, place })); // prettier-ignore
   const pictures = new Map<string, PlacedPicture>();
-  for (const [split, samples] of parts) {
-    for (const { path: file, labels, stored } of samples) {
-      const className = classes[labels[0] ?? -1] ?? '';
-      const content = stored && !('row' in stored) ? contentOf(stored) : { path: file };
-      pictures.set(file, { split: val ? split : '', className, content });
-    }
+  for (const { path: file, stored: at, place } of await fetchedPictures(wanted, options)) {
+    pictures.set(file, { ...place, content: 'row' in at ? { path: file } : contentOf(at) });
   }
-  return { pictures, files: new Set(files), others: new Map(), remarks };
+  const files = new Set(wanted.flatMap((picture) => fileOf(picture) ?? []));
+  return { pictures, files, others: new Map(), remarks: [...remarks, ...stored.remarks] };
 }
+
+interface FoundInside {
+  readonly places: ReadonlyMap<FoundPicture, Place>;
+  readonly remarks: readonly string[];
+}
+
+/** Of archives that say what their pictures are. Those that are no part beside others that are one are left out, as in training. */
+function labelledPlaces({ root, pictures }: StoredPictures): FoundInside {
+  const isDivided = pictures.some((picture) => picture.split !== undefined && !isBad(picture));
+  const placed = pictures.filter((picture) => !isDivided || picture.split !== undefined || isBad(picture));
+  const places = placed.map((picture) => {
+    const { split = '', className = '' } = picture;
+    return [picture, { split, className: className.normalize('NFC') }] as const;
+  });
+  const isNamed = pictures.some(({ className = '' }) => className !== '');
+  return {
+    places: new Map(places),
+    remarks: [
+      ...leftOut(pictures.length - placed.length, 'in archives that are no part'),
+      ...(isNamed ? [] : [refusedText(withoutClass(root, pictures.length).message)]),
+    ],
+  };
+}
+
+const isBad = ({ stored }: FoundPicture) => 'problem' in stored;
+
+/** Of pictures whose folders say what they are. What cannot be read may be an archive, which lies in no folder. */
+function foldersInside({ root, pictures }: StoredPictures): FoundInside {
+  const good = pictures.filter((picture) => !isBad(picture));
+  // As in training, a picture's name is its number.
+  const { places, remarks } = folderPlaces(treeOf(root, good.map(({ folders }, i) => ({ folders, name: `${i}` })))); // prettier-ignore
+  const bad = pictures.filter(isBad).map((picture) => [picture, { split: picture.split ?? '', className: '' }] as const); // prettier-ignore
+  return {
+    places: new Map([...[...places].map(([numbered, place]) => [good[Number(/\d+$/.exec(numbered)![0])]!, place] as const), ...bad]), // prettier-ignore
+    remarks,
+  };
+}
+
+const refusedText = (why: string) => `finetune would refuse this: ${why}`;
 
 interface Found {
   readonly places: ReadonlyMap<string, Place>;
@@ -109,7 +144,7 @@ function folderPlaces(tree: Folder): Found {
     const places = new Map(picturesIn(tree).map((file) => [file, placeByPath(tree.path, file)]));
     return {
       places,
-      remarks: tree.count > 0 ? [`finetune would refuse this: ${folder} ${problem}; ${next}`] : [],
+      remarks: tree.count > 0 ? [refusedText(`${folder} ${problem}; ${next}`)] : [],
     };
   }
   const places = new Map<string, Place>();

@@ -1,5 +1,5 @@
-// scan-stored.ts: archives (.tar), tables (.parquet) and buckets -> the labelled pictures in them. Opens no picture. What an archive says
-// of its pictures (.cls, .json, a column) are the classes; where it says nothing, folders mean what they mean on the disk.
+// scan-stored.ts: archives (.tar), tables (.parquet) and buckets -> the pictures in them, and those of a dataset. Opens no picture. What an archive
+// says of its pictures (.cls, .json, a column) are the classes; where it says nothing, folders mean what they mean on the disk.
 
 import { joinedTo } from '../objects/address.ts';
 import type { ImageReference } from '../images/source.ts';
@@ -14,45 +14,69 @@ import type { SplitName } from './split-names.ts';
 import type { FoundPicture, StoredPicture } from './stored.ts';
 import { treeOf } from './tree.ts';
 
-/** A dataset of archives and tables. @throws AppError DATASET_INVALID, INTERRUPTED, DOWNLOAD_FAILED */
-export async function scanArchives(
+/** What archives or a bucket hold, before it is known what it is for. */
+export interface StoredPictures {
+  readonly root: string;
+  readonly pictures: readonly FoundPicture[];
+  /** Whether archives say what their pictures are; else their folders do. */
+  readonly isLabelled: boolean;
+  readonly remarks: readonly string[];
+}
+
+interface ArchiveOptions {
+  /** Tables without a column of classes are no problem. */
+  readonly mayLackClasses?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @throws AppError FILE_INVALID, INTERRUPTED, DOWNLOAD_FAILED */
+export async function picturesInArchives(
   root: string,
   archives: readonly Archive[],
-  signal?: AbortSignal,
-): Promise<Dataset> {
+  { mayLackClasses = false, signal }: ArchiveOptions,
+): Promise<StoredPictures> {
   const found = new Map<string, FoundPicture>();
   let replaced = 0;
   let isLabelled = false;
   for (const archive of archives) {
     const isTable = isTableName(archive.where);
-    for await (const reference of (isTable ? tableRows : tarPictures)(archive.where, signal)) {
+    const references = isTable ? tableRows(archive.where, { mayLackClasses, signal }) : tarPictures(archive.where, signal); // prettier-ignore
+    for await (const reference of references) {
       throwIfAway(reference);
       const picture = foundIn(archive, reference, archives.length > 1);
-      // An archive that was appended to may have a name again: the later picture is what unpacking it leaves.
-      if (found.delete(picture.file)) replaced += 1;
+      const { file, className } = picture;
       // Where every label is the name of the folder, there are no labels but folders.
-      const { className } = picture;
-      isLabelled ||= isTable || (className !== undefined && className !== classFolderInside(reference.file.slice(archive.where.length))); // prettier-ignore
-      found.set(picture.file, picture);
+      const saysClass = isTable || (className !== undefined && className !== classFolderInside(reference.file.slice(archive.where.length))); // prettier-ignore
+      isLabelled ||= saysClass;
+      // An archive that was appended to may have a name again: the later picture is what unpacking it leaves, beside the label of the former.
+      const former = found.get(file);
+      if (found.delete(file)) replaced += 1;
+      found.set(file, former?.className !== undefined && !saysClass ? { ...picture, className: former.className } : picture); // prettier-ignore
     }
     throwIfEnded(signal);
   }
-  const pictures = [...found.values()];
-  const dataset = isLabelled ? labelled(root, pictures) : inFolders(root, pictures);
-  return { ...dataset, remarks: [...dataset.remarks, ...leftOut(replaced, 'of names that the archive has again: the last of each counts')] }; // prettier-ignore
+  const remarks = leftOut(replaced, 'of names that the archive has again: the last of each counts');
+  return { root, pictures: [...found.values()], isLabelled, remarks };
 }
 
-/** A dataset of what a bucket has under a prefix, or in its archives there. @throws AppError DATASET_INVALID, INTERRUPTED, DOWNLOAD_FAILED */
-export async function scanBucket(root: string, signal?: AbortSignal): Promise<Dataset> {
+/** What a bucket has under a prefix, or in its archives there. @throws AppError DATASET_INVALID, FILE_INVALID, INTERRUPTED, DOWNLOAD_FAILED */
+export async function picturesInBucket(root: string, options: ArchiveOptions): Promise<StoredPictures> {
+  const { signal } = options;
   try {
     const content = await bucketContents(root, signal);
-    if ('pictures' in content) return inFolders(root, content.pictures);
-    if (content.archives.length > 0) return await scanArchives(root, content.archives, signal);
+    if ('pictures' in content) return { root, pictures: content.pictures, isLabelled: false, remarks: [] };
+    if (content.archives.length > 0) return await picturesInArchives(root, content.archives, options);
   } catch (error) {
     throwIfEnded(signal);
     throw error;
   }
   throw invalid(root, 'has no pictures, and no .tar or .parquet', 'check the prefix');
+}
+
+/** @throws AppError DATASET_INVALID */
+export function storedDataset({ root, pictures, isLabelled, remarks }: StoredPictures): Dataset {
+  const dataset = isLabelled ? labelled(root, pictures) : inFolders(root, pictures);
+  return { ...dataset, remarks: [...dataset.remarks, ...remarks] };
 }
 
 /** A bucket that does not answer, or an archive that was replaced meanwhile, is no picture that cannot be read: what comes behind is unknown. */
@@ -108,7 +132,7 @@ function labelled(root: string, found: readonly FoundPicture[]): Dataset {
   const named = SPLITS.filter((wanted) => good.some(({ split }) => split === wanted));
   const splits = named.length > 0 ? named : [undefined];
   const parts = splits.flatMap((split) => partOf(split, good) ?? []);
-  if (parts.length === 0) throw invalid(root, `has ${good.length} pictures, and none has a class`, 'expected .cls or .json beside each picture of a .tar, or a column label in a table'); // prettier-ignore
+  if (parts.length === 0) throw withoutClass(root, good.length);
   const remarks = [
     ...leftOut(good.filter(({ className = '' }) => className === '').length, 'without a class'),
     ...leftOut(named.length > 0 ? good.filter(({ split }) => split === undefined).length : 0, 'in archives that are no part'), // prettier-ignore
@@ -119,7 +143,10 @@ function labelled(root: string, found: readonly FoundPicture[]): Dataset {
 
 const SPLITS = ['train', 'val', 'test'] as const;
 
-const leftOut = (count: number, why: string) =>
+export const withoutClass = (root: string, count: number) =>
+  invalid(root, `has ${count} pictures, and none has a class`, 'expected .cls or .json beside each picture of a .tar, or a column label in a table'); // prettier-ignore
+
+export const leftOut = (count: number, why: string) =>
   count === 0 ? [] : [`left out: ${count} ${count === 1 ? 'picture' : 'pictures'} ${why}`];
 
 function byWhetherRead(found: readonly FoundPicture[]) {

@@ -13,7 +13,7 @@ import { archivesIn, archivesMatching, isArchiveName, singleArchive } from './ar
 import { isCub, scanCub } from './scan-cub.ts';
 import { scanFolders } from './scan-folders.ts';
 import { scanManifest } from './scan-manifest.ts';
-import { scanArchives, scanBucket } from './scan-stored.ts';
+import { picturesInArchives, picturesInBucket, storedDataset, type StoredPictures } from './scan-stored.ts';
 import { readTree } from './tree.ts';
 import { invalid, list, type Dataset } from './dataset.ts';
 
@@ -30,24 +30,29 @@ export interface ScanOptions {
 
 /** @throws AppError DATASET_NOT_FOUND, DATASET_INVALID; DOWNLOAD_FAILED for a bucket that cannot be listed */
 export async function scanDataset(root: string, options: ScanOptions = {}): Promise<Dataset> {
-  const stored = await scanStored(root, options);
-  const dataset = stored ?? (await scanDisk(root, options));
+  const stored = await storedPictures(root, options);
+  const dataset = stored ? storedDataset(stored) : await scanDisk(root, options);
   refuseTwins(root, dataset.classes);
   return dataset;
 }
 
-/** Undefined where `root` is neither archives nor in a bucket. @throws AppError USAGE, DATASET_INVALID, DOWNLOAD_FAILED */
-export async function scanStored(
+interface StoredOptions extends ScanOptions {
+  /** Pictures without a class are wanted too. */
+  readonly mayLackClasses?: boolean;
+}
+
+/** Undefined where `root` is neither archives nor in a bucket. @throws AppError USAGE, DATASET_INVALID, FILE_INVALID, DOWNLOAD_FAILED */
+export async function storedPictures(
   root: string,
-  { manifest, root: pictures, offline, signal }: ScanOptions,
-): Promise<Dataset | undefined> {
+  { manifest, root: pictures, offline, mayLackClasses, signal }: StoredOptions,
+): Promise<StoredPictures | undefined> {
   if (offline && isBucketAddress(root)) throw new AppError('USAGE', `${root} would be fetched, which --offline forbids; leave one of them out`); // prettier-ignore
   if (isUrl(root) && !isBucketAddress(root) && !(await isThere(root))) throw new AppError('DATASET_NOT_FOUND', `${quoted(shownAddress(root))}: datasets are not fetched from addresses; download it and name its folder or archive, or s3://bucket/prefix`); // prettier-ignore
   const archives = isBucketAddress(root) ? undefined : await archivesNamed(root, signal);
   if (!archives && !isBucketAddress(root)) return undefined;
   const flag = manifest === undefined ? (pictures === undefined ? undefined : '--root') : '--manifest';
   if (flag !== undefined) throw new AppError('USAGE', `${flag} belongs to a csv on the disk, and ${root} is none; leave it out`); // prettier-ignore
-  return archives ? scanArchives(archives.root, archives.archives, signal) : scanBucket(root, signal);
+  return archives ? picturesInArchives(archives.root, archives.archives, { mayLackClasses, signal }) : picturesInBucket(root, { mayLackClasses, signal }); // prettier-ignore
 }
 
 /** One that is named, or those that a pattern matches. */
@@ -97,7 +102,7 @@ async function scanDisk(root: string, { manifest, root: pictures, signal }: Scan
   const problems: string[] = [];
   const tree = await readTree(root, problems, signal);
   const archives = archivesIn(tree);
-  if (tree.count === 0 && archives.length > 0) return scanArchives(root, archives, signal);
+  if (tree.count === 0 && archives.length > 0) return storedDataset(await picturesInArchives(root, archives, { signal })); // prettier-ignore
   try {
     return scanFolders(root, tree, problems);
   } catch (error) {

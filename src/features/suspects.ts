@@ -13,13 +13,13 @@ export interface Suspect {
 /**
  * Each neighbour votes for its class by its cosine; a class's votes are divided by its share of all pictures, so that a large
  * class does not win by its size. A picture with no other class near it is no suspect.
- * @param classes class number of each row. @param twins whether two rows are one picture: copies do not vote for each other
+ * @param classes class number of each row. @param isMute whether `b` does not vote for `a`, such as a copy of it
  * @returns the most suspicious first
  */
 export function suspectLabels(
   { nearest, similarities, k }: Pick<Neighbours, 'nearest' | 'similarities' | 'k'>,
   classes: readonly number[],
-  twins: (a: number, b: number) => boolean,
+  isMute: (a: number, b: number) => boolean,
 ): readonly Suspect[] {
   const sizes = new Map<number, number>();
   for (const name of classes) sizes.set(name, (sizes.get(name) ?? 0) + 1);
@@ -29,7 +29,7 @@ export function suspectLabels(
     let sum = 0;
     for (let at = row * k; at < (row + 1) * k; at++) {
       const other = nearest[at]!;
-      if (other < 0 || twins(row, other)) continue;
+      if (other < 0 || isMute(row, other)) continue;
       const name = classes[other]!;
       const vote = (Math.max(0, similarities[at]!) * classes.length) / sizes.get(name)!;
       votes.set(name, (votes.get(name) ?? 0) + vote);

@@ -35,24 +35,30 @@ export async function* tablePictures(
   }
 }
 
-/** The rows of a table with their classes, without their pictures. A table without a column of classes is a problem. */
+interface RowsOptions {
+  /** Else a table without a column of classes is a problem. */
+  readonly mayLackClasses: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The rows of a table with their classes, without their pictures. @throws AppError FILE_INVALID */
 export async function* tableRows(
   file: string,
-  signal?: AbortSignal,
+  { mayLackClasses, signal }: RowsOptions,
 ): AsyncGenerator<ImageReference, void, undefined> {
   const parquet = await openForeignParquet(file);
   try {
     pictureColumn(parquet);
     const label = labelColumn(parquet);
-    if (label === undefined) throw new AppError('FILE_INVALID', `${file} has no column of classes, expected one of ${[...LABEL_NAMES].join(', ')}`); // prettier-ignore
-    const names = classNames(parquet, label);
+    if (label === undefined && !mayLackClasses) throw new AppError('FILE_INVALID', `${file} has no column of classes, expected one of ${[...LABEL_NAMES].join(', ')}`); // prettier-ignore
+    const names = label === undefined ? [] : classNames(parquet, label);
     const { etag } = parquet;
     for (const extent of parquet.groups) {
-      const rows = await parquet.read(extent, [label]);
-      for (const [i, row] of rows.entries()) {
+      const labels =
+        label === undefined ? [] : (await parquet.read(extent, [label])).map((row) => row[label]);
+      for (let index = extent.from; index < extent.to; index++) {
         if (signal?.aborted) return;
-        const index = extent.from + i;
-        yield { file: `${file}/${index}`, content: NOT_READ, row: { table: file, index, etag }, className: className(row[label], names) }; // prettier-ignore
+        yield { file: `${file}/${index}`, content: NOT_READ, row: { table: file, index, etag }, className: className(labels[index - extent.from], names) }; // prettier-ignore
       }
     }
   } finally {

@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { S3 } from '@aws-sdk/client-s3';
 import type { BucketAddress } from './address.ts';
-import { endpoint, ENDPOINT_VARIABLE } from './endpoint.ts';
+import { endpoint, useConfiguredEndpoint } from './endpoint.ts';
 import { failureOf, isPassing, isThrottled, retryAfterOf, type About } from './failures.ts';
 import { pauseAfter } from './retries.ts';
 
@@ -53,7 +53,7 @@ async function makeClient(): Promise<S3> {
 async function takeConfiguredEndpoint({ config }: S3): Promise<void> {
   const { serviceConfiguredEndpoint } = config as unknown as { readonly serviceConfiguredEndpoint?: () => Promise<string | undefined> }; // prettier-ignore
   const found = await serviceConfiguredEndpoint?.();
-  if (found !== undefined) process.env[ENDPOINT_VARIABLE] ||= found;
+  if (found !== undefined) useConfiguredEndpoint(found);
 }
 
 interface Asked extends BucketAddress {

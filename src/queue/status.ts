@@ -54,10 +54,12 @@ export function queueStatus(place: QueuePlace, work: Work, now: number): Promise
   });
 }
 
-/** Of the jobs that are not done, one of each state says it for all: a queue is seldom of both kinds. */
+/** Of the jobs that are not done, the first and the last of each state say it for all: a queue is seldom of both kinds. */
 async function nextIsOfSweep(queue: Queue): Promise<boolean> {
-  const jobs = await queue.getJobs(['active', 'waiting', 'waiting-children', 'delayed', 'failed'], 0, 0);
-  return jobs.some(({ data }) => isSweepWork(data));
+  const at = (place: number) =>
+    queue.getJobs(['active', 'waiting', 'waiting-children', 'delayed', 'failed'], place, place);
+  const jobs = await Promise.all([at(0), at(-1)]);
+  return jobs.flat().some(({ data }) => isSweepWork(data));
 }
 
 async function* completedJobs(queue: Queue, count: number, work: Work): AsyncGenerator<Job, void, undefined> {

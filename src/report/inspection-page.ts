@@ -3,6 +3,7 @@
 import {
   className,
   conflict,
+  namedClasses,
   nearNotes,
   type DatasetPicture,
   type Inspection,
@@ -96,7 +97,7 @@ function summary(inspection: Inspection): string {
   const facts: readonly (readonly [string, string | number])[] = [
     ['pictures', inspection.pictures],
     ...Object.entries(splits).filter(([name]) => name !== ''),
-    ['classes', inspection.classes.length],
+    ['classes', namedClasses(inspection)],
     ['largest over smallest', imbalance === null ? '–' : imbalance.toFixed(2)],
     ['median size', sizes ? `${sizes.width.median} × ${sizes.height.median}` : '–'],
     ['unreadable', inspection.unreadable.length],

@@ -79,9 +79,10 @@ export function inspectionJson(inspection: Inspection): string {
 const MAX_LINES = 30;
 
 export function inspectionText(inspection: Inspection, columns?: number): string {
-  const { folder, pictures, classes, unreadable, exactDuplicates, nearDuplicates, leaks } = inspection;
+  const { folder, pictures, unreadable, exactDuplicates, nearDuplicates, leaks } = inspection;
   const { suspectLabels, suspectCount } = inspection;
-  const head = `${printable(folder)}: ${pictures} pictures, ${classes.length} ${classes.length === 1 ? 'class' : 'classes'}\n`;
+  const named = namedClasses(inspection);
+  const head = `${printable(folder)}: ${pictures} pictures, ${named} ${named === 1 ? 'class' : 'classes'}\n`;
   const part = (title: string, rows: readonly (readonly string[])[], count = rows.length) =>
     section(title, rows, count, columns);
   const sections = [
@@ -143,8 +144,11 @@ function classTable({ classes, splits }: Inspection, columns: number | undefined
   return formatTable([header, ...rows], { right: header.map((_, i) => i).slice(1), columns }) + more;
 }
 
+/** How many classes there are: pictures without one are none. */
+export const namedClasses = ({ classes }: Inspection) => classes.filter(({ name }) => name !== '').length;
+
 export function className(name: string): string {
-  return name === '' ? '(in no class folder)' : printable(name);
+  return name === '' ? '(without a class)' : printable(name);
 }
 
 function section(
@@ -166,7 +170,7 @@ export function conflict(
   { pictures }: { readonly pictures: readonly DatasetPicture[] },
   shown: (name: string) => string = className,
 ): readonly string[] {
-  const names = [...new Set(pictures.map((picture) => picture.class))];
+  const names = [...new Set(pictures.map((picture) => picture.class))].filter((name) => name !== '');
   return names.length > 1 ? [`labels differ: ${names.map(shown).join(', ')}`] : [];
 }
 

@@ -43,14 +43,16 @@ export interface QueueStatus {
 /** A reason is a line; one that fills a screen hides the others. */
 const MAX_REASON = 400;
 
+/** A run of a sweep counts none. */
+const countsPictures = ({ hasSweeps, pictures }: QueueStatus) => !hasSweeps || pictures.done > 0;
+
 const total = ({ done, failed, active, waiting, delayed }: QueueStatus['shards']) => done + failed + active + waiting + delayed; // prettier-ignore
 
 export function queueText(status: QueueStatus, columns?: number): string {
   const { queue, server, isPaused, workers, shards, hasSweeps, pictures, rate, secondsLeft, failures } =
     status;
   const unit = hasSweeps ? 'jobs' : 'shards';
-  // A run of a sweep counts none.
-  const countsPictures = !hasSweeps || pictures.done > 0;
+  const hasPictures = countsPictures(status);
   const states = [
     [shards.done, 'done'],
     [shards.active, 'under way'],
@@ -64,8 +66,8 @@ export function queueText(status: QueueStatus, columns?: number): string {
       queue: `${queue} on ${server}${isPaused ? ', paused' : ''}`,
       workers,
       [unit]: [`${total(shards)}`, parts.join(', ')].filter(Boolean).join(': '),
-      pictures: countsPictures ? `${pictures.done}${pictures.failed > 0 ? `, ${pictures.failed} of which failed` : ''}` : undefined, // prettier-ignore
-      rate: rate && `${countsPictures ? `${rate.picturesPerSecond.toFixed(1)} pictures/s, ` : ''}${rate.shardsPerHour.toFixed(1)} ${unit} an hour, over ${duration(rate.seconds)}`, // prettier-ignore
+      pictures: hasPictures ? `${pictures.done}${pictures.failed > 0 ? `, ${pictures.failed} of which failed` : ''}` : undefined, // prettier-ignore
+      rate: rate && `${hasPictures ? `${rate.picturesPerSecond.toFixed(1)} pictures/s, ` : ''}${rate.shardsPerHour.toFixed(1)} ${unit} an hour, over ${duration(rate.seconds)}`, // prettier-ignore
       'time left':
         secondsLeft === undefined || secondsLeft === 0 ? undefined : `about ${duration(secondsLeft)}`,
     },
@@ -81,16 +83,17 @@ export function queueText(status: QueueStatus, columns?: number): string {
 }
 
 export function queueJson(status: QueueStatus): string {
-  const { queue, isPaused, workers = null, shards, pictures, rate, secondsLeft = null, failures } = status;
+  const { queue, isPaused, workers, shards, hasSweeps, pictures, rate, secondsLeft, failures } = status;
   const { done, failed, active, waiting, delayed } = shards;
   return `${printableJson({
     queue,
     paused: isPaused,
-    workers,
+    workers: workers ?? null,
+    hasSweeps,
     shards: { total: total(shards), done, active, waiting, delayed, failed },
     pictures,
-    rate: rate ? { picturesPerSecond: rounded(rate.picturesPerSecond), shardsPerHour: rounded(rate.shardsPerHour), seconds: rounded(rate.seconds) } : null, // prettier-ignore
-    secondsLeft: secondsLeft === null ? null : Math.round(secondsLeft),
+    rate: rate ? { picturesPerSecond: countsPictures(status) ? rounded(rate.picturesPerSecond) : null, shardsPerHour: rounded(rate.shardsPerHour), seconds: rounded(rate.seconds) } : null, // prettier-ignore
+    secondsLeft: secondsLeft === undefined ? null : Math.round(secondsLeft),
     failures,
   })}\n`;
 }

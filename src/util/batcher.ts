@@ -7,6 +7,8 @@
  * some microseconds.
  */
 const TURNS = 32;
+/** For all of them, in milliseconds: where the loop is busy, a group does not wait longer. */
+const TURNS_MS = 5;
 
 export interface BatcherOptions<Item, Result> {
   /** One result for each item, in their order. Called for one group at a time. */
@@ -56,7 +58,7 @@ export class Batcher<Item, Result> {
       signal?.addEventListener('abort', leave, { once: true });
       this.#waiting.push(entry);
       if (this.#waiting.length >= this.#options.maxBatch) this.#wake();
-      this.#work ??= this.#workOff().finally(() => (this.#work = undefined));
+      this.#work ??= this.#workOff();
     });
   }
 
@@ -68,11 +70,14 @@ export class Batcher<Item, Result> {
   async #workOff(): Promise<void> {
     do {
       // What arrives meanwhile shares a run.
-      for (let turn = 0; turn < TURNS; turn++) await new Promise(setImmediate);
+      const end = performance.now() + TURNS_MS;
+      for (let turn = 0; turn < TURNS && performance.now() < end; turn++) await new Promise(setImmediate);
       await this.#others();
       const group = this.#waiting.splice(0, this.#options.maxBatch);
       if (group.length > 0) await this.#compute(group);
     } while (this.#waiting.length > 0);
+    // In the same turn, so that nobody asks in between.
+    this.#work = undefined;
   }
 
   /** Waits until the group is full or its first has waited long enough. */

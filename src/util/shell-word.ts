@@ -3,9 +3,9 @@
 /** What no usual shell gives a meaning to, wherever it stands in a word; at its beginning, zsh gives one to `=`. */
 const PLAIN = /^(?!=)[\p{L}\p{N}_./:@%+=,\\-]+$/u;
 
-/** @param path of a file or folder: one that begins as a flag does gets `./`. @param platform cmd and PowerShell know double quotes, which file names there cannot hold; other shells take everything in single ones */
-export function shellWord(path: string, platform: NodeJS.Platform = process.platform): string {
-  const text = path.startsWith('-') ? `./${path}` : path;
+/** @param word any, most often a path: one that begins as a flag does is taken for a path and gets `./`. @param platform cmd and PowerShell know double quotes, which file names there cannot hold; other shells take everything in single ones */
+export function shellWord(word: string, platform: NodeJS.Platform = process.platform): string {
+  const text = word.startsWith('-') ? `./${word}` : word;
   if (platform === 'win32') return PLAIN.test(text) ? text : `"${text}"`;
   if (PLAIN.test(text) && !text.includes('\\')) return text;
   return inSingleQuotes(text);

@@ -82,7 +82,11 @@ describe('suggest', () => {
     await mkdir(at('empty'));
     const empty = await run('finch', 'suggest', 'empty', '--model', 'runs/one/best');
     assert.equal(empty.code, 3);
-    assert.match(empty.stderr, /nothing to label: no picture can be read; empty: no pictures in this folder/);
+    await writeFile(at('empty', '1.jpg'), 'x');
+    await writeFile(at('empty', '2.jpg'), 'y');
+    const broken = await run('finch', 'suggest', 'empty', '--model', 'runs/one/best');
+    assert.match(broken.stderr, /nothing to label: none of 2 pictures can be read; first empty\/1\.jpg: /);
+    assert.match(empty.stderr, /nothing to label: there are no pictures in empty\n/);
   });
 });
 

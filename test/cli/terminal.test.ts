@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { usageLine } from '../../src/cli/usage-line.ts';
 import { runCli, startCli } from '../helpers/run-cli.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
 
@@ -70,6 +71,9 @@ test('what other programs call a command is answered with its name here', async 
     assert.equal(code, 2);
     assert.ok(stderr.includes(`'${word}' (did you mean: ${meant}?)`), stderr);
   }
+  // Behind the name of a command, words mean something else; a word is no pattern.
+  assert.doesNotMatch(usageLine("error: unknown command './net.onnx'\n", 'models'), /did you mean/);
+  assert.ok(usageLine("error: unknown command './$&.jpg'\n", './$&.jpg').includes("classify './$&.jpg'"));
   const [models, bare] = [await runCli('finch', ['models']), await runCli('finch', [])];
   assert.equal(models.code, bare.code);
 });

@@ -9,6 +9,8 @@ import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { workOf, type WorkOptions } from '../../src/api/work.ts';
 import { loadConfig, type LoadFlags } from '../../src/config/load-features.ts';
+import { originText, type RowOrigin } from '../../src/api/indexing/row-origin.ts';
+import { checkOrigin } from '../../src/databases/origin.ts';
 import { loadFeatures } from '../../src/databases/load-features.ts';
 import { DATABASE_PACKAGES, loadPackage } from '../../src/databases/packages.ts';
 import { pointId } from '../../src/databases/qdrant.ts';
@@ -16,7 +18,7 @@ import { binaryHalfvec, binaryVector } from '../../src/databases/vector-bytes.ts
 import { AppError } from '../../src/util/errors.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { serveLocally } from '../helpers/local-server.ts';
-import { writeMadeUpFeatures } from '../helpers/made-up-features.ts';
+import { MADE_UP_SETTINGS, writeMadeUpFeatures } from '../helpers/made-up-features.ts';
 import { writeMadeUpShard } from '../helpers/made-up-shards.ts';
 import { startQdrant, type QdrantServer } from '../helpers/qdrant-server.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
@@ -75,6 +77,31 @@ test('rows as bytes of pgvector, and the id of a name', () => {
   assert.equal(binaryHalfvec(Float32Array.of(3e9, 4e9)).toString('hex'), '0002000038cd3a66');
   // printf a | sha256sum
   assert.equal(pointId('a'), 'ca978112-ca1b-8dca-bac2-31b39a23dc4d');
+});
+
+test('a table without rows takes those of any model; one with rows only its own', async () => {
+  const origin = (weights: string): RowOrigin => ({ settings: { ...MADE_UP_SETTINGS, weights }, layer: 'pool', rowShape: [8] }); // prettier-ignore
+  /** What is written on the table. */
+  const written = async (comment: string | null, isEmpty: boolean) => {
+    let last: string | undefined;
+    const query = async (text: string, values: readonly unknown[] = []) => {
+      if (text.includes('obj_description')) return { rows: [{ comment, is_own: true }], rowCount: null };
+      if (text.includes('format(')) return { rows: [{ statement: values[1] }], rowCount: null };
+      if (text.startsWith('SELECT 1')) return { rows: isEmpty ? [] : [{}], rowCount: null };
+      last = text;
+      return { rows: [], rowCount: null };
+    };
+    const session = { query, cancel: async () => {} };
+    await checkOrigin(session, { table: '"t"', name: 't', made: origin('now'), work: workOf({}) });
+    return last;
+  };
+  const now = originText(origin('now'));
+  const before = originText(origin('before'));
+  assert.equal(await written(null, true), now);
+  assert.equal(await written(before, true), now);
+  assert.equal(await written("somebody's", true), undefined);
+  assert.equal(await written(now, false), undefined);
+  await assert.rejects(written(before, false), { code: 'MODEL_MISMATCH' });
 });
 
 test('the clients have one version everywhere', async () => {

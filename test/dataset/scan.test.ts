@@ -5,6 +5,7 @@ import { cp, mkdir, mkdtemp, rm, stat, symlink, utimes, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { checkTrainable, classCounts } from '../../src/dataset/dataset.ts';
 import { openContents } from '../../src/dataset/contents.ts';
 import {
@@ -17,6 +18,8 @@ import {
 import { datasetName, scanDataset } from '../../src/dataset/scan.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { byCodePoint } from '../../src/util/order.ts';
+import { placesIn } from '../../src/dataset/places.ts';
+import { madeTar } from '../helpers/tar-file.ts';
 import { sharedData } from '../helpers/shared-data.ts';
 
 let scratch = '';
@@ -256,6 +259,53 @@ test('copies of one picture share a key', async () => {
   const [one, two, three, four] = await contentKeys((await scanDataset(root)).train, openContents());
   assert.equal(one, two);
   assert.equal(new Set([one, three, four]).size, 3);
+});
+
+describe('archives', () => {
+  const written = async (name: string, bytes: Uint8Array) => {
+    const root = path.join(await tree(), name);
+    await writeFile(root, bytes);
+    return root;
+  };
+
+  test('a picture that is appended again keeps its label, unless it brings one', async () => {
+    const sample = (name: string, label: string) => [{ name: `${name}.png`, content: label }, { name: `${name}.cls`, content: label }]; // prettier-ignore
+    const again = [{ name: '1.png', content: 'again' }, ...sample('2', 'dog')];
+    const root = await written('a.tar', madeTar([...sample('1', 'cat'), ...sample('2', 'cat'), ...sample('3', 'dog'), ...again])); // prettier-ignore
+    const { train, classes } = await scanDataset(root);
+    const said = train.map(({ file, labels }) => `${file} ${classes[labels[0]!]}`);
+    assert.deepEqual(said.toSorted(), ['1.png cat', '2.png dog', '3.png dog']);
+  });
+
+  test('inspect looks at pictures without a class too, and at a table without labels', async () => {
+    const table = (labels?: string[]) => {
+      const image = {
+        name: 'image',
+        data: [Buffer.from('1'), Buffer.from('2')],
+        type: 'BYTE_ARRAY' as const,
+      };
+      const label = labels && { name: 'label', data: labels, type: 'STRING' as const };
+      return Buffer.from(parquetWriteBuffer({ columnData: [image, ...(label ? [label] : [])] }));
+    };
+    const root = await tree();
+    await writeFile(path.join(root, 'train-0.parquet'), table(['cat', 'dog']));
+    await writeFile(path.join(root, 'test-0.parquet'), table());
+    const { pictures, remarks } = await placesIn(root);
+    const places = [...pictures.values()].map(({ split, className }) => `${split} ${className}`);
+    assert.deepEqual([places.toSorted(), remarks], [['test ', 'test ', 'train cat', 'train dog'], []]);
+    const alone = await placesIn(path.join(root, 'test-0.parquet'));
+    assert.equal(alone.pictures.size, 2);
+    assert.match(
+      alone.remarks.join('\n'),
+      /^finetune would refuse this: .*has 2 pictures, and none has a class/,
+    );
+    const flat = await placesIn(await written('flat.tar', madeTar([{ name: '1.png', content: 'x' }])));
+    assert.deepEqual([...flat.pictures.values()].map(({ split, className }) => [split, className]), [['', '']]); // prettier-ignore
+    assert.match(
+      flat.remarks.join('\n'),
+      /^finetune would refuse this: .* has 1 picture and no class folders/,
+    );
+  });
 });
 
 const birds = sharedData('birds');

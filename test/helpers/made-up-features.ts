@@ -4,7 +4,7 @@ import { openFeatureWriter } from '../../src/features/writer.ts';
 import { featurePaths } from '../../src/features/paths.ts';
 import { createRng } from '../../src/util/rng.ts';
 
-const SETTINGS = {
+export const MADE_UP_SETTINGS = {
   model: 'made-up', modelSource: 'made-up', weights: 'f'.repeat(64), layers: ['pool'], pool: 'avg', normalize: false, dtype: 'float32', format: 'npy', exif: true,
   maxPixels: null, device: 'none', inputs: ['photos'],
   preprocessing: { size: 8, resize: 8, mode: 'crop', interpolation: 'bilinear', mean: [0, 0, 0], std: [1, 1, 1] },
@@ -19,7 +19,7 @@ export async function writeMadeUpFeatures(
   const groups = Array.from({ length: 20 }, () => Float32Array.from({ length: numbers }, () => centres.normal()));
   const rng = createRng(seed).fork('rows');
   const paths = featurePaths(out, ['pool'], 'npy');
-  const settings = { ...SETTINGS, ...(weights !== undefined && { weights }) };
+  const settings = { ...MADE_UP_SETTINGS, ...(weights !== undefined && { weights }) };
   const files = [{ file: out.split('/').at(-1)!, layer: 'pool', rowShape: [numbers] }];
   const writer = await openFeatureWriter(paths, { settings, files, complete: false, rows: 0, failed: 0, manifestBytes: 0, errorsBytes: 0 }, 'float32');
   const vectors: Float32Array[] = [];

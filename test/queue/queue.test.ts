@@ -198,5 +198,7 @@ test('status as text and as json', () => {
   assert.doesNotMatch(sweep, /pictures|shards/);
   const json = JSON.parse(queueJson(status)) as Record<string, unknown>;
   assert.deepEqual(json['shards'], { total: 119, done: 57, active: 3, waiting: 58, delayed: 0, failed: 1 });
-  assert.deepEqual([json['paused'], json['secondsLeft']], [true, 12_345]);
+  assert.deepEqual([json['paused'], json['secondsLeft'], json['hasSweeps']], [true, 12_345, false]);
+  const runs = JSON.parse(queueJson({ ...status, hasSweeps: true, pictures: { done: 0, failed: 0 } })) as Record<string, unknown>; // prettier-ignore
+  assert.deepEqual([runs['hasSweeps'], runs['rate']], [true, { picturesPerSecond: null, shardsPerHour: 1484.4, seconds: 900 }]); // prettier-ignore
 });

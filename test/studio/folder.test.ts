@@ -1,10 +1,11 @@
 // The studio's folder: every change and its undo, kills between any two steps, journals from strangers, and what others change.
 
 import assert from 'node:assert/strict';
-import { link, mkdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { Listing } from '../../src/studio/folder/listing.ts';
 import type { StudioFolder } from '../../src/studio/folder/studio-folder.ts';
 import type { Step } from '../../src/studio/folder/steps.ts';
 import { AppError } from '../../src/util/errors.ts';
@@ -310,6 +311,9 @@ test('a folder that was away for a while is as it was', async () => {
     const counts = countsOf(folder);
     await rename(root, `${root}-away`);
     assert.equal(await folder.trouble(), 'gone');
+    await symlink(path.basename(root), root);
+    assert.equal(await folder.trouble(), 'failing');
+    await rm(root);
     await folder.listing.refresh();
     await rename(`${root}-away`, root);
     assert.equal(await folder.trouble(), null);
@@ -322,6 +326,36 @@ test('a folder that was away for a while is as it was', async () => {
     assert.deepEqual(countsOf(folder), counts);
   });
 });
+
+const isRoot = process.getuid?.() === 0;
+test(
+  'a folder in it that may not be read is left out until it may, and the folder around it is not read for it',
+  { skip: process.platform === 'win32' && 'no modes there' },
+  async () => {
+    await inStudio(root, async () => {});
+    await chmod(path.join(root, 'cat'), 0);
+    const longAgo = new Date(Date.now() - 3_600_000);
+    await utimes(root, longAgo, longAgo);
+    // Root may read everything.
+    if (isRoot) await chmod(root, 0o755);
+    const asNobody = <T>(action: () => Promise<T>): Promise<T> => {
+      if (isRoot) process.seteuid!(65_534);
+      return action().finally(() => isRoot && process.seteuid!(0));
+    };
+    const listing = await asNobody(() => Listing.read(root));
+    const classes = () => Object.fromEntries(listing.classes().map(({ name, count }) => [name, count]));
+    assert.deepEqual([listing.unread, classes()], [['cat'], { cat: 0, dog: 1 }]);
+    const refresh = () => asNobody(() => listing.refresh());
+    assert.equal(await refresh(), false);
+    await chmod(path.join(root, 'cat'), 0o755);
+    const end = Date.now() + 20_000;
+    while (listing.unread.length > 0 && Date.now() < end) {
+      await refresh();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.deepEqual([listing.unread, classes()], [[], { cat: 3, dog: 1 }]);
+  },
+);
 
 test('what others change in the folder is found', async () => {
   await inStudio(root, async (folder) => {

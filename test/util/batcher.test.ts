@@ -95,7 +95,29 @@ test('one whose signal is aborted leaves, also while it is the only one that wai
   await idle;
 });
 
-test('connections that wait are accepted before a group is computed', async () => {
+test('one who asks some turns of promises after an answer is answered too', async () => {
+  const batcher = new Batcher({ run: async (items: readonly number[]) => items, maxBatch: 4, maxDelay: 0 });
+  for (let later = 0; later < 8; later++) {
+    await batcher.ask(1);
+    for (let i = 0; i < later; i++) await Promise.resolve();
+    assert.equal(await batcher.ask(later), later);
+  }
+});
+
+test('where the loop is busy, a group is computed after some milliseconds', async (t) => {
+  const { batcher, groups, release } = doubler();
+  let time = 0;
+  t.mock.method(performance, 'now', () => (time += 4));
+  const asked = batcher.ask(1);
+  for (let i = 0; i < 4; i++) await turn();
+  assert.deepEqual(groups, [[1]]);
+  await release();
+  assert.equal(await asked, 2);
+});
+
+test('connections that wait are accepted before a group is computed', async (t) => {
+  // However busy the machine is.
+  t.mock.method(performance, 'now', () => 0);
   let accepted = 0;
   const server = createServer(() => void (accepted += 1));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -22,7 +22,7 @@ import { elementCount } from '../../util/shape.ts';
 import { shellWord } from '../../util/shell-word.ts';
 import { busy } from '../extraction-start.ts';
 import { throwIfAborted, type Work } from '../work.ts';
-import { rowsDifference } from './made.ts';
+import { rowsDifference } from './row-origin.ts';
 import { rowSources, type RowSource } from './row-sources.ts';
 
 /** What is in the index then. */

@@ -233,12 +233,16 @@ function leaksOf(
   ].filter(({ pictures }) => crosses(pictures));
 }
 
+/** Pictures without a class neither vote nor are suspected. */
 function suspectsOf({ pictures }: Dataset, neighbours: Neighbours): readonly LabelSuspect[] {
   const names = [...new Set(pictures.map((picture) => picture.class))];
   const numberOf = new Map(names.map((name, i) => [name, i]));
   const classes = pictures.map((picture) => numberOf.get(picture.class)!);
-  const twins = (a: number, b: number) => pictures[a]!.sha256 === pictures[b]!.sha256;
-  return suspectLabels(neighbours, classes, twins).map(({ row, suggested, margin }) => {
+  const isMute = (a: number, b: number) => pictures[b]!.class === '' || pictures[a]!.sha256 === pictures[b]!.sha256; // prettier-ignore
+  const suspects = suspectLabels(neighbours, classes, isMute).filter(
+    ({ row }) => pictures[row]!.class !== '',
+  );
+  return suspects.map(({ row, suggested, margin }) => {
     const { nearest, k } = neighbours;
     const near = [...nearest.subarray(row * k, (row + 1) * k)].filter(
       (other) => classes[other] === suggested,
@@ -266,7 +270,8 @@ function classesOf(pictures: readonly Picture[]): Pick<Inspection, 'classes' | '
       splits: countBy(group, ({ split }) => split),
     }))
     .toSorted((a, b) => b.total - a.total || (a.name < b.name ? -1 : 1));
-  const imbalance = classes.length > 1 ? classes[0]!.total / classes.at(-1)!.total : null;
+  const named = classes.filter(({ name }) => name !== '');
+  const imbalance = named.length > 1 ? named[0]!.total / named.at(-1)!.total : null;
   return { classes, imbalance };
 }
 

@@ -1,7 +1,7 @@
 // listing.ts: which pictures lie in the folder, by names alone: read once, told of what the studio itself changes, and read again
 // where the file system says that a folder has changed. Links are passed over: what is shown is inside the folder.
 
-import { stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { folderEntries } from '../../images/folder.ts';
 import { byCodePoint } from '../../util/order.ts';
@@ -18,6 +18,8 @@ const TICK_MS = 100;
 interface Listed {
   readonly names: Set<string>;
   readonly folders: Set<string>;
+  /** Those of its folders that could not be read. */
+  readonly unread: Set<string>;
   /** How many links were passed over. */
   readonly links: number;
   /** When it changed last, as far as it was read. */
@@ -47,14 +49,21 @@ export class Listing {
   /** @throws the system's errors where the folder cannot be read */
   static async read(root: string): Promise<Listing> {
     const listing = new Listing(root);
-    await listing.#readBelow('', 0);
-    await listing.#readBelow(TRASH, 0).catch(() => {});
+    await listing.#readFolder('');
+    await listing.#readFolder(TRASH).catch(() => {});
     return listing;
   }
 
   /** Links that were passed over. */
   get links(): number {
     return [...this.#listed.values()].reduce((sum, { links }) => sum + links, 0);
+  }
+
+  /** Folders that could not be read, by their paths. */
+  get unread(): readonly string[] {
+    return [...this.#listed].flatMap(([folder, { unread }]) =>
+      [...unread].map((name) => joined(folder, name)),
+    );
   }
 
   has(id: string): boolean {
@@ -99,21 +108,16 @@ export class Listing {
     for (const [folder, listed] of this.#listed) {
       if (performance.now() < listed.next) continue;
       const modified = await modifiedAt(path.join(this.#root, folder));
-      if (modified === listed.modified) continue;
-      const isOther = await this.#readFolder(folder).catch(() => folder !== '' && this.#loseFolder(folder));
+      const isOther =
+        modified === listed.modified
+          ? await this.#readUnread(folder, listed)
+          : await this.#readFolder(folder).catch(() => folder !== '' && this.#loseFolder(folder));
       isDifferent = isOther || isDifferent;
     }
     return isDifferent;
   }
 
-  async #readBelow(folder: string, depth: number): Promise<void> {
-    await this.#readFolder(folder);
-    if (depth === MAX_DEPTH) return;
-    for (const name of this.#listed.get(folder)!.folders)
-      await this.#readBelow(joined(folder, name), depth + 1);
-  }
-
-  /** @returns whether it is not as it was known */
+  /** Reads a folder, and those in it that are new. @returns whether it is not as it was known */
   async #readFolder(folder: string): Promise<boolean> {
     const began = performance.now();
     const at = path.join(this.#root, folder);
@@ -126,9 +130,11 @@ export class Listing {
     const took = performance.now() - began;
     const before = this.#listed.get(folder);
     const isOther = !before || !isEqual(before.names, names) || !isEqual(before.folders, folders);
+    const unread = new Set<string>();
     this.#listed.set(folder, {
       names,
       folders,
+      unread,
       links: entries.length - own.length,
       modified: isSure ? modified : -1,
       next: performance.now() + REST * took,
@@ -139,10 +145,22 @@ export class Listing {
     }
     for (const name of folders) {
       const inner = joined(folder, name);
-      if (this.#listed.has(inner)) continue;
-      await this.#readBelow(inner, inner.split('/').length).catch(() => this.#lookAgain(folder));
+      if (this.#listed.has(inner) || inner.split('/').length > MAX_DEPTH) continue;
+      await this.#readFolder(inner).catch(() => unread.add(name));
     }
     return isOther;
+  }
+
+  /** What could not be read may be allowed since, which changes nothing of the folder around it. @returns whether one was read */
+  async #readUnread(folder: string, { unread }: Listed): Promise<boolean> {
+    let isDifferent = false;
+    for (const name of unread) {
+      const inner = joined(folder, name);
+      if (!(await mayBeRead(path.join(this.#root, inner)))) continue;
+      const isRead = await this.#readFolder(inner).then(() => unread.delete(name), () => false); // prettier-ignore
+      isDifferent ||= isRead;
+    }
+    return isDifferent;
   }
 
   #foldersOf(wanted: Wanted): readonly string[] {
@@ -181,6 +199,7 @@ export class Listing {
     const fresh: Listed = {
       names: new Set(),
       folders: new Set(),
+      unread: new Set(),
       links: 0,
       modified: -1,
       next: 0,
@@ -194,19 +213,17 @@ export class Listing {
   #removeFolder(folder: string): true {
     for (const name of this.#listed.get(folder)?.folders ?? []) this.#removeFolder(joined(folder, name));
     if (folder !== '' && folder !== TRASH) this.#listed.delete(folder);
-    this.#listed.get(folderOf(folder))?.folders.delete(nameOf(folder));
+    const around = this.#listed.get(folderOf(folder));
+    around?.folders.delete(nameOf(folder));
+    around?.unread.delete(nameOf(folder));
     return true;
   }
 
-  /** A folder that may not be read now may be read later, which changes nothing of the folder around it. */
+  /** Whether a folder that cannot be read is still there, says the folder around it. */
   #loseFolder(folder: string): true {
-    this.#lookAgain(folderOf(folder));
+    const around = this.#listed.get(folderOf(folder));
+    if (around) around.modified = -1;
     return this.#removeFolder(folder);
-  }
-
-  #lookAgain(folder: string): void {
-    const listed = this.#listed.get(folder);
-    if (listed) listed.modified = -1;
   }
 
   #moveFolder(from: string, to: string): void {
@@ -225,6 +242,8 @@ export const withClass = (id: string) => ({ id, class: classOf(id) });
 
 /** In milliseconds; 0 where it is gone. */
 const modifiedAt = (folder: string) => stat(folder).then(({ mtimeMs }) => mtimeMs, () => 0); // prettier-ignore
+
+const mayBeRead = (folder: string) => access(folder, constants.R_OK | constants.X_OK).then(() => true, () => false); // prettier-ignore
 
 function isEqual(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return a.size === b.size && [...a].every((name) => b.has(name));

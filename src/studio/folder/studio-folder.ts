@@ -20,7 +20,14 @@ import type { Step } from './steps.ts';
 const LOOK_MS = 2000;
 
 /** Why nothing can be done in the folder; null where all is well. */
-type Trouble = 'gone' | 'unreadable' | null;
+type Trouble = 'gone' | 'unreadable' | 'failing' | null;
+
+const TROUBLES: ReadonlyMap<string | undefined, Trouble> = new Map([
+  ['ENOENT', 'gone'],
+  ['ENOTDIR', 'gone'],
+  ['EACCES', 'unreadable'],
+  ['EPERM', 'unreadable'],
+]);
 
 export class StudioFolder {
   /** Without links in it. */
@@ -51,7 +58,7 @@ export class StudioFolder {
   trouble(): Promise<Trouble> {
     return access(this.root, constants.R_OK | constants.X_OK).then(
       () => null,
-      (error: unknown) => (systemCode(error) === 'ENOENT' ? 'gone' : 'unreadable'),
+      (error: unknown) => TROUBLES.get(systemCode(error)) ?? 'failing',
     );
   }
 
@@ -74,6 +81,9 @@ export class StudioFolder {
     const listing = await Listing.read(root);
     if (listing.links > 0)
       onNote(`left out: ${listing.links} links; only what lies in the folder itself is shown`);
+    const { unread } = listing;
+    if (unread.length > 0)
+      onNote(`left out: ${unread.length} ${unread.length === 1 ? 'folder' : 'folders'} that cannot be read, ${quoted(unread.join(', '))}; allow it, and they are shown`); // prettier-ignore
     return new StudioFolder(root, listing, journal);
   }
 

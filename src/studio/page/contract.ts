@@ -4,8 +4,8 @@
 export interface StudioState {
   /** The folder's own name. */
   readonly folder: string;
-  /** Others have moved or removed it, or it may not be read any more; null where all is well. */
-  readonly trouble: 'gone' | 'unreadable' | null;
+  /** Others have moved or removed it, it may not be read any more, or its disk fails; null where all is well. */
+  readonly trouble: 'gone' | 'unreadable' | 'failing' | null;
   readonly classes: readonly ClassCount[];
   readonly unlabelled: number;
   readonly trash: number;

@@ -38,6 +38,8 @@ export const en = {
     `The folder ${folder} is not there any more. Put it back, and this page goes on by itself.`,
   unreadable: (folder: string) =>
     `The folder ${folder} may not be read any more. Allow it again, and this page goes on by itself.`,
+  failing: (folder: string) =>
+    `The folder ${folder} cannot be read: its disk or the network fails. Once it works again, this page goes on by itself.`,
   someFailed: (count: number, first: string) => `${pictures(count)} could not be moved. The first: ${first}`,
 
   places: {

@@ -53,6 +53,7 @@ export const zh: Words = {
   closed: '本页已失效。请打开 finch studio 在终端里显示的网址。',
   gone: (folder) => `文件夹 ${folder} 已不在原处。请把它放回去，本页会自动继续。`,
   unreadable: (folder) => `没有权限读取文件夹 ${folder}。恢复权限之后，本页会自动继续。`,
+  failing: (folder) => `无法读取文件夹 ${folder}：磁盘或网络出现故障。恢复正常之后，本页会自动继续。`,
   someFailed: (count, first) => `有 ${pictures(count)}没能移动。第一个原因：${first}`,
 
   places: {

@@ -1,4 +1,4 @@
-// made.ts: how rows of features were made, whether others were made alike, and the same as a line of text for who keeps it beside them.
+// row-origin.ts: how rows of features were made, whether others were made alike, and the same as a line of text for who keeps it beside them.
 
 import { z } from 'zod';
 import { featureSettingsOf, settingsDifference } from '../../features/record.ts';
@@ -7,10 +7,10 @@ import { formatShape } from '../../util/shape.ts';
 import type { RowSource } from './row-sources.ts';
 
 /** How rows were made. */
-export type Made = Pick<RowSource, 'settings' | 'layer' | 'rowShape'>;
+export type RowOrigin = Pick<RowSource, 'settings' | 'layer' | 'rowShape'>;
 
 /** Why rows cannot be compared with former ones, in a few words; undefined where they can. */
-export function rowsDifference(former: Made, now: Made): string | undefined {
+export function rowsDifference(former: RowOrigin, now: RowOrigin): string | undefined {
   // What changes no cosine may differ.
   const { normalize, dtype, format, inputs, device, layers } = former.settings;
   return (
@@ -23,7 +23,7 @@ export function rowsDifference(former: Made, now: Made): string | undefined {
 /** Raised when a reader of the former text would misread the new one. */
 const VERSION = 1;
 
-const MADE = z.object({
+const ORIGIN = z.object({
   finchFeatures: z.literal(VERSION),
   settings: z.record(z.string(), z.json()),
   layer: z.string(),
@@ -31,15 +31,15 @@ const MADE = z.object({
 });
 
 /** Without paths and names of files: they say nothing of how a row was made. */
-export function madeText({ settings, layer, rowShape }: Made): string {
+export function originText({ settings, layer, rowShape }: RowOrigin): string {
   const { modelSource: _, inputs: __, ...rest } = settings;
   return JSON.stringify({ finchFeatures: VERSION, settings: rest, layer, rowShape });
 }
 
 /** Undefined for a text that is another one. */
-export function madeIn(text: string): Made | undefined {
+export function originIn(text: string): RowOrigin | undefined {
   try {
-    const { settings, layer, rowShape } = MADE.parse(parseJson(text, { what: 'the text' }));
+    const { settings, layer, rowShape } = ORIGIN.parse(parseJson(text, { what: 'the text' }));
     return { settings: featureSettingsOf({ ...settings, modelSource: settings['model'], inputs: [] }, 'the text'), layer, rowShape }; // prettier-ignore
   } catch {
     return undefined;
