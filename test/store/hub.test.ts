@@ -170,7 +170,7 @@ describe('how pictures are prepared, in the processor_config.json of newer trans
     const options = { name: 'padded', provenance: { changes: 'none' } };
     await assert.rejects(readForeign(folder, options), refused('MODEL_UNSUPPORTED', /'do_pad' is true.*give all of --min-side/)); // prettier-ignore
     const given = { size: 64, resize: 64, mode: 'crop', interpolation: 'bilinear', mean: [0, 0, 0], std: [1, 1, 1] } as const; // prettier-ignore
-    const { preprocessing } = await readForeign(folder, { ...options, prepare: { isComplete: true, apply: () => given } }); // prettier-ignore
+    const { preprocessing } = await readForeign(folder, { ...options, prepare: { isComplete: true, isPlaced: true, apply: () => given } }); // prettier-ignore
     assert.deepEqual(preprocessing, given);
   });
 
