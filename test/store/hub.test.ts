@@ -172,6 +172,12 @@ describe('how pictures are prepared, in the processor_config.json of newer trans
     const given = { size: 64, resize: 64, mode: 'crop', interpolation: 'bilinear', mean: [0, 0, 0], std: [1, 1, 1] } as const; // prettier-ignore
     const { preprocessing } = await readForeign(folder, { ...options, prepare: { isComplete: true, isPlaced: true, apply: () => given } }); // prettier-ignore
     assert.deepEqual(preprocessing, given);
+    await writeFile(path.join(folder, 'preprocessor_config.json'), '{');
+    const whole = { isComplete: true, isPlaced: true, apply: () => given };
+    assert.deepEqual((await readForeign(folder, { ...options, prepare: whole })).preprocessing, given);
+    await writeFile(path.join(folder, 'config.json'), '{"model_type":"vit"}');
+    await assert.rejects(readForeign(folder, options), refused('FILE_INVALID', /preprocessor_config\.json/));
+    await assert.rejects(readForeign(folder, { ...options, prepare: whole }), refused('MODEL_UNSUPPORTED', /--model \S*padded --task image-classification NEW/)); // prettier-ignore
   });
 
   test('is no object', async () => {
