@@ -36,7 +36,7 @@ interface Scope {
 
 interface RoundsOptions {
   readonly file: string;
-  /** The longest axis of what the network takes: the batch, or a side of a picture in pixels. */
+  /** The longest axis of what the network takes: a side of a picture in pixels, or a usual batch. */
   readonly longest: number;
 }
 
@@ -112,7 +112,7 @@ const KEEPS_NUMBERS: ReadonlySet<string> = new Set(
   ['Identity', 'Gather', 'Slice', 'Squeeze', 'Unsqueeze', 'Reshape', 'Transpose', 'Split'],
 ); // prettier-ignore
 /** onnx.TensorProto.DataType: INT32, INT64 */
-const WHOLE: readonly unknown[] = [6, 7];
+const WHOLE: ReadonlySet<unknown> = new Set([6, 7]);
 
 /** What is known of a node's outputs. */
 function outputOf({ op, inputs, attributes }: OnnxNode, scope: Scope): Known {
@@ -123,7 +123,7 @@ function outputOf({ op, inputs, attributes }: OnnxNode, scope: Scope): Known {
   if (op === 'Shape') return { bounds: [0, first.longest], longest: MAX_LIST };
   const bounds = given.map((each) => each.bounds);
   if (op === 'Cast') {
-    const isWhole = WHOLE.includes(attributes.get('to')?.value) && isExact(first.bounds);
+    const isWhole = WHOLE.has(attributes.get('to')?.value) && isExact(first.bounds);
     return { bounds: isWhole ? first.bounds : UNKNOWN, longest: first.longest };
   }
   if (op === 'Concat') return { bounds: hull(bounds), longest: given.reduce((sum, { longest }) => sum + longest, 0) }; // prettier-ignore

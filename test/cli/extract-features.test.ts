@@ -184,7 +184,7 @@ describe('a run that ends early', () => {
     const incomplete = async () => {
       const record = JSON.parse(await readFile(at('cut.json'), 'utf8')) as Record<string, unknown>;
       const manifest = (await readFile(at('cut.csv'), 'utf8')).split('\n').slice(0, 4).join('\n').length + 1;
-      await writeFile(at('cut.json'), JSON.stringify({ ...record, complete: false, rows: 3, failed: 0, manifestBytes: manifest, errorsBytes: 0 })); // prettier-ignore
+      await writeFile(at('cut.json'), JSON.stringify({ ...record, complete: false, rows: 3, failed: 0, manifestBytes: manifest, errorsBytes: 0 }, undefined, 2)); // prettier-ignore
     };
     await incomplete();
     const before = await readFile(at('cut.npy'));

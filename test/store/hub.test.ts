@@ -13,6 +13,7 @@ import { encodeModel, writtenGraph } from '../../src/formats/onnx-writer.ts';
 import { fetchedModel } from '../../src/store/foreign-model.ts';
 import { hubOf } from '../../src/store/hub/endpoint.ts';
 import { parseHubName } from '../../src/store/hub/name.ts';
+import { readTransformersConfig } from '../../src/store/hub/transformers.ts';
 import { resolveModel } from '../../src/store/models.ts';
 import { readForeign } from '../../src/store/read-foreign.ts';
 import { AppError } from '../../src/util/errors.ts';
@@ -178,6 +179,11 @@ describe('how pictures are prepared, in the processor_config.json of newer trans
     await writeFile(path.join(folder, 'config.json'), '{"model_type":"vit"}');
     await assert.rejects(readForeign(folder, options), refused('FILE_INVALID', /preprocessor_config\.json/));
     await assert.rejects(readForeign(folder, { ...options, prepare: whole }), refused('MODEL_UNSUPPORTED', /--model \S*padded --task image-classification NEW/)); // prettier-ignore
+  });
+
+  test('the command that writes an ONNX file keeps the revision', () => {
+    const { refuseWeights } = readTransformersConfig({ model_type: 'vit' }, 'config.json');
+    assert.throws(() => refuseWeights('hf:birds/small@v1'), /--model birds\/small --revision v1 NEW, then/);
   });
 
   test('is no object', async () => {
