@@ -142,18 +142,12 @@ function chosenLayers(opened: OpenedNetwork, { layers, pool }: FeatureChoice): r
   });
 }
 
-/**
- * A maximum over the places of a layer that has none would be the layer itself.
- * @throws AppError USAGE where no layer has places
- */
-export function refuseIdlePool(
-  { model, layers }: Pick<Embedder, 'model' | 'layers'>,
-  pool: FeatureChoice['pool'],
-): void {
+/** Says so where a maximum is asked for of layers without places: it is the layer itself. */
+export function noteIdlePool({ model, layers }: Embedder, pool: FeatureChoice['pool'], work: Work): void {
   if (pool !== 'max' || layers.some(({ shape }) => shape.length > 1)) return;
-  throw new AppError(
-    'USAGE',
-    `--pool max: ${layers.map(({ name }) => `'${quoted(name, 60)}'`).join(', ')} of ${model} puts out one row of numbers a picture, without places to take a maximum of; leave it out, or name a layer of pictures with --layer (--list-layers shows them)`,
+  const names = quoted(layers.map(({ name }) => name).join(', '), 60);
+  work.note(
+    `pool max changes nothing: '${names}' of ${model} puts out one row of numbers a picture, without places to take a maximum of; another layer may have them (finch extract-features --list-layers)`,
   );
 }
 

@@ -18,7 +18,7 @@ import { withFileLockOrElse } from '../util/lock.ts';
 import { checkOutputs } from '../util/outputs.ts';
 import { formatShape } from '../util/shape.ts';
 import { classOf } from './class-of.ts';
-import { refuseIdlePool, withEmbedder, type Embedder } from './embedding.ts';
+import { noteIdlePool, withEmbedder, type Embedder } from './embedding.ts';
 import { alreadyThere, busy, firstThere, startingPoint } from './extraction-start.ts';
 import { refuseLosses } from './outputs.ts';
 import { tallyOf } from './tally.ts';
@@ -72,11 +72,11 @@ async function resumeOrStart(
   work: Work,
 ): Promise<Extraction> {
   return withEmbedder(config, work, async (embedder) => {
-    refuseIdlePool(embedder, config.pool);
     const start = await startingPoint(config, embedder, { paths, there });
     if (start.complete) {
       return { wasComplete: true, interrupted: false, paths, rows: start.rows, failed: start.failed, summary: '' };
     } // prettier-ignore
+    noteIdlePool(embedder, config.pool, work);
     if (start.rows + start.failed > 0) work.note(`going on after ${start.rows + start.failed} pictures`);
     return extract(config, { embedder, paths, start, ...given }, work);
   });

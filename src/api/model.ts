@@ -14,7 +14,7 @@ import { readClassWords } from './class-words.ts';
 import { ownLabels, putsOutClasses } from './classes.ts';
 import { onlyNetwork, type Member, type OpenedClassifier } from './classifier.ts';
 import { classifyPictures } from './classify.ts';
-import { openEmbedder, refuseIdlePool } from './embedding.ts';
+import { noteIdlePool, openEmbedder } from './embedding.ts';
 import { openClassifier } from './ensemble.ts';
 import { fileOf, pictureReferences, type PictureInputs } from './inputs.ts';
 import { placeOf, type NetworkConfig } from './network.ts';
@@ -200,7 +200,7 @@ class OpenModel implements Model {
     const embedder = await openEmbedder(onlyNetwork(this.#opened), { ...this.#config, ...choice }, work);
     const shape = embedder.layers[0]!.rowShape;
     try {
-      await inOptionNames(() => refuseIdlePool(embedder, choice.pool));
+      noteIdlePool(embedder, choice.pool, work);
       for await (const image of embedder.embed(pictureReferences(inputs))) {
         const file = fileOf(image.file);
         if ('error' in image) {

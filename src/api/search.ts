@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import type { SearchConfig } from '../config/features.ts';
 import type { SearchResult } from '../report/search.ts';
 import { checkOutputs } from '../util/outputs.ts';
-import { withEmbedder } from './embedding.ts';
+import { noteIdlePool, withEmbedder } from './embedding.ts';
 import { refuseLosses, outputsOf } from './outputs.ts';
 import { queriesOf, type Query } from './search-queries.ts';
 import { checkFit, openSearched, type Searched } from './searched.ts';
@@ -26,6 +26,7 @@ export async function searchFeatures(
   try {
     await refuseLosses(outputs, { ...config, files }, work.signal);
     return await withEmbedder(config, work, async (embedder, opened) => {
+      noteIdlePool(embedder, config.pool, work);
       checkFit(embedder, searched);
       const queries = await queriesOf(config.inputs, { embedder, opened, stdin }, work);
       return answer(config, { ...searched, queries }, work);

@@ -106,14 +106,30 @@ export function pushRescaling(
   return name;
 }
 
-/** (x - mean) / max(sqrt(variance), 1e-7): with numbers of its own as a Rescaling is; else a fixed batch norm without scale and shift. */
+/**
+ * (x - mean) / max(sqrt(variance), 1e-7): a fixed batch norm without scale and shift. With numbers of its own that are those of bytes it is
+ * read as a Rescaling is; smaller ones are of pixels that were divided outside of the network, which its file does not say.
+ */
 function readNormalization(config: FieldReader, place: KerasPlace, graph: GraphUnderWay): string {
   if (config.boolean('invert', false)) throw unsupportedConfig(config, 'an inverted Normalization');
   const axes = [config.raw('axis') ?? -1].flat();
   if (!axes.every((axis) => axis === -1 || axis === 3)) throw unsupportedConfig(config, 'axis must be the last one'); // prettier-ignore
-  if (!config.has('mean') && !config.has('variance'))
-    return graph.push(fixedNorm(config, place, { center: false, scale: false }));
+  const asNorm = () => graph.push(fixedNorm(config, place, { center: false, scale: false }));
+  if (!config.has('mean') && !config.has('variance')) return asNorm();
   const [mean, variance] = [statistics(config, 'mean'), statistics(config, 'variance')];
+  if (mean.length > 1 && variance.length > 1 && mean.length !== variance.length) {
+    throw invalidConfig(
+      config,
+      `has ${mean.length} means and ${variance.length} variances, expected as many`,
+    );
+  }
+  const isOfBytes = mean.some((value) => Math.abs(value) > 1) || variance.every((value) => value > 1);
+  if (!isOfBytes) {
+    const name = asNorm();
+    graph.setWeight(name, 'moving_mean', mean);
+    graph.setWeight(name, 'moving_variance', variance);
+    return name;
+  }
   const scale = variance.map((square) => 1 / Math.sqrt(Math.max(square, LEAST_VARIANCE)));
   const longest = Math.max(mean.length, scale.length);
   const offset = Array.from(

@@ -7,7 +7,6 @@ import { quoted } from '../util/quoted.ts';
 import { Budget } from './budget.ts';
 import { readExternal, type PendingTensor } from './onnx-external.ts';
 import { plainDomain, readGraph, type GraphContext, type OnnxGraph } from './onnx-graph.ts';
-import { refuseEndless } from './onnx-rounds.ts';
 import { readEntry } from './onnx-tensor.ts';
 import { bytes, ints, isDamage, readFields, text } from './protobuf.ts';
 
@@ -40,7 +39,6 @@ export async function readOnnxModel(file: string): Promise<OnnxModel> {
   const pending: PendingTensor[] = [];
   const model = parse(content, file, pending);
   await readExternal(file, pending);
-  refuseEndless(model, file);
   return model;
 }
 

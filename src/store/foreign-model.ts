@@ -13,7 +13,7 @@ import { finchHome } from './home.ts';
 import { listRepository, type HubRepository } from './hub/api.ts';
 import { hubOf, type Hub } from './hub/endpoint.ts';
 import { readHubFolder } from './hub/folder.ts';
-import { isCommit, isHubName, parseHubName, type HubName } from './hub/name.ts';
+import { isCommit, isHubName, parseHubName, writtenName, type HubName } from './hub/name.ts';
 import { fetchRepository } from './hub/repository.ts';
 import { filesOf, type Precision } from './hub/weight-files.ts';
 import { keptSha256OfAll } from './kept-checksum.ts';
@@ -103,7 +103,7 @@ async function hubModel(name: HubName, options: ForeignModelOptions): Promise<st
   const known = await knownCommit(name);
   const folder = known === undefined ? undefined : folderOf(name, known, options);
   if (folder !== undefined && (await isThere(path.join(folder, 'model.json')))) return folder;
-  if (options.offline || options.onlyHere === true) throw notHere(written(name), options);
+  if (options.offline || options.onlyHere === true) throw notHere(writtenName(name), options);
   return fetchedModel(name, options);
 }
 
@@ -112,7 +112,7 @@ export async function fetchedModel(name: HubName, options: ForeignModelOptions):
   const hub = hubOf(options.mirror);
   const repository = await listRepository(hub, name, options.signal);
   if (isCommit(name.revision) && repository.commit !== name.revision) {
-    throw new AppError('DOWNLOAD_FAILED', `${written(name)}: the hub answers with the commit ${repository.commit}; try again, or leave out @${name.revision}`); // prettier-ignore
+    throw new AppError('DOWNLOAD_FAILED', `${writtenName(name)}: the hub answers with the commit ${repository.commit}; try again, or leave out @${name.revision}`); // prettier-ignore
   }
   const folder = folderOf(name, repository.commit, options);
   await madeOnce(folder, options, () => makeFromHub(hub, name, repository, folder, options));
@@ -134,7 +134,7 @@ async function makeFromHub(
     name: name.name,
     precision: options.precision,
     provenance: {
-      source: written({ ...name, revision: commit }),
+      source: writtenName({ ...name, revision: commit }),
       ...(licence !== undefined && { licence }),
       changes: CHANGES,
     },
@@ -142,9 +142,6 @@ async function makeFromHub(
   });
   await rm(files, { recursive: true, force: true }).catch(() => {});
 }
-
-const written = ({ owner, name, revision }: HubName) =>
-  `hf:${owner}/${name}${revision === 'main' ? '' : `@${revision}`}`;
 
 const placeOf = ({ owner, name }: HubName) => path.join(cache(), 'hub', `${owner}--${name}`);
 

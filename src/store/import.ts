@@ -11,7 +11,7 @@ import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 import { findArchitecture } from '../zoo/architectures.ts';
 import { bestFit, exactFits, nearestFit, wantedBy, wantedOf, type Fit, type Wanted } from '../zoo/fit.ts';
 import { foreignKind } from '../zoo/foreign.ts';
-import { someOf, weightsFromTorch, withColoursReversed, type TorchTensor } from '../zoo/torch-weights.ts';
+import { someOf, weightsFromTorch, withKernelReversed, type TorchTensor } from '../zoo/torch-weights.ts';
 import type { DescribedNetwork } from '../zoo/transformers/network-type.ts';
 import { readBareWeights } from './bare-weights.ts';
 import { float32Values } from './float32-values.ts';
@@ -71,7 +71,7 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
   // OverFeat's classes are in an order of their own.
   const labels = options.labels ?? (classes === 1000 && !bare ? ({ set: 'imagenet' } as const) : undefined);
   const read = weightsFromTorch(graph, stateDict, file, naming);
-  const weights = isBgr === true || options.isBgr === true ? withColoursReversed(graph, read) : read;
+  const weights = isBgr === true || options.isBgr === true ? withKernelReversed(graph, read) : read;
   if (leftOut.length > 0) onNote?.(`left out, as ${architecture} has no such weights: ${someOf(leftOut)}`);
   return {
     name,

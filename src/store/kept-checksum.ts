@@ -31,8 +31,9 @@ export async function keptSha256OfAll(file: string, place: string): Promise<stri
   if (known && (await tagsOf(file, known.parts)).tags === known.tags) return known.sha256;
   const parts = await partsOf(file);
   const { tags, changed } = await tagsOf(file, parts);
+  const isStill = Date.now() - changed > STILL_MS;
   const sha256 = await sha256OfAll(file);
-  if (Date.now() - changed > STILL_MS) {
+  if (isStill) {
     // Without a place to keep it, it is computed again.
     await makeFolder(place).catch(() => {});
     await writeFileAtomic(record, `${JSON.stringify({ parts, tags, sha256 })}\n`).catch(() => {});

@@ -43,8 +43,10 @@ const CONFIG = z.object({
   image_std: statistic(z.number().gt(0)).nullish(),
   include_top: z.boolean().nullish(),
   do_pad: z.boolean().nullish(),
+  do_flip_channel_order: z.boolean().nullish(),
 });
 type Config = z.output<typeof CONFIG>;
+const ORDER = CONFIG.pick({ image_processor_type: true, feature_extractor_type: true, do_flip_channel_order: true }); // prettier-ignore
 
 /** Pillow's numbers of its filters. */
 const FILTERS = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'] as const;
@@ -70,7 +72,7 @@ export function readPreprocessorConfig(json: unknown, file: string): Preprocessi
   const refuse = (what: string): never => {
     throw new AppError(
       'MODEL_UNSUPPORTED',
-      `${file}: ${what}; to say it yourself, give all of --min-side, --crop, --interpolation, --mean and --std to finch models import FOLDER`,
+      `${file}: ${what}; to say it yourself, give all of --min-side, --crop, --interpolation, --mean and --std to finch models import FOLDER (of a network that takes bytes only the first three)`,
     );
   };
   if (config.do_resize === false)
@@ -87,14 +89,19 @@ export function readPreprocessorConfig(json: unknown, file: string): Preprocessi
 }
 
 /** Whether the network takes blue, green and red: the preparation ends with turning the channels round. */
-export const isReversed = (json: unknown): boolean =>
-  z.object({ do_flip_channel_order: z.literal(true) }).safeParse(json).success;
+export function isReversed(json: unknown): boolean {
+  const { data } = ORDER.safeParse(json);
+  // MobileViT's processors do it where their file does not say it.
+  return data?.do_flip_channel_order === undefined ? data !== undefined && isMobileVit(data) : data.do_flip_channel_order === true; // prettier-ignore
+}
 
 type Refuse = (what: string) => never;
 type Geometry = Pick<Preprocessing, 'size' | 'resize' | 'mode' | 'cropOffset'>;
 
-const typeOf = ({ image_processor_type: type, feature_extractor_type: former }: Config) =>
+type Named = Pick<Config, 'image_processor_type' | 'feature_extractor_type'>;
+const typeOf = ({ image_processor_type: type, feature_extractor_type: former }: Named) =>
   type ?? former ?? '';
+const isMobileVit = (named: Named) => /^MobileViT/i.test(typeOf(named));
 
 function filterOf(config: Config, refuse: Refuse): Interpolation {
   const { resample } = config;
@@ -170,10 +177,10 @@ function statisticsOf(config: Config): Pick<Preprocessing, 'mean' | 'std'> {
   const offset = config.rescale_offset === true ? 1 : 0;
   const type = typeOf(config);
   // MobileViT's processors have no such step, and no field for it.
-  const normalizes = config.do_normalize ?? !/^MobileViT/i.test(type);
+  const normalizes = config.do_normalize ?? !isMobileVit(config);
   const mean = rgb(normalizes ? (config.image_mean ?? 0.5) : 0);
   const std = rgb(normalizes ? (config.image_std ?? 0.5) : 1);
-  const again = (config.include_top ?? /^EfficientNet/i.test(type)) ? rgb(config.image_std ?? 1) : rgb(1);
+  const again = (config.include_top ?? /^EfficientNet/i.test(type)) ? rgb(config.image_std ?? 0.5) : rgb(1);
   return {
     mean: mean.map((value) => (value + offset) / factor) as unknown as Rgb,
     std: std.map((value, i) => (value * again[i]!) / factor) as unknown as Rgb,

@@ -10,7 +10,7 @@ import { findArchitecture } from '../zoo/architectures.ts';
 import { firstRecord, publishedFile } from '../zoo/published.ts';
 import type { WeightsRecord } from '../zoo/record.ts';
 import type { HubConfig } from './hub/config.ts';
-import { readHubFolder } from './hub/folder.ts';
+import { readHubFolder, type HubFolder } from './hub/folder.ts';
 import type { Precision } from './hub/weight-files.ts';
 import { importCheckpoint } from './import.ts';
 import { readKeras } from './keras-file.ts';
@@ -37,6 +37,8 @@ export interface ForeignOptions {
 interface Prepare {
   /** Whether the user's flags replace everything that would be assumed. */
   readonly isComplete: boolean;
+  /** Whether they do but for mean and deviation, which a network that takes bytes does not have. */
+  readonly isPlaced: boolean;
   /**
    * @param own what the files say; undefined where they say nothing
    * @param size of the pictures that the network takes, in pixels
@@ -51,16 +53,29 @@ export async function readForeign(file: string, options: ForeignOptions): Promis
     if (isOnnx(file)) return onnxModel(file, options);
     return isKerasFile(file) ? kerasModel(file, options) : readWeights(file, options);
   }
-  const { precision, prepare } = options;
-  const { weights, config } = await readHubFolder(file, { precision, isPrepared: prepare?.isComplete });
+  const { weights, config } = await readFolder(file, options);
   const main = path.join(file, weights.file);
-  if (weights.kind !== 'onnx') return readWeights(main, options, config);
+  if (weights.kind !== 'onnx') {
+    if (config?.refusal) throw config.refusal;
+    return readWeights(main, options, config);
+  }
   const model = await onnxModel(main, options, config);
   const words = weights.text && config?.text;
   if (!words) return model;
   const { readTextHalf } = await import('./read-text-half.ts');
   const text = await readTextHalf(file, { text: weights.text, config: words }, options.onNote);
   return text ? { ...model, text } : model;
+}
+
+/** Whether the network takes bytes, for which fewer flags are enough, is known only when it is read. @throws AppError as `readHubFolder` does */
+async function readFolder(folder: string, { precision, prepare }: ForeignOptions): Promise<HubFolder> {
+  try {
+    return await readHubFolder(folder, { precision, isPrepared: prepare?.isComplete });
+  } catch (error) {
+    if (!prepare?.isPlaced || !(error instanceof AppError)) throw error;
+    const { config, ...found } = await readHubFolder(folder, { precision, isPrepared: true });
+    return { ...found, ...(config && { config: { ...config, refusal: error } }) };
+  }
 }
 
 /** What is thrown of a file that is there and cannot be read. @throws AppError always */

@@ -2,6 +2,8 @@
 
 import type { Model } from '../artefact/model.ts';
 import { readOnnxModel } from '../formats/onnx-model.ts';
+import { refuseEndless } from '../formats/onnx-rounds.ts';
+import { MAX_BATCH } from '../graph/kinds/onnx.ts';
 import { outputOf, withSigmoid } from '../graph/output.ts';
 import { convertOnnx } from '../importers/onnx/convert.ts';
 import { describeOnnx, type OnnxInput, type ReadOptions } from '../importers/onnx/interface.ts';
@@ -55,9 +57,13 @@ export async function readOnnx(
       `${file} takes pictures of any size, and nothing says which it was made for; say it once: finch models import ${shellWord(file)} --size 224`,
     );
   }
+  if (config?.refusal && input.type !== 'uint8') throw config.refusal;
+  refuseEndless(model, { file, longest: Math.max(MAX_BATCH, ...sidesOf(size)) });
   const fitting = known && (options.size === undefined ? known : scaled(known, size));
   // Of a network that takes bytes nothing is left to say.
   const own = input.type === 'uint8' ? { ...(fitting ?? middleOf(size)), ...AS_BYTES } : fitting;
+  const isAssumed = input.type === 'uint8' && !fitting && !prepare?.isPlaced;
+  if (isAssumed) options.onAssumed?.(`assumed: pictures are prepared as usual for ${sidesOf(size).join('x')}, ${whatIsSeen(size)} (bilinear), since no file says it; --min-side, --crop and --interpolation change it`); // prettier-ignore
   const preprocessing = prepare ? prepare.apply(own, size) : own;
   if (preprocessing) refuseOtherSize(preprocessing, size, file);
   if (input.type === 'uint8') refuseStatistics(preprocessing, file);
@@ -121,6 +127,9 @@ const middleOf = (size: PictureSize) =>
     interpolation: 'bilinear',
   }) as const;
 
+const whatIsSeen = (size: PictureSize) =>
+  typeof size === 'number' ? `the middle of the picture with the short side ${size}` : 'all of the picture';
+
 /** The same preparation for a network that is asked for another size: the same share of a picture is seen. */
 function scaled(known: Preprocessing, size: PictureSize): Preprocessing {
   const [from, to] = [Math.min(...sidesOf(known.size)), Math.min(...sidesOf(size))];
@@ -128,7 +137,7 @@ function scaled(known: Preprocessing, size: PictureSize): Preprocessing {
 }
 
 /** @throws AppError USAGE where flags normalise pixels for a network that takes bytes */
-function refuseStatistics(preprocessing: Preprocessing | undefined, file: string): void {
+export function refuseStatistics(preprocessing: Preprocessing | undefined, file: string): void {
   const { mean, std } = AS_BYTES;
   if (!preprocessing || (sameShape(preprocessing.mean, mean) && sameShape(preprocessing.std, std))) return;
   throw new AppError(

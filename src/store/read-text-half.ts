@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Comparison } from '../artefact/text-facts.ts';
 import type { TextHalf } from '../artefact/text-half.ts';
 import { readOnnxModel } from '../formats/onnx-model.ts';
+import { refuseEndless } from '../formats/onnx-rounds.ts';
 import { logitScaleOf, textHalf, TEXT_INPUTS, type LogitScale } from '../importers/onnx/text-half.ts';
 import { valuesText } from '../importers/onnx/interface.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
@@ -27,7 +28,9 @@ export async function readTextHalf(
     onNote(`the half that takes texts is left out, so that --classes and words to search for are not taken: ${why}`); // prettier-ignore
   };
   if ('missing' in text) return leftOut(text.missing);
-  const model = await readOnnxModel(path.join(folder, text.file));
+  const file = path.join(folder, text.file);
+  const model = await readOnnxModel(file);
+  refuseEndless(model, { file, longest: MAX_TOKENS });
   const network = textHalf(model, config.texts);
   if (!network) {
     return leftOut(`${text.file} has no output ${config.texts.join(' or ')} that ${TEXT_INPUTS.tokens} alone lead to; it takes ${valuesText(model.inputs)} and puts out ${valuesText(model.outputs)}`); // prettier-ignore

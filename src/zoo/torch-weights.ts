@@ -99,7 +99,7 @@ export function weightsToTorch(
  * The first convolution's kernel with its input channels turned round: what took blue, green and red takes red, green and blue, and
  * the other way.
  */
-export function withColoursReversed(graph: Graph, weights: Weights): Weights {
+export function withKernelReversed(graph: Graph, weights: Weights): Weights {
   const first = graph.layers.find((layer) => layer.kind === 'conv2d');
   const name = weightName(first?.name ?? '', 'kernel');
   const kernel = weights.get(name);

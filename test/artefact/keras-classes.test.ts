@@ -257,6 +257,17 @@ describe('layers that prepare pictures', () => {
     assertAllClose(preprocessing!.std, variance.map(Math.sqrt), { rtol: 1e-6 }); // prettier-ignore
   });
 
+  test('Normalization of pixels that were divided outside of the network: a layer, and nothing is known of them', async () => {
+    const folder = await folderOf({
+      layers: [input(SIZE, SIZE, 3), layer('Normalization', { axis: -1, mean, variance })],
+    });
+    assert.equal((await readModelFolder(folder)).preprocessing, undefined);
+    const unequal = await folderOf({
+      layers: [...front, layer('Normalization', { axis: -1, mean: [1, 2], variance })],
+    });
+    await assert.rejects(readModelFolder(unequal), /has 2 means and 3 variances/);
+  });
+
   test("LayerScale and StochasticDepth of Keras's ConvNeXt", async () => {
     const factors = layer('LayerScale', { name: 'scale', init_values: 1e-6, projection_dim: 3 });
     const layers = [...front, factors, layer('StochasticDepth', { drop_path_rate: 0.5 })];

@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { encodeModel, type WrittenGraph } from '../../src/formats/onnx-writer.ts';
 import { numbersOf, readOnnxModel } from '../../src/formats/onnx-model.ts';
+import { refuseEndless } from '../../src/formats/onnx-rounds.ts';
 import { AppError, type ErrorCode } from '../../src/util/errors.ts';
 import { external, message, modelFile, node, value, type Field } from '../helpers/onnx-file.ts';
 
@@ -317,25 +318,57 @@ describe('what is no network that finch can run', () => {
     await refused(modelFile([input, output, [1, node('If', ['x'], ['y'], [5, inner])]]), /operator Evil/, 'MODEL_UNSUPPORTED'); // prettier-ignore
   });
 
-  test('loops have an end that can be seen', async () => {
-    const rounds = (count: number): Field => [5, message([2, 7], [8, 'most'], [7, count])];
-    const loop = (inputs: readonly string[], ...inner: readonly Field[]): Field => [1, node('Loop', inputs, ['z'], [5, message([1, 'body'], [6, message(...inner)], [20, 5])])]; // prettier-ignore
-    const scan: Field = [1, node('Scan', ['none'], ['z'], [5, message([1, 'body'], [6, message()], [20, 5])], [5, message([1, 'num_scan_inputs'], [3, 1], [20, 2])])]; // prettier-ignore
-    const size: Field = [1, node('Shape', ['x'], ['most'])];
-    const nested: Field = [1, node('Loop', ['most'], ['z2'], [5, message([1, 'body'], [6, message(loop(['most']))], [20, 5])])]; // prettier-ignore
-    await read(modelFile([...sound, rounds(9), loop(['most'])]));
-    await read(modelFile([...sound, size, loop(['most'])]));
-    for (const [fields, pattern] of [
-      [
-        [rounds(2 ** 40), loop(['most'])],
-        /has a Loop of 1099511627776 rounds, more than 10000; export it with its loops written out/,
-      ],
-      [[rounds(1000), nested], /has a Loop of 1000000 rounds/],
-      [[loop([''])], /has a Loop of rounds that no constant limits/],
-      [[[1, node('Mul', ['x', 'x'], ['most'])], loop(['most'])], /no constant limits/],
-      [[[5, message([1, 2 ** 30], [1, 0], [2, 1], [8, 'none'])], scan], /has a Scan of 1073741824 rounds/],
-    ] as const) {
-      await refused(modelFile([...sound, ...fields]), pattern, 'MODEL_UNSUPPORTED');
+  describe('loops have an end that can be seen', () => {
+    const body = (...fields: readonly Field[]): Field => [5, message([1, 'body'], [6, message(...fields)], [20, 5])]; // prettier-ignore
+    const list = (name: string, dims: readonly number[], ...numbers: readonly number[]): Field => [5, message(...dims.map((size): Field => [1, size]), [2, 7], [8, name], ...numbers.map((value): Field => [7, value]))]; // prettier-ignore
+    const made = (op: string, inputs: readonly string[], output: string, ...fields: readonly Field[]): Field => [1, node(op, inputs, [output], ...fields)]; // prettier-ignore
+    const loop = (most: string, ...inner: readonly Field[]) => made('Loop', [most], `of ${most}`, body(...inner)); // prettier-ignore
+    const scan = (scanned: string) => made('Scan', [scanned], 'z', body(), [5, message([1, 'num_scan_inputs'], [3, 1], [20, 2])]); // prettier-ignore
+    const side = (at: string, of = 'x') => [made('Shape', [of], `shape ${at}`), made('Gather', [`shape ${at}`, at], `side ${at}`)]; // prettier-ignore
+    const places = [list('0', [], 0), list('-1', [], -1), ...side('0'), ...side('-1')];
+    const cast: Field = [5, message([1, 'to'], [3, 7], [20, 2])];
+    const valueInt: Field = [5, message([1, 'value_int'], [3, 9], [20, 2])];
+    // Ten numbers, each the least of ten that are the one before.
+    const least = Array.from({ length: 60 }, (_, i) => made('Min', Array<string>(10).fill(i === 0 ? 'side 0' : `m${i - 1}`), `m${i}`)); // prettier-ignore
+    const ended: Readonly<Record<string, readonly Field[]>> = {
+      'a number': [list('n', [], 9), loop('n')],
+      'a number as an attribute, behind a Cast and an Identity': [made('Constant', [], 'a', valueInt), made('Cast', ['a'], 'b', cast), made('Identity', ['b'], 'n'), loop('n')],
+      'a side': [...places, loop('side 0')],
+      'all places': [...places, made('Mul', ['side 0', 'side -1'], 'n'), loop('n')],
+      'rows, and columns within them': [...places, loop('side 0', loop('side -1'))],
+      'half of a side and one': [...places, list('1', [], 1), list('2', [], 2), made('Div', ['side 0', '2'], 'h'), made('Add', ['h', '1'], 'n'), loop('n')],
+      'a side behind a layer': [list('0', [], 0), made('Relu', ['x'], 'r'), ...side('0', 'r'), loop('side 0')],
+      'the least of many': [...places, ...least, loop('m59')],
+      'rows of the picture': [scan('x')],
+    }; // prettier-ignore
+    const huge = 2 ** 40;
+    const nowhere = 'neither a number nor the size of a picture limits';
+    const endless: Readonly<Record<string, readonly [fields: readonly Field[], message: string]>> = {
+      'a large number': [[list('n', [], huge), loop('n')], `a Loop of ${huge} rounds, more than 16777216; export it with its loops written out`],
+      'numbers that multiply': [[list('n', [], 5000), loop('n', loop('n'))], 'a Loop of 25000000 rounds'],
+      'nothing': [[loop('')], nowhere],
+      'a condition': [[list('n', [], Number.MAX_SAFE_INTEGER), loop('n')], nowhere],
+      'what is computed from pixels': [[made('Mul', ['x', 'x'], 'n'), loop('n')], nowhere],
+      'the size of an empty constant': [[list('none', [huge, 0]), list('0', [], 0), ...side('0', 'none'), loop('side 0')], `a Loop of ${huge} rounds`],
+      'an empty constant': [[list('none', [2 ** 30, 0]), scan('none')], 'a Scan of 1073741824 rounds'],
+      'a picture in another shape': [[list('to', [2], huge, 0), list('0', [], 0), made('Reshape', ['x', 'to'], 'r'), ...side('0', 'r'), loop('side 0')], `a Loop of ${huge} rounds`],
+      'a side less a small number': [[...places, list('n', [], -huge), made('Sub', ['side 0', 'n'], 's'), loop('s')], nowhere],
+      'a large number at a place of a side': [[...places, list('list', [1], huge), made('Gather', ['list', 'side 0'], 's'), loop('s')], `a Loop of ${huge} rounds`],
+      'what an inner loop carries': [[...places, loop('side 0', [11, value('carried', [1])], loop('carried'))], nowhere],
+    }; // prettier-ignore
+    const check = async (fields: readonly Field[]) => {
+      const model = await read(modelFile([...sound, ...fields]));
+      refuseEndless(model, { file: 'it.onnx', longest: 256 });
+    };
+    for (const [what, fields] of Object.entries(ended)) test(`counted by ${what}`, () => check(fields));
+    for (const [what, [fields, expected]] of Object.entries(endless)) {
+      test(`refused: counted by ${what}`, () =>
+        assert.rejects(check(fields), (error) => {
+          assert.ok(error instanceof AppError, String(error));
+          assert.equal(error.code, 'MODEL_UNSUPPORTED');
+          assert.ok(error.message.includes(expected), error.message);
+          return true;
+        }));
     }
   });
 

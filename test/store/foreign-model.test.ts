@@ -1,13 +1,17 @@
 // `--model FILE.onnx` and `--model FOLDER` with an ONNX file: a model folder in the cache, made once, with what the files say of pictures and classes.
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, mock, test } from 'node:test';
+import { importModel } from '../../src/api/models/import.ts';
+import { workOf } from '../../src/api/work.ts';
 import { readModelFolder } from '../../src/artefact/model-folder.ts';
 import { readOnnxModel, type OnnxModel } from '../../src/formats/onnx-model.ts';
 import { encodeModel, writtenGraph } from '../../src/formats/onnx-writer.ts';
+import { keptSha256OfAll } from '../../src/store/kept-checksum.ts';
 import { resolveModel } from '../../src/store/models.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
@@ -105,12 +109,46 @@ describe('an ONNX file', () => {
     const file = await writeAttention('bytes.onnx', { type: 'uint8' });
     const { preprocessing } = await readModelFolder(await resolve(file));
     assert.deepEqual(preprocessing?.mean, [0, 0, 0]);
-    const ended = await run('finch', 'models', 'import', 'bytes.onnx', '--mean', '0.5', '--name', 'bytes');
-    assert.equal(ended.code, 2);
-    assert.match(
-      ended.stderr,
-      /takes pixels as bytes and normalises them itself; leave out --mean and --std/,
-    );
+    const needless = refused('USAGE', /takes pixels as bytes and normalises them itself; leave out --mean and --std/); // prettier-ignore
+    const said: string[] = [];
+    const work = workOf({ onNote: (text) => void said.push(text) });
+    const importAs = (from: string, name: string, flags: object) => importModel(from, { dtype: 'float32', name, ...flags }, work); // prettier-ignore
+    await assert.rejects(importAs(file, 'bytes', { mean: '0.5' }), needless);
+    // The same of the folder that it has become.
+    const { folder } = await importAs(file, 'bytes', {});
+    assert.match(said.join('\n'), /assumed: pictures are prepared as usual for 16x16, the middle of .* \(bilinear\)/); // prettier-ignore
+    await assert.rejects(importAs(folder, 'again', { mean: '0.5' }), needless);
+    // A preparation that finch refuses is replaced by three flags, but not of a network that takes other numbers.
+    await mkdir(at('padded'));
+    await writeFile(at('padded', 'preprocessor_config.json'), '{"do_pad":true}');
+    await writeFile(at('padded', 'config.json'), '{"model_type":"vit"}');
+    const placed = { minSide: '16', crop: '1', interpolation: 'bicubic' };
+    for (const type of ['uint8', 'float32'] as const) {
+      await writeAttention('padded/model.onnx', { type });
+      const imported = importAs(at('padded'), `padded-${type}`, placed);
+      if (type === 'uint8') assert.equal((await imported).name, 'padded-uint8');
+      else await assert.rejects(imported, refused('MODEL_UNSUPPORTED', /'do_pad' is true/));
+    }
+  });
+
+  test("a network's checksum is kept once its files are old enough, and counts as long as they are the same", async () => {
+    const [place, file] = [at('kept'), at('kept.safetensors')];
+    await writeFile(file, 'abc');
+    const sums = async () => [await keptSha256OfAll(file, place), (await readdir(place).catch(() => [])).length]; // prettier-ignore
+    const sha256 = createHash('sha256').update('abc').digest('hex');
+    assert.deepEqual(await sums(), [sha256, 0]);
+    mock.timers.enable({ apis: ['Date'], now: Date.now() + 60_000 });
+    try {
+      assert.deepEqual(await sums(), [sha256, 1]);
+      const [record] = await readdir(place);
+      const kept = await readFile(path.join(place, record!), 'utf8');
+      await writeFile(path.join(place, record!), kept.replace(sha256, '0'.repeat(64)));
+      assert.deepEqual(await sums(), ['0'.repeat(64), 1]);
+      await writeFile(file, 'abd');
+      assert.deepEqual(await sums(), [createHash('sha256').update('abd').digest('hex'), 1]);
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   test('is made a folder once, and again when it is another file', async () => {

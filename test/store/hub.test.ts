@@ -13,6 +13,7 @@ import { encodeModel, writtenGraph } from '../../src/formats/onnx-writer.ts';
 import { fetchedModel } from '../../src/store/foreign-model.ts';
 import { hubOf } from '../../src/store/hub/endpoint.ts';
 import { parseHubName } from '../../src/store/hub/name.ts';
+import { readTransformersConfig } from '../../src/store/hub/transformers.ts';
 import { resolveModel } from '../../src/store/models.ts';
 import { readForeign } from '../../src/store/read-foreign.ts';
 import { AppError } from '../../src/util/errors.ts';
@@ -170,8 +171,19 @@ describe('how pictures are prepared, in the processor_config.json of newer trans
     const options = { name: 'padded', provenance: { changes: 'none' } };
     await assert.rejects(readForeign(folder, options), refused('MODEL_UNSUPPORTED', /'do_pad' is true.*give all of --min-side/)); // prettier-ignore
     const given = { size: 64, resize: 64, mode: 'crop', interpolation: 'bilinear', mean: [0, 0, 0], std: [1, 1, 1] } as const; // prettier-ignore
-    const { preprocessing } = await readForeign(folder, { ...options, prepare: { isComplete: true, apply: () => given } }); // prettier-ignore
+    const { preprocessing } = await readForeign(folder, { ...options, prepare: { isComplete: true, isPlaced: true, apply: () => given } }); // prettier-ignore
     assert.deepEqual(preprocessing, given);
+    await writeFile(path.join(folder, 'preprocessor_config.json'), '{');
+    const whole = { isComplete: true, isPlaced: true, apply: () => given };
+    assert.deepEqual((await readForeign(folder, { ...options, prepare: whole })).preprocessing, given);
+    await writeFile(path.join(folder, 'config.json'), '{"model_type":"vit"}');
+    await assert.rejects(readForeign(folder, options), refused('FILE_INVALID', /preprocessor_config\.json/));
+    await assert.rejects(readForeign(folder, { ...options, prepare: whole }), refused('MODEL_UNSUPPORTED', /--model \S*padded --task image-classification NEW/)); // prettier-ignore
+  });
+
+  test('the command that writes an ONNX file keeps the revision', () => {
+    const { refuseWeights } = readTransformersConfig({ model_type: 'vit' }, 'config.json');
+    assert.throws(() => refuseWeights('hf:birds/small@v1'), /--model birds\/small --revision v1 NEW, then/);
   });
 
   test('is no object', async () => {

@@ -117,11 +117,15 @@ describe('pixels', () => {
     assert.deepEqual([mean, std], [[0, 0, 0], [1, 1, 1]]); // prettier-ignore
     const efficientnet = { size, image_processor_type: 'EfficientNetImageProcessor' };
     assert.deepEqual(read(efficientnet), read({ ...efficientnet, include_top: true }));
+    // Without any number: (x / 255 - 0.5) / 0.5 / 0.5.
+    const bare = readPreprocessorConfig(efficientnet, 'preprocessor_config.json');
+    assert.deepEqual([bare.mean, bare.std], [[0.5, 0.5, 0.5], [0.25, 0.25, 0.25]]); // prettier-ignore
   });
 
   test('the order of colours', () => {
-    const orders = [{ do_flip_channel_order: true }, { do_flip_channel_order: false }, {}, null];
-    assert.deepEqual(orders.map(isReversed), [true, false, false, false]);
+    const mobilevit = { image_processor_type: 'MobileViTImageProcessor' };
+    const orders = [{ do_flip_channel_order: true }, { do_flip_channel_order: false }, {}, null, mobilevit, { ...mobilevit, do_flip_channel_order: false }]; // prettier-ignore
+    assert.deepEqual(orders.map(isReversed), [true, false, false, false, true, false]);
   });
 
   test('a share of a picture that would be larger than any', () => {
@@ -161,6 +165,7 @@ describe('refused by name', () => {
     [{ size: 1e9 }, /size: /],
     [{ size, image_mean: [0.5, 0.5] }, /image_mean: /],
     [{ size, image_std: 0 }, /image_std: /],
+    [{ size, do_flip_channel_order: 'true' }, /do_flip_channel_order: /],
     [{ size, rescale_factor: 1e-320 }, /give no numbers that can be computed with/],
     [{ size, image_std: 1e-320, include_top: true }, /give no numbers that can be computed with/],
     [[], /not as transformers writes it/],

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { graphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, Layer } from '../../src/graph/layers.ts';
-import { weightsFromTorch, weightsToTorch, withColoursReversed } from '../../src/zoo/torch-weights.ts';
+import { weightsFromTorch, weightsToTorch, withKernelReversed } from '../../src/zoo/torch-weights.ts';
 import { madeUpWeights } from '../helpers/made-up-model.ts';
 
 /** Pictures of 2 x 3 with 3 channels, twice as many behind the depthwise convolution, flattened with layers in between. */
@@ -97,7 +97,7 @@ test("colours turned round: the first convolution's input channels, and twice is
   const b = graphBuilder('colours', 4);
   const graph = b.build(b.conv2d(b.input, 'conv', { filters: 5, kernel: 2 }));
   const weights = madeUpWeights(graph);
-  const turned = withColoursReversed(graph, weights);
+  const turned = withKernelReversed(graph, weights);
   const [before, after] = [weights.get('conv/kernel')!.data, turned.get('conv/kernel')!.data];
   for (let tap = 0; tap < 4; tap++) {
     for (let channel = 0; channel < 3; channel++) {
@@ -107,5 +107,5 @@ test("colours turned round: the first convolution's input channels, and twice is
       }
     }
   }
-  assert.deepEqual(withColoursReversed(graph, turned), weights);
+  assert.deepEqual(withKernelReversed(graph, turned), weights);
 });

@@ -19,7 +19,7 @@ import type {
 import { AppError } from '../../util/errors.ts';
 import { checkOutputs } from '../../util/outputs.ts';
 import { elementCount } from '../../util/shape.ts';
-import { refuseIdlePool, withEmbedder, type Embedder } from '../embedding.ts';
+import { noteIdlePool, withEmbedder, type Embedder } from '../embedding.ts';
 import { refuseLosses, outputsOf } from '../outputs.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { CLOSE, confirmPairs, type Compared } from './duplicates.ts';
@@ -47,7 +47,7 @@ export async function inspectDataset(config: InspectConfig, work: Work): Promise
   await refuseLosses(outputs, { model: config.model, pictures: places.files });
   for (const remark of places.remarks) work.note(remark);
   const dataset = await withEmbedder(config, work, (embedder) => {
-    refuseIdlePool(embedder, config.pool);
+    noteIdlePool(embedder, config.pool, work);
     return readDataset(embedder, places, work);
   });
   return {

@@ -21,7 +21,7 @@ import { sidesOf, type PictureSize, type Preprocessing } from '../../util/prepro
 import { createRng } from '../../util/rng.ts';
 import { shellWord } from '../../util/shell-word.ts';
 import { findArchitecture } from '../../zoo/architectures.ts';
-import { weightsToTorch, withColoursReversed } from '../../zoo/torch-weights.ts';
+import { weightsToTorch, withKernelReversed } from '../../zoo/torch-weights.ts';
 import { refuseLosses } from '../outputs.ts';
 import type { Work } from '../work.ts';
 import { checkModelPlace, inModelPlace, type ModelPlace } from './model-place.ts';
@@ -164,7 +164,7 @@ async function toTfjs(model: Model, flags: ExportFlags, work: Work): Promise<str
 async function toSafetensors(model: Model, { out }: ExportFlags): Promise<string> {
   const { graph, architecture, labels } = model;
   const known = architecture === undefined ? undefined : findArchitecture(architecture);
-  const weights = known?.isBgr ? withColoursReversed(graph, model.weights) : model.weights;
+  const weights = known?.isBgr ? withKernelReversed(graph, model.weights) : model.weights;
   const tensors = new Map<string, RawTensor>();
   for (const [name, { shape, data }] of weightsToTorch(graph, weights, known?.namings[0])) {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

@@ -16,6 +16,7 @@ import { parseHubName } from '../../store/hub/name.ts';
 import { PRECISIONS, type Precision } from '../../store/hub/weight-files.ts';
 import { resolveModel } from '../../store/models.ts';
 import { readForeign } from '../../store/read-foreign.ts';
+import { refuseStatistics } from '../../store/read-onnx.ts';
 import { AppError } from '../../util/errors.ts';
 import { MAX_SIDE, pictureSize, type PictureSize, type Preprocessing } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
@@ -106,7 +107,8 @@ async function readModel(file: string, reading: Reading, work: Work): Promise<Mo
     return readFolder(fetched, reading);
   }
   if (from === 'layers') return readFolder(file, reading);
-  const isComplete = (['minSide', 'crop', 'interpolation', 'mean', 'std'] as const).every((flag) => flags[flag] !== undefined);
+  const isPlaced = (['minSide', 'crop', 'interpolation'] as const).every((flag) => flags[flag] !== undefined);
+  const isComplete = isPlaced && flags.mean !== undefined && flags.std !== undefined;
   return readForeign(file, {
     name,
     architecture: flags.arch,
@@ -117,7 +119,7 @@ async function readModel(file: string, reading: Reading, work: Work): Promise<Mo
       ...(flags.licence !== undefined && { licence: flags.licence }),
       changes: `converted to a tf.LayersModel${dtype === 'float16' ? '; weights rounded to float16' : '; values unchanged'}`,
     },
-    prepare: { isComplete, apply: (own, size) => overridden(own, flags, { name, size }) },
+    prepare: { isComplete, isPlaced, apply: (own, size) => overridden(own, flags, { name, size }) },
     onNote,
     onAssumed: (text) => void assumed.push(text),
   });
@@ -128,6 +130,8 @@ async function readFolder(folder: string, { name, flags }: Reading): Promise<Mod
   const model = await readModelFolder(folder);
   for (const [weight, { data }] of model.weights) refuseInfinite(data, weight, folder);
   const preprocessing = overridden(model.preprocessing, flags, { name, size: inputSize(model.graph) });
+  const takesBytes = model.graph.layers.some((layer) => layer.kind === 'onnx' && layer.from.type === 'uint8');
+  if (takesBytes) refuseStatistics(preprocessing, folder);
   const provenance = {
     ...(model.provenance ?? { source: path.basename(path.resolve(folder)) }),
     ...(source !== undefined && { source }),

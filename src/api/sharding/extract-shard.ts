@@ -5,7 +5,7 @@ import { featureColumns, featureSchema, groupRowsOf, type TableRow } from '../..
 import type { ShardFailure } from '../../shards/failures.ts';
 import { normalized } from '../../util/dot.ts';
 import { classOf } from '../class-of.ts';
-import { refuseIdlePool, withEmbedder, type Embedder } from '../embedding.ts';
+import { withEmbedder, type Embedder } from '../embedding.ts';
 import { featureSettings } from '../extraction-start.ts';
 import { tallyOf } from '../tally.ts';
 import { throwIfAborted, untilAborted, type Work } from '../work.ts';
@@ -29,7 +29,6 @@ export async function extractInto(
   { embedder, config }: { readonly embedder: Embedder; readonly config: ExtractShardConfig },
   work: Work,
 ): Promise<ExtractedShard> {
-  refuseIdlePool(embedder, config.pool);
   const tally = tallyOf(work, () => opened.pictures);
   // A model is known by its weights, and not by the path at which a machine has it.
   const { modelSource: _, ...settings } = featureSettings(config, embedder);

@@ -1,6 +1,6 @@
 // classifier.ts: the end of a foreign classifier: the softmax or sigmoid it ends in, and the linear layer before that.
 
-import type { OnnxNode } from '../../formats/onnx-model.ts';
+import { numbersOf, type OnnxNode } from '../../formats/onnx-model.ts';
 import { transpose } from '../../util/shape.ts';
 import { attribute } from './attributes.ts';
 import { constantOf, type Constant, type GraphView } from './graph-view.ts';
@@ -107,16 +107,25 @@ function takenByLinear(view: GraphView, tensor: string, left = NEAR): string | u
 /** The probabilities before they are rounded to bytes or kept from 0 and 1, in a network that ends so; else the same tensor. */
 function notRounded(view: GraphView, output: string): string {
   let name = output;
+  let scale: string | undefined;
   for (let steps = 0; steps < NEAR; steps++) {
     const node = view.producers.get(name);
     if (node && activationOf(view, node)) return name;
-    if (!node || !(ROUNDING.has(node.op) || KEEPS_ROW.has(node.op) || keepsProbabilities(view, node))) break;
+    if (!node) break;
+    // What is rounded comes back by the same scale.
+    if (node.op === 'DequantizeLinear') scale = node.inputs[1];
+    else if (node.op === 'QuantizeLinear') {
+      if (!isSameNumber(view, scale, node.inputs[1])) break;
+    } else if (!KEEPS_ROW.has(node.op) && !keepsProbabilities(view, node)) break;
     name = node.inputs[0] ?? '';
   }
   return output;
 }
 
-const ROUNDING: ReadonlySet<string> = new Set(['QuantizeLinear', 'DequantizeLinear']);
+function isSameNumber(view: GraphView, a = '', b = ''): boolean {
+  const [one, other] = [constantOf(view, a)?.data, constantOf(view, b)?.data];
+  return one?.length === 1 && other?.length === 1 && one[0] === other[0];
+}
 
 /** Probabilities nearer to 0 and 1 are shown as these. */
 const LEAST = 1e-4;
@@ -146,8 +155,18 @@ function activationOf(view: GraphView, node: OnnxNode): Activation | undefined {
     return [before.inputs[0]!, 'softmax'];
   // Written out: the exponentials divided by their sum.
   const sum = node.op === 'Div' && before?.op === 'Exp' ? view.producers.get(second ?? '') : undefined;
-  if (sum?.op !== 'ReduceSum' || sum.inputs[0] !== first) return undefined;
+  if (sum?.op !== 'ReduceSum' || sum.inputs[0] !== first || !isSumOfRow(view, sum)) return undefined;
   return [before!.inputs[0]!, 'softmax'];
+}
+
+/** Whether a ReduceSum leaves one number a row that divides the whole row. */
+function isSumOfRow({ model, producers }: GraphView, node: OnnxNode): boolean {
+  const [, name = ''] = node.inputs;
+  const made = producers.get(name);
+  const literal = made?.op === 'Constant' ? made : undefined;
+  const listed = model.initializers.get(name) ?? (literal && attribute.tensor(literal, 'value'));
+  const axes = listed ? [...(numbersOf(listed) ?? [])] : (literal && attribute.ints(literal, 'value_ints')) ?? attribute.ints(node, 'axes'); // prettier-ignore
+  return axes?.length === 1 && (axes[0] === 1 || axes[0] === -1) && attribute.int(node, 'keepdims') !== 0;
 }
 
 const isOwn = ({ domain }: OnnxNode) => domain === '' || domain === 'ai.onnx';

@@ -1,6 +1,7 @@
 // config.ts: what the config.json of a folder from a hub says, whoever wrote it.
 
 import path from 'node:path';
+import type { AppError } from '../../util/errors.ts';
 import { readJson } from '../../util/json.ts';
 import type { PictureSize, Preprocessing } from '../../util/preprocessing.ts';
 import type { DescribedNetwork } from '../../zoo/transformers/network-type.ts';
@@ -26,7 +27,7 @@ export interface HubConfig {
   /** Whether finch builds the network from its weights. */
   readonly isBuilt: boolean;
   /**
-   * @param where the folder, or `hf:OWNER/NAME`
+   * @param where the folder, or `hf:OWNER/NAME[@REVISION]`
    * @throws AppError MODEL_UNSUPPORTED where finch cannot use the weights; the message says what to do
    */
   readonly refuseWeights: (where: string) => void;
@@ -41,6 +42,8 @@ export interface HubConfig {
   readonly text?: TextConfig;
   /** Absent where no file says it. */
   readonly preprocessing?: Preprocessing;
+  /** Why what the files say of it is not taken, of which only a network that takes bytes has no need. */
+  readonly refusal?: AppError;
   /** It takes pictures as blue, green and red. */
   readonly isBgr?: boolean;
 }
@@ -60,7 +63,11 @@ export async function readHubConfig(
   const isTimms = !isTransformersConfig(json) || fieldOf(json, 'pretrained_cfg') !== undefined;
   const config = isTimms ? readTimmConfig(json, file) : readTransformersConfig(json, file);
   if (config.preprocessing) return config;
-  const preparation = await readPreparation(folder, names);
+  // What is not asked for may be damaged.
+  const preparation = await readPreparation(folder, names).catch((error: unknown) => {
+    if (isPrepared) return undefined;
+    throw error;
+  });
   if (!preparation) return config;
   const { json: said, file: where } = preparation;
   const preprocessing = isPrepared ? undefined : readPreprocessorConfig(said, where);

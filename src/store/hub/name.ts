@@ -28,5 +28,8 @@ export function parseHubName(text: string): HubName {
   );
 }
 
+export const writtenName = ({ owner, name, revision }: HubName): string =>
+  `${PREFIX}${owner}/${name}${revision === 'main' ? '' : `@${revision}`}`;
+
 /** A whole commit: it names the same files for ever. */
 export const isCommit = (revision: string): boolean => /^[0-9a-f]{40}$/.test(revision);

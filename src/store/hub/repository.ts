@@ -10,7 +10,7 @@ import type { HubRepository } from './api.ts';
 import { CONFIG_FILE, DESCRIBING_FILES, readHubConfig } from './config.ts';
 import type { Hub } from './endpoint.ts';
 import { chooseWeights } from './folder.ts';
-import type { HubName } from './name.ts';
+import { writtenName, type HubName } from './name.ts';
 import { TOKENIZER_FILES } from './text.ts';
 import { filesOf, type Precision } from './weight-files.ts';
 
@@ -28,12 +28,13 @@ const FILE_NAME = /^(onnx\/)?(?!\.)[\w.-]{1,200}$/;
 /** @throws AppError DOWNLOAD_FAILED, INTERRUPTED, WRITE_FAILED, FILE_INVALID, MODEL_UNSUPPORTED, MODEL_NOT_FOUND */
 export async function fetchRepository(
   hub: Hub,
-  { owner, name }: HubName,
+  hubName: HubName,
   { commit, files }: HubRepository,
   folder: string,
   { precision, onProgress, signal }: FetchOptions,
 ): Promise<void> {
-  const where = `hf:${owner}/${name}`;
+  const { owner, name } = hubName;
+  const where = writtenName(hubName);
   const names = new Set([...files.keys()].filter((file) => FILE_NAME.test(file)));
 
   const fetchFiles = async (wanted: readonly string[]): Promise<void> => {

@@ -8,6 +8,7 @@ import { quoted } from '../../util/quoted.ts';
 import { shellWord } from '../../util/shell-word.ts';
 import { TRANSFORMERS_NETWORKS } from '../../zoo/transformers/networks.ts';
 import type { HubConfig } from './config.ts';
+import { isHubName, parseHubName } from './name.ts';
 import { readTextConfig } from './text.ts';
 
 const side = z.int().min(1).max(MAX_SIDE);
@@ -43,7 +44,7 @@ export function readTransformersConfig(json: unknown, file: string): HubConfig {
     isBuilt: read !== undefined && !isOther,
     refuseWeights: (where) => {
       if (isOther) throw new AppError('MODEL_UNSUPPORTED', `${file}: the weights are those of ${quoted(own, 60)}, expected a network …ForImageClassification`); // prettier-ignore
-      if (!read) throw new AppError('MODEL_UNSUPPORTED', `${file}: finch builds ${Object.keys(TRANSFORMERS_NETWORKS).join(', ')} from transformers' weights; ${quoted(type, 60)} needs an ONNX file: optimum-cli export onnx --model ${shellWord(where.replace(/^hf:/, ''))} NEW, then --model NEW`); // prettier-ignore
+      if (!read) throw new AppError('MODEL_UNSUPPORTED', `${file}: finch builds ${Object.keys(TRANSFORMERS_NETWORKS).join(', ')} from transformers' weights; ${quoted(type, 60)} needs an ONNX file: ${exportCommand(where, text ? 'zero-shot-image-classification' : 'image-classification')}, then --model NEW`); // prettier-ignore
     },
     ...(read && !isOther && { network: () => read(json, file) }),
     ...(labels && { labels }),
@@ -52,6 +53,14 @@ export function readTransformersConfig(json: unknown, file: string): HubConfig {
     isMultiLabel: problem === 'multi_label_classification' || labels?.length === 1,
     ...(size != null && { size: pictureSize(...sidesOf(size)) }),
   };
+}
+
+/** Of a repository optimum asks the hub for the task; of a folder it has to be said. */
+function exportCommand(where: string, task: string): string {
+  if (!isHubName(where)) return `optimum-cli export onnx --model ${shellWord(where)} --task ${task} NEW`;
+  const { owner, name, revision } = parseHubName(where);
+  const at = revision === 'main' ? '' : ` --revision ${shellWord(revision)}`;
+  return `optimum-cli export onnx --model ${shellWord(`${owner}/${name}`)}${at} NEW`;
 }
 
 /** In the order of the outputs; undefined where they are only numbered. */
