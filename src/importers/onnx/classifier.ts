@@ -116,7 +116,7 @@ function notRounded(view: GraphView, output: string): string {
     if (node.op === 'DequantizeLinear') scale = node.inputs[1];
     else if (node.op === 'QuantizeLinear') {
       if (!isSameNumber(view, scale, node.inputs[1])) break;
-    } else if (!KEEPS_ROW.has(node.op) && !keepsProbabilities(view, node)) break;
+    } else if (!KEEPS_ROW.has(node.op) && !isNeutral(view, node) && !keepsProbabilities(view, node)) break;
     name = node.inputs[0] ?? '';
   }
   return output;
