@@ -33,7 +33,8 @@ export async function openClassifier(
     classes && (await (await import('./class-words.ts')).readClassWords(classes, (text) => work.note(text)));
   const members: Member[] = [];
   for (const member of await membersOf(config.model)) {
-    members.push({ ...member, network: await openNetwork({ ...config, model: member.name }, work) });
+    const network = await openNetwork({ ...config, model: member.name }, work, { isKept: false });
+    members.push({ ...member, network });
   }
   const [first, ...others] = members as [Member, ...Member[]];
   if (words && others.length > 0) {

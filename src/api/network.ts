@@ -61,8 +61,16 @@ export interface LoadedNetwork extends Pick<OpenedNetwork, 'folder' | 'model' | 
   readonly predictor: Predictor;
 }
 
-/** Finds a model, fetching it first where need be, and reads its description. @throws AppError for all that can be missing or wrong */
-export async function openNetwork(config: NetworkConfig, work: Work): Promise<OpenedNetwork> {
+/**
+ * Finds a model, fetching it first where need be, and reads its description.
+ * @param options `isKept`: how pictures are prepared is written with what the network makes; true unless it says otherwise
+ * @throws AppError for all that can be missing or wrong
+ */
+export async function openNetwork(
+  config: NetworkConfig,
+  work: Work,
+  { isKept = true }: { readonly isKept?: boolean } = {},
+): Promise<OpenedNetwork> {
   const folder = await resolveModel(config.model, {
     offline: config.offline,
     signal: work.signal,
@@ -77,6 +85,7 @@ export async function openNetwork(config: NetworkConfig, work: Work): Promise<Op
   const preprocessing = applyOverrides(model.preprocessing, config.preprocessing, {
     name: model.name,
     size: inputSize(model.graph),
+    isKept,
   });
   let selected: Promise<TrainableEngine> | undefined;
   const engine = () => (selected ??= selectEngine(config));

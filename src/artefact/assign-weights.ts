@@ -28,10 +28,11 @@ export function assignWeights(
   const byTail = new Map<string, Weight | 'ambiguous'>();
   for (const [name, weight] of stored) {
     const tail = name.replace(/:0$/, '').split('/').slice(-2).join('/');
-    byTail.set(tail, byTail.has(tail) ? 'ambiguous' : weight);
+    byTail.set(tail, (byTail.get(tail) ?? weight) === weight ? weight : 'ambiguous');
   }
   const shapes = inferShapes(graph);
   const weights = new Map<string, Weight>();
+  const used = new Set<Weight>();
   for (const layer of graph.layers) {
     const [input] = layer.inputs;
     for (const [role, shape] of weightShapes(layer, input === undefined ? undefined : shapes.get(input))) {
@@ -54,6 +55,13 @@ export function assignWeights(
           `${folder}: ${found ? 'several weights could be' : 'the manifest lacks'} '${quoted(names[0]!)}'`,
         );
       }
+      if (used.has(found)) {
+        throw new AppError(
+          'MODEL_INVALID',
+          `${folder}: '${quoted(names[0]!)}' is missing; the weights that could be meant are another layer's`,
+        );
+      }
+      used.add(found);
       if (layer.kind === 'batchNormalization' && layer.isFixed && found.data.length === 1) {
         // Normalization(axis=None) has one mean and variance for all channels.
         weights.set(weightName(layer.name, role), fixedWeight([found.data[0]!], shape));
@@ -79,10 +87,14 @@ export function assignWeights(
 const isFactors = (found: Shape, expected: Shape) =>
   found.length === 1 && expected.length === 4 && sameShape(expected, [1, 1, found[0]!, 1]);
 
-/** Where files keep the weights of a layer in models within models: under all of their names, the outermost one's and its own, or its own. */
+/**
+ * Where files keep the weights of a layer in models within models: under all of their names, the outermost one's and its own, or its own.
+ * Where a name ends is not known, as it may have slashes in it: longer ones come first.
+ */
 function placesOf(owner: string): readonly string[] {
-  const parts = owner.split('/');
-  return [...new Set([owner, `${parts[0]!}/${parts.at(-1)!}`, parts.at(-1)!])];
+  const [outermost, ...rest] = owner.split('/');
+  const ends = rest.map((_, i) => rest.slice(i).join('/'));
+  return [owner, ...ends.slice(1).map((end) => `${outermost!}/${end}`), ...ends];
 }
 
 /** One number for all channels, or one for each. */

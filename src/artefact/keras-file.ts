@@ -86,21 +86,52 @@ async function readWhole(handle: FileHandle, file: string, size: number): Promis
   return { topology: { keras_version: version, model_config: model }, stored: ofLayers(tensors) };
 }
 
-/** `model_weights/LAYER/…/OWNER/ROLE:0`: the group is the layer's; within a model in the model, the owner is. */
+/**
+ * `model_weights/GROUP/…/ROLE:0`, where the group is a layer's or a model's within the model, and either name may have slashes in it.
+ * A weight has every name that Keras may mean: what its whole path says comes before its group and its owner alone, and those before
+ * the ends of its path.
+ */
 function ofLayers(tensors: Hdf5Content['tensors']): Weights {
-  const stored = new Map<string, Weight>();
-  const wrapped = new Map<string, Weight>();
-  for (const [at, weight] of tensors) {
-    const [root, layer = '', ...rest] = at.split('/');
-    if (root !== 'model_weights' || rest.length === 0) continue;
+  const found = [...tensors].flatMap(([at, weight]) => {
+    const [root, ...names] = at.split('/');
+    if (root !== 'model_weights' || names.length < 2) return [];
     // Weights to which a layer gave no name are numbered.
-    const role = rest
-      .at(-1)!
+    const role = names
+      .pop()!
       .replace(/:0$/, '')
       .replace(/^variable(_\d+)?$/i, 'variable');
-    const owner = rest.at(-2) ?? layer;
-    stored.set(owner === layer ? `${layer}/${role}` : `${layer}/${owner}/${role}`, weight);
-    wrapped.set(`${layer}/${role}`, weight);
+    return [{ names, role, weight }];
+  });
+  const by = (owners: (names: readonly string[]) => readonly string[]) =>
+    withoutShared(
+      found.flatMap(({ names, role, weight }) =>
+        owners(names).map((owner) => [`${owner}/${role}`, weight] as const),
+      ),
+    );
+  return new Map([
+    ...by((names) => names.map((_, i) => names.slice(i).join('/'))),
+    ...by((names) => [names[0]!, `${names[0]!}/${names.at(-1)!}`]),
+    ...by((names) => [names.join('/'), ...repeatedName(names)]),
+  ]);
+}
+
+/** `a/b` of `a/b/a/b` and of `a/b/sequential/a/b`: a layer's group, and its weight's path in it. */
+function repeatedName(names: readonly string[]): readonly string[] {
+  for (let length = names.length >> 1; length > 0; length--) {
+    const name = names.slice(0, length).join('/');
+    if (name === names.slice(-length).join('/')) return [name];
   }
-  return new Map([...wrapped, ...stored]);
+  return [];
+}
+
+/** By name; a name that two weights would have is of neither. */
+function withoutShared(named: readonly (readonly [string, Weight])[]): Weights {
+  const weights = new Map<string, Weight>();
+  const shared = new Set<string>();
+  for (const [name, weight] of named) {
+    if ((weights.get(name) ?? weight) !== weight) shared.add(name);
+    weights.set(name, weight);
+  }
+  for (const name of shared) weights.delete(name);
+  return weights;
 }

@@ -90,18 +90,18 @@ class TopologyReader implements GraphUnderWay {
   readonly fixed = new Map<string, readonly number[]>();
   readonly owners = new Map<string, string>();
   readonly #version: number;
-  readonly #called: LayerNames;
+  readonly #style: LayerNames;
   /** How often each name was wanted: models within models have layers of the same names. */
-  readonly #names = new Map<string, number>();
+  readonly #wanted = new Map<string, number>();
   /** The layer that is being read, by the models around it and its name. */
   #owner = '';
   /** Several layers take the pixels as they come: no one layer is their preparation. */
   #isShared = false;
   rescaling: { readonly mean: Rgb; readonly std: Rgb } | undefined;
 
-  constructor(version: number, called: LayerNames) {
+  constructor(version: number, style: LayerNames) {
     this.#version = version;
-    this.#called = called;
+    this.#style = style;
   }
 
   /** Adds a model's layers; `from` is what a nested model is applied to. Returns the name of its output layer. */
@@ -123,7 +123,7 @@ class TopologyReader implements GraphUnderWay {
       const isInput = layer.string('class_name') === 'InputLayer';
       if (isInput && current !== undefined) continue; // a nested model's input is what it is applied to
       // The first layer may carry the input's shape, or the model does; a nested model brings an input of its own.
-      if (!isInput && current === undefined) {
+      if (!isInput && current === undefined && !isModel(layer)) {
         const config = layer.object('config');
         current = this.#readImplicitInput(config, kerasInputShape(config) ?? builtShape(model));
       }
@@ -206,7 +206,7 @@ class TopologyReader implements GraphUnderWay {
   #readLayer(layer: FieldReader, operands: KerasPlace['operands'], within: readonly string[]): string {
     const inputs = operands.filter((operand) => typeof operand === 'string');
     const className = layer.string('class_name');
-    if (['Model', 'Functional', 'Sequential'].includes(className)) {
+    if (isModel(layer)) {
       return this.readModel(layer, inputs[0], [...within, nameOf(layer)]);
     }
     const config = layer.object('config');
@@ -292,7 +292,7 @@ class TopologyReader implements GraphUnderWay {
     if (this.layers.length >= MAX_LAYERS) {
       throw new AppError('MODEL_UNSUPPORTED', `the model has more than ${MAX_LAYERS} layers`);
     }
-    const name = this.#free(this.#called === 'kept' ? layer.name : plainName(layer.name));
+    const name = this.#free(this.#style === 'kept' ? layer.name : plainName(layer.name));
     this.layers.push({ ...layer, name });
     if (this.#owner !== name) this.owners.set(name, this.#owner);
     return name;
@@ -300,11 +300,14 @@ class TopologyReader implements GraphUnderWay {
 
   /** The name, with a number behind it where it is taken. */
   #free(wanted: string): string {
-    const count = this.#names.get(wanted) ?? 0;
-    this.#names.set(wanted, count + 1);
+    const count = this.#wanted.get(wanted) ?? 0;
+    this.#wanted.set(wanted, count + 1);
     return count === 0 ? wanted : this.#free(`${wanted}_${count}`);
   }
 }
+
+const isModel = (layer: FieldReader) =>
+  ['Model', 'Functional', 'Sequential'].includes(layer.string('class_name'));
 
 /** A layer's name: that of its config, which Keras 2 and 3 write, or the one beside it. */
 function nameOf(layer: FieldReader): string {

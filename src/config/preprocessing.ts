@@ -56,12 +56,13 @@ export function preprocessingOverrides(flags: PreprocessingFlags): Preprocessing
  * `--min-side` alone is torchvision's Resize before the model's own crop. `--crop` alone is timm's crop share: the network
  * keeps its own input size, and the picture is resized so that this share of it is seen. Both together fix what is seen,
  * and so the network's input size.
+ * @param model `isKept`: the preparation is written beside results, where sides above MAX_SIDE are not read; true unless it says otherwise
  * @throws AppError USAGE when a foreign model does not say how its pixels are to be prepared and the flags do not either
  */
 export function applyOverrides(
   own: Preprocessing | undefined,
   { minSide, crop, size: wanted, ...rest }: PreprocessingOverrides,
-  model: { readonly name: string; readonly size: PictureSize },
+  model: { readonly name: string; readonly size: PictureSize; readonly isKept?: boolean },
 ): Preprocessing {
   if (!own && (!rest.mean || !rest.std)) {
     throw new AppError(
@@ -97,12 +98,15 @@ export function applyOverrides(
     }
   }
   const size = isSide ? Math.max(1, Math.round(minSide * crop)) : base.size;
-  const resize =
+  const wantedSide =
     minSide ?? (crop === undefined ? base.resize : Math.floor(Math.max(...sidesOf(size)) / crop));
-  if (resize > MAX_SIDE) {
+  // Whole pictures are brought to `size` at once.
+  const isUsed = mode === 'crop' || mode === 'squash-crop';
+  const resize = isUsed ? wantedSide : Math.min(wantedSide, MAX_SIDE);
+  if (resize > MAX_SIDE && model.isKept !== false) {
     throw new AppError(
       'USAGE',
-      `${crop === undefined ? '--feature-size' : '--crop'} would resize pictures to ${resize} pixels, so that ${model.name} sees ${sidesOf(size).join(' x ')} of them; at most ${MAX_SIDE} are possible`,
+      `${crop === undefined ? '--feature-size' : '--crop'} would resize pictures to ${resize} pixels, so that ${model.name} sees ${sidesOf(size).join(' x ')} of them; at most ${MAX_SIDE} can be kept with a model or with features`,
     );
   }
   return { ...base, ...rest, size, resize };

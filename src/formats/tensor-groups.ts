@@ -16,7 +16,7 @@ export interface TensorGroup {
 export type ChooseGroup = (groups: readonly TensorGroup[], file: string) => TensorGroup;
 
 /** Names of what holds a network's weights, most wanted first, where groups are equal otherwise. */
-const PREFERRED = ['', 'state_dict', 'model_state_dict', 'model', 'net', 'network', 'state_dict_ema', 'ema'];
+const PREFERRED = ['', 'state_dict', 'model_state_dict', 'model', 'net', 'network'];
 
 /** The group of most tensors. @throws AppError FILE_INVALID when there is none */
 export const largestGroup: ChooseGroup = (groups, file) => {
@@ -28,6 +28,7 @@ export const largestGroup: ChooseGroup = (groups, file) => {
   );
 };
 
+/** An average or a teacher comes behind every plain network. */
 function rank({ where }: TensorGroup): number {
   const at = PREFERRED.indexOf(where);
   return at < 0 ? PREFERRED.length + Number(isFollower(where)) : at;
@@ -90,17 +91,14 @@ export function viewGroups(checkpoint: unknown, file: string): readonly ViewGrou
   return groups;
 }
 
-/** The tensors right in a container, by name. `module.` before every name, left by DataParallel, is taken off. */
+/** The tensors right in a container, by name. */
 function viewsIn(value: Container): ReadonlyMap<string, View> {
-  const found: [string, View][] = [];
+  const found = new Map<string, View>();
   for (const [key, item] of value.entries() as Iterable<[unknown, unknown]>) {
-    if (item instanceof View && typeof key === 'string') found.push([key, item]);
+    if (item instanceof View && typeof key === 'string') found.set(key, item);
   }
-  const isWrapped = found.every(([name]) => name.startsWith(WRAPPED));
-  return new Map(isWrapped ? found.map(([name, view]) => [name.slice(WRAPPED.length), view]) : found);
+  return found;
 }
-
-const WRAPPED = 'module.';
 
 type Container = ReadonlyMap<unknown, unknown> | readonly unknown[];
 

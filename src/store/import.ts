@@ -5,6 +5,7 @@ import { readTensors } from '../formats/read-tensors.ts';
 import { byPreference, describeGroups, type TensorGroup } from '../formats/tensor-groups.ts';
 import { withInputSize } from '../graph/new-head.ts';
 import { AppError } from '../util/errors.ts';
+import { isFollower } from '../util/follower.ts';
 import { quoted } from '../util/quoted.ts';
 import { elementCount, sameShape } from '../util/shape.ts';
 import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
@@ -43,8 +44,8 @@ export interface ImportOptions {
 export async function importCheckpoint(file: string, options: ImportOptions): Promise<Model> {
   const { name, provenance, onNote, preprocessingOf } = options;
   const bare = options.network ? undefined : await readBareWeights(file, options.architecture);
-  const found: StateDict = bare ? { ...bare, leftOut: [], taken: [] } : await readStateDict(file, options);
-  const { wanted, stateDict, leftOut, taken } = found;
+  const found: StateDict = bare ? { ...bare, leftOut: [], notes: [] } : await readStateDict(file, options);
+  const { wanted, stateDict, leftOut, notes } = found;
   const { architecture, naming } = wanted;
   const { build, classifier, isBgr, hasBackground = false } = wanted.network;
   const stored = stateDict.get(`${wanted.classifier}.weight`)!.shape[0] ?? 0;
@@ -53,7 +54,7 @@ export async function importCheckpoint(file: string, options: ImportOptions): Pr
   if (options.architecture === undefined && !options.network) {
     onNote?.(`found: ${architecture} with ${stored} ${stored === 1 ? 'class' : 'classes'}, by its ${bare ? 'size' : `${wanted.keys.length} names and their shapes`}`); // prettier-ignore
   }
-  for (const text of taken) onNote?.(text);
+  for (const text of notes) onNote?.(text);
   const isWithBackground = stored === 1001 && (hasBackground || options.isPublished === true);
   if (isWithBackground) {
     withoutFirstClass(stateDict, wanted.classifier);
@@ -90,8 +91,8 @@ interface StateDict {
   readonly stateDict: Map<string, TorchTensor>;
   /** What the file has beside it. */
   readonly leftOut: readonly string[];
-  /** Which of several times that the same network is there it is, in words. */
-  readonly taken: readonly string[];
+  /** Which weights they are, where the file has the network several times or has others that they follow. */
+  readonly notes: readonly string[];
 }
 
 /** The tensors of the architecture that a file fits, by torch's names. */
@@ -120,12 +121,13 @@ async function readStateDict(file: string, options: ImportOptions): Promise<Stat
     const tensor = tensors.get(stored)!;
     stateDict.set(key, { shape: tensor.shape, read: () => float32Values(stored, tensor) });
   }
-  const { leftOut } = match;
-  const taken = [
-    ...(others.length > 0 ? [`taken: the weights in ${placeOf(group.where)}; left out: the same network in ${someOf(others.map(placeOf))}`] : []), // prettier-ignore
-    ...(match.others.length > 0 ? [`taken: the weights ${behind(match.prefix)}; left out: others of the same names ${match.others.slice(0, 3).map(behind).join(', ')}`] : []), // prettier-ignore
+  const { leftOut, prefix, outside } = match;
+  const like = match.others.slice(0, 3).map(behind).join(', ');
+  const notes = [
+    ...(others.length > 0 || isFollower(group.where) ? [`taken: the weights in ${placeOf(group.where)}${others.length > 0 ? `; left out: the same network in ${someOf(others.map(placeOf))}` : ''}`] : []), // prettier-ignore
+    ...(like !== '' || (isFollower(prefix) && outside.length > 0) ? [`taken: the weights ${behind(prefix)}${like === '' ? '' : `; left out: others of the same names ${like}`}`] : []), // prettier-ignore
   ];
-  return { wanted, stateDict, leftOut, taken };
+  return { wanted, stateDict, leftOut, notes };
 }
 
 const behind = (prefix: string) => (prefix === '' ? 'without a prefix' : `behind '${quoted(prefix, 60)}'`);
@@ -153,6 +155,8 @@ interface Chosen {
   readonly others: readonly string[];
 }
 
+const hasClassifier = ({ match, wanted }: Fit) => match.names.has(`${wanted.classifier}.weight`);
+
 /** The dictionary that has most of the given architecture's names. @throws AppError when the classifier is not in it */
 function fitGiven(file: string, namings: readonly Wanted[], groups: readonly TensorGroup[]): Chosen {
   let best: Chosen | undefined;
@@ -160,9 +164,11 @@ function fitGiven(file: string, namings: readonly Wanted[], groups: readonly Ten
     // Smaller ones, such as an optimizer's of each weight, cannot fit better.
     if (best && group.shapes.size <= best.fit.match.score) continue;
     const fit = bestFit(namings, group.shapes);
-    if (!best || fit.match.score > best.fit.match.score) best = { fit, group, others: [] };
+    const more = fit.match.score - (best?.fit.match.score ?? -1);
+    const isWhole = more === 0 && !hasClassifier(best!.fit) && hasClassifier(fit) && !isFollower(group.where);
+    if (more > 0 || isWhole) best = { fit, group, others: [] };
   }
-  if (!best!.fit.match.names.has(`${best!.fit.wanted.classifier}.weight`)) {
+  if (!hasClassifier(best!.fit)) {
     throw noClassifier(file, best!, namings, groups);
   }
   return { ...best!, others: othersLike(best!.fit, best!.group, byPreference(groups)) };
@@ -177,10 +183,20 @@ function detect(file: string, groups: readonly TensorGroup[], hints: readonly st
     const fits = exactFits(group.shapes);
     if (fits.length > 0) {
       const fit = settle(file, fits, hints);
+      refuseFollower(file, fit);
       return { fit, group, others: othersLike(fit, group, likely) };
     }
   }
   throw noArchitecture(file, largest, groups);
+}
+
+/** @throws AppError when only a teacher or an average fits, and what it follows is another network */
+function refuseFollower(file: string, { wanted: { architecture }, match: { prefix, outside } }: Fit): void {
+  if (!isFollower(prefix) || outside.length === 0) return;
+  throw new AppError(
+    'MODEL_MISMATCH',
+    `${file} fits ${architecture} ${behind(prefix)} only, and has other layers beside it: ${someOf(outside)}; if those ${behind(prefix)} are meant, say --arch ${architecture}`,
+  );
 }
 
 /** Where a file has the same network again, with other weights: an average of them, a teacher beside its student. */
@@ -219,14 +235,15 @@ function settle(file: string, fits: readonly Fit[], hints: readonly string[]): F
 function noArchitecture(file: string, largest: TensorGroup, groups: readonly TensorGroup[]): AppError {
   const foreign = foreignKind(groups.flatMap(({ shapes }) => [...shapes.keys()].slice(0, 2000)));
   if (foreign !== undefined) return new AppError('MODEL_MISMATCH', `${file} is ${foreign}`);
-  const { wanted, missing, extra, misshapen, match } = nearestFit(largest.shapes);
-  const { architecture, keys } = wanted;
-  if (2 * match.score < keys.length) {
+  const nearest = nearestFit(largest.shapes);
+  if (!nearest) {
     return new AppError(
       'MODEL_MISMATCH',
       `${file} is of no architecture that finch knows (finch models list); found: ${describeGroups(groups)}`,
     );
   }
+  const { wanted, missing, extra, misshapen, match } = nearest;
+  const { architecture, keys } = wanted;
   const { namesake } = findArchitecture(architecture);
   const told = namesake && largest.shapes.get(match.names.get(namesake.weight) ?? '');
   if (told && sameShape(told, namesake.shape)) return new AppError('MODEL_MISMATCH', `${file} is ${namesake.what}`); // prettier-ignore
@@ -236,7 +253,7 @@ function noArchitecture(file: string, largest: TensorGroup, groups: readonly Ten
     const head =
       rest.length === 0
         ? `its classifier, ${wanted.classifier}: it tells no classes`
-        : `${someOf(missing)} as a plain tensor of numbers, though ${someOf(rest)} is there: sparse, quantized, complex and meta tensors are not read`;
+        : `${someOf(missing)} as a plain tensor of numbers, though ${someOf(rest)} is there: ${missing.every((key) => key.endsWith('.bias')) ? 'a layer without a bias needs one of zeros in the file; ' : ''}sparse, quantized, complex and meta tensors are not read`;
     return new AppError('MODEL_MISMATCH', `${file} has the weights of ${architecture} without ${head}`);
   }
   const differences = [
@@ -268,7 +285,7 @@ function noClassifier(
       ? `'${classifier}' in it has several layers (${someOf(head)}), finch's has one`
       : others.length > 0
         ? `by its names it could be ${others.join(', ')}`
-        : `it has ${fit.match.score} of the ${keys.length} weights; found: ${describeGroups(groups)}`;
+        : `it has ${keys.length - fit.missing.length} of the ${keys.length} weights; found: ${describeGroups(groups)}`;
   return new AppError(
     'MODEL_MISMATCH',
     `${file} has no '${classifier}.weight', the classifier of ${architecture}; ${reason}`,

@@ -7,6 +7,7 @@ import { ARCHITECTURE_NAMES, findArchitecture } from './architectures.ts';
 import type { Architecture, TorchNaming } from './record.ts';
 import { flattenedPictures, torchLayout } from './torch-layout.ts';
 import {
+  hasHalf,
   matchNames,
   storedNames,
   type NameMatch,
@@ -20,8 +21,6 @@ export interface Wanted extends NamesWanted {
   readonly architecture: string;
   readonly network: Architecture;
   readonly naming: TorchNaming;
-  /** Torch's shapes by torch's names, of a network with one class, in the graph's order. */
-  readonly shapes: ReadonlyMap<string, Shape>;
 }
 
 /** How a state dict compares with an architecture. */
@@ -113,22 +112,25 @@ function bestOf(namings: readonly Wanted[], stored: Stored): Fit {
   return rest.reduce((best, fit) => (fit.match.score > best.match.score ? fit : best), first!);
 }
 
-/** The best fit of each architecture. */
-function allFits(stored: ReadonlyMap<string, Shape>): readonly Fit[] {
+/** The best fit of each architecture that has half of its names in the state dict. */
+function likelyFits(stored: ReadonlyMap<string, Shape>): readonly Fit[] {
   const names = storedNames(stored);
-  return ARCHITECTURE_NAMES.map((name) => bestOf(wantedOf(name), { stored, names }));
+  return ARCHITECTURE_NAMES.flatMap((name) => {
+    const likely = wantedOf(name).filter((wanted) => hasHalf(wanted, names));
+    return likely.length > 0 ? [bestOf(likely, { stored, names })] : [];
+  });
 }
 
 /** Every architecture that a state dict fits in all names and shapes. A student is meant, not the teacher that was saved with it. */
 export function exactFits(stored: ReadonlyMap<string, Shape>): readonly Fit[] {
-  const fits = allFits(stored).filter(isExact);
+  const fits = likelyFits(stored).filter(isExact);
   const own = fits.filter(({ match }) => !isFollower(match.prefix));
   return own.length > 0 ? own : fits;
 }
 
-/** The architecture that has most of a state dict's weights, in name and shape. */
-export function nearestFit(stored: ReadonlyMap<string, Shape>): Fit {
+/** The architecture that has most of a state dict's weights, in name and shape; undefined where none has half of its names there. */
+export function nearestFit(stored: ReadonlyMap<string, Shape>): Fit | undefined {
   const right = ({ match, misshapen, missing, extra }: Fit) =>
     match.score - misshapen.length - (missing.length + extra.length) / 2;
-  return allFits(stored).reduce((best, fit) => (right(fit) > right(best) ? fit : best));
+  return likelyFits(stored).toSorted((a, b) => right(b) - right(a))[0];
 }

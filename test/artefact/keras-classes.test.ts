@@ -504,6 +504,14 @@ test('a model that was built without the shape of its input, as Keras 2 and Kera
   }
 });
 
+test('a model at the front of one that was built later has an input of its own', () => {
+  const shape = [null, SIZE, SIZE, 3];
+  const base = layer('Sequential', { name: 'base', layers: [{ ...input(SIZE, SIZE, 3) }, scaling('a')] });
+  const config = { name: 'm', layers: [base, layer('GlobalAveragePooling2D', { name: 'pool' })], build_input_shape: shape };
+  const { graph } = graphOf({ model_config: { class_name: 'Sequential', config } }, 'm');
+  assert.equal(graph.input, input(SIZE, SIZE, 3).config.name);
+}); // prettier-ignore
+
 test('what would be computed otherwise is refused: means left in, weights of whole numbers', () => {
   for (const [refused, message] of [
     [layer('LayerNormalization', { rms_scaling: true }), /rms_scaling/],

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { File as HdfFile, FS, ready } from 'h5wasm';
 import { readKerasFile } from '../../src/artefact/keras-file.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { AppError } from '../../src/util/errors.ts';
@@ -43,6 +44,56 @@ describe('Keras’s answers', () => {
       });
     }
   }
+});
+
+describe('the weights of HDF5 files, by the names of layers', () => {
+  const conv = (name: string) => ({ class_name: 'Conv2D', config: { name, filters: 3, kernel_size: [1, 1], use_bias: false } }); // prettier-ignore
+  const within = (name: string, layers: readonly object[]) => ({ class_name: 'Sequential', config: { name, layers } }); // prettier-ignore
+  const read = async (layers: readonly object[], paths: readonly string[]) => {
+    await ready;
+    const whole = new HdfFile('/named.h5', 'w');
+    const [first, ...rest] = layers as [ReturnType<typeof conv>, ...object[]];
+    const input = { class_name: 'InputLayer', config: { name: 'x', batch_input_shape: [null, 8, 8, 3] } };
+    whole.create_attribute('model_config', JSON.stringify(within('net', [input, first, ...rest])));
+    for (const [i, at] of paths.entries()) {
+      const groups = `model_weights/${at}`.split('/').slice(0, -1);
+      for (const [depth] of groups.entries()) {
+        const group = groups.slice(0, depth + 1).join('/');
+        if (whole.get(group) === null) whole.create_group(group);
+      }
+      whole.create_dataset({ name: `model_weights/${at}`, data: new Float32Array(9).fill(i), shape: [1, 1, 3, 3], dtype: '<f4' }); // prettier-ignore
+    }
+    whole.close();
+    const file = path.join(scratch, 'named.h5');
+    await writeFile(file, FS!.readFile('/named.h5'));
+    const { graph, weights } = await readKerasFile(file, 'net');
+    const kernels = graph.layers.filter(({ kind }) => kind === 'conv2d');
+    return kernels.map(({ name }) => weights.get(`${name}/kernel`)!.data[0]);
+  };
+  const UNITS = ['conv', 'stage1/unit1/conv', 'stage1/unit2/conv', 'unit1/conv'];
+
+  test('names with slashes, as Keras 2 and Keras 3 write them', async () => {
+    const order = [2, 0, 3, 1];
+    for (const write of [(name: string) => `${name}/${name}/kernel:0`, (name: string) => `${name}/net/${name}/kernel`]) {
+      const given = order.map((i) => UNITS[i]!);
+      assert.deepEqual(await read(given.map(conv), UNITS.map(write)), order);
+    }
+  }); // prettier-ignore
+
+  test('models in models', async () => {
+    const deep = within('base', [conv('conv'), within('a', [conv('conv')]), within('b', [conv('s/conv')])]);
+    const paths = ['base/b/s/conv/kernel', 'base/conv/kernel', 'conv/conv/kernel', 'base/a/conv/kernel'];
+    assert.deepEqual(await read([deep, conv('conv')], paths), [1, 3, 0, 2]);
+  });
+
+  test('one weight is not that of two layers', async () => {
+    await assert.rejects(read([within('base', [conv('a')]), conv('a')], ['a/a/kernel:0']), {
+      code: 'MODEL_INVALID',
+      message: /'a\/kernel' is missing; the weights that could be meant are another layer's/,
+    });
+    const units = ['s/u1/conv', 's/u2/conv'];
+    await assert.rejects(read([...units, 's/u3/conv'].map(conv), units.map((name) => `${name}/${name}/kernel:0`)), /several weights could be 's\/u3\/conv\/kernel'/); // prettier-ignore
+  });
 });
 
 describe('files that are no network of Keras', () => {

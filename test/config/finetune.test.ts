@@ -71,6 +71,8 @@ test('a share of a picture so small that the whole would have more pixels than a
   const own = { size: 224, resize: 256, mode: 'crop', interpolation: 'bilinear', mean: [0, 0, 0], std: [1, 1, 1] } as const;
   const model = { name: 'net', size: 224 };
   assert.equal(applyOverrides(own, { crop: 0.06 }, model).resize, 3733);
+  assert.equal(applyOverrides(own, { crop: 0.05 }, { ...model, isKept: false }).resize, 4480);
+  assert.equal(applyOverrides({ ...own, mode: 'pad' }, { size: 4000 }, model).resize, 4096);
   assert.throws(() => applyOverrides(own, { crop: 0.01 }, model), /--crop would resize pictures to 22400 pixels/);
   assert.throws(() => applyOverrides(own, { size: 4000 }, model), /--feature-size would resize pictures to 4571 pixels/);
 }); // prettier-ignore

@@ -22,8 +22,8 @@ const STORAGE = [['0', new Uint8Array(NUMBERS.buffer)]] as const;
 
 type Entries = readonly (readonly [string, Buffer])[];
 
-/** The tensors of a state dict, named as torchvision names them. */
-function stateDict(architecture = 'resnet18', classes = 3, type = 'FloatStorage'): Entries {
+/** The tensors of a state dict, named as torchvision names them. @param from where in the storage the first one begins */
+function stateDict(architecture = 'resnet18', classes = 3, type = 'FloatStorage', from = 0): Entries {
   const { build } = findArchitecture(architecture);
   const graph = build(classes);
   const shapes = inferShapes(graph);
@@ -34,7 +34,9 @@ function stateDict(architecture = 'resnet18', classes = 3, type = 'FloatStorage'
       return role === 'kernel' ? [b!, a!, height!, width!] : [a!, b!, height!, width!];
     }),
   );
-  return wantedOf(architecture)[0]!.keys.map((key, i) => [key, view(torchShapes[i]!, i, type)] as const);
+  return wantedOf(architecture)[0]!.keys.map(
+    (key, i) => [key, view(torchShapes[i]!, from + i, type)] as const,
+  );
 }
 
 const view = (shape: readonly number[], offset = 0, type = 'FloatStorage') =>
@@ -44,6 +46,8 @@ const renamed = (entries: Entries, rename: (name: string) => string): Entries =>
 const dict = (entries: Entries) => p.dict(...entries);
 
 const PLAIN = stateDict();
+/** The same network with other numbers. */
+const OTHER = stateDict('resnet18', 3, 'FloatStorage', 1000);
 const SCALAR = p.tensor({ count: COUNT, shape: [] });
 
 /** What stands around, or between, the same weights. */
@@ -317,8 +321,10 @@ test('a weight that is no plain tensor is not called a missing classifier', asyn
   const entries = PLAIN.map(([name, tensor]) => [name, name === 'fc.weight' ? p.none : tensor] as const);
   const notPlain = imported(torchZip(dict(entries), STORAGE), undefined, null);
   await assert.rejects(notPlain, {
-    message: /without fc\.weight as a plain tensor of numbers, though fc\.bias is there/,
+    message: /without fc\.weight as a plain tensor of numbers, though fc\.bias is there: sparse/,
   });
+  const unbiased = torchZip(dict(PLAIN.filter(([name]) => name !== 'fc.bias')), STORAGE);
+  await assert.rejects(imported(unbiased, undefined, null), /though fc\.weight is there: a layer without a bias needs one of zeros/); // prettier-ignore
 });
 
 test('of two dictionaries of the same network, the one that is taken is said', async () => {
@@ -330,18 +336,22 @@ test('of two dictionaries of the same network, the one that is taken is said', a
   }
 });
 
+const behind = (prefix: string, entries = PLAIN) => renamed(entries, (name) => `${prefix}.${name}`);
+const withHead = (head: string, entries = PLAIN) => renamed(entries, (name) => name.replace(/^fc\./, `${head}.`)); // prettier-ignore
+
 test('of two networks in one dictionary the student is taken, and said', async () => {
-  const behind = (prefix: string, entries = PLAIN) => renamed(entries, (name) => `${prefix}.${name}`);
   const alone = await imported(torchZip(dict(PLAIN), STORAGE));
-  for (const [architecture, others] of [
-    ['resnet18', behind('teacher', PLAIN.toReversed())],
-    [null, behind('module.encoder_k', PLAIN.toReversed())],
+  for (const [architecture, others, student = PLAIN] of [
+    ['resnet18', behind('teacher', OTHER.toReversed())],
+    [null, behind('module.encoder_k', OTHER.toReversed())],
     [null, behind('teacher', stateDict('resnet34', 5))],
-  ] as const) {
+    ['resnet18', behind('teacher', OTHER), withHead('fc.1')],
+    [null, behind('a', [...OTHER, ['layer1.0.se.fc1.weight', view([4, 64])]])],
+    [null, behind('a', OTHER.map(([name, tensor]) => [name, name === 'conv1.weight' ? view([64, 1, 7, 7]) : tensor]))],
+  ] as readonly [string | null, Entries, Entries?][]) {
     const notes: string[] = [];
-    const value = dict([...others, ...behind('student')]);
-    const model = await imported(torchZip(value, STORAGE), (text) => notes.push(text), architecture);
-    assert.deepEqual(model.weights.get('fc/bias')!.shape, alone.weights.get('fc/bias')!.shape);
+    const value = dict([...others, ...behind('student', student)]);
+    assertSame(await imported(torchZip(value, STORAGE), (text) => notes.push(text), architecture), alone);
     assert.match(
       notes.join(),
       /taken: the weights behind 'student\.'; left out: others of the same names behind '/,
@@ -353,6 +363,37 @@ test('of two networks in one dictionary the student is taken, and said', async (
     message:
       /holds several networks, mobilenet_v2 behind 'b\.' and resnet18 behind 'a\.': say which with --arch/,
   });
+}); // prettier-ignore
+
+test('a teacher is not taken in silence where its student is another network', async () => {
+  const other = [['student.patch.weight', view([8, 3, 4, 4])]] as const;
+  const content = torchZip(dict([...behind('teacher'), ...other]), STORAGE);
+  await assert.rejects(imported(content, undefined, null), {
+    code: 'MODEL_MISMATCH',
+    message:
+      /fits resnet18 behind 'teacher\.' only, and has other layers beside it: student\.patch\.weight; if/,
+  });
+  const twoLayers = [...withHead('fc.0'), ['fc.3.weight', view([3, 3])] as const];
+  await refused(torchZip(dict([...behind('teacher'), ...behind('student', twoLayers)]), STORAGE), /'fc' in it has several layers/); // prettier-ignore
+  const notes: string[] = [];
+  await imported(content, (text) => notes.push(text));
+  assert.match(notes.join(), /^taken: the weights behind 'teacher\.',left out, .*student\.patch\.weight$/);
+});
+
+test('an average beside a network is left out, whatever the two are called; alone it is taken', async () => {
+  const both: string[] = [];
+  const value = p.dict(['state_dict_ema', dict(OTHER)], ['cinema_net', dict(PLAIN)]);
+  const model = await imported(torchZip(value, STORAGE), (text) => both.push(text), null);
+  assert.equal(model.weights.get('fc/bias')!.data[0], NUMBERS[PLAIN.findIndex(([name]) => name === 'fc.bias')]); // prettier-ignore
+  assert.match(both.join(), /taken: the weights in cinema_net; left out: .* in state_dict_ema$/);
+  const notes: string[] = [];
+  await imported(torchZip(p.dict(['ema', dict(PLAIN)]), STORAGE), (text) => notes.push(text));
+  assert.deepEqual(notes, ['taken: the weights in ema']);
+});
+
+test('names that mean nothing behind many prefixes are no architecture', async () => {
+  const junk = Array.from({ length: 5000 }, (_, i) => [`p${i % 64}.conv1.weight.layer${i}.weight`, SCALAR] as const); // prettier-ignore
+  await assert.rejects(imported(torchZip(dict(junk), STORAGE), undefined, null), /of no architecture/);
 });
 
 test('when nothing fits, the message says what is there', async () => {

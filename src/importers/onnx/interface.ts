@@ -170,9 +170,10 @@ function chosenOutput(view: GraphView, name: string, wanted: string | undefined)
   }
   const isOther = outputs.some((value) => NO_CLASSIFIER.test(value.name));
   const rows = isOther ? [] : floats.filter(isRow);
-  // Whatever it is called, what comes out of a softmax or a sigmoid is no embedding.
-  const isActivated = ({ name }: OnnxValue) => classifierBehind(view, name).activation !== 'none';
-  const scores = rows.filter((value, i) => !isEmbedding(value) || (i < MAX_LOOKED_AT && isActivated(value)));
+  const others = rows.filter((value) => !isEmbedding(value));
+  // Whatever it is called, what comes out of a softmax is no embedding, where nothing else could be the classes.
+  const isSoftmax = ({ name }: OnnxValue) => classifierBehind(view, name).activation === 'softmax';
+  const scores = others.length > 0 ? others : rows.slice(0, MAX_LOOKED_AT).filter(isSoftmax);
   const classes =
     rows.find((value) => LOGITS.test(value.name)) ??
     scores.slice(0, MAX_LOOKED_AT).find((value) => classifierBehind(view, value.name).classifier) ??

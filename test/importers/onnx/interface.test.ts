@@ -185,6 +185,14 @@ describe('of several outputs', () => {
     assert.deepEqual([found.output, found.gives, found.activation], ['features', 'classes', 'softmax']);
   });
 
+  test('an embedding between 0 and 1 does not take the place of the classes', async () => {
+    const nodes = [...MEAN, node('MatMul', ['f', 'w'], 'm'), node('Sigmoid', ['m'], 'embedding'), node('Flatten', ['embedding'], 'out')]; // prettier-ignore
+    const outputs = { embedding: ['N', 4], out: ['N', 4] } as const;
+    assert.equal((await described({ nodes, weights: { w: [2, 4] }, outputs })).output, 'out');
+    const alone = { embedding: ['N', 4] } as const;
+    assert.equal((await described({ nodes, weights: { w: [2, 4] }, outputs: alone })).gives, 'features');
+  });
+
   test('those that need a text too are none', async () => {
     const outputs = {
       logits_per_image: ['N', 'T'],
