@@ -16,7 +16,7 @@ export async function refuseOthersFiles({
   const beginnings = [
     [manifest, MANIFEST_COLUMNS.join(',')],
     [errors, ERROR_COLUMNS.join(',')],
-    [record, '{\n  "finchFeatures":'],
+    [record, '{"finchFeatures":'],
   ] as const;
   for (const [file, beginning] of beginnings) {
     if (file === undefined || (await beginsWith(file, beginning))) continue;
@@ -24,7 +24,10 @@ export async function refuseOthersFiles({
   }
 }
 
-/** True also for what is not there, and for what is empty or broke off. */
+/** More of a file than its beginning, where it was indented otherwise. */
+const HEAD_BYTES = 256;
+
+/** @param beginning without blanks, which do not count. @returns true also for what is not there, and for what is empty or broke off */
 export async function beginsWith(file: string, beginning: string): Promise<boolean> {
   const opened = await openRegularFile(file).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined;
@@ -32,7 +35,8 @@ export async function beginsWith(file: string, beginning: string): Promise<boole
   });
   if (!opened) return true;
   const { handle } = opened;
-  const head = Buffer.alloc(beginning.length);
+  const head = Buffer.alloc(HEAD_BYTES);
   const { bytesRead } = await handle.read(head, 0, head.length, 0).finally(() => handle.close());
-  return beginning.startsWith(head.toString('latin1', 0, bytesRead));
+  const begun = head.toString('latin1', 0, bytesRead).replaceAll(/\s+/g, '');
+  return beginning.startsWith(begun.slice(0, beginning.length));
 }

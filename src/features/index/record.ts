@@ -64,7 +64,7 @@ export async function writeIndexRecord(folder: string, record: IndexRecord): Pro
 
 /** Whether index.json begins as finch writes it, of any version and damaged or not: it may be replaced then. */
 export async function isIndexRecord(folder: string): Promise<boolean> {
-  return beginsWith(path.join(folder, RECORD_NAME), '{\n "finchIndex":');
+  return beginsWith(path.join(folder, RECORD_NAME), '{"finchIndex":');
 }
 
 /** Undefined where there is none. @throws AppError FILE_INVALID when it is something else, or its counts do not agree */
