@@ -7,7 +7,7 @@ import { normalized } from '../util/dot.ts';
 import type { FeatureRecord } from '../features/record.ts';
 import { remaining } from '../features/resume.ts';
 import { finishRows } from '../features/finish.ts';
-import { refuseForeign } from '../features/own-files.ts';
+import { refuseOthersFiles } from '../features/own-files.ts';
 import { openFeatureWriter } from '../features/writer.ts';
 import { readContent, sha256Of } from '../images/prepare.ts';
 import { fetched, refuseOffline } from '../images/fetching/fetched.ts';
@@ -58,9 +58,12 @@ export async function extractFeatures(config: ExtractConfig, given: Given, work:
   await checkOutputs(outputs);
   const action = async () => {
     const there = await firstThere(written);
-    if (there !== undefined && config.existing === 'refuse') throw alreadyThere(there);
+    if (there !== undefined && config.existing === 'refuse') {
+      await refuseOthersFiles(paths);
+      throw alreadyThere(there);
+    }
     await refuseLosses(outputs, config, work.signal);
-    if (config.existing === 'replace') await refuseForeign(paths);
+    if (config.existing === 'replace') await refuseOthersFiles(paths);
     return resumeOrStart(config, { paths, there, ...given }, work);
   };
   return withFileLockOrElse(paths.lock, action, (owner, file) => busy(config.out, owner, file));

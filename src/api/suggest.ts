@@ -74,7 +74,7 @@ async function choose(
   const { model } = opened;
   const numbers = elementCount(embedder.layers[0]!.rowShape);
   const known = labelled === undefined ? undefined : await read(embedder, [labelled], stdin, work);
-  const missing = known?.failed.find(({ error }) => error.code !== 'INPUT_EMPTY');
+  const missing = known?.failed.find(({ error }) => error.code === 'INPUT_NOT_FOUND');
   if (missing && known?.files.length === 0) {
     throw new AppError('DATASET_NOT_FOUND', `--labelled ${labelled}: ${missing.error.message}`);
   }

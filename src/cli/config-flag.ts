@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
-import { useEndpoint } from '../config/endpoint.ts';
+import { useRecordedEndpoint } from '../config/endpoint.ts';
 import type { KnownFlag } from '../config/settings-file.ts';
 
 export interface WithConfig {
@@ -27,8 +27,7 @@ export async function withSettingsFile<Flags extends object>(
     const { terminalWork } = await import('../commands/terminal.ts');
     terminalWork(output).note(file.remark);
   }
-  const { endpoint } = file.flags;
-  if (typeof endpoint === 'string' && command.getOptionValueSource('endpoint') !== 'cli') useEndpoint(endpoint); // prettier-ignore
+  useRecordedEndpoint(file.flags);
   const given = Object.entries(flags).filter(([name]) => command.getOptionValueSource(name) === 'cli');
   return {
     dataset: dataset ?? file.dataset,

@@ -14,10 +14,12 @@ export function refuseEmpty(command: Command): void {
       if (isEmpty && at.getOptionValueSource(name) === 'cli') throw empty(option.long ?? option.flags);
     }
   }
-  const place = command.args.indexOf('');
-  if (place < 0) return;
-  const expected = command.registeredArguments[place] ?? command.registeredArguments.at(-1);
-  throw empty(`the argument ${expected?.name() ?? place + 1}`);
+  for (const [place, word] of command.args.entries()) {
+    const expected = command.registeredArguments[place] ?? command.registeredArguments.at(-1);
+    // Of several pictures each has a row, which says that there is no such file.
+    const hasRow = expected?.variadic === true && expected.name() === 'input';
+    if (word === '' && !hasRow) throw empty(`the argument ${expected?.name() ?? place + 1}`);
+  }
 }
 
 const empty = (what: string) => new AppError('USAGE', `${what} is empty; give a value, or leave it out`);

@@ -40,7 +40,7 @@ export async function compare(
     table: () => comparedText(compared, out === undefined ? terminalColumns(output.stdout) : undefined),
     json: () => comparedJson(compared),
     html: () => comparedPage(compared, madeIn((performance.now() - began) / 1000)),
-  }[reportFormat({ format, out: out?.replace(/\.htm$/i, '.html') }, ['table', 'json', 'html'])]();
+  }[reportFormat({ format, out }, ['table', 'json', 'html'])]();
   if (out === undefined) await write(output.stdout, text);
   else {
     await writeFileAtomic(out, text);

@@ -30,7 +30,7 @@ export function refuseUnusedEndpoint(
   throw new AppError('USAGE', '--endpoint says where buckets are, and no s3://BUCKET/PREFIX was given; leave it out'); // prettier-ignore
 }
 
-/** Takes the service that a run was begun with, where this process was told none. @param flags as the run recorded them */
+/** Takes the service that a run was begun with, or that a file of flags names, where this process was told none by flag or environment. */
 export function useRecordedEndpoint(flags: Readonly<Record<string, unknown>>): void {
   const { endpoint: url } = flags;
   if (typeof url === 'string' && endpoint() === undefined) useEndpoint(url);

@@ -1,5 +1,6 @@
 // parse.ts: text of a flag -> a value within its limits. The message names the flag, what it takes and what was received.
 
+import path from 'node:path';
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 import type { Rgb } from '../util/preprocessing.ts';
@@ -91,14 +92,15 @@ export function csvSafe(
   );
 }
 
-/** `--out page.html` means html where `--format` is not given; the first format is the default. @throws AppError USAGE where they differ */
+/** `--out page.html` (or `.htm`) means html where `--format` is not given; the first format is the default. @throws AppError USAGE where they differ */
 export function reportFormat<T extends string>(
   { format, out }: { readonly format?: string | undefined; readonly out?: string | undefined },
   formats: readonly [T, ...T[]],
 ): T {
-  const ending = formats.find((known) => out?.toLowerCase().endsWith(`.${known}`));
+  const named = out?.toLowerCase().replace(/\.htm$/, '.html');
+  const ending = formats.find((known) => named?.endsWith(`.${known}`));
   if (format === undefined) return ending ?? formats[0];
   const chosen = parseChoice(format, '--format', formats);
   if (ending === undefined || ending === chosen) return chosen;
-  throw new AppError('USAGE', `--out ${quoted(out!)} ends in .${ending}, received --format ${chosen}; leave one of them out`); // prettier-ignore
+  throw new AppError('USAGE', `--out ${quoted(out!)} ends in ${path.extname(out!)}, received --format ${chosen}; leave one of them out`); // prettier-ignore
 }

@@ -2,7 +2,7 @@
 // more.
 
 import { decodeText, encodingRemark } from '../text/encoding.ts';
-import { MAX_ALIASES, parsedYaml } from '../text/yaml.ts';
+import { parsedYaml } from '../text/yaml.ts';
 import { AppError, messageOf, openingProblem } from '../util/errors.ts';
 import { readRegularFile } from '../util/files.ts';
 import { didYouMean } from '../util/names.ts';
@@ -73,7 +73,7 @@ function plainOf(text: string, what: string): Record<string, unknown> {
   let content: unknown;
   try {
     // JSON is yaml.
-    content = parsedYaml(text).toJS({ maxAliasCount: MAX_ALIASES }) as unknown;
+    content = parsedYaml(text);
   } catch (error) {
     throw refuse(quoted(messageOf(error).split('\n')[0]!), error);
   }

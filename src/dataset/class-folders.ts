@@ -32,7 +32,7 @@ export function withoutClasses({ path, count }: Folder, hint = ''): Refusal {
 
 /** The error for train, val and test inside the classes, or under one folder beside others. */
 export function partsBelow({ path: folder }: Folder, names: string): Refusal {
-  return { folder, problem: `has train, val or test below its folders ${names}`, next: 'put the parts outside and the classes in them: train/CLASS/…' }; // prettier-ignore
+  return { folder, problem: `has train, val or test below its folders ${names}`, next: 'put the parts outside and the classes in them: train/CLASS/…, or rename classes with such names' }; // prettier-ignore
 }
 
 export interface ClassFolders {

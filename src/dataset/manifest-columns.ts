@@ -56,7 +56,7 @@ export function columnsOf(
   if (wanted.length === 2 && wanted[0] === wanted[1]) {
     throw new AppError('USAGE', `--manifest names the column ${quoted(wanted[0]!)} twice; expected the pictures' and the labels', such as file,label`); // prettier-ignore
   }
-  const rows = given.every((row) => row.length === 1) ? given.map(([line = '']) => cellsOf(line)) : given;
+  const rows = given.every((row) => row.length === 1) ? cellsOfLines(file, given) : given;
   const [first = [], ...rest] = rows;
   const at = (names: readonly string[]) => {
     const found = names.map((name) => first.findIndex((cell) => cell.toLowerCase() === name.toLowerCase()));
@@ -84,12 +84,29 @@ export function columnsOf(
   throw invalid(file, `has the columns ${list(first)}, not ${missing}`, 'name two of them with --manifest file,label'); // prettier-ignore
 }
 
-/** `images/1.jpg big cat` in a list without separators: the label begins behind the picture's ending, else it is the last word. */
+/** The lines of a list without separators. @throws AppError DATASET_INVALID where each label ends in a part, which would be learnt with it */
+function cellsOfLines(file: string, lines: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  const rows = lines.map(([line = '']) => cellsOf(line));
+  const labels = rows.flatMap(([name = '', label = '']) => (hasImageExtension(name) ? [label] : []));
+  const [first] = labels;
+  if (first === undefined || !labels.every(endsInPart)) return rows;
+  throw invalid(file, `has a part behind each label, such as ${list([first])}, and no separators`, 'put commas between the columns: file,label,split'); // prettier-ignore
+}
+
+const endsInPart = (label: string) => /\s/.test(label) && splitNamed(label.split(/\s+/).at(-1)!) !== undefined; // prettier-ignore
+
+/** Where a picture's name ends before a blank. */
+const PICTURE_END = new RegExp(`[^/\\\\](?:${IMAGE_EXTENSIONS.join('|').replaceAll('.', '\\.')})(\\s+)`, 'i');
+
+/** `images/1.jpg big cat`: the label begins behind the picture's ending, else it is the last word. */
 function cellsOf(line: string): readonly string[] {
-  for (const { index, 0: blank } of line.matchAll(/\s+/g)) {
-    const label = line.slice(index + blank.length);
+  const end = PICTURE_END.exec(line);
+  if (end) {
+    const begin = end.index + end[0].length;
+    const words = line.slice(begin).split(/\s+/);
     // Several numbers are several columns.
-    if (hasImageExtension(line.slice(0, index)) && !/^\d+(\s+\d+)+$/.test(label)) return [line.slice(0, index), label]; // prettier-ignore
+    const isLabel = words.length === 1 || !words.every((word) => Number.isFinite(Number(word)));
+    if (isLabel) return [line.slice(0, begin - end[1]!.length), line.slice(begin)];
   }
   return /^(.*\S)\s+(\S+)$/.exec(line)?.slice(1) ?? [line];
 }

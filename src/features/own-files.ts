@@ -1,5 +1,5 @@
-// own-files.ts: whether the files beside the rows were written by finch. Their names follow from --out, so that another's file may have
-// one of them, such as the labels of birds/ beside birds.npy: --force does not replace that.
+// own-files.ts: whether files were written by finch, by how they begin. The names of those beside the rows follow from --out, so that
+// another's file may have one of them, such as the labels of birds/ beside birds.npy: --force does not replace that.
 
 import { AppError, systemCode } from '../util/errors.ts';
 import { openRegularFile } from '../util/files.ts';
@@ -8,7 +8,7 @@ import type { FeaturePaths } from './paths.ts';
 import { ERROR_COLUMNS, MANIFEST_COLUMNS } from './writer.ts';
 
 /** @throws AppError USAGE naming the first that finch did not write */
-export async function refuseForeign({
+export async function refuseOthersFiles({
   manifest,
   errors,
   record,
@@ -16,23 +16,27 @@ export async function refuseForeign({
   const beginnings = [
     [manifest, MANIFEST_COLUMNS.join(',')],
     [errors, ERROR_COLUMNS.join(',')],
-    [record, '{\n  "finchFeatures":'],
+    [record, '{"finchFeatures":'],
   ] as const;
   for (const [file, beginning] of beginnings) {
     if (file === undefined || (await beginsWith(file, beginning))) continue;
-    throw new AppError('USAGE', `${quoted(file)} is not finch's, and --force would replace it too; choose another --out`); // prettier-ignore
+    throw new AppError('USAGE', `${quoted(file)} does not begin as finch writes it, and would be replaced; move it away, or choose another --out`); // prettier-ignore
   }
 }
 
-/** True also for what is not there, and for what is empty or broke off. */
-async function beginsWith(file: string, beginning: string): Promise<boolean> {
+/** More of a file than its beginning, where it was indented otherwise. */
+const HEAD_BYTES = 256;
+
+/** @param beginning without blanks, which do not count. @returns true also for what is not there, and for what is empty or broke off */
+export async function beginsWith(file: string, beginning: string): Promise<boolean> {
   const opened = await openRegularFile(file).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   });
   if (!opened) return true;
   const { handle } = opened;
-  const head = Buffer.alloc(beginning.length);
+  const head = Buffer.alloc(HEAD_BYTES);
   const { bytesRead } = await handle.read(head, 0, head.length, 0).finally(() => handle.close());
-  return beginning.startsWith(head.toString('latin1', 0, bytesRead));
+  const begun = head.toString('latin1', 0, bytesRead).replaceAll(/\s+/g, '');
+  return beginning.startsWith(begun.slice(0, beginning.length));
 }

@@ -40,16 +40,9 @@ function literalIn(text: string): string | undefined {
 async function parseYaml(text: string): Promise<Literal> {
   if (text.length > MAX_YAML_LENGTH)
     throw new NamesProblem(`is too long for YAML, ${text.length} characters`);
-  const { MAX_ALIASES, parsedYaml } = await import('./yaml.ts');
+  const { parsedYaml } = await import('./yaml.ts');
   // Without types every scalar stays text, because a class may be called true.
-  return parsed(
-    'YAML',
-    () =>
-      parsedYaml(text, { schema: 'failsafe' }).toJS({
-        mapAsMap: true,
-        maxAliasCount: MAX_ALIASES,
-      }) as Literal,
-  );
+  return parsed('YAML', () => parsedYaml(text, { schema: 'failsafe', mapAsMap: true }) as Literal);
 }
 
 function parsed(format: string, parse: () => Literal): Literal {

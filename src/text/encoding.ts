@@ -112,7 +112,8 @@ const hasControls = (text: string) => /[\0-\x08\x0e-\x1a\x1c-\x1f\p{Cn}\p{Co}\p{
 const isControl = (byte: number) =>
   (byte > 0 && byte < 0x09) || (byte > 0x0d && byte < 0x20 && byte !== 0x1b);
 
-function fits(bytes: Uint8Array, encoding: Encoding): boolean {
+/** Whether bytes, which may end within a character, are all of an encoding. */
+export function fits(bytes: Uint8Array, encoding: Encoding): boolean {
   try {
     // The last character may be cut, so the bytes are decoded as a stream.
     new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: true });

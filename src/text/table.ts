@@ -21,19 +21,24 @@ interface TableOptions {
 
 /** Rows without blank ones; cells without blanks around them. @throws the errors of csv-parse */
 export function parseTable(text: string, { strict, delimiter, quote }: TableOptions): string[][] {
-  // Excel names the separator in a line of its own.
-  const [said = '', named] = /^sep=(.)\r?\n/i.exec(text) ?? [];
+  const { begin, separator } = separatorOf(text);
   // Editors may leave both kinds of line ends in one file.
-  const body = text.slice(said.length).replaceAll(/\r\n?/g, '\n');
-  return parse(body, {
+  return parse(text.slice(begin).replaceAll(/\r\n?/g, '\n'), {
     trim: true,
     skipEmptyLines: true,
-    delimiter: delimiter ?? named ?? delimiterOf(body),
+    delimiter: delimiter ?? separator,
     relaxColumnCount: !strict,
     relaxQuotes: !strict,
     ...(quote === false && { quote }),
     maxRecordSize: MAX_ROW,
   });
+}
+
+/** What separates the cells of a text, of which the beginning is enough, and where its first row begins. */
+export function separatorOf(text: string): { readonly begin: number; readonly separator: string } {
+  // Excel names the separator in a line of its own.
+  const [said = '', named] = /^sep=(.)(?:\r\n?|\n)/i.exec(text) ?? [];
+  return { begin: said.length, separator: named ?? delimiterOf(text.slice(said.length)) };
 }
 
 /** The separator that most lines contain equally often. */

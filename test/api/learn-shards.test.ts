@@ -2,10 +2,21 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { readLabels } from '../../src/api/sharding/learn/labels-file.ts';
 import { prepareRun } from '../../src/api/finetune/run.ts';
 import { judgingShare, rowDivider } from '../../src/api/sharding/learn/divided-rows.ts';
@@ -60,6 +71,13 @@ async function makeShards(
     const own = settings && index === 1 ? { settings } : {};
     await writeMadeUpShard({ folder: at(folder), model: at('small'), count, index, ...own, ...(shape && { shape }) }, [rows.slice(0, 40), rows.slice(40)]); // prettier-ignore
   }
+}
+
+/** Whether this process has a file open; false where the system does not say. */
+async function isOpen(file: string): Promise<boolean> {
+  const handles = await readdir('/proc/self/fd').catch(() => []);
+  const files = await Promise.all(handles.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+  return files.includes(file);
 }
 
 const learn = async (folder: string | undefined, flags: LearnFlags, options: WorkOptions = {}) => {
@@ -143,7 +161,15 @@ describe('a run', () => {
     assert.deepEqual((await read(Buffer.from('key,label\na.png,caf\xe9\n', 'latin1'))).classes, new Map([['a.png', 'café']])); // prettier-ignore
     assert.match(notes.join(), /is read as Windows-1252/);
     const late = Buffer.concat([Buffer.from(`key,label\n${'a.png,cat\n'.repeat(20_000)}b.png,`), Buffer.from('caf\xe9\n', 'latin1')]); // prettier-ignore
-    await assert.rejects(read(late), /is of two encodings; save it as UTF-8/);
+    await assert.rejects(read(late), /has bytes that are not UTF-8, the encoding of its beginning; save it as UTF-8/); // prettier-ignore
+    const nearly = Buffer.concat([
+      Buffer.from(`sep=;\r\nkey;label\na.png;${'猫'.repeat(30)}\nb.png;`),
+      Buffer.from([0xff, 10]),
+    ]);
+    assert.equal((await read(nearly)).classes.get('b.png'), '\ufffd');
+    await assert.rejects(read(Buffer.from(`key,label\n,cat\n${'a.png,cat\n'.repeat(100_000)}`)), /line 2 lacks its key/); // prettier-ignore
+    for (let i = 0; i < 200 && (await isOpen(at('l.csv'))); i++) await setTimeout(10);
+    assert.ok(!(await isOpen(at('l.csv'))), 'the file stays open');
   });
 
   test('goes on with the labels that it was begun with alone', async () => {

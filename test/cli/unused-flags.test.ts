@@ -5,6 +5,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { Command } from 'commander';
+import { refuseEmpty } from '../../src/cli/empty-words.ts';
 import { readModelFolder } from '../../src/artefact/model-folder.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 import { writeDataset } from '../helpers/made-up-dataset.ts';
@@ -50,6 +52,7 @@ const REFUSED: readonly (readonly [line: string, message: RegExp])[] = [
   ['finetune data --model M --find-lr f.html --tensorboard', /--tensorboard belongs to a run, and --find-lr makes a page/],
   ['finetune data --model M --preview-augment f.html --patience 3', /--patience belongs to a run/],
   ['finch learning-curve data --model M --format html --out x.json', /--out x.json ends in .json, received --format html/],
+  ['finch search in.png --in f.npy --format json --out x.htm', /--out x.htm ends in .htm, received --format json/],
   ['classify --manifest m.parquet --shard 0/1 --out x --format table', /--format does not go with --shard/],
   ['finch suggest data --bogus', /^error: unknown option '--bogus' \(add --help for the flags\)$/m],
   ['finch models export M --format onnx --dtype float16 --out x.bin', /--dtype float16 belongs to --format tfjs, received --format onnx/],
@@ -57,11 +60,18 @@ const REFUSED: readonly (readonly [line: string, message: RegExp])[] = [
   ['finch models import x.pth --size 224', /--size 224 belongs to an ONNX file, and x.pth is a checkpoint; leave it out/],
   ['finch models import x.pth --dtype q8', /--dtype q8 belongs to a folder with several ONNX files/],
   ['finch models import x.pth --mirror https://m.example', /--mirror https:\/\/m.example belongs to hf:OWNER\/NAME/],
+  ['finch models pull resnet18 --mirror x', /--mirror must be an address/],
   ['finch models import x.onnx --arch resnet18', /--arch resnet18 belongs to a checkpoint, and x.onnx is an ONNX file/],
   ['finch models import x.onnx --dtype q4', /--dtype q4 belongs to/],
   ['finch models import M --size 96', /--size 96 belongs to an ONNX file, and M is a tf.LayersModel/],
   ['finch models import hf:a/b --arch resnet18', /--arch resnet18 belongs to a checkpoint, and hf:a\/b is a repository/],
 ]; // prettier-ignore
+
+test('an empty INPUT among several has a row; another empty argument is refused', () => {
+  const of = (argument: string) => () => refuseEmpty(new Command().argument(argument).parse(['a.jpg', ''], { from: 'user' })); // prettier-ignore
+  assert.doesNotThrow(of('[input...]'));
+  assert.throws(of('<features...>'), /the argument features is empty/);
+});
 
 for (const [line, message] of REFUSED) {
   test(line.replace(BOOK, 'book.png'), async () => {

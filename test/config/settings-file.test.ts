@@ -5,6 +5,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { Command } from 'commander';
+import { withSettingsFile } from '../../src/cli/config-flag.ts';
+import type { Output } from '../../src/commands/output.ts';
 import { readSettingsFile } from '../../src/config/settings-file.ts';
 import { AppError } from '../../src/util/errors.ts';
 
@@ -45,6 +48,25 @@ test('a run’s config.json, without where it wrote', async () => {
   const run = { finch: '0.1.0', dataset: '/birds', model: 'm', settings: { epochs: 99 }, flags: { epochs: '3', out: 'runs/a' } }; // prettier-ignore
   assert.deepEqual(await read(JSON.stringify(run)), { dataset: '/birds', flags: { epochs: '3' } });
 });
+
+test('its endpoint counts less than that of the environment', async () => {
+  const names = ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3'] as const;
+  const former = names.map((name) => process.env[name]);
+  for (const name of names) delete process.env[name];
+  try {
+    await writeFile(file, 'endpoint: http://127.0.0.1:1\n');
+    const command = new Command().option('--endpoint <url>');
+    const taken = () => withSettingsFile({ config: file }, undefined, command, {} as Output);
+    process.env['AWS_ENDPOINT_URL'] = 'http://127.0.0.1:2';
+    await taken();
+    assert.equal(process.env['AWS_ENDPOINT_URL_S3'], undefined);
+    delete process.env['AWS_ENDPOINT_URL'];
+    await taken();
+    assert.equal(process.env['AWS_ENDPOINT_URL_S3'], 'http://127.0.0.1:1');
+  } finally {
+    names.forEach((name, i) => (former[i] === undefined ? delete process.env[name] : (process.env[name] = former[i])));
+  }
+}); // prettier-ignore
 
 test('in other encodings and line ends', async () => {
   for (const bytes of [

@@ -142,7 +142,10 @@ test('columns that say the part: of yes and no, or by what is in them', async ()
 
 test('a list whose first label has several words keeps its first row; an empty csv and one column twice are told', async () => {
   assert.deepEqual(await found('words.txt', 'images/0.jpg big cat\nimages/1.jpg dog\n'), ['images/0.jpg big cat', 'images/1.jpg dog']); // prettier-ignore
-  await assert.rejects(found('numbers.txt', 'images/0.jpg 0 1\nimages/1.jpg 1 0\n'), /has the columns/);
+  for (const numbers of ['0 1', '-1 1 1 -1', '0.12 0.5'])
+    await assert.rejects(found('numbers.txt', `images/0.jpg ${numbers}\nimages/1.jpg ${numbers}\n`), /has the columns/); // prettier-ignore
+  await assert.rejects(found('parts.txt', 'images/0.jpg big cat train\nimages/1.jpg dog test\n'), /has a part behind each label, such as "big cat train", and no separators; put commas/); // prettier-ignore
+  await assert.rejects(found('blanks.txt', `${'a '.repeat(450_000)}b\n`), /has the columns/);
   await assert.rejects(found('empty.csv', ''), /empty.csv is empty; expected a header/);
   await assert.rejects(found('same.csv', 'file,label\nimages/0.jpg,cat\n', { manifest: 'file,file' }), /names the column "file" twice/); // prettier-ignore
 });

@@ -97,8 +97,8 @@ async function formerIndex({ index, isNew, force }: IndexConfig): Promise<Former
   if (!names || names.length === 0) return { replaces: false };
   const isIndex = names.includes('index.json');
   if (!isIndex) throw new AppError('USAGE', `--out ${index} is a folder with other things in it; choose another name`); // prettier-ignore
+  if (!(await isIndexRecord(index))) throw new AppError('USAGE', `--out ${index} has an index.json that does not begin as finch writes it; move the folder away, or choose another name`); // prettier-ignore
   if (!force) throw new AppError('USAGE', `${index} is there already; go on with finch index add FEATURES --to ${shellWord(index)}, or replace it with --force`); // prettier-ignore
-  if (!(await isIndexRecord(index))) throw new AppError('USAGE', `--out ${index} has an index.json that is not finch's, or is damaged; choose another name, or remove that file`); // prettier-ignore
   return { replaces: true };
 }
 

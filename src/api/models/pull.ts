@@ -1,6 +1,7 @@
 // pull.ts: fetches published weights, checks and converts them; compares the models on this machine with their checksums.
 
 import { verifyModelFolder } from '../../artefact/model-folder.ts';
+import { hubOf } from '../../store/hub/endpoint.ts';
 import { isHubName, parseHubName, type HubName } from '../../store/hub/name.ts';
 import { pullModel, refuseFile, resolveModel } from '../../store/models.ts';
 import { AppError } from '../../util/errors.ts';
@@ -13,13 +14,15 @@ import { fetchProgress, type Work } from '../work.ts';
 /**
  * Fetches one model after another; all names are looked up before any data is fetched.
  * @param mirror another place that has the same files
- * @throws AppError MODEL_NOT_FOUND, DOWNLOAD_FAILED, INTERRUPTED
+ * @throws AppError USAGE for a mirror that is no address, MODEL_NOT_FOUND, DOWNLOAD_FAILED, INTERRUPTED
  */
 export async function* pullByName(
   names: readonly string[],
   mirror: string | undefined,
   work: Work,
 ): AsyncGenerator<{ readonly name: string; readonly folder: string }, void, undefined> {
+  // Only whether it is an address: published weights are asked of it too.
+  if (mirror !== undefined) hubOf(mirror);
   const named = await Promise.all(
     names.map(async (name) => (isHubName(name) ? parseHubName(name) : publishedRecord(name))),
   );

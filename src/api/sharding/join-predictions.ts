@@ -2,7 +2,7 @@
 
 import { stringify } from 'csv-stringify/sync';
 import type { JoinConfig } from '../../config/shards.ts';
-import { refuseForeign } from '../../features/own-files.ts';
+import { refuseOthersFiles } from '../../features/own-files.ts';
 import { ERROR_COLUMNS } from '../../features/writer.ts';
 import { writeSealedParquet, type WriteGroup } from '../../formats/sealed-parquet.ts';
 import type { ParquetThread } from '../../formats/foreign-parquet.ts';
@@ -29,8 +29,8 @@ export async function joinPredictions(
   const outputs = [out, errors].map((file) => ({ flag: '--out', file }));
   await checkOutputs(outputs);
   const there = await firstThere([out, errors]);
+  await refuseOthersFiles({ errors });
   if (there !== undefined && !force) throw alreadyThere(there, 'replace it with --force');
-  await refuseForeign({ errors });
   const columns = PREDICTION_SCHEMA.slice(1).map(({ name }) => name);
   let [rows, failed] = [0, 0];
   await writeFileAside(errors, async (handle) => {

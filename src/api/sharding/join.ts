@@ -1,7 +1,7 @@
 // join.ts: all shards of a folder -> one dataset, as extract-features or classify would have written it at once. A row group is in memory.
 
 import type { JoinConfig } from '../../config/shards.ts';
-import { refuseForeign } from '../../features/own-files.ts';
+import { refuseOthersFiles } from '../../features/own-files.ts';
 import { featurePaths } from '../../features/paths.ts';
 import { startParquetThread, type ParquetThread } from '../../formats/foreign-parquet.ts';
 import { joinedTo } from '../../objects/address.ts';
@@ -45,8 +45,8 @@ async function joinWith(config: JoinConfig, thread: ParquetThread, work: Work): 
   await checkOutputs(written.map((file) => ({ flag: '--out', file })));
   const action = async () => {
     const there = await firstThere(written);
+    await refuseOthersFiles(paths);
     if (there !== undefined && !config.force) throw alreadyThere(there, 'replace it with --force');
-    await refuseForeign(paths);
     return joinFeatures(config, { shards, thread, paths }, work);
   };
   return withFileLockOrElse(paths.lock, action, (owner, file) => busy(out, owner, file));

@@ -8,6 +8,7 @@ import { AppError, systemCode } from '../../util/errors.ts';
 import { writeFileAtomic } from '../../util/files.ts';
 import { readJson } from '../../util/json.ts';
 import { elementCount } from '../../util/shape.ts';
+import { beginsWith } from '../own-files.ts';
 import { featureSettingsOf, type FeatureSettings } from '../record.ts';
 
 /** Raised when a reader of the former layout would misread the new one. */
@@ -61,11 +62,9 @@ export async function writeIndexRecord(folder: string, record: IndexRecord): Pro
   await writeFileAtomic(path.join(folder, RECORD_NAME), `${JSON.stringify({ finchIndex: VERSION, ...record }, undefined, 1)}\n`); // prettier-ignore
 }
 
-/** Whether index.json is a record of any version of finch, whole or not: it may be replaced then. */
+/** Whether index.json begins as finch writes it, of any version and damaged or not: it may be replaced then. */
 export async function isIndexRecord(folder: string): Promise<boolean> {
-  const file = path.join(folder, RECORD_NAME);
-  const parsed = await readJson(file, { what: file, limit: MAX_RECORD_BYTES }).catch(() => undefined);
-  return z.object({ finchIndex: z.number() }).safeParse(parsed).success;
+  return beginsWith(path.join(folder, RECORD_NAME), '{"finchIndex":');
 }
 
 /** Undefined where there is none. @throws AppError FILE_INVALID when it is something else, or its counts do not agree */

@@ -224,11 +224,17 @@ describe('an index', { skip: missing }, () => {
     await writeMadeUpFeatures(at('changed.npy'), { rows: 3, numbers: NUMBERS, seed: 3 });
     await mkdir(at('site'));
     await writeFile(at('site', 'index.json'), '{"title":"mine"}');
+    await cp(at('a.index'), at('damaged.index'), { recursive: true });
+    await truncate(at('damaged.index', 'index.json'), 100);
+    await build([at('a.npy')], at('damaged.index'), true);
     const before = await readFile(at('a.index', 'index.json'), 'utf8');
     for (const [action, pattern] of [
       [() => build([at('a.npy')], at('a.index')), /is there already; go on with finch index add/],
       [() => build([at('a.npy')], scratch), /is a folder with other things in it/],
-      [() => build([at('a.npy')], at('site'), true), /has an index\.json that is not finch's/],
+      [
+        () => build([at('a.npy')], at('site'), true),
+        /has an index\.json that does not begin as finch writes it/,
+      ],
       [() => build([at('none.npy')], at('new.index')), /cannot open .*none\.npy/],
       [() => build([at('lonely.npy')], at('new.index')), /lonely\.npy has no record of how it was made/],
       [() => build([at('a.index')], at('new.index')), /has no shards of features/],

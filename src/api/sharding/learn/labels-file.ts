@@ -1,8 +1,9 @@
 // labels-file.ts: the classes of pictures from a csv of two columns, `key` and `label`, held in memory while shards are read.
 
 import { Readable } from 'node:stream';
-import { parse } from 'csv-parse';
-import { encodingOf, encodingRemark, textDecoder } from '../../../text/encoding.ts';
+import { CsvError, parse } from 'csv-parse';
+import { encodingOf, encodingRemark, fits, textDecoder } from '../../../text/encoding.ts';
+import { separatorOf } from '../../../text/table.ts';
 import { AppError, messageOf, systemCode } from '../../../util/errors.ts';
 import { openRegularFile, sha256OfFile } from '../../../util/files.ts';
 import type { Work } from '../../work.ts';
@@ -24,13 +25,16 @@ export async function readLabels(file: string, note: Work['note']): Promise<Labe
   const what = `--labels-from ${file}`;
   const invalid = (problem: string, cause?: unknown) => new AppError('FILE_INVALID', `${what}: ${problem}`, { cause }); // prettier-ignore
   const labels = new Map<string, string>();
+  let bytes: Readable | undefined;
   try {
     const { handle } = await openRegularFile(file, { what });
-    const parts = textOf(handle.createReadStream(), (remark) => note(`${what} ${remark}`));
+    bytes = handle.createReadStream();
+    const parts = textOf(bytes, { invalid, onRemark: (remark) => note(`${what} ${remark}`) });
     const first = await parts.next();
     const head = first.done ? '' : first.value;
-    const rest = Readable.from(joined(head, parts)).on('error', (error) => rows.destroy(error));
-    const rows = rest.pipe(parse({ columns: true, trim: true, delimiter: delimiterOf(head), maxRecordSize: MAX_ROW_BYTES })); // prettier-ignore
+    const { begin, separator } = separatorOf(head);
+    const rest = Readable.from(joined(head.slice(begin), parts)).on('error', (error) => rows.destroy(error));
+    const rows = rest.pipe(parse({ columns: true, trim: true, delimiter: separator, maxRecordSize: MAX_ROW_BYTES })); // prettier-ignore
     for await (const { key, label } of rows as AsyncIterable<Readonly<Record<string, string>>>) {
       if (key === undefined || label === undefined) throw invalid('expected the columns key and label');
       if (key === '' || label === '') throw invalid(`line ${labels.size + 2} lacks its key or its label`);
@@ -42,26 +46,42 @@ export async function readLabels(file: string, note: Work['note']): Promise<Labe
   } catch (error) {
     if (error instanceof AppError) throw error;
     if (systemCode(error) === 'ENOENT') throw invalid('no such file', error);
-    if (error instanceof TypeError) throw invalid('is of two encodings; save it as UTF-8', error);
-    throw invalid(messageOf(error), error);
+    if (error instanceof CsvError || systemCode(error) !== undefined) throw invalid(messageOf(error), error);
+    throw error;
+  } finally {
+    // Closes the file, also where not all of it was read.
+    bytes?.destroy();
   }
   if (labels.size === 0) throw invalid('has no lines');
   return { classes: labels, hash: await sha256OfFile(file) };
 }
 
-/** Text as its bytes arrive; the first of them show its encoding. @throws TypeError where later ones are not of it */
+interface Telling {
+  readonly invalid: (problem: string, cause?: unknown) => AppError;
+  readonly onRemark: (remark: string) => void;
+}
+
+/** Text as its bytes arrive; the first of them show its encoding. @throws AppError FILE_INVALID where later ones are not of it */
 async function* textOf(
   bytes: AsyncIterable<Buffer>,
-  onRemark: (remark: string) => void,
+  { invalid, onRemark }: Telling,
 ): AsyncGenerator<string, void, undefined> {
-  let decode: ReturnType<typeof textDecoder> | undefined;
+  let decode: ((part?: Buffer) => string) | undefined;
   for await (const part of bytes) {
     if (!decode) {
       const encoding = encodingOf(part);
-      if (!encoding) throw new Error('is no text; expected a csv with the columns key and label');
+      if (!encoding) throw invalid('is no text; expected a csv with the columns key and label');
       const remark = encodingRemark(encoding);
       if (remark !== undefined) onRemark(remark);
-      decode = textDecoder(encoding, { isStrict: true });
+      // Where the beginning has a few broken letters already, others are replaced like them.
+      const decoder = textDecoder(encoding, { isStrict: fits(part, encoding) });
+      decode = (next) => {
+        try {
+          return decoder(next);
+        } catch (cause) {
+          throw invalid(`has bytes that are not ${encoding.toUpperCase()}, the encoding of its beginning; save it as UTF-8`, cause); // prettier-ignore
+        }
+      };
     }
     yield decode(part);
   }
@@ -71,9 +91,4 @@ async function* textOf(
 async function* joined(head: string, rest: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
   yield head;
   yield* rest;
-}
-
-/** The header says which one separates. */
-function delimiterOf(head: string): string {
-  return /[,;\t\r\n]/.exec(head)?.[0].trimEnd() || '\t';
 }
