@@ -26,7 +26,9 @@ svg .dash { stroke: var(--faint); stroke-dasharray: 4 4; }
 table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 1.2rem 0.25rem 0; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 td:not(.number) { min-width: 5.5rem; }
-td.number, th.number { text-align: right; white-space: nowrap; }
+td.number, th.number { text-align: right; }
+td.number { white-space: nowrap; }
+th.number { overflow-wrap: break-word; }
 th { color: var(--faint); font-weight: 400; }
 tr + tr td { border-top: 1px solid var(--rule); }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: 1rem; }
