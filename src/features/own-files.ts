@@ -2,21 +2,24 @@
 // another's file may have one of them, such as the labels of birds/ beside birds.npy: --force does not replace that.
 
 import { AppError, systemCode } from '../util/errors.ts';
-import { openRegularFile } from '../util/files.ts';
+import { isThere, openRegularFile } from '../util/files.ts';
 import { quoted } from '../util/quoted.ts';
 import type { FeaturePaths } from './paths.ts';
 import { ERROR_COLUMNS, MANIFEST_COLUMNS } from './writer.ts';
 
-/** @throws AppError USAGE naming the first that finch did not write */
+const RECORD = '{"finchFeatures":';
+
+/** Beside a record of finch's, the others are its own, whatever has become of them. @throws AppError USAGE naming the first that finch did not write */
 export async function refuseOthersFiles({
   manifest,
   errors,
   record,
 }: Partial<Pick<FeaturePaths, 'manifest' | 'errors' | 'record'>>): Promise<void> {
+  if (record !== undefined && (await isThere(record)) && (await beginsWith(record, RECORD))) return;
   const beginnings = [
     [manifest, MANIFEST_COLUMNS.join(',')],
     [errors, ERROR_COLUMNS.join(',')],
-    [record, '{"finchFeatures":'],
+    [record, RECORD],
   ] as const;
   for (const [file, beginning] of beginnings) {
     if (file === undefined || (await beginsWith(file, beginning))) continue;
