@@ -20,7 +20,9 @@ interface Tried {
 
 export function TryView() {
   const { state, words, attempt, complain, say } = useStudio();
-  const [model, setModel] = useState(() => firstModel(state.models));
+  const [chosen, setChosen] = useState<string>();
+  // The list may come to know of a run only after the page has said that it is done.
+  const model = chosen ?? firstModel(state.models);
   const [tried, setTried] = useState<Tried>();
   const [isLive, setLive] = useState(false);
   const [asked, setAsked] = useState<{ readonly name: string; readonly bytes: Blob }>();
@@ -82,7 +84,7 @@ export function TryView() {
       }}
     >
       <div class="bar">
-        <ModelSelect model={model} onModel={setModel} />
+        <ModelSelect model={model} onModel={setChosen} />
         <button type="button" aria-pressed={isLive} onClick={() => setLive(!isLive)}>
           {isLive ? words.try.stopLive : words.try.live}
         </button>
