@@ -104,3 +104,24 @@ export function fetchProgress(what: string, work: Work): (received: number, tota
       text: `${what}: ${formatBytes(done)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`,
     });
 }
+
+/**
+ * Runs what copies pictures out of a bucket or a table, and reports how many have arrived.
+ * @param copy may reject with the reason of the signal
+ * @throws AppError INTERRUPTED once the work was aborted; whatever `copy` throws
+ */
+export async function copyingPictures<T>(
+  work: Work,
+  copy: (options: Pick<Work, 'signal'> & { onProgress(done: number, total: number): void }) => Promise<T>,
+): Promise<T> {
+  try {
+    return await copy({
+      signal: work.signal,
+      onProgress: (done, total) =>
+        work.progress({ task: 'fetch', done, total, text: `copying: ${done} of ${total} pictures` }),
+    });
+  } catch (error) {
+    throwIfAborted(work);
+    throw error;
+  }
+}

@@ -14,7 +14,7 @@ import { finchHome } from '../../store/home.ts';
 import type { TrainingData } from '../../train/stage-two.ts';
 import { createRng } from '../../util/rng.ts';
 import { sidesOf, type Preprocessing } from '../../util/preprocessing.ts';
-import { throwIfAborted, type Work } from '../work.ts';
+import { copyingPictures, throwIfAborted, type Work } from '../work.ts';
 
 /** A dataset that is divided into a training part and a validation part. */
 export interface DividedDataset {
@@ -38,7 +38,7 @@ export async function divideDataset(
   const scanned = await scanDataset(config.dataset, { ...config, signal: work.signal });
   for (const remark of scanned.remarks) work.note(remark);
   checkTrainable(scanned, config.dataset);
-  const dataset = await onDisk(scanned, work);
+  const dataset = await copyingPictures(work, (options) => fetched(scanned, options));
   const contents = openContents(knownFiles(dataset, before));
   const { valSplit, seed } = config.settings;
   if (dataset.val) {
@@ -63,20 +63,6 @@ export async function divideDataset(
     val: parts.val.map((i) => all[i]!),
     division: `${dataset.layout}, ${(valSplit * 100).toFixed(0)} % set aside`,
   };
-}
-
-/** The same dataset; what lies in a bucket or a table is copied. @throws AppError INTERRUPTED, DOWNLOAD_FAILED, WRITE_FAILED */
-async function onDisk(dataset: Dataset, work: Work): Promise<Dataset> {
-  try {
-    return await fetched(dataset, {
-      signal: work.signal,
-      onProgress: (done, total) =>
-        work.progress({ task: 'fetch', done, total, text: `copying: ${done} of ${total} pictures` }),
-    });
-  } catch (error) {
-    throwIfAborted(work);
-    throw error;
-  }
 }
 
 /** What the dataset is now. @throws AppError INTERRUPTED */

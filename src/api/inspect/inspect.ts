@@ -21,7 +21,7 @@ import { checkOutputs } from '../../util/outputs.ts';
 import { elementCount } from '../../util/shape.ts';
 import { noteIdlePool, withEmbedder, type Embedder } from '../embedding.ts';
 import { refuseLosses, outputsOf } from '../outputs.ts';
-import { throwIfAborted, type Work } from '../work.ts';
+import { copyingPictures, throwIfAborted, type Work } from '../work.ts';
 import { CLOSE, confirmPairs, type Compared } from './duplicates.ts';
 
 /** Neighbours that vote on a label. */
@@ -40,7 +40,8 @@ export interface Inspected {
 export async function inspectDataset(config: InspectConfig, work: Work): Promise<Inspected> {
   const outputs = outputsOf({ '--out': config.out, '--list': config.list });
   await checkOutputs(outputs);
-  const places = await placesOf(config, work);
+  const { folder, offline } = config;
+  const places = await copyingPictures(work, (options) => placesIn(folder, { offline, ...options }));
   if (places.pictures.size === 0) {
     throw new AppError('DATASET_INVALID', `${config.folder}: no pictures in this folder`);
   }
@@ -54,20 +55,6 @@ export async function inspectDataset(config: InspectConfig, work: Work): Promise
     inspection: await look({ ...dataset, others: places.others }, config, work),
     contents: places.pictures,
   };
-}
-
-async function placesOf({ folder, offline }: InspectConfig, work: Work): Promise<Places> {
-  try {
-    return await placesIn(folder, {
-      offline,
-      signal: work.signal,
-      onProgress: (done, total) =>
-        work.progress({ task: 'fetch', done, total, text: `copying: ${done} of ${total} pictures` }),
-    });
-  } catch (error) {
-    throwIfAborted(work);
-    throw error;
-  }
 }
 
 interface Picture extends DatasetPicture, Pick<PlacedPicture, 'content'> {
