@@ -1,11 +1,13 @@
 // opened.ts: an index that is searched: its graphs stay on the disk and are mapped into memory, so that as much of them is there as fits.
 
+import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import type { Index } from 'usearch';
 import { checkUsearchFile } from '../../formats/usearch-file.ts';
 import { normalized } from '../../util/dot.ts';
-import { AppError, openingProblem } from '../../util/errors.ts';
+import { AppError, openingProblem, systemCode } from '../../util/errors.ts';
 import { elementCount } from '../../util/shape.ts';
 import type { Neighbour } from '../nearest.ts';
 import { asking, loadEngine } from './engine.ts';
@@ -51,7 +53,7 @@ async function openRecorded(folder: string, record: IndexRecord): Promise<Opened
   for (const part of record.graphs) {
     const file = await checkGraph(folder, part, record);
     const graph = engine.graph(numbers, record);
-    if (part.vectors > 0) asking(`open ${file}`, () => graph.view(file));
+    if (part.vectors > 0) view(graph, file);
     graphs.push({ from, rows: part.rows, graph });
     from += part.rows;
   }
@@ -86,6 +88,32 @@ async function openRecorded(folder: string, record: IndexRecord): Promise<Opened
   };
 }
 
+/**
+ * Maps a file into memory. Where the library cannot open one, it closes a file it never opened, which is the standard input or whatever
+ * else has number 0: so the file is held open meanwhile, and a file of another user, which the library would open with O_NOATIME and
+ * may not, is loaded. @throws AppError FILE_INVALID, OUT_OF_MEMORY
+ */
+export function view(graph: Index, file: string): void {
+  let held: number;
+  try {
+    held = openSync(file, constants.O_RDONLY | (constants.O_NOATIME ?? 0));
+  } catch (error) {
+    if (systemCode(error) !== 'EPERM') throw notOpened(file, error);
+    asking(`load ${file}`, () => graph.load(file));
+    return;
+  }
+  try {
+    // Leads to the file that is held, also when somebody has removed its name.
+    const name = `/dev/fd/${held}`;
+    asking(`open ${file}`, () => graph.view(existsSync(name) ? name : file));
+  } finally {
+    closeSync(held);
+  }
+}
+
+const notOpened = (file: string, error: unknown) =>
+  new AppError('FILE_INVALID', `${file}: ${openingProblem(error, 'is not there')}; build the index again`, { cause: error }); // prettier-ignore
+
 /** The file of a graph that can be given to the library. @throws AppError FILE_INVALID */
 export async function checkGraph(
   folder: string,
@@ -93,9 +121,10 @@ export async function checkGraph(
   { rowShape, connectivity }: Pick<IndexRecord, 'rowShape' | 'connectivity'>,
 ): Promise<string> {
   const file = path.join(folder, graph.file);
-  await checkUsearchFile(file, { ...graph, numbers: elementCount(rowShape), connectivity }).catch((error: unknown) => {
-    if (error instanceof AppError) throw error;
-    throw new AppError('FILE_INVALID', `${file}: ${openingProblem(error, 'is not there')}; build the index again`, { cause: error });
-  }); // prettier-ignore
+  await checkUsearchFile(file, { ...graph, numbers: elementCount(rowShape), connectivity }).catch(
+    (error: unknown) => {
+      throw error instanceof AppError ? error : notOpened(file, error);
+    },
+  );
   return file;
 }

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -12,7 +13,7 @@ import { workOf } from '../../../src/api/work.ts';
 import { addConfig, buildConfig } from '../../../src/config/indexing.ts';
 import { addRows } from '../../../src/features/index/add-rows.ts';
 import { loadEngine, type Engine } from '../../../src/features/index/engine.ts';
-import { openVectors } from '../../../src/features/index/opened.ts';
+import { openVectors, view } from '../../../src/features/index/opened.ts';
 import { readIndexRecord, type IndexRecord } from '../../../src/features/index/record.ts';
 import { nearestRows } from '../../../src/features/nearest.ts';
 import { NPY_HEADER_BYTES, npyHeader, openNpy } from '../../../src/formats/npy.ts';
@@ -120,6 +121,20 @@ describe('an index', { skip: missing }, () => {
     const index = (await openVectors(at('cut.index')))!;
     assert.equal((await index.names(new Set([2048]))).get(2048)!.file, 'photos/0, "2048".jpg');
     await index.close();
+  });
+
+  test('a graph that was removed is one line, and no file of somebody else is closed', async () => {
+    const engine = await loadEngine();
+    const graph = engine.graph(8, { connectivity: 16, expansion: 128 });
+    // Number 0 is the standard input, or this file where that has been closed.
+    const held = openSync(at('a.index/index.json'), 'r');
+    try {
+      const former = fstatSync(0).ino;
+      for (let i = 0; i < 3; i++) assert.throws(() => view(graph, at('removed.usearch')), { code: 'FILE_INVALID', message: /removed\.usearch: is not there; build/ }); // prettier-ignore
+      assert.equal(fstatSync(0).ino, former);
+    } finally {
+      closeSync(held);
+    }
   });
 
   test('can be opened while rows are added; one that is open stays as it was', async () => {
