@@ -37,7 +37,7 @@ const ROOMS = {
   queue: ['api', 'config', 'report', 'shards'],
   databases: ['api', 'config', 'formats'],
   commands: ['api', 'artefact', 'config', 'images', 'report', 'serve', 'queue', 'databases', 'studio'],
-  cli: ['api', 'config', 'commands'],
+  cli: ['api', 'config', 'commands', 'images'],
   'labels.ts': ['text'],
   'cli.ts': ['commands', 'cli'],
 }; // prettier-ignore

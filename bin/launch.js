@@ -19,6 +19,6 @@ export async function launch(prefix) {
  */
 export async function compile() {
   if (process.env['FINCH_COMPILED'] || !existsSync(new URL('tsconfig.json', root))) return;
-  const { buildIfStale } = await import('../scripts/build.js');
+  const { buildIfStale } = await import('../scripts/stale.js');
   await buildIfStale();
 }

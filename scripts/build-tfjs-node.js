@@ -142,7 +142,7 @@ async function unpackTensorFlow({ gpu, version, wheel }) {
 
 /** Loads a file of the compiled program, which a checkout may have to compile first. */
 async function helpers() {
-  if (existsSync(path.join(root, 'tsconfig.json'))) await (await import('./build.js')).buildIfStale();
+  if (existsSync(path.join(root, 'tsconfig.json'))) await (await import('./stale.js')).buildIfStale();
   const [{ finchHome }, { withFileLock }, { writeFolderAtomic }] = await Promise.all([
     import('../dist/src/store/home.js'),
     import('../dist/src/util/lock.js'),

@@ -11,7 +11,6 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -21,7 +20,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const dist = path.join(root, 'dist');
-/** As deep as the rooms of dist/src/, so that the package's root is at the same distance. */
+/** As deep as the rooms of dist/src/, so that the package's root is at the same distance; stale.js and bin/launch.js name it too. */
 const BUNDLE = path.join('bundle', 'finch');
 /** What starts a process or a thread. Names differ, because the bundle is flat: a file finds the script beside itself. */
 const ENTRIES = [
@@ -41,39 +40,6 @@ const ENTRIES = [
 const PAGE = 'page';
 const PAGE_SCRIPTS = ['page', 'worker'];
 const PAGE_WASM = '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm';
-
-/** Everything that `build` reads in this repository. */
-export const ALL_SOURCES = [
-  'src',
-  'test',
-  'bench',
-  'examples',
-  'scripts',
-  'tsconfig.json',
-  'package-lock.json',
-];
-
-/** Newest modification time of a file, or of the sources under a folder, in milliseconds. A folder's own tells that one was removed. */
-function newestSource(dir) {
-  const found = statSync(dir);
-  let newest = found.mtimeMs;
-  if (!found.isDirectory()) return newest;
-  for (const entry of readdirSync(dir, { withFileTypes: true })) {
-    const full = path.join(dir, entry.name);
-    if (entry.isDirectory()) newest = Math.max(newest, newestSource(full));
-    else if (/\.(js|json|ts|tsx|css|html|wat)$/.test(entry.name))
-      newest = Math.max(newest, statSync(full).mtimeMs);
-  }
-  return newest;
-}
-
-/** Compiles when `dist/` is missing or older than one of `sources`: by default the program, without its tests. */
-export async function buildIfStale(sources = ['src']) {
-  const built = path.join(dist, BUNDLE, 'cli.js');
-  const newest = () => Math.max(...sources.map((source) => newestSource(path.join(root, source))));
-  if (existsSync(built) && statSync(built).mtimeMs >= newest()) return;
-  await build();
-}
 
 /** Compiles everything; throws with the compiler's messages when they are errors. */
 export async function build() {
@@ -132,10 +98,16 @@ async function assemble(target) {
     writeFileSync(path.join(target, folder, 'resize.wasm'), buffer);
 }
 
-/** The program in files for what is loaded together. Dependencies stay outside. */
+/** Packages that are joined with the program: what nearly every command loads, in many files, and which is JavaScript alone. */
+const JOINED = ['csv-parse', 'csv-stringify', 'fastest-levenshtein', 'ipaddr.js', 'string-width', 'zod'];
+
+/** A package whose start takes longer than a short command has for it: it starts when it is called. It exports one function. */
+const STARTS_LATE = 'string-width';
+
+/** The program in files for what is loaded together, and the licences of the packages that are in them. */
 async function bundle(target) {
   const esbuild = await import('esbuild');
-  await esbuild.build({
+  const { metafile } = await esbuild.build({
     // Names are made from contents, and contents name paths: the same sources give the same files, wherever they are compiled, so that
     // a command that runs during a build goes on.
     absWorkingDir: target,
@@ -145,13 +117,55 @@ async function bundle(target) {
     outdir: BUNDLE,
     bundle: true,
     splitting: true,
-    packages: 'external',
+    plugins: [outsiders, startsLate],
+    metafile: true,
     format: 'esm',
     platform: 'node',
     target: 'node20.9',
     logLevel: 'warning',
   });
+  const packages = Object.keys(metafile.inputs).map(
+    (file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1],
+  );
+  const texts = [...new Set(packages)].filter(Boolean).map((folder) => licenceOf(path.join(target, folder)));
+  writeFileSync(path.join(target, BUNDLE, 'LICENSES.txt'), texts.join('\n'));
 }
+
+/** @param {string} folder of a package */
+function licenceOf(folder) {
+  const { name, version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+  const file = readdirSync(folder).find((found) => /^licen[cs]e(\.|$)/i.test(found));
+  if (file === undefined)
+    throw new Error(`${name} has no licence text, and its code is joined with the program`);
+  return `${name} ${version}\n\n${readFileSync(path.join(folder, file), 'utf8')}`;
+}
+
+/** Every other package stays outside. */
+const outsiders = {
+  name: 'outsiders',
+  setup({ onResolve }) {
+    onResolve({ filter: /^[^.]/ }, ({ path: name, importer, kind }) => {
+      if (kind === 'entry-point' || path.isAbsolute(name)) return undefined;
+      const isJoined = JOINED.some((joined) => name === joined || name.startsWith(`${joined}/`));
+      // A joined package's own packages are joined too.
+      return isJoined || importer.includes('node_modules') ? undefined : { path: name, external: true };
+    });
+  },
+};
+
+const startsLate = {
+  name: 'starts late',
+  setup({ onResolve, onLoad }) {
+    const late = 'starts-late';
+    onResolve({ filter: new RegExp(`^${STARTS_LATE}$`) }, ({ path: name, namespace, resolveDir }) =>
+      namespace === late ? undefined : { path: name, namespace: late, pluginData: resolveDir },
+    );
+    onLoad({ filter: /./, namespace: late }, ({ path: name, pluginData }) => ({
+      contents: `module.exports = (...given) => require('${name}').default(...given);`,
+      resolveDir: pluginData,
+    }));
+  },
+};
 
 /** The page of `finch studio`, as files that a browser loads: with preact in it, and nothing that is asked for elsewhere. */
 async function bundleStudioPage(target) {

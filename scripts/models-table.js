@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'csv-parse/sync';
-import { buildIfStale } from './build.js';
+import { buildIfStale } from './stale.js';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const PAGE = path.join(root, 'docs', 'models.md');

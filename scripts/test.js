@@ -6,7 +6,7 @@ import path from 'node:path';
 import { run } from 'node:test';
 import { spec, tap } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
-import { ALL_SOURCES, buildIfStale } from './build.js';
+import { ALL_SOURCES, buildIfStale } from './stale.js';
 
 /** Files that take minutes, the longest first: begun at the end, one of them would leave the other cores idle. */
 const LONGEST = [

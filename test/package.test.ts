@@ -31,3 +31,11 @@ test('the runtime, its JavaScript part, its licence texts and the page on instal
   const named = text('docs', 'install.md').matchAll(/onnxruntime-node@([\d.]+\d)/g);
   assert.deepEqual([...new Set(Array.from(named, ([, found]) => found))], [version]);
 });
+
+test('packages that are joined with the program are there with their licences', () => {
+  const licences = text('dist', 'bundle', 'finch', 'LICENSES.txt');
+  for (const name of ['zod', 'csv-parse', 'csv-stringify', 'string-width', 'ansi-regex']) {
+    const heading = new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\\n\\n.*(MIT|Permission)`, 'ms');
+    assert.match(licences, heading);
+  }
+});

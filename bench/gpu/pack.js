@@ -7,7 +7,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildIfStale } from '../../scripts/build.js';
+import { buildIfStale } from '../../scripts/stale.js';
 
 /** Below 64 MiB, the most that some ways of carrying files take. */
 const PART_BYTES = 60 * 2 ** 20;

@@ -1,7 +1,7 @@
 // qdrant.ts: rows into a collection of Qdrant. Loads the client, which is installed beside finch by who has such a database.
 
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Work } from '../api/work.ts';
 import type { QdrantPlace } from '../config/load-features.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';

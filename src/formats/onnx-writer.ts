@@ -5,6 +5,7 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Shape } from '../util/shape.ts';
 import type { OnnxAttribute, OnnxDataType, OnnxGraph } from './onnx-model.ts';
 import { dataTypeCode } from './onnx-tensor.ts';
+import { WEIGHTS_LOCATION } from './onnx-weights-name.ts';
 
 /** Whole numbers, texts and lists of whole numbers as they are. */
 export type Attribute =
@@ -54,9 +55,6 @@ export interface WrittenGraph {
   /** Shapes of other tensors, where who wrote the graph knew them. They are not written. */
   readonly between?: readonly ValueInfo[];
 }
-
-/** The file name in external initializers. The runtime receives a buffer under this name. */
-export const WEIGHTS_LOCATION = 'weights';
 
 /** Opset 17 has every operator that finch uses, and IR 8 belongs to this opset. */
 export const OPSET = 17;

@@ -3,9 +3,13 @@
 import { serve } from '../util/serve.ts';
 import { prepareImage } from './prepare.ts';
 import type { WorkerReply, WorkerRequest } from './preparer.ts';
+import { loadSharp } from './sharp.ts';
 
 /** Only this many are decoded at a time, because pictures can be large: one is decoded while the other is being resized. */
 const AT_A_TIME = 2;
+
+// Before the first picture comes. Where it cannot be loaded, each picture says so.
+loadSharp().catch(() => {});
 
 serve(AT_A_TIME, async ({ reference, options }: WorkerRequest) => {
   // A Buffer arrives from another thread as plain bytes.

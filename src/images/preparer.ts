@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { AppError } from '../util/errors.ts';
 import { WorkerPool } from '../util/worker-pool.ts';
+import { DECODE_WORKER, takeDecodingAhead } from './decoding-ahead.ts';
 import type { PreparedImage, PrepareOptions } from './prepare.ts';
 import type { ImageReference } from './source.ts';
 
@@ -27,7 +28,8 @@ export interface Preparer {
 /** As many threads as there are cores; each starts when it is needed. */
 export function startPreparer(): Preparer {
   const pool = new WorkerPool<WorkerRequest, WorkerReply>({
-    script: new URL('./decode-worker.js', import.meta.url),
+    script: DECODE_WORKER,
+    ahead: takeDecodingAhead,
     size: availableParallelism(),
   });
   return {

@@ -1,7 +1,7 @@
 // table-pictures.ts: the pictures in a parquet file, such as Hugging Face's datasets are made of: a column of bytes, or of {bytes, path}.
 // A row group at a time is in memory.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { openForeignParquet } from '../formats/foreign-parquet.ts';
 import type { ParquetFile, RowGroupExtent } from '../formats/parquet-file.ts';
 import { AppError } from '../util/errors.ts';

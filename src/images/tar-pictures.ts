@@ -2,7 +2,7 @@
 // the file. It opens no picture.
 
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { openTar, type TarFile, type TarMember } from '../formats/tar.ts';
 import { isBucketAddress } from '../objects/address.ts';
 import { AppError } from '../util/errors.ts';

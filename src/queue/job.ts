@@ -2,7 +2,7 @@
 // here does not reach a worker's commands.
 
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ClassifyFlags } from '../config/classify.ts';
 import type { WorkerConfig } from '../config/queue.ts';
 import type { ExtractFlags } from '../config/features.ts';

@@ -2,7 +2,7 @@
 // before they are used.
 
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SharedSweep } from '../api/sweep/on-workers.ts';
 import { checkedAs } from '../util/checked.ts';
 import { AppError } from '../util/errors.ts';

@@ -2,7 +2,7 @@
 // is written last and in one move, so that a process that dies leaves the former state or the new one.
 
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
 import type { RawTensor } from '../formats/tensor-file.ts';
 import type { FeatureSums } from '../train/feature-sums.ts';

@@ -3,7 +3,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AppError } from '../util/errors.ts';
 import { isThere, readRegularFile } from '../util/files.ts';
 import { quoted } from '../util/quoted.ts';

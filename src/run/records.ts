@@ -1,7 +1,7 @@
 // records.ts: what the records in a run's folder must look like so that the run can go on. Anybody may have edited them.
 
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { readJson } from '../util/json.ts';
 import { quoted } from '../util/quoted.ts';

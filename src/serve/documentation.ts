@@ -1,6 +1,6 @@
 // documentation.ts: what the server can be asked, as an OpenAPI 3.1 document: one table of routes, and the schemas that check them.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { packageVersion } from '../util/package.ts';
 import * as schemas from './schemas.ts';
 

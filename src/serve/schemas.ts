@@ -1,6 +1,6 @@
 // schemas.ts: what requests and answers look like, as zod schemas: requests are checked by them, and /openapi.json is made of all.
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 const LANGUAGES = ['en', 'zh'] as const;
 const MAX_NEIGHBOURS = 10_000;

@@ -1,6 +1,6 @@
 // manifest-rows.ts: what a manifest holds: its columns, and the facts about all of them. Opens nothing.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { textColumn, wholeColumn, type ParquetColumn } from '../formats/sealed-parquet.ts';
 
 /** Raised when a reader of the former layout would misread the new one. */

@@ -1,7 +1,7 @@
 // shard-facts.ts: what a shard says of how it was made, and what differs between two of them. Opens nothing.
 
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { SHARD_KINDS } from './names.ts';
 
 /** Raised when a reader of the former layout would misread the new one. */

@@ -1,6 +1,6 @@
 // shard-rows.ts: the rows of a shard of features, a row group at a time, and what the shard says of how they were made.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TableRow } from '../features/parquet.ts';
 import { featureSettingsOf, type FeatureSettings } from '../features/record.ts';
 import type { ParquetFile } from '../formats/parquet-file.ts';

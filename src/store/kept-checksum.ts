@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fileTag } from '../util/file-tag.ts';
 import { makeFolder, writeFileAtomic } from '../util/files.ts';
 import { readJson } from '../util/json.ts';

@@ -1,7 +1,7 @@
 // preprocessor-config.ts: how pictures are prepared, as transformers writes it (`preprocessor_config.json`, or the field `image_processor` of
 // `processor_config.json`).
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkedAs } from '../util/checked.ts';
 import { AppError } from '../util/errors.ts';
 import {

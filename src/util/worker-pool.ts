@@ -19,6 +19,8 @@ interface PoolOptions {
   readonly size: number;
   readonly workerData?: unknown;
   readonly resourceLimits?: ResourceLimits;
+  /** A thread with this script that has been started already, if there is one. */
+  readonly ahead?: () => Worker | undefined;
 }
 
 interface Waiting<Request, Reply> {
@@ -71,8 +73,8 @@ export class WorkerPool<Request, Reply> {
   }
 
   #start(): PoolWorker<Request, Reply> {
-    const { script, ...rest } = this.#options;
-    const worker = new Worker(script, rest);
+    const { script, ahead, size: _, ...rest } = this.#options;
+    const worker = ahead?.() ?? new Worker(script, rest);
     const thread = worker.threadId;
     const entry: PoolWorker<Request, Reply> = { worker, waiting: new Map() };
     worker.on('message', (answered: Answered<Reply>) => {

@@ -87,6 +87,12 @@ describe('answers', () => {
     assert.match(stdout, /\d+\.\d\d%\s+book jacket\s+书皮/);
   });
 
+  test('table: columns are counted also for a name of emoji and of letters with marks', async () => {
+    const { code, stdout, stderr } = await classify(await picture(at('👨‍👩‍👧 नमस्ते.png')));
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^.*👨‍👩‍👧 नमस्ते\.png\n/);
+  });
+
   test('csv and ndjson say the same as json, in the order of the inputs', async () => {
     await mkdir(at('three'));
     for (const name of ['b.png', 'a.jpg', 'c.webp']) await picture(at('three', name));

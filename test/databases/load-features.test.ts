@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import { workOf, type WorkOptions } from '../../src/api/work.ts';
 import { loadConfig, type LoadFlags } from '../../src/config/load-features.ts';
 import { originText, type RowOrigin } from '../../src/api/indexing/row-origin.ts';

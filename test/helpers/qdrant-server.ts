@@ -2,7 +2,7 @@
 // takes is known from its documentation and its client's types.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { serveLocally } from './local-server.ts';
 
 const POINT = z.strictObject({

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { QUEUE_PACKAGES } from '../../src/queue/connection.ts';
 import { PACKAGE_ROOT } from '../../src/util/package.ts';
 

@@ -1,6 +1,6 @@
 // row-origin.ts: how rows of features were made, whether others were made alike, and the same as a line of text for who keeps it beside them.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { featureSettingsOf, settingsDifference } from '../../features/record.ts';
 import { parseJson } from '../../util/json.ts';
 import { formatShape } from '../../util/shape.ts';

@@ -2,7 +2,6 @@
 
 import type { KeptModel, LoadOptions, Predictor } from '../engine.ts';
 import { drop, forget, keep, keptFiles, readKept, roomFor } from './kept.ts';
-import { lowerInference } from './lower-inference.ts';
 import type { Session } from './runtime.ts';
 import type { MoreOptions, SessionMaker } from './session-maker.ts';
 
@@ -36,7 +35,7 @@ export async function loadKept(
     }
     await forget(files);
   }
-  const model = await kept.read();
+  const [model, { lowerInference }] = await Promise.all([kept.read(), import('./lower-inference.ts')]);
   const lowered = lowerInference(model, options);
   const file = await roomFor(files, lowered);
   // A full disk is no reason not to answer.

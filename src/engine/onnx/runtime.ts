@@ -3,7 +3,7 @@
 import { AppError, messageOf } from '../../util/errors.ts';
 import type { Device } from '../engine.ts';
 import { locateRuntime } from './locate.ts';
-import { WEIGHTS_LOCATION } from '../../formats/onnx-writer.ts';
+import { WEIGHTS_LOCATION } from '../../formats/onnx-weights-name.ts';
 
 export type Runtime = typeof import('onnxruntime-node');
 export type Session = import('onnxruntime-node').InferenceSession;

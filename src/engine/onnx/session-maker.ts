@@ -5,7 +5,6 @@ import type { LoweredModel } from './lower-inference.ts';
 import { predictorOf } from './predictor.ts';
 import { runtimeRefuses } from './refusal.ts';
 import { sessionOptions, type Runtime, type Session } from './runtime.ts';
-import { encodeFor } from './widened.ts';
 
 /** Options of a session beside the usual ones. */
 export interface MoreOptions {
@@ -48,6 +47,7 @@ export function sessionMaker({
   return {
     version,
     async create(lowered, model, more) {
+      const { encodeFor } = await import('./widened.ts');
       try {
         const bytes = encodeFor(device, lowered.graph, lowered.header);
         return await InferenceSession.create(bytes, optionsFor(lowered.weights, more));

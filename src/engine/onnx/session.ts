@@ -4,12 +4,10 @@ import { availableParallelism } from 'node:os';
 import type { Device, EngineModel, KeptModel, LoadOptions } from '../engine.ts';
 import type { TrainableEngine, TrainSpec } from '../training.ts';
 import { untrainable } from './gradients/onnx.ts';
-import { lowerInference } from './lower-inference.ts';
 import { loadKept } from './load-kept.ts';
 import { checkMemory, trainingMemory } from './memory.ts';
 import { loadRuntime } from './runtime.ts';
 import { sessionMaker } from './session-maker.ts';
-import { weightBits } from './weight-bits.ts';
 
 export interface OnnxOptions {
   readonly device: Device;
@@ -53,8 +51,12 @@ export async function createOnnxEngine({
       const { createSlopes } = await import('./slopes.ts');
       return createSlopes(model, { runtime, device, threads });
     },
-    ...(device === 'cpu' && { weightBits: () => weightBits(runtime) }),
+    ...(device === 'cpu' && {
+      weightBits: async () => (await import('./weight-bits.ts')).weightBits(runtime),
+    }),
     async load(model, options) {
+      // Loaded by who has no copy of the network as the runtime made it.
+      const { lowerInference } = await import('./lower-inference.ts');
       const lowered = lowerInference(model, options);
       return maker.predictor(await maker.create(lowered, model), lowered, model);
     },

@@ -2,7 +2,7 @@
 // place after the files that it names, so that an index is what its record says, whatever ends the process.
 
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkedAs } from '../../util/checked.ts';
 import { AppError, systemCode } from '../../util/errors.ts';
 import { writeFileAtomic } from '../../util/files.ts';

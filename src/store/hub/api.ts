@@ -1,7 +1,7 @@
 // api.ts: what a Hugging Face hub says of a repository at a revision: its commit, and its files with their sizes and checksums.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkedAs } from '../../util/checked.ts';
 import { AppError } from '../../util/errors.ts';
 import { parseJson } from '../../util/json.ts';

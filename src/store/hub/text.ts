@@ -1,7 +1,7 @@
 // text.ts: what the files of a folder from a hub say of the half of its network that takes texts.
 
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Comparison } from '../../artefact/text-facts.ts';
 import { MAX_TOKENIZER_BYTES, MAX_TOKENS, type TokenRows } from '../../tokenizer/token-rows.ts';
 import { checkedAs } from '../../util/checked.ts';

@@ -1,6 +1,6 @@
 // timm.ts: what timm's config.json says of the weights beside it: which network they are of, its classes, how its pictures are prepared.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkedAs } from '../../util/checked.ts';
 import { AppError } from '../../util/errors.ts';
 import {

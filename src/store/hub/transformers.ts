@@ -1,6 +1,6 @@
 // transformers.ts: what transformers' config.json says of the weights beside it: which network they are of, and its classes.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkedAs } from '../../util/checked.ts';
 import { AppError } from '../../util/errors.ts';
 import { MAX_SIDE, pictureSize, sidesOf } from '../../util/preprocessing.ts';

@@ -4,7 +4,7 @@
 import { constants } from 'node:fs';
 import { open, rename, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { isTaken } from '../../sorting/place.ts';
 import { freeNames } from '../../sorting/free-names.ts';
 import { AppError, systemCode } from '../../util/errors.ts';

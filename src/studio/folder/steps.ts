@@ -3,7 +3,7 @@
 
 import { lstat, mkdir, realpath, rename, rmdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { isSame, isTaken, placeFile } from '../../sorting/place.ts';
 import { AppError, systemCode } from '../../util/errors.ts';
 import { makeFolder, writeFailed } from '../../util/files.ts';

@@ -1,7 +1,7 @@
 // changes.ts: the routes that change the folder: moving, throwing away, classes, and all of it taken back.
 
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { jsonBody } from '../bodies.ts';
 import type { Changed } from '../folder/carry-out.ts';
 import type { StudioContext } from './context.ts';

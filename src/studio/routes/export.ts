@@ -3,7 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { exportModel } from '../../api/models/export.ts';
 import { workOf } from '../../api/work.ts';
 import { isThere } from '../../util/files.ts';

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { checked } from '../../http/checked.ts';
 import { HttpProblem } from '../../http/problem.ts';
 import { kindOf } from '../../images/files/kinds.ts';

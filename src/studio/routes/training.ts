@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { runDetails } from '../../api/run-details.ts';
 import { DEFAULT_MODEL } from '../../config/default-model.ts';
 import { checked } from '../../http/checked.ts';

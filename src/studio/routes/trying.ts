@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { checked } from '../../http/checked.ts';
 import { AppError, type ErrorCode } from '../../util/errors.ts';
 import { bytesOf } from '../bodies.ts';

@@ -1,6 +1,6 @@
 // convnext.ts: transformers' ConvNeXt. Version 2 divides each channel by the mean of their norms, for which finch has no layer.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { CONVNEXTS, convnext } from '../families/convnext.ts';
 import { activation, depth, epsilon, networkType, perStage, pictures, share, width } from './network-type.ts';
 

@@ -1,7 +1,7 @@
 // efficientnet.ts: transformers' EfficientNet, which follows Keras. A convolution of stride 2 is padded as for pictures of even sides, except
 // in the blocks that the config lists (`depthwise_padding`), whose pictures have odd sides at the published size.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Graph } from '../../graph/layers.ts';
 import { TENSORFLOW_PORT } from '../families/inverted-residual-names.ts';
 import { invertedResidualNetwork, type PadRule } from '../families/inverted-residual.ts';

@@ -1,6 +1,6 @@
 // mobilenet.ts: transformers' MobileNet v1 and v2, which are TensorFlow's: its padding and the epsilon of its batch norm.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { graphBuilder } from '../../graph/builder.ts';
 import type { ActivationName, Graph } from '../../graph/layers.ts';
 import { roundHalfToEven } from '../../util/round.ts';

@@ -1,7 +1,7 @@
 // network-type.ts: what is known of one `model_type` of the transformers library: the fields of its config.json that shape the network,
 // the graph of them, and how the library names the weights.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ActivationName, Graph } from '../../graph/layers.ts';
 import { checkedAs } from '../../util/checked.ts';
 import { asModules, type Architecture } from '../record.ts';

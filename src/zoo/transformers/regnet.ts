@@ -1,6 +1,6 @@
 // regnet.ts: transformers' RegNet X and Y. The gate of Y is a layer in the numbering of a block's layers.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkedAs } from '../../util/checked.ts';
 import { TIMM, regnet } from '../families/regnet.ts';
 import type { Rule } from '../renamed.ts';

@@ -1,6 +1,6 @@
 // resnet.ts: transformers' ResNet. Its last modules are a Sequential of a flattening and the classifier.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { RESNETS, resnet } from '../families/resnet.ts';
 import { activation, depth, networkType, perStage, pictures, width } from './network-type.ts';
 

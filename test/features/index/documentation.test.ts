@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { register } from 'node:module';
 import path from 'node:path';
 import { test } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import { INDEX_PACKAGES, loadEngine } from '../../../src/features/index/engine.ts';
 import { PACKAGE_ROOT } from '../../../src/util/package.ts';
 

@@ -3,7 +3,7 @@
 
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FinetuneConfig } from '../../../config/finetune-settings.ts';
 import type { HeadFlags } from '../../../config/learn-shards.ts';
 import { DATASET_RECORD, readRunRecord } from '../../../run/records.ts';
