@@ -2,20 +2,21 @@
 // graph better once more. Whatever is wrong with what is kept, the answer is "not here": the network is made from the model again.
 
 import { createHash } from 'node:crypto';
-import { open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { asideOf, isAside, sweepAsides } from '../../util/aside.ts';
-import { makeFolder, readRegularFile, sha256OfFile, writeFileAtomic } from '../../util/files.ts';
+import { makeFolder, readRegularFile, writeFileAtomic } from '../../util/files.ts';
 import type { KeptAt, LoadOptions } from '../engine.ts';
 import type { LoweredModel } from './lower-inference.ts';
 
 /** What is needed of a lowered model to ask its session. */
 type Facts = Pick<LoweredModel, 'input' | 'inputShape' | 'outputs'>;
 
-/** A network that was found: the runtime's own format, which stays in memory as long as its session. */
+/** A network that was found, in the runtime's own format. */
 interface KeptNetwork extends Facts {
-  readonly bytes: Uint8Array;
+  /** The file where it can be mapped into memory, else its bytes, which have to stay there as long as the session. */
+  readonly source: string | Uint8Array;
 }
 
 /** Networks with fewer bytes of weights start quickly anyway. */
@@ -26,10 +27,21 @@ const MOST_RECORD_BYTES = 2 ** 20;
 /** What all of them may take up together, in bytes. Those that nobody used for longest are removed. */
 const LIMIT_BYTES = 2 * 1024 ** 3;
 
-/** What the second file holds. It says what the first has to be, byte for byte: who can change both can change finch as well. */
+/**
+ * What the second file holds. It says what the first is told by: its size and times in nanoseconds, which change with every byte that is
+ * written to it. A checksum would take as long as all that the copy saves, and who can write one file can write both.
+ */
 interface KeptRecord extends Facts {
-  readonly sha256: string;
+  readonly trace: string;
 }
+
+/**
+ * `f_type` of statfs(2) on Linux, of file systems that lie on this machine: ext4, xfs, btrfs, tmpfs, overlay, zfs, f2fs. On others a file can
+ * be removed elsewhere while it is mapped here, which would end the process.
+ */
+const LOCAL_FILE_SYSTEMS = new Set([
+  0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0x2fc12fc1, 0xf2f52010,
+]);
 
 /** Where one network is kept: two files, of which the record is written last and says what the other has to be. */
 interface KeptFiles {
@@ -70,15 +82,21 @@ async function beginning(file: string): Promise<string> {
 export async function readKept({ network, record }: KeptFiles): Promise<KeptNetwork | undefined> {
   try {
     const told = await readRegularFile(record, { limit: MOST_RECORD_BYTES });
-    const { sha256, ...facts } = JSON.parse(told.toString()) as KeptRecord;
-    const bytes = await readRegularFile(network, { limit: MOST_KEPT_BYTES });
-    if (createHash('sha256').update(bytes).digest('hex') !== sha256) return undefined;
+    const { trace, ...facts } = JSON.parse(told.toString()) as KeptRecord;
+    if ((await traceOf(network)) !== trace) return undefined;
+    const isLocal = process.platform === 'linux' && LOCAL_FILE_SYSTEMS.has((await statfs(network)).type);
+    const source = isLocal ? network : await readRegularFile(network, { limit: MOST_KEPT_BYTES });
     const now = new Date();
     await utimes(record, now, now).catch(() => {});
-    return { bytes, ...facts };
+    return { source, ...facts };
   } catch {
     return undefined;
   }
+}
+
+async function traceOf(file: string): Promise<string> {
+  const { size, mtimeNs, ctimeNs, ino } = await stat(file, { bigint: true });
+  return [size, mtimeNs, ctimeNs, ino].join(' ');
 }
 
 /** Where the runtime is to write a network; undefined where it is not kept, or nothing can be written. */
@@ -103,18 +121,22 @@ export async function keep(
   facts: Facts,
 ): Promise<void> {
   try {
-    const sha256 = await sha256OfFile(written);
+    await makeDurable(written);
     await rename(written, network);
     const { input, inputShape, outputs } = facts;
-    await writeFileAtomic(
-      record,
-      JSON.stringify({ sha256, input, inputShape, outputs } satisfies KeptRecord),
-    );
+    const trace = await traceOf(network);
+    await writeFileAtomic(record, JSON.stringify({ trace, input, inputShape, outputs } satisfies KeptRecord));
     await evict(folder);
   } catch {
     await drop(written);
     await forget({ network, record });
   }
+}
+
+/** No record speaks of bytes that a loss of power would take. */
+async function makeDurable(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  await handle.sync().finally(() => handle.close());
 }
 
 /** Removes what the runtime could not write whole. */

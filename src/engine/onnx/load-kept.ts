@@ -11,7 +11,10 @@ const writing = (file: string): MoreOptions => ({
   session: { save_model_format: 'ORT' },
 });
 
-/** It computes with the bytes that it is given, and copies no weights. */
+/** It computes with the bytes as they lie in the file or in memory, and copies no weights. */
+const MAPPING: MoreOptions = {
+  session: { use_memory_mapped_ort_model: '1', use_ort_model_bytes_for_initializers: '1' },
+};
 const READING: MoreOptions = {
   session: { use_ort_model_bytes_directly: '1', use_ort_model_bytes_for_initializers: '1' },
 };
@@ -28,9 +31,11 @@ export async function loadKept(
   const files = await keptFiles(kept, options, maker.version);
   const found = await readKept(files);
   if (found) {
-    const session = await maker.open(found.bytes, READING).catch(() => undefined);
+    const { source } = found;
+    const isMapped = typeof source === 'string';
+    const session = await maker.open(source, isMapped ? MAPPING : READING).catch(() => undefined);
     if (session) {
-      bytesOf.set(session, found.bytes);
+      if (!isMapped) bytesOf.set(session, source);
       return maker.predictor(session, found);
     }
     await forget(files);

@@ -17,8 +17,8 @@ export interface SessionMaker {
   readonly version: string;
   /** @throws AppError where the runtime cannot run it */
   create(lowered: LoweredModel, model: EngineModel, more?: MoreOptions): Promise<Session>;
-  /** From the runtime's own format, which has to stay in memory as long as the session. @throws whatever the runtime throws */
-  open(bytes: Uint8Array, more: MoreOptions): Promise<Session>;
+  /** From a file in the runtime's own format, or its bytes, which have to stay in memory as long as the session. @throws whatever the runtime throws */
+  open(source: string | Uint8Array, more: MoreOptions): Promise<Session>;
   predictor(
     session: Session,
     lowered: Pick<LoweredModel, 'input' | 'inputShape' | 'outputs' | 'batch'>,
@@ -55,7 +55,13 @@ export function sessionMaker({
         throw runtimeRefuses(error, { model, device, runtime: version });
       }
     },
-    open: (bytes, more) => InferenceSession.create(bytes, optionsFor(new Uint8Array(0), more)),
+    open: (source, more) => {
+      const options = optionsFor(new Uint8Array(0), more);
+      // Two signatures, of which each takes one kind of source.
+      return typeof source === 'string'
+        ? InferenceSession.create(source, options)
+        : InferenceSession.create(source, options);
+    },
     predictor(session, lowered, model) {
       const refused = model?.foreign && ((error: unknown) => runtimeRefuses(error, { model, device, runtime: version })); // prettier-ignore
       return predictorOf(session, lowered, { runtime, refused });
