@@ -79,6 +79,29 @@ function explain(error: unknown, debug: boolean, signal: AbortSignal): number {
   return 70; // EX_SOFTWARE of sysexits: not one of the codes that a user's mistake can lead to
 }
 
+/** In the order of the help. Where the first word is one of them, the others are not made. `completion` speaks of all. */
+const COMMANDS: Readonly<Record<string, (program: Command, output: Output, finish: Finish) => void>> = {
+  classify: addClassify,
+  finetune: addFinetune,
+  sweep: addSweep,
+  evaluate: addEvaluate,
+  'extract-features': addExtractFeatures,
+  search: addSearch,
+  index: addIndex,
+  features: addFeatures,
+  inspect: addInspect,
+  'learning-curve': addLearningCurve,
+  suggest: addSuggest,
+  serve: addServe,
+  studio: addStudio,
+  shards: addShards,
+  queue: addQueue,
+  worker: addWorker,
+  models: addModels,
+  runs: addRuns,
+  doctor: addDoctor,
+};
+
 function build(argv: readonly string[], output: Output, finish: Finish): Command {
   const firstWord = argv.find((word) => word !== '--debug');
   const program = new Command('finch')
@@ -103,25 +126,9 @@ Examples:
   finch doctor                          what this machine can run`,
     );
 
-  addClassify(program, output, finish);
-  addFinetune(program, output, finish);
-  addSweep(program, output, finish);
-  addEvaluate(program, output, finish);
-  addExtractFeatures(program, output, finish);
-  addSearch(program, output, finish);
-  addIndex(program, output, finish);
-  addFeatures(program, output, finish);
-  addInspect(program, output, finish);
-  addLearningCurve(program, output, finish);
-  addSuggest(program, output, finish);
-  addServe(program, output, finish);
-  addStudio(program, output, finish);
-  addShards(program, output, finish);
-  addQueue(program, output, finish);
-  addWorker(program, output, finish);
-  addModels(program, output, finish);
-  addRuns(program, output, finish);
-  addDoctor(program, output, finish);
-  addCompletion(program, output, finish);
+  const named =
+    firstWord !== undefined && Object.hasOwn(COMMANDS, firstWord) ? COMMANDS[firstWord] : undefined;
+  for (const add of named ? [named] : [...Object.values(COMMANDS), addCompletion])
+    add(program, output, finish);
   return program;
 }
