@@ -2,7 +2,7 @@
 // scripts/test-package.js.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
@@ -12,7 +12,9 @@ interface Manifest {
   readonly devDependencies: Readonly<Record<string, string>>;
 }
 interface Lock {
-  readonly packages: Readonly<Record<string, { readonly hasInstallScript?: boolean }>>;
+  readonly packages: Readonly<
+    Record<string, { readonly hasInstallScript?: boolean; readonly gypfile?: boolean }>
+  >;
 }
 
 const text = (...names: string[]) => readFileSync(path.join(PACKAGE_ROOT, ...names), 'utf8');
@@ -22,6 +24,14 @@ test('npm ci runs no install script: the lock file names none', () => {
   const { packages } = JSON.parse(text('package-lock.json')) as Lock;
   const scripted = Object.keys(packages).filter((name) => packages[name]!.hasInstallScript);
   assert.deepEqual(scripted, [], 'run: node scripts/lock.js (CONTRIBUTING.md says why)');
+});
+
+test('npm ci compiles nothing: of what comes with a binding.gyp, the lock file says that it is none', () => {
+  const { packages } = JSON.parse(text('package-lock.json')) as Lock;
+  const compiled = Object.keys(packages).filter(
+    (name) => packages[name]!.gypfile !== false && existsSync(path.join(PACKAGE_ROOT, name, 'binding.gyp')),
+  );
+  assert.deepEqual(compiled, [], 'run: node scripts/lock.js (CONTRIBUTING.md says why)');
 });
 
 test('the runtime, its JavaScript part, its licence texts and the page on installing name one version', () => {
