@@ -148,7 +148,8 @@ const outsiders = {
       if (kind === 'entry-point' || path.isAbsolute(name)) return undefined;
       const isJoined = JOINED.some((joined) => name === joined || name.startsWith(`${joined}/`));
       // A joined package's own packages are joined too.
-      return isJoined || importer.includes('node_modules') ? undefined : { path: name, external: true };
+      const isInside = path.relative(root, importer).startsWith('node_modules');
+      return isJoined || isInside ? undefined : { path: name, external: true };
     });
   },
 };
