@@ -17,8 +17,11 @@ export const ALL_SOURCES = [
   'package-lock.json',
 ];
 
+/** What the program is made of: its sources, the packages that are joined with it, and how. */
+const PROGRAM = ['src', 'package-lock.json', 'scripts/build.js'];
+
 /** Compiles when `dist/` is missing or older than one of `sources`: by default the program, without its tests. */
-export async function buildIfStale(sources = ['src']) {
+export async function buildIfStale(sources = PROGRAM) {
   const newest = () => Math.max(...sources.map((source) => newestSource(path.join(root, source))));
   if (existsSync(built) && statSync(built).mtimeMs >= newest()) return;
   const { build } = await import('./build.js');

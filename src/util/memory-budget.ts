@@ -3,7 +3,7 @@
 
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { getEnvironmentData, isMainThread, setEnvironmentData, threadId } from 'node:worker_threads';
+import { getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads';
 
 /** A photo of 24 megapixels takes a fifth of a gigabyte while it is decoded: one for each core, and a few more. */
 const BUDGET_BYTES = Math.max(1024 ** 3, availableParallelism() * 256 * 1024 ** 2);
@@ -19,10 +19,17 @@ const POLL_MS = 5;
 const THREADS = 1024;
 const KEY = 'finch: memory budget';
 
-if (isMainThread) setEnvironmentData(KEY, new SharedArrayBuffer(4 * (THREADS + 1)));
-const shared = getEnvironmentData(KEY) as SharedArrayBuffer | undefined;
-const held = new Int32Array(shared ?? new SharedArrayBuffer(4 * (THREADS + 1)));
+const held = new Int32Array(sharedCounts());
 const slotOf = (thread: number) => 1 + (thread % THREADS);
+
+/** Made by the first thread that loads this file; those that it starts from then on find it. */
+function sharedCounts(): SharedArrayBuffer {
+  const found = getEnvironmentData(KEY);
+  if (found instanceof SharedArrayBuffer) return found;
+  const made = new SharedArrayBuffer(4 * (THREADS + 1));
+  setEnvironmentData(KEY, made);
+  return made;
+}
 
 /**
  * Runs `action` once `bytes` fit into the rest of the budget; a request above the whole budget waits until nothing is held.

@@ -2,13 +2,16 @@
 // copy, it is made from the model again.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { keptAt } from '../../src/api/kept-network.ts';
 import { readModelFolder } from '../../src/artefact/model-folder.ts';
 import type { EngineModel } from '../../src/engine/engine.ts';
+import { loadKept } from '../../src/engine/onnx/load-kept.ts';
+import { loadRuntime } from '../../src/engine/onnx/runtime.ts';
+import { sessionMaker } from '../../src/engine/onnx/session-maker.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import { graphBuilder } from '../../src/graph/builder.ts';
 import { HALF, madeUpWeights } from '../helpers/made-up-model.ts';
@@ -41,15 +44,16 @@ const batch = {
   width: SIDE,
 };
 
-/** What the network says, and how often the model was asked for. */
-async function answer(model: EngineModel, folder: string, key = 'one') {
-  const engine = await createOnnxEngine({ device: 'cpu' });
+/** What the network says, and how often the model was asked for. @param mapped what is answered to whether a file can be mapped */
+async function answer(model: EngineModel, folder: string, key = 'one', mapped?: boolean) {
+  const maker = sessionMaker({ runtime: await loadRuntime(), device: 'cpu', threads: 1 });
   let reads = 0;
   const read = async () => {
     reads++;
     return model;
   };
-  const predictor = await engine.loadKept!({ folder, key, read }, {});
+  const maps = mapped === undefined ? undefined : async () => mapped;
+  const predictor = await loadKept({ folder, key, read }, {}, maker, maps);
   const [output] = await predictor.run(batch);
   await predictor.dispose();
   return { numbers: output!.data.slice(), reads };
@@ -68,6 +72,10 @@ test('the second time the model is not asked for, and the numbers are the same',
     assert.equal(found.reads, reads);
     assert.deepEqual(found.numbers, expected!.data);
   }
+  for (const mapped of [true, false]) {
+    const found = await answer(large, folder, 'one', mapped);
+    assert.deepEqual([found.reads, found.numbers], [0, expected!.data]);
+  }
   assert.equal((await answer(large, folder, 'another')).reads, 1);
   assert.equal((await readdir(folder)).length, 4);
 });
@@ -80,6 +88,13 @@ const DAMAGES = {
   },
   'it is cut': (file: string) => truncate(file, 1000),
   'it is empty': (file: string) => truncate(file, 0),
+  'it is cut, and the record knows': async (file: string) => {
+    await truncate(file, 200_000);
+    const { size, mtimeNs, ctimeNs, ino } = await stat(file, { bigint: true });
+    const record = file.replace(/ort$/, 'json');
+    const told = JSON.parse(await readFile(record, 'utf8')) as object;
+    await writeFile(record, JSON.stringify({ ...told, trace: [size, mtimeNs, ctimeNs, ino].join(' ') }));
+  },
   'it is gone': (file: string) => rm(file),
   'the record is no record': (file: string) => writeFile(file.replace(/ort$/, 'json'), '{"sha256":1}'),
   'the record is no JSON': (file: string) => writeFile(file.replace(/ort$/, 'json'), '{"sha'),

@@ -1,6 +1,7 @@
 // Threads that answer: what is wrong with one request is that request's; a dead worker is replaced, and memory goes round.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { AppError } from '../../src/util/errors.ts';
 import { releaseMemoryOf, withMemory } from '../../src/util/memory-budget.ts';
@@ -100,5 +101,14 @@ describe('memory that threads share', () => {
     void withMemory(TOO_MUCH, () => new Promise<void>(() => {}));
     releaseMemoryOf(0);
     assert.equal(await withMemory(TOO_MUCH, async () => 'done'), 'done');
+  });
+  test('who starts a thread for pictures ahead of all else has what threads count in', () => {
+    const ahead = new URL('../../src/images/decoding-ahead.js', import.meta.url);
+    const script = `
+      import { getEnvironmentData } from 'node:worker_threads';
+      await import(${JSON.stringify(ahead.href)});
+      console.log(getEnvironmentData('finch: memory budget') instanceof SharedArrayBuffer);`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script]);
+    assert.equal(stdout.toString(), 'true\n');
   });
 });

@@ -2,7 +2,7 @@
 // graph better once more. Whatever is wrong with what is kept, the answer is "not here": the network is made from the model again.
 
 import { createHash } from 'node:crypto';
-import { open, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { access, constants, open, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { asideOf, isAside, sweepAsides } from '../../util/aside.ts';
@@ -28,8 +28,8 @@ const MOST_RECORD_BYTES = 2 ** 20;
 const LIMIT_BYTES = 2 * 1024 ** 3;
 
 /**
- * What the second file holds. It says what the first is told by: its size and times in nanoseconds, which change with every byte that is
- * written to it. A checksum would take as long as all that the copy saves, and who can write one file can write both.
+ * What the second file holds. It says what the first is told by: its size, inode and times. Whoever writes to it later changes them. A checksum
+ * would take as long as all that the copy saves, and who can write one file can write both.
  */
 interface KeptRecord extends Facts {
   readonly trace: string;
@@ -79,13 +79,22 @@ async function beginning(file: string): Promise<string> {
   }
 }
 
-export async function readKept({ network, record }: KeptFiles): Promise<KeptNetwork | undefined> {
+/** Whether a file can be mapped into memory. */
+export async function isMappable(file: string): Promise<boolean> {
+  return process.platform === 'linux' && LOCAL_FILE_SYSTEMS.has((await statfs(file)).type);
+}
+
+/** @param maps whether a file is mapped instead of read */
+export async function readKept(
+  { network, record }: KeptFiles,
+  maps = isMappable,
+): Promise<KeptNetwork | undefined> {
   try {
     const told = await readRegularFile(record, { limit: MOST_RECORD_BYTES });
     const { trace, ...facts } = JSON.parse(told.toString()) as KeptRecord;
     if ((await traceOf(network)) !== trace) return undefined;
-    const isLocal = process.platform === 'linux' && LOCAL_FILE_SYSTEMS.has((await statfs(network)).type);
-    const source = isLocal ? network : await readRegularFile(network, { limit: MOST_KEPT_BYTES });
+    const isMapped = await maps(network);
+    const source = isMapped ? network : await readRegularFile(network, { limit: MOST_KEPT_BYTES });
     const now = new Date();
     await utimes(record, now, now).catch(() => {});
     return { source, ...facts };
@@ -107,6 +116,7 @@ export async function roomFor(
   if (weights.length < LEAST_KEPT_BYTES || weights.length > MOST_KEPT_BYTES / 2) return undefined;
   try {
     await makeFolder(folder);
+    await access(folder, constants.W_OK);
     await sweepAsides(folder);
     return await asideOf(network);
   } catch {

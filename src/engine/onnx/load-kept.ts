@@ -1,7 +1,7 @@
 // load-kept.ts: a network from its kept copy where there is one, else from the model, of which a copy is kept then.
 
 import type { KeptModel, LoadOptions, Predictor } from '../engine.ts';
-import { drop, forget, keep, keptFiles, readKept, roomFor } from './kept.ts';
+import { drop, forget, isMappable, keep, keptFiles, readKept, roomFor } from './kept.ts';
 import type { Session } from './runtime.ts';
 import type { MoreOptions, SessionMaker } from './session-maker.ts';
 
@@ -27,9 +27,10 @@ export async function loadKept(
   kept: KeptModel,
   options: LoadOptions,
   maker: SessionMaker,
+  maps = isMappable,
 ): Promise<Predictor> {
   const files = await keptFiles(kept, options, maker.version);
-  const found = await readKept(files);
+  const found = await readKept(files, maps);
   if (found) {
     const { source } = found;
     const isMapped = typeof source === 'string';

@@ -103,6 +103,8 @@ export function view(graph: Index, file: string): void {
     return;
   }
   try {
+    // One more file can be opened.
+    closeSync(openSync(file, 'r'));
     // Leads to the file that is held, also when somebody has removed its name.
     const name = `/dev/fd/${held}`;
     asking(`open ${file}`, () => graph.view(existsSync(name) ? name : file));
