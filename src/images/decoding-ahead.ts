@@ -1,8 +1,7 @@
 // decoding-ahead.ts: a thread for pictures that starts while the program is still being loaded. For one picture, both take about as long.
 
 import { Worker } from 'node:worker_threads';
-// The thread counts what it holds together with all others: what they count in has to be there before it starts.
-import '../util/memory-budget.ts';
+import { shareBudget } from '../util/memory-budget.ts';
 
 /** The thread's script. */
 export const DECODE_WORKER = new URL('./decode-worker.js', import.meta.url);
@@ -14,6 +13,7 @@ let ahead: Worker | undefined;
  * process's at this moment: what flags put there later it does not see.
  */
 export function startDecodingAhead(): void {
+  shareBudget();
   const worker = new Worker(DECODE_WORKER);
   const forget = () => {
     if (ahead === worker) ahead = undefined;

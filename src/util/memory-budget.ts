@@ -19,11 +19,11 @@ const POLL_MS = 5;
 const THREADS = 1024;
 const KEY = 'finch: memory budget';
 
-const held = new Int32Array(sharedCounts());
+const held = new Int32Array(shareBudget());
 const slotOf = (thread: number) => 1 + (thread % THREADS);
 
-/** Made by the first thread that loads this file; those that it starts from then on find it. */
-function sharedCounts(): SharedArrayBuffer {
+/** What threads count in: made at the first call, and found by the threads that are started after it. */
+export function shareBudget(): SharedArrayBuffer {
   const found = getEnvironmentData(KEY);
   if (found instanceof SharedArrayBuffer) return found;
   const made = new SharedArrayBuffer(4 * (THREADS + 1));

@@ -106,7 +106,8 @@ describe('memory that threads share', () => {
     const ahead = new URL('../../src/images/decoding-ahead.js', import.meta.url);
     const script = `
       import { getEnvironmentData } from 'node:worker_threads';
-      await import(${JSON.stringify(ahead.href)});
+      const { startDecodingAhead } = await import(${JSON.stringify(ahead.href)});
+      startDecodingAhead();
       console.log(getEnvironmentData('finch: memory budget') instanceof SharedArrayBuffer);`;
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script]);
     assert.equal(stdout.toString(), 'true\n');
