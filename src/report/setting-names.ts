@@ -59,7 +59,12 @@ export const settingName = (path: string): string =>
     ? NAMES[path]!
     : path.replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replaceAll('.', ' ');
 
-const VALUES: Readonly<Record<string, string>> = { true: 'yes', false: 'no' };
+const VALUES: Readonly<Record<string, string>> = {
+  true: 'yes',
+  false: 'no',
+  randaugment: 'RandAugment',
+  trivial: 'TrivialAugment',
+};
 
 export const settingValue = (value: string): string =>
   Object.hasOwn(VALUES, value) ? VALUES[value]! : value;
