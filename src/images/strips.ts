@@ -23,7 +23,7 @@ export interface StoredPart extends Rectangle {
 }
 
 /** The size of a picture as it is stored, and EXIF's orientation where it has to be turned. */
-export interface Stored extends Size {
+interface Stored extends Size {
   readonly orientation?: number | undefined;
 }
 
