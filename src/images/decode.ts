@@ -70,11 +70,8 @@ export function decodeResized(
     };
     const done = strips
       ? await withMemory(STRIPS_BYTES, () =>
-          resizeStrips(
-            strips.bytes,
-            options.ignoreExif ?? false,
-            async (part) => see(await strips.decode(part)),
-            (source) => resizesFor(source, hasAlpha),
+          resizeStrips({ ...strips, decode: async (part) => see(await strips.decode(part)) }, (source) =>
+            resizesFor(source, hasAlpha),
           ),
         )
       : await withMemory(memory, whole);

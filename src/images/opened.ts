@@ -3,19 +3,19 @@
 import { gunzipSync } from 'node:zlib';
 import { AppError, systemCode } from '../util/errors.ts';
 import { renderElsewhere } from './drawing.ts';
-import { decodeBmp, readBmp } from './files/bmp.ts';
+import { openBmp, readBmp } from './files/bmp.ts';
 import { notReadable, tooLarge, unsupported } from './files/explain.ts';
 import { readGif } from './files/gif.ts';
 import { readJpeg } from './files/jpeg.ts';
 import { kindOf, type PictureKind } from './files/kinds.ts';
-import { decodeNetpbm, readNetpbm } from './files/netpbm.ts';
+import { openNetpbm, readNetpbm } from './files/netpbm.ts';
 import { readPng } from './files/png.ts';
 import { checkDrawing } from './files/svg.ts';
 import { readTiff, Tag } from './files/tiff.ts';
 import { planYcbcr } from './files/ycbcr.ts';
-import type { Pixels, Size } from './resize.ts';
+import type { Pixels, Rectangle, Size } from './resize.ts';
 import { loadSharp } from './sharp.ts';
-import { isReadInStrips, type StoredPart } from './strips.ts';
+import { isReadInStrips, type Strips } from './strips.ts';
 import {
   decodeCmyk,
   decodeRgb,
@@ -68,8 +68,8 @@ export interface Opened {
   readonly hasAlpha?: boolean;
   /** What there may be to say about the pixels. */
   readonly remarks?: Remarks;
-  /** Where the picture is large and its decoder reads it row by row: the file, and how a part of it is decoded. */
-  readonly strips?: { readonly bytes: Buffer; readonly decode: (part: StoredPart) => Promise<Pixels> };
+  /** Where the picture is large and its decoder does not hold it whole. */
+  readonly strips?: Strips;
 }
 
 /** A picture that is read row by row. */
@@ -79,7 +79,28 @@ function openedByRows(bytes: Buffer, { width, height }: Size, how: How, decode: 
     memory: memoryFor(width, height, how),
     decode: () => decode(bytes, how),
     ...(isReadInStrips(width, height) && {
-      strips: { bytes, decode: (part: StoredPart) => decode(bytes, how, part) },
+      strips: {
+        stored: async () => {
+          const { orientation, ...size } = await metadataOf(bytes);
+          return how.ignoreExif ? size : { ...size, orientation };
+        },
+        decode: (part) => decode(bytes, how, part),
+      },
+    }),
+  };
+}
+
+/** A picture whose parts finch itself reads from its bytes; such files know of no orientation. */
+function openedByParts(
+  memory: number,
+  { width, height }: Size,
+  decodePart: (part: Rectangle) => Pixels,
+): Opened {
+  return {
+    memory,
+    decode: async () => decodePart({ left: 0, top: 0, width, height }),
+    ...(isReadInStrips(width, height) && {
+      strips: { stored: async () => ({ width, height }), decode: async (part) => decodePart(part) },
     }),
   };
 }
@@ -162,12 +183,11 @@ export const OPENERS: Readonly<Record<PictureKind, (bytes: Buffer, how: How) => 
   },
   bmp(bytes, how) {
     const header = readBmp(bytes);
-    return { memory: unfoldedMemory(bytes, header, how), decode: async () => decodeBmp(bytes, header) };
+    return openedByParts(unfoldedMemory(bytes, header, how), header, openBmp(bytes, header));
   },
   netpbm(bytes, how) {
     const header = readNetpbm(bytes);
-    const memory = memoryFor(header.width, header.height, how);
-    return { memory, decode: async () => decodeNetpbm(bytes, header) };
+    return openedByParts(memoryFor(header.width, header.height, how), header, openNetpbm(bytes, header));
   },
   svg(bytes, { maxPixels }) {
     if (bytes.length > MAX_DRAWING_BYTES) {

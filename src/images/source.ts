@@ -144,6 +144,13 @@ export async function* fileReferences(
 function addressReference(input: string): ImageReference {
   const file = shownAddress(input);
   if (isFetchable(input)) return { file, content: { address: input } };
+  if (/^file:/i.test(input)) {
+    return failed(
+      file,
+      'INPUT_NOT_FOUND',
+      'files are named by their paths, without file:// and with spaces as they are',
+    );
+  }
   return failed(
     file,
     'INPUT_NOT_FOUND',

@@ -1,8 +1,7 @@
-// strips.ts: a large picture that its decoder reads row by row, decoded and resized strip by strip: a few hundred megabytes less
-// than the whole. Each strip is decoded from the beginning of the file, so that small pictures are quicker as a whole.
+// strips.ts: a large picture of which parts can be decoded, decoded and resized strip by strip: a few hundred megabytes less
+// than the whole. Most decoders begin every strip at the beginning of the file, so that small pictures are quicker as a whole.
 
 import { stripResize, stripsOf, type Pixels, type Rectangle, type Resize, type Size } from './resize.ts';
-import { loadSharp } from './sharp.ts';
 
 /** Pictures with more pixels are read in strips. */
 const MAX_WHOLE_PIXELS = 64 * 1024 * 1024;
@@ -23,6 +22,17 @@ export interface StoredPart extends Rectangle {
   readonly isMirrored: boolean;
 }
 
+/** The size of a picture as it is stored, and EXIF's orientation where it has to be turned. */
+interface Stored extends Size {
+  readonly orientation?: number | undefined;
+}
+
+/** How a picture is decoded in parts. */
+export interface Strips {
+  readonly stored: () => Promise<Stored>;
+  readonly decode: (part: StoredPart) => Promise<Pixels>;
+}
+
 /** EXIF's orientations 1 to 8. */
 const ORIENTATIONS = [
   [0, false],
@@ -35,17 +45,13 @@ const ORIENTATIONS = [
   [270, false],
 ] as const;
 
-/** @param decode decodes a part of the file */
 export async function resizeStrips(
-  bytes: Buffer,
-  ignoreExif: boolean,
-  decode: (part: StoredPart) => Promise<Pixels>,
+  strips: Strips,
   resizesFor: (source: Size) => readonly Resize[],
   stripPixels = STRIP_PIXELS,
 ): Promise<Size & { readonly resized: readonly Pixels[] }> {
-  const sharp = await loadSharp();
-  const stored = await sharp(bytes, { limitInputPixels: false }).metadata();
-  const [turn, isMirrored] = ORIENTATIONS[ignoreExif ? 0 : (stored.orientation ?? 1) - 1] ?? ORIENTATIONS[0];
+  const stored = await strips.stored();
+  const [turn, isMirrored] = ORIENTATIONS[(stored.orientation ?? 1) - 1] ?? ORIENTATIONS[0];
   const isOnItsSide = turn === 90 || turn === 270;
   const source = isOnItsSide ? { width: stored.height, height: stored.width } : stored;
   const resized: Pixels[] = [];
@@ -54,7 +60,7 @@ export async function resizeStrips(
     for (const strip of stripsOf(source, to, stripPixels)) {
       const part = unturned(strip, source, turn);
       const left = isMirrored ? stored.width - part.left - part.width : part.left;
-      resize.add(await decode({ ...part, left, turn, isMirrored }), strip);
+      resize.add(await strips.decode({ ...part, left, turn, isMirrored }), strip);
     }
     resized.push(resize.finish());
   }

@@ -64,8 +64,8 @@ ${body}
  */
 export const isolated = (name: string) => `\u2068${printable(name)}\u2069`;
 
-/** Text as HTML in which a line may break after the signs that join the words of class names and paths. */
-export const breakable = (text: string) => escapeXml(text).replace(/[_/\\]/g, '$&<wbr>');
+/** Text as HTML in which a line may break after the signs that join the words of class names and paths, and before a new word's capital. */
+export const breakable = (text: string) => escapeXml(text).replace(/[_/\\]|[a-z](?=[A-Z])/g, '$&<wbr>');
 
 /** A name from outside as HTML, isolated likewise. */
 export const nameHtml = (name: string) => `<bdi>${breakable(printable(name))}</bdi>`;

@@ -39,6 +39,7 @@ figure img { width: 100%; height: 9rem; object-fit: contain; border-radius: 4px;
 footer { padding: 1.2rem 0 2rem; border-top: 1px solid var(--rule); color: var(--faint); font-size: 0.8rem; }
 @media (max-width: 40rem) {
   th, td { padding-right: 0.6rem; }
+  th:last-child, td:last-child { padding-right: 0; }
   .many, .many tbody { display: block; }
   .many tr { display: grid; grid-template-columns: repeat(auto-fit, minmax(3.2rem, 1fr)); }
   .many th, .many td { border: 0; min-width: 0; text-align: left; white-space: normal; }

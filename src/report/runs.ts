@@ -15,6 +15,7 @@ import {
   duration,
   type Made,
 } from './parts.ts';
+import { settingName, settingValue } from './setting-names.ts';
 import { shortenStart } from './table.ts';
 import { formatTable } from './text-table.ts';
 
@@ -45,6 +46,7 @@ interface ComparedRun extends ListedRun {
 }
 
 export interface DifferentSetting {
+  /** The path in the run's record: `head.c`. */
   readonly name: string;
   readonly values: readonly [string, string];
 }
@@ -114,13 +116,16 @@ function figures({ runs }: ComparedRuns): readonly (readonly string[])[] {
   ];
 }
 
+const settingRows = ({ runs, settings }: ComparedRuns): readonly (readonly string[])[] => [
+  ['setting', ...runs.map(({ name }) => name)],
+  ...settings.map(({ name, values }) => [settingName(name), ...values.map(settingValue)]),
+];
+
 export function comparedText(compared: ComparedRuns, columns?: number): string {
-  const { settings, runs } = compared;
+  const { settings } = compared;
   const table = formatTable(figures(compared), { columns });
   const differing =
-    settings.length === 0
-      ? 'The settings are the same.\n'
-      : formatTable([['setting', ...runs.map(({ name }) => name)], ...settings.map(({ name, values }) => [name, ...values])], { columns }); // prettier-ignore
+    settings.length === 0 ? 'The settings are the same.\n' : formatTable(settingRows(compared), { columns });
   return `${table}\n${differing}\n${fold(comparedVerdict(compared, printable), columns ?? Infinity).join('\n')}\n`;
 }
 
@@ -133,7 +138,7 @@ export function comparedPage(compared: ComparedRuns, made: Made): string {
     largeFigures(runs.map((run) => [isolated(run.name), percent(run.score), `loss ${run.loss?.toFixed(3) ?? ''}, ${duration(run.seconds ?? 0)}`] as const)),
     section('Which is better', `<p>${escapeXml(comparedVerdict(compared, isolated))}</p>`),
     section('Curves', charts(curves(runs)), 'None: both are heads alone, trained straight to their lowest loss.'),
-    section('Settings that differ', settings.length > 0 ? htmlTable([['setting', a.name, b.name], ...settings.map(({ name, values }) => [name, ...values])]) : '', 'None.'),
+    section('Settings that differ', settings.length > 0 ? htmlTable(settingRows(compared)) : '', 'None.'),
     section('Figures', htmlTable(figures(compared))),
     footer(made),
   ]; // prettier-ignore

@@ -1,6 +1,6 @@
 // sorter.ts: pictures into folders of classes below one folder, with a list that takes them back.
 
-import { lstat, unlink } from 'node:fs/promises';
+import { lstat, realpath, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { sweepAsides } from '../util/aside.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
@@ -17,6 +17,8 @@ export interface SortOptions {
   readonly by: SortBy;
   /** Pictures whose class is less probable go to `_unsure`; 0…1. */
   readonly unsure: number;
+  /** What the user named. A picture in one of these folders that lies behind a link to another folder is not moved out of that one. */
+  readonly inputs: readonly string[];
 }
 
 /** What was said of a picture. */
@@ -61,7 +63,7 @@ export async function withSorter<T>(
 }
 
 function sorterOf(
-  { folder, by, unsure }: SortOptions,
+  { folder, by, unsure, inputs }: SortOptions,
   journal: Awaited<ReturnType<typeof openJournal>>,
   before: Awaited<ReturnType<typeof readJournal>>,
 ): Sorter {
@@ -85,8 +87,7 @@ function sorterOf(
         again += 1;
         return;
       }
-      const found = await lstat(from).catch(() => undefined);
-      const problem = !found ? 'it is no file with a name that can be written down' : found.isSymbolicLink() && by === 'move' ? 'links are not moved' : undefined; // prettier-ignore
+      const problem = await problemOf(from, { by, inputs });
       if (problem !== undefined) {
         left.push(`left where it is: ${picture.file}: ${problem}`);
         return;
@@ -120,6 +121,22 @@ function sorterOf(
       return [...left.slice(0, MAX_LEFT), ...(left.length > MAX_LEFT ? [`and ${left.length - MAX_LEFT} more`] : []), done, ...was]; // prettier-ignore
     },
   };
+}
+
+/** Why a picture stays where it is. */
+async function problemOf(
+  from: string,
+  { by, inputs }: Pick<SortOptions, 'by' | 'inputs'>,
+): Promise<string | undefined> {
+  const found = await lstat(from).catch(() => undefined);
+  if (!found) return 'it is no file with a name that can be written down';
+  if (by !== 'move') return undefined;
+  if (found.isSymbolicLink()) return 'links are not moved';
+  const named = inputs.map((input) => path.resolve(input)).find((input) => from.startsWith(input + path.sep));
+  if (named === undefined) return undefined;
+  const [real, top] = await Promise.all([realpath(path.dirname(from)), realpath(named)]);
+  const isBehindLink = real !== path.join(top, path.relative(named, path.dirname(from)));
+  return isBehindLink ? 'it lies in another folder, to which a link leads' : undefined;
 }
 
 const MAX_LEFT = 10;

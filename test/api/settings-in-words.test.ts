@@ -19,6 +19,7 @@ test('a run of the head alone says nothing of stage 2', () => {
     'stage 2, all weights': 'left out',
     seed: '0',
   });
+  assert.match(words({ epochs: '0', featureMirror: true })['head takes']!, /mirror image/);
 });
 
 test('the default recipe and flags that change it', () => {

@@ -104,6 +104,10 @@ test('what is missing is missing, though it looks like a pattern', async () => {
     assert.match(row!, /INPUT_NOT_FOUND: no such file or folder.*; check the path/, name);
   }
   assert.match((await named(['*.none']))[0]!, /INPUT_EMPTY: no picture matches/);
+  assert.match(
+    (await named(['file:///tmp/a%20b.jpg']))[0]!,
+    /INPUT_NOT_FOUND: files are named by their paths/,
+  );
 });
 
 describe('lists of paths', () => {

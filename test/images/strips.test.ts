@@ -4,9 +4,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { decodeImage } from '../../src/images/decode.ts';
-import { resizeAndCrop, type Resize } from '../../src/images/resize.ts';
-import { resizeStrips } from '../../src/images/strips.ts';
+import { resizeAndCrop, type Pixels, type Resize } from '../../src/images/resize.ts';
+import { isReadInStrips, resizeStrips, type Strips } from '../../src/images/strips.ts';
 import { decodeCmyk, decodeRgb, type Decode } from '../../src/images/to-rgb.ts';
+import { OPENERS } from '../../src/images/opened.ts';
+import { openBmp, readBmp } from '../../src/images/files/bmp.ts';
+import { openNetpbm, readNetpbm } from '../../src/images/files/netpbm.ts';
 import { madeUpPixels } from '../helpers/lcg.ts';
 
 const [width, height] = [37, 53];
@@ -25,11 +28,19 @@ const HOW = { ignoreExif: false, maxPixels: 1e6, onWhite: false };
 async function same(bytes: Buffer, decode: Decode): Promise<void> {
   for (const ignoreExif of [false, true]) {
     const whole = await decodeImage(bytes, { ignoreExif });
-    const { resized, ...size } = await resizeStrips(bytes, ignoreExif, (part) => decode(bytes, HOW, part), () => RESIZES, 300); // prettier-ignore
-    assert.deepEqual(size, { width: whole.width, height: whole.height });
-    for (const [i, { size, crop, interpolation }] of RESIZES.entries()) {
-      assert.deepEqual(resized[i], resizeAndCrop(whole, size, crop, interpolation));
-    }
+    const { orientation, ...stored } = await sharp(bytes).metadata();
+    await sameInStrips(whole, {
+      stored: async () => (ignoreExif ? stored : { ...stored, orientation }),
+      decode: (part) => decode(bytes, HOW, part),
+    });
+  }
+}
+
+async function sameInStrips(whole: Pixels, strips: Strips): Promise<void> {
+  const { resized, ...size } = await resizeStrips(strips, () => RESIZES, 300);
+  assert.deepEqual(size, { width: whole.width, height: whole.height });
+  for (const [i, { size, crop, interpolation }] of RESIZES.entries()) {
+    assert.deepEqual(resized[i], resizeAndCrop(whole, size, crop, interpolation));
   }
 }
 
@@ -45,4 +56,71 @@ test('16 bits, and inks', async () => {
   await same(await picture(6).toColourspace('rgb16').png().toBuffer(), decodeRgb);
   const inks = sharp(pixels, { raw: { width, height, channels: 3 } }).toColourspace('cmyk');
   await same(await inks.tiff({ compression: 'none' }).toBuffer(), decodeCmyk);
+});
+
+/** One file of each way in which the two kinds store pixels. */
+function plainFiles(): Buffer[] {
+  const netpbm = (type: number, white: string, samples: string | Uint8Array) =>
+    Buffer.concat([
+      Buffer.from(`P${type}\n${width} ${height}\n${white}`),
+      typeof samples === 'string' ? Buffer.from(samples) : samples,
+    ]);
+  const inText = (numbers: Iterable<number>) => Array.from(numbers).join(' ');
+  const bits = Array.from(pixels.subarray(0, width * height), (value) => value & 1);
+  const bmp = (bitsPerPixel: number, compression: number, stored: Buffer) => {
+    const header = Buffer.alloc(54 + (bitsPerPixel <= 8 ? 4 * 2 ** bitsPerPixel : 0), 0x5a);
+    header.write('BM');
+    header.writeUInt32LE(header.length, 10);
+    header.writeUInt32LE(40, 14);
+    header.writeInt32LE(width, 18);
+    header.writeInt32LE(height, 22);
+    header.writeUInt16LE(bitsPerPixel, 28);
+    header.writeUInt32LE(compression, 30);
+    header.writeUInt32LE(0, 46);
+    return Buffer.concat([header, stored]);
+  };
+  const runs = Array.from(pixels.subarray(0, height), (value) => [20, value, 17, 255 - value, 0, 0]).flat();
+  const stored = Buffer.concat([pixels, pixels]);
+  return [
+    netpbm(1, '', bits.join('')),
+    netpbm(2, '7\n', inText(pixels.subarray(0, width * height))),
+    netpbm(3, '300\n', inText(pixels)),
+    netpbm(4, '', pixels),
+    netpbm(5, '65535\n', pixels),
+    netpbm(6, '255\n', pixels),
+    ...[1, 4, 8, 16, 24, 32].map((bitsPerPixel) => bmp(bitsPerPixel, 0, stored)),
+    bmp(8, 1, Buffer.from(runs)),
+  ];
+}
+
+test('BMP and netpbm', async () => {
+  for (const bytes of plainFiles()) {
+    const isBmp = bytes[0] === 0x42;
+    const decodePart = isBmp ? openBmp(bytes, readBmp(bytes)) : openNetpbm(bytes, readNetpbm(bytes));
+    const stored = { width, height };
+    await sameInStrips(await decodeImage(bytes), {
+      stored: async () => stored,
+      decode: async (part) => decodePart(part),
+    });
+  }
+});
+
+test('a large BMP and a large bitmap are never there as a whole', async () => {
+  const [width, height] = [8200, 8200];
+  assert.ok(isReadInStrips(width, height));
+  const how = { ...HOW, maxPixels: 1e9 };
+  const bitmap = Buffer.alloc(13 + (width / 8) * height);
+  bitmap.write(`P4 ${width} ${height}\n`);
+  const bmp = Buffer.alloc(62 + Math.ceil(width / 32) * 4 * height);
+  bmp.write('BM');
+  bmp.writeUInt32LE(62, 10);
+  bmp.writeUInt32LE(40, 14);
+  bmp.writeInt32LE(width, 18);
+  bmp.writeInt32LE(height, 22);
+  bmp.writeUInt16LE(1, 28);
+  for (const opened of [await OPENERS.netpbm(bitmap, how), await OPENERS.bmp(bmp, how)]) {
+    assert.deepEqual(await opened.strips!.stored(), { width, height });
+    const part = { left: 7, top: 8190, width: 9, height: 4, turn: 0, isMirrored: false };
+    assert.equal((await opened.strips!.decode(part)).data.length, 9 * 4 * 3);
+  }
 });

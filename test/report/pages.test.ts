@@ -154,12 +154,18 @@ test('names from outside are isolated, and show what would turn text round', () 
   assert.match(page, /<td><bdi>طائر<\/bdi><\/td>/);
 });
 
-test('names of runs obey no terminal, and stay in their place in a sentence', () => {
+test("two runs compared: names obey no terminal and stay in their place in a sentence, settings have people's names", () => {
   const runOf = (name: string) => ({ name, folder: name, began: '', dataset: 'd', model: 'm', state: 'finished', metrics: [], classes: 2, samples: 9, device: 'cpu' } as const); // prettier-ignore
   const test = { pictures: 9, right: [9, 0], onlyFirst: 9, onlySecond: 0, p: 0.004 } as const;
-  const compared: ComparedRuns = { runs: [runOf('a\x1b[2J'), runOf('طائر')], settings: [], test };
+  const settings = ['schedule.rate', 'head.c', 'augment.newPart'].map((name) => ({ name, values: ['0.1', 'true'] as const })); // prettier-ignore
+  const compared: ComparedRuns = { runs: [runOf('a\x1b[2J'), runOf('طائر')], settings, test };
   const text = comparedText(compared);
   assert.ok(!text.includes('\x1b'));
   assert.match(text, /\na\\x1b\[2J is better/);
-  assert.match(comparedPage(compared, made), /0 in \u2068طائر\u2069 only/);
+  const page = comparedPage(compared, made);
+  assert.match(page, /0 in \u2068طائر\u2069 only/);
+  assert.match(text, /^learning rate +0\.1 +yes$/m);
+  for (const name of ['learning rate', 'C of the head', 'augment new part']) {
+    assert.ok(text.includes(`\n${name} `) && page.includes(`<bdi>${name}</bdi>`), name);
+  }
 });

@@ -51,7 +51,7 @@ const SORTED = {
 };
 
 const sort = (by: SortBy, pictures = SAID()) =>
-  withSorter({ folder: out, by, unsure: 0.5 }, async (sorter) => {
+  withSorter({ folder: out, by, unsure: 0.5, inputs: [photos] }, async (sorter) => {
     for (const picture of pictures) await sorter.add(picture);
     return sorter.summary();
   });
@@ -138,6 +138,16 @@ test('links among the pictures are not moved', async () => {
   const lines = await sort('move', [said('link.jpg', 'cat', 1)]);
   assert.match(lines.join('\n'), /links are not moved/);
   assert.ok((await lstat(path.join(photos, 'link.jpg'))).isSymbolicLink());
+});
+
+test('nothing is moved out of a folder that is there by a link alone', async () => {
+  const elsewhere = path.join(path.dirname(photos), 'elsewhere');
+  await mkdir(elsewhere);
+  await writeFile(path.join(elsewhere, 'kept.jpg'), 'kept');
+  await symlink(elsewhere, path.join(photos, 'linked'));
+  const lines = await sort('move', [said('linked/kept.jpg', 'cat', 1), said('a/1.jpg', 'cat', 1)]);
+  assert.match(lines.join('\n'), /kept\.jpg: it lies in another folder[^]*moved: 1 picture/);
+  assert.equal(String(await readFile(path.join(elsewhere, 'kept.jpg'))), 'kept');
 });
 
 describe('lists that are none', () => {

@@ -23,13 +23,14 @@ export function settingsInWords({
   multiLabel,
   continuedAfter,
 }: DescribedRun): readonly Line[] {
-  const { recipe, layers, pool, head, epochs, seed, valSplit } = settings;
+  const { recipe, layers, pool, mirror, head, epochs, seed, valSplit } = settings;
   return [
     ['started from', model],
     ...(layers
       ? [['head on', `${layers.length === 1 ? 'layer' : 'layers'} ${layers.join(', ')}`] as const]
       : []),
     ...(pool ? [['places pooled to', POOLED[pool]] as const] : []),
+    ...(mirror ? [['head takes', 'the mean over each picture and its mirror image'] as const] : []),
     ['recipe', recipe],
     ...(isSplit ? [['set aside to judge by', `${percent(valSplit)} of the pictures`] as const] : []),
     ['stage 1, the head', headText(head)],

@@ -2,7 +2,7 @@
 // Sources: learn.microsoft.com, "Bitmap Storage" and BITMAPV5HEADER; Pillow's run lengths.
 
 import { AppError } from '../../util/errors.ts';
-import type { Pixels } from '../resize.ts';
+import type { Pixels, Rectangle } from '../resize.ts';
 
 export interface BmpHeader {
   readonly width: number;
@@ -81,28 +81,33 @@ function readPalette(table: Buffer, entry: number, bits: number): Uint8Array {
   return palette;
 }
 
-/** @throws AppError IMAGE_UNREADABLE */
-export function decodeBmp(bytes: Buffer, header: BmpHeader): Pixels {
-  const { width, height, bits, compression, isTopDown } = header;
+/**
+ * How parts of a file are decoded. Run lengths have no places to go to: they are unrolled once, and their indices are kept.
+ * @throws AppError IMAGE_UNREADABLE when it is called, and when a part is decoded
+ */
+export function openBmp(bytes: Buffer, header: BmpHeader): (part: Rectangle) => Pixels {
+  const { width, height, bits, compression, isTopDown, begin, palette } = header;
   const stride = Math.floor((width * bits + 31) / 32) * 4;
   const isRuns = compression === RUN_LENGTHS_8 || compression === RUN_LENGTHS_4;
-  const have = bytes.length - header.begin;
+  const have = bytes.length - begin;
   // The last row may lack its padding.
   const needed = stride * (height - 1) + Math.ceil((width * bits) / 8);
   // Two bytes of run lengths stand for 255 pixels at most, or for a jump over 255 rows.
   if (isRuns ? have < 2 : have < needed) throw damaged('it ends before its last row');
-  const indices = isRuns ? unrolled(bytes, header) : undefined;
-  const data = new Uint8Array(width * height * 3);
   const toRgb = pixelReader(bytes, header);
-  for (let y = 0; y < height; y++) {
-    const row = isTopDown ? y : height - 1 - y;
-    let at = y * width * 3;
-    for (let x = 0; x < width; x++, at += 3) {
-      if (indices) copyColour(header.palette, indices[row * width + x]!, data, at);
-      else toRgb(header.begin + row * stride, x, data, at);
+  let indices: Uint8Array | undefined;
+  return ({ left, top, width: across, height: down }) => {
+    if (isRuns) indices ??= unrolled(bytes, header);
+    const data = new Uint8Array(across * down * 3);
+    for (let y = top, at = 0; y < top + down; y++) {
+      const row = isTopDown ? y : height - 1 - y;
+      for (let x = left; x < left + across; x++, at += 3) {
+        if (indices) copyColour(palette, indices[row * width + x]!, data, at);
+        else toRgb(begin + row * stride, x, data, at);
+      }
     }
-  }
-  return { data, width, height };
+    return { data, width: across, height: down };
+  };
 }
 
 function copyColour(palette: Uint8Array, index: number, data: Uint8Array, at: number): void {

@@ -109,8 +109,10 @@ export function foreignKind(bytes: Buffer): string {
     return `it looks like ${isPicture ? 'HEIF; convert it to JPEG' : 'a video; take pictures out of it'}`;
   }
   const head = bytes.subarray(0, 512);
+  if (head.every((byte) => byte === 0))
+    return 'it begins with zeros alone: a copy was not finished, or the disk lost it';
   const known = FOREIGN.find(([signature]) => signature.test(head.toString('latin1')));
   if (known) return `it looks like ${known[1]}`;
-  const isText = head.every((byte) => byte === 9 || byte === 10 || byte === 13 || byte >= 32);
+  const isText = head.every((byte) => byte === 9 || byte === 10 || byte === 13 || (byte >= 32 && byte < 255));
   return isText ? 'it looks like text' : 'its content is unknown';
 }

@@ -2,7 +2,7 @@
 
 import { AppError } from '../../util/errors.ts';
 import { roundHalfToEven } from '../../util/round.ts';
-import type { Pixels } from '../resize.ts';
+import type { Pixels, Rectangle } from '../resize.ts';
 
 export interface NetpbmHeader {
   readonly width: number;
@@ -57,40 +57,55 @@ function nextNumber(bytes: Buffer, reader: { at: number }): number {
   throw damaged('a number is missing in its header or its samples');
 }
 
-/** @throws AppError IMAGE_UNREADABLE */
-export function decodeNetpbm(bytes: Buffer, header: NetpbmHeader): Pixels {
-  const { width, height, channels } = header;
-  const samples = samplesOf(bytes, header);
-  if (channels === 3) return { data: samples, width, height };
-  const data = new Uint8Array(samples.length * 3);
-  for (let i = 0; i < data.length; i++) data[i] = samples[Math.floor(i / 3)]!;
-  return { data, width, height };
-}
-
-/** `[height, width, channels]` uint8 */
-function samplesOf(
-  bytes: Buffer,
-  { width, height, white, channels, isText, isBits, begin }: NetpbmHeader,
-): Uint8Array {
+/**
+ * How parts of a file are decoded. Text has no places to go to: it is read once, and its samples are kept.
+ * @throws AppError IMAGE_UNREADABLE when it is called, and when a part is decoded
+ */
+export function openNetpbm(bytes: Buffer, header: NetpbmHeader): (part: Rectangle) => Pixels {
+  const { width, height, white, channels, isText, isBits, begin } = header;
   const stride = isBits ? Math.ceil(width / 8) : width * channels * (white > 255 ? 2 : 1);
   // In text, a sample takes at least a digit, followed by a space unless it is a bit.
   const least = isText ? width * height * channels * (isBits ? 1 : 2) - 1 : stride * height;
   if (bytes.length - begin < least) throw damaged('it ends before its last row');
-  const samples = new Uint8Array(width * height * channels);
-  // The order of operations and the rounding are Pillow's.
-  const scaled = (value: number) => roundHalfToEven((Math.min(value, white) / white) * 255);
-  if (isText) {
-    const reader = { at: begin - 1 };
-    const next = isBits ? nextBit : nextNumber;
-    for (let i = 0; i < samples.length; i++) samples[i] = scaled(next(bytes, reader));
-  } else {
-    for (let i = 0; i < samples.length; i++) {
-      if (isBits)
-        samples[i] = (bytes[begin + Math.floor(i / width) * stride + ((i % width) >> 3)]! >> (7 - ((i % width) & 7))) & 1 ? 255 : 0; // prettier-ignore
-      else samples[i] = white > 255 ? scaled(bytes.readUInt16BE(begin + 2 * i)) : scaled(bytes[begin + i]!);
+  const levels = levelsOf(header);
+  const copies = 3 / channels;
+  let written: Uint8Array | undefined;
+  const sampleOf = (y: number, i: number): number => {
+    if (written) return written[y * width * channels + i]!;
+    const row = begin + y * stride;
+    if (isBits) return levels[(bytes[row + (i >> 3)]! >> (7 - (i & 7))) & 1]!;
+    const value = white > 255 ? bytes.readUInt16BE(row + 2 * i) : bytes[row + i]!;
+    return levels[Math.min(value, white)]!;
+  };
+  return ({ left, top, width: across, height: down }) => {
+    if (isText) written ??= textSamples(bytes, header, levels);
+    const data = new Uint8Array(across * down * 3);
+    for (let y = 0, to = 0; y < down; y++) {
+      for (let i = left * channels; i < (left + across) * channels; i++) {
+        const level = sampleOf(top + y, i);
+        for (let copy = 0; copy < copies; copy++) data[to++] = level;
+      }
     }
-  }
-  if (isBits) for (let i = 0; i < samples.length; i++) samples[i] = 255 - samples[i]!;
+    return { data, width: across, height: down };
+  };
+}
+
+/** The level of each value that a sample can have. The order of operations and the rounding are Pillow's. */
+function levelsOf({ white, isBits }: NetpbmHeader): Uint8Array {
+  if (isBits) return Uint8Array.of(255, 0);
+  return Uint8Array.from({ length: white + 1 }, (_, value) => roundHalfToEven((value / white) * 255));
+}
+
+/** `[height, width, channels]` uint8 */
+function textSamples(
+  bytes: Buffer,
+  { width, height, white, channels, isBits, begin }: NetpbmHeader,
+  levels: Uint8Array,
+): Uint8Array {
+  const reader = { at: begin - 1 };
+  const next = isBits ? nextBit : nextNumber;
+  const samples = new Uint8Array(width * height * channels);
+  for (let i = 0; i < samples.length; i++) samples[i] = levels[Math.min(next(bytes, reader), white)]!;
   return samples;
 }
 

@@ -257,6 +257,8 @@ describe('what a file is, by its first bytes', () => {
     ['%PDF-1.7', /PDF/],
     ['\0\0\0\x18ftypcrx \0\0\0\x01crx isom', /a raw photo; develop/],
     ['\0\0\0\x18ftypisom\0\0\0\0isomavc1', /video/],
+    ['\0'.repeat(60), /zeros alone/],
+    ['\xff'.repeat(60), /unknown/],
   ] as const) {
     test(`foreign: ${JSON.stringify(text)}`, () =>
       assert.match(foreignKind(Buffer.from(text, 'latin1')), said));
