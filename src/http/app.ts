@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { fastify, LogController, type FastifyInstance } from 'fastify';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
-import { problemOf } from './problem.ts';
+import { problemOf, sendProblem } from './problem.ts';
 
 /** A whole request, its body included, has to arrive in this time, and its headers in a part of it; in milliseconds. */
 const RECEIVE_MS = 60_000;
@@ -38,6 +38,8 @@ export function createApp({ log, maxBodyBytes }: AppOptions): FastifyInstance {
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: { headersTimeout: HEADERS_MS, connectionsCheckingInterval: CHECK_MS },
     routerOptions: { maxParamLength: MAX_PARAM },
+    // Paths that are none, or too long, come to no route and to no hook.
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
     clientErrorHandler,
   });
 }

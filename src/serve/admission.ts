@@ -4,6 +4,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { HttpProblem } from '../http/problem.ts';
 import { AppError } from '../util/errors.ts';
+import { partOfLimit } from '../util/memory-limit.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -15,7 +16,7 @@ declare module 'fastify' {
 }
 
 /** Bodies of all requests together, in bytes: many slow uploads are no way to fill the memory. */
-const MAX_HELD_BYTES = 512 * 1024 ** 2;
+const MAX_HELD_BYTES = partOfLimit(1 / 8, 512 * 1024 ** 2);
 
 export interface AdmissionLimits {
   readonly queue: number;

@@ -22,6 +22,9 @@ export interface ReceivedPictures {
   readonly isOne: boolean;
 }
 
+/** What parts a form, as RFC 2046 limits it. Of what the reader of forms throws for another, nothing says whose fault it is. */
+const BOUNDARY = /;\s*boundary=(?:"[^"]{1,70}"|[^\s";,]{1,70})\s*(?:;|$)/i;
+
 export class Bodies {
   readonly #admission: Admission;
   readonly #limit: number;
@@ -62,6 +65,9 @@ export class Bodies {
   }
 
   async #ofForm(request: FastifyRequest): Promise<readonly ReceivedPicture[]> {
+    if (!BOUNDARY.test(request.headers['content-type'] ?? '')) {
+      throw new AppError('USAGE', 'a form needs a boundary of at most 70 characters in its content-type');
+    }
     const pictures: ReceivedPicture[] = [];
     for await (const part of request.files() as AsyncIterable<MultipartFile>) {
       pictures.push({ file: part.filename ?? part.fieldname, bytes: await this.#read(request, part.file) });

@@ -44,10 +44,15 @@ export function addSecurity(app: FastifyInstance, config: SecurityConfig): void 
   });
 }
 
-/** A page of a stranger may let its own name point to this machine; then the browser sends that name. */
-function checkHost({ headers }: FastifyRequest, bound: string): void {
-  const name = (headers.host ?? '').replace(/:\d*$/, '').toLowerCase();
-  if (LOCAL_NAMES.has(name) || name === bound) return;
+/**
+ * A page of a stranger may let its own name point to this machine; then the browser sends that name. Of several names, and of one in
+ * the request's address, a proxy may have looked at another than this server.
+ */
+function checkHost({ raw, originalUrl }: FastifyRequest, bound: string): void {
+  const [host = '', ...others] = raw.headersDistinct['host'] ?? [];
+  const name = host.replace(/:\d*$/, '').toLowerCase();
+  const isOnly = others.length === 0 && originalUrl.startsWith('/');
+  if (isOnly && (LOCAL_NAMES.has(name) || name === bound)) return;
   throw new HttpProblem(
     'FORBIDDEN',
     'the Host header must be localhost, 127.0.0.1 or [::1], since this server listens to its own machine only',
@@ -60,8 +65,8 @@ function checkOrigin({ headers }: FastifyRequest, allowed: readonly string[]): s
   if (origin !== undefined && allowed.includes(origin)) return origin;
   // Browsers send no Origin with requests for pictures and scripts, but they say where these come from.
   const site = headers['sec-fetch-site'];
-  const isOwn = origin === undefined ? site === undefined || site === 'same-origin' || site === 'none' : isOf(origin, host); // prettier-ignore
-  if (isOwn) return undefined;
+  const isNear = site === undefined || site === 'same-origin' || site === 'none';
+  if (isNear && (origin === undefined || isOf(origin, host))) return undefined;
   throw new HttpProblem('FORBIDDEN', 'pages of other origins may not ask; name them with --cors');
 }
 

@@ -4,9 +4,10 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads';
+import { partOfLimit } from './memory-limit.ts';
 
 /** A photo of 24 megapixels takes a fifth of a gigabyte while it is decoded: one for each core, and a few more. */
-const BUDGET_BYTES = Math.max(1024 ** 3, availableParallelism() * 256 * 1024 ** 2);
+const BUDGET_BYTES = partOfLimit(1 / 4, Math.max(1024 ** 3, availableParallelism() * 256 * 1024 ** 2));
 
 /** Amounts are counted in units, so that 32 bits suffice. */
 const UNIT_BYTES = 4096;

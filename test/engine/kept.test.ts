@@ -20,6 +20,9 @@ import { writeSmallModel } from '../helpers/small-model.ts';
 let home = '';
 before(async () => {
   home = await mkdtemp(path.join(tmpdir(), 'finch-kept-'));
+  process.env['XDG_CACHE_HOME'] = path.join(home, 'cache');
+  // With these the runtime reports nothing of its own accord.
+  for (const name of ['CI', 'TF_BUILD', 'GITHUB_ACTIONS']) delete process.env[name];
 });
 after(() => rm(home, { recursive: true, force: true }));
 
@@ -134,4 +137,9 @@ test('a model is known by its files: the same until one of them is written', asy
   assert.notEqual(await key(true), first);
   await utimes(path.join(folder, 'model.json'), 1, 1);
   assert.notEqual(await key(), first);
+});
+
+test('the runtime keeps nothing of its own, and so has nothing to report', async () => {
+  await (await createOnnxEngine({ device: 'cpu' })).load(large).then((predictor) => predictor.dispose());
+  await assert.rejects(readdir(path.join(home, 'cache')), { code: 'ENOENT' });
 });

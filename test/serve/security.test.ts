@@ -52,6 +52,9 @@ test('pages of strangers are refused, whatever they ask for', async () => {
     { origin: 'http://127.0.0.1:1' },
     { 'sec-fetch-site': 'cross-site' },
     { 'sec-fetch-site': 'same-site' },
+    { origin: `http://${host}.evil.example` },
+    { origin: `http://${host}@evil.example` },
+    { origin: `http://${host}`, 'sec-fetch-site': 'cross-site' },
   ]) {
     for (const method of ['GET', 'POST', 'OPTIONS']) {
       const answer = await ask(local.base, '/v1/classify', { headers, method });
@@ -120,8 +123,23 @@ test('paths lead nowhere but to the routes', async () => {
   ]) {
     assert.equal(await status(local, route), 404, route);
   }
-  assert.equal(await status(local, `/v2/models/${'x'.repeat(5000)}`), 414);
-  assert.equal(await status(local, '/%'), 400);
+  for (const [route, expected] of [
+    [`/v2/models/${'x'.repeat(5000)}`, 414],
+    ['/%', 400],
+  ] as const) {
+    const answer = await ask(local.base, route);
+    assert.equal(answer.status, expected);
+    assert.match(answer.headers['content-type'] ?? '', /^application\/problem\+json/);
+  }
+});
+
+test('a form whose parts cannot be told apart is a wrong request, not a failure', async () => {
+  for (const parameter of ['', '; boundary=', `; boundary=${'x'.repeat(300)}`]) {
+    const headers = { 'content-type': `multipart/form-data${parameter}` };
+    const answer = await ask(local.base, '/v1/classify', { method: 'POST', headers, body: 'x' });
+    assert.equal(answer.status, 400, parameter);
+  }
+  assert.doesNotMatch(local.log(), /"level":50/);
 });
 
 /** What comes back for these bytes, until the connection is closed. */
@@ -133,11 +151,18 @@ async function raw(bytes: string): Promise<string> {
   return text;
 }
 
-test('what is no HTTP is told so, and the connection is closed; an empty Host is none of this machine', async () => {
+test('what is no HTTP is told so, and the connection is closed; an empty Host, or a second one, is none of this machine', async () => {
   const refused = await raw('hello\r\n\r\n');
   assert.match(refused, /^HTTP\/1\.1 400 Bad Request\r\ncontent-type: application\/problem\+json/);
-  const nameless = await raw('GET /v1/models HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n');
-  assert.match(nameless, /^HTTP\/1\.1 403 /);
+  for (const [address, hosts] of [
+    ['/v1/models', ['']],
+    ['/v1/models', ['localhost', 'evil.example']],
+    ['http://evil.example/v1/models', ['localhost']],
+  ] as const) {
+    const named = hosts.map((host) => `Host: ${host}\r\n`).join('');
+    const answer = await raw(`GET ${address} HTTP/1.1\r\n${named}Connection: close\r\n\r\n`);
+    assert.match(answer, /^HTTP\/1\.1 403 /, `${address} of ${hosts.join(' and ')}`);
+  }
 });
 
 test('open to others without a token, and other wrong flags: one line and exit code 2', async () => {

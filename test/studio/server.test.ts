@@ -163,6 +163,7 @@ test('what decodes is taken, under a name that is a picture of every system; SVG
   assert.equal(await idOf('up.jpg', 'new'), 'new/up-2.jpg');
   assert.equal(await idOf('C:\\photos\\a<b>.html'), 'a_b_.html.jpg');
   assert.equal(await idOf('.bashrc'), 'bashrc.jpg');
+  assert.equal(await idOf('drawing.svg'), 'drawing.svg.jpg');
   const before = await contents(root);
   const svg = Buffer.from(
     '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>alert(1)</script></svg>',

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { availableMemory, reclaimableBytes } from '../../src/util/available-memory.ts';
+import { partOfLimit } from '../../src/util/memory-limit.ts';
 
 const GIB = 2 ** 30;
 
@@ -97,4 +98,15 @@ test('macOS counts pages that it would give away', () => {
 
 test('this machine has some', () => {
   assert.ok(availableMemory() > 2 ** 20);
+});
+
+describe('a part of what a container may have', () => {
+  for (const [what, limit, expected] of [
+    ['no limit', 2 ** 64, 512 * 2 ** 20],
+    ['a limit that the system does not know', 0, 512 * 2 ** 20],
+    ['2 GiB', 2 * GIB, 224 * 2 ** 20],
+    ['less than the process itself needs', GIB / 8, 32 * 2 ** 20],
+  ] as const) {
+    test(what, () => assert.equal(partOfLimit(1 / 8, 512 * 2 ** 20, limit), expected));
+  }
 });

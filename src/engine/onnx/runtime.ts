@@ -18,6 +18,9 @@ export function loadRuntime(): Promise<Runtime> {
 
 async function importRuntime(): Promise<Runtime> {
   const address = locateRuntime();
+  // Since 1.29 the runtime tells its makers of each session, and keeps a number of the machine and what waits to be sent below
+  // XDG_CACHE_HOME. This is read when it is loaded, and then nothing is kept or sent.
+  process.env['ORT_DISABLE_TELEMETRY'] = '1';
   try {
     return (await import(address)) as Runtime;
   } catch (error) {

@@ -109,7 +109,8 @@ function wantedOf(query: Pick<z.output<typeof LIST_QUERY>, 'class' | 'unlabelled
 /** A name that every system takes, with the ending of a picture: others would be passed over. */
 function fileNameFor(given: string, bytes: Buffer): string {
   const { name, ext } = path.posix.parse(given.replaceAll('\\', '/'));
-  const isPicture = IMAGE_EXTENSIONS.some((known) => known === ext.toLowerCase());
+  // A drawing is never taken: what is called one is something else.
+  const isPicture = IMAGE_EXTENSIONS.some((known) => known === ext.toLowerCase() && known !== '.svg');
   if (isPicture) return safeName(name) + ext;
   const kind = kindOf(bytes)!;
   return safeName(name + ext) + (ENDINGS[kind] ?? `.${kind}`);
