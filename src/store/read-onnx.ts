@@ -20,6 +20,7 @@ import {
 import { quoted } from '../util/quoted.ts';
 import { sameShape } from '../util/shape.ts';
 import { shellWord } from '../util/shell-word.ts';
+import { namesIn, refuseOtherCount } from './class-names.ts';
 import type { HubConfig } from './hub/config.ts';
 import { readOnnxMetadata } from './onnx-metadata.ts';
 import type { ForeignOptions } from './read-foreign.ts';
@@ -35,7 +36,7 @@ export async function readOnnx(
   options: ForeignOptions,
   config?: HubConfig,
 ): Promise<Omit<Model, 'provenance'>> {
-  const { name, prepare } = options;
+  const { name, prepare, isNamed = false } = options;
   const model = await readOnnxModel(file);
   const said = readOnnxMetadata(model.metadata, file);
   const output = config?.text?.pictures.find((known) => model.outputs.some((value) => value.name === known));
@@ -68,16 +69,11 @@ export async function readOnnx(
   if (preprocessing) refuseOtherSize(preprocessing, size, file);
   if (input.type === 'uint8') refuseStatistics(preprocessing, file);
   const network = await networkOf(model, { name, size, found }, options);
-  const labels = network.gives === 'features' ? undefined : (config?.labels ?? said.labels);
+  const named = namesIn(config, isNamed) ?? (isNamed ? undefined : said.labels);
+  const labels = network.gives === 'features' ? undefined : named;
   const graph = config?.isMultiLabel ? withSigmoid(network.graph) : network.graph;
-  const { classes } = outputOf(graph, labels?.length);
-  if (labels && labels.length !== classes) {
-    throw new AppError(
-      'MODEL_MISMATCH',
-      `${file} puts out ${classes} classes, but the names of ${labels.length} are given, in its metadata or in config.json; correct the names`,
-    );
-  }
-  const isImagenet = !labels && classes === 1000 && network.gives !== 'features';
+  refuseOtherCount(graph, { labels, file, where: 'its metadata or in config.json' });
+  const isImagenet = !isNamed && !labels && outputOf(graph).classes === 1000 && network.gives !== 'features';
   if (isImagenet)
     options.onAssumed?.(
       'assumed: its 1000 classes are those of ImageNet in their usual order; --labels gives other names',

@@ -304,6 +304,23 @@ describe('a folder of transformers with an ONNX file', () => {
     );
   });
 
+  test('names that do not fit: refused, and replaced by others', async () => {
+    await writeAttention('gaps/onnx/model.onnx');
+    await writeFile(at('gaps', 'preprocessor_config.json'), JSON.stringify(processor));
+    await writeFile(at('gaps', 'labels.txt'), NAMES.join('\n'));
+    const cases = [
+      [{ 0: 'robin', 2: 'wren' }, 'FILE_INVALID', /none for class 1; .* finch models import --labels FILE$/],
+      [{ 0: 'robin', 1: 'wren' }, 'MODEL_MISMATCH', /puts out 5 classes, but the names of 2 are given, .* --labels FILE$/],
+    ] as const; // prettier-ignore
+    for (const [id2label, code, message] of cases) {
+      await writeFile(at('gaps', 'config.json'), JSON.stringify({ ...config, id2label }));
+      await assert.rejects(resolve(at('gaps')), refused(code, message));
+      const flags = { dtype: 'float32', name: 'gaps', labels: at('gaps', 'labels.txt'), force: true };
+      const { folder } = await importModel(at('gaps'), flags, workOf({}));
+      assert.deepEqual((await readModelFolder(folder)).labels, { set: 'own', names: NAMES });
+    }
+  });
+
   test('several labels at a time: a probability each', async () => {
     const several = { ...config, problem_type: 'multi_label_classification' };
     await writeAttention('tags/onnx/model.onnx');

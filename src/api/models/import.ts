@@ -113,6 +113,7 @@ async function readModel(file: string, reading: Reading, work: Work): Promise<Mo
     name,
     architecture: flags.arch,
     precision,
+    isNamed: flags.labels !== undefined,
     size: flags.size === undefined ? undefined : parseSize(flags.size),
     provenance: {
       ...(flags.source !== undefined && { source: flags.source }),
