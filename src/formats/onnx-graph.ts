@@ -97,11 +97,9 @@ export function readGraph(message: Uint8Array, context: GraphContext): OnnxGraph
   }
   budget.steps(context.outer?.size ?? 0);
   const known = new Set([...(context.outer ?? []), ...initializers.keys(), ...inputs.map(({ name }) => name)]); // prettier-ignore
-  const read = nodes.map((node) => {
-    const found = readNode(node, { ...context, depth: depth + 1, outer: known });
-    checkNames(found, known, file);
-    return found;
-  });
+  const sorted = new Sorted(known, file);
+  for (const node of nodes) sorted.add(readNode(node, { ...context, depth: depth + 1, outer: known }));
+  const read = sorted.whole();
   for (const { name } of outputs) {
     if (!known.has(name)) throw new AppError('FILE_INVALID', `${file}: no node makes the output '${quoted(name)}'`); // prettier-ignore
   }
@@ -114,17 +112,68 @@ export function readGraph(message: Uint8Array, context: GraphContext): OnnxGraph
   };
 }
 
-/** A node takes what is there before it and makes what nothing else makes, so that no graph runs in a circle. */
-function checkNames({ op, inputs, outputs }: OnnxNode, known: Set<string>, file: string): void {
-  const refuse = (problem: string) => new AppError('FILE_INVALID', `${file}: a node '${quoted(op)}' ${problem}`); // prettier-ignore
-  for (const name of inputs) {
-    if (name !== '' && !known.has(name)) throw refuse(`takes '${quoted(name)}', which nothing before it makes`); // prettier-ignore
+/**
+ * Nodes in an order in which each takes what is there before it: most files have it, those of float16 converters put casts at the end. Each
+ * makes what nothing else makes, so that no graph runs in a circle.
+ */
+class Sorted {
+  readonly #nodes: OnnxNode[] = [];
+  readonly #known: Set<string>;
+  readonly #file: string;
+  /** Nodes by the first of their inputs that is not there yet. */
+  readonly #waiting = new Map<string, Waiting[]>();
+
+  /** @param known what is there before the first node; what the nodes make is added */
+  constructor(known: Set<string>, file: string) {
+    this.#known = known;
+    this.#file = file;
   }
-  for (const name of outputs) {
-    if (name === '') continue;
-    if (known.has(name)) throw refuse(`makes '${quoted(name)}', which is there already`);
-    known.add(name);
+
+  /** @throws AppError FILE_INVALID where it makes what is there already */
+  add(added: OnnxNode): void {
+    const ready: Waiting[] = [{ node: added, from: 0 }];
+    for (let next = ready.pop(); next; next = ready.pop()) {
+      const { node, from } = next;
+      let missing = from;
+      while (missing < node.inputs.length && this.#has(node.inputs[missing]!)) missing++;
+      const name = node.inputs[missing];
+      if (name !== undefined) {
+        const waiting = this.#waiting.get(name);
+        if (waiting) waiting.push({ node, from: missing });
+        else this.#waiting.set(name, [{ node, from: missing }]);
+        continue;
+      }
+      this.#nodes.push(node);
+      for (const name of node.outputs) {
+        if (name === '') continue;
+        if (this.#known.has(name)) throw this.#refuse(node, `makes '${quoted(name)}', which is there already`); // prettier-ignore
+        this.#known.add(name);
+        for (const waiting of this.#waiting.get(name)?.toReversed() ?? []) ready.push(waiting);
+        this.#waiting.delete(name);
+      }
+    }
   }
+
+  /** @throws AppError FILE_INVALID where a node takes what none makes, or what is made of its own output */
+  whole(): readonly OnnxNode[] {
+    const [first] = this.#waiting;
+    if (first) throw this.#refuse(first[1][0]!.node, `takes '${quoted(first[0])}', which nothing before it makes`); // prettier-ignore
+    return this.#nodes;
+  }
+
+  #has(name: string): boolean {
+    return name === '' || this.#known.has(name);
+  }
+
+  #refuse({ op }: OnnxNode, problem: string): AppError {
+    return new AppError('FILE_INVALID', `${this.#file}: a node '${quoted(op)}' ${problem}`);
+  }
+}
+
+interface Waiting {
+  readonly node: OnnxNode;
+  /** All inputs before this one are there. */
+  readonly from: number;
 }
 
 function readNode(message: Uint8Array, context: GraphContext): OnnxNode {
@@ -143,7 +192,7 @@ function readNode(message: Uint8Array, context: GraphContext): OnnxNode {
     7: text((value) => (domain = plainDomain(value))),
   });
   if (!DOMAINS.has(domain)) {
-    const next = NEXT.get(domain) ?? (hasFunctions ? 'export the network with its functions inlined' : 'finch runs only the operators of ONNX and onnxruntime'); // prettier-ignore
+    const next = NEXT.get(domain) ?? (hasFunctions ? 'export the network with its functions inlined, or use onnx.inliner.inline_local_functions of Python' : 'finch runs only the operators of ONNX and onnxruntime'); // prettier-ignore
     throw new AppError('MODEL_UNSUPPORTED', `${file} uses the operator ${quoted(op, 60)} of '${quoted(domain, 60)}'; ${next}`); // prettier-ignore
   }
   const attributes = new Map(

@@ -3,6 +3,7 @@
 import type { Model } from '../artefact/model.ts';
 import { readOnnxModel } from '../formats/onnx-model.ts';
 import { refuseEndless } from '../formats/onnx-rounds.ts';
+import { AS_BYTES, refuseStatistics } from '../graph/byte-input.ts';
 import { MAX_BATCH } from '../graph/kinds/onnx.ts';
 import { outputOf, withSigmoid } from '../graph/output.ts';
 import { convertOnnx } from '../importers/onnx/convert.ts';
@@ -18,7 +19,6 @@ import {
   type Preprocessing,
 } from '../util/preprocessing.ts';
 import { quoted } from '../util/quoted.ts';
-import { sameShape } from '../util/shape.ts';
 import { shellWord } from '../util/shell-word.ts';
 import { namesIn, refuseOtherCount } from './class-names.ts';
 import type { HubConfig } from './hub/config.ts';
@@ -111,9 +111,6 @@ function sizeOf({ height, width }: OnnxInput): PictureSize | undefined {
   return pictureSize(height, width);
 }
 
-/** A network that takes bytes normalises them itself: this mean and deviation turn pixels of 0…1 back into bytes. */
-const AS_BYTES = { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] } as const;
-
 /** The middle of a picture, or all of it where the network takes no squares. */
 const middleOf = (size: PictureSize) =>
   ({
@@ -130,16 +127,6 @@ const whatIsSeen = (size: PictureSize) =>
 function scaled(known: Preprocessing, size: PictureSize): Preprocessing {
   const [from, to] = [Math.min(...sidesOf(known.size)), Math.min(...sidesOf(size))];
   return { ...known, size, resize: Math.min(MAX_SIDE, Math.max(to, Math.round((known.resize * to) / from))) };
-}
-
-/** @throws AppError USAGE where flags normalise pixels for a network that takes bytes */
-export function refuseStatistics(preprocessing: Preprocessing | undefined, file: string): void {
-  const { mean, std } = AS_BYTES;
-  if (!preprocessing || (sameShape(preprocessing.mean, mean) && sameShape(preprocessing.std, std))) return;
-  throw new AppError(
-    'USAGE',
-    `${file} takes pixels as bytes and normalises them itself; leave out --mean and --std`,
-  );
 }
 
 /** @throws AppError MODEL_MISMATCH where pictures are prepared for another size than the network's */

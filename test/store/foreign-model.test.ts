@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, mock, test } from 'node:test';
+import { openModel } from '../../src/api/index.ts';
 import { importModel } from '../../src/api/models/import.ts';
 import { workOf } from '../../src/api/work.ts';
 import { readModelFolder } from '../../src/artefact/model-folder.ts';
@@ -118,6 +119,7 @@ describe('an ONNX file', () => {
     const { folder } = await importAs(file, 'bytes', {});
     assert.match(said.join('\n'), /assumed: pictures are prepared as usual for 16x16, the middle of .* \(bilinear\)/); // prettier-ignore
     await assert.rejects(importAs(folder, 'again', { mean: '0.5' }), needless);
+    await assert.rejects(openModel(file, { preprocessing: { mean: 0.5, std: 0.5 } }), needless);
     // A preparation that finch refuses is replaced by three flags, but not of a network that takes other numbers.
     await mkdir(at('padded'));
     await writeFile(at('padded', 'preprocessor_config.json'), '{"do_pad":true}');

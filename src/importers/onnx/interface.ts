@@ -127,11 +127,15 @@ function pictureInput(view: GraphView, name: string): OnnxInput {
     name: colour.name,
     layout,
     type: colour.type as OnnxInput['type'],
-    ...(typeof batch === 'number' && batch > 0 && { batch }),
+    ...(typeof batch === 'number' && batch > 0 ? { batch } : scalesByPictures(view) && { batch: 1 }),
     ...(typeof height === 'number' && { height }),
     ...(typeof width === 'number' && { width }),
   };
 }
+
+/** Whether numbers are rounded by the largest of all pictures in a run: alone, each picture has the same answer every time. */
+const scalesByPictures = ({ model }: GraphView): boolean =>
+  model.nodes.some(({ op }) => op === 'DynamicQuantizeLinear' || op === 'DynamicQuantizeMatMul');
 
 /** Undefined where the channels are not three. */
 function layoutOf(view: GraphView, { name, shape }: OnnxValue): OnnxInput['layout'] | undefined {
