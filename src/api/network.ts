@@ -8,6 +8,7 @@ import { applyOverrides } from '../config/preprocessing.ts';
 import type { Batch, Engine, OnDivided, Predictor } from '../engine/engine.ts';
 import type { Slopes, TrainableEngine } from '../engine/training.ts';
 import { selectEngine } from '../engine/select.ts';
+import { refuseStatistics, takesBytes } from '../graph/byte-input.ts';
 import type { Graph } from '../graph/layers.ts';
 import type { Quantization } from '../quantization/quantization.ts';
 import { resolveModel } from '../store/models.ts';
@@ -87,6 +88,7 @@ export async function openNetwork(
     size: inputSize(model.graph),
     isKept,
   });
+  if (takesBytes(model.graph)) refuseStatistics(preprocessing, model.name);
   let selected: Promise<TrainableEngine> | undefined;
   const engine = () => (selected ??= selectEngine(config));
   let bytes: Promise<Quantization | undefined> | undefined;

@@ -38,7 +38,7 @@ export interface KerasGraph {
   readonly owners: ReadonlyMap<string, string>;
 }
 
-/** `kept`: layers are called as they are. `plain`: as TensorFlow.js takes it, where others have called them otherwise. */
+/** `kept`: finch's own, layers are called as they are. `plain`: as TensorFlow.js takes it, where others have called them otherwise. */
 export type LayerNames = 'kept' | 'plain';
 
 /**
@@ -259,9 +259,10 @@ class TopologyReader implements GraphUnderWay {
     return layer.kind === 'input' ? this.#pushInput(layer) : this.push(layer);
   }
 
-  /** Right behind the input this is a preprocessing: scale p + offset = (p / 255 - mean) / std. */
+  /** Right behind the input this is a preprocessing: scale p + offset = (p / 255 - mean) / std. In finch's own folders it is a layer. */
   rescale(config: FieldReader, place: KerasPlace, by: Rescale): string {
-    if (!this.#isFirst(place.inputs) || by.scale.includes(0)) return pushRescaling(config, place, by, this);
+    const isPreparation = this.#style === 'plain' && this.#isFirst(place.inputs) && !by.scale.includes(0);
+    if (!isPreparation) return pushRescaling(config, place, by, this);
     const [scale, offset] = [rgb(config, by.scale), rgb(config, by.offset)];
     const std = scale.map((s) => 1 / (255 * s));
     this.rescaling = {

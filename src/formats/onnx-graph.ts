@@ -4,6 +4,7 @@
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 import { readAttribute, type OnnxAttribute } from './onnx-attribute.ts';
+import { SortedNodes } from './onnx-order.ts';
 import { dataTypeOf, readTensor, type OnnxDataType, type OnnxTensor, type TensorContext } from './onnx-tensor.ts'; // prettier-ignore
 import { bytes, ints, readFields, text } from './protobuf.ts';
 
@@ -97,11 +98,9 @@ export function readGraph(message: Uint8Array, context: GraphContext): OnnxGraph
   }
   budget.steps(context.outer?.size ?? 0);
   const known = new Set([...(context.outer ?? []), ...initializers.keys(), ...inputs.map(({ name }) => name)]); // prettier-ignore
-  const read = nodes.map((node) => {
-    const found = readNode(node, { ...context, depth: depth + 1, outer: known });
-    checkNames(found, known, file);
-    return found;
-  });
+  const sorted = new SortedNodes(known, file);
+  for (const node of nodes) sorted.add(readNode(node, { ...context, depth: depth + 1, outer: known }));
+  const read = sorted.whole();
   for (const { name } of outputs) {
     if (!known.has(name)) throw new AppError('FILE_INVALID', `${file}: no node makes the output '${quoted(name)}'`); // prettier-ignore
   }
@@ -112,19 +111,6 @@ export function readGraph(message: Uint8Array, context: GraphContext): OnnxGraph
     outputs,
     valueInfo,
   };
-}
-
-/** A node takes what is there before it and makes what nothing else makes, so that no graph runs in a circle. */
-function checkNames({ op, inputs, outputs }: OnnxNode, known: Set<string>, file: string): void {
-  const refuse = (problem: string) => new AppError('FILE_INVALID', `${file}: a node '${quoted(op)}' ${problem}`); // prettier-ignore
-  for (const name of inputs) {
-    if (name !== '' && !known.has(name)) throw refuse(`takes '${quoted(name)}', which nothing before it makes`); // prettier-ignore
-  }
-  for (const name of outputs) {
-    if (name === '') continue;
-    if (known.has(name)) throw refuse(`makes '${quoted(name)}', which is there already`);
-    known.add(name);
-  }
 }
 
 function readNode(message: Uint8Array, context: GraphContext): OnnxNode {
@@ -143,7 +129,7 @@ function readNode(message: Uint8Array, context: GraphContext): OnnxNode {
     7: text((value) => (domain = plainDomain(value))),
   });
   if (!DOMAINS.has(domain)) {
-    const next = NEXT.get(domain) ?? (hasFunctions ? 'export the network with its functions inlined' : 'finch runs only the operators of ONNX and onnxruntime'); // prettier-ignore
+    const next = NEXT.get(domain) ?? (hasFunctions ? 'export the network with its functions inlined, or use onnx.inliner.inline_local_functions of Python' : 'finch runs only the operators of ONNX and onnxruntime'); // prettier-ignore
     throw new AppError('MODEL_UNSUPPORTED', `${file} uses the operator ${quoted(op, 60)} of '${quoted(domain, 60)}'; ${next}`); // prettier-ignore
   }
   const attributes = new Map(

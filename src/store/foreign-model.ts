@@ -31,7 +31,7 @@ export interface ForeignModelOptions extends FetchRule {
 }
 
 /** Of the conversion: it increases when the same files become another model. What an earlier finch made is not read. */
-const VERSION = 3;
+const VERSION = 4;
 const cache = () => path.join(finchHome(), 'foreign', `v${VERSION}`);
 
 /** The folder of the model that a foreign name means. @throws AppError for all that can be missing or wrong */

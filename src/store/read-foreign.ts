@@ -12,6 +12,7 @@ import type { WeightsRecord } from '../zoo/record.ts';
 import type { HubConfig } from './hub/config.ts';
 import { readHubFolder, type HubFolder } from './hub/folder.ts';
 import type { Precision } from './hub/weight-files.ts';
+import { namesIn, refuseOtherCount } from './class-names.ts';
 import { importCheckpoint } from './import.ts';
 import { readKeras } from './keras-file.ts';
 import { readOnnx } from './read-onnx.ts';
@@ -23,6 +24,8 @@ export interface ForeignOptions {
   readonly architecture?: string | undefined;
   /** Height and width of the pictures in pixels, for an ONNX file that leaves them open. */
   readonly size?: PictureSize | undefined;
+  /** The user names the classes: names in the files do not count. */
+  readonly isNamed?: boolean | undefined;
   /** Asks for one of a folder's ONNX files. */
   readonly precision?: Precision | undefined;
   readonly provenance: Omit<Provenance, 'source' | 'sha256'> & { readonly source?: string };
@@ -107,7 +110,8 @@ const provenanceOf = (file: string, sha256: string, { provenance }: ForeignOptio
 });
 
 async function readWeights(file: string, options: ForeignOptions, config?: HubConfig): Promise<Model> {
-  const { name, onNote, prepare } = options;
+  const { name, onNote, prepare, isNamed = false } = options;
+  const labels = namesIn(config, isNamed);
   const sha256 = await sha256OfAll(file).catch(cannotOpen(file));
   const published = publishedFile(path.basename(file), sha256);
   const architecture = options.architecture ?? published?.record.architecture;
@@ -137,8 +141,9 @@ async function readWeights(file: string, options: ForeignOptions, config?: HubCo
     ...(onNote && { onNote }),
     name,
     provenance: provenanceOf(file, sha256, options),
-    ...(config?.labels && { labels: { set: 'own', names: config.labels } as const }),
+    ...(labels && { labels: { set: 'own', names: labels } as const }),
   });
+  refuseOtherCount(model.graph, { labels, file, where: 'config.json' });
   return config?.isMultiLabel ? { ...model, graph: withSigmoid(model.graph) } : model;
 }
 

@@ -3,6 +3,7 @@
 import type { Model } from '../artefact/model.ts';
 import { readOnnxModel } from '../formats/onnx-model.ts';
 import { refuseEndless } from '../formats/onnx-rounds.ts';
+import { AS_BYTES, refuseStatistics } from '../graph/byte-input.ts';
 import { MAX_BATCH } from '../graph/kinds/onnx.ts';
 import { outputOf, withSigmoid } from '../graph/output.ts';
 import { convertOnnx } from '../importers/onnx/convert.ts';
@@ -18,8 +19,8 @@ import {
   type Preprocessing,
 } from '../util/preprocessing.ts';
 import { quoted } from '../util/quoted.ts';
-import { sameShape } from '../util/shape.ts';
 import { shellWord } from '../util/shell-word.ts';
+import { namesIn, refuseOtherCount } from './class-names.ts';
 import type { HubConfig } from './hub/config.ts';
 import { readOnnxMetadata } from './onnx-metadata.ts';
 import type { ForeignOptions } from './read-foreign.ts';
@@ -35,7 +36,7 @@ export async function readOnnx(
   options: ForeignOptions,
   config?: HubConfig,
 ): Promise<Omit<Model, 'provenance'>> {
-  const { name, prepare } = options;
+  const { name, prepare, isNamed = false } = options;
   const model = await readOnnxModel(file);
   const said = readOnnxMetadata(model.metadata, file);
   const output = config?.text?.pictures.find((known) => model.outputs.some((value) => value.name === known));
@@ -68,16 +69,11 @@ export async function readOnnx(
   if (preprocessing) refuseOtherSize(preprocessing, size, file);
   if (input.type === 'uint8') refuseStatistics(preprocessing, file);
   const network = await networkOf(model, { name, size, found }, options);
-  const labels = network.gives === 'features' ? undefined : (config?.labels ?? said.labels);
+  const named = namesIn(config, isNamed) ?? (isNamed ? undefined : said.labels);
+  const labels = network.gives === 'features' ? undefined : named;
   const graph = config?.isMultiLabel ? withSigmoid(network.graph) : network.graph;
-  const { classes } = outputOf(graph, labels?.length);
-  if (labels && labels.length !== classes) {
-    throw new AppError(
-      'MODEL_MISMATCH',
-      `${file} puts out ${classes} classes, but the names of ${labels.length} are given, in its metadata or in config.json; correct the names`,
-    );
-  }
-  const isImagenet = !labels && classes === 1000 && network.gives !== 'features';
+  refuseOtherCount(graph, { labels, file, where: 'its metadata or in config.json' });
+  const isImagenet = !isNamed && !labels && outputOf(graph).classes === 1000 && network.gives !== 'features';
   if (isImagenet)
     options.onAssumed?.(
       'assumed: its 1000 classes are those of ImageNet in their usual order; --labels gives other names',
@@ -115,9 +111,6 @@ function sizeOf({ height, width }: OnnxInput): PictureSize | undefined {
   return pictureSize(height, width);
 }
 
-/** A network that takes bytes normalises them itself: this mean and deviation turn pixels of 0…1 back into bytes. */
-const AS_BYTES = { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] } as const;
-
 /** The middle of a picture, or all of it where the network takes no squares. */
 const middleOf = (size: PictureSize) =>
   ({
@@ -134,16 +127,6 @@ const whatIsSeen = (size: PictureSize) =>
 function scaled(known: Preprocessing, size: PictureSize): Preprocessing {
   const [from, to] = [Math.min(...sidesOf(known.size)), Math.min(...sidesOf(size))];
   return { ...known, size, resize: Math.min(MAX_SIDE, Math.max(to, Math.round((known.resize * to) / from))) };
-}
-
-/** @throws AppError USAGE where flags normalise pixels for a network that takes bytes */
-export function refuseStatistics(preprocessing: Preprocessing | undefined, file: string): void {
-  const { mean, std } = AS_BYTES;
-  if (!preprocessing || (sameShape(preprocessing.mean, mean) && sameShape(preprocessing.std, std))) return;
-  throw new AppError(
-    'USAGE',
-    `${file} takes pixels as bytes and normalises them itself; leave out --mean and --std`,
-  );
 }
 
 /** @throws AppError MODEL_MISMATCH where pictures are prepared for another size than the network's */

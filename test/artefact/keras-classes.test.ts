@@ -327,6 +327,14 @@ test('layers that only move numbers, layer norm, PReLU and rescaling are read as
   assert.deepEqual(graphOf(topologyOf(graph), 'written').graph.layers, graph.layers);
 });
 
+test('a rescaling of pixels is a layer in what finch wrote, and a preparation in what others did', () => {
+  const b = graphBuilder('divides', SIZE);
+  const graph = b.build(b.flatten(b.rescaling(b.input, 'divided', 1 / 255), 'flat'));
+  const kept = graphOf(topologyOf(graph), 'divides', 'kept');
+  assert.deepEqual([kept.graph.layers, kept.rescaling], [graph.layers, undefined]);
+  assert.deepEqual(graphOf(topologyOf(graph), 'divides').rescaling?.std, [1, 1, 1]);
+});
+
 describe('operations of Keras 3', () => {
   const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { shape: [null, SIZE, SIZE, 3], dtype: 'float32', keras_history: [name, 0, 0] } }); // prettier-ignore
   interface Step {

@@ -309,6 +309,17 @@ describe('what is no network that finch can run', () => {
     await refused(modelFile([...sound, [15, new Uint8Array(0)]]), /sparse/, 'MODEL_UNSUPPORTED');
   });
 
+  test('nodes in another order are sorted, as converters to float16 leave them', async () => {
+    const [add, last] = [node('Add', ['a', 'b'], ['c']), node('Relu', ['c'], ['y'])];
+    const [a, b] = [node('Abs', ['x'], ['a']), node('Neg', ['x'], ['b'])];
+    const file = path.join(scratch, 'unsorted.onnx');
+    await writeFile(file, modelFile([input, output, ...[last, add, b, a].map((each): Field => [1, each])]));
+    const { nodes } = await readOnnxModel(file);
+    assert.deepEqual(nodes.map(({ op }) => op), ['Neg', 'Abs', 'Add', 'Relu']); // prettier-ignore
+    const circle = [node('Add', ['x', 'd'], ['c']), node('Neg', ['c'], ['d']), last];
+    await refused(modelFile([input, output, ...circle.map((each): Field => [1, each])]), /takes '[cd]', which nothing before it makes/); // prettier-ignore
+  });
+
   test('operators of others are named', async () => {
     const custom: Field = [1, node('Evil', ['x'], ['y'], [7, 'org.example'])];
     await refused(modelFile([input, output, custom]), /operator Evil of 'org.example'; finch runs only/, 'MODEL_UNSUPPORTED'); // prettier-ignore

@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, mock, test } from 'node:test';
+import { openModel } from '../../src/api/index.ts';
 import { importModel } from '../../src/api/models/import.ts';
 import { workOf } from '../../src/api/work.ts';
 import { readModelFolder } from '../../src/artefact/model-folder.ts';
@@ -118,6 +119,7 @@ describe('an ONNX file', () => {
     const { folder } = await importAs(file, 'bytes', {});
     assert.match(said.join('\n'), /assumed: pictures are prepared as usual for 16x16, the middle of .* \(bilinear\)/); // prettier-ignore
     await assert.rejects(importAs(folder, 'again', { mean: '0.5' }), needless);
+    await assert.rejects(openModel(file, { preprocessing: { mean: 0.5, std: 0.5 } }), needless);
     // A preparation that finch refuses is replaced by three flags, but not of a network that takes other numbers.
     await mkdir(at('padded'));
     await writeFile(at('padded', 'preprocessor_config.json'), '{"do_pad":true}');
@@ -302,6 +304,23 @@ describe('a folder of transformers with an ONNX file', () => {
       ended.stderr,
       /expected an ONNX file of --dtype q4, found ONNX files of --dtype fp32, q8\n$/,
     );
+  });
+
+  test('names that do not fit: refused, and replaced by others', async () => {
+    await writeAttention('gaps/onnx/model.onnx');
+    await writeFile(at('gaps', 'preprocessor_config.json'), JSON.stringify(processor));
+    await writeFile(at('gaps', 'labels.txt'), NAMES.join('\n'));
+    const cases = [
+      [{ 0: 'robin', 2: 'wren' }, 'FILE_INVALID', /none for class 1; .* finch models import --labels FILE$/],
+      [{ 0: 'robin', 1: 'wren' }, 'MODEL_MISMATCH', /puts out 5 classes, but the names of 2 are given, .* --labels FILE$/],
+    ] as const; // prettier-ignore
+    for (const [id2label, code, message] of cases) {
+      await writeFile(at('gaps', 'config.json'), JSON.stringify({ ...config, id2label }));
+      await assert.rejects(resolve(at('gaps')), refused(code, message));
+      const flags = { dtype: 'float32', name: 'gaps', labels: at('gaps', 'labels.txt'), force: true };
+      const { folder } = await importModel(at('gaps'), flags, workOf({}));
+      assert.deepEqual((await readModelFolder(folder)).labels, { set: 'own', names: NAMES });
+    }
   });
 
   test('several labels at a time: a probability each', async () => {

@@ -186,6 +186,18 @@ describe('how pictures are prepared, in the processor_config.json of newer trans
     assert.throws(() => refuseWeights('hf:birds/small@v1'), /--model birds\/small --revision v1 NEW, then/);
   });
 
+  test('names of classes: numbers too, in any order, and what is no list of them', () => {
+    const read = (more: object) => {
+      const { labels, wrongLabels, isMultiLabel } = readTransformersConfig({ model_type: 'vit', ...more }, 'config.json'); // prettier-ignore
+      return { labels, wrongLabels, isMultiLabel };
+    };
+    const found = (labels?: readonly string[], isMultiLabel = false) => ({ labels, wrongLabels: undefined, isMultiLabel }); // prettier-ignore
+    assert.deepEqual(read({ id2label: { 1: 7, '00': 'robin' } }), found(['robin', '7']));
+    assert.deepEqual(read({ num_labels: 1 }), found(['LABEL_0'], true));
+    assert.deepEqual(read({ num_labels: 2 }), found());
+    assert.match(read({ id2label: { 0: 'robin', 2: 'wren' } }).wrongLabels!, /has 2 names, but none for class 1/); // prettier-ignore
+  });
+
   test('is no object', async () => {
     hub.repositories['birds/small']!.files['processor_config.json'] = processor('fast');
     await assert.rejects(resolve(), refused('FILE_INVALID', /processor_config\.json: its 'image_processor' is not as transformers writes it/)); // prettier-ignore

@@ -7,6 +7,7 @@ import { parametersOf, type Model } from '../../artefact/model.ts';
 import type { StoredDtype } from '../../artefact/shards.ts';
 import { parseChoice, parseNumber } from '../../config/parse.ts';
 import { applyOverrides, preprocessingOverrides, type PreprocessingFlags } from '../../config/preprocessing.ts';
+import { refuseStatistics, takesBytes } from '../../graph/byte-input.ts';
 import { refuseInfinite } from '../../graph/finite.ts';
 import { outputOf } from '../../graph/output.ts';
 import { readLabelFile } from '../../labels.ts';
@@ -16,7 +17,6 @@ import { parseHubName } from '../../store/hub/name.ts';
 import { PRECISIONS, type Precision } from '../../store/hub/weight-files.ts';
 import { resolveModel } from '../../store/models.ts';
 import { readForeign } from '../../store/read-foreign.ts';
-import { refuseStatistics } from '../../store/read-onnx.ts';
 import { AppError } from '../../util/errors.ts';
 import { MAX_SIDE, pictureSize, type PictureSize, type Preprocessing } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
@@ -113,6 +113,7 @@ async function readModel(file: string, reading: Reading, work: Work): Promise<Mo
     name,
     architecture: flags.arch,
     precision,
+    isNamed: flags.labels !== undefined,
     size: flags.size === undefined ? undefined : parseSize(flags.size),
     provenance: {
       ...(flags.source !== undefined && { source: flags.source }),
@@ -130,8 +131,7 @@ async function readFolder(folder: string, { name, flags }: Reading): Promise<Mod
   const model = await readModelFolder(folder);
   for (const [weight, { data }] of model.weights) refuseInfinite(data, weight, folder);
   const preprocessing = overridden(model.preprocessing, flags, { name, size: inputSize(model.graph) });
-  const takesBytes = model.graph.layers.some((layer) => layer.kind === 'onnx' && layer.from.type === 'uint8');
-  if (takesBytes) refuseStatistics(preprocessing, folder);
+  if (takesBytes(model.graph)) refuseStatistics(preprocessing, folder);
   const provenance = {
     ...(model.provenance ?? { source: path.basename(path.resolve(folder)) }),
     ...(source !== undefined && { source }),

@@ -11,6 +11,7 @@ import { quoted } from '../../util/quoted.ts';
 import { classifierBehind, type End } from './classifier.ts';
 import { channelsOf, graphView, type GraphView } from './graph-view.ts';
 import { pictureHalf } from './picture-half.ts';
+import { withEndWrittenOut } from './runtime-endings.ts';
 
 export interface OnnxInput extends PictureInput {
   /** Absent where the network takes any. */
@@ -45,7 +46,7 @@ export interface ReadOptions extends DescribeOptions {
 /** @throws AppError MODEL_UNSUPPORTED for what is no classifier of colour pictures, with its outputs named */
 export function describeOnnx(model: OnnxModel, { name, output }: DescribeOptions): OnnxInterface {
   const input = pictureInput(graphView(model), name);
-  const network = pictureHalf(model, input.name);
+  const network = withEndWrittenOut(pictureHalf(model, input.name));
   if (network.outputs.length === 0) {
     const others = model.inputs.filter((value) => value.name !== input.name);
     throw unsupported(
@@ -99,7 +100,7 @@ function pictureInput(view: GraphView, name: string): OnnxInput {
   );
   if (pictures.length === 0) {
     throw unsupported(
-      `${name} is no classifier of pictures: it takes ${valuesText(inputs)} and puts out ${valuesText(outputs)}; finch runs networks that take one picture [N,3,H,W] or [N,H,W,3]`,
+      `${name} is no classifier of pictures: it takes ${valuesText(inputs)} and puts out ${valuesText(outputs)}; finch runs networks that take one picture [N,3,H,W] or [N,H,W,3] of float32, float16 or uint8`,
     );
   }
   const colour = pictures.slice(0, MAX_LOOKED_AT).find((value) => layoutOf(view, value));
@@ -126,11 +127,15 @@ function pictureInput(view: GraphView, name: string): OnnxInput {
     name: colour.name,
     layout,
     type: colour.type as OnnxInput['type'],
-    ...(typeof batch === 'number' && batch > 0 && { batch }),
+    ...(typeof batch === 'number' && batch > 0 ? { batch } : scalesByPictures(view) && { batch: 1 }),
     ...(typeof height === 'number' && { height }),
     ...(typeof width === 'number' && { width }),
   };
 }
+
+/** Whether numbers are rounded by the largest of all pictures in a run: alone, each picture has the same answer every time. */
+const scalesByPictures = ({ model }: GraphView): boolean =>
+  model.nodes.some(({ op }) => op === 'DynamicQuantizeLinear' || op === 'DynamicQuantizeMatMul');
 
 /** Undefined where the channels are not three. */
 function layoutOf(view: GraphView, { name, shape }: OnnxValue): OnnxInput['layout'] | undefined {
@@ -169,7 +174,9 @@ function chosenOutput(view: GraphView, name: string, wanted: string | undefined)
     );
   }
   const isOther = outputs.some((value) => NO_CLASSIFIER.test(value.name));
-  const rows = isOther ? [] : floats.filter(isRow);
+  // The largest numbers of a row are no row of classes.
+  const isSelected = ({ name }: OnnxValue) => view.producers.get(name)?.op === 'TopK';
+  const rows = isOther ? [] : floats.filter((value) => isRow(value) && !isSelected(value));
   const others = rows.filter((value) => !isEmbedding(value));
   // Whatever it is called, what comes out of a softmax is no embedding, where nothing else could be the classes.
   const isSoftmax = ({ name }: OnnxValue) => classifierBehind(view, name).activation === 'softmax';
@@ -185,7 +192,7 @@ function chosenOutput(view: GraphView, name: string, wanted: string | undefined)
     (isOther ? undefined : floats.find(({ name, shape }) => shape?.length === 3 && HIDDEN.test(name)));
   if (features) return { name: features.name, gives: 'features' };
   throw unsupported(
-    `${name} is no classifier: it puts out ${valuesText(outputs)}; finch takes networks that put out one row of numbers a picture`,
+    `${name} is no classifier: it puts out ${valuesText(outputs)}; finch takes networks that put out one row of numbers a picture, float32 or float16, a number for each class`,
   );
 }
 

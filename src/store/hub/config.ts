@@ -34,6 +34,8 @@ export interface HubConfig {
   /** Where the config describes the network layer by layer. @throws AppError FILE_INVALID */
   readonly network?: () => DescribedNetwork;
   readonly labels?: readonly string[];
+  /** What is wrong with the names of classes, which does not count where others are given. */
+  readonly wrongLabels?: string;
   /** A picture may have several labels: each class gets a probability of its own, by a sigmoid. */
   readonly isMultiLabel?: boolean;
   /** Height and width of the pictures that the network was made for, in pixels. */

@@ -15,7 +15,11 @@ const side = z.int().min(1).max(MAX_SIDE);
 const CONFIG = z.object({
   model_type: z.string().max(200),
   architectures: z.array(z.string().max(200)).nullish(),
-  id2label: z.record(z.string().regex(/^\d{1,7}$/), z.string()).nullish(),
+  // Classes that are called by numbers are also written as such.
+  id2label: z
+    .record(z.string().regex(/^\d{1,7}$/), z.union([z.string(), z.number().transform(String)]))
+    .nullish(),
+  num_labels: z.int().nullish(),
   problem_type: z.string().max(200).nullish(),
   image_size: z
     .union([side, z.tuple([side, side])])
@@ -34,7 +38,7 @@ export function readTransformersConfig(json: unknown, file: string): HubConfig {
   if (problem === 'regression') {
     throw new AppError('MODEL_UNSUPPORTED', `${file}: 'problem_type' is regression, and finch classifies`);
   }
-  const labels = labelsOf(config.id2label, file);
+  const { labels, wrongLabels } = labelsOf(config, file);
   const text = readTextConfig(type, json, file);
   const read = Object.hasOwn(TRANSFORMERS_NETWORKS, type) ? TRANSFORMERS_NETWORKS[type] : undefined;
   const [own] = architectures ?? [];
@@ -48,6 +52,7 @@ export function readTransformersConfig(json: unknown, file: string): HubConfig {
     },
     ...(read && !isOther && { network: () => read(json, file) }),
     ...(labels && { labels }),
+    ...(wrongLabels !== undefined && { wrongLabels }),
     ...(text && { text }),
     // As the library's pipeline decides: a sigmoid where there is one class, or several labels at a time.
     isMultiLabel: problem === 'multi_label_classification' || labels?.length === 1,
@@ -63,19 +68,20 @@ function exportCommand(where: string, task: string): string {
   return `optimum-cli export onnx --model ${shellWord(`${owner}/${name}`)}${at} NEW`;
 }
 
-/** In the order of the outputs; undefined where they are only numbered. */
+/** In the order of the outputs; none where they are only numbered. */
 function labelsOf(
-  id2label: Readonly<Record<string, string>> | null | undefined,
+  { id2label, num_labels: classes }: z.output<typeof CONFIG>,
   file: string,
-): readonly string[] | undefined {
-  const count = Object.keys(id2label ?? {}).length;
-  if (!id2label || count === 0) return undefined;
-  const labels = Array.from({ length: count }, (_, i) => id2label[i]);
+): Pick<HubConfig, 'labels' | 'wrongLabels'> {
+  const given = Object.entries(id2label ?? {});
+  // A single class is told from two by its name.
+  if (given.length === 0) return classes === 1 ? { labels: ['LABEL_0'] } : {};
+  const byNumber = new Map(given.map(([number, name]) => [Number(number), name]));
+  const labels = given.map((_, i) => byNumber.get(i));
   const gap = labels.indexOf(undefined);
-  if (gap >= 0)
-    throw new AppError(
-      'FILE_INVALID',
-      `${file}: 'id2label' has ${count} names, but none for class ${gap}; expected names for 0 to ${count - 1}`,
-    );
-  return labels.every((label, i) => label === `LABEL_${i}`) && count > 1 ? undefined : (labels as string[]);
+  if (gap >= 0) {
+    return { wrongLabels: `${file}: 'id2label' has ${labels.length} names, but none for class ${gap}; expected names for 0 to ${labels.length - 1}` }; // prettier-ignore
+  }
+  const isNumbered = labels.length > 1 && labels.every((label, i) => label === `LABEL_${i}`);
+  return isNumbered ? {} : { labels: labels as string[] };
 }

@@ -93,6 +93,30 @@ describe('a classifier', () => {
   }
 });
 
+describe("a classifier that ends in an operator of onnxruntime's own", () => {
+  const own = (op: string, inputs: readonly string[], output: string, attributes: Record<string, Attribute> = {}): Node => ({ ...node(op, inputs, output, attributes), domain: 'com.microsoft' }); // prettier-ignore
+  const bytes = ['s', 'z', 's', 'z'];
+  const rounded = [node('MatMul', ['f', 'w'], 'm'), node('QuantizeLinear', ['m', 's', 'z'], 'q')];
+  const CASES: Readonly<Record<string, readonly [string, readonly Node[]]>> = {
+    'the softmax of bytes': ['softmax', [...rounded, own('QLinearSoftmax', ['q', ...bytes], 'p', { axis: -1 }), node('DequantizeLinear', ['p', 's', 'z'], 'y')]],
+    'the sigmoid of bytes': ['sigmoid', [...rounded, own('QLinearSigmoid', ['q', ...bytes], 'p'), node('DequantizeLinear', ['p', 's', 'z'], 'y')]],
+    'a linear layer with its sigmoid': ['sigmoid', [own('FusedGemm', ['f', 'w'], 'y', { activation: 'Sigmoid' })]],
+    'a linear layer with another function': ['none', [own('FusedGemm', ['f', 'w'], 'y', { activation: 'Relu' })]],
+  }; // prettier-ignore
+  for (const [what, [activation, nodes]] of Object.entries(CASES)) {
+    test(what, async () => {
+      const found = await described({ nodes: [...MEAN, ...nodes], weights: { w: [2, 4], s: [], z: [] } });
+      assert.deepEqual([found.activation, found.logits], [activation, activation === 'none' ? 'y' : 'logits']); // prettier-ignore
+      assert.equal(found.embedding, 'f');
+    });
+  }
+
+  test('the largest numbers alone are no classes', async () => {
+    const nodes = [...MEAN, { op: 'TopK', inputs: ['f', 'k'], outputs: ['y', 'i'] }];
+    await assert.rejects(described({ nodes, weights: { k: [1] } }), /is no classifier: it puts out y \[N,4\]; .* a number for each class$/); // prettier-ignore
+  });
+});
+
 describe('a classifier whose weights are quantised', () => {
   const CASES: Readonly<Record<string, readonly Node[]>> = {
     'when it runs': [
@@ -113,8 +137,10 @@ describe('a classifier whose weights are quantised', () => {
   for (const [what, nodes] of Object.entries(CASES)) {
     test(`${what} still says what it takes`, async () => {
       const weights = { w: [2, 4], b: [4], s: [] };
-      const { classifier, embedding } = await described({ nodes: [...MEAN, ...nodes], weights });
+      const { classifier, embedding, input } = await described({ nodes: [...MEAN, ...nodes], weights });
       assert.deepEqual([classifier, embedding], [undefined, 'f']);
+      // Rounded by the largest number of a run: with one picture in it, the others change nothing.
+      assert.equal(input.batch, what === 'when it runs' ? 1 : undefined);
     });
   }
 });
