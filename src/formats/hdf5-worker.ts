@@ -2,7 +2,7 @@
 
 import { File, Group, Dataset, ready } from 'h5wasm';
 import { messageOf } from '../util/errors.ts';
-import { float16ToFloat32 } from '../util/float16.ts';
+import { bfloat16ToFloat32, float16ToFloat32 } from '../util/float16.ts';
 import { quoted } from '../util/quoted.ts';
 import { serve } from '../util/serve.ts';
 import type { Hdf5Content } from './hdf5.ts';
@@ -60,10 +60,11 @@ function contentOf(root: File, maxBytes: number): Hdf5Content {
       if (found instanceof Group) visit(found, at, depth + 1);
       if (!(found instanceof Dataset)) continue;
       const { shape, dtype } = found;
-      if (typeof dtype !== 'string' || !FLOATS.test(dtype) || shape === null) continue;
+      const half = halfOf(found);
+      if (typeof dtype !== 'string' || !(half || FLOATS.test(dtype)) || shape === null) continue;
       left -= 4 * shape.reduce((product, side) => product * side, 1);
       if (!(left >= 0)) throw new Error('it promises far more numbers than it has bytes');
-      const data = float32s(found.value, dtype);
+      const data = half ? half(bytesOf(found)) : float32s(found.value);
       if (data) tensors.set(at, { shape, data });
     }
   };
@@ -71,12 +72,35 @@ function contentOf(root: File, maxBytes: number): Hdf5Content {
   return { attributes, tensors };
 }
 
-/** Half, single and double precision, of either byte order: the library turns it. */
-const FLOATS = /^[<>]?[efd]$/;
+/** Single and double precision, of either byte order: the library turns it. */
+const FLOATS = /^[<>]?[fd]$/;
 
-function float32s(value: unknown, dtype: string): Float32Array | undefined {
+function float32s(value: unknown): Float32Array | undefined {
   if (typeof value === 'number') return Float32Array.of(value);
-  if (dtype.endsWith('e') && value instanceof Uint16Array) return float16ToFloat32(value);
   if (value instanceof Float32Array) return value.slice();
   return value instanceof Float64Array ? Float32Array.from(value) : undefined;
+}
+
+/** HDF5's class of bytes without a meaning. Keras writes bfloat16 so, since HDF5 has no such numbers. */
+const OPAQUE = 5;
+
+/** How numbers of two bytes are read; undefined for others. */
+function halfOf({ dtype, metadata }: Dataset): ((bytes: Uint8Array) => Float32Array) | undefined {
+  const { type, size, littleEndian } = metadata;
+  const isBfloat = type === OPAQUE && size === 2;
+  if (!isBfloat && !(typeof dtype === 'string' && /^[<>]?e$/.test(dtype))) return undefined;
+  return (bytes) => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const isLittle = isBfloat || littleEndian;
+    const halves = Uint16Array.from({ length: bytes.length / 2 }, (_, i) => view.getUint16(2 * i, isLittle));
+    return isBfloat ? bfloat16ToFloat32(halves) : float16ToFloat32(halves);
+  };
+}
+
+/** The bytes of a dataset as they lie in the file: the library gives those of opaque numbers, and refuses half precision. */
+function bytesOf(dataset: Dataset): Uint8Array {
+  Object.defineProperty(dataset, 'metadata', { value: { ...dataset.metadata, type: OPAQUE } });
+  const { value } = dataset;
+  if (value instanceof Uint8Array) return value;
+  throw new Error('it holds numbers of two bytes that cannot be read; save the network in float32');
 }

@@ -10,6 +10,8 @@ import { View } from './torch-view.ts';
 export interface TensorGroup {
   readonly where: string;
   readonly shapes: ReadonlyMap<string, Shape>;
+  /** Names of what else lies there: of values, of tensors that are not read. */
+  readonly unread?: ReadonlySet<string>;
 }
 
 /** Which of a file's groups is wanted. @throws AppError when none is */
@@ -79,7 +81,7 @@ export function viewGroups(checkpoint: unknown, file: string): readonly ViewGrou
       throw new AppError('FILE_INVALID', `${file} has more than ${MAX_TENSORS} tensors`);
     if (views.size > 0) {
       const shapes = new Map([...views].map(([name, { shape }]) => [name, shape]));
-      groups.push({ where, views, shapes });
+      groups.push({ where, views, shapes, unread: unreadIn(value) });
     }
     for (const [key, item] of value.entries() as Iterable<[unknown, unknown]>) {
       const isNamed = typeof key === 'string' || typeof key === 'number';
@@ -96,6 +98,16 @@ function viewsIn(value: Container): ReadonlyMap<string, View> {
   const found = new Map<string, View>();
   for (const [key, item] of value.entries() as Iterable<[unknown, unknown]>) {
     if (item instanceof View && typeof key === 'string') found.set(key, item);
+  }
+  return found;
+}
+
+/** The names of what is no tensor of numbers; None is nothing. */
+function unreadIn(value: Container): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const [key, item] of value.entries() as Iterable<[unknown, unknown]>) {
+    const isThere = item !== null && item !== undefined && !(item instanceof View);
+    if (isThere && typeof key === 'string') found.add(key);
   }
   return found;
 }

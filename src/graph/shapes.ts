@@ -17,12 +17,18 @@ const MAX_OUTPUT = 2 ** 28;
 /**
  * The output shape of every layer.
  * @param inputShape `[H,W,C]`, when the network is to be run at another size than its own
- * @throws AppError MODEL_INVALID when a layer cannot take what it is given; MODEL_UNSUPPORTED when a layer's weights are for the
- * network's own size alone
+ * @throws AppError MODEL_INVALID when a layer cannot take what it is given; MODEL_UNSUPPORTED when the network
+ * cannot run at another size than its own, or its weights are for its own alone
  */
 export function inferShapes(graph: Graph, inputShape?: Shape): Shapes {
   const shapes = new Map<string, Shape>();
-  for (const layer of graph.layers) addShape(layer, shapes, inputShape);
+  for (const layer of graph.layers) {
+    try {
+      addShape(layer, shapes, inputShape);
+    } catch (error) {
+      throw inputShape ? atOtherSize(error, graph, inputShape) : error;
+    }
+  }
   for (const name of [graph.input, graph.output]) {
     if (!shapes.has(name))
       throw new AppError('MODEL_INVALID', `${graph.name}: no layer is called '${quoted(name)}'`);
@@ -51,11 +57,29 @@ export function addShape(layer: Layer, shapes: Map<string, Shape>, inputShape?: 
   shapes.set(layer.name, shape);
 }
 
+/** What a layer refuses at another size than the network's own, said of the size. */
+function atOtherSize(error: unknown, graph: Graph, given: Shape): unknown {
+  const own = ownShape(graph);
+  if (!(error instanceof AppError) || error.code !== 'MODEL_INVALID' || sameShape(own, given)) return error;
+  // A network that is wrong at its own size too says that instead.
+  inferShapes(graph);
+  const problem = `${graph.name} takes pictures of ${sizeOf(own)} and cannot take ${sizeOf(given)}: ${error.message}`;
+  return new AppError('MODEL_UNSUPPORTED', `${problem}. ${LEAVE_SIZE}`, { cause: error });
+}
+
+const LEAVE_SIZE = 'Leave the size as the model has it';
+
+const sizeOf = ([height, width]: Shape) => `${height}x${width}`;
+
+/** `[H,W,C]` that the graph itself says. */
+function ownShape(graph: Graph): Shape {
+  const input = graph.layers.find(({ name }) => name === graph.input);
+  return input?.kind === 'input' ? input.shape : [];
+}
+
 /** A dense layer behind a flattened picture has a weight for each of its numbers: it takes pictures of one size. */
 function refuseOtherWeights(graph: Graph, shapes: Shapes): void {
-  const input = graph.layers.find(({ name }) => name === graph.input);
-  const own = input?.kind === 'input' ? input.shape : [];
-  const given = shapes.get(graph.input)!;
+  const [own, given] = [ownShape(graph), shapes.get(graph.input)!];
   if (sameShape(own, given)) return;
   const ownShapes = inferShapes(graph);
   for (const layer of graph.layers) {
@@ -63,11 +87,10 @@ function refuseOtherWeights(graph: Graph, shapes: Shapes): void {
     if (from === undefined) continue;
     const [expected, found] = [ownShapes, shapes].map((at) => weightShapes(layer, at.get(from)));
     if (found!.every(([, shape], i) => sameShape(shape, expected![i]![1]))) continue;
-    const [height, width] = own;
     throw new AppError(
       'MODEL_UNSUPPORTED',
-      `${graph.name} takes pictures of ${height}x${width} only, received ${given[0]}x${given[1]}: layer '${quoted(layer.name)}' (${layer.kind}) ` +
-        `has weights for ${elementCount(ownShapes.get(from)!)} numbers and would get ${elementCount(shapes.get(from)!)}. Leave the size as the model has it`,
+      `${graph.name} takes pictures of ${sizeOf(own)} only, received ${sizeOf(given)}: layer '${quoted(layer.name)}' (${layer.kind}) ` +
+        `has weights for ${elementCount(ownShapes.get(from)!)} numbers and would get ${elementCount(shapes.get(from)!)}. ${LEAVE_SIZE}`,
     );
   }
 }

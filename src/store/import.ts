@@ -10,7 +10,16 @@ import { quoted } from '../util/quoted.ts';
 import { elementCount, sameShape } from '../util/shape.ts';
 import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 import { findArchitecture } from '../zoo/architectures.ts';
-import { bestFit, exactFits, nearestFit, wantedBy, wantedOf, type Fit, type Wanted } from '../zoo/fit.ts';
+import {
+  bestFit,
+  exactFits,
+  isUnbiased,
+  nearestFit,
+  wantedBy,
+  wantedOf,
+  type Fit,
+  type Wanted,
+} from '../zoo/fit.ts';
 import { foreignKind } from '../zoo/foreign.ts';
 import { someOf, weightsFromTorch, withKernelReversed, type TorchTensor } from '../zoo/torch-weights.ts';
 import type { DescribedNetwork } from '../zoo/transformers/network-type.ts';
@@ -121,9 +130,15 @@ async function readStateDict(file: string, options: ImportOptions): Promise<Stat
     const tensor = tensors.get(stored)!;
     stateDict.set(key, { shape: tensor.shape, read: () => float32Values(stored, tensor) });
   }
+  const unbiased = isUnbiased(fit, group.unread);
+  if (unbiased) {
+    const [classes = 0] = stateDict.get(`${wanted.classifier}.weight`)!.shape;
+    stateDict.set(`${wanted.classifier}.bias`, { shape: [classes], read: () => new Float32Array(classes) });
+  }
   const { leftOut, prefix, outside } = match;
   const like = match.others.slice(0, 3).map(behind).join(', ');
   const notes = [
+    ...(unbiased ? [`${wanted.classifier} has no bias: 0 for each class`] : []),
     ...(others.length > 0 || isFollower(group.where) ? [`taken: the weights in ${placeOf(group.where)}${others.length > 0 ? `; left out: the same network in ${someOf(others.map(placeOf))}` : ''}`] : []), // prettier-ignore
     ...(like !== '' || (isFollower(prefix) && outside.length > 0) ? [`taken: the weights ${behind(prefix)}${like === '' ? '' : `; left out: others of the same names ${like}`}`] : []), // prettier-ignore
   ];
@@ -180,7 +195,7 @@ function detect(file: string, groups: readonly TensorGroup[], hints: readonly st
   // Other dictionaries of that size are averaged weights; an optimizer's of each weight are far smaller.
   const likely = byPreference(groups).filter(({ shapes }) => 4 * shapes.size >= largest.shapes.size);
   for (const group of likely.slice(0, MAX_LIKELY)) {
-    const fits = exactFits(group.shapes);
+    const fits = exactFits(group.shapes, group.unread);
     if (fits.length > 0) {
       const fit = settle(file, fits, hints);
       refuseFollower(file, fit);
@@ -253,7 +268,7 @@ function noArchitecture(file: string, largest: TensorGroup, groups: readonly Ten
     const head =
       rest.length === 0
         ? `its classifier, ${wanted.classifier}: it tells no classes`
-        : `${someOf(missing)} as a plain tensor of numbers, though ${someOf(rest)} is there: ${missing.every((key) => key.endsWith('.bias')) ? 'a layer without a bias needs one of zeros in the file; ' : ''}sparse, quantized, complex and meta tensors are not read`;
+        : `${someOf(missing)} as a plain tensor of numbers, though ${someOf(rest)} is there: sparse, quantized, complex and meta tensors are not read`;
     return new AppError('MODEL_MISMATCH', `${file} has the weights of ${architecture} without ${head}`);
   }
   const differences = [

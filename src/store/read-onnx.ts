@@ -10,7 +10,7 @@ import { convertOnnx } from '../importers/onnx/convert.ts';
 import { describeOnnx, type OnnxInput, type ReadOptions } from '../importers/onnx/interface.ts';
 import { opaqueNetwork } from '../importers/onnx/opaque.ts';
 import { withColoursReversed } from '../importers/onnx/reversed-colours.ts';
-import { AppError } from '../util/errors.ts';
+import { AppError, messageOf } from '../util/errors.ts';
 import {
   MAX_SIDE,
   pictureSize,
@@ -68,7 +68,9 @@ export async function readOnnx(
   const preprocessing = prepare ? prepare.apply(own, size) : own;
   if (preprocessing) refuseOtherSize(preprocessing, size, file);
   if (input.type === 'uint8') refuseStatistics(preprocessing, file);
-  const network = await networkOf(model, { name, size, found }, options);
+  const network = await networkOf(model, { name, size, found }, options).catch((error: unknown) => {
+    throw fixed ? error : refusedAt(size, { error, file });
+  });
   const named = namesIn(config, isNamed) ?? (isNamed ? undefined : said.labels);
   const labels = network.gives === 'features' ? undefined : named;
   const graph = config?.isMultiLabel ? withSigmoid(network.graph) : network.graph;
@@ -99,11 +101,29 @@ async function networkOf(
     const { kind: _, ...network } = converted;
     return network;
   }
+  const network = await opaqueNetwork(model, options);
   onNote?.(
     `the network runs as it is, and finetune trains only a head on it; finch has no layers for: ${quoted(converted.reasons.join(', '))}`,
   );
-  return opaqueNetwork(model, options);
+  return network;
 }
+
+/** Of a network that leaves the size open: the runtime names a node whose shapes do not fit; the size is the reason. */
+function refusedAt(
+  size: PictureSize,
+  { error, file }: { readonly error: unknown; readonly file: string },
+): unknown {
+  if (!(error instanceof AppError) || !OF_SHAPES.test(messageOf(error.cause))) return error;
+  const asked = sidesOf(size).join('x');
+  return new AppError(
+    'MODEL_UNSUPPORTED',
+    `${file} does not take pictures of ${asked}, though it leaves the size open; give the size that it was made for: --size 224, or 96x128 (height x width)`,
+    { cause: error },
+  );
+}
+
+/** How onnxruntime speaks of shapes that do not fit. */
+const OF_SHAPES = /dimension|shape/i;
 
 /** Of the pictures that the network takes; undefined where it takes any. */
 function sizeOf({ height, width }: OnnxInput): PictureSize | undefined {

@@ -44,6 +44,19 @@ interface Stored {
 const isExact = ({ missing, extra, misshapen }: Fit) =>
   missing.length + extra.length + misshapen.length === 0;
 
+/**
+ * Whether nothing but the classifier's bias is missing: a linear layer made without one.
+ * @param unread names of what the dictionary has beside its tensors: a bias that cannot be read is not none
+ */
+export function isUnbiased(
+  { wanted: { classifier }, match, missing }: Fit,
+  unread: ReadonlySet<string> = new Set(),
+): boolean {
+  const weight = match.names.get(`${classifier}.weight`);
+  const isAlone = missing.length === 1 && missing[0] === `${classifier}.bias`;
+  return isAlone && weight !== undefined && !unread.has(weight.replace(/weight$/, 'bias'));
+}
+
 const known = new Map<string, readonly Wanted[]>();
 
 /** What an architecture's state dicts have in them, by naming. @throws AppError MODEL_NOT_FOUND */
@@ -121,9 +134,16 @@ function likelyFits(stored: ReadonlyMap<string, Shape>): readonly Fit[] {
   });
 }
 
-/** Every architecture that a state dict fits in all names and shapes. A student is meant, not the teacher that was saved with it. */
-export function exactFits(stored: ReadonlyMap<string, Shape>): readonly Fit[] {
-  const fits = likelyFits(stored).filter(isExact);
+/**
+ * Every architecture that a state dict fits in all names and shapes; where there is none, those of which it lacks the classifier's bias
+ * alone. A student is meant, not the teacher that was saved with it.
+ * @param unread as of `isUnbiased`
+ */
+export function exactFits(stored: ReadonlyMap<string, Shape>, unread?: ReadonlySet<string>): readonly Fit[] {
+  const likely = likelyFits(stored);
+  const whole = likely.filter(isExact);
+  const isWithout = (fit: Fit) => isUnbiased(fit, unread) && isExact({ ...fit, missing: [] });
+  const fits = whole.length > 0 ? whole : likely.filter(isWithout);
   const own = fits.filter(({ match }) => !isFollower(match.prefix));
   return own.length > 0 ? own : fits;
 }

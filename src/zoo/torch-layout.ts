@@ -4,7 +4,7 @@
 import { kindOf } from '../graph/kinds/kinds.ts';
 import type { Graph, Layer, WeightRole } from '../graph/layers.ts';
 import type { Shapes } from '../graph/shapes.ts';
-import { elementCount, transpose, type Shape } from '../util/shape.ts';
+import { elementCount, sameShape, transpose, type Shape } from '../util/shape.ts';
 
 export interface TorchLayout {
   /** What follows the module's name. */
@@ -15,52 +15,106 @@ export interface TorchLayout {
   toTorch(values: Float32Array): Float32Array;
 }
 
+/** What a row of numbers is made of, part by part: `[H,W,C]` of a flattened picture, `[N]` of other numbers. */
+export type RowParts = readonly Shape[];
+
 /**
  * @param shape of the weight in the graph
- * @param picture the shape of the picture, if the layer's input is a flattened picture: see `flattenedPictures`
+ * @param parts of the row that the layer takes, where a flattened picture is in it: see `flattenedPictures`
  */
-export function torchLayout(layer: Layer, role: WeightRole, shape: Shape, picture?: Shape): TorchLayout {
+export function torchLayout(layer: Layer, role: WeightRole, shape: Shape, parts: RowParts = []): TorchLayout {
   const weight = kindOf(layer).torch?.[role];
   if (!weight) throw new Error(`no torch name for ${role} of ${layer.kind}`);
   const { suffix, isByInput, joined } = weight;
   const axes = weight.axes?.length === shape.length ? weight.axes : shape.map((_, axis) => axis);
-  const plainOrder = shape.map((_, axis) => axes.indexOf(axis));
-  const inOrder = plainOrder.map((axis) => shape[axis]!);
-  const isSplit = picture !== undefined && isByInput === true && shape[0] === elementCount(picture);
-  const seenAs = isSplit ? [...picture, ...shape.slice(1)] : shape;
-  // The first axis becomes three: rows, columns, channels.
-  const order = isSplit ? plainOrder.flatMap((axis) => (axis === 0 ? [2, 0, 1] : [axis + 2])) : plainOrder;
+  const order = shape.map((_, axis) => axes.indexOf(axis));
+  const inOrder = order.map((axis) => shape[axis]!);
   const isMoved = order.some((from, to) => from !== to);
-  const inverse = order.map((_, axis) => order.indexOf(axis));
-  const torchSeenAs = order.map((axis) => seenAs[axis]!);
+  const isByPart = isByInput === true && shape[0] === sumOf(parts.map(elementCount));
+  const [rest, rows] = [elementCount(shape.slice(1)), isByPart ? parts : []];
   return {
     suffix,
     shape: joined ? joined(inOrder) : inOrder,
-    fromTorch: (values) => (isMoved ? transpose(values, torchSeenAs, inverse) : values),
-    toTorch: (values) => (isMoved ? transpose(values, seenAs, order) : values),
+    fromTorch(values) {
+      const plain = isMoved ? transpose(values, inOrder, axes) : values;
+      return reordered(plain, { parts: rows, rest, isBack: true });
+    },
+    toTorch(values) {
+      const moved = reordered(values, { parts: rows, rest, isBack: false });
+      return isMoved ? transpose(moved, shape, order) : moved;
+    },
   };
 }
 
-/** `[H,W,C]` of the picture that a layer puts out as one row of numbers, by layer. A row of one place is in the same order anyway. */
-export function flattenedPictures(graph: Graph, shapes: Shapes): ReadonlyMap<string, Shape> {
-  const pictures = new Map<string, Shape>();
+const sumOf = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
+
+interface Reordering {
+  readonly parts: RowParts;
+  /** How many numbers there are for each number of the row. */
+  readonly rest: number;
+  /** From torch's order to the graph's. */
+  readonly isBack: boolean;
+}
+
+/** The rows of a weight, whose first axis is the row of numbers that the layer takes, with those of each picture in the other order. */
+function reordered(values: Float32Array, { parts, rest, isBack }: Reordering): Float32Array {
+  if (parts.length === 0) return values;
+  const result = new Float32Array(values.length);
+  let at = 0;
+  for (const part of parts) {
+    const size = elementCount(part) * rest;
+    const own = values.subarray(at, at + size);
+    const [height, width, channels] = part;
+    const isPicture = width !== undefined && channels !== undefined;
+    const moved = isPicture
+      ? isBack
+        ? transpose(own, [channels, height!, width, rest], [1, 2, 0, 3])
+        : transpose(own, [height!, width, channels, rest], [2, 0, 1, 3])
+      : own;
+    result.set(moved, at);
+    at += size;
+  }
+  return result;
+}
+
+/** The parts of each row of numbers with a flattened picture in it, by layer. A picture of one place is in the same order anyway. */
+export function flattenedPictures(graph: Graph, shapes: Shapes): ReadonlyMap<string, RowParts> {
+  const rows = new Map<string, RowParts>();
+  const channelsFirst = new Set<string>();
   for (const layer of graph.layers) {
     const [from] = layer.inputs;
-    if (from === undefined || shapes.get(layer.name)!.length !== 1) continue;
+    if (from === undefined) continue;
     const before = shapes.get(from)!;
-    const isFlattened = (layer.kind === 'flatten' || layer.kind === 'reshape') && before.length === 3;
-    if (isFlattened && elementCount(before.slice(0, 2)) > 1) pictures.set(layer.name, before);
-    const known = pictures.get(from);
-    if (known && KEEPS_ORDER.has(layer.kind)) pictures.set(layer.name, known);
+    const keepsOrder = KEEPS_ORDER.has(layer.kind);
+    const isTurned = layer.kind === 'permute' && sameShape(layer.dims, [3, 1, 2]);
+    if (isTurned || (keepsOrder && channelsFirst.has(from))) channelsFirst.add(layer.name);
+    if (shapes.get(layer.name)!.length !== 1) continue;
+    const isReshaped = layer.kind === 'flatten' || layer.kind === 'reshape';
+    if (isReshaped && before.length === 3) {
+      const isInOrder = channelsFirst.has(from) || elementCount(before.slice(0, 2)) === 1;
+      if (!isInOrder) rows.set(layer.name, [before]);
+    } else if (layer.kind === 'concatenate') {
+      if (layer.inputs.some((input) => rows.has(input))) {
+        rows.set(
+          layer.name,
+          layer.inputs.flatMap((input) => rows.get(input) ?? [shapes.get(input)!]),
+        );
+      }
+    } else if (isReshaped || keepsOrder) {
+      const known = layer.inputs.map((input) => rows.get(input)).find((parts) => parts !== undefined);
+      if (known) rows.set(layer.name, known);
+    }
   }
-  return pictures;
+  return rows;
 }
 
 const KEEPS_ORDER: ReadonlySet<Layer['kind']> = new Set<Layer['kind']>([
   'activation',
-  'prelu',
-  'dropout',
+  'add',
   'batchNormalization',
+  'dropout',
   'layerNormalization',
+  'multiply',
+  'prelu',
   'rescaling',
 ]);

@@ -46,6 +46,28 @@ describe('Keras’s answers', () => {
   }
 });
 
+// Written by Keras 3.15 under the policies `float16` and `bfloat16` (no numbers of HDF5: two bytes without a type); read with h5py.
+for (const [file, expected] of [
+  [
+    'float16.h5',
+    [
+      -0.2978515625, -0.7822265625, -0.0634765625, -0.80859375, -0.689453125, 0.2314453125, 0.623046875,
+      -0.55078125,
+    ],
+  ],
+  [
+    'bfloat16.keras',
+    [-0.36328125, -0.734375, -0.98046875, -0.81640625, 0.6640625, -0.625, 0.53125, -0.796875],
+  ],
+] as const) {
+  // prettier-ignore
+  test(`half precision: ${file}`, async () => {
+    const { graph, weights } = await readKerasFile(path.join(GOLDEN, 'half', file), 'half');
+    const dense = graph.layers.find(({ kind }) => kind === 'dense')!;
+    assert.deepEqual([...weights.get(`${dense.name}/kernel`)!.data], expected);
+  });
+}
+
 describe('the weights of HDF5 files, by the names of layers', () => {
   const conv = (name: string) => ({ class_name: 'Conv2D', config: { name, filters: 3, kernel_size: [1, 1], use_bias: false } }); // prettier-ignore
   const within = (name: string, layers: readonly object[]) => ({ class_name: 'Sequential', config: { name, layers } }); // prettier-ignore

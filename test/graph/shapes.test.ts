@@ -108,6 +108,21 @@ test('another size is refused where weights are for the own one, and taken where
     );
     return error.code === 'MODEL_UNSUPPORTED';
   }); // prettier-ignore
+  const reshaped = graphOf({ kind: 'reshape', name: 'row', inputs: ['input'], shape: [192] });
+  const cropped = graphOf({ kind: 'cropping2d', name: 'middle', inputs: ['input'], crop: { top: 3, bottom: 3, left: 0, right: 0 } }); // prettier-ignore
+  for (const [graph, says] of [
+    [
+      reshaped,
+      /: g takes pictures of 8x8 and cannot take 6x6: layer 'row' .* Leave the size as the model has it$/,
+    ],
+    [
+      cropped,
+      /: g takes pictures of 8x8 and cannot take 6x6: layer 'middle' .* Leave the size as the model has it$/,
+    ],
+  ] as const) {
+    assert.deepEqual(inferShapes(graph, [8, 8, 3]), inferShapes(graph));
+    assert.throws(() => inferShapes(graph, [6, 6, 3]), says);
+  }
   const pooled = graphOf(
     { kind: 'globalAveragePooling2d', name: 'pool', inputs: ['input'] },
     { kind: 'dense', name: 'fc', inputs: ['pool'], units: 2, useBias: true },

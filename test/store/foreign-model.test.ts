@@ -241,6 +241,12 @@ describe('an ONNX file', () => {
       assert.equal(ended.code, 2, ended.stderr);
       assert.match(ended.stderr, /^error: --size must be /);
     }
+    const other = await run('finch', 'models', 'import', 'open.onnx', '--size', '32', '--name', 'other');
+    assert.equal(other.code, 3, other.stderr);
+    assert.match(
+      other.stderr,
+      /^error: open\.onnx does not take pictures of 32x32, though it leaves the size open; .*\n$/,
+    );
   });
 
   test('whose weights lie in a file that is not beside it, or in none that could be', async () => {

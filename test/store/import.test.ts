@@ -323,8 +323,33 @@ test('a weight that is no plain tensor is not called a missing classifier', asyn
   await assert.rejects(notPlain, {
     message: /without fc\.weight as a plain tensor of numbers, though fc\.bias is there: sparse/,
   });
-  const unbiased = torchZip(dict(PLAIN.filter(([name]) => name !== 'fc.bias')), STORAGE);
-  await assert.rejects(imported(unbiased, undefined, null), /though fc\.weight is there: a layer without a bias needs one of zeros/); // prettier-ignore
+  const sparse = PLAIN.map(([name, tensor]) => [name, name === 'fc.bias' ? p.text('sparse') : tensor] as const); // prettier-ignore
+  for (const architecture of ['resnet18', null]) {
+    await assert.rejects(imported(torchZip(dict(sparse), STORAGE), undefined, architecture), /fc\.bias/);
+  }
+});
+
+test('a classifier without a bias has one of zeros', async () => {
+  const without = PLAIN.filter(([name]) => name !== 'fc.bias');
+  const whole = await imported(torchZip(dict(PLAIN), STORAGE));
+  for (const [entries, architecture] of [
+    [without, 'resnet18'],
+    [without, null],
+    [[...without, ['fc.bias', p.none] as const], null],
+    [renamed(without, (name) => `model.${name.replace(/^fc\./, 'fc.1.')}`), null],
+  ] as const) {
+    const notes: string[] = [];
+    const { weights } = await imported(
+      torchZip(dict(entries), STORAGE),
+      (text) => notes.push(text),
+      architecture,
+    );
+    assert.ok(notes.includes('fc has no bias: 0 for each class'), notes.join());
+    assert.deepEqual(
+      weights,
+      new Map(whole.weights).set('fc/bias', { shape: [3], data: new Float32Array(3) }),
+    );
+  }
 });
 
 test('of two dictionaries of the same network, the one that is taken is said', async () => {

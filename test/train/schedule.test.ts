@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { decaysWeight } from '../../src/engine/training/optimizer-state.ts';
 import fc from 'fast-check';
 import { copyWeights, decayAt, updateAverage } from '../../src/train/ema.ts';
 import { rateAt, SCHEDULES, stopsEarly, type ScheduleSpec } from '../../src/train/schedule.ts';
@@ -98,4 +99,12 @@ test('averaged weights follow, slowly, and leave what they follow alone', () => 
     rtol: 1e-12,
   });
   assert.ok(decayAt(1e6, 1) > 0.99999);
+});
+
+test('weight decay of kernels alone leaves biases and scales as they are', () => {
+  const optimizer = { kind: 'adamw', weightDecay: 0.1 } as const;
+  const roles = ['kernel', 'depthwise_kernel', 'bias', 'gamma', 'beta', 'alpha'] as const;
+  const decayed = roles.filter((role) => decaysWeight({ ...optimizer, decays: 'kernels' }, role));
+  assert.deepEqual(decayed, ['kernel', 'depthwise_kernel']);
+  assert.deepEqual(roles.filter((role) => decaysWeight(optimizer, role)), roles); // prettier-ignore
 });

@@ -81,6 +81,47 @@ test('slopes of a PReLU: one a channel, one for all behind a flattened picture, 
   assert.deepEqual(weightsFromTorch(graph, stateDict, 'a test'), weights);
 });
 
+test('rows made of flattened pictures: joined, added, multiplied, and those that are channels first already', () => {
+  const layers: readonly Layer[] = [
+    { kind: 'input', name: 'input', inputs: [], shape: [4, 4, 4] },
+    { kind: 'cropping2d', name: 'one', inputs: ['input'], crop: { top: 2, bottom: 0, left: 1, right: 0 } },
+    { kind: 'flatten', name: 'flat', inputs: ['one'] },
+    { kind: 'activation', name: 'relu', inputs: ['flat'], activation: 'relu' },
+    { kind: 'multiply', name: 'product', inputs: ['flat', 'relu'] },
+    { kind: 'add', name: 'sum', inputs: ['flat', 'product'] },
+    { kind: 'globalAveragePooling2d', name: 'mean', inputs: ['input'] },
+    { kind: 'concatenate', name: 'joined', inputs: ['sum', 'mean', 'flat'] },
+    { kind: 'dense', name: 'fc', inputs: ['joined'], units: 2, useBias: false },
+    { kind: 'permute', name: 'turned', inputs: ['one'], dims: [3, 1, 2] },
+    { kind: 'activation', name: 'turnedRelu', inputs: ['turned'], activation: 'relu' },
+    { kind: 'flatten', name: 'turnedFlat', inputs: ['turnedRelu'] },
+    { kind: 'dense', name: 'same', inputs: ['turnedFlat'], units: 2, useBias: false },
+    { kind: 'add', name: 'answer', inputs: ['fc', 'same'] },
+  ];
+  const graph: Graph = { name: 'rows', layers, input: 'input', output: 'answer' };
+  const weights = madeUpWeights(graph);
+  const torch = weightsToTorch(graph, weights);
+  const [kernel, weight] = [weights.get('fc/kernel')!.data, torch.get('fc.weight')!.data];
+  const [height, width, channels] = [2, 3, 4];
+  const count = height * width * channels;
+  const length = 2 * count + channels;
+  for (let unit = 0; unit < 2; unit++) {
+    for (let c = 0; c < channels; c++) {
+      assert.equal(weight[unit * length + count + c], kernel[(count + c) * 2 + unit]);
+      for (let place = 0; place < height * width; place++) {
+        for (const start of [0, count + channels]) {
+          const [hwc, chw] = [start + place * channels + c, start + c * height * width + place];
+          assert.equal(weight[unit * length + chw], kernel[hwc * 2 + unit]);
+        }
+      }
+    }
+  }
+  const [before, after] = [weights.get('same/kernel')!.data, torch.get('same.weight')!.data];
+  for (let i = 0; i < count; i++) assert.equal(after[i], before[i * 2]);
+  const stateDict = new Map([...torch].map(([key, { shape, data }]) => [key, { shape, read: () => data }]));
+  assert.deepEqual(weightsFromTorch(graph, stateDict, 'a test'), weights);
+});
+
 test('what is written comes back', () => {
   const graph = flattening();
   const weights = madeUpWeights(graph);

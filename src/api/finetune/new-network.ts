@@ -62,7 +62,7 @@ export function newNetwork(
   if (trainSize !== undefined && !takesSize(learner, [trainSize, trainSize])) {
     throw new AppError(
       'USAGE',
-      `--train-size ${trainSize}: ${graph.name} has other weights for pictures of that size`,
+      `--train-size ${trainSize}: ${graph.name} does not take pictures of that size; leave it out`,
     );
   }
   if (settings.cachedViews > 0) cutForTraining(learner, settings.trainFrom!, sidesOf(size));

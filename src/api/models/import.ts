@@ -10,6 +10,7 @@ import { applyOverrides, preprocessingOverrides, type PreprocessingFlags } from 
 import { refuseStatistics, takesBytes } from '../../graph/byte-input.ts';
 import { refuseInfinite } from '../../graph/finite.ts';
 import { outputOf } from '../../graph/output.ts';
+import { inferShapes } from '../../graph/shapes.ts';
 import { readLabelFile } from '../../labels.ts';
 import { nameOf } from '../../store/foreign-model.ts';
 import { importedModels } from '../../store/home.ts';
@@ -18,7 +19,7 @@ import { PRECISIONS, type Precision } from '../../store/hub/weight-files.ts';
 import { resolveModel } from '../../store/models.ts';
 import { readForeign } from '../../store/read-foreign.ts';
 import { AppError } from '../../util/errors.ts';
-import { MAX_SIDE, pictureSize, type PictureSize, type Preprocessing } from '../../util/preprocessing.ts';
+import { MAX_SIDE, pictureSize, sidesOf, type PictureSize, type Preprocessing } from '../../util/preprocessing.ts';
 import { quoted } from '../../util/quoted.ts';
 import { inputSize } from '../network.ts';
 import { refuseLosses } from '../outputs.ts';
@@ -85,6 +86,8 @@ export async function importModel(file: string, flags: ImportFlags, work: Work):
 
 async function readSource(file: string, reading: Reading, work: Work): Promise<Model> {
   const read = await readModel(file, reading, work);
+  // A size that a flag asks for, and the network does not take.
+  if (read.preprocessing) inferShapes(read.graph, [...sidesOf(read.preprocessing.size), 3]);
   const { labels } = reading.flags;
   if (labels === undefined) return read;
   const { classes } = outputOf(read.graph);
