@@ -128,7 +128,7 @@ function dividedLayout(
   const others = base.folders.filter(({ name }) => !taken.has(name));
   const besides = others.filter(({ pictures }) => pictures.length > 0).map(({ name }) => name);
   const flat = others.find(({ split, count }) => split === 'train' && count > 0);
-  if (train.length === 0 && flat) return withoutClasses(flat);
+  if (train.length === 0 && flat) return isDivided(flat) ? partsBelow(base, list([flat.name])) : withoutClasses(flat); // prettier-ignore
   if (train.length === 0 && besides.length > 0) {
     const names = list(divided.map(({ name }) => name));
     return { folder: base.path, problem: `has ${names} beside ${list(besides)}, and no train/`, next: 'move the folders to learn from into train/' }; // prettier-ignore
@@ -160,7 +160,10 @@ function flatSplits(base: Folder, splits: readonly Folder[], plain: readonly Fol
       next: 'move the class folders into train/, or rename it if it is a class',
     };
   }
-  const hint = path.basename(base.path) === 'images' ? BOXES : '';
+  const isBoxes = path.basename(base.path) === 'images';
+  const isMixed = others.some(({ pictures }) => pictures.length > 0);
+  const rename = isMixed ? `; rename ${list(splits.map(({ name }) => name))} if they are classes` : '';
+  const hint = isBoxes ? BOXES : rename;
   const wanted = splits.find(({ split }) => split === 'train') ?? first;
   return withoutClasses(wanted, hint);
 }

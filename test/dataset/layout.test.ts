@@ -214,6 +214,8 @@ describe('refused in one line that says what to do', () => {
     ['images/train:3 images/val:2 labels/train/0.txt', /images.train has 3 pictures and no class folders; .*boxes/],
     ['train/images:3 train/labels/0.txt val/images:2', /train.images has 3 pictures and no class folders/],
     ['train:3 test:2', /train has 3 pictures and no class folders; expected a folder for each class/],
+    ['train/bus:2 train/train:3 train/test:2', /train.train has 3 pictures and no class folders; .*; rename "test", "train" if they are classes$/],
+    ['train/bus:2 train/train:3 train/test:2 val/bus:2', /train, val or test below its folders "train"; .* or rename classes with such names/],
     ['train:3 val/cat:2 val/dog:2', /train has 3 pictures and no class folders/],
     [`${DIVIDED} valid/cat:1`, /has "val", "valid", which all stand for val; leave one/],
     ['cat:2 dog:2 test:3', /"test" without classes beside "cat", "dog"; move/],
