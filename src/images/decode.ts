@@ -4,13 +4,13 @@
 // that way. Orientation is applied unless the caller asks otherwise. Of an animation, the first frame is decoded.
 
 import { AppError } from '../util/errors.ts';
-import { withMemory } from '../util/memory-budget.ts';
 import { explain, notReadable } from './files/explain.ts';
 import { foreignKind, kindOf } from './files/kinds.ts';
 import { DEFAULT_MAX_PIXELS, OPENERS, type Opened } from './opened.ts';
+import { withPictureMemory } from './picture-memory.ts';
 import { resizeAndCrop, type Pixels, type Resize, type Size } from './resize.ts';
 import { loadSharp } from './sharp.ts';
-import { resizeStrips, STRIPS_BYTES } from './strips.ts';
+import { resizeStrips, STRIPS_BYTES, STRIPS_SHARE_BYTES } from './strips.ts';
 import { DRAWING_DPI, type Remarks } from './to-rgb.ts';
 
 export interface DecodeOptions {
@@ -34,7 +34,7 @@ interface Decoded extends Pixels {
  */
 export function decodeImage(bytes: Buffer, options: DecodeOptions = {}): Promise<Decoded> {
   return withOpened(bytes, options, ({ memory, decode, remarks }) =>
-    withMemory(memory, async () => {
+    withPictureMemory(memory, async () => {
       const pixels = await decode();
       remarks?.see(pixels);
       return { ...pixels, ...remarkOf(remarks) };
@@ -69,12 +69,15 @@ export function decodeResized(
       return { resized, width, height };
     };
     const done = strips
-      ? await withMemory(STRIPS_BYTES, () =>
-          resizeStrips({ ...strips, decode: async (part) => see(await strips.decode(part)) }, (source) =>
-            resizesFor(source, hasAlpha),
-          ),
+      ? await withPictureMemory(
+          STRIPS_BYTES,
+          () =>
+            resizeStrips({ ...strips, decode: async (part) => see(await strips.decode(part)) }, (source) =>
+              resizesFor(source, hasAlpha),
+            ),
+          { share: STRIPS_SHARE_BYTES },
         )
-      : await withMemory(memory, whole);
+      : await withPictureMemory(memory, whole);
     return { ...done, ...remarkOf(remarks) };
   });
 }

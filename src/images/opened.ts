@@ -13,6 +13,7 @@ import { readPng } from './files/png.ts';
 import { checkDrawing } from './files/svg.ts';
 import { readTiff, Tag } from './files/tiff.ts';
 import { planYcbcr } from './files/ycbcr.ts';
+import { BYTES_PER_PIXEL, MOST_BYTES } from './picture-memory.ts';
 import type { Pixels, Rectangle, Size } from './resize.ts';
 import { loadSharp } from './sharp.ts';
 import { isReadInStrips, type Strips } from './strips.ts';
@@ -32,10 +33,8 @@ import {
  */
 export const DEFAULT_MAX_PIXELS = 178_956_970;
 
-/** Bytes for each pixel during decoding: RGB from the decoder, whose memory grows by doubling, and a copy to resize. */
-const BYTES_PER_PIXEL = 9;
-/** Roughly the memory that a drawing's process may take. */
-const DRAWING_BYTES = 256 * 1024 ** 2;
+/** Roughly the memory that a drawing's process may take; most take far less, and are tried in less too. */
+const DRAWING_BYTES = Math.min(256 * 1024 ** 2, MOST_BYTES);
 
 /** A progressive JPEG is decoded once more for each scan. The largest picture with the usual ten scans is below this. */
 const MAX_SCANNED_PIXELS = 4e9;

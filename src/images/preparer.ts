@@ -1,7 +1,7 @@
 // preparer.ts: threads that prepare pictures, one picture for each request. Who asks decides the order, and how many wait.
 
-import { availableParallelism } from 'node:os';
 import { AppError } from '../util/errors.ts';
+import { threadsOfLimit } from '../util/memory-limit.ts';
 import { WorkerPool } from '../util/worker-pool.ts';
 import { DECODE_WORKER, takeDecodingAhead } from './decoding-ahead.ts';
 import type { PreparedImage, PrepareOptions } from './prepare.ts';
@@ -25,12 +25,12 @@ export interface Preparer {
   dispose(): Promise<void>;
 }
 
-/** As many threads as there are cores; each starts when it is needed. */
+/** As many threads as there are cores, or as fit into a container's memory; each starts when it is needed. */
 export function startPreparer(): Preparer {
   const pool = new WorkerPool<WorkerRequest, WorkerReply>({
     script: DECODE_WORKER,
     ahead: takeDecodingAhead,
-    size: availableParallelism(),
+    size: threadsOfLimit(),
   });
   return {
     async prepare(reference, options) {

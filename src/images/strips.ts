@@ -1,16 +1,17 @@
 // strips.ts: a large picture of which parts can be decoded, decoded and resized strip by strip: a few hundred megabytes less
 // than the whole. Most decoders begin every strip at the beginning of the file, so that small pictures are quicker as a whole.
 
+import { BYTES_PER_PIXEL, MOST_BYTES } from './picture-memory.ts';
 import { stripResize, stripsOf, type Pixels, type Rectangle, type Resize, type Size } from './resize.ts';
 
-/** Pictures with more pixels are read in strips. */
-const MAX_WHOLE_PIXELS = 64 * 1024 * 1024;
+/** Pictures with more pixels are read in strips; under a small limit of memory, all that do not fit as a whole. */
+const MAX_WHOLE_PIXELS = Math.min(64 * 1024 * 1024, MOST_BYTES / BYTES_PER_PIXEL);
 /** Pixels of a strip: 48 MB. Two or three strips are in memory until the garbage collector comes. */
 const STRIP_PIXELS = 16 * 1024 * 1024;
-/**
- * The share of the memory budget. It is more than is needed (230 MB), so that small machines read one such picture at a time.
- */
-export const STRIPS_BYTES = 600 * 1024 ** 2;
+/** What is needed. */
+export const STRIPS_BYTES = 230e6;
+/** The share of the memory budget. It is more than is needed, so that small machines read one such picture at a time. */
+export const STRIPS_SHARE_BYTES = 600 * 1024 ** 2;
 
 export const isReadInStrips = (width: number, height: number) => width * height > MAX_WHOLE_PIXELS;
 

@@ -16,7 +16,7 @@ declare module 'fastify' {
 }
 
 /** Bodies of all requests together, in bytes: many slow uploads are no way to fill the memory. */
-const MAX_HELD_BYTES = partOfLimit(1 / 8, 512 * 1024 ** 2);
+export const MAX_HELD_BYTES = partOfLimit(1 / 8, 512 * 1024 ** 2);
 
 export interface AdmissionLimits {
   readonly queue: number;

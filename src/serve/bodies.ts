@@ -7,7 +7,7 @@ import { jsonOf } from '../http/checked.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { AppError, systemCode } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
-import type { Admission } from './admission.ts';
+import { MAX_HELD_BYTES, type Admission } from './admission.ts';
 import { IMAGES_BODY } from './schemas.ts';
 
 /** A picture that came; `file` is the name that the client gave it. */
@@ -28,11 +28,15 @@ const BOUNDARY = /;\s*boundary=(?:"[^"]{1,70}"|[^\s";,]{1,70})\s*(?:;|$)/i;
 export class Bodies {
   readonly #admission: Admission;
   readonly #limit: number;
+  /** Where the limit is from. */
+  readonly #why: string;
 
   /** @param limit of one body, in bytes */
   constructor(admission: Admission, limit: number) {
     this.#admission = admission;
-    this.#limit = limit;
+    // What does not fit alone would be told to try again for ever.
+    this.#limit = Math.min(limit, 1e6 * Math.floor(MAX_HELD_BYTES / 1e6));
+    this.#why = this.#limit === limit ? '--max-body' : 'what bodies may take of the memory here';
   }
 
   /** Every body but a form's is read whole, as bytes, whatever it says it is. */
@@ -103,7 +107,10 @@ export class Bodies {
   }
 
   #tooLarge(): HttpProblem {
-    return new HttpProblem('BODY_TOO_LARGE', `the body is larger than ${this.#limit / 1e6} MB (--max-body)`);
+    return new HttpProblem(
+      'BODY_TOO_LARGE',
+      `the body is larger than ${this.#limit / 1e6} MB (${this.#why})`,
+    );
   }
 }
 

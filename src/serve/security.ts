@@ -46,16 +46,21 @@ export function addSecurity(app: FastifyInstance, config: SecurityConfig): void 
 
 /**
  * A page of a stranger may let its own name point to this machine; then the browser sends that name. Of several names, and of one in
- * the request's address, a proxy may have looked at another than this server.
+ * the request's address, a proxy may have looked at another than this server: all have to be this machine's.
  */
 function checkHost({ raw, originalUrl }: FastifyRequest, bound: string): void {
   const [host = '', ...others] = raw.headersDistinct['host'] ?? [];
-  const name = host.replace(/:\d*$/, '').toLowerCase();
-  const isOnly = others.length === 0 && originalUrl.startsWith('/');
-  if (isOnly && (LOCAL_NAMES.has(name) || name === bound)) return;
+  const isOwn = (authority: string) => {
+    const name = authority.replace(/:\d*$/, '').toLowerCase();
+    return LOCAL_NAMES.has(name) || name === bound;
+  };
+  // `OPTIONS *` names nothing; no route is called so.
+  const isPath = originalUrl.startsWith('/') || originalUrl === '*';
+  const named = isPath ? host : (/^https?:\/\/([^/]*)\//.exec(originalUrl)?.[1] ?? '');
+  if (others.length === 0 && isOwn(host) && isOwn(named)) return;
   throw new HttpProblem(
     'FORBIDDEN',
-    'the Host header must be localhost, 127.0.0.1 or [::1], since this server listens to its own machine only',
+    'the Host header (and the address, where it names a host) must be localhost, 127.0.0.1 or [::1], since this server listens to its own machine only',
   );
 }
 

@@ -1,6 +1,5 @@
 // server.ts: the HTTP server: opens the models, connects what checks, admits and answers requests, and stops in order.
 
-import { availableParallelism } from 'node:os';
 import type { Writable } from 'node:stream';
 import multipart from '@fastify/multipart';
 import { LiveSearch } from '../api/live-search.ts';
@@ -9,6 +8,7 @@ import type { ServeConfig } from '../config/serve.ts';
 import { addLog, createApp, listen } from '../http/app.ts';
 import { HttpProblem, sendProblem } from '../http/problem.ts';
 import { startPreparer, type Preparer } from '../images/preparer.ts';
+import { threadsOfLimit } from '../util/memory-limit.ts';
 import { Admission } from './admission.ts';
 import { Bodies } from './bodies.ts';
 import { addMetrics, createMetrics } from './metrics.ts';
@@ -117,5 +117,5 @@ const SMALLEST = Buffer.from('R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=',
 async function warm(preparer: Preparer): Promise<void> {
   const picture = { file: '', content: { bytes: SMALLEST } };
   const options = { decode: {}, preprocessings: [], keepOriginal: false };
-  await Promise.all(Array.from({ length: availableParallelism() }, () => preparer.prepare(picture, options)));
+  await Promise.all(Array.from({ length: threadsOfLimit() }, () => preparer.prepare(picture, options)));
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { decodeImage } from '../../src/images/decode.ts';
+import { withPictureMemory } from '../../src/images/picture-memory.ts';
 import { resizeAndCrop, type Pixels, type Resize } from '../../src/images/resize.ts';
 import { isReadInStrips, resizeStrips, type Strips } from '../../src/images/strips.ts';
 import { decodeCmyk, decodeRgb, type Decode } from '../../src/images/to-rgb.ts';
@@ -124,3 +125,12 @@ test('a large BMP and a large bitmap are never there as a whole', async () => {
     assert.equal((await opened.strips!.decode(part)).data.length, 9 * 4 * 3);
   }
 });
+
+test('one picture that takes more than a container has is refused, and not begun', () =>
+  assert.rejects(
+    withPictureMemory(1.05e9, () => assert.fail('begun'), { most: 268e6 }),
+    {
+      code: 'IMAGE_TOO_LARGE',
+      message: /about 1050 MB, and the limit of memory here leaves 268 MB/,
+    },
+  ));

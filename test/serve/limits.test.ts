@@ -7,7 +7,9 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import type { FastifyRequest } from 'fastify';
 import { Admission } from '../../src/serve/admission.ts';
+import { Bodies } from '../../src/serve/bodies.ts';
 import { draw } from '../helpers/pictures.ts';
 import { post, problemOf, startServed, until, type Served } from '../helpers/served.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
@@ -109,6 +111,15 @@ test('bytes that come after their request has ended are not counted', () => {
   const other = { held: 0, stop: new AbortController() };
   assert.throws(() => admission.hold(other, 2 ** 30), /too many bytes/);
 });
+
+test('a body that is larger than all may be together is too large, and not to be tried again', () =>
+  assert.rejects(
+    new Bodies(new Admission({ queue: 1, timeout: 1 }), 1e9).picture({
+      headers: { 'content-length': '600000000' },
+      isMultipart: () => false,
+    } as unknown as FastifyRequest),
+    { code: 'BODY_TOO_LARGE', message: /what bodies may take of the memory/ },
+  ));
 
 test('a client that goes away while it waits is not computed for', () =>
   withServer({ queue: '1', maxDelay: '10000' }, async (served) => {

@@ -158,10 +158,19 @@ test('what is no HTTP is told so, and the connection is closed; an empty Host, o
     ['/v1/models', ['']],
     ['/v1/models', ['localhost', 'evil.example']],
     ['http://evil.example/v1/models', ['localhost']],
+    ['http://localhost/v1/models', ['evil.example']],
+    ['http://localhost@evil.example/v1/models', ['localhost']],
   ] as const) {
     const named = hosts.map((host) => `Host: ${host}\r\n`).join('');
     const answer = await raw(`GET ${address} HTTP/1.1\r\n${named}Connection: close\r\n\r\n`);
     assert.match(answer, /^HTTP\/1\.1 403 /, `${address} of ${hosts.join(' and ')}`);
+  }
+  for (const [line, code] of [
+    [`GET ${local.base}/v1/models`, 200],
+    ['OPTIONS *', 404],
+  ] as const) {
+    const answer = await raw(`${line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    assert.ok(answer.startsWith(`HTTP/1.1 ${code} `), `${line}: ${answer}`);
   }
 });
 

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { availableMemory, reclaimableBytes } from '../../src/util/available-memory.ts';
-import { partOfLimit } from '../../src/util/memory-limit.ts';
+import { mostOfLimit, partOfLimit, threadsOfLimit } from '../../src/util/memory-limit.ts';
 
 const GIB = 2 ** 30;
 
@@ -109,4 +109,14 @@ describe('a part of what a container may have', () => {
   ] as const) {
     test(what, () => assert.equal(partOfLimit(1 / 8, 512 * 2 ** 20, limit), expected));
   }
+  test('Node 20 says of no limit that it is undefined', (t) => {
+    t.mock.method(process, 'constrainedMemory', () => undefined);
+    assert.equal(partOfLimit(1 / 8, 512 * 2 ** 20), 512 * 2 ** 20);
+    assert.equal(mostOfLimit(), Infinity);
+  });
+  test('one picture, and threads', () => {
+    assert.deepEqual([2 * GIB, GIB / 4].map(mostOfLimit), [1.75 * GIB, GIB / 8]);
+    assert.deepEqual([GIB / 16, GIB / 8].map(threadsOfLimit), [1, 1]);
+    assert.equal(threadsOfLimit(2 ** 64), availableParallelism());
+  });
 });
