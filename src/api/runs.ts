@@ -3,6 +3,7 @@
 import { rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ComparedRuns, DifferentSetting, ListedRun } from '../report/runs.ts';
+import type { SettingValue } from '../report/setting-names.ts';
 import { readRun, readRuns, type RunHistory } from '../run/history.ts';
 import { aloneInRunFolder } from '../run/run-folder.ts';
 import { AppError } from '../util/errors.ts';
@@ -90,12 +91,12 @@ function differences(a: RunHistory, b: RunHistory): readonly DifferentSetting[] 
 /** Settings nest a level or two. */
 const MAX_DEPTH = 6;
 
-function flattened(settings: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
-  const flat = new Map<string, string>();
+function flattened(settings: Readonly<Record<string, unknown>>): ReadonlyMap<string, SettingValue> {
+  const flat = new Map<string, SettingValue>();
   const visit = (value: unknown, name: string, depth: number): void => {
     const isNested =
       typeof value === 'object' && value !== null && !Array.isArray(value) && depth < MAX_DEPTH;
-    if (!isNested) flat.set(name, typeof value === 'string' ? value : JSON.stringify(value));
+    if (!isNested) flat.set(name, typeof value === 'string' || typeof value === 'boolean' ? value : JSON.stringify(value));
     else for (const [key, inner] of Object.entries(value)) visit(inner, name === '' ? key : `${name}.${key}`, depth + 1); // prettier-ignore
   };
   visit(settings, '', 0);

@@ -111,7 +111,7 @@ async function writeRows(
       throw error;
     });
   for await (const { result, original, heat } of untilInterrupted(pictures, output.signal)) {
-    const time = frames.answered();
+    const { time, root } = frames.answered();
     // Taken away again before it was read.
     if (watch !== undefined && 'error' in result && result.error.code === 'INPUT_NOT_FOUND') continue;
     if (done === 0) await print(writer.begin());
@@ -124,7 +124,7 @@ async function writeRows(
       const file = await heats?.save(result.file, shown);
       if (file !== undefined) row = { ...result, ...row, explain: { file } };
       const [first] = result.unknown ? [] : result.predictions;
-      await sorter?.add({ file: result.file, label: first?.label, probability: first?.probability });
+      await sorter?.add({ file: result.file, root, label: first?.label, probability: first?.probability });
     }
     work.clear();
     await print(writer.result(row));

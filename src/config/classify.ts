@@ -82,7 +82,7 @@ export function classifyConfig(inputs: readonly string[], flags: ClassifyFlags):
   if (flags.shard === undefined && (flags.out !== undefined || flags.force)) {
     throw new AppError('USAGE', `${flags.force ? '--force' : '--out'} belongs to --shard; without it the result goes to stdout: classify … > FILE`); // prettier-ignore
   }
-  const sort = parseSorting(inputs, flags);
+  const sort = parseSorting(flags);
   const explain = parseExplaining(flags);
   const format = parseFormat(flags);
   checkWatching(inputs, flags);
@@ -159,10 +159,7 @@ function parseEvery(text: string, inputs: readonly string[], sort: SortOptions |
   throw new AppError('USAGE', '--every belongs to a video, such as clip.mp4, and none is an INPUT; leave it out or add one'); // prettier-ignore
 }
 
-function parseSorting(
-  inputs: readonly string[],
-  { sortInto, sortBy, unsure }: ClassifyFlags,
-): SortOptions | undefined {
+function parseSorting({ sortInto, sortBy, unsure }: ClassifyFlags): SortOptions | undefined {
   if (sortInto === undefined) {
     const given = sortBy === undefined ? unsure && '--unsure' : '--sort-by';
     if (given) throw new AppError('USAGE', `${given} belongs to --sort-into, which was not given; leave it out or add that`); // prettier-ignore
@@ -172,7 +169,6 @@ function parseSorting(
     folder: sortInto,
     by: parseChoice(sortBy ?? 'copy', '--sort-by', SORT_BY),
     unsure: unsure === undefined ? 0 : parseNumber(unsure, { flag: '--unsure', min: 0, max: 1, hint: asShare }), // prettier-ignore
-    inputs,
   };
 }
 

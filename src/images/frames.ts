@@ -1,4 +1,5 @@
-// frames.ts: references to videos -> references to their frames, in order; and when each frame is seen. Pictures pass as they are.
+// frames.ts: references to videos -> references to their frames, in order; when each frame is seen, and where each picture was found.
+// Pictures pass as they are.
 
 import { AppError } from '../util/errors.ts';
 import { DEFAULT_MAX_PIXELS } from './opened.ts';
@@ -14,13 +15,18 @@ export interface Timeline {
     references: AsyncIterable<ImageReference>,
     signal: AbortSignal,
   ): AsyncGenerator<ImageReference, void, undefined>;
-  /** When the next reference's frame is seen, in seconds; undefined for a picture. To be called once for each, in order. */
-  answered(): number | undefined;
+  /** What is known of the next reference. To be called once for each, in order. */
+  answered(): Answered;
+}
+
+interface Answered extends Pick<ImageReference, 'root'> {
+  /** When its frame is seen, in seconds; absent for a picture. */
+  readonly time?: number;
 }
 
 /** @param every how often a frame is taken, in milliseconds; absent: a video is a reference with the advice to say it */
 export function timeline(every: number | undefined, maxPixels = DEFAULT_MAX_PIXELS): Timeline {
-  const under: { readonly time?: number; readonly bytes: number }[] = [];
+  const under: (Answered & { readonly bytes: number })[] = [];
   let ahead = 0;
   let wake = () => {};
   const hasRoomFor = (bytes: number) => ahead === 0 || ahead + bytes <= MAX_BYTES_AHEAD;
@@ -53,16 +59,17 @@ export function timeline(every: number | undefined, maxPixels = DEFAULT_MAX_PIXE
       for await (const reference of references) {
         if ('path' in reference.content && isVideo(reference.file)) yield* framesOf(reference, signal);
         else {
-          under.push({ bytes: 0 });
+          const { root } = reference;
+          under.push({ ...(root !== undefined && { root }), bytes: 0 });
           yield reference;
         }
       }
     },
     answered() {
-      const first = under.shift();
-      ahead -= first?.bytes ?? 0;
+      const { bytes = 0, ...first } = under.shift() ?? {};
+      ahead -= bytes;
       wake();
-      return first?.time;
+      return first;
     },
   };
 }

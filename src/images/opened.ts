@@ -54,9 +54,13 @@ interface Whole {
 const WHOLE: Whole = { bytesPerPixel: BYTES_PER_PIXEL, maxPixelsPerByte: 50 };
 /** The AV1 decoder holds several copies, 18 bytes for each pixel as measured; its photos take the fewest bytes. */
 const WHOLE_AVIF: Whole = { bytesPerPixel: 18, maxPixelsPerByte: 200 };
-/** Decoders hold some dozens of rows: of wider pictures these are too much, and no photo is so wide. */
-const MAX_ROW_PIXELS = 1_000_000;
-const WIDE: Whole = { bytesPerPixel: 30, maxPixelsPerByte: 50 };
+/**
+ * Decoders hold some dozens of rows, a strip is at least a row or a column, and the resize holds weights for each of its pixels: of
+ * longer sides these are too much, and no photo has them.
+ */
+const MAX_SIDE = 1_000_000;
+/** As measured, 22 bytes for each pixel of a single row. Bits, eight in a byte, are refused. */
+const THIN: Whole = { bytesPerPixel: 30, maxPixelsPerByte: 4 };
 
 /** A picture whose size is known. */
 export interface Opened {
@@ -73,7 +77,7 @@ export interface Opened {
 
 /** A picture that is read row by row. */
 function openedByRows(bytes: Buffer, { width, height }: Size, how: How, decode: Decode): Opened {
-  if (width > MAX_ROW_PIXELS) return openedWhole(bytes, { width, height }, how, decode, WIDE);
+  if (width > MAX_SIDE) return openedWhole(bytes, { width, height }, how, decode, THIN);
   return {
     memory: memoryFor(width, height, how),
     decode: () => decode(bytes, how),
@@ -90,14 +94,20 @@ function openedByRows(bytes: Buffer, { width, height }: Size, how: How, decode: 
 }
 
 /** A picture whose parts finch itself reads from its bytes; such files know of no orientation. */
-function openedByParts(
-  memory: number,
-  { width, height }: Size,
-  decodePart: (part: Rectangle) => Pixels,
+function openedByParts<Header extends Size>(
+  bytes: Buffer,
+  header: Header,
+  how: How,
+  open: (bytes: Buffer, header: Header) => (part: Rectangle) => Pixels,
 ): Opened {
+  const { width, height } = header;
+  const memory = memoryFor(width, height, how);
+  const decodePart = open(bytes, header);
+  const decode = async () => decodePart({ left: 0, top: 0, width, height });
+  if (Math.max(width, height) > MAX_SIDE) return openedWhole(bytes, header, how, decode, THIN);
   return {
     memory,
-    decode: async () => decodePart({ left: 0, top: 0, width, height }),
+    decode,
     ...(isReadInStrips(width, height) && {
       strips: { stored: async () => ({ width, height }), decode: async (part) => decodePart(part) },
     }),
@@ -182,11 +192,11 @@ export const OPENERS: Readonly<Record<PictureKind, (bytes: Buffer, how: How) => 
   },
   bmp(bytes, how) {
     const header = readBmp(bytes);
-    return openedByParts(unfoldedMemory(bytes, header, how), header, openBmp(bytes, header));
+    unfoldedMemory(bytes, header, how);
+    return openedByParts(bytes, header, how, openBmp);
   },
   netpbm(bytes, how) {
-    const header = readNetpbm(bytes);
-    return openedByParts(memoryFor(header.width, header.height, how), header, openNetpbm(bytes, header));
+    return openedByParts(bytes, readNetpbm(bytes), how, openNetpbm);
   },
   svg(bytes, { maxPixels }) {
     if (bytes.length > MAX_DRAWING_BYTES) {

@@ -15,7 +15,7 @@ import {
   duration,
   type Made,
 } from './parts.ts';
-import { settingName, settingValue } from './setting-names.ts';
+import { settingName, settingValue, type SettingValue } from './setting-names.ts';
 import { shortenStart } from './table.ts';
 import { formatTable } from './text-table.ts';
 
@@ -48,7 +48,7 @@ interface ComparedRun extends ListedRun {
 export interface DifferentSetting {
   /** The path in the run's record: `head.c`. */
   readonly name: string;
-  readonly values: readonly [string, string];
+  readonly values: readonly [SettingValue, SettingValue];
 }
 
 export interface ComparedRuns {
@@ -85,9 +85,10 @@ export function runsTable(runs: readonly ListedRun[], columns?: number): string 
 
 export const runsJson = (runs: readonly ListedRun[]): string => `${printableJson(runs, 2)}\n`;
 
-export function comparedJson({ runs, ...rest }: ComparedRuns): string {
+export function comparedJson({ runs, settings, ...rest }: ComparedRuns): string {
   const plain = runs.map(({ metrics: _, ...run }) => run);
-  return `${printableJson({ runs: plain, ...rest }, 2)}\n`;
+  const inText = settings.map(({ name, values }) => ({ name, values: values.map(String) }));
+  return `${printableJson({ runs: plain, settings: inText, ...rest }, 2)}\n`;
 }
 
 /** One sentence for people: which of two is better, if either. @param shown a name as the place of the sentence needs it */
@@ -118,7 +119,10 @@ function figures({ runs }: ComparedRuns): readonly (readonly string[])[] {
 
 const settingRows = ({ runs, settings }: ComparedRuns): readonly (readonly string[])[] => [
   ['setting', ...runs.map(({ name }) => name)],
-  ...settings.map(({ name, values }) => [settingName(name), ...values.map(settingValue)]),
+  ...settings.map(({ name, values }) => [
+    settingName(name),
+    ...values.map((value) => settingValue(name, value)),
+  ]),
 ];
 
 export function comparedText(compared: ComparedRuns, columns?: number): string {

@@ -59,12 +59,16 @@ export const settingName = (path: string): string =>
     ? NAMES[path]!
     : path.replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replaceAll('.', ' ');
 
-const VALUES: Readonly<Record<string, string>> = {
-  true: 'yes',
-  false: 'no',
+const POLICIES: Readonly<Record<string, string>> = {
   randaugment: 'RandAugment',
   trivial: 'TrivialAugment',
 };
 
-export const settingValue = (value: string): string =>
-  Object.hasOwn(VALUES, value) ? VALUES[value]! : value;
+/** A yes or no; anything else as text. */
+export type SettingValue = string | boolean;
+
+/** @param path of the setting: datasets and models may have any name */
+export function settingValue(path: string, value: SettingValue): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  return path === 'augment.policy.name' && Object.hasOwn(POLICIES, value) ? POLICIES[value]! : value;
+}

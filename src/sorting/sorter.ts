@@ -17,13 +17,13 @@ export interface SortOptions {
   readonly by: SortBy;
   /** Pictures whose class is less probable go to `_unsure`; 0…1. */
   readonly unsure: number;
-  /** What the user named. A picture in one of these folders that lies behind a link to another folder is not moved out of that one. */
-  readonly inputs: readonly string[];
 }
 
 /** What was said of a picture. */
 export interface SaidPicture {
   readonly file: string;
+  /** The folder in which it was found; absent where the user named the file itself. It is not moved out of a folder to which a link below this one leads. */
+  readonly root?: string | undefined;
   /** Absent where no class was said. */
   readonly label?: string | undefined;
   readonly probability?: number | undefined;
@@ -63,7 +63,7 @@ export async function withSorter<T>(
 }
 
 function sorterOf(
-  { folder, by, unsure, inputs }: SortOptions,
+  { folder, by, unsure }: SortOptions,
   journal: Awaited<ReturnType<typeof openJournal>>,
   before: Awaited<ReturnType<typeof readJournal>>,
 ): Sorter {
@@ -71,7 +71,8 @@ function sorterOf(
   const placed = new Map(before.map(({ from, to }) => [from, to]));
   const freeName = freeNames();
   const counts = new Map<string, number>();
-  const left: string[] = [];
+  /** Lines about pictures that were not placed, by their paths. */
+  const left = new Map<string, string>();
   let again = 0;
   const folderFor = ({ label, probability = 0, isUnknown }: SaidPicture) => {
     if (isUnknown === true || label === undefined) return UNKNOWN;
@@ -87,9 +88,9 @@ function sorterOf(
         again += 1;
         return;
       }
-      const problem = await problemOf(from, { by, inputs });
+      const problem = await problemOf(from, by, picture.root);
       if (problem !== undefined) {
-        left.push(`left where it is: ${picture.file}: ${problem}`);
+        left.set(from, `left where it is: ${picture.file}: ${problem}`);
         return;
       }
       const name = folderFor(picture);
@@ -106,10 +107,12 @@ function sorterOf(
       } catch (error) {
         await withdraw();
         if (systemCode(error) !== 'ENOENT') throw writeFailed(to, error);
-        left.push(`left out: ${picture.file}: ${messageOf(error)}`);
+        left.set(from, `left out: ${picture.file}: ${messageOf(error)}`);
         return;
       }
       placed.set(from, to);
+      // It was met before behind a link, and now in a folder that the user named.
+      left.delete(from);
       counts.set(name, (counts.get(name) ?? 0) + 1);
     },
     summary: () => {
@@ -118,24 +121,20 @@ function sorterOf(
       const classes = [...counts.keys()].filter((name) => name !== UNSURE && name !== UNKNOWN).length;
       const done = `${IN_WORDS[by]}: ${total} ${total === 1 ? 'picture' : 'pictures'}, ${classes} ${classes === 1 ? 'class' : 'classes'}${apart.map((text) => `, ${text}`).join('')}`;
       const was = again > 0 ? [`${again} had been sorted before`] : [];
-      return [...left.slice(0, MAX_LEFT), ...(left.length > MAX_LEFT ? [`and ${left.length - MAX_LEFT} more`] : []), done, ...was]; // prettier-ignore
+      return [...[...left.values()].slice(0, MAX_LEFT), ...(left.size > MAX_LEFT ? [`and ${left.size - MAX_LEFT} more`] : []), done, ...was]; // prettier-ignore
     },
   };
 }
 
 /** Why a picture stays where it is. */
-async function problemOf(
-  from: string,
-  { by, inputs }: Pick<SortOptions, 'by' | 'inputs'>,
-): Promise<string | undefined> {
+async function problemOf(from: string, by: SortBy, root: string | undefined): Promise<string | undefined> {
   const found = await lstat(from).catch(() => undefined);
   if (!found) return 'it is no file with a name that can be written down';
   if (by !== 'move') return undefined;
   if (found.isSymbolicLink()) return 'links are not moved';
-  const named = inputs.map((input) => path.resolve(input)).find((input) => from.startsWith(input + path.sep));
-  if (named === undefined) return undefined;
-  const [real, top] = await Promise.all([realpath(path.dirname(from)), realpath(named)]);
-  const isBehindLink = real !== path.join(top, path.relative(named, path.dirname(from)));
+  if (root === undefined) return undefined;
+  const [real, top] = await Promise.all([realpath(path.dirname(from)), realpath(root)]);
+  const isBehindLink = real !== path.join(top, path.relative(root, path.dirname(from)));
   return isBehindLink ? 'it lies in another folder, to which a link leads' : undefined;
 }
 

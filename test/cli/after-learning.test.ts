@@ -2,7 +2,7 @@
 // --sort-into.
 
 import assert from 'node:assert/strict';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -174,10 +174,14 @@ test('--tensorboard: a file of records', async () => {
 });
 
 describe('classify --sort-into', () => {
-  test('into folders, and back', async () => {
+  test('into folders, and back; nothing from behind a link that a pattern finds', async () => {
+    await cp(at('data', 'val', 'a'), at('elsewhere'), { recursive: true });
+    await symlink(at('elsewhere'), at('data', 'val', 'linked'));
     const before = await readdir(at('data', 'val'), { recursive: true });
-    const sort = ['data/val', '--model', 'runs/one/best', '--sort-into', 'sorted', '--sort-by', 'move', '--unsure', '0.1'] as const; // prettier-ignore
-    await done('classify', ...sort);
+    const sort = ['data/val/**/*.png', '--model', 'runs/one/best', '--sort-into', 'sorted', '--sort-by', 'move', '--unsure', '0.1'] as const; // prettier-ignore
+    const sorting = await done('classify', ...sort);
+    assert.match(sorting.stderr, /data\/val\/linked\/0\.png: it lies in another folder/);
+    assert.equal((await readdir(at('elsewhere'))).length, 4);
     const rows = (await readFile(at('sorted', 'sorted.csv'), 'utf8')).trim().split('\n');
     assert.equal(rows[0], 'from,to,label,probability');
     assert.equal(rows.length, 13);
@@ -186,6 +190,7 @@ describe('classify --sort-into', () => {
     assert.match(stderr, /taken back: 12 pictures/);
     assert.deepEqual(await readdir(at('data', 'val'), { recursive: true }), before);
     assert.equal(await isThere(at('sorted')), false);
+    await rm(at('data', 'val', 'linked'));
   });
 
   for (const [args, message] of [

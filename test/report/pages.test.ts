@@ -8,7 +8,7 @@ import { evaluationPage } from '../../src/report/evaluation-page.ts';
 import { headline, type EvaluationReport } from '../../src/report/evaluation.ts';
 import { COLOURS, DARK_COLOURS } from '../../src/report/page.ts';
 import { duration } from '../../src/report/parts.ts';
-import { comparedPage, comparedText, type ComparedRuns } from '../../src/report/runs.ts';
+import { comparedJson, comparedPage, comparedText, type ComparedRuns } from '../../src/report/runs.ts';
 
 /** Each class has nine right answers and one of the next class. */
 function matrixOf(count: number): number[][] {
@@ -157,7 +157,9 @@ test('names from outside are isolated, and show what would turn text round', () 
 test("two runs compared: names obey no terminal and stay in their place in a sentence, settings have people's names", () => {
   const runOf = (name: string) => ({ name, folder: name, began: '', dataset: 'd', model: 'm', state: 'finished', metrics: [], classes: 2, samples: 9, device: 'cpu' } as const); // prettier-ignore
   const test = { pictures: 9, right: [9, 0], onlyFirst: 9, onlySecond: 0, p: 0.004 } as const;
-  const settings = ['schedule.rate', 'head.c', 'augment.newPart'].map((name) => ({ name, values: ['0.1', 'true'] as const })); // prettier-ignore
+  const named = ['dataset', 'model'].map((name) => ({ name, values: ['trivial', 'true'] as const }));
+  const policy = { name: 'augment.policy.name', values: ['trivial', ''] as const };
+  const settings = [...named, policy, ...['schedule.rate', 'head.c', 'augment.newPart'].map((name) => ({ name, values: ['0.1', true] as const }))]; // prettier-ignore
   const compared: ComparedRuns = { runs: [runOf('a\x1b[2J'), runOf('طائر')], settings, test };
   const text = comparedText(compared);
   assert.ok(!text.includes('\x1b'));
@@ -165,6 +167,11 @@ test("two runs compared: names obey no terminal and stay in their place in a sen
   const page = comparedPage(compared, made);
   assert.match(page, /0 in \u2068طائر\u2069 only/);
   assert.match(text, /^learning rate +0\.1 +yes$/m);
+  assert.match(
+    text,
+    /^dataset +trivial +true\nstarted from +trivial +true\naugmentation +TrivialAugment *$/m,
+  );
+  assert.match(comparedJson(compared), /"values": \[\s*"0\.1",\s*"true"/);
   for (const name of ['learning rate', 'C of the head', 'augment new part']) {
     assert.ok(text.includes(`\n${name} `) && page.includes(`<bdi>${name}</bdi>`), name);
   }

@@ -36,7 +36,7 @@ async function contents(folder: string): Promise<Record<string, string>> {
   return files;
 }
 
-const said = (file: string, label: string, probability: number): SaidPicture => ({ file: path.join(photos, file), label, probability }); // prettier-ignore
+const said = (file: string, label: string, probability: number): SaidPicture => ({ file: path.join(photos, file), root: photos, label, probability }); // prettier-ignore
 const SAID = () => [
   said('a/1.jpg', 'cat', 0.9),
   said('a/2.jpg', 'dog/wolf', 0.8),
@@ -51,7 +51,7 @@ const SORTED = {
 };
 
 const sort = (by: SortBy, pictures = SAID()) =>
-  withSorter({ folder: out, by, unsure: 0.5, inputs: [photos] }, async (sorter) => {
+  withSorter({ folder: out, by, unsure: 0.5 }, async (sorter) => {
     for (const picture of pictures) await sorter.add(picture);
     return sorter.summary();
   });
@@ -148,6 +148,13 @@ test('nothing is moved out of a folder that is there by a link alone', async () 
   const lines = await sort('move', [said('linked/kept.jpg', 'cat', 1), said('a/1.jpg', 'cat', 1)]);
   assert.match(lines.join('\n'), /kept\.jpg: it lies in another folder[^]*moved: 1 picture/);
   assert.equal(String(await readFile(path.join(elsewhere, 'kept.jpg'))), 'kept');
+  const kept = said('linked/kept.jpg', 'cat', 1);
+  const fromRoot = await sort('move', [{ ...kept, root: path.parse(scratch).root }]);
+  assert.match(fromRoot.join('\n'), /it lies in another folder/);
+  // The user named the folder too, behind the one in which it was met first.
+  assert.deepEqual(await sort('move', [kept, { ...kept, root: path.join(photos, 'linked') }]), [
+    'moved: 1 picture, 1 class',
+  ]);
 });
 
 describe('lists that are none', () => {

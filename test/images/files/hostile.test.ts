@@ -117,6 +117,19 @@ describe('sizes are refused before anything is decoded', () => {
     wide.writeUInt32BE(1, 20);
     await refused(decodeImage(wide), 'IMAGE_TOO_LARGE', /100000000x1 in a file of \d+ bytes/);
   });
+  test('one row and one column of millions of bits', async () => {
+    const bits = (width: number, height: number) =>
+      Buffer.concat([Buffer.from(`P4 ${width} ${height}\n`), Buffer.alloc(Math.ceil(width / 8) * height)]);
+    await refused(decodeImage(bits(100_000_000, 1)), 'IMAGE_TOO_LARGE', /100000000x1 in a file of \d+ bytes/);
+    await refused(decodeImage(bits(8, 1_500_000)), 'IMAGE_TOO_LARGE', /8x1500000 in a file of \d+ bytes/);
+    const bmp = Buffer.alloc(62 + 12_500_000);
+    bmp.write('BM');
+    bmp.writeUInt32LE(40, 14);
+    bmp.writeInt32LE(100_000_000, 18);
+    bmp.writeInt32LE(1, 22);
+    bmp.writeUInt16LE(1, 28);
+    await refused(decodeImage(bmp), 'IMAGE_TOO_LARGE', /100000000x1 in a file of \d+ bytes/);
+  });
   test('a header that no decoder reads is damaged, and not another kind of file', () =>
     refused(decodeImage(Buffer.concat([Buffer.from('II*\0\x08\0\0\0\x01\0', 'latin1'), Buffer.alloc(40)])), 'IMAGE_UNREADABLE', /^the image is damaged/)); // prettier-ignore
   test('a progressive JPEG with thousands of scans', async () => {
