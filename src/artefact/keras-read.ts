@@ -38,8 +38,11 @@ export interface KerasGraph {
   readonly owners: ReadonlyMap<string, string>;
 }
 
-/** `kept`: finch's own, layers are called as they are. `plain`: as TensorFlow.js takes it, where others have called them otherwise. */
-export type LayerNames = 'kept' | 'plain';
+/**
+ * `kept`: finch's own, layers are called as they are. `unprepared`: likewise, of a folder that does not say how pictures are prepared: a
+ * rescaling at the front does. `plain`: as TensorFlow.js takes it, where others have called them otherwise.
+ */
+export type LayerNames = 'kept' | 'unprepared' | 'plain';
 
 /**
  * @param topology `modelTopology` of model.json
@@ -259,9 +262,9 @@ class TopologyReader implements GraphUnderWay {
     return layer.kind === 'input' ? this.#pushInput(layer) : this.push(layer);
   }
 
-  /** Right behind the input this is a preprocessing: scale p + offset = (p / 255 - mean) / std. In finch's own folders it is a layer. */
+  /** Right behind the input this is a preprocessing: scale p + offset = (p / 255 - mean) / std. In finch's own folders that say it themselves it is a layer. */
   rescale(config: FieldReader, place: KerasPlace, by: Rescale): string {
-    const isPreparation = this.#style === 'plain' && this.#isFirst(place.inputs) && !by.scale.includes(0);
+    const isPreparation = this.#style !== 'kept' && this.#isFirst(place.inputs) && !by.scale.includes(0);
     if (!isPreparation) return pushRescaling(config, place, by, this);
     const [scale, offset] = [rgb(config, by.scale), rgb(config, by.offset)];
     const std = scale.map((s) => 1 / (255 * s));
@@ -293,7 +296,7 @@ class TopologyReader implements GraphUnderWay {
     if (this.layers.length >= MAX_LAYERS) {
       throw new AppError('MODEL_UNSUPPORTED', `the model has more than ${MAX_LAYERS} layers`);
     }
-    const name = this.#free(this.#style === 'kept' ? layer.name : plainName(layer.name));
+    const name = this.#free(this.#style === 'plain' ? plainName(layer.name) : layer.name);
     this.layers.push({ ...layer, name });
     if (this.#owner !== name) this.owners.set(name, this.#owner);
     return name;
