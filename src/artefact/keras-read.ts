@@ -1,6 +1,7 @@
 // keras-read.ts: the topology of a tf.LayersModel -> a graph. Keras 2 and 3, functional and sequential, models within
 // models. A layer's own activation becomes a layer of its own; what finch cannot compute exactly is refused by name.
 
+import { AS_BYTES } from '../graph/byte-input.ts';
 import { activationOf } from '../graph/kinds/activation.ts';
 import { invalidConfig as invalid } from '../graph/kinds/keras-config.ts';
 import { KERAS_CLASSES } from '../graph/kinds/kinds.ts';
@@ -25,6 +26,8 @@ export const MAX_JSON_BYTES = 32 * 1024 * 1024;
 const MAX_LAYERS = 20_000;
 /** Of a longer name none is looked for that it may have meant. */
 const MAX_CLASS_NAME = 60;
+/** A larger scale at the front is of pixels that were divided before: 1/127.5 is of bytes, 1/0.229 of pixels of 0 to 1. */
+const MAX_OF_BYTES = 0.1;
 /** Models nest a level or two (a sequential around a MobileNet); the bound keeps recursion finite. */
 const MAX_NESTING = 8;
 
@@ -38,8 +41,11 @@ export interface KerasGraph {
   readonly owners: ReadonlyMap<string, string>;
 }
 
-/** `kept`: finch's own, layers are called as they are. `plain`: as TensorFlow.js takes it, where others have called them otherwise. */
-export type LayerNames = 'kept' | 'plain';
+/**
+ * `kept`: finch's own, layers are called as they are. `unprepared`: likewise, of a folder that does not say how pictures are prepared: a
+ * rescaling of bytes at the front says that it takes bytes. `plain`: as TensorFlow.js takes it, where others have called them otherwise.
+ */
+export type LayerNames = 'kept' | 'unprepared' | 'plain';
 
 /**
  * @param topology `modelTopology` of model.json
@@ -261,8 +267,10 @@ class TopologyReader implements GraphUnderWay {
 
   /** Right behind the input this is a preprocessing: scale p + offset = (p / 255 - mean) / std. In finch's own folders it is a layer. */
   rescale(config: FieldReader, place: KerasPlace, by: Rescale): string {
-    const isPreparation = this.#style === 'plain' && this.#isFirst(place.inputs) && !by.scale.includes(0);
-    if (!isPreparation) return pushRescaling(config, place, by, this);
+    const isFirst = this.#style !== 'kept' && this.#isFirst(place.inputs) && !by.scale.includes(0);
+    const isOfBytes = by.scale.every((scale) => Math.abs(scale) < MAX_OF_BYTES);
+    if (isFirst && this.#style === 'unprepared' && isOfBytes) this.rescaling = AS_BYTES;
+    if (!isFirst || this.#style === 'unprepared') return pushRescaling(config, place, by, this);
     const [scale, offset] = [rgb(config, by.scale), rgb(config, by.offset)];
     const std = scale.map((s) => 1 / (255 * s));
     this.rescaling = {
@@ -293,7 +301,7 @@ class TopologyReader implements GraphUnderWay {
     if (this.layers.length >= MAX_LAYERS) {
       throw new AppError('MODEL_UNSUPPORTED', `the model has more than ${MAX_LAYERS} layers`);
     }
-    const name = this.#free(this.#style === 'kept' ? layer.name : plainName(layer.name));
+    const name = this.#free(this.#style === 'plain' ? plainName(layer.name) : layer.name);
     this.layers.push({ ...layer, name });
     if (this.#owner !== name) this.owners.set(name, this.#owner);
     return name;

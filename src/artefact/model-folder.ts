@@ -256,9 +256,10 @@ async function describeNetwork(
 ): Promise<Metadata & Pick<KerasGraph, 'graph' | 'fixed' | 'owners'>> {
   const metadata = await describe(folder, json);
   // What finch says of its own layers, such as which is the classifier, names them as they are written.
-  const names = ownMetadata(json) ? 'kept' : 'plain';
-  const { preprocessing: own, ...network } = networkOf(json.raw('modelTopology'), metadata.name, names);
-  const preprocessing = metadata.preprocessing ?? own;
+  const own = ownMetadata(json);
+  const names = own ? (metadata.preprocessing ? 'kept' : 'unprepared') : 'plain';
+  const { preprocessing: rescaled, ...network } = networkOf(json.raw('modelTopology'), metadata.name, names);
+  const preprocessing = metadata.preprocessing ?? rescaled;
   return { ...metadata, ...network, ...(preprocessing && { preprocessing }) };
 }
 

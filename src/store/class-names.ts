@@ -1,6 +1,6 @@
 // class-names.ts: the names of classes that the files of a network give: whether they are taken, and whether they are as many as its classes.
 
-import { outputOf } from '../graph/output.ts';
+import { outputOf, withSigmoid } from '../graph/output.ts';
 import type { Graph } from '../graph/layers.ts';
 import { AppError } from '../util/errors.ts';
 import type { HubConfig } from './hub/config.ts';
@@ -12,6 +12,12 @@ export function namesIn(config: HubConfig | undefined, isNamed: boolean): readon
   if (isNamed || !config) return undefined;
   if (config.wrongLabels !== undefined) throw new AppError('FILE_INVALID', `${config.wrongLabels}; ${NEXT}`);
   return config.labels;
+}
+
+/** The network with a sigmoid for each class, where a config says so. That there is one class counts where there is one number. */
+export function activatedBy(config: HubConfig | undefined, graph: Graph): Graph {
+  const isOne = config?.isOneClass === true && outputOf(graph, 1).classes === 1;
+  return config?.isMultiLabel === true || isOne ? withSigmoid(graph) : graph;
 }
 
 /** @throws AppError MODEL_MISMATCH where a network has another number of classes than names */

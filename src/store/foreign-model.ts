@@ -25,6 +25,8 @@ export interface ForeignModelOptions extends FetchRule {
   /** Asked instead of the hub. */
   readonly mirror?: string | undefined;
   readonly precision?: Precision | undefined;
+  /** The user names the classes: names in a repository's files do not count. */
+  readonly isNamed?: boolean | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
   readonly onProgress?: ((receivedBytes: number, totalBytes: number | undefined) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -75,17 +77,18 @@ async function contentOf(file: string): Promise<string> {
 
 const checksumOf = (file: string) => keptSha256OfAll(file, path.join(cache(), 'checksums'));
 
+const isMadeAt = (folder: string) => isThere(path.join(folder, 'model.json'));
+
 /** Makes a model folder unless it is there; two processes at once make it once. */
 async function madeOnce(
   folder: string,
   { signal }: ForeignModelOptions,
   make: () => Promise<void>,
 ): Promise<string> {
-  const isMade = () => isThere(path.join(folder, 'model.json'));
-  if (await isMade()) return folder;
+  if (await isMadeAt(folder)) return folder;
   await makeFolder(path.dirname(folder));
   const once = async () => {
-    if (!(await isMade())) await make();
+    if (!(await isMadeAt(folder))) await make();
     return folder;
   };
   return withFileLock(folder, once, signal && { signal });
@@ -101,8 +104,10 @@ async function convert(file: string, folder: string, options: ForeignOptions): P
  */
 async function hubModel(name: HubName, options: ForeignModelOptions): Promise<string> {
   const known = await knownCommit(name);
-  const folder = known === undefined ? undefined : folderOf(name, known, options);
-  if (folder !== undefined && (await isThere(path.join(folder, 'model.json')))) return folder;
+  if (known !== undefined) {
+    const folder = await folderOf(name, known, options);
+    if (await isMadeAt(folder)) return folder;
+  }
   if (options.offline || options.onlyHere === true) throw notHere(writtenName(name), options);
   return fetchedModel(name, options);
 }
@@ -114,7 +119,7 @@ export async function fetchedModel(name: HubName, options: ForeignModelOptions):
   if (isCommit(name.revision) && repository.commit !== name.revision) {
     throw new AppError('DOWNLOAD_FAILED', `${writtenName(name)}: the hub answers with the commit ${repository.commit}; try again, or leave out @${name.revision}`); // prettier-ignore
   }
-  const folder = folderOf(name, repository.commit, options);
+  const folder = await folderOf(name, repository.commit, options);
   await madeOnce(folder, options, () => makeFromHub(hub, name, repository, folder, options));
   if (!isCommit(name.revision)) await writeFileAtomic(await referenceFile(name), `${repository.commit}\n`);
   return folder;
@@ -133,6 +138,7 @@ async function makeFromHub(
   await convert(files, folder, {
     name: name.name,
     precision: options.precision,
+    isNamed: options.isNamed,
     provenance: {
       source: writtenName({ ...name, revision: commit }),
       ...(licence !== undefined && { licence }),
@@ -145,8 +151,15 @@ async function makeFromHub(
 
 const placeOf = ({ owner, name }: HubName) => path.join(cache(), 'hub', `${owner}--${name}`);
 
-const folderOf = (name: HubName, commit: string, { precision }: ForeignModelOptions) =>
-  path.join(placeOf(name), precision === undefined ? commit : `${commit}-${precision}`);
+/** The same network without names of classes is one of its own, unless it is there with names: others take their place. */
+async function folderOf(
+  name: HubName,
+  commit: string,
+  { precision, isNamed = false }: ForeignModelOptions,
+): Promise<string> {
+  const folder = path.join(placeOf(name), precision === undefined ? commit : `${commit}-${precision}`);
+  return isNamed && !(await isMadeAt(folder)) ? `${folder}-unnamed` : folder;
+}
 
 /** The file that says which commit a branch was when it was fetched. */
 async function referenceFile(name: HubName): Promise<string> {

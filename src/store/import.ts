@@ -138,7 +138,11 @@ async function readStateDict(file: string, options: ImportOptions): Promise<Stat
   const { leftOut, prefix, outside } = match;
   const like = match.others.slice(0, 3).map(behind).join(', ');
   const notes = [
-    ...(unbiased ? [`${wanted.classifier} has no bias: 0 for each class`] : []),
+    ...(unbiased
+      ? [
+          `${wanted.classifier} has no bias: 0 for each class; a head of cosines (ArcFace) has none either and answers otherwise, which the names do not tell`,
+        ]
+      : []),
     ...(others.length > 0 || isFollower(group.where) ? [`taken: the weights in ${placeOf(group.where)}${others.length > 0 ? `; left out: the same network in ${someOf(others.map(placeOf))}` : ''}`] : []), // prettier-ignore
     ...(like !== '' || (isFollower(prefix) && outside.length > 0) ? [`taken: the weights ${behind(prefix)}${like === '' ? '' : `; left out: others of the same names ${like}`}`] : []), // prettier-ignore
   ];

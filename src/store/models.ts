@@ -29,6 +29,8 @@ export interface PullOptions {
   readonly onNote?: (text: string) => void;
   /** Asks for one of the ONNX files of a network of others. */
   readonly precision?: Precision | undefined;
+  /** The user names the classes of a network of others: names in its files do not count. */
+  readonly isNamed?: boolean;
   readonly signal?: AbortSignal;
 }
 

@@ -3,7 +3,6 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Model, Provenance } from '../artefact/model.ts';
-import { withSigmoid } from '../graph/output.ts';
 import { AppError, openingProblem } from '../util/errors.ts';
 import type { PictureSize, Preprocessing } from '../util/preprocessing.ts';
 import { findArchitecture } from '../zoo/architectures.ts';
@@ -12,7 +11,7 @@ import type { WeightsRecord } from '../zoo/record.ts';
 import type { HubConfig } from './hub/config.ts';
 import { readHubFolder, type HubFolder } from './hub/folder.ts';
 import type { Precision } from './hub/weight-files.ts';
-import { namesIn, refuseOtherCount } from './class-names.ts';
+import { activatedBy, namesIn, refuseOtherCount } from './class-names.ts';
 import { importCheckpoint } from './import.ts';
 import { readKeras } from './keras-file.ts';
 import { readOnnx } from './read-onnx.ts';
@@ -144,7 +143,7 @@ async function readWeights(file: string, options: ForeignOptions, config?: HubCo
     ...(labels && { labels: { set: 'own', names: labels } as const }),
   });
   refuseOtherCount(model.graph, { labels, file, where: 'config.json' });
-  return config?.isMultiLabel ? { ...model, graph: withSigmoid(model.graph) } : model;
+  return { ...model, graph: activatedBy(config, model.graph) };
 }
 
 /** How pictures are assumed to be prepared, and why: the numbers of a checkpoint do not say it. */

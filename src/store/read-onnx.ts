@@ -5,9 +5,15 @@ import { readOnnxModel } from '../formats/onnx-model.ts';
 import { refuseEndless } from '../formats/onnx-rounds.ts';
 import { AS_BYTES, refuseStatistics } from '../graph/byte-input.ts';
 import { MAX_BATCH } from '../graph/kinds/onnx.ts';
-import { outputOf, withSigmoid } from '../graph/output.ts';
+import { outputOf } from '../graph/output.ts';
+import { isOfShapes } from '../engine/onnx/refusal.ts';
 import { convertOnnx } from '../importers/onnx/convert.ts';
-import { describeOnnx, type OnnxInput, type ReadOptions } from '../importers/onnx/interface.ts';
+import {
+  describeOnnx,
+  scalesByPictures,
+  type OnnxInput,
+  type ReadOptions,
+} from '../importers/onnx/interface.ts';
 import { opaqueNetwork } from '../importers/onnx/opaque.ts';
 import { withColoursReversed } from '../importers/onnx/reversed-colours.ts';
 import { AppError, messageOf } from '../util/errors.ts';
@@ -20,7 +26,7 @@ import {
 } from '../util/preprocessing.ts';
 import { quoted } from '../util/quoted.ts';
 import { shellWord } from '../util/shell-word.ts';
-import { namesIn, refuseOtherCount } from './class-names.ts';
+import { activatedBy, namesIn, refuseOtherCount } from './class-names.ts';
 import type { HubConfig } from './hub/config.ts';
 import { readOnnxMetadata } from './onnx-metadata.ts';
 import type { ForeignOptions } from './read-foreign.ts';
@@ -69,11 +75,12 @@ export async function readOnnx(
   if (preprocessing) refuseOtherSize(preprocessing, size, file);
   if (input.type === 'uint8') refuseStatistics(preprocessing, file);
   const network = await networkOf(model, { name, size, found }, options).catch((error: unknown) => {
-    throw fixed ? error : refusedAt(size, { error, file });
+    throw fixed ? error : refusedAt(size, { error, file, isOneOnly: input.batch !== undefined });
   });
+  if ((input.batch ?? 1) > 1 && scalesByPictures(model)) options.onNote?.(`the file takes ${input.batch} pictures in every run and rounds by the largest number of all: the answers of a picture depend a little on those beside it`); // prettier-ignore
   const named = namesIn(config, isNamed) ?? (isNamed ? undefined : said.labels);
   const labels = network.gives === 'features' ? undefined : named;
-  const graph = config?.isMultiLabel ? withSigmoid(network.graph) : network.graph;
+  const graph = activatedBy(config, network.graph);
   refuseOtherCount(graph, { labels, file, where: 'its metadata or in config.json' });
   const isImagenet = !isNamed && !labels && outputOf(graph).classes === 1000 && network.gives !== 'features';
   if (isImagenet)
@@ -108,22 +115,28 @@ async function networkOf(
   return network;
 }
 
-/** Of a network that leaves the size open: the runtime names a node whose shapes do not fit; the size is the reason. */
+/**
+ * Of a network that leaves the size open: the runtime names a node whose shapes do not fit, by the size or, where the file leaves it open
+ * too, by the number of pictures.
+ */
 function refusedAt(
   size: PictureSize,
-  { error, file }: { readonly error: unknown; readonly file: string },
+  { error, file, isOneOnly }: { readonly error: unknown; readonly file: string; readonly isOneOnly: boolean }, // prettier-ignore
 ): unknown {
-  if (!(error instanceof AppError) || !OF_SHAPES.test(messageOf(error.cause))) return error;
+  if (!(error instanceof AppError)) return error;
+  const cause = messageOf(error.cause);
+  if (!isOfShapes(cause)) return error;
   const asked = sidesOf(size).join('x');
   return new AppError(
     'MODEL_UNSUPPORTED',
-    `${file} does not take pictures of ${asked}, though it leaves the size open; give the size that it was made for: --size 224, or 96x128 (height x width)`,
+    isOneOnly
+      ? `${file} does not take pictures of ${asked}, though it leaves the size open; ${GIVE_SIZE}; onnxruntime says: ${quoted(cause)}`
+      : `${file} does not take several pictures of ${asked}, though it leaves their number and size open; ${GIVE_SIZE}, or export it again for one picture at a time; onnxruntime says: ${quoted(cause)}`,
     { cause: error },
   );
 }
 
-/** How onnxruntime speaks of shapes that do not fit. */
-const OF_SHAPES = /dimension|shape/i;
+const GIVE_SIZE = 'give the size that it was made for: --size 224, or 96x128 (height x width)';
 
 /** Of the pictures that the network takes; undefined where it takes any. */
 function sizeOf({ height, width }: OnnxInput): PictureSize | undefined {

@@ -45,7 +45,8 @@ const isExact = ({ missing, extra, misshapen }: Fit) =>
   missing.length + extra.length + misshapen.length === 0;
 
 /**
- * Whether nothing but the classifier's bias is missing: a linear layer made without one.
+ * Whether nothing but the classifier's bias is missing: a linear layer made without one. A name that was left out and could be the bias, in
+ * the classifier's module or called so, means that it may have one.
  * @param unread names of what the dictionary has beside its tensors: a bias that cannot be read is not none
  */
 export function isUnbiased(
@@ -54,7 +55,9 @@ export function isUnbiased(
 ): boolean {
   const weight = match.names.get(`${classifier}.weight`);
   const isAlone = missing.length === 1 && missing[0] === `${classifier}.bias`;
-  return isAlone && weight !== undefined && !unread.has(weight.replace(/weight$/, 'bias'));
+  if (!isAlone || weight === undefined || unread.has(weight.replace(/weight$/, 'bias'))) return false;
+  const module = weight.replace(/weight$/, '');
+  return !match.leftOut.some((name) => name.startsWith(module) || /bias/i.test(name));
 }
 
 const known = new Map<string, readonly Wanted[]>();

@@ -4,6 +4,8 @@
 import { kindOf } from '../graph/kinds/kinds.ts';
 import type { Graph, Layer, WeightRole } from '../graph/layers.ts';
 import type { Shapes } from '../graph/shapes.ts';
+import { AppError } from '../util/errors.ts';
+import { quoted } from '../util/quoted.ts';
 import { elementCount, sameShape, transpose, type Shape } from '../util/shape.ts';
 
 export interface TorchLayout {
@@ -30,8 +32,10 @@ export function torchLayout(layer: Layer, role: WeightRole, shape: Shape, parts:
   const order = shape.map((_, axis) => axes.indexOf(axis));
   const inOrder = order.map((axis) => shape[axis]!);
   const isMoved = order.some((from, to) => from !== to);
-  const isByPart = isByInput === true && shape[0] === sumOf(parts.map(elementCount));
-  const [rest, rows] = [elementCount(shape.slice(1)), isByPart ? parts : []];
+  // The row's axis, behind those of one place that a convolution of 1x1 has.
+  const axis = shape.findIndex((size) => size !== 1);
+  const isByPart = isByInput === true && shape[axis] === sumOf(parts.map(elementCount));
+  const [rest, rows] = [elementCount(shape.slice(axis + 1)), isByPart ? parts : []];
   return {
     suffix,
     shape: joined ? joined(inOrder) : inOrder,
@@ -77,10 +81,18 @@ function reordered(values: Float32Array, { parts, rest, isBack }: Reordering): F
   return result;
 }
 
-/** The parts of each row of numbers with a flattened picture in it, by layer. A picture of one place is in the same order anyway. */
+/** In all rows of a network. Those that are joined with themselves again and again have more with each layer. */
+const MAX_PARTS = 100_000;
+
+/**
+ * The parts of each row of numbers, `[N]` or `[1,1,N]`, with a flattened picture in it, by layer. A picture of one place is in the same
+ * order anyway.
+ * @throws AppError MODEL_UNSUPPORTED for more parts than any network has
+ */
 export function flattenedPictures(graph: Graph, shapes: Shapes): ReadonlyMap<string, RowParts> {
   const rows = new Map<string, RowParts>();
   const channelsFirst = new Set<string>();
+  let count = 0;
   for (const layer of graph.layers) {
     const [from] = layer.inputs;
     if (from === undefined) continue;
@@ -88,13 +100,14 @@ export function flattenedPictures(graph: Graph, shapes: Shapes): ReadonlyMap<str
     const keepsOrder = KEEPS_ORDER.has(layer.kind);
     const isTurned = layer.kind === 'permute' && sameShape(layer.dims, [3, 1, 2]);
     if (isTurned || (keepsOrder && channelsFirst.has(from))) channelsFirst.add(layer.name);
-    if (shapes.get(layer.name)!.length !== 1) continue;
+    if (!isRow(shapes.get(layer.name)!)) continue;
     const isReshaped = layer.kind === 'flatten' || layer.kind === 'reshape';
-    if (isReshaped && before.length === 3) {
-      const isInOrder = channelsFirst.has(from) || elementCount(before.slice(0, 2)) === 1;
-      if (!isInOrder) rows.set(layer.name, [before]);
+    if (isReshaped && before.length === 3 && !isRow(before)) {
+      if (!channelsFirst.has(from)) rows.set(layer.name, [before]);
     } else if (layer.kind === 'concatenate') {
       if (layer.inputs.some((input) => rows.has(input))) {
+        count += sumOf(layer.inputs.map((input) => rows.get(input)?.length ?? 1));
+        if (count > MAX_PARTS) throw tooManyParts(graph.name);
         rows.set(
           layer.name,
           layer.inputs.flatMap((input) => rows.get(input) ?? [shapes.get(input)!]),
@@ -107,6 +120,15 @@ export function flattenedPictures(graph: Graph, shapes: Shapes): ReadonlyMap<str
   }
   return rows;
 }
+
+/** Numbers of one place. */
+const isRow = (shape: Shape) => elementCount(shape) === shape.at(-1);
+
+const tooManyParts = (name: string) =>
+  new AppError(
+    'MODEL_UNSUPPORTED',
+    `${quoted(name)} joins flattened pictures to rows of more than ${MAX_PARTS} parts, whose order in a torch file finch does not work out; export it in another format`,
+  );
 
 const KEEPS_ORDER: ReadonlySet<Layer['kind']> = new Set<Layer['kind']>([
   'activation',

@@ -191,7 +191,8 @@ function headName(classifier: string, prefix: string, shapes: ReadonlyMap<string
 const COUNTER = /(^|\.)(num_batches_tracked|total_ops|total_params)$/;
 
 /** The names of layers' weights. */
-const OF_A_LAYER = /(^|\.)(weight|bias|gamma|beta|running_mean|running_var|weight_g|weight_v|weight_orig)$/;
+const OF_A_LAYER =
+  /(^|\.)(weight|bias|gamma|beta|running_mean|running_var|weight_g|weight_v|weight_orig|bias_orig)$/;
 /** Modules that are not part of a network's answer: losses and measures. */
 const OF_A_LOSS = /^\w*(criterion|loss|metric|accuracy)\w*\./i;
 

@@ -11,6 +11,7 @@ import * as tf from '@tensorflow/tfjs';
 import { readModelFolder, verifyModelFolder, writeModelFolder } from '../../src/artefact/model-folder.ts';
 import type { Model } from '../../src/artefact/model.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
+import type { Graph, Layer } from '../../src/graph/layers.ts';
 import { outputOf } from '../../src/graph/output.ts';
 import { inferShapes } from '../../src/graph/shapes.ts';
 import { AppError } from '../../src/util/errors.ts';
@@ -330,6 +331,22 @@ describe('foreign folders', () => {
       officialLogits(reopened, pixels, 32, HALF),
       { rtol: 1e-4 },
     );
+  });
+
+  test('a rescaling at the front of a folder of finch that does not say how pictures are prepared', async () => {
+    const folder = path.join(scratch, 'unprepared');
+    const layers: readonly Layer[] = [
+      { kind: 'input', name: 'in', inputs: [], shape: [8, 8, 3] },
+      { kind: 'rescaling', name: 're', inputs: ['in'], scale: 1 / 255, offset: 0 },
+      { kind: 'globalAveragePooling2d', name: 'gap', inputs: ['re'] },
+      { kind: 'dense', name: 'a.b', inputs: ['gap'], units: 2, useBias: false },
+    ];
+    const graph: Graph = { name: 'm', layers, input: 'in', output: 'a.b' };
+    const model = { name: 'm', graph, weights: madeUpWeights(graph) };
+    await writeModelFolder(folder, model, { dtype: 'float32' });
+    const { preprocessing, graph: read } = await readModelFolder(folder);
+    assert.deepEqual([preprocessing?.mean, preprocessing?.std], [[0, 0, 0], [1 / 255, 1 / 255, 1 / 255]]); // prettier-ignore
+    assert.deepEqual(read.layers.map(({ name }) => name), ['in', 're', 'gap', 'a.b']); // prettier-ignore
   });
 
   test("Keras 3's way of writing connections, and a Rescaling at the front", async () => {

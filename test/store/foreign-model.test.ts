@@ -12,6 +12,7 @@ import { workOf } from '../../src/api/work.ts';
 import { readModelFolder } from '../../src/artefact/model-folder.ts';
 import { readOnnxModel, type OnnxModel } from '../../src/formats/onnx-model.ts';
 import { encodeModel, writtenGraph } from '../../src/formats/onnx-writer.ts';
+import { outputOf } from '../../src/graph/output.ts';
 import { keptSha256OfAll } from '../../src/store/kept-checksum.ts';
 import { resolveModel } from '../../src/store/models.ts';
 import { AppError } from '../../src/util/errors.ts';
@@ -245,7 +246,7 @@ describe('an ONNX file', () => {
     assert.equal(other.code, 3, other.stderr);
     assert.match(
       other.stderr,
-      /^error: open\.onnx does not take pictures of 32x32, though it leaves the size open; .*\n$/,
+      /^error: open\.onnx does not take several pictures of 32x32, though it leaves their number and size open; give the size .*; onnxruntime says: .*\n$/,
     );
   });
 
@@ -319,13 +320,16 @@ describe('a folder of transformers with an ONNX file', () => {
     const cases = [
       [{ 0: 'robin', 2: 'wren' }, 'FILE_INVALID', /none for class 1; .* finch models import --labels FILE$/],
       [{ 0: 'robin', 1: 'wren' }, 'MODEL_MISMATCH', /puts out 5 classes, but the names of 2 are given, .* --labels FILE$/],
+      [{ 0: 'robin' }, 'MODEL_MISMATCH', /puts out 5 classes, but the names of 1 are given/],
     ] as const; // prettier-ignore
     for (const [id2label, code, message] of cases) {
       await writeFile(at('gaps', 'config.json'), JSON.stringify({ ...config, id2label }));
       await assert.rejects(resolve(at('gaps')), refused(code, message));
       const flags = { dtype: 'float32', name: 'gaps', labels: at('gaps', 'labels.txt'), force: true };
       const { folder } = await importModel(at('gaps'), flags, workOf({}));
-      assert.deepEqual((await readModelFolder(folder)).labels, { set: 'own', names: NAMES });
+      const { graph, labels } = await readModelFolder(folder);
+      assert.deepEqual(labels, { set: 'own', names: NAMES });
+      assert.notEqual(outputOf(graph).activation, 'sigmoid');
     }
   });
 

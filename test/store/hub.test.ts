@@ -106,6 +106,17 @@ test('once it is here, nobody is asked; a pull asks for the newest commit', asyn
   assert.equal(await resolve(`${NAME}@${COMMIT}`), folder);
 });
 
+test('names of classes that do not fit are no hindrance where the user gives others', async () => {
+  const { files: there } = hub.repositories['birds/small']!;
+  const config = JSON.parse(String(there['config.json'])) as object;
+  there['config.json'] = Buffer.from(JSON.stringify({ ...config, id2label: { 0: 'robin', 2: 'wren' } }));
+  const isNamed = { isNamed: true };
+  const folder = await resolve(NAME, isNamed);
+  assert.equal((await readModelFolder(folder)).labels, undefined);
+  assert.equal(await resolve(NAME, { ...isNamed, offline: true }), folder);
+  await assert.rejects(resolve(), refused('FILE_INVALID', /none for class 1/));
+});
+
 test('a commit that the hub answers with another one', async () => {
   hub.changeList = (list) => ({ ...list, sha: COMMIT });
   hub.repositories['birds/small']!.commit = 'c'.repeat(40);
@@ -188,13 +199,17 @@ describe('how pictures are prepared, in the processor_config.json of newer trans
 
   test('names of classes: numbers too, in any order, and what is no list of them', () => {
     const read = (more: object) => {
-      const { labels, wrongLabels, isMultiLabel } = readTransformersConfig({ model_type: 'vit', ...more }, 'config.json'); // prettier-ignore
-      return { labels, wrongLabels, isMultiLabel };
+      const { labels, wrongLabels, isOneClass } = readTransformersConfig({ model_type: 'vit', ...more }, 'config.json'); // prettier-ignore
+      return { labels, wrongLabels, isOneClass };
     };
-    const found = (labels?: readonly string[], isMultiLabel = false) => ({ labels, wrongLabels: undefined, isMultiLabel }); // prettier-ignore
+    const found = (labels?: readonly string[], isOneClass = false) => ({ labels, wrongLabels: undefined, isOneClass }); // prettier-ignore
     assert.deepEqual(read({ id2label: { 1: 7, '00': 'robin' } }), found(['robin', '7']));
     assert.deepEqual(read({ num_labels: 1 }), found(['LABEL_0'], true));
     assert.deepEqual(read({ num_labels: 2 }), found());
+    assert.deepEqual(read({ num_labels: '5' }), found());
+    for (const id2label of [{ robin: 0 }, { 0: null }, ['robin']]) {
+      assert.match(read({ id2label }).wrongLabels!, /'id2label' is not as transformers writes it/);
+    }
     assert.match(read({ id2label: { 0: 'robin', 2: 'wren' } }).wrongLabels!, /has 2 names, but none for class 1/); // prettier-ignore
   });
 

@@ -5,6 +5,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { graphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, Layer } from '../../src/graph/layers.ts';
+import { inferShapes } from '../../src/graph/shapes.ts';
+import { flattenedPictures } from '../../src/zoo/torch-layout.ts';
 import { weightsFromTorch, weightsToTorch, withKernelReversed } from '../../src/zoo/torch-weights.ts';
 import { madeUpWeights } from '../helpers/made-up-model.ts';
 
@@ -120,6 +122,41 @@ test('rows made of flattened pictures: joined, added, multiplied, and those that
   for (let i = 0; i < count; i++) assert.equal(after[i], before[i * 2]);
   const stateDict = new Map([...torch].map(([key, { shape, data }]) => [key, { shape, read: () => data }]));
   assert.deepEqual(weightsFromTorch(graph, stateDict, 'a test'), weights);
+});
+
+test('rows of one place: through a reshape to [1,1,N], into a 1x1 convolution', () => {
+  const layers: readonly Layer[] = [
+    { kind: 'input', name: 'input', inputs: [], shape: [2, 2, 3] },
+    { kind: 'flatten', name: 'flat', inputs: ['input'] },
+    { kind: 'reshape', name: 'place', inputs: ['flat'], shape: [1, 1, 12] },
+    { kind: 'conv2d', name: 'point', inputs: ['place'], filters: 2, kernelSize: [1, 1], strides: [1, 1], dilation: [1, 1], padding: 'valid', useBias: false }, // prettier-ignore
+    { kind: 'flatten', name: 'again', inputs: ['place'] },
+    { kind: 'dense', name: 'fc', inputs: ['again'], units: 2, useBias: false },
+    { kind: 'flatten', name: 'points', inputs: ['point'] },
+    { kind: 'add', name: 'answer', inputs: ['points', 'fc'] },
+  ];
+  const graph: Graph = { name: 'places', layers, input: 'input', output: 'answer' };
+  const weights = madeUpWeights(graph);
+  const torch = weightsToTorch(graph, weights);
+  for (const name of ['point', 'fc']) {
+    const [ours, theirs] = [weights.get(`${name}/kernel`)!.data, torch.get(`${name}.weight`)!.data];
+    for (let place = 0; place < 4; place++) {
+      for (let c = 0; c < 3; c++) assert.equal(theirs[12 + c * 4 + place], ours[(place * 3 + c) * 2 + 1]);
+    }
+  }
+  const stateDict = new Map([...torch].map(([key, { shape, data }]) => [key, { shape, read: () => data }]));
+  assert.deepEqual(weightsFromTorch(graph, stateDict, 'a test'), weights);
+});
+
+test('rows that are joined with themselves again and again are refused', () => {
+  const joined = Array.from({ length: 22 }, (_, i): Layer => ({ kind: 'concatenate', name: `c${i + 1}`, inputs: [`c${i}`, `c${i}`] })); // prettier-ignore
+  const layers: readonly Layer[] = [
+    { kind: 'input', name: 'input', inputs: [], shape: [2, 2, 3] },
+    { kind: 'flatten', name: 'c0', inputs: ['input'] },
+    ...joined,
+  ];
+  const graph: Graph = { name: 'doubling', layers, input: 'input', output: 'c22' };
+  assert.throws(() => flattenedPictures(graph, inferShapes(graph)), { code: 'MODEL_UNSUPPORTED' });
 });
 
 test('what is written comes back', () => {

@@ -103,6 +103,7 @@ async function readModel(file: string, reading: Reading, work: Work): Promise<Mo
       offline: flags.offline ?? false,
       ...(flags.mirror !== undefined && { mirror: flags.mirror }),
       precision,
+      isNamed: flags.labels !== undefined,
       signal: work.signal,
       onNote,
       onProgress: fetchProgress(`fetching ${file}`, work),

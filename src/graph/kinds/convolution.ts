@@ -61,7 +61,7 @@ export const conv2d: Kind<Conv2d> = {
   multiplyAdds: ({ kernelSize, groups = 1 }, input, output) =>
     (elementCount(output) * elementCount(kernelSize) * input.at(-1)!) / groups,
   // OIHW -> HWIO
-  torch: { kernel: { suffix: 'weight', axes: [2, 3, 1, 0] }, bias: { suffix: 'bias' } },
+  torch: { kernel: { suffix: 'weight', axes: [2, 3, 1, 0], isByInput: true }, bias: { suffix: 'bias' } },
   keras: {
     // TensorFlow.js has no grouped convolution: a class of finch's own, docs/models.md.
     write: (layer) =>

@@ -1,7 +1,7 @@
 // interface.ts: what a foreign network is to finch: where pictures enter it, which of its outputs is meant, and where its classifier
 // is. All of it is told from the graph. Nothing is run or converted here.
 
-import type { OnnxModel, OnnxValue } from '../../formats/onnx-model.ts';
+import type { OnnxGraph, OnnxModel, OnnxValue } from '../../formats/onnx-model.ts';
 import { MAX_BATCH } from '../../graph/kinds/onnx.ts';
 import type { PictureInput } from '../../graph/layers.ts';
 import { AppError } from '../../util/errors.ts';
@@ -127,15 +127,19 @@ function pictureInput(view: GraphView, name: string): OnnxInput {
     name: colour.name,
     layout,
     type: colour.type as OnnxInput['type'],
-    ...(typeof batch === 'number' && batch > 0 ? { batch } : scalesByPictures(view) && { batch: 1 }),
+    ...(typeof batch === 'number' && batch > 0 ? { batch } : scalesByPictures(view.model) && { batch: 1 }),
     ...(typeof height === 'number' && { height }),
     ...(typeof width === 'number' && { width }),
   };
 }
 
 /** Whether numbers are rounded by the largest of all pictures in a run: alone, each picture has the same answer every time. */
-const scalesByPictures = ({ model }: GraphView): boolean =>
-  model.nodes.some(({ op }) => op === 'DynamicQuantizeLinear' || op === 'DynamicQuantizeMatMul');
+export const scalesByPictures = ({ nodes }: OnnxGraph): boolean =>
+  nodes.some(
+    ({ op, attributes }) =>
+      op.startsWith('DynamicQuantize') ||
+      [...attributes.values()].some((value) => value.kind === 'graph' && scalesByPictures(value.value)),
+  );
 
 /** Undefined where the channels are not three. */
 function layoutOf(view: GraphView, { name, shape }: OnnxValue): OnnxInput['layout'] | undefined {

@@ -33,11 +33,14 @@ export function withEndWrittenOut(model: OnnxModel): OnnxModel {
   const producers = new Map(model.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const ends = new Set(model.outputs.map(({ name }) => endBehind(producers, name)));
   const taken = new Set([...producers.keys(), ...model.initializers.keys(), ...model.inputs.map(({ name }) => name)]); // prettier-ignore
+  /** For each wanted name, the number that is tried next: a file may have very many outputs. */
+  const next = new Map<string, number>();
   const free = (wanted: string) => {
-    let name = wanted;
-    for (let i = 1; taken.has(name); i++) name = `${wanted}_${i}`;
-    taken.add(name);
-    return name;
+    let i = next.get(wanted) ?? 0;
+    const name = () => (i === 0 ? wanted : `${wanted}_${i}`);
+    while (taken.has(name())) i++;
+    next.set(wanted, i + 1);
+    return name();
   };
   const nodes = model.nodes.map((node) => (ends.has(node) ? WRITTEN_OUT[node.op]!(node, free) : undefined) ?? [node]); // prettier-ignore
   return nodes.every(({ length }) => length === 1) ? model : { ...model, nodes: nodes.flat() };

@@ -38,6 +38,8 @@ export interface HubConfig {
   readonly wrongLabels?: string;
   /** A picture may have several labels: each class gets a probability of its own, by a sigmoid. */
   readonly isMultiLabel?: boolean;
+  /** It says that there is one class, which gets a probability by a sigmoid where the network does put out one number. */
+  readonly isOneClass?: boolean;
   /** Height and width of the pictures that the network was made for, in pixels. */
   readonly size?: PictureSize;
   /** Where the network also takes texts. */

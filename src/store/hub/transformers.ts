@@ -15,11 +15,8 @@ const side = z.int().min(1).max(MAX_SIDE);
 const CONFIG = z.object({
   model_type: z.string().max(200),
   architectures: z.array(z.string().max(200)).nullish(),
-  // Classes that are called by numbers are also written as such.
-  id2label: z
-    .record(z.string().regex(/^\d{1,7}$/), z.union([z.string(), z.number().transform(String)]))
-    .nullish(),
-  num_labels: z.int().nullish(),
+  id2label: z.unknown().optional(),
+  num_labels: z.int().nullish().catch(undefined),
   problem_type: z.string().max(200).nullish(),
   image_size: z
     .union([side, z.tuple([side, side])])
@@ -55,7 +52,8 @@ export function readTransformersConfig(json: unknown, file: string): HubConfig {
     ...(wrongLabels !== undefined && { wrongLabels }),
     ...(text && { text }),
     // As the library's pipeline decides: a sigmoid where there is one class, or several labels at a time.
-    isMultiLabel: problem === 'multi_label_classification' || labels?.length === 1,
+    isMultiLabel: problem === 'multi_label_classification',
+    isOneClass: labels?.length === 1,
     ...(size != null && { size: pictureSize(...sidesOf(size)) }),
   };
 }
@@ -68,12 +66,20 @@ function exportCommand(where: string, task: string): string {
   return `optimum-cli export onnx --model ${shellWord(`${owner}/${name}`)}${at} NEW`;
 }
 
+/** Names by numbers. Classes that are called by numbers are also written as such. */
+const NAMES = z.record(z.string().regex(/^\d{1,7}$/), z.union([z.string(), z.number().transform(String)]));
+
 /** In the order of the outputs; none where they are only numbered. */
 function labelsOf(
   { id2label, num_labels: classes }: z.output<typeof CONFIG>,
   file: string,
 ): Pick<HubConfig, 'labels' | 'wrongLabels'> {
-  const given = Object.entries(id2label ?? {});
+  const checked = NAMES.safeParse(id2label ?? {});
+  if (!checked.success) {
+    const where = checked.error.issues[0]!.path.map((part) => ` at '${quoted(String(part), 60)}'`).join();
+    return { wrongLabels: `${file}: 'id2label' is not as transformers writes it${where}; expected a name for each number` }; // prettier-ignore
+  }
+  const given = Object.entries(checked.data);
   // A single class is told from two by its name.
   if (given.length === 0) return classes === 1 ? { labels: ['LABEL_0'] } : {};
   const byNumber = new Map(given.map(([number, name]) => [Number(number), name]));
