@@ -6,7 +6,6 @@ import { refuseEndless } from '../formats/onnx-rounds.ts';
 import { AS_BYTES, refuseStatistics } from '../graph/byte-input.ts';
 import { MAX_BATCH } from '../graph/kinds/onnx.ts';
 import { outputOf } from '../graph/output.ts';
-import { isOfShapes } from '../engine/onnx/refusal.ts';
 import { convertOnnx } from '../importers/onnx/convert.ts';
 import {
   describeOnnx,
@@ -14,6 +13,7 @@ import {
   type OnnxInput,
   type ReadOptions,
 } from '../importers/onnx/interface.ts';
+import { isOfShapes } from '../importers/onnx/misfit.ts';
 import { opaqueNetwork } from '../importers/onnx/opaque.ts';
 import { withColoursReversed } from '../importers/onnx/reversed-colours.ts';
 import { AppError, messageOf } from '../util/errors.ts';

@@ -94,21 +94,20 @@ describe('memory that threads share', () => {
     assert.equal(log[at + 1], 'large ends');
   });
   test('a stream of small ones does not keep it waiting', async () => {
-    let isDone = false;
-    let begun = 0;
+    const state = { isDone: false, begun: 0 };
     const stream = async () => {
-      while (!isDone && begun < 100) {
+      while (!state.isDone && state.begun < 100) {
         await withMemory(10, async () => {
-          begun++;
+          state.begun++;
           await new Promise((resolve) => setTimeout(resolve, 5));
         });
       }
     };
     // They overlap, so that some memory is always held.
     const streams = [stream(), new Promise((resolve) => setTimeout(resolve, 2)).then(stream)];
-    await withMemory(TOO_MUCH, async () => void (isDone = true));
+    await withMemory(TOO_MUCH, async () => void (state.isDone = true));
     await Promise.all(streams);
-    assert.ok(begun < 100, `${begun} began before it`);
+    assert.ok(state.begun < 100, `${state.begun} began before it`);
   });
   test('what fails gives it back, and so does a dead thread', async () => {
     await assert.rejects(

@@ -45,15 +45,8 @@ export function runtimeRefuses(error: unknown, { model, device, runtime }: Refus
 }
 
 /** The operator that the runtime does not have, by what it says. */
-const missingOperator = (message: string) =>
+export const missingOperator = (message: string) =>
   MISSING_OPERATOR.map((pattern) => pattern.exec(message)?.[1]).find(Boolean);
-
-/** Whether the runtime says of a network that shapes do not fit: it may be that of the pictures. */
-export const isOfShapes = (message: string): boolean =>
-  OF_SHAPES.test(message) && missingOperator(message) === undefined;
-
-const OF_SHAPES =
-  /requested shape|mismatch|broadcast|incompatible|merge shape|(?:invalid|expand|inferred|output) (?:shape|dimension)|dimensions? (?:must|differ|could)/i;
 
 /** A model.json and its foreign network are two files: somebody may have exchanged one of them. */
 export function otherShape(name: string, found: Shape, expected: Shape): AppError {
