@@ -1,12 +1,13 @@
 // kept-network.ts: by what a compiled copy of a model's network is found again.
 
 import { createHash } from 'node:crypto';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { ModelDescription } from '../artefact/model.ts';
 import type { KeptAt } from '../engine/engine.ts';
 import { isOpaque } from '../graph/opaque.ts';
 import { finchHome } from '../store/home.ts';
+import { exactFileTag } from '../util/file-tag.ts';
 import { buildStamp } from '../util/package.ts';
 import type { Preprocessing } from '../util/preprocessing.ts';
 
@@ -27,15 +28,11 @@ export async function keptAt(
   try {
     const build = await buildStamp();
     if (build === undefined) return undefined;
-    const files = await Promise.all((await readdir(folder)).sort().map((name) => traceOf(folder, name)));
+    const names = (await readdir(folder)).sort();
+    const files = await Promise.all(names.map(async (name) => [name, await exactFileTag(path.join(folder, name))])); // prettier-ignore
     const key = createHash('sha256').update(JSON.stringify([build, files, mean, std, hasBytes])).digest('hex'); // prettier-ignore
     return { folder: path.join(finchHome(), 'compiled'), key };
   } catch {
     return undefined;
   }
-}
-
-async function traceOf(folder: string, name: string): Promise<readonly string[]> {
-  const { size, mtimeNs, ctimeNs, ino } = await stat(path.join(folder, name), { bigint: true });
-  return [name, ...[size, mtimeNs, ctimeNs, ino].map(String)];
 }

@@ -4,7 +4,6 @@ import type { Command } from 'commander';
 import type { Output } from '../commands/output.ts';
 import type { ClassifyFlags } from '../config/classify.ts';
 import { DEFAULT_MODEL } from '../config/default-model.ts';
-import { startDecodingAhead } from '../images/decoding-ahead.ts';
 import {
   addEndpointFlag,
   addInferenceFlags,
@@ -67,7 +66,7 @@ Exit codes: 0 all done, 1 some pictures failed (their rows say why),
 2 wrong usage, 3 something needed is missing.`,
     )
     .action(async (inputs: string[], flags: ClassifyFlags, given: Command) => {
-      if (flags.undo === undefined) startDecodingAhead();
+      if (flags.undo === undefined) (await import('../images/decoding-ahead.ts')).startDecodingAhead();
       const { classifyConfig, undoConfig } = await import('../config/classify.ts');
       const { classifyShardConfig, isShardAsked } = await import('../config/shards.ts');
       if (flags.undo === undefined && isShardAsked(flags)) {

@@ -85,6 +85,12 @@ export async function readRegularFile(
   }
 }
 
+/** What a library wrote stays when the power is lost. @throws the system's errors */
+export async function makeDurable(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  await handle.sync().finally(() => handle.close());
+}
+
 /** Writes a whole file; on failure nothing is left and a former file stays. @throws AppError WRITE_FAILED */
 export async function writeFileAtomic(file: string, content: string | Uint8Array): Promise<void> {
   await writeFileAside(file, (handle) => handle.writeFile(content));

@@ -6,7 +6,8 @@ import { access, constants, open, readdir, rename, rm, stat, statfs, utimes } fr
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { asideOf, isAside, sweepAsides } from '../../util/aside.ts';
-import { makeFolder, readRegularFile, writeFileAtomic } from '../../util/files.ts';
+import { exactFileTag } from '../../util/file-tag.ts';
+import { makeDurable, makeFolder, readRegularFile, writeFileAtomic } from '../../util/files.ts';
 import type { KeptAt, LoadOptions } from '../engine.ts';
 import type { LoweredModel } from './lower-inference.ts';
 
@@ -92,7 +93,7 @@ export async function readKept(
   try {
     const told = await readRegularFile(record, { limit: MOST_RECORD_BYTES });
     const { trace, ...facts } = JSON.parse(told.toString()) as KeptRecord;
-    if ((await traceOf(network)) !== trace) return undefined;
+    if ((await exactFileTag(network)) !== trace) return undefined;
     const isMapped = await maps(network);
     const source = isMapped ? network : await readRegularFile(network, { limit: MOST_KEPT_BYTES });
     const now = new Date();
@@ -101,11 +102,6 @@ export async function readKept(
   } catch {
     return undefined;
   }
-}
-
-async function traceOf(file: string): Promise<string> {
-  const { size, mtimeNs, ctimeNs, ino } = await stat(file, { bigint: true });
-  return [size, mtimeNs, ctimeNs, ino].join(' ');
 }
 
 /** Where the runtime is to write a network; undefined where it is not kept, or nothing can be written. */
@@ -131,22 +127,17 @@ export async function keep(
   facts: Facts,
 ): Promise<void> {
   try {
+    // No record speaks of bytes that a loss of power would take.
     await makeDurable(written);
     await rename(written, network);
     const { input, inputShape, outputs } = facts;
-    const trace = await traceOf(network);
+    const trace = await exactFileTag(network);
     await writeFileAtomic(record, JSON.stringify({ trace, input, inputShape, outputs } satisfies KeptRecord));
     await evict(folder);
   } catch {
     await drop(written);
     await forget({ network, record });
   }
-}
-
-/** No record speaks of bytes that a loss of power would take. */
-async function makeDurable(file: string): Promise<void> {
-  const handle = await open(file, 'r+');
-  await handle.sync().finally(() => handle.close());
 }
 
 /** Removes what the runtime could not write whole. */

@@ -2,7 +2,7 @@
 // then the record that names it. What comes before an end by force is in the record, or is swept away.
 
 import { randomBytes } from 'node:crypto';
-import { open, readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import type { Index } from 'usearch';
 import { checkUsearchFile } from '../../formats/usearch-file.ts';
 import { dot } from '../../util/dot.ts';
 import { AppError, messageOf } from '../../util/errors.ts';
-import { writeFailed } from '../../util/files.ts';
+import { makeDurable, writeFailed } from '../../util/files.ts';
 import { elementCount } from '../../util/shape.ts';
 import { asking, type Engine } from './engine.ts';
 import { NamesWriter } from './names.ts';
@@ -189,8 +189,7 @@ async function writeGraph(
   const file = path.join(folder, name);
   try {
     save(graph, file);
-    const handle = await open(file);
-    await handle.sync().finally(() => handle.close());
+    await makeDurable(file);
     const { size } = await stat(file);
     const expected = { bytes: size, vectors, numbers, connectivity: record.connectivity };
     return { file: name, rows, vectors, bytes: size, sha256: await checkUsearchFile(file, expected) };
