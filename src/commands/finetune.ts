@@ -1,6 +1,7 @@
 // finetune.ts: `finetune`: trains and reports where the best network is; or previews a run and writes the requested page.
 
 import { augmentPreview, findRate } from '../api/finetune/look-ahead.ts';
+import { isDivergence } from '../api/finetune/results.ts';
 import { executeRun, prepareRun, type PreparedRun } from '../api/finetune/run.ts';
 import type { GivenFinetuneFlags } from '../config/finetune-settings.ts';
 import { ExitCode, type ExitCodeValue } from '../util/errors.ts';
@@ -35,8 +36,7 @@ async function run(prepared: PreparedRun, output: Output, work: TerminalWork): P
   const { best, report, summary } = await executeRun(prepared, work);
   work.note(`report: ${report}; use it with: classify PICTURE --model ${shellWord(best)}`);
   await writeLine(output.stdout, best);
-  const isDiverged = summary.ended !== undefined && summary.ended !== 'patience';
-  return isDiverged || summary.failed ? ExitCode.partial : ExitCode.ok;
+  return isDivergence(summary.ended) || summary.failed ? ExitCode.partial : ExitCode.ok;
 }
 
 async function suggestRate(

@@ -93,6 +93,11 @@ describe('--cached-views', () => {
   }
 });
 
+test('a run that ends because more epochs gain nothing has ended well', async () => {
+  const { stderr } = await finetune('--out', 'plain');
+  assert.equal((await summary('plain'))['ended'], 'no gain', stderr);
+});
+
 describe('--minutes', () => {
   test('ends in time, says its plan, and is at least as good as its head', async () => {
     const started = performance.now();

@@ -117,6 +117,10 @@ const ENDINGS = {
   deadline: 'stopped: the time is over',
 } as const;
 
+/** Whether a run ended by a mistake, by what its summary says: other endings are how it was to end. */
+export const isDivergence = (ended: string | undefined): boolean =>
+  ended !== undefined && !Object.hasOwn(ENDINGS, ended);
+
 /** Sample pictures on the page. */
 const SAMPLES = 24;
 

@@ -12,6 +12,7 @@ import type { RunPaths, SweepPaths } from '../../run/run-folder.ts';
 import { AppError } from '../../util/errors.ts';
 import { isThere } from '../../util/files.ts';
 import { packageVersion } from '../../util/package.ts';
+import { isDivergence } from '../finetune/results.ts';
 import { answersOf, pairedTest } from '../paired.ts';
 import { isFree, varyingSettings, type PlannedRun, type SweepPlan } from './plan.ts';
 
@@ -141,9 +142,6 @@ function runOf({ planned: { name, seed }, history, failure }: EndedRun): SweepRu
     ...(remark !== '' && { remark }),
   };
 }
-
-/** Endings that are no mistake are said by one or two words. */
-const isDivergence = (ended: string) => !['patience', 'no gain', 'deadline'].includes(ended);
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
