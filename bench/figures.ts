@@ -1,6 +1,6 @@
 // figures.ts: the figures by the names that the command line takes.
 
-import { cold, folder, folderOfPhones, forward, forwardZoo, help, memory } from './classify.ts';
+import { cold, folder, folderInt8, folderOfPhones, forward, forwardZoo, help, memory } from './classify.ts';
 import type { Bench } from './context.ts';
 import { explainOcclusion, explainOneLook, explainPlaces } from './explain.ts';
 import { hundredHeadEpochs, headFromNothing, stageTwoPace } from './finetune.ts';
@@ -25,6 +25,7 @@ export const FIGURES = {
   forward,
   'forward-zoo': forwardZoo,
   folder,
+  'folder-int8': folderInt8,
   'folder-phones': folderOfPhones,
   memory,
   features,

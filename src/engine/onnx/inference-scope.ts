@@ -87,7 +87,10 @@ export class InferenceScope {
 
   /** The value as numbers. */
   value(layer: string): Value {
-    const { affine, ...value } = this.held(layer);
+    return this.#floats(this.held(layer));
+  }
+
+  #floats({ affine, ...value }: Value): Value {
     if (!affine) return value;
     const operands = [value.tensor, ...this.affineOperands(affine)];
     return { ...value, tensor: this.#derive(asFloats(value.tensor), 'DequantizeLinear', operands) };
@@ -100,14 +103,9 @@ export class InferenceScope {
     const range = this.model.quantization?.ranges.get(sourceOf(layer, this.#layers));
     if (!range) return undefined;
     const made = affineOf(range);
-    const { tensor, axes } = this.#inAxes(held, graphOrder(this.shapeOf(layer)));
-    const operands = [tensor, ...this.affineOperands(made)];
-    return {
-      tensor: this.#derive(asBytes(tensor), 'QuantizeLinear', operands),
-      axes,
-      affine: made,
-      ...(held.pad && { pad: held.pad }),
-    };
+    const tensor = this.#derive(asBytes(held.tensor), 'QuantizeLinear', [held.tensor, ...this.affineOperands(made)]); // prettier-ignore
+    // A fourth of what the numbers would be is moved.
+    return { ...this.#inAxes({ ...held, tensor }, graphOrder(this.shapeOf(layer))), affine: made };
   }
 
   /** The operands by which onnx's operators know what bytes stand for. */
@@ -117,9 +115,9 @@ export class InferenceScope {
 
   /** @param pad `keepPad`: the caller adds the zeros that are still to be added */
   nchw(layer: string, pad?: 'keepPad'): Value {
-    const value = this.value(layer);
+    const value = this.held(layer);
     if (value.pad && !pad) throw new Error(`'${layer}' was left unpadded for a layer that does not pad`);
-    return this.#inAxes(value, NCHW);
+    return this.#floats(this.#inAxes(value, NCHW));
   }
 
   channelsLast(layer: string): Value {
@@ -127,7 +125,7 @@ export class InferenceScope {
   }
 
   inAxes(layer: string, axes: Axes): Value {
-    return this.#inAxes(this.value(layer), axes);
+    return this.#floats(this.#inAxes(this.held(layer), axes));
   }
 
   /** The value as NCHW if it is a picture; a vector stays `[N,C]`. */
@@ -166,7 +164,7 @@ export class InferenceScope {
     const perm = permOf(value.axes, axes);
     if (!perm) return value;
     const tensor = this.#derive(reordered(value.tensor, perm), 'Transpose', [value.tensor], { perm });
-    return { tensor, axes };
+    return { ...value, tensor, axes };
   }
 
   #derive(
