@@ -1,10 +1,17 @@
 // bytes.test.ts: networks that are computed with bytes against themselves in float32, and what is not to overflow.
 
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { before, test } from 'node:test';
 import type { EngineModel, Features } from '../../src/engine/engine.ts';
+import { lowerInference } from '../../src/engine/onnx/lower-inference.ts';
+import { loadRuntime } from '../../src/engine/onnx/runtime.ts';
+import { sessionMaker } from '../../src/engine/onnx/session-maker.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/session.ts';
 import type { TrainableEngine } from '../../src/engine/training.ts';
+import { readOnnxModel } from '../../src/formats/onnx-model.ts';
 import { graphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, Weights } from '../../src/graph/layers.ts';
 import { Calibration } from '../../src/quantization/calibration.ts';
@@ -69,6 +76,29 @@ test('every layer on bytes, and outputs in the middle of them, are near the same
       assertAllClose(other[i]!.data, exact[i]!.data, { rtol: 0.05 }, name);
     });
     assert.notDeepEqual(other[0]!.data, exact[0]!.data);
+  }
+});
+
+test('the runtime pools numbers, not bytes, and moves bytes, not numbers', async () => {
+  const graph = manyLayers();
+  const model = { graph, weights: madeUpWeights(graph), ...HALF };
+  const whole = { ...model, quantization: await quantized(model, await engine.weightBits!()) };
+  const folder = await mkdtemp(path.join(tmpdir(), 'finch-bytes-'));
+  try {
+    const file = path.join(folder, 'made.onnx');
+    const maker = sessionMaker({ runtime: await loadRuntime(), device: 'cpu', threads: 1 });
+    // Without the operators of this processor, of which other readers know nothing.
+    const more = { optimizedModelFilePath: file, graphOptimizationLevel: 'extended', session: {} };
+    const session = await maker.create(lowerInference(whole), whole, more);
+    await session.release();
+    const { nodes } = await readOnnxModel(file);
+    const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node.op] as const)));
+    const sources = (op: string) => nodes.filter((node) => node.op === op).map(({ inputs }) => makers.get(inputs[0]!)); // prettier-ignore
+    assert.ok(sources('QuantizeLinear').length > 0);
+    assert.ok(!sources('QuantizeLinear').includes('Transpose'));
+    assert.ok(!sources('MaxPool').includes('QuantizeLinear'));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 });
 

@@ -94,9 +94,20 @@ export class Emitter {
     return this.emit('Div', [a, b]);
   }
 
-  /** `tensor` times a number. */
-  scale(tensor: string, factor: number): string {
-    return factor === 1 ? tensor : this.mul(tensor, this.scalar(factor));
+  /** `tensor` times a number. @param shape the tensor's, where it may end in axes of one */
+  scale(tensor: string, factor: number, shape: Shape = []): string {
+    return factor === 1 ? tensor : this.mul(tensor, this.numberBeside(shape, factor));
+  }
+
+  /** `tensor` times the one number that another tensor holds. @param shape the first one's, where it may end in axes of one */
+  times(tensor: string, number: string, shape: Shape): string {
+    const beside = axesBeside(shape);
+    return this.mul(tensor, beside.length > 0 ? this.reshape(number, beside) : number);
+  }
+
+  /** A constant that goes with a tensor of this shape in an operator of two. */
+  numberBeside(shape: Shape, value: number): string {
+    return this.floats(axesBeside(shape), [value]);
   }
 
   /** Sum over `axes`. These axes are removed, or on request kept with size 1. */
@@ -113,4 +124,12 @@ export class Emitter {
     this.#constantNames.set(key, name);
     return name;
   }
+}
+
+/**
+ * The axes of one number beside a tensor. Where the tensor's last axis has one number, as in the kernel of a convolution of 1 x 1, and the
+ * other operand has fewer axes, onnxruntime computes number by number, up to forty times as slowly: there it gets as many.
+ */
+function axesBeside(shape: Shape): Shape {
+  return shape.at(-1) === 1 ? shape.map(() => 1) : [];
 }

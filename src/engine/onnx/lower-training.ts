@@ -257,7 +257,8 @@ function emitMoves(
   if (phase === 'gather') return { moved: { inputs, outputs, names }, extra };
 
   if (spec.clipNorm !== undefined) {
-    const clipped = emitClipping(e, gradients, spec.clipNorm);
+    const shapes = new Map(variables.map(({ name, stored }) => [name, stored.shape]));
+    const clipped = emitClipping(e, gradients, shapes, spec.clipNorm);
     e.emit('Identity', [clipped.norm], undefined, { name: GRADIENT_NORM });
     extra.push(float(GRADIENT_NORM, []));
     gradients = clipped.gradients;
@@ -270,6 +271,7 @@ function emitMoves(
     inputs.push(...slotNames.map((slot) => float(slot, stored.shape)));
     const updated = emitUpdate(e, spec.optimizer, {
       weight: name,
+      shape: stored.shape,
       gradient,
       slots: slotNames,
       group,

@@ -3,6 +3,7 @@
 
 import type { Optimizer } from '../training.ts';
 import { DEFAULT_BETAS, DEFAULT_EPSILON } from '../training/optimizer-state.ts';
+import type { Shape } from '../../util/shape.ts';
 import type { Emitter } from './emitter.ts';
 
 /** Scalar inputs of a step. */
@@ -29,6 +30,8 @@ export function scalarsFor(
 
 interface Update {
   readonly weight: string;
+  /** The weight's, which its gradient and slots have too. */
+  readonly shape: Shape;
   readonly gradient: string;
   /** In the order of `slotsOf`. */
   readonly slots: readonly string[];
@@ -61,19 +64,19 @@ function emitSgd(
   update: Update,
   decay: number,
 ): Updated {
-  const { weight, gradient, slots: [velocity], group } = update; // prettier-ignore
-  const g = decay ? e.add(gradient, e.scale(weight, decay)) : gradient;
+  const { weight, shape, gradient, slots: [velocity], group } = update; // prettier-ignore
+  const g = decay ? e.add(gradient, e.scale(weight, decay, shape)) : gradient;
   const rate = guarded(e, rateName(group), update);
-  if (velocity === undefined) return { weight: moved(e, update, e.mul(g, rate)), slots: [] };
+  if (velocity === undefined) return { weight: moved(e, update, e.times(g, rate, shape)), slots: [] };
   if (nesterov) {
-    const next = e.add(e.scale(velocity, momentum), g);
-    const direction = e.add(g, e.scale(next, momentum));
-    return { weight: moved(e, update, e.mul(direction, rate)), slots: [next] };
+    const next = e.add(e.scale(velocity, momentum, shape), g);
+    const direction = e.add(g, e.scale(next, momentum, shape));
+    return { weight: moved(e, update, e.times(direction, rate, shape)), slots: [next] };
   }
-  const sum = e.add(velocity, e.scale(g, 1 / momentum));
+  const sum = e.add(velocity, e.scale(g, 1 / momentum, shape));
   return {
-    slots: [e.scale(sum, momentum)],
-    weight: moved(e, update, e.mul(sum, e.scale(rate, momentum))),
+    slots: [e.scale(sum, momentum, shape)],
+    weight: moved(e, update, e.times(sum, e.scale(rate, momentum), shape)),
   };
 }
 
@@ -99,17 +102,17 @@ function emitAdam(
   update: Update,
   decay: number,
 ): Updated {
-  const { weight, gradient, slots, group } = update;
+  const { weight, shape, gradient, slots, group } = update;
   const [mean, square] = slots as readonly [string, string];
   const blend = (old: string, beta: number, fresh: string) =>
-    e.add(e.scale(old, beta), e.scale(fresh, 1 - beta));
-  const g = kind === 'adam' && decay ? e.add(gradient, e.scale(weight, decay)) : gradient;
+    e.add(e.scale(old, beta, shape), e.scale(fresh, 1 - beta, shape));
+  const g = kind === 'adam' && decay ? e.add(gradient, e.scale(weight, decay, shape)) : gradient;
   const newMean = blend(mean, betas[0], g);
   const newSquare = blend(square, betas[1], e.mul(g, g));
-  const root = e.mul(e.emit('Sqrt', [newSquare]), ROOT_CORRECTION);
-  const direction = e.div(newMean, e.add(root, e.scalar(epsilon)));
-  const step = e.mul(direction, guarded(e, stepSizeName(group), update));
-  const shrink = () => e.mul(weight, e.scale(guarded(e, rateName(group), update), decay));
+  const root = e.times(e.emit('Sqrt', [newSquare]), ROOT_CORRECTION, shape);
+  const direction = e.div(newMean, e.add(root, e.numberBeside(shape, epsilon)));
+  const step = e.times(direction, guarded(e, stepSizeName(group), update), shape);
+  const shrink = () => e.times(weight, e.scale(guarded(e, rateName(group), update), decay), shape);
   const move = kind === 'adamw' && decay > 0 ? e.add(step, shrink()) : step;
   return {
     weight: moved(e, update, move),
@@ -119,15 +122,21 @@ function emitAdam(
 
 /**
  * Scales gradients down to a global L2 norm, as PyTorch's `clip_grad_norm_` does.
+ * @param shapes of the gradients
  * @returns the norm before, and the gradients after
  */
-export function emitClipping(e: Emitter, gradients: ReadonlyMap<string, string>, limit: number) {
+export function emitClipping(
+  e: Emitter,
+  gradients: ReadonlyMap<string, string>,
+  shapes: ReadonlyMap<string, Shape>,
+  limit: number,
+) {
   const squares = [...gradients.values()].map((g) => e.emit('ReduceSumSquare', [g], { keepdims: 0 }));
   const norm = e.emit('Sqrt', [squares.reduce((a, b) => e.add(a, b))]);
   const wanted = e.div(e.scalar(limit), e.add(norm, e.scalar(1e-6)));
   const factor = e.emit('Min', [wanted, e.scalar(1)]);
   return {
     norm,
-    gradients: new Map([...gradients].map(([name, g]) => [name, e.mul(g, factor)])),
+    gradients: new Map([...gradients].map(([name, g]) => [name, e.times(g, factor, shapes.get(name)!)])),
   };
 }
