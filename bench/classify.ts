@@ -164,7 +164,11 @@ export async function folderInt8({ peer, scratch }: BenchContext): Promise<reado
   const float32 = () => count / seconds(process.execPath, args(found));
   const bytes = () => count / seconds(process.execPath, args(model));
   const row = { measure: `folder of ${count}, resnet18 in 8 bits`, unit: 'pictures/s', isRate: true, repeats: 3, finch: bytes }; // prettier-ignore
-  const torch = peerSide(peer, 'resnet18', (python) => count / python.seconds('folder', 'resnet18', pictures));
+  const torch = peerSide(
+    peer,
+    'resnet18',
+    (python) => count / python.seconds('folder', 'resnet18', pictures),
+  );
   return [
     await measure({ ...row, peerName: `${nameOf(peer)}, 2 loader workers`, peer: torch }),
     await measure({ ...row, peerName: 'float32', peer: float32 }),
