@@ -1,14 +1,13 @@
 // classify.ts: what is measured of classify: help, cold start, the networks alone, a folder end to end, memory.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { createOnnxEngine } from '../src/engine/onnx/session.ts';
-import { findModelFolder } from '../src/store/models.ts';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
 import { findArchitecture } from '../src/zoo/architectures.ts';
 import { HALF, madeUpWeights } from '../test/helpers/made-up-model.ts';
-import { BOOK, modelFolder, nameOf, peerSide, phonePhotos, photos, type BenchContext } from './context.ts';
-import { measure, median, seconds, type Row } from './measure.ts';
+import { BOOK, modelFolder, nameOf, peerSide, phonePhotos, photos, REAL_RESNET18, usersModel, type BenchContext } from './context.ts'; // prettier-ignore
+import { measure, median, output, seconds, type Row } from './measure.ts';
 import { memoryGrowth } from './memory.ts';
 import { greyBatch, peerOf, sizeOf } from './networks.ts';
 
@@ -149,29 +148,24 @@ export async function folder({ peer, scratch }: BenchContext): Promise<readonly 
   return rows;
 }
 
-/** The same with ResNet-18 in 8 bits, where the user has its real weights (`r18`, or pulled): made-up ones agree with nothing. */
+/** The same with ResNet-18 in 8 bits, where the user has its real weights: made-up ones agree with nothing. */
 export async function folderInt8({ peer, scratch }: BenchContext): Promise<readonly Row[]> {
+  const found = await usersModel(REAL_RESNET18);
+  if (!found) {
+    process.stderr.write(`left out: there is no model ${REAL_RESNET18.join(' or ')}\n`);
+    return [];
+  }
   const count = 1000;
   const [pictures, few] = [await photos(scratch, count), await photos(scratch, 100)];
-  const found = (await findModelFolder('r18')) ?? (await findModelFolder('resnet18'));
-  if (!found) return [];
-  const name = 'bench-int8';
-  const env = { ...process.env, FINCH_HOME: path.join(scratch, 'home-int8') };
-  const quantize = [FINCH, 'models', 'quantize', found, '--calibrate', few, '--name', name];
-  execFileSync(process.execPath, quantize, { env, stdio: ['ignore', 'ignore', 'inherit'] });
-  const model = path.join(env.FINCH_HOME, 'models', name);
-  const args = (model: string) => [CLASSIFY, pictures, '--model', model, '--format', 'csv'];
-  const float32 = () => count / seconds(process.execPath, args(found));
-  const bytes = () => count / seconds(process.execPath, args(model));
-  const row = { measure: `folder of ${count}, resnet18 in 8 bits`, unit: 'pictures/s', isRate: true, repeats: 3, finch: bytes }; // prettier-ignore
-  const torch = peerSide(
-    peer,
-    'resnet18',
-    (python) => count / python.seconds('folder', 'resnet18', pictures),
-  );
+  const home = path.join(scratch, 'home-int8');
+  output(process.execPath, [FINCH, 'models', 'quantize', found, '--calibrate', few, '--name', 'bytes'], { FINCH_HOME: home }); // prettier-ignore
+  const rateOf = (model: string) => () =>
+    count / seconds(process.execPath, [CLASSIFY, pictures, '--model', model, '--format', 'csv']);
+  const row = { measure: `folder of ${count}, resnet18 in 8 bits`, unit: 'pictures/s', isRate: true, repeats: 3, finch: rateOf(path.join(home, 'models', 'bytes')) }; // prettier-ignore
+  const torch = peerSide(peer, 'resnet18', (python) => count / python.seconds('folder', 'resnet18', pictures)); // prettier-ignore
   return [
     await measure({ ...row, peerName: `${nameOf(peer)}, 2 loader workers`, peer: torch }),
-    await measure({ ...row, peerName: 'float32', peer: float32 }),
+    await measure({ ...row, peerName: 'float32', peer: rateOf(found) }),
   ];
 }
 

@@ -6,6 +6,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { writeModelFolder } from '../src/artefact/model-folder.ts';
+import { findModelFolder } from '../src/store/models.ts';
 import { PACKAGE_ROOT } from '../src/util/package.ts';
 import { findArchitecture } from '../src/zoo/architectures.ts';
 import { findRecord } from '../src/zoo/published.ts';
@@ -34,6 +35,15 @@ export function peerSide<T>(
   side: (peer: Peer) => T,
 ): (() => T) | undefined {
   return typeof peer === 'string' || !peer.has(model) ? undefined : () => side(peer);
+}
+
+/** Names under which the user may have ResNet-18 with real weights (FINCH_HOME): imported, or pulled. */
+export const REAL_RESNET18 = ['r18', 'resnet18'] as const;
+
+/** The first of these models that the user has. */
+export async function usersModel(names: readonly string[]): Promise<string | undefined> {
+  const found = await Promise.all(names.map((name) => findModelFolder(name)));
+  return found.find((folder) => folder !== undefined);
 }
 
 /** A model of the zoo with made-up weights, in a folder. */

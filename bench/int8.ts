@@ -7,14 +7,13 @@ import { tryBytes, type TimesAsFast } from '../src/api/models/byte-trial.ts';
 import { calibrationPictures } from '../src/api/models/calibration-pictures.ts';
 import { workOf } from '../src/api/work.ts';
 import { bytePlaces } from '../src/quantization/units.ts';
-import { findModelFolder } from '../src/store/models.ts';
-import { modelFolder, photos, type BenchContext } from './context.ts';
+import { modelFolder, photos, REAL_RESNET18, usersModel, type BenchContext } from './context.ts';
 import { measure, type Row } from './measure.ts';
 
 const FLOAT32 = 'float32, here';
 
-/** Networks whose answers count: the shipped one, and ResNet-18 where the user has it (FINCH_HOME; imported as `r18`, or pulled). */
-const REAL = [['efficientnet_lite0'], ['r18', 'resnet18']] as const;
+/** Networks whose answers count: the shipped one, and ResNet-18 where the user has it. */
+const REAL = [['efficientnet_lite0'], REAL_RESNET18] as const;
 /** Made-up weights take the same time. */
 const MADE_UP = ['resnet50'] as const;
 
@@ -25,7 +24,7 @@ const COUNT = 200;
 export async function int8({ scratch }: BenchContext): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const names of REAL) {
-    const found = (await Promise.all(names.map((name) => findModelFolder(name)))).find((folder) => folder !== undefined);
+    const found = await usersModel(names);
     const isReal = found !== undefined;
     rows.push(...(await measured(found ?? (await modelFolder(scratch, names.at(-1)!)), names.at(-1)!, { isReal, scratch })));
   }
