@@ -1,15 +1,18 @@
 // overlap-add.ts: adds the values of a sliding window's taps to the places that the taps read: the transpose of cutting
 // windows out. It works in phases: with stride s, the places with the same remainder modulo s are one coarse picture.
 
+import { blockedConvolution } from '../blocked.ts';
 import type { Step, Value } from '../step.ts';
 import type { Window } from '../windows.ts';
 
-interface Geometry {
+export interface Geometry {
   readonly window: Window;
   /** The value that the windows slid over (`from`), and their output (`to`). */
   readonly from: Value;
   readonly to: Value;
 }
+
+type Size = readonly [height: number, width: number];
 
 /**
  * @param taps by row and column of the window, each `[N,C/B,h,w,B]`
@@ -20,60 +23,75 @@ export function overlapAdd(
   { window, from, to }: Geometry,
   step: Step,
 ): string {
-  const e = step.emitter;
   const { strides, kernel, pads } = window;
-  const [batch, blocks, height, width, block] = step.places(from) as readonly [number, number, number, number, number]; // prettier-ignore
-  const reach = [0, 1].map((axis) => Math.ceil(kernel[axis]! / strides[axis]!) - 1);
-  // A coarse picture holds every place of its phase that a window reaches.
-  const coarse = [to.shape[0]! + reach[0]!, to.shape[1]! + reach[1]!];
+  // A coarse picture holds every place of its phase: those that a window reaches, and those of the picture.
+  const [height, width] = [0, 1].map((axis) => {
+    const reached = to.shape[axis]! + Math.ceil(kernel[axis]! / strides[axis]!) - 1;
+    return Math.max(reached, Math.ceil((pads[axis]! + from.shape[axis]!) / strides[axis]!));
+  });
+  const coarse = [height!, width!] as const;
   const phases: string[] = [];
   for (let row = 0; row < strides[0]; row++) {
     for (let column = 0; column < strides[1]; column++) {
-      const shifted: string[] = [];
+      let sum: string | undefined;
       for (let i = 0; row + i * strides[0] < kernel[0]; i++) {
         for (let j = 0; column + j * strides[1] < kernel[1]; j++) {
           const tap = taps[row + i * strides[0]]![column + j * strides[1]]!;
-          const around = [0, 0, i, j, 0, 0, 0, reach[0]! - i, reach[1]! - j, 0];
-          shifted.push(around.every((n) => n === 0) ? tap : e.emit('Pad', [tap, e.int64s(around)]));
+          sum = addedAt([i, j], tap, sum, { to, coarse }, step);
         }
       }
-      phases.push(
-        shifted.length > 0
-          ? shifted.reduce((a, b) => e.add(a, b))
-          : e.emit('Expand', [e.scalar(0), e.int64s([batch, blocks, ...coarse, block])]),
-      );
+      phases.push(sum ?? zeros(step.places(from, coarse), step));
     }
   }
-  // [s,s,N,C/B,h,w,B] -> [N,C/B,h,s,w,s,B] -> the fine picture, with the padding still around it
-  const fine = [coarse[0]! * strides[0], coarse[1]! * strides[1]];
-  let all = phases[0]!;
-  if (phases.length > 1) {
-    const stacked = e.emit('Concat', phases, { axis: 0 });
-    const split = e.reshape(stacked, [...strides, batch, blocks, coarse[0]!, coarse[1]!, block]);
-    const woven = e.transpose(split, [2, 3, 4, 0, 5, 1, 6]);
-    all = e.reshape(woven, [batch, blocks, fine[0]!, fine[1]!, block]);
-  }
-  const whole = cut(all, { size: [height, width], fine, top: pads[0], left: pads[1] }, step);
-  return e.reshape(whole, step.tensorShape(from));
+  return step.emitter.reshape(woven(phases, { window, from, coarse }, step), step.tensorShape(from));
 }
 
-interface Cut {
-  readonly size: readonly [number, number];
-  readonly fine: readonly number[];
-  readonly top: number;
-  readonly left: number;
-}
-
-/** Removes the padding, and adds zeros at the bottom and right where no window reached. */
-function cut(all: string, { size, fine, top, left }: Cut, step: Step): string {
+/** `sum` with the tap's values added that many rows and columns further on. */
+function addedAt(
+  [row, column]: Size,
+  tap: string,
+  sum: string | undefined,
+  { to, coarse }: { readonly to: Value; readonly coarse: Size },
+  step: Step,
+): string {
   const e = step.emitter;
-  const missing = [Math.max(0, top + size[0] - fine[0]!), Math.max(0, left + size[1] - fine[1]!)];
-  const whole = missing.some((n) => n > 0)
-    ? e.emit('Pad', [all, e.int64s([0, 0, 0, 0, 0, 0, 0, ...missing, 0])])
-    : all;
-  if (top === 0 && left === 0 && size[0] === fine[0]! + missing[0]! && size[1] === fine[1]! + missing[1]!) {
-    return whole;
+  const [below, right] = [coarse[0] - row - to.shape[0]!, coarse[1] - column - to.shape[1]!];
+  const pads = [row, column, below, right] as const;
+  if (to.blocked) {
+    // A kernel of one place, a 1, copies and adds in one pass.
+    const channels = to.shape[2]!;
+    const weight = e.floats([channels, 1, 1, 1], Array<number>(channels).fill(1));
+    const copied = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads } as const;
+    const x = e.reshape(tap, step.tensorShape(to));
+    return blockedConvolution(e, copied, { x, weight, sum, groups: channels });
   }
-  const bounds = [[top, left], [top + size[0], left + size[1]], [2, 3]].map((bound) => e.int64s(bound)); // prettier-ignore
-  return e.emit('Slice', [whole, ...bounds]);
+  const around = [0, 0, row, column, 0, 0, 0, below, right, 0];
+  const shifted = around.every((n) => n === 0) ? tap : e.emit('Pad', [tap, e.int64s(around)]);
+  return sum === undefined ? shifted : e.add(sum, shifted);
+}
+
+const zeros = (shape: readonly number[], { emitter: e }: Step) =>
+  e.emit('Expand', [e.scalar(0), e.int64s(shape)]);
+
+/** The phases' places in the order of the picture, without the padding around it: `[N C/B,H W,B]`. */
+function woven(
+  phases: readonly string[],
+  { window, from, coarse }: { readonly window: Window; readonly from: Value; readonly coarse: Size },
+  step: Step,
+): string {
+  const e = step.emitter;
+  const { strides, pads } = window;
+  const [batch, blocks, height, width, block] = step.places(from) as readonly [number, number, number, number, number]; // prettier-ignore
+  const area = coarse[0] * coarse[1];
+  const flat = phases.map((phase) => e.reshape(phase, [batch * blocks, area, block]));
+  const all = flat.length === 1 ? flat[0]! : e.emit('Concat', flat, { axis: 1 });
+  const order: number[] = [];
+  for (let row = pads[0]; row < pads[0] + height; row++) {
+    for (let column = pads[1]; column < pads[1] + width; column++) {
+      const phase = (row % strides[0]) * strides[1] + (column % strides[1]);
+      const [y, x] = [Math.floor(row / strides[0]), Math.floor(column / strides[1])];
+      order.push(phase * area + y * coarse[1] + x);
+    }
+  }
+  return e.emit('Gather', [all, e.int64s(order)], { axis: 1 });
 }

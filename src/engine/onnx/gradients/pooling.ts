@@ -7,9 +7,9 @@ import { elementCount, sameShape } from '../../../util/shape.ts';
 import { FLOAT, type Rule, type Step, type Value } from '../step.ts';
 import { isSubsampledBy, poolingAttributes, windowOf, type Pooling, type Window } from '../windows.ts';
 import { isPositive } from '../activations.ts';
-import { blockedMaximum, blockedMean, pictureMeans } from '../blocked.ts';
+import { blockedConvolution, blockedMaximum, blockedMean, pictureMeans } from '../blocked.ts';
 import type { Emitter } from '../emitter.ts';
-import { overlapAdd } from './overlap-add.ts';
+import { overlapAdd, type Geometry } from './overlap-add.ts';
 
 /** This is below every number that a network computes, and its difference from these numbers still fits into a float. */
 const LOWEST = -1e38;
@@ -34,12 +34,15 @@ export const maxPooling: Rule<LayerOf<'maxPooling2d'>> = (layer, [given], step) 
     output,
     backward: (gradient) => {
       const dy = x.blocked ? step.blocked(gradient) : step.plain(gradient);
-      const y = e.reshape(pooled, step.places(output));
       const padded = padWith(e.reshape(x.tensor, step.places(x)), LOWEST, window, step);
+      const geometry = { window, from: x, to: output };
+      const isBelow = x.blocked ? isBelowBlocked : isBelowPlain;
+      const last = elementCount(window.kernel) - 1;
       let falling = e.reshape(dy.tensor, step.places(output));
       const taps = eachTap(window, (row, column) => {
-        const below = e.sub(y, seenBy(padded, [row, column], window, output, step));
-        const onward = e.mul(falling, isPositive(e, below));
+        // Whatever has come as far as the last tap is its own.
+        if (row * window.kernel[1] + column === last) return falling;
+        const onward = e.mul(falling, isBelow([row, column], padded, pooled, geometry, step));
         const kept = e.sub(falling, onward);
         falling = onward;
         return kept;
@@ -139,18 +142,45 @@ function padWith(x: string, value: number, { pads }: Window, step: Step): string
   return step.emitter.emit('Pad', [x, sizes, step.emitter.scalar(value)]);
 }
 
-/** The x that one tap of the window reads at every place. */
-function seenBy(
+/** 1 where the x that the tap reads is below the maximum, else 0. */
+type IsBelow = (
+  tap: readonly [row: number, column: number],
   padded: string,
-  tap: readonly [number, number],
-  { strides }: Window,
-  output: Value,
+  maximum: string,
+  geometry: Geometry,
   step: Step,
-): string {
+) => string;
+
+const isBelowPlain: IsBelow = (tap, padded, maximum, { window: { strides }, to }, step) => {
   const e = step.emitter;
-  const end = tap.map((start, axis) => start + (to2d(output)[axis]! - 1) * strides[axis]! + 1);
-  return e.emit('Slice', [padded, e.int64s(tap), e.int64s(end), e.int64s([2, 3]), e.int64s(strides)]);
-}
+  const end = tap.map((start, axis) => start + (to2d(to)[axis]! - 1) * strides[axis]! + 1);
+  const x = e.emit('Slice', [padded, e.int64s(tap), e.int64s(end), e.int64s([2, 3]), e.int64s(strides)]);
+  return isPositive(e, e.sub(e.reshape(maximum, step.places(to)), x));
+};
+
+/** What the tap reads is the output of a convolution whose kernel is -1 at the tap and 0 elsewhere: unlike Slice, it uses all threads. */
+const isBelowBlocked: IsBelow = ([row, column], padded, maximum, { window, from, to }, step) => {
+  const e = step.emitter;
+  const { kernel, strides, dilations, pads } = window;
+  const [height, width, channels] = from.shape as readonly [number, number, number];
+  const area = kernel[0] * kernel[1];
+  // [C/B,rows,columns,B]
+  const weights = new Float32Array(channels * area);
+  for (let at = row * kernel[1] + column; at < weights.length / step.block; at += area) {
+    weights.fill(-1, at * step.block, (at + 1) * step.block);
+  }
+  const size = [height + pads[0] + pads[2], width + pads[1] + pads[3]];
+  const negated = blockedConvolution(
+    e,
+    { kernel, strides, dilations, pads: [0, 0, 0, 0] },
+    {
+      x: e.reshape(padded, [step.batch, channels, ...size]),
+      weight: e.floats([channels, 1, ...kernel], weights),
+      groups: channels,
+    },
+  );
+  return isPositive(e, e.reshape(e.add(maximum, negated), step.places(to)));
+};
 
 /** 1 / count for every place of the output, `[h,w]`. */
 function sharesOf({ kernel, strides, pads }: Window, x: Value, output: Value, pad: Padding2d | undefined) {
