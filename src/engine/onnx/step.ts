@@ -64,6 +64,9 @@ export class Step {
   /** Masks that dropout takes as inputs: factors of this shape, 0 or 1 / (1 - rate). */
   readonly masks: { readonly name: string; readonly shape: Shape; readonly rate: number }[] = [];
 
+  /** Gradients that are 0 already wherever the ReLU that they come to puts out 0: it passes them on as they are. */
+  readonly rectified = new Set<string>();
+
   readonly emitter: Emitter;
   readonly graph: Graph;
   readonly shapes: Shapes;

@@ -19,6 +19,7 @@ export const activation: Rule<LayerOf<'activation'>> = (layer, [given], step) =>
     output: { ...x, tensor: y },
     backward: (gradient) => {
       const { tensor: dy } = step.like(gradient, x);
+      if (name === 'relu' && step.rectified.has(dy)) return [{ ...x, tensor: dy }];
       const tensors = { x: x.tensor, y: step.forGradient(y), dy };
       return [{ ...x, tensor: emitDerivative(step.emitter, layer, tensors, channelAxis) }];
     },

@@ -10,7 +10,8 @@ import { dense } from './dense.ts';
 import { dropout } from './dropout.ts';
 import { layerNormalization } from './layer-normalization.ts';
 import { onnx } from './onnx.ts';
-import { averagePooling, globalAveragePooling, globalMaxPooling, maxPooling } from './pooling.ts';
+import { maxPooling } from './max-pooling.ts';
+import { averagePooling, globalAveragePooling, globalMaxPooling } from './pooling.ts';
 import { prelu } from './prelu.ts';
 import { cropping, permute, reshape, zeroPadding } from './shape.ts';
 
