@@ -1,8 +1,8 @@
 // lower-training.ts: a graph, a loss and an optimizer -> one ONNX model of a training step: forward, loss, backward, update.
 // Layers that do not learn come first and run as at inference. Sizes are fixed: each batch size needs a model of its own.
 
-import type { Layer } from '../../graph/layers.ts';
-import { inferShapes, weightShapes, type Shapes } from '../../graph/shapes.ts';
+import type { Layer, LayerKind } from '../../graph/layers.ts';
+import { inferShapes, weightShapes } from '../../graph/shapes.ts';
 import { AppError } from '../../util/errors.ts';
 import type { Shape } from '../../util/shape.ts';
 import type { EngineModel } from '../engine.ts';
@@ -10,13 +10,14 @@ import type { TrainSpec } from '../training.ts';
 import { learningLayers, trainedGraph } from '../training/learning.ts';
 import { decaysWeight, PENDING, slotName, slotsOf } from '../training/optimizer-state.ts';
 import { isStatistic } from '../training/variables.ts';
+import { graphOrder } from './axes.ts';
 import { Emitter } from './emitter.ts';
 import { ruleOf } from './gradients/rules.ts';
 import { emitLoss, TARGET_INPUTS } from './losses.ts';
 import { InferenceLowering } from './lower-inference.ts';
 import { emitClipping, emitUpdate, scalarsFor } from './optimizers.ts';
 import type { ValueInfo, WrittenGraph } from '../../formats/onnx-writer.ts';
-import { Step, type Lowered, type Value } from './step.ts';
+import { FLOAT, Step, type Lowered, type Value } from './step.ts';
 import { hasOneBuffer, storedVariables, type StoredVariable } from './variables.ts';
 
 /** With gradients accumulated, a step either adds to them (`gather`), or adds to them and uses them (`finish`). */
@@ -59,7 +60,7 @@ export function lowerTraining(
   const step = new Step({ emitter, graph, shapes, batch, batchNorm: spec.batchNorm ?? 'train', block });
   const learning = learningLayers(graph, spec.trainFrom);
 
-  const { values, packed } = emitFront({ ...model, graph }, learning, spec, emitter, shapes);
+  const { values, packed } = emitFront({ ...model, graph }, learning, spec, step);
   const forward = emitForward(learning, values, step);
   const output = step.plain(values.get(graph.output)!);
   if (output.shape.length !== 1) {
@@ -135,26 +136,39 @@ function given(layer: Layer, value: Value, step: Step): Value {
   return takes === 'any' || (takes === 'blocks' && value.blocked) ? value : step.plain(value);
 }
 
+const STEMS: ReadonlySet<LayerKind> = new Set<LayerKind>(['conv2d', 'zeroPadding2d']);
+
 /** Emits the layers that do not learn, as at inference. Returns, by layer, the outputs that the learning layers start from. */
-function emitFront(
-  model: EngineModel,
-  learning: readonly Layer[],
-  spec: TrainSpec,
-  emitter: Emitter,
-  shapes: Shapes,
-) {
+function emitFront(model: EngineModel, learning: readonly Layer[], spec: TrainSpec, step: Step) {
+  const { emitter, shapes } = step;
   const names = new Set(learning.map((layer) => layer.name));
   const border = new Set(learning.flatMap((layer) => layer.inputs).filter((name) => !names.has(name)));
-  const front = new InferenceLowering(
-    model,
-    { outputs: [...border], ...(spec.size && { size: spec.size }) },
-    emitter,
-  );
+  const { input } = model.graph;
+  const stems = learning.filter((layer) => layer.inputs.some((name) => name === input));
+  // The gradient of a stem's kernel reads the pixels in their own order. Every place's channels are side by side there.
+  const isRead = step.block > 0 && border.has(input) && stems.every(({ kind }) => STEMS.has(kind));
+  const values = new Map<string, Value>();
+  if (isRead) values.set(input, normalisedPixels(model, step));
+  const outputs = [...border].filter((name) => !values.has(name));
+  const front = new InferenceLowering(model, { outputs, ...(spec.size && { size: spec.size }) }, emitter);
   front.emit();
-  const values = new Map<string, Value>(
-    [...border].map((name) => [name, { tensor: front.tensorOf(name), shape: shapes.get(name)! }]),
-  );
+  for (const name of outputs) values.set(name, { tensor: front.tensorOf(name), shape: shapes.get(name)! });
   return { values, packed: front.packed };
+}
+
+/** The same numbers as at inference, as `[N,H,W,C]`: whole rows times a row of factors. */
+function normalisedPixels({ graph, mean, std }: EngineModel, { emitter: e, shapes }: Step): Value {
+  const shape = shapes.get(graph.input)!;
+  const row = shape[1]! * shape[2]!;
+  const along = (numbers: readonly number[]) =>
+    e.floats(
+      [row],
+      Array.from({ length: row }, (_, at) => numbers[at % numbers.length]!),
+    );
+  const rows = e.reshape(e.emit('Cast', ['pixels'], { to: FLOAT }), [-1, row]);
+  const scaled = e.mul(rows, along(std.map((s) => 1 / (255 * s))));
+  const shifted = e.add(scaled, along(mean.map((m, c) => -m / std[c]!)));
+  return { tensor: e.reshape(shifted, [-1, ...shape]), shape, axes: graphOrder(shape) };
 }
 
 interface Backward {

@@ -49,7 +49,7 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
   const e = step.emitter;
   const { kernel, strides, dilations, pads, groups, outputs, from, to } = sizes;
   const b = step.block;
-  const xb = x.blocked ? b : 1;
+  const xb = x.blocked ? b : sizes.inputs / groups;
   const blocks = sizes.inputs / groups / xb;
   // Columns are padded here, and rows by the convolution. Both are padded only until the last tap reaches the end.
   const reach = [0, 1].map(
@@ -59,13 +59,13 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
   const rows = from[0] + Math.min(0, ends[0]!);
   const around = [0, 0, 0, pads[1] * xb, 0, 0, rows - from[0], ends[1]! * xb];
   const chunks = chunksOf(step.batch, groups, b)!;
-  const xChunks = swapped(x, from, groups, chunks, step).map((tensor, i) => {
+  const xChunks = swapped(x.blocked ? x : step.channelsLast(x), from, groups, chunks, step).map((tensor, i) => {
     const flat = e.reshape(tensor, [blocks, groups * chunks[i]!, from[0], from[1] * xb]);
     return around.every((n) => n === 0) ? flat : e.emit('Pad', [flat, e.int64s(around)]);
   });
   const window: Window = {
     kernel: to,
-    strides: [dilations[0], x.blocked ? 1 : dilations[1]],
+    strides: [dilations[0], 1],
     dilations: [strides[0], strides[1] * xb],
     pads: [pads[0], 0, Math.max(0, ends[0]!), 0],
   };
@@ -75,13 +75,15 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
     sum = blockedConvolution(e, window, { x: xChunks[i]!, weight, sum, groups });
   });
   // With I and O of a group: [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are not taps. In plain pictures the strides skip them.
-  const isSpread = x.blocked === true && dilations[1] > 1;
+  const isSpread = dilations[1] > 1;
   const columns = isSpread ? (kernel[1] - 1) * dilations[1] + 1 : kernel[1];
   let products = e.reshape(sum!, [blocks, outputs / b, kernel[0], columns, xb * b]);
   if (isSpread) {
     products = e.emit('Slice', [products, ...[[0], [columns], [3], [dilations[1]]].map((n) => e.int64s(n))]);
   }
-  return e.reshape(e.transpose(products, [1, 0, 2, 3, 4]), [outputs, blocks * xb, ...kernel]);
+  if (x.blocked) return e.reshape(e.transpose(products, [1, 0, 2, 3, 4]), [outputs, blocks * xb, ...kernel]);
+  const taps = e.reshape(products, [outputs / b, ...kernel, xb, b]);
+  return e.reshape(e.transpose(taps, [0, 3, 1, 2, 4]), [outputs, xb, ...kernel]);
 }
 
 /**
@@ -97,7 +99,7 @@ function swapped(
 ) {
   // prettier-ignore
   const e = step.emitter;
-  const block = blocked ? step.block : 1;
+  const block = blocked ? step.block : shape[2]! / groups;
   const blocks = shape[2]! / block / groups;
   const rows = e.reshape(tensor, [step.batch * groups * blocks, size[0] * size[1] * block]);
   let start = 0;

@@ -28,7 +28,7 @@ const RULES = {
   layerNormalization: { rule: layerNormalization, takes: 'any' },
   activation: { rule: activation, takes: 'any' },
   prelu: { rule: prelu },
-  zeroPadding2d: { rule: zeroPadding, takes: 'blocks' },
+  zeroPadding2d: { rule: zeroPadding, takes: 'any' },
   cropping2d: { rule: cropping, takes: 'any' },
   maxPooling2d: { rule: maxPooling, takes: 'blocks' },
   averagePooling2d: { rule: averagePooling, takes: 'blocks' },
