@@ -6,6 +6,7 @@ import type { Lowered, Step, Value } from '../step.ts';
 import type { Window } from '../windows.ts';
 import { chunksOf, isDepthwise, type BlockedOperands } from './convolution-operands.ts';
 import { inputGradient } from './input-gradient-blocked.ts';
+import { stemKernelGradient } from './stem-gradient.ts';
 
 export function blockedConvolutionRule(conv: BlockedOperands, step: Step): Lowered {
   const { x, sizes, weight, bias, blocks } = conv;
@@ -34,39 +35,37 @@ function biasGradient(dy: Value, channels: number, step: Step): string {
 /** The gradient of the kernel, in the kernel's own layout. */
 function kernelGradient(conv: BlockedOperands, seen: Value, dy: Value, step: Step): string {
   const x = { ...seen, tensor: step.forGradient(seen.tensor) };
-  return isDepthwise(conv.sizes)
-    ? depthwiseKernelGradient(conv, x, dy, step)
-    : denseKernelGradient(conv, x, dy, step);
+  if (isDepthwise(conv.sizes)) return depthwiseKernelGradient(conv, x, dy, step);
+  return x.blocked ? denseKernelGradient(conv, x, dy, step) : stemKernelGradient(conv, x, dy, step);
 }
 
 /**
  * A convolution over the picture with its blocks laid flat, [C/B,n,H,W·B]. Its kernel is dy, dilated by a block, so that each
  * step along the flat axis is one input channel of one tap. Each convolution takes a few pictures, fewer than a block, because
  * then their number counts as plain channels, and adds to the result of the one before. Numbers are moved only in rows of whole
- * pictures. The plain picture of a stem is treated as a picture in blocks of one channel. A group of channels stays a group.
+ * pictures. A group of channels stays a group.
  */
 function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, step: Step): string {
   const e = step.emitter;
   const { kernel, strides, dilations, pads, groups, outputs, from, to } = sizes;
   const b = step.block;
-  const xb = x.blocked ? b : sizes.inputs / groups;
-  const blocks = sizes.inputs / groups / xb;
+  const blocks = sizes.inputs / groups / b;
   // Columns are padded here, and rows by the convolution. Both are padded only until the last tap reaches the end.
   const reach = [0, 1].map(
     (axis) => (kernel[axis]! - 1) * dilations[axis]! + (to[axis]! - 1) * strides[axis]! + 1,
   );
   const ends = [0, 1].map((axis) => reach[axis]! - from[axis]! - pads[axis]!);
   const rows = from[0] + Math.min(0, ends[0]!);
-  const around = [0, 0, 0, pads[1] * xb, 0, 0, rows - from[0], ends[1]! * xb];
+  const around = [0, 0, 0, pads[1] * b, 0, 0, rows - from[0], ends[1]! * b];
   const chunks = chunksOf(step.batch, groups, b)!;
-  const xChunks = swapped(x.blocked ? x : step.channelsLast(x), from, groups, chunks, step).map((tensor, i) => {
-    const flat = e.reshape(tensor, [blocks, groups * chunks[i]!, from[0], from[1] * xb]);
+  const xChunks = swapped(x, from, groups, chunks, step).map((tensor, i) => {
+    const flat = e.reshape(tensor, [blocks, groups * chunks[i]!, from[0], from[1] * b]);
     return around.every((n) => n === 0) ? flat : e.emit('Pad', [flat, e.int64s(around)]);
   });
   const window: Window = {
     kernel: to,
     strides: [dilations[0], 1],
-    dilations: [strides[0], strides[1] * xb],
+    dilations: [strides[0], strides[1] * b],
     pads: [pads[0], 0, Math.max(0, ends[0]!), 0],
   };
   let sum: string | undefined;
@@ -74,16 +73,14 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
     const weight = e.reshape(tensor, [outputs, chunks[i]!, ...to]);
     sum = blockedConvolution(e, window, { x: xChunks[i]!, weight, sum, groups });
   });
-  // With I and O of a group: [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are not taps. In plain pictures the strides skip them.
+  // With I and O of a group: [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are not taps.
   const isSpread = dilations[1] > 1;
   const columns = isSpread ? (kernel[1] - 1) * dilations[1] + 1 : kernel[1];
-  let products = e.reshape(sum!, [blocks, outputs / b, kernel[0], columns, xb * b]);
+  let products = e.reshape(sum!, [blocks, outputs / b, kernel[0], columns, b * b]);
   if (isSpread) {
     products = e.emit('Slice', [products, ...[[0], [columns], [3], [dilations[1]]].map((n) => e.int64s(n))]);
   }
-  if (x.blocked) return e.reshape(e.transpose(products, [1, 0, 2, 3, 4]), [outputs, blocks * xb, ...kernel]);
-  const taps = e.reshape(products, [outputs / b, ...kernel, xb, b]);
-  return e.reshape(e.transpose(taps, [0, 3, 1, 2, 4]), [outputs, xb, ...kernel]);
+  return e.reshape(e.transpose(products, [1, 0, 2, 3, 4]), [outputs, blocks * b, ...kernel]);
 }
 
 /**
@@ -91,7 +88,7 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
  * not cut out first and then transposed.
  */
 function swapped(
-  { tensor, shape, blocked }: Value,
+  { tensor, shape }: Value,
   size: readonly [number, number],
   groups: number,
   chunks: readonly number[],
@@ -99,7 +96,7 @@ function swapped(
 ) {
   // prettier-ignore
   const e = step.emitter;
-  const block = blocked ? step.block : shape[2]! / groups;
+  const { block } = step;
   const blocks = shape[2]! / block / groups;
   const rows = e.reshape(tensor, [step.batch * groups * blocks, size[0] * size[1] * block]);
   let start = 0;
