@@ -52,6 +52,20 @@ export function blockedConvolution(e: Emitter, window: Window, inputs: Convoluti
   return e.emit('Conv', operands, { ...windowAttributes(window), group: groups, ...(activation && FUSED[activation]) }, { domain: DOMAIN }); // prettier-ignore
 }
 
+/**
+ * Has the convolution that puts out a tensor add another picture to it, which was there before.
+ * @returns the tensor; undefined where it comes from another operator, or from a convolution that adds something already
+ */
+export function addedByConvolution(e: Emitter, output: string, sum: string): string | undefined {
+  const at = e.nodes.findLastIndex(({ outputs }) => outputs[0] === output);
+  const node = e.nodes[at];
+  if (node?.domain !== DOMAIN || node.op !== 'Conv') return undefined;
+  const [x, weight, bias = '', ...others] = node.inputs;
+  if (others.length > 0) return undefined;
+  e.nodes[at] = { ...node, inputs: [x!, weight!, bias, sum] };
+  return output;
+}
+
 /** factor x + term + sum, clipped, in one pass over the picture. */
 export function scaledAndShifted(
   e: Emitter,

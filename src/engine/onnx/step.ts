@@ -6,7 +6,7 @@ import { weightName } from '../../graph/layers.ts';
 import type { Shapes } from '../../graph/shapes.ts';
 import { elementCount, sameShape, type Shape } from '../../util/shape.ts';
 import { graphOrder, NCHW, permOf, type Axes } from './axes.ts';
-import { fromBlocked, scaledAndShifted, toBlocked, type Pending } from './blocked.ts';
+import { addedByConvolution, fromBlocked, scaledAndShifted, toBlocked, type Pending } from './blocked.ts';
 import type { Emitter } from './emitter.ts';
 import { reordered } from './names.ts';
 
@@ -129,6 +129,14 @@ export class Step {
   }
 
   /**
+   * The same numbers, their sizes said, which the runtime is not told elsewhere (see `inputInfo`): only when it knows that two tensors
+   * have one size may an operator write its result over what it reads for the last time.
+   */
+  sized(tensor: string, value: Value): string {
+    return this.emitter.reshape(tensor, this.tensorShape(value));
+  }
+
+  /**
    * The shape of a picture as [N,C/B,H,W,B], where B = 1 without blocks. Rows and columns are always axes 2 and 3.
    * @param size the picture's size, by default its own
    */
@@ -148,11 +156,12 @@ export class Step {
     return this.tensorShape(value).flatMap((_, axis) => (axis === channelAxis ? [] : [axis]));
   }
 
-  /** The sum of two gradients of one value. It is blocked when one of them is blocked. */
+  /** The sum of two gradients of one value, of which b is the newest. It is blocked when one of them is blocked. */
   sum(a: Value, b: Value): Value {
     if (a.blocked || b.blocked) {
       const [one, other] = [this.blocked(a), this.blocked(b)];
-      return { ...one, tensor: this.emitter.add(one.tensor, other.tensor) };
+      const tensor = addedByConvolution(this.emitter, other.tensor, one.tensor);
+      return { ...one, tensor: tensor ?? this.emitter.add(one.tensor, other.tensor) };
     }
     return { ...a, tensor: this.emitter.add(a.tensor, this.inAxes(b, axesOf(a)).tensor) };
   }

@@ -20,7 +20,8 @@ export const activation: Rule<LayerOf<'activation'>> = (layer, [given], step) =>
     backward: (gradient) => {
       const { tensor: dy } = step.like(gradient, x);
       if (name === 'relu' && step.rectified.has(dy)) return [{ ...x, tensor: dy }];
-      const tensors = { x: x.tensor, y: step.forGradient(y), dy };
+      const made = step.forGradient(y);
+      const tensors = { x: x.tensor, y: x.blocked ? step.sized(made, x) : made, dy };
       return [{ ...x, tensor: emitDerivative(step.emitter, layer, tensors, channelAxis) }];
     },
   };

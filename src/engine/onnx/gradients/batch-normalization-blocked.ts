@@ -54,10 +54,8 @@ export function blockedBatchNormalization(
       // dx = factor (dy - mean(dy) - (x - mean) inverse² mean(dy (x - mean)))
       const minus = e.emit('Neg', [factor]);
       const slope = e.mul(minus, e.mul(meanOfProduct, e.mul(inverse, inverse)));
-      // With these two sizes known, the runtime adds to the sum where it is, and copies nothing (see lower-training.ts on sizes).
-      const inPlace = (tensor: string) => e.reshape(tensor, step.tensorShape(x));
       const sum = scaledAndShifted(e, centred, channels, { factor: slope, term: e.mul(minus, meanOfDy) });
-      return [{ ...x, tensor: scaledAndShifted(e, inPlace(dy), channels, { factor, sum: inPlace(sum) }) }];
+      return [{ ...x, tensor: scaledAndShifted(e, step.sized(dy, x), channels, { factor, sum: step.sized(sum, x) }) }];
     },
   };
 }
