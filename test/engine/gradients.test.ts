@@ -204,6 +204,17 @@ describe('gradients are finite differences', () => {
       {},
       KINKED,
     ));
+  test('a maximum of what a ReLU puts out, which another layer reads too', () =>
+    checkGradient(
+      around(8, (b, x) => {
+        const relu = b.activation(b.conv2d(x, 'wide', { filters: 16, kernel: 1 }), 'relu', 'relu');
+        const pooled = b.maxPooling2d(relu, 'pool', { kernel: 3, stride: 2, pad: 1 });
+        return b.add('sum', pooled, b.conv2d(relu, 'beside', { filters: 16, kernel: 3, stride: 2, pad: 1 }));
+      }),
+      8,
+      {},
+      KINKED,
+    ));
   test('layer norm', () =>
     checkGradient(
       around(5, (b, x) => b.layerNormalization(x, 'norm')),
@@ -299,25 +310,36 @@ test('windows of any size, stride, padding, dilation and groups', async () => {
     kind: fc.constantFrom('conv2d', 'depthwiseConv2d', 'maxPooling2d', 'averagePooling2d'),
     groups: fc.constantFrom(1, 2, 4),
     wide: fc.boolean(),
+    activation: fc.constantFrom('linear', 'relu'),
+    padsFirst: fc.boolean(),
     pad: fc.record({ top: fc.nat(2), bottom: fc.nat(2), left: fc.nat(2), right: fc.nat(2) }),
   });
   await fc.assert(
-    fc.asyncProperty(shape, async ({ size, kernel, strides, dilation, padding, kind, groups, wide, pad }) => {
-      const window = { name: 'w', inputs: ['r'] as const, strides, padding } as const;
+    fc.asyncProperty(shape, async (given) => {
+      const { size, kernel, strides, dilation, padding, kind, groups, wide, activation, padsFirst, pad } =
+        given;
+      const [first, second] = padsFirst ? (['pad', 'r'] as const) : (['r', 'pad'] as const);
+      const window = { name: 'w', inputs: [second] as const, strides, padding } as const;
       const convolution = { kernelSize: kernel, dilation, useBias: true };
-      const channels = wide ? 8 : 4;
+      // Enough channels to fill a block of either size, or too few.
+      const channels = wide ? 16 : 4;
       const layers: Record<typeof kind, Layer> = {
-        conv2d: { kind: 'conv2d', filters: 8, groups, ...window, ...convolution },
+        conv2d: { kind: 'conv2d', filters: channels, groups, ...window, ...convolution },
         depthwiseConv2d: { kind: 'depthwiseConv2d', depthMultiplier: 2, ...window, ...convolution },
         maxPooling2d: { kind: 'maxPooling2d', poolSize: kernel, ...window },
         averagePooling2d: { kind: 'averagePooling2d', poolSize: kernel, ...window },
       };
+      const before: Record<typeof first, Layer> = {
+        pad: { kind: 'zeroPadding2d', name: 'pad', inputs: [padsFirst ? 'widen' : 'r'], pad },
+        r: { kind: 'activation', name: 'r', inputs: [padsFirst ? 'pad' : 'widen'], activation },
+      };
       const graph = around(size, (b, x) => b.conv2d(x, 'widen', { filters: channels, kernel: 1 }), [
-        { kind: 'zeroPadding2d', name: 'pad', inputs: ['widen'], pad },
-        { kind: 'activation', name: 'r', inputs: ['pad'], activation: 'linear' },
+        before[first],
+        before[second],
         layers[kind],
       ]);
-      await checkGradient(graph, size, {}, kind === 'maxPooling2d' ? KINKED : {});
+      const isKinked = kind === 'maxPooling2d' || activation === 'relu';
+      await checkGradient(graph, size, {}, isKinked ? KINKED : {});
     }),
     { numRuns: 40, includeErrorInReport: true },
   );
