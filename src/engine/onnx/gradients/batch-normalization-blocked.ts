@@ -55,7 +55,12 @@ export function blockedBatchNormalization(
       const minus = e.emit('Neg', [factor]);
       const slope = e.mul(minus, e.mul(meanOfProduct, e.mul(inverse, inverse)));
       const sum = scaledAndShifted(e, centred, channels, { factor: slope, term: e.mul(minus, meanOfDy) });
-      return [{ ...x, tensor: scaledAndShifted(e, step.sized(dy, x), channels, { factor, sum: step.sized(sum, x) }) }];
+      return [
+        {
+          ...x,
+          tensor: scaledAndShifted(e, step.sized(dy, x), channels, { factor, sum: step.sized(sum, x) }),
+        },
+      ];
     },
   };
 }
