@@ -20,9 +20,9 @@ export function objectiveOf(
   targets: HeadTargets,
   { c, signal }: ObjectiveOptions,
 ): Objective {
-  const { present, absent, count, counted } = targets;
+  const { present, count } = targets;
   const classes = present.length / count;
-  const penalty = 1 / (c * counted * (absent ? classes : 1));
+  const penalty = penaltyOf(targets, c);
   return async (point) => {
     if (signal?.aborted) throw new AppError('INTERRUPTED', 'interrupted while the head was learning');
     const kernelSize = point.length - classes;
@@ -39,6 +39,11 @@ export function objectiveOf(
     }
     return { value: loss + (penalty / 2) * squares, gradient };
   };
+}
+
+/** What |kernel|² / 2 is multiplied by: see `objectiveOf`. */
+export function penaltyOf({ present, absent, count, counted }: HeadTargets, c: number): number {
+  return 1 / (c * counted * (absent ? present.length / count : 1));
 }
 
 /** `[K,N]` of all samples. @param point as `objectiveOf` takes it */

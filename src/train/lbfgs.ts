@@ -16,6 +16,8 @@ export interface MinimizeOptions {
   readonly memory?: number;
   /** Where an earlier call stood. */
   readonly from?: Descent;
+  /** About the inverse of the curvature, times a vector: symmetric and positive. By default a multiple of the vector. */
+  readonly inverseCurvature?: (vector: Float64Array) => Float64Array;
   /** Told after each iteration. */
   readonly onIteration?: (descent: Descent) => Promise<void>;
 }
@@ -51,16 +53,17 @@ const rhoOf = ({ s, y }: Pair) => 1 / dot(s, y);
 export async function minimize(
   objective: Objective,
   start: Float64Array,
-  { maxIterations, tolerance, memory = MEMORY, from, onIteration }: MinimizeOptions,
+  { maxIterations, tolerance, memory = MEMORY, from, inverseCurvature, onIteration }: MinimizeOptions,
 ): Promise<Minimum> {
   let point = from?.point ?? start;
   let { value, gradient } = from ?? (await objective(point));
   const pairs: Pair[] = [...(from?.pairs ?? [])];
   let iterations = from?.iterations ?? 0;
   while (iterations < maxIterations && largest(gradient) > tolerance) {
-    const direction = descent(gradient, pairs);
+    const direction = descent(gradient, pairs, inverseCurvature);
     const slope = dot(direction, gradient);
-    let step = pairs.length === 0 ? Math.min(1, 1 / Math.sqrt(dot(gradient, gradient))) : 1;
+    let step =
+      pairs.length === 0 && !inverseCurvature ? Math.min(1, 1 / Math.sqrt(dot(gradient, gradient))) : 1;
     let next = point;
     let reached: Evaluated = { value: Infinity, gradient };
     for (let halvings = 0; halvings < MAX_HALVINGS; halvings++, step /= 2) {
@@ -83,8 +86,12 @@ export async function minimize(
 }
 
 /** The direction of descent, by the two loops of L-BFGS: the gradient corrected by the curvature seen in the last steps. */
-function descent(gradient: Float64Array, pairs: readonly Pair[]): Float64Array {
-  const direction = gradient.map((g) => -g);
+function descent(
+  gradient: Float64Array,
+  pairs: readonly Pair[],
+  inverseCurvature: MinimizeOptions['inverseCurvature'],
+): Float64Array {
+  let direction: Float64Array = gradient.map((g) => -g);
   const known = pairs.map((pair) => ({ ...pair, rho: rhoOf(pair) }));
   const alphas: number[] = [];
   for (const { s, y, rho } of known.toReversed()) {
@@ -93,8 +100,10 @@ function descent(gradient: Float64Array, pairs: readonly Pair[]): Float64Array {
     addScaled(direction, y, -alpha);
   }
   const last = known.at(-1);
+  if (inverseCurvature) direction = inverseCurvature(direction);
   if (last) {
-    const scale = 1 / (last.rho * dot(last.y, last.y));
+    const scaled = inverseCurvature ? inverseCurvature(last.y) : last.y;
+    const scale = 1 / (last.rho * dot(last.y, scaled));
     for (let i = 0; i < direction.length; i++) direction[i]! *= scale;
   }
   for (const { s, y, rho } of known) addScaled(direction, s, alphas.pop()! - rho * dot(y, direction));

@@ -6,8 +6,9 @@ import type { Loss, Targets } from '../engine/training.ts';
 import type { HeadWeights } from '../graph/new-head.ts';
 import { chosenPenalty, USUAL } from './choose-penalty.ts';
 import { headTargets } from './head-loss.ts';
-import { objectiveOf } from './head-objective.ts';
-import { minimize, type MinimizeOptions } from './lbfgs.ts';
+import { inverseCurvature, type CurvatureJob } from './curvature.ts';
+import { objectiveOf, penaltyOf } from './head-objective.ts';
+import { minimize, type Minimum, type MinimizeOptions } from './lbfgs.ts';
 import { rowProducts } from './row-products.ts';
 import { standardize, unstandardized } from './standardize.ts';
 
@@ -43,6 +44,12 @@ export interface LinearHeadOptions extends Partial<MinimizeOptions> {
 const TOLERANCE = 1e-4;
 const MAX_ITERATIONS = 200;
 
+/**
+ * A head that has not converged after so many passes goes on with an estimate of the curvature. Most heads need fewer, and then the
+ * estimate would only hold them up: where a network tells the classes apart, the loss has hardly any curvature left.
+ */
+const PLAIN = 40;
+
 /** @throws AppError INTERRUPTED */
 export async function trainLinearHead(
   engine: Engine,
@@ -61,9 +68,35 @@ export async function trainLinearHead(
     const job = { products, targets: wanted, start, pictures, signal, onPenalty };
     const c = asked === 'auto' ? await chosenPenalty(job) : asked;
     const objective = objectiveOf(products, wanted, { c, signal });
-    const { point, iterations } = await minimize(objective, start, { maxIterations, tolerance });
+    const search = {
+      objective,
+      start,
+      products,
+      rows: standard.rows,
+      numbers,
+      penalty: penaltyOf(wanted, c),
+    };
+    const { point, iterations } = await lowest(search, { maxIterations, tolerance });
     return { ...unstandardized(point, standard), c, iterations };
   } finally {
     await products.dispose();
   }
+}
+
+/** The lowest point of the objective. */
+async function lowest(
+  { start, ...search }: Omit<CurvatureJob, 'point'> & { readonly start: Float64Array },
+  { maxIterations, tolerance }: Pick<MinimizeOptions, 'maxIterations' | 'tolerance'>,
+): Promise<Minimum> {
+  const { objective } = search;
+  const first = await minimize(objective, start, {
+    maxIterations: Math.min(PLAIN, maxIterations),
+    tolerance,
+  });
+  const left = maxIterations - first.iterations;
+  if (first.iterations < PLAIN || left === 0) return first;
+  const { point } = first;
+  const inverse = await inverseCurvature({ ...search, point });
+  const second = await minimize(objective, point, { maxIterations: left, tolerance, inverseCurvature: inverse }); // prettier-ignore
+  return { ...second, iterations: first.iterations + second.iterations };
 }

@@ -1,0 +1,126 @@
+// curvature.ts: an estimate of the curvature of a linear head's loss, for features that hang together: along a few directions they vary a
+// thousand times as much as along the others, and L-BFGS alone would need hundreds of passes to learn that.
+// Sources: Halko, Martinsson and Tropp, Finding structure with randomness, 2011, algorithm 4.4, for the directions; Nocedal and Wright,
+// Numerical Optimization, 2nd edition, 7.2, for the initial matrix of L-BFGS.
+
+import { createRng } from '../util/rng.ts';
+import type { Objective } from './lbfgs.ts';
+import type { RowProducts } from './row-products.ts';
+
+export interface CurvatureJob {
+  readonly objective: Objective;
+  /** Where the curvature is wanted: the kernel by class `[K,D]`, then the bias `[K]`. */
+  readonly point: Float64Array;
+  /** Of rows whose features have mean 0. */
+  readonly products: RowProducts;
+  /** `[N,D]` */
+  readonly rows: Float32Array;
+  readonly numbers: number;
+  /** What |kernel|² / 2 is multiplied by in the objective. */
+  readonly penalty: number;
+}
+
+/** Directions whose variance is known one by one. The others count as one. */
+const DIRECTIONS = 64;
+
+/** How often the directions are turned towards those in which the features vary most. */
+const TURNS = 5;
+
+/** Of the point's change along which the curvature is measured, beside the kernel. */
+const NUDGE = 1e-3;
+
+/**
+ * The inverse of the curvature about a point, times a vector. For every class the curvature is taken to be c S + penalty: S is the
+ * covariance of the features, and c is measured.
+ */
+export async function inverseCurvature(job: CurvatureJob): Promise<(vector: Float64Array) => Float64Array> {
+  const { rows, numbers, penalty, point } = job;
+  const count = rows.length / numbers;
+  const { directions, variances } = await mainDirections(job, count);
+  const rest = numbers - variances.length;
+  const total = rows.reduce((sum, x) => sum + x * x, 0) / count;
+  const other = rest > 0 ? Math.max(0, total - variances.reduce((a, b) => a + b, 0)) / rest : 0;
+  const c = await measuredFactor(job, count);
+  const base = 1 / (c * other + penalty);
+  const beyond = variances.map((variance) => 1 / (c * variance + penalty) - base);
+  const kernelSize = point.length - point.length / (numbers + 1);
+  return (vector) => {
+    // The bias is the weight of a feature that is 1 everywhere.
+    const result = vector.map((x, i) => x * (i < kernelSize ? base : 1 / c));
+    for (let at = 0; at < kernelSize; at += numbers) {
+      const own = vector.subarray(at, at + numbers);
+      beyond.forEach((factor, i) => {
+        const direction = directions.subarray(i * numbers, (i + 1) * numbers);
+        const along = factor * dot(own, direction);
+        for (let d = 0; d < numbers; d++) result[at + d]! += along * direction[d]!;
+      });
+    }
+    return result;
+  };
+}
+
+/** The directions of largest variance, `[R,D]`, each of length 1, and the variance along each. */
+async function mainDirections({ products, numbers }: CurvatureJob, count: number) {
+  const rank = Math.min(DIRECTIONS, numbers, count);
+  const rng = createRng(0);
+  let directions = orthonormal(
+    Float64Array.from({ length: rank * numbers }, () => rng.normal()),
+    numbers,
+  );
+  for (let turn = 0; turn < TURNS; turn++) {
+    const seen = await products.logits(Float32Array.from(directions));
+    directions = orthonormal(Float64Array.from(await products.gradient(seen)), numbers);
+  }
+  const seen = await products.logits(Float32Array.from(directions));
+  const variances = Array.from({ length: directions.length / numbers }, (_, i) => {
+    const along = seen.subarray(i * count, (i + 1) * count);
+    return along.reduce((sum, x) => sum + x * x, 0) / count;
+  });
+  return { directions, variances };
+}
+
+/** Each row less its part along the rows before it, with length 1. Rows that are nothing but such parts are left out. */
+function orthonormal(rows: Float64Array, numbers: number): Float64Array {
+  const kept: Float64Array[] = [];
+  for (let at = 0; at < rows.length; at += numbers) {
+    const row = rows.slice(at, at + numbers);
+    const before = Math.sqrt(dot(row, row));
+    // Twice, because the first time leaves what rounding has added.
+    for (let time = 0; time < 2; time++) {
+      for (const other of kept) {
+        const along = dot(row, other);
+        for (let d = 0; d < numbers; d++) row[d]! -= along * other[d]!;
+      }
+    }
+    const length = Math.sqrt(dot(row, row));
+    if (length > 1e-6 * before) kept.push(row.map((x) => x / length));
+  }
+  const result = new Float64Array(kept.length * numbers);
+  kept.forEach((row, i) => result.set(row, i * numbers));
+  return result;
+}
+
+/** How much of the features' variance the loss has as its curvature, on average over the classes: from two gradients. */
+async function measuredFactor(
+  { objective, point, products, numbers, penalty }: CurvatureJob,
+  count: number,
+): Promise<number> {
+  const classes = point.length / (numbers + 1);
+  const kernelSize = classes * numbers;
+  const rng = createRng(1);
+  const direction = Float64Array.from(point, (_, i) => (i < kernelSize ? rng.normal() : 0));
+  const seen = await products.logits(Float32Array.from(direction.subarray(0, kernelSize)));
+  const variance = seen.reduce((sum, x) => sum + x * x, 0) / count;
+  const scale = NUDGE / Math.sqrt(variance / classes);
+  const here = await objective(point);
+  const there = await objective(point.map((x, i) => x + scale * direction[i]!));
+  const change = there.gradient.map((g, i) => g - here.gradient[i]!);
+  const curvature = dot(change, direction) / scale - penalty * dot(direction, direction);
+  return Math.max(curvature / variance, Number.EPSILON);
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
