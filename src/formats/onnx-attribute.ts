@@ -3,6 +3,8 @@
 
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
+import type { Budget } from './budget.ts';
+import { INLINED } from './onnx-functions.ts';
 import { readGraph, type GraphContext, type OnnxGraph } from './onnx-graph.ts';
 import { readTensor, type OnnxTensor } from './onnx-tensor.ts';
 import { bytes, floats, ints, readFields, text, type FieldReader } from './protobuf.ts';
@@ -30,6 +32,13 @@ const KINDS: ReadonlyMap<number, Kind> = new Map<number, Kind>([
   [7, 'ints'],
   [8, 'strings'],
 ]);
+
+/** Of an attribute of a function's node that is one of the call's: its name, and its name there. Undefined of any other. */
+export function referenceIn(message: Uint8Array, budget: Budget): [name: string, there: string] | undefined {
+  let [name, there] = ['', ''];
+  readFields(message, budget, { 1: text((value) => (name = value)), 21: text((value) => (there = value)) });
+  return there === '' ? undefined : [name, there];
+}
 
 /** @throws AppError FILE_INVALID, FILE_UNSAFE, MODEL_UNSUPPORTED */
 export function readAttribute(
@@ -85,6 +94,7 @@ export function readAttribute(
       return [name, { kind, value: readTensor(found.tensor, context) }];
     case 'graph': {
       if (!found.graph) break;
+      if (context.isFunction) throw new AppError('MODEL_UNSUPPORTED', `${where} has an inner graph within a function; ${INLINED}`); // prettier-ignore
       const value = readGraph(found.graph, { ...context, onExternal: refuseExternal(where) });
       return [name, { kind, value, bytes: found.graph }];
     }

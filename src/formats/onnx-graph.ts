@@ -3,7 +3,8 @@
 
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
-import { readAttribute, type OnnxAttribute } from './onnx-attribute.ts';
+import { readAttribute, referenceIn, type OnnxAttribute } from './onnx-attribute.ts';
+import { functionKey, INLINED, type Functions, type PartReaders, type ReadNode } from './onnx-functions.ts';
 import { SortedNodes } from './onnx-order.ts';
 import { dataTypeOf, readTensor, type OnnxDataType, type OnnxTensor, type TensorContext } from './onnx-tensor.ts'; // prettier-ignore
 import { bytes, ints, readFields, text } from './protobuf.ts';
@@ -43,8 +44,11 @@ export interface GraphContext extends TensorContext {
   readonly depth: number;
   /** Names of the graphs around it, which its nodes may take. */
   readonly outer?: ReadonlySet<string>;
-  /** The file brings operators of its own, written out as functions. */
-  readonly hasFunctions: boolean;
+  /** Operators that the file brings along. */
+  readonly functions: Functions;
+  readonly readOpset: PartReaders['opset'];
+  /** Whether what is read is a function's. */
+  readonly isFunction?: boolean;
 }
 
 /** Networks have up to 20,000 nodes. */
@@ -99,7 +103,9 @@ export function readGraph(message: Uint8Array, context: GraphContext): OnnxGraph
   budget.steps(context.outer?.size ?? 0);
   const known = new Set([...(context.outer ?? []), ...initializers.keys(), ...inputs.map(({ name }) => name)]); // prettier-ignore
   const sorted = new SortedNodes(known, file);
-  for (const node of nodes) sorted.add(readNode(node, { ...context, depth: depth + 1, outer: known }));
+  for (const node of nodes) {
+    for (const own of readNodes(node, { ...context, depth: depth + 1, outer: known })) sorted.add(own);
+  }
   const read = sorted.whole();
   for (const { name } of outputs) {
     if (!known.has(name)) throw new AppError('FILE_INVALID', `${file}: no node makes the output '${quoted(name)}'`); // prettier-ignore
@@ -113,10 +119,23 @@ export function readGraph(message: Uint8Array, context: GraphContext): OnnxGraph
   };
 }
 
-function readNode(message: Uint8Array, context: GraphContext): OnnxNode {
-  const { file, budget, hasFunctions } = context;
+/** A node, or those of the function that it calls. */
+function readNodes(message: Uint8Array, context: GraphContext): readonly OnnxNode[] {
+  const { file, functions, readOpset } = context;
+  const node = readNode(message, context);
+  if (node.references.size > 0) throw new AppError('FILE_INVALID', `${file}: a node '${quoted(node.op)}' outside a function takes an attribute of a call`); // prettier-ignore
+  const within = { ...context, isFunction: true };
+  return functions.inlined(node, {
+    node: (body) => readNode(body, within),
+    attribute: (field) => readAttribute(field, { ...within, where: `${file}: a function` }),
+    opset: readOpset,
+  });
+}
+
+function readNode(message: Uint8Array, context: GraphContext): ReadNode {
+  const { file, budget, functions, depth } = context;
   budget.bytes(NODE_BYTES);
-  let [name, op, domain] = ['', '', ''];
+  let [name, op, domain, overload] = ['', '', '', ''];
   const inputs: string[] = [];
   const outputs: string[] = [];
   const fields: Uint8Array[] = [];
@@ -127,15 +146,24 @@ function readNode(message: Uint8Array, context: GraphContext): OnnxNode {
     4: text((value) => (op = value)),
     5: bytes((attribute) => fields.push(attribute)),
     7: text((value) => (domain = plainDomain(value))),
+    8: text((value) => (overload = value)),
   });
-  if (!DOMAINS.has(domain)) {
-    const next = NEXT.get(domain) ?? (hasFunctions ? 'export the network with its functions inlined, or use onnx.inliner.inline_local_functions of Python' : 'finch runs only the operators of ONNX and onnxruntime'); // prettier-ignore
+  const key = functionKey(domain, op, overload);
+  // The runtime gets the bytes of an inner graph as they are, and no functions.
+  const calls = functions.has(key) && depth === 1 ? key : undefined;
+  if (calls === undefined && !DOMAINS.has(domain)) {
+    const next = NEXT.get(domain) ?? (functions.has(key) ? INLINED : 'finch runs only the operators of ONNX and onnxruntime'); // prettier-ignore
     throw new AppError('MODEL_UNSUPPORTED', `${file} uses the operator ${quoted(op, 60)} of '${quoted(domain, 60)}'; ${next}`); // prettier-ignore
   }
-  const attributes = new Map(
-    fields.map((field) => readAttribute(field, { ...context, where: `${file}: node '${quoted(op)}'` })),
-  );
-  return { op, domain, name, inputs, outputs, attributes };
+  const attributes = new Map<string, OnnxAttribute>();
+  const references = new Map<string, string>();
+  const where = `${file}: node '${quoted(op)}'`;
+  for (const field of fields) {
+    const reference = referenceIn(field, budget);
+    if (reference) references.set(...reference);
+    else attributes.set(...readAttribute(field, { ...context, where }));
+  }
+  return { op, domain, name, inputs, outputs, attributes, references, calls };
 }
 
 /** onnx.ValueInfoProto */

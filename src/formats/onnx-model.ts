@@ -6,6 +6,7 @@ import { readRegularFile } from '../util/files.ts';
 import { quoted } from '../util/quoted.ts';
 import { Budget } from './budget.ts';
 import { readExternal, type PendingTensor } from './onnx-external.ts';
+import { Functions } from './onnx-functions.ts';
 import { plainDomain, readGraph, type GraphContext, type OnnxGraph } from './onnx-graph.ts';
 import { readEntry } from './onnx-tensor.ts';
 import { bytes, ints, isDamage, readFields, text } from './protobuf.ts';
@@ -61,7 +62,8 @@ function parse(content: Uint8Array, file: string, pending: PendingTensor[]): Onn
   const budget = new Budget(content.length, refuse);
   const opsets = new Map<string, number>();
   const metadata = new Map<string, string>();
-  let [irVersion, producer, hasFunctions] = [0, '', false];
+  let [irVersion, producer] = [0, ''];
+  const functions = new Functions(file, budget, opsets);
   let graph: Uint8Array | undefined;
   try {
     readFields(content, budget, {
@@ -70,7 +72,7 @@ function parse(content: Uint8Array, file: string, pending: PendingTensor[]): Onn
       7: bytes((message) => (graph = message)),
       8: bytes((message) => opsets.set(...readOpset(message, budget))),
       14: bytes((message) => metadata.set(...readEntry(message, budget))),
-      25: bytes(() => (hasFunctions = true)),
+      25: bytes((message) => functions.add(message)),
     });
     if (!graph || irVersion < 1) throw refuse('has no network in it: it is no ONNX file');
     const opset = opsets.get('');
@@ -80,7 +82,8 @@ function parse(content: Uint8Array, file: string, pending: PendingTensor[]): Onn
     const context: GraphContext = {
       file,
       budget,
-      hasFunctions,
+      functions,
+      readOpset: (message) => readOpset(message, budget),
       depth: 0,
       onExternal: (tensor, place) => pending.push({ tensor, ...place }),
     };

@@ -323,10 +323,78 @@ describe('what is no network that finch can run', () => {
   test('operators of others are named', async () => {
     const custom: Field = [1, node('Evil', ['x'], ['y'], [7, 'org.example'])];
     await refused(modelFile([input, output, custom]), /operator Evil of 'org.example'; finch runs only/, 'MODEL_UNSUPPORTED'); // prettier-ignore
-    const functions: Field = [25, message([1, 'Evil'])];
-    await refused(modelFile([input, output, custom], [[8, message([2, 17])], functions]), /functions inlined/, 'MODEL_UNSUPPORTED'); // prettier-ignore
     const inner = message([1, 'b'], [6, message(custom)], [20, 5]);
     await refused(modelFile([input, output, [1, node('If', ['x'], ['y'], [5, inner])]]), /operator Evil/, 'MODEL_UNSUPPORTED'); // prettier-ignore
+  });
+
+  describe('functions', () => {
+    const opsets: readonly Field[] = [
+      [8, message([2, 17])],
+      [8, message([1, 'own'], [2, 1])],
+    ];
+    const made = (name: string, inputs: readonly string[], outputs: readonly string[], ...fields: readonly Field[]): Field =>
+      [25, message([1, name], ...inputs.map((each): Field => [4, each]), ...outputs.map((each): Field => [5, each]), ...fields, [10, 'own'])]; // prettier-ignore
+    const call = (op: string, inputs: readonly string[], outputs: readonly string[], ...fields: readonly Field[]): Uint8Array =>
+      node(op, inputs, outputs, [7, 'own'], ...fields); // prettier-ignore
+    const float = (name: string, from: string): Field => [5, message([1, name], [21, from], [20, 1])];
+    const given = (nodes: readonly Uint8Array[], ...functions: readonly Field[]) =>
+      modelFile([input, output, ...nodes.map((each): Field => [1, each])], [...opsets, ...functions]);
+
+    test('are replaced by their nodes, with the attributes of the call', async () => {
+      const leaky = made('Leaky', ['a'], ['b', 'spare'],
+        [7, node('LeakyRelu', ['a'], ['m'], float('alpha', 'slope'))],
+        [7, node('Elu', ['m'], ['b'], float('alpha', 'rise'))],
+        [7, node('Neg', ['m'], ['spare'])],
+        [11, message([1, 'slope'], [20, 2], [3, 3])],
+      ); // prettier-ignore
+      const twice = made('Twice', ['a'], ['b', 'same'],
+        [7, call('Leaky', ['a'], ['m'], [5, message([1, 'slope'], [20, 2], [3, 7])])],
+        [7, call('Leaky', ['m'], ['b'])],
+      ); // prettier-ignore
+      // An output that is an input: the second output is handed through.
+      const through = made('Through', ['a'], ['a']);
+      const { nodes } = await read(given([call('Twice', ['x'], ['p']), call('Through', ['p'], ['y'])], leaky, twice, through)); // prettier-ignore
+      assert.deepEqual(nodes.map(({ op }) => op), ['LeakyRelu', 'Elu', 'Neg', 'LeakyRelu', 'Elu', 'Neg', 'Identity']); // prettier-ignore
+      assert.deepEqual(nodes[0]!.inputs, ['x']);
+      assert.deepEqual(nodes[3]!.inputs, nodes[1]!.outputs);
+      assert.deepEqual([nodes[4]!.outputs, nodes[6]!.inputs, nodes[6]!.outputs], [['p'], ['p'], ['y']]);
+      const slopes = nodes.flatMap(({ op, attributes }) => (op === 'LeakyRelu' ? [attributes.get('alpha')] : [])); // prettier-ignore
+      assert.deepEqual(slopes, [{ kind: 'int', value: 7 }, { kind: 'int', value: 3 }]); // prettier-ignore
+      // Neither the call nor the function says it: the operator's own.
+      assert.equal(nodes[1]!.attributes.has('alpha'), false);
+      const names = nodes.flatMap(({ outputs }) => outputs);
+      assert.equal(new Set(names).size, names.length);
+    });
+
+    test('that are false or without end are refused', async () => {
+      const relu: Field = [7, node('Relu', ['a'], ['b'])];
+      const one = made('F', ['a'], ['b'], relu);
+      await refused(given([call('F', ['x', 'x'], ['y'])], one), /with 2 inputs and 1 outputs, expected at most 1 and 1/); // prettier-ignore
+      await refused(given([call('F', ['x'], ['y'])], one, one), /two functions 'F'/);
+      await refused(given([call('F', ['x'], ['y'])], made('F', ['a'], ['b'])), /makes the output 'y'/);
+      await refused(given([call('F', ['x'], ['y'])], made('F', ['a'], ['b'], [7, call('F', ['a'], ['b'])])), /functions that call functions/); // prettier-ignore
+      const laughs = Array.from({ length: 30 }, (_, i) =>
+        made(
+          `F${i}`,
+          ['a'],
+          ['b'],
+          [7, call(`F${i + 1}`, ['a'], ['m'])],
+          [7, call(`F${i + 1}`, ['m'], ['b'])],
+        ),
+      );
+      await refused(
+        given([call('F0', ['x'], ['y'])], ...laughs, made('F30', ['a'], ['b'], relu)),
+        /more memory/,
+      );
+      const newer = made('F', ['a'], ['b'], relu, [9, message([2, 18])]);
+      await refused(given([call('F', ['x'], ['y'])], newer), /opset 18 .* opset 17/, 'MODEL_UNSUPPORTED');
+      const branch = message([1, 'b'], [6, message([1, node('Relu', ['x'], ['y'])])], [20, 5]);
+      const inner = made('F', ['a'], ['b'], [7, node('If', ['a'], ['b'], [5, branch])]);
+      await refused(given([call('F', ['x'], ['y'])], inner), /inner graph within a function/, 'MODEL_UNSUPPORTED'); // prettier-ignore
+      await refused(given([node('Elu', ['x'], ['y'], float('alpha', 'rise'))]), /outside a function/);
+      const within = message([1, 'b'], [6, message([1, call('F', ['x'], ['y'])])], [20, 5]);
+      await refused(given([node('If', ['x'], ['y'], [5, within])], one), /functions inlined/, 'MODEL_UNSUPPORTED'); // prettier-ignore
+    });
   });
 
   describe('loops have an end that can be seen', () => {
