@@ -215,6 +215,16 @@ describe('gradients are finite differences', () => {
       {},
       KINKED,
     ));
+  test('a sum whose gradient goes to two layers, of which another layer reads one', () =>
+    checkGradient(
+      around(6, (b, x) => {
+        const wide = b.conv2d(x, 'wide', { filters: 16, kernel: 1 });
+        const [one, other] = ['one', 'other'].map((name) => b.conv2d(wide, name, { filters: 16, kernel: 1 }));
+        const through = b.conv2d(b.add('sum', one!, other!), 'through', { filters: 16, kernel: 3, pad: 1 });
+        return b.add('total', through, b.conv2d(one!, 'beside', { filters: 16, kernel: 3, pad: 1 }));
+      }),
+      6,
+    ));
   test('layer norm', () =>
     checkGradient(
       around(5, (b, x) => b.layerNormalization(x, 'norm')),

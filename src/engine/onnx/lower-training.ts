@@ -195,13 +195,18 @@ export function emitBackward(
     if (!ofOutput) continue; // a branch that no layer uses
     gradients.delete(layer.name);
     const wanted = layer.inputs.map((name) => flows.has(name));
-    const ofInputs = forward.get(layer.name)!.backward(given(layer, ofOutput, step), wanted);
+    const incoming = given(layer, ofOutput, step);
+    const ofInputs = forward.get(layer.name)!.backward(incoming, wanted);
+    const passed = [incoming, ...ofInputs].map((value) => value?.tensor);
     layer.inputs.forEach((name, i) => {
       const own = ofInputs[i];
       if (!own || !wanted[i]) return;
       if (hasKernel(layer)) afterReading?.(step.weight(layer, 'kernel'), own);
       const known = gradients.get(name);
-      gradients.set(name, known ? step.sum(known, own) : own);
+      // A sum hands the gradient that it gets to all its inputs: that one has other readers. Of a layer that takes one output twice, the
+      // first gradient may have been made after the second.
+      const isNew = passed.filter((tensor) => tensor === own.tensor).length === 1 && layer.inputs.indexOf(name) === i; // prettier-ignore
+      gradients.set(name, known ? step.sum(known, own, isNew) : own);
     });
   }
   return gradients;

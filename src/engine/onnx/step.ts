@@ -156,11 +156,14 @@ export class Step {
     return this.tensorShape(value).flatMap((_, axis) => (axis === channelAxis ? [] : [axis]));
   }
 
-  /** The sum of two gradients of one value, of which b is the newest. It is blocked when one of them is blocked. */
-  sum(a: Value, b: Value): Value {
+  /**
+   * The sum of two gradients of one value. It is blocked when one of them is blocked.
+   * @param isNew whether nothing reads b yet: then the convolution that puts it out may add a to it, which was there before
+   */
+  sum(a: Value, b: Value, isNew: boolean): Value {
     if (a.blocked || b.blocked) {
       const [one, other] = [this.blocked(a), this.blocked(b)];
-      const tensor = addedByConvolution(this.emitter, other.tensor, one.tensor);
+      const tensor = isNew ? addedByConvolution(this.emitter, other.tensor, one.tensor) : undefined;
       return { ...one, tensor: tensor ?? this.emitter.add(one.tensor, other.tensor) };
     }
     return { ...a, tensor: this.emitter.add(a.tensor, this.inAxes(b, axesOf(a)).tensor) };
