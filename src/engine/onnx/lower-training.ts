@@ -205,7 +205,7 @@ export function emitBackward(
       const known = gradients.get(name);
       // A sum hands the gradient that it gets to all its inputs: that one has other readers. Of a layer that takes one output twice, the
       // first gradient may have been made after the second.
-      const isNew = passed.filter((tensor) => tensor === own.tensor).length === 1 && layer.inputs.indexOf(name) === i; // prettier-ignore
+      const isNew = passed.filter((tensor) => tensor === own.tensor).length === 1 && layer.inputs.findIndex((other) => other === name) === i; // prettier-ignore
       gradients.set(name, known ? step.sum(known, own, isNew) : own);
     });
   }
