@@ -225,6 +225,13 @@ describe('gradients are finite differences', () => {
       }),
       6,
     ));
+  test('a stem of a picture so large that its gradient goes in bands of unequal height', () => {
+    const b = graphBuilder('stem', 203);
+    const stem = b.conv2d(b.input, 'first', { filters: 16, kernel: 3, pad: 1, bias: true });
+    const small = b.averagePooling2d(stem, 'small', { kernel: 50, stride: 50 });
+    const wide = b.conv2d(small, 'second', { filters: 16, kernel: 3, stride: 2, pad: 1 });
+    return checkGradient(b.build(b.dense(b.globalAveragePooling2d(wide, 'mean'), 'fc', CLASSES)), 203);
+  });
   test('layer norm', () =>
     checkGradient(
       around(5, (b, x) => b.layerNormalization(x, 'norm')),

@@ -17,58 +17,75 @@ export function stemKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Val
   const e = step.emitter;
   const { kernel, strides, dilations, pads, inputs, outputs, from, to } = sizes;
   const b = step.block;
-  const rows = rowsOfBand(to, outputs);
-  const bands = to[0] / rows;
   /** Places that so many windows side by side read. */
   const reach = (axis: 0 | 1, windows: number) =>
     (kernel[axis] - 1) * dilations[axis] + (windows - 1) * strides[axis] + 1;
-  const [height, width, depth] = [reach(0, to[0]), reach(1, to[1]), reach(0, rows)];
+  const [height, width] = [reach(0, to[0]), reach(1, to[1])];
   const around = [0, pads[0], pads[1], 0, 0, height - from[0] - pads[0], width - from[1] - pads[1], 0];
   const pixels = step.channelsLast(x).tensor;
   const padded = around.every((n) => n === 0) ? pixels : e.emit('Pad', [pixels, e.int64s(around)]);
   const lines = e.reshape(padded, [step.batch * height, width * inputs]);
-  const strips = e.reshape(dy.tensor, [(step.batch * bands * outputs) / b, rows * to[1] * b]);
-  const window = {
-    kernel: [rows, to[1]],
-    strides: [dilations[0], 1],
-    dilations: [strides[0], strides[1] * inputs],
-    pads: [0, 0, 0, 0],
-  } as const;
+  // Of dy, by picture, block of channels, and row.
+  const strips = e.reshape(dy.tensor, [(step.batch * outputs * to[0]) / b, to[1] * b]);
   const columns = reach(1, 1);
-  const groups = Array.from({ length: step.batch * bands }, (_, group) => ({
-    picture: Math.floor(group / bands),
-    band: group % bands,
-  }));
-  const sums: string[] = [];
-  // Fewer channels than a block are read as plain ones.
-  for (let start = 0; start < groups.length; start += b / 2) {
-    const chunk = groups.slice(start, start + b / 2);
-    const read = chunk.flatMap(({ picture, band }) =>
-      Array.from({ length: depth }, (_, row) => picture * height + band * rows * strides[0] + row),
-    );
-    const weights = chunk.flatMap(({ picture, band }) =>
-      Array.from({ length: outputs / b }, (_, block) => (picture * (outputs / b) + block) * bands + band),
+  const sums = chunksOfBands(step.batch, to, { outputs, most: b / 2 }).map((chunk) => {
+    const { rows } = chunk[0]!;
+    const depth = reach(0, rows);
+    const read = chunk.flatMap(({ picture, start }) => range(picture * height + start * strides[0], depth));
+    const weights = chunk.flatMap(({ picture, start }) =>
+      range((picture * outputs) / b, outputs / b).flatMap((block) => range(block * to[0] + start, rows)),
     );
     const taken = e.emit('Gather', [lines, e.int64s(read)], { axis: 0 });
     const kernels = e.emit('Gather', [strips, e.int64s(weights)], { axis: 0 });
+    const window = {
+      kernel: [rows, to[1]],
+      strides: [dilations[0], 1],
+      dilations: [strides[0], strides[1] * inputs],
+      pads: [0, 0, 0, 0],
+    } as const;
     const products = blockedConvolution(e, window, {
       x: e.reshape(taken, [1, chunk.length, depth, width * inputs]),
       weight: e.reshape(kernels, [chunk.length * outputs, 1, rows, to[1]]),
       groups: chunk.length,
     });
-    const each = e.reshape(products, [chunk.length, outputs / b, kernel[0], columns, inputs, b]);
-    sums.push(e.reduceSum(each, [0]));
-  }
+    return e.reduceSum(e.reshape(products, [chunk.length, outputs / b, kernel[0], columns, inputs, b]), [0]);
+  });
   const sum = sums.reduce((a, other) => e.add(a, other));
   // With dilations, the columns between two taps are not taps.
   const taps = dilations[1] === 1 ? sum : e.emit('Slice', [sum, ...[[0], [columns], [2], [dilations[1]]].map((n) => e.int64s(n))]); // prettier-ignore
   return e.reshape(e.transpose(taps, [0, 3, 1, 2, 4]), [outputs, inputs, ...kernel]);
 }
 
-/** The most rows of dy, equally many in each band, that a core's cache holds. */
-function rowsOfBand([height, width]: readonly [number, number], channels: number): number {
-  const most = Math.max(1, Math.floor(CACHED / (width * channels * Float32Array.BYTES_PER_ELEMENT)));
-  let rows = Math.min(height, most);
-  while (height % rows !== 0) rows--;
-  return rows;
+/** Rows of a picture's dy. */
+interface Band {
+  readonly picture: number;
+  readonly start: number;
+  readonly rows: number;
 }
+
+/** All bands, as tall as a core's cache allows, in chunks of at most `most` bands of one height: fewer channels than a block are read as plain ones. */
+function chunksOfBands(
+  batch: number,
+  [height, width]: readonly [number, number],
+  { outputs, most }: { readonly outputs: number; readonly most: number },
+): readonly (readonly Band[])[] {
+  const tallest = Math.max(1, Math.floor(CACHED / (width * outputs * Float32Array.BYTES_PER_ELEMENT)));
+  const count = Math.ceil(height / tallest);
+  const starts = range(0, count + 1).map((band) => Math.floor((band * height) / count));
+  const bands = range(0, batch).flatMap((picture) =>
+    range(0, count).map((band) => ({
+      picture,
+      start: starts[band]!,
+      rows: starts[band + 1]! - starts[band]!,
+    })),
+  );
+  // Heights differ by one row at most.
+  return [Math.floor(height / count), Math.ceil(height / count)]
+    .filter((rows, i, all) => all.indexOf(rows) === i)
+    .flatMap((rows) => {
+      const alike = bands.filter((band) => band.rows === rows);
+      return range(0, Math.ceil(alike.length / most)).map((i) => alike.slice(i * most, (i + 1) * most));
+    });
+}
+
+const range = (start: number, count: number) => Array.from({ length: count }, (_, i) => start + i);
