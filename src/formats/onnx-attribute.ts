@@ -76,6 +76,9 @@ export function readAttribute(
     8: as('ints', ints((value) => found.ints.push(value))),
     9: as('strings', text((value) => found.strings.push(value))),
     20: ints((value) => (code = value)),
+    21: text((there) => {
+      if (there !== '') throw new AppError('FILE_INVALID', `${where} outside a function takes an attribute of a call`); // prettier-ignore
+    }),
   }); // prettier-ignore
   const kind = code === 0 ? seen : KINDS.get(code);
   switch (kind) {

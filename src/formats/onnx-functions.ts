@@ -11,7 +11,10 @@ import type { Budget } from './budget.ts';
 /** How deep functions call each other: a model, a block, a layer and its parts are as deep as exporters go. */
 const MAX_CALLS = 32;
 /** What a node takes beside its names. */
-const NODE_BYTES = 600;
+export const NODE_BYTES = 600;
+/** What a name takes beside its characters, and an attribute beside what it holds. */
+const NAME_BYTES = 32;
+const ATTRIBUTE_BYTES = 64;
 
 /** What to do where a function cannot be taken apart here. */
 export const INLINED =
@@ -87,6 +90,7 @@ export class Functions {
       throw this.#refuse('FILE_INVALID', `calls '${quoted(call.op, 60)}' with ${call.inputs.length} inputs and ${call.outputs.length} outputs, expected at most ${inputs.length} and ${outputs.length}`); // prettier-ignore
     }
     const prefix = `#call.${this.#calls++}/`;
+    this.#budget.steps(1 + inputs.length + outputs.length);
     const names = new Map([['', '']]);
     inputs.forEach((name, i) => names.set(name, call.inputs[i] ?? ''));
     const handed: OnnxNode[] = [];
@@ -95,20 +99,33 @@ export class Functions {
       if (wanted === '') return;
       // An output that is an input too, or is there twice already.
       if (!names.has(name)) names.set(name, wanted);
-      else handed.push({ op: 'Identity', domain: '', name: '', inputs: [names.get(name)!], outputs: [wanted], attributes: new Map() }); // prettier-ignore
+      else {
+        this.#budget.bytes(NODE_BYTES);
+        handed.push({ op: 'Identity', domain: '', name: '', inputs: [names.get(name)!], outputs: [wanted], attributes: new Map() }); // prettier-ignore
+      }
     });
     const renamed = (name: string) => names.get(name) ?? prefix + name;
     const all = nodes.flatMap((node) => {
-      this.#budget.bytes(NODE_BYTES + prefix.length);
+      this.#charge(node, prefix);
       const attributes = new Map(node.attributes);
       for (const [name, from] of node.references) {
         const value = call.attributes.get(from) ?? defaults.get(from);
         if (value) attributes.set(name, value);
       }
       const [inputs, outputs] = [node.inputs.map(renamed), node.outputs.map(renamed)];
-      return this.inlined({ ...node, inputs, outputs, attributes }, read, depth + 1);
+      // Two nodes may not have one name: a function that is called twice has each of its nodes twice.
+      return this.inlined({ ...node, name: '', inputs, outputs, attributes }, read, depth + 1);
     });
     return [...all, ...handed];
+  }
+
+  /** What a copy of a function's node costs. */
+  #charge({ inputs, outputs, attributes, references }: ReadNode, prefix: string): void {
+    this.#budget.steps(1 + inputs.length + outputs.length + attributes.size + references.size);
+    this.#budget.bytes(NODE_BYTES + ATTRIBUTE_BYTES * (attributes.size + references.size));
+    for (const names of [inputs, outputs]) {
+      for (const name of names) this.#budget.bytes(NAME_BYTES + 2 * (prefix.length + name.length));
+    }
   }
 
   #of(key: string, read: PartReaders): OnnxFunction {

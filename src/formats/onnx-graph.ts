@@ -4,7 +4,14 @@
 import { AppError } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
 import { readAttribute, referenceIn, type OnnxAttribute } from './onnx-attribute.ts';
-import { functionKey, INLINED, type Functions, type PartReaders, type ReadNode } from './onnx-functions.ts';
+import {
+  functionKey,
+  INLINED,
+  NODE_BYTES,
+  type Functions,
+  type PartReaders,
+  type ReadNode,
+} from './onnx-functions.ts';
 import { SortedNodes } from './onnx-order.ts';
 import { dataTypeOf, readTensor, type OnnxDataType, type OnnxTensor, type TensorContext } from './onnx-tensor.ts'; // prettier-ignore
 import { bytes, ints, readFields, text } from './protobuf.ts';
@@ -55,8 +62,6 @@ export interface GraphContext extends TensorContext {
 const MAX_NODES = 200_000;
 /** An If within an If within a Loop is as deep as exporters go. */
 const MAX_DEPTH = 8;
-/** What a node takes beside its names. */
-const NODE_BYTES = 600;
 
 /** Operators that onnxruntime has without a library of somebody else. */
 const DOMAINS: ReadonlySet<string> = new Set(['', 'ai.onnx.ml', 'com.microsoft']);
@@ -123,7 +128,6 @@ export function readGraph(message: Uint8Array, context: GraphContext): OnnxGraph
 function readNodes(message: Uint8Array, context: GraphContext): readonly OnnxNode[] {
   const { file, functions, readOpset } = context;
   const node = readNode(message, context);
-  if (node.references.size > 0) throw new AppError('FILE_INVALID', `${file}: a node '${quoted(node.op)}' outside a function takes an attribute of a call`); // prettier-ignore
   const within = { ...context, isFunction: true };
   return functions.inlined(node, {
     node: (body) => readNode(body, within),
@@ -133,7 +137,7 @@ function readNodes(message: Uint8Array, context: GraphContext): readonly OnnxNod
 }
 
 function readNode(message: Uint8Array, context: GraphContext): ReadNode {
-  const { file, budget, functions, depth } = context;
+  const { file, budget, functions, depth, isFunction } = context;
   budget.bytes(NODE_BYTES);
   let [name, op, domain, overload] = ['', '', '', ''];
   const inputs: string[] = [];
@@ -150,16 +154,16 @@ function readNode(message: Uint8Array, context: GraphContext): ReadNode {
   });
   const key = functionKey(domain, op, overload);
   // The runtime gets the bytes of an inner graph as they are, and no functions.
-  const calls = functions.has(key) && depth === 1 ? key : undefined;
-  if (calls === undefined && !DOMAINS.has(domain)) {
-    const next = NEXT.get(domain) ?? (functions.has(key) ? INLINED : 'finch runs only the operators of ONNX and onnxruntime'); // prettier-ignore
+  const calls = functions.has(key) ? key : undefined;
+  if (calls === undefined ? !DOMAINS.has(domain) : depth > 1) {
+    const next = calls === undefined ? (NEXT.get(domain) ?? 'finch runs only the operators of ONNX and onnxruntime') : INLINED; // prettier-ignore
     throw new AppError('MODEL_UNSUPPORTED', `${file} uses the operator ${quoted(op, 60)} of '${quoted(domain, 60)}'; ${next}`); // prettier-ignore
   }
   const attributes = new Map<string, OnnxAttribute>();
   const references = new Map<string, string>();
   const where = `${file}: node '${quoted(op)}'`;
   for (const field of fields) {
-    const reference = referenceIn(field, budget);
+    const reference = isFunction ? referenceIn(field, budget) : undefined;
     if (reference) references.set(...reference);
     else attributes.set(...readAttribute(field, { ...context, where }));
   }

@@ -1,16 +1,18 @@
-// curvature.ts: an estimate of the curvature of a linear head's loss, for features that hang together: along a few directions they vary a
-// thousand times as much as along the others, and L-BFGS alone would need hundreds of passes to learn that.
+// curvature.ts: an estimate of the curvature of a linear head's loss, for correlated features: along a few directions they vary a thousand
+// times as much as along the others, and L-BFGS alone would need hundreds of passes to learn that.
 // Sources: Halko, Martinsson and Tropp, Finding structure with randomness, 2011, algorithm 4.4, for the directions; Nocedal and Wright,
 // Numerical Optimization, 2nd edition, 7.2, for the initial matrix of L-BFGS.
 
 import { createRng } from '../util/rng.ts';
-import type { Objective } from './lbfgs.ts';
+import { dot, type Objective } from './lbfgs.ts';
 import type { RowProducts } from './row-products.ts';
 
 export interface CurvatureJob {
   readonly objective: Objective;
   /** Where the curvature is wanted: the kernel by class `[K,D]`, then the bias `[K]`. */
   readonly point: Float64Array;
+  /** The objective's, at the point. */
+  readonly gradient: Float64Array;
   /** Of rows whose features have mean 0. */
   readonly products: RowProducts;
   /** `[N,D]` */
@@ -31,9 +33,11 @@ const NUDGE = 1e-3;
 
 /**
  * The inverse of the curvature about a point, times a vector. For every class the curvature is taken to be c S + penalty: S is the
- * covariance of the features, and c is measured.
+ * covariance of the features, and c is measured. Undefined where nothing can be measured: features that are all 0, a loss that is flat.
  */
-export async function inverseCurvature(job: CurvatureJob): Promise<(vector: Float64Array) => Float64Array> {
+export async function inverseCurvature(
+  job: CurvatureJob,
+): Promise<((vector: Float64Array) => Float64Array) | undefined> {
   const { rows, numbers, penalty, point } = job;
   const count = rows.length / numbers;
   const { directions, variances } = await mainDirections(job, count);
@@ -41,6 +45,7 @@ export async function inverseCurvature(job: CurvatureJob): Promise<(vector: Floa
   const total = rows.reduce((sum, x) => sum + x * x, 0) / count;
   const other = rest > 0 ? Math.max(0, total - variances.reduce((a, b) => a + b, 0)) / rest : 0;
   const c = await measuredFactor(job, count);
+  if (!(c > 0) || !Number.isFinite(c)) return undefined;
   const base = 1 / (c * other + penalty);
   const beyond = variances.map((variance) => 1 / (c * variance + penalty) - base);
   const kernelSize = point.length - point.length / (numbers + 1);
@@ -102,7 +107,7 @@ function orthonormal(rows: Float64Array, numbers: number): Float64Array {
 
 /** How much of the features' variance the loss has as its curvature, on average over the classes: from two gradients. */
 async function measuredFactor(
-  { objective, point, products, numbers, penalty }: CurvatureJob,
+  { objective, point, gradient, products, numbers, penalty }: CurvatureJob,
   count: number,
 ): Promise<number> {
   const classes = point.length / (numbers + 1);
@@ -112,15 +117,8 @@ async function measuredFactor(
   const seen = await products.logits(Float32Array.from(direction.subarray(0, kernelSize)));
   const variance = seen.reduce((sum, x) => sum + x * x, 0) / count;
   const scale = NUDGE / Math.sqrt(variance / classes);
-  const here = await objective(point);
+  if (!Number.isFinite(scale)) return 0;
   const there = await objective(point.map((x, i) => x + scale * direction[i]!));
-  const change = there.gradient.map((g, i) => g - here.gradient[i]!);
-  const curvature = dot(change, direction) / scale - penalty * dot(direction, direction);
-  return Math.max(curvature / variance, Number.EPSILON);
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
+  const change = there.gradient.map((g, i) => g - gradient[i]!);
+  return (dot(change, direction) / scale - penalty * dot(direction, direction)) / variance;
 }

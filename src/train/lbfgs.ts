@@ -29,10 +29,9 @@ export interface Descent extends Evaluated {
   readonly iterations: number;
 }
 
-export interface Minimum {
-  readonly point: Float64Array;
-  readonly value: number;
-  readonly iterations: number;
+export interface Minimum extends Descent {
+  /** Whether no component of the gradient is above the tolerance. */
+  readonly isConverged: boolean;
 }
 
 /** Pairs of steps and gradients that L-BFGS remembers where nobody says how many. */
@@ -82,7 +81,7 @@ export async function minimize(
     iterations += 1;
     await onIteration?.({ point, value, gradient, pairs, iterations });
   }
-  return { point, value, iterations };
+  return { point, value, gradient, pairs, iterations, isConverged: largest(gradient) <= tolerance };
 }
 
 /** The direction of descent, by the two loops of L-BFGS: the gradient corrected by the curvature seen in the last steps. */
@@ -114,7 +113,7 @@ function addScaled(target: Float64Array, values: Float64Array, factor: number): 
   for (let i = 0; i < target.length; i++) target[i]! += factor * values[i]!;
 }
 
-function dot(a: Float64Array, b: Float64Array): number {
+export function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;

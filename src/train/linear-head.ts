@@ -26,7 +26,7 @@ export interface LinearHead extends HeadWeights {
   readonly iterations: number;
 }
 
-export interface LinearHeadOptions extends Partial<MinimizeOptions> {
+export interface LinearHeadOptions extends Partial<Pick<MinimizeOptions, 'maxIterations' | 'tolerance'>> {
   readonly loss?: Loss;
   /**
    * How much an error weighs against the penalty |kernel|² / 2: scikit-learn's C. `auto`: what is best on rows that were set aside. 1 by
@@ -85,18 +85,12 @@ export async function trainLinearHead(
 
 /** The lowest point of the objective. */
 async function lowest(
-  { start, ...search }: Omit<CurvatureJob, 'point'> & { readonly start: Float64Array },
+  { start, ...search }: Omit<CurvatureJob, 'point' | 'gradient'> & { readonly start: Float64Array },
   { maxIterations, tolerance }: Pick<MinimizeOptions, 'maxIterations' | 'tolerance'>,
 ): Promise<Minimum> {
   const { objective } = search;
-  const first = await minimize(objective, start, {
-    maxIterations: Math.min(PLAIN, maxIterations),
-    tolerance,
-  });
-  const left = maxIterations - first.iterations;
-  if (first.iterations < PLAIN || left === 0) return first;
-  const { point } = first;
-  const inverse = await inverseCurvature({ ...search, point });
-  const second = await minimize(objective, point, { maxIterations: left, tolerance, inverseCurvature: inverse }); // prettier-ignore
-  return { ...second, iterations: first.iterations + second.iterations };
+  const from = await minimize(objective, start, { maxIterations: Math.min(PLAIN, maxIterations), tolerance });
+  if (from.isConverged || from.iterations < PLAIN || from.iterations === maxIterations) return from;
+  const inverse = await inverseCurvature({ ...search, ...from });
+  return minimize(objective, start, { maxIterations, tolerance, from, ...(inverse && { inverseCurvature: inverse }) }); // prettier-ignore
 }

@@ -225,6 +225,30 @@ describe('gradients are finite differences', () => {
       }),
       6,
     ));
+  test('a maximum of a ReLU of a sum of ReLUs', () =>
+    checkGradient(
+      around(8, (b, x) => {
+        const wide = b.conv2d(x, 'wide', { filters: 16, kernel: 1 });
+        const [p, q] = ['p', 'q'].map((name) =>
+          b.activation(b.conv2d(wide, name, { filters: 16, kernel: 1 }), `relu ${name}`, 'relu'),
+        );
+        const relu = b.activation(b.add('sum', p!, q!), 'relu', 'relu');
+        return b.maxPooling2d(relu, 'pool', { kernel: 3, stride: 2, pad: 1 });
+      }),
+      8,
+      {},
+      KINKED,
+    ));
+  test('a layer that is added to itself, and a sum beside a convolution of it', () =>
+    checkGradient(
+      around(6, (b, x) => {
+        const wide = b.conv2d(x, 'wide', { filters: 16, kernel: 1 });
+        const q = b.conv2d(wide, 'q', { filters: 16, kernel: 1 });
+        const sum = b.add('sum', q, b.conv2d(b.add('twice', wide, wide), 'r', { filters: 16, kernel: 1 }));
+        return b.add('total', sum, b.conv2d(q, 'beside', { filters: 16, kernel: 3, pad: 1 }));
+      }),
+      6,
+    ));
   test('a stem of a picture so large that its gradient goes in bands of unequal height', () => {
     const b = graphBuilder('stem', 203);
     const stem = b.conv2d(b.input, 'first', { filters: 16, kernel: 3, pad: 1, bias: true });

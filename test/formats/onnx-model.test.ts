@@ -342,7 +342,7 @@ describe('what is no network that finch can run', () => {
 
     test('are replaced by their nodes, with the attributes of the call', async () => {
       const leaky = made('Leaky', ['a'], ['b', 'spare'],
-        [7, node('LeakyRelu', ['a'], ['m'], float('alpha', 'slope'))],
+        [7, node('LeakyRelu', ['a'], ['m'], [3, 'first'], float('alpha', 'slope'))],
         [7, node('Elu', ['m'], ['b'], float('alpha', 'rise'))],
         [7, node('Neg', ['m'], ['spare'])],
         [11, message([1, 'slope'], [20, 2], [3, 3])],
@@ -362,6 +362,8 @@ describe('what is no network that finch can run', () => {
       assert.deepEqual(slopes, [{ kind: 'int', value: 7 }, { kind: 'int', value: 3 }]); // prettier-ignore
       // Neither the call nor the function says it: the operator's own.
       assert.equal(nodes[1]!.attributes.has('alpha'), false);
+      // onnxruntime refuses two nodes of one name.
+      assert.deepEqual([...new Set(nodes.map(({ name }) => name))], ['']);
       const names = nodes.flatMap(({ outputs }) => outputs);
       assert.equal(new Set(names).size, names.length);
     });
@@ -386,6 +388,32 @@ describe('what is no network that finch can run', () => {
         given([call('F0', ['x'], ['y'])], ...laughs, made('F30', ['a'], ['b'], relu)),
         /more memory/,
       );
+      const many = Array.from({ length: 20_000 }, (_, i) => `i${i}`);
+      const chain = (name: string, inputs: (from: string) => readonly string[]) =>
+        Array.from({ length: 200 }, (_, i) => call(name, inputs(i === 0 ? 'x' : `t${i - 1}`), [i === 199 ? 'y' : `t${i}`])); // prettier-ignore
+      const wide = made('Wide', many, ['b'], [7, node('Relu', ['i0'], ['b'])]);
+      await refused(
+        given(
+          chain('Wide', (from) => [from]),
+          wide,
+        ),
+        /steps/,
+      );
+      const long = made('Long', ['a'], ['b'], [7, node('Relu', ['a'], ['m'.repeat(1_000_000)])], relu);
+      await refused(
+        given(
+          chain('Long', (from) => [from]),
+          long,
+        ),
+        /more memory/,
+      );
+      const standard: Field = [25, message([1, 'Gelu'], [4, 'a'], [5, 'b'], relu, [10, 'com.microsoft'])];
+      const gelu = message(
+        [1, 'b'],
+        [6, message([1, node('Gelu', ['x'], ['y'], [7, 'com.microsoft'])])],
+        [20, 5],
+      );
+      await refused(given([node('If', ['x'], ['y'], [5, gelu])], standard), /functions inlined/, 'MODEL_UNSUPPORTED'); // prettier-ignore
       const newer = made('F', ['a'], ['b'], relu, [9, message([2, 18])]);
       await refused(given([call('F', ['x'], ['y'])], newer), /opset 18 .* opset 17/, 'MODEL_UNSUPPORTED');
       const branch = message([1, 'b'], [6, message([1, node('Relu', ['x'], ['y'])])], [20, 5]);

@@ -15,6 +15,7 @@ import { Emitter } from './emitter.ts';
 import { ruleOf } from './gradients/rules.ts';
 import { emitLoss, TARGET_INPUTS } from './losses.ts';
 import { InferenceLowering } from './lower-inference.ts';
+import { normalization } from './lowerings/input.ts';
 import { emitClipping, emitUpdate, scalarsFor } from './optimizers.ts';
 import type { ValueInfo, WrittenGraph } from '../../formats/onnx-writer.ts';
 import { FLOAT, Step, type Lowered, type Value } from './step.ts';
@@ -157,8 +158,9 @@ function emitFront(model: EngineModel, learning: readonly Layer[], spec: TrainSp
 }
 
 /** The same numbers as at inference, as `[N,H,W,C]`: whole rows times a row of factors. */
-function normalisedPixels({ graph, mean, std }: EngineModel, { emitter: e, shapes }: Step): Value {
-  const shape = shapes.get(graph.input)!;
+function normalisedPixels(model: EngineModel, { emitter: e, shapes }: Step): Value {
+  const shape = shapes.get(model.graph.input)!;
+  const { factors, terms } = normalization(model);
   const row = shape[1]! * shape[2]!;
   const along = (numbers: readonly number[]) =>
     e.floats(
@@ -166,8 +168,8 @@ function normalisedPixels({ graph, mean, std }: EngineModel, { emitter: e, shape
       Array.from({ length: row }, (_, at) => numbers[at % numbers.length]!),
     );
   const rows = e.reshape(e.emit('Cast', ['pixels'], { to: FLOAT }), [-1, row]);
-  const scaled = e.mul(rows, along(std.map((s) => 1 / (255 * s))));
-  const shifted = e.add(scaled, along(mean.map((m, c) => -m / std[c]!)));
+  const scaled = e.mul(rows, along(factors));
+  const shifted = e.add(scaled, along(terms));
   return { tensor: e.reshape(shifted, [-1, ...shape]), shape, axes: graphOrder(shape) };
 }
 

@@ -19,7 +19,8 @@ export const activation: Rule<LayerOf<'activation'>> = (layer, [given], step) =>
     output: { ...x, tensor: y },
     backward: (gradient) => {
       const { tensor: dy } = step.like(gradient, x);
-      if (name === 'relu' && step.rectified.has(dy)) return [{ ...x, tensor: dy }];
+      // Only this ReLU's zeros are meant: one that gets the same gradient further on has others.
+      if (name === 'relu' && step.rectified.delete(dy)) return [{ ...x, tensor: dy }];
       const made = step.forGradient(y);
       const tensors = { x: x.tensor, y: x.blocked ? step.sized(made, x) : made, dy };
       return [{ ...x, tensor: emitDerivative(step.emitter, layer, tensors, channelAxis) }];

@@ -14,7 +14,7 @@ const LOWEST = -1e38;
 
 /**
  * The maximum of a window is the largest of the maxima of its rows. Both steps have a gradient of their own, and so a window of k rows
- * and k columns takes 2 k taps and not k². The first maximum in the first row that has it is the first one row by row.
+ * and k columns takes 2 k taps and not k². Of equal maxima this takes the topmost row, and in it the leftmost place: PyTorch's order.
  */
 export const maxPooling: Rule<LayerOf<'maxPooling2d'>> = (layer, [given], step) => {
   // A window of one place: nothing is left to do where the layer before has computed the places that are used.
@@ -33,7 +33,7 @@ export const maxPooling: Rule<LayerOf<'maxPooling2d'>> = (layer, [given], step) 
     output,
     backward: (gradient) => {
       const { tensor } = step.like(gradient, x);
-      // Where the maximum is 0, ReLU passes nothing on. Nothing needs to come so far.
+      // Where the maximum is 0, the ReLU before it passes nothing on: the gradient becomes 0 here already.
       const dy = isRectified ? e.mul(tensor, isPositive(e, output.tensor)) : tensor;
       const ofRow = windowAlong('columns', window);
       const size = [height, shape[1]!, channels];
