@@ -52,6 +52,28 @@ export function blockedConvolution(e: Emitter, window: Window, inputs: Convoluti
   return e.emit('Conv', operands, { ...windowAttributes(window), group: groups, ...(activation && FUSED[activation]) }, { domain: DOMAIN }); // prettier-ignore
 }
 
+/** Pictures that are this wide at most get their zeros ahead of a convolution. */
+const NARROW = 14;
+
+/**
+ * A dense convolution on a narrow picture. The places at its sides, where a window reaches the padding, are computed one by one, at a third
+ * of the speed: 2 of 7 or 14 columns. So the picture is copied with its zeros beside it first.
+ */
+export function denseConvolution(
+  e: Emitter,
+  window: Window,
+  inputs: Omit<ConvolutionInputs, 'groups'>,
+  [batch, channels, height, width]: Shape,
+): string {
+  const [top, left, bottom, right] = window.pads;
+  if (width! > NARROW || left + right === 0) return blockedConvolution(e, window, { ...inputs, groups: 1 });
+  const ones = e.floats([channels!, 1, 1, 1], Array<number>(channels!).fill(1));
+  const around: Window = { ...POINT, pads: [0, left, 0, right] };
+  const copy = blockedConvolution(e, around, { x: inputs.x, weight: ones, groups: channels! });
+  const x = e.reshape(copy, [batch!, channels!, height!, width! + left + right]);
+  return blockedConvolution(e, { ...window, pads: [top, 0, bottom, 0] }, { ...inputs, x, groups: 1 });
+}
+
 /**
  * Has the convolution that puts out a tensor add another picture to it, which was there before.
  * @returns the tensor; undefined where it comes from another operator, or from a convolution that adds something already

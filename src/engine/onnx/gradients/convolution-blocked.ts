@@ -1,7 +1,7 @@
 // convolution-blocked.ts: the convolutions of the CPU-tuned lowering, on pictures in blocks of channels. The same mathematics as
 // convolution.ts; dx is a convolution too, with the kernel turned around.
 
-import { blockedConvolution, pictureMeans } from '../blocked.ts';
+import { blockedConvolution, denseConvolution, pictureMeans } from '../blocked.ts';
 import type { Lowered, Step, Value } from '../step.ts';
 import type { Window } from '../windows.ts';
 import { chunksOf, isDepthwise, type BlockedOperands } from './convolution-operands.ts';
@@ -14,7 +14,11 @@ export function blockedConvolutionRule(conv: BlockedOperands, step: Step): Lower
   // A stem reads its few channels as a plain picture.
   const takesPlain = blocks === 'outputs' && sizes.groups === 1;
   const seen = takesPlain ? step.plain(x) : step.blocked(x);
-  const tensor = blockedConvolution(e, sizes, { x: seen.tensor, weight, bias, groups: sizes.groups });
+  const { groups } = sizes;
+  const tensor =
+    seen.blocked && groups === 1
+      ? denseConvolution(e, sizes, { x: seen.tensor, weight, bias }, step.tensorShape(seen))
+      : blockedConvolution(e, sizes, { x: seen.tensor, weight, bias, groups });
   return {
     output: { tensor, shape: conv.shape, blocked: true },
     backward: (gradient, [wanted]) => {
