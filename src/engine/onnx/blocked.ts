@@ -56,22 +56,33 @@ export function blockedConvolution(e: Emitter, window: Window, inputs: Convoluti
 const NARROW = 14;
 
 /**
- * A dense convolution on a narrow picture. The places at its sides, where a window reaches the padding, are computed one by one, at a third
- * of the speed: 2 of 7 or 14 columns. So the picture is copied with its zeros beside it first.
+ * A convolution of a blocked picture `[N,C,H,W]`. The places at the sides of a picture, where a window reaches the padding, are computed one
+ * by one, at a third of the speed: 2 of 7 or 14 columns. So a narrow picture is copied with its zeros beside it first.
  */
-export function denseConvolution(
+export function pictureConvolution(
   e: Emitter,
   window: Window,
-  inputs: Omit<ConvolutionInputs, 'groups'>,
+  inputs: ConvolutionInputs,
   [batch, channels, height, width]: Shape,
 ): string {
   const [top, left, bottom, right] = window.pads;
-  if (width! > NARROW || left + right === 0) return blockedConvolution(e, window, { ...inputs, groups: 1 });
-  const ones = e.floats([channels!, 1, 1, 1], Array<number>(channels!).fill(1));
-  const around: Window = { ...POINT, pads: [0, left, 0, right] };
-  const copy = blockedConvolution(e, around, { x: inputs.x, weight: ones, groups: channels! });
+  const isSlow = inputs.groups === 1 && width! <= NARROW && left + right > 0;
+  if (!isSlow) return blockedConvolution(e, window, inputs);
+  const copy = withZerosAround(e, inputs.x, channels!, [0, left, 0, right]);
   const x = e.reshape(copy, [batch!, channels!, height!, width! + left + right]);
-  return blockedConvolution(e, { ...window, pads: [top, 0, bottom, 0] }, { ...inputs, x, groups: 1 });
+  return blockedConvolution(e, { ...window, pads: [top, 0, bottom, 0] }, { ...inputs, x });
+}
+
+/** A blocked picture and zeros around it, added to `sum`: in one pass, by a depthwise kernel of one place, a 1. */
+export function withZerosAround(
+  e: Emitter,
+  x: string,
+  channels: number,
+  pads: Window['pads'],
+  sum?: string,
+): string {
+  const weight = e.floats([channels, 1, 1, 1], Array<number>(channels).fill(1));
+  return blockedConvolution(e, { ...POINT, pads }, { x, weight, sum, groups: channels });
 }
 
 /**

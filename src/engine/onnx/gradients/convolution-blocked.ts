@@ -1,7 +1,7 @@
 // convolution-blocked.ts: the convolutions of the CPU-tuned lowering, on pictures in blocks of channels. The same mathematics as
 // convolution.ts; dx is a convolution too, with the kernel turned around.
 
-import { blockedConvolution, denseConvolution, pictureMeans } from '../blocked.ts';
+import { blockedConvolution, pictureConvolution, pictureMeans } from '../blocked.ts';
 import type { Lowered, Step, Value } from '../step.ts';
 import type { Window } from '../windows.ts';
 import { chunksOf, isDepthwise, type BlockedOperands } from './convolution-operands.ts';
@@ -14,11 +14,10 @@ export function blockedConvolutionRule(conv: BlockedOperands, step: Step): Lower
   // A stem reads its few channels as a plain picture.
   const takesPlain = blocks === 'outputs' && sizes.groups === 1;
   const seen = takesPlain ? step.plain(x) : step.blocked(x);
-  const { groups } = sizes;
-  const tensor =
-    seen.blocked && groups === 1
-      ? denseConvolution(e, sizes, { x: seen.tensor, weight, bias }, step.tensorShape(seen))
-      : blockedConvolution(e, sizes, { x: seen.tensor, weight, bias, groups });
+  const inputs = { x: seen.tensor, weight, bias, groups: sizes.groups };
+  const tensor = seen.blocked
+    ? pictureConvolution(e, sizes, inputs, step.tensorShape(seen))
+    : blockedConvolution(e, sizes, inputs);
   return {
     output: { tensor, shape: conv.shape, blocked: true },
     backward: (gradient, [wanted]) => {
@@ -78,10 +77,9 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
     sum = blockedConvolution(e, window, { x: xChunks[i]!, weight, sum, groups });
   });
   // With I and O of a group: [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are not taps.
-  const isSpread = dilations[1] > 1;
-  const columns = isSpread ? (kernel[1] - 1) * dilations[1] + 1 : kernel[1];
+  const columns = (kernel[1] - 1) * dilations[1] + 1;
   let products = e.reshape(sum!, [blocks, outputs / b, kernel[0], columns, b * b]);
-  if (isSpread) {
+  if (dilations[1] > 1) {
     products = e.emit('Slice', [products, ...[[0], [columns], [3], [dilations[1]]].map((n) => e.int64s(n))]);
   }
   return e.reshape(e.transpose(products, [1, 0, 2, 3, 4]), [outputs, blocks * b, ...kernel]);

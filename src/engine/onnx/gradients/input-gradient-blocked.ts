@@ -2,7 +2,7 @@
 // strides, the places of dx with the same remainder make a picture of their own, a phase, which comes from some of the taps only.
 // The results of the phases' convolutions are then interleaved.
 
-import { blockedConvolution, denseConvolution, fromBlocked } from '../blocked.ts';
+import { fromBlocked, pictureConvolution } from '../blocked.ts';
 import type { Step, Value } from '../step.ts';
 import { transposedConvolution, type BlockedOperands, type Sizes } from './convolution-operands.ts';
 
@@ -81,9 +81,7 @@ function convolvePhase(
   const turned = e.reshape(turnedTaps(conv, wanted, step), [inputs, outputs / groups, ...size]);
   const pads = [rows.before, columns.before, rows.after, columns.after] as const;
   const window = { kernel: size, strides: [1, 1], dilations, pads } as const;
-  return groups === 1
-    ? denseConvolution(e, window, { x: dy, weight: turned }, [step.batch, outputs, ...sizes.to])
-    : blockedConvolution(e, window, { x: dy, weight: turned, groups });
+  return pictureConvolution(e, window, { x: dy, weight: turned, groups }, [step.batch, outputs, ...sizes.to]); // prettier-ignore
 }
 
 /**

@@ -1,7 +1,7 @@
 // overlap-add.ts: adds the values of a sliding window's taps to the places that the taps read: the transpose of cutting
 // windows out. It works in phases: with stride s, the places with the same remainder modulo s are one coarse picture.
 
-import { blockedConvolution } from '../blocked.ts';
+import { withZerosAround } from '../blocked.ts';
 import type { Step, Value } from '../step.ts';
 import type { Window } from '../windows.ts';
 
@@ -57,16 +57,12 @@ function addedAt(
   const e = step.emitter;
   const [below, right] = [coarse[0] - row - to.shape[0]!, coarse[1] - column - to.shape[1]!];
   const pads = [row, column, below, right] as const;
-  if (to.blocked) {
-    // A kernel of one place, a 1, copies and adds in one pass.
-    const channels = to.shape[2]!;
-    const weight = e.floats([channels, 1, 1, 1], Array<number>(channels).fill(1));
-    const copied = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads } as const;
-    const x = e.reshape(tap, step.tensorShape(to));
-    return blockedConvolution(e, copied, { x, weight, sum, groups: channels });
-  }
+  const stays = pads.every((n) => n === 0);
+  // Such a tap is its phase's only one: any other would be further on, and its phase larger.
+  if (stays && sum === undefined) return tap;
+  if (to.blocked) return withZerosAround(e, e.reshape(tap, step.tensorShape(to)), to.shape[2]!, pads, sum);
   const around = [0, 0, row, column, 0, 0, 0, below, right, 0];
-  const shifted = around.every((n) => n === 0) ? tap : e.emit('Pad', [tap, e.int64s(around)]);
+  const shifted = stays ? tap : e.emit('Pad', [tap, e.int64s(around)]);
   return sum === undefined ? shifted : e.add(sum, shifted);
 }
 
@@ -85,6 +81,8 @@ function woven(
   const area = coarse[0] * coarse[1];
   const flat = phases.map((phase) => e.reshape(phase, [batch * blocks, area, block]));
   const all = flat.length === 1 ? flat[0]! : e.emit('Concat', flat, { axis: 1 });
+  const isWhole = flat.length === 1 && pads[0] + pads[1] === 0 && height === coarse[0] && width === coarse[1];
+  if (isWhole) return all;
   const order: number[] = [];
   for (let row = pads[0]; row < pads[0] + height; row++) {
     for (let column = pads[1]; column < pads[1] + width; column++) {
