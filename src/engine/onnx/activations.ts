@@ -142,7 +142,7 @@ const OPERATORS = {
 const minus = (e: Emitter, a: number, b: string) => e.sub(e.scalar(a), b);
 
 /** Any normal float above 0 times this is above 1. Clipped to 0…1, the product is 1 for floats above 0, and 0 for the rest. */
-const STEEP = 1e38;
+export const STEEP = 1e38;
 
 /** 1 where x is above 0, else 0, in one pass and without booleans, which some devices lack. */
 export function isPositive(e: Emitter, x: string): string {

@@ -6,6 +6,7 @@
 
 import type { Attributes, Emitter } from './emitter.ts';
 import type { Shape } from '../../util/shape.ts';
+import { STEEP } from './activations.ts';
 import { windowAttributes, type Window } from './windows.ts';
 
 const DOMAIN = 'com.microsoft.nchwc';
@@ -17,6 +18,8 @@ const DOMAIN = 'com.microsoft.nchwc';
 const FUSED = {
   relu: { activation: 'Relu' },
   relu6: { activation: 'Clip', activation_params: { floats: [0, 6] } },
+  /** 1 where the number is above 0, else 0: see activations.ts. */
+  isPositive: { activation: 'HardSigmoid', activation_params: { floats: [STEEP, 0] } },
   reluAnew: { activation: 'Clip', activation_params: { floats: [0, 3.4028234663852886e38] } },
 } as const satisfies Readonly<Record<string, Attributes>>;
 export type FusedActivation = keyof typeof FUSED;
@@ -86,15 +89,36 @@ export function withZerosAround(
 }
 
 /**
- * Has the convolution that puts out a tensor add another picture to it, which was there before.
- * @returns the tensor; undefined where it comes from another operator, or from a convolution that adds something already
+ * A depthwise kernel that reads one place of its window.
+ * @param place its number, row by row
+ * @param block channels in a block
+ */
+export function onePlaceKernel(
+  e: Emitter,
+  [channels, block]: readonly [number, number],
+  kernel: Window['kernel'],
+  place: number,
+  factor: number,
+): string {
+  // [C/B,kh·kw,B]
+  const places = kernel[0] * kernel[1];
+  const weights = new Float32Array(channels * places);
+  for (let at = place; at < weights.length / block; at += places) weights.fill(factor, at * block, (at + 1) * block); // prettier-ignore
+  return e.floats([channels, 1, ...kernel], weights);
+}
+
+/**
+ * Has the convolution that puts out a tensor add another picture to it.
+ * @returns the tensor; undefined where it comes from another operator, from a convolution that adds something already, or from one that
+ * runs before the other picture is there
  */
 export function addedByConvolution(e: Emitter, output: string, sum: string): string | undefined {
   const at = e.nodes.findLastIndex(({ outputs }) => outputs[0] === output);
   const node = e.nodes[at];
   if (node?.domain !== DOMAIN || node.op !== 'Conv') return undefined;
   const [x, weight, bias = '', ...others] = node.inputs;
-  if (others.length > 0) return undefined;
+  const isThere = e.nodes.slice(0, at).some(({ outputs }) => outputs.includes(sum));
+  if (others.length > 0 || !isThere) return undefined;
   e.nodes[at] = { ...node, inputs: [x!, weight!, bias, sum] };
   return output;
 }

@@ -197,22 +197,23 @@ export function emitBackward(
     if (!ofOutput) continue; // a branch that no layer uses
     gradients.delete(layer.name);
     const wanted = layer.inputs.map((name) => flows.has(name));
-    const incoming = given(layer, ofOutput, step);
+    const incoming = given(layer, step.whole(ofOutput), step);
     const ofInputs = forward.get(layer.name)!.backward(incoming, wanted);
-    const passed = [incoming, ...ofInputs].map((value) => value?.tensor);
     layer.inputs.forEach((name, i) => {
       const own = ofInputs[i];
       if (!own || !wanted[i]) return;
       if (hasKernel(layer)) afterReading?.(step.weight(layer, 'kernel'), own);
       const known = gradients.get(name);
-      // A sum hands the gradient that it gets to all its inputs: that one has other readers. Of a layer that takes one output twice, the
-      // first gradient may have been made after the second.
-      const isNew = passed.filter((tensor) => tensor === own.tensor).length === 1 && layer.inputs.findIndex((other) => other === name) === i; // prettier-ignore
+      // A sum hands the gradient that it gets to all its inputs.
+      const others = [...gradients.values(), ...ofInputs.filter((_, at) => at !== i)];
+      const isNew = !others.some((value) => value?.tensor === own.tensor) && !isRead(own.tensor, step);
       gradients.set(name, known ? step.sum(known, own, isNew) : own);
     });
   }
-  return gradients;
+  return new Map([...gradients].map(([name, value]) => [name, step.whole(value)]));
 }
+
+const isRead = (tensor: string, { emitter }: Step) => emitter.nodes.some(({ inputs }) => inputs.includes(tensor));
 
 const hasKernel = ({ kind }: Layer) => kind === 'conv2d' || kind === 'dense';
 

@@ -1,7 +1,7 @@
 // step.ts: what a gradient rule sees of the training step that is being written: values with their layout, the weights of its
 // layer, and where gradients and new statistics go. It knows no kind of layer.
 
-import type { Graph, Layer, Padding2d, WeightRole } from '../../graph/layers.ts';
+import type { Graph, Layer, Padding2d, Size2d, WeightRole } from '../../graph/layers.ts';
 import { weightName } from '../../graph/layers.ts';
 import type { Shapes } from '../../graph/shapes.ts';
 import { elementCount, sameShape, type Shape } from '../../util/shape.ts';
@@ -26,6 +26,12 @@ export interface Value {
   readonly pending?: Pending;
   /** Zeros that are not added yet: the windows after this layer add them. */
   readonly pad?: Padding2d;
+  /** `[C]` numbers that the picture's own are less by. Only what a norm alone reads has it. */
+  readonly lessBy?: string;
+  /** The tensor has only the first of so many rows and columns, and the others are 0. Only gradients in blocks have it, before they are used. */
+  readonly apart?: Size2d;
+  /** Of a gradient in blocks: a tensor that holds the first of so many rows and columns and that nothing else reads. */
+  readonly first?: { readonly tensor: string; readonly strides: Size2d };
 }
 
 /** A lowered layer: its output, and how the output's gradient becomes the gradients of the inputs. */
@@ -158,15 +164,35 @@ export class Step {
 
   /**
    * The sum of two gradients of one value. It is blocked when one of them is blocked.
-   * @param isNew whether nothing reads b yet: then the convolution that puts it out may add a to it, which was there before
+   * @param isNew whether nothing reads b yet: then the convolution that puts it out may add a to it, if that was there before
    */
   sum(a: Value, b: Value, isNew: boolean): Value {
+    const isPart = isNew && a.apart && b.first && sameShape(a.apart, b.first.strides);
+    if (isPart && addedByConvolution(this.emitter, b.first.tensor, a.tensor)) return b;
+    if (a.apart || b.apart) return this.sum(this.whole(a), this.whole(b), isNew);
     if (a.blocked || b.blocked) {
       const [one, other] = [this.blocked(a), this.blocked(b)];
       const tensor = isNew ? addedByConvolution(this.emitter, other.tensor, one.tensor) : undefined;
       return { ...one, tensor: tensor ?? this.emitter.add(one.tensor, other.tensor) };
     }
     return { ...a, tensor: this.emitter.add(a.tensor, this.inAxes(b, axesOf(a)).tensor) };
+  }
+
+  /** A gradient with all its rows and columns. */
+  whole(value: Value): Value {
+    const { apart, ...rest } = value;
+    if (!apart) return value;
+    const e = this.emitter;
+    const [rows, columns] = [0, 1].map((axis) => Math.ceil(value.shape[axis]! / apart[axis]!)) as [number, number]; // prettier-ignore
+    const [batch, blocks, , , block] = this.places(value) as [number, number, number, number, number];
+    const split = e.reshape(value.tensor, [batch, blocks, rows, 1, columns, 1, block]);
+    const between = e.int64s([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, apart[0] - 1, 0, apart[1] - 1, 0]);
+    const [height, width] = [rows * apart[0], columns * apart[1]];
+    const wide = e.reshape(e.emit('Pad', [split, between]), [batch, blocks, height, width, block]);
+    // Negative padding cuts places off.
+    const around = [0, 0, 0, 0, 0, 0, 0, value.shape[0]! - height, value.shape[1]! - width, 0];
+    const fitted = around.every((n) => n === 0) ? wide : e.emit('Pad', [wide, e.int64s(around)]);
+    return { ...rest, tensor: e.reshape(fitted, this.tensorShape(value)) };
   }
 
   /** Whether pictures of so many channels have a blocked form. */

@@ -1,5 +1,5 @@
 // batch-normalization-blocked.ts: the batch norm of the CPU-tuned lowering, on pictures in blocks of channels: each pass over the
-// picture is a depthwise convolution or a mean. For the gradient x - mean is kept instead of x.
+// picture is a depthwise convolution or a mean. For the gradient a picture is kept whose mean is 0 or close to it, instead of x.
 
 import type { LayerOf } from '../../../graph/layers.ts';
 import { pictureMeans, pictureProducts, scaledAndShifted } from '../blocked.ts';
@@ -9,43 +9,30 @@ import {
   moveRunningStatistics,
   runningStatistics,
   usesBatch,
+  type Statistics,
 } from './batch-normalization-statistics.ts';
 
-export function blockedBatchNormalization(
-  layer: LayerOf<'batchNormalization'>,
-  x: Value,
-  step: Step,
-): Lowered {
+type Norm = LayerOf<'batchNormalization'>;
+
+export function blockedBatchNormalization(layer: Norm, given: Value, step: Step): Lowered {
   const e = step.emitter;
+  const { lessBy: _, ...x } = given;
   const channels = x.shape.at(-1)!;
   const pictures = { batch: step.batch, shape: x.shape };
   const trains = usesBatch(layer, step);
-  const ones = e.floats(
-    [channels],
-    Array.from({ length: channels }, () => 1),
-  );
-  const mean = trains
-    ? meanOf(pictureMeans(e, x.tensor, [step.batch, channels]), step)
-    : runningStatistics(layer, step).mean;
-  const centred = scaledAndShifted(e, x.tensor, channels, { factor: ones, term: e.emit('Neg', [mean]) });
-  const variance = trains
-    ? meanOf(pictureProducts(e, [centred, centred], pictures), step)
-    : runningStatistics(layer, step).variance;
+  const { centred, rest, mean, variance } = trains ? byBatch(given, step) : byRunning(layer, given, step);
   if (trains) moveRunningStatistics(layer, { mean, variance }, step.countPerChannel(x), step);
   const { factor, inverse } = factorOf(layer, variance, step);
-  const term = layer.center
-    ? step.weight(layer, 'beta')
-    : e.floats(
-        [channels],
-        Array.from({ length: channels }, () => 0),
-      );
+  const beta = layer.center ? step.weight(layer, 'beta') : repeated(0, channels, step);
+  const term = rest === undefined ? beta : e.sub(beta, e.mul(factor, rest));
   return {
     output: { ...x, tensor: centred, blocked: true, pending: { factor, term } },
     backward: (gradient, [wanted]) => {
       const dy = step.blocked(gradient).tensor;
       const count = step.countPerChannel(x);
       const meanOfDy = meanOf(pictureMeans(e, dy, [step.batch, channels]), step);
-      const meanOfProduct = meanOf(pictureProducts(e, [dy, centred], pictures), step);
+      const product = meanOf(pictureProducts(e, [dy, centred], pictures), step);
+      const meanOfProduct = rest === undefined ? product : e.sub(product, e.mul(rest, meanOfDy));
       if (layer.center && !layer.isFixed) step.setGradient(layer, 'beta', e.scale(meanOfDy, count));
       if (layer.scale && !layer.isFixed)
         step.setGradient(layer, 'gamma', e.mul(e.scale(meanOfProduct, count), inverse));
@@ -54,7 +41,9 @@ export function blockedBatchNormalization(
       // dx = factor (dy - mean(dy) - (x - mean) inverse² mean(dy (x - mean)))
       const minus = e.emit('Neg', [factor]);
       const slope = e.mul(minus, e.mul(meanOfProduct, e.mul(inverse, inverse)));
-      const sum = scaledAndShifted(e, centred, channels, { factor: slope, term: e.mul(minus, meanOfDy) });
+      const level = e.mul(minus, meanOfDy);
+      const offset = rest === undefined ? level : e.sub(level, e.mul(slope, rest));
+      const sum = scaledAndShifted(e, centred, channels, { factor: slope, term: offset });
       return [
         {
           ...x,
@@ -64,6 +53,49 @@ export function blockedBatchNormalization(
     },
   };
 }
+
+interface Centred extends Statistics {
+  /** The picture less its mean, or less a number near its mean. */
+  readonly centred: string;
+  /** `[C]`, the mean of `centred`; undefined where it is 0. */
+  readonly rest?: string;
+}
+
+/**
+ * Where the picture has come less the running mean r: mean = r + m and variance = mean((x - r)²) - m², with m = mean(x - r). No digits
+ * cancel as long as r is within a few deviations of the mean. Source: Chan, Golub and LeVeque, Algorithms for computing the sample
+ * variance, 1983 (shifted data).
+ */
+function byBatch(x: Value, step: Step): Centred {
+  const e = step.emitter;
+  const channels = x.shape.at(-1)!;
+  const pictures = { batch: step.batch, shape: x.shape };
+  const mean = meanOf(pictureMeans(e, x.tensor, [step.batch, channels]), step);
+  const squaresOf = (tensor: string) => meanOf(pictureProducts(e, [tensor, tensor], pictures), step);
+  if (x.lessBy === undefined) {
+    const centred = less(x, mean, step);
+    return { centred, mean, variance: squaresOf(centred) };
+  }
+  const difference = e.sub(squaresOf(x.tensor), e.mul(mean, mean));
+  // Rounding must not make it less than 0.
+  const variance = e.emit('Relu', [difference]);
+  return { centred: x.tensor, rest: mean, mean: e.add(mean, x.lessBy), variance };
+}
+
+function byRunning(layer: Norm, x: Value, step: Step): Centred {
+  const { mean, variance } = runningStatistics(layer, step);
+  return { centred: x.lessBy === undefined ? less(x, mean, step) : x.tensor, mean, variance };
+}
+
+/** The picture less a number for each channel. */
+function less(x: Value, numbers: string, step: Step): string {
+  const e = step.emitter;
+  const channels = x.shape.at(-1)!;
+  return scaledAndShifted(e, x.tensor, channels, { factor: repeated(1, channels, step), term: e.emit('Neg', [numbers]) }); // prettier-ignore
+}
+
+const repeated = (number: number, count: number, { emitter: e }: Step) =>
+  e.floats([count], Array<number>(count).fill(number));
 
 /** The mean of the pictures' values, by channel: `[C]`. */
 function meanOf(perPicture: string, step: Step): string {

@@ -9,17 +9,23 @@ import { inputGradient } from './input-gradient-blocked.ts';
 import { stemKernelGradient } from './stem-gradient.ts';
 
 export function blockedConvolutionRule(conv: BlockedOperands, step: Step): Lowered {
-  const { x, sizes, weight, bias, blocks } = conv;
+  const { x, sizes, weight, bias, blocks, lessBy } = conv;
   const e = step.emitter;
   // A stem reads its few channels as a plain picture.
   const takesPlain = blocks === 'outputs' && sizes.groups === 1;
   const seen = takesPlain ? step.plain(x) : step.blocked(x);
-  const inputs = { x: seen.tensor, weight, bias, groups: sizes.groups };
+  const less = lessBy === undefined ? undefined : e.emit('Neg', [lessBy]);
+  const inputs = {
+    x: seen.tensor,
+    weight,
+    bias: bias !== undefined && less !== undefined ? e.add(bias, less) : (bias ?? less),
+    groups: sizes.groups,
+  };
   const tensor = seen.blocked
     ? pictureConvolution(e, sizes, inputs, step.tensorShape(seen))
     : blockedConvolution(e, sizes, inputs);
   return {
-    output: { tensor, shape: conv.shape, blocked: true },
+    output: { tensor, shape: conv.shape, blocked: true, ...(lessBy !== undefined && { lessBy }) },
     backward: (gradient, [wanted]) => {
       const dy = step.blocked(gradient);
       if (bias !== undefined) conv.setBias(biasGradient(dy, sizes.outputs, step));

@@ -21,6 +21,8 @@ export interface Operands {
   readonly sizes: Sizes;
   readonly weight: string;
   readonly bias: string | undefined;
+  /** `[C]` that the output is to be less by. */
+  readonly lessBy: string | undefined;
   /** The shape of the output. */
   readonly shape: Shape;
   readonly setWeight: (gradient: string) => void;

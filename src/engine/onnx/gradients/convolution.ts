@@ -1,10 +1,12 @@
 // convolution.ts: convolutions, depthwise and grouped ones too: dx is the transposed convolution of dy, dW correlates x with dy.
 // Source: Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016, chapter 4.
 
+import { consumersOf } from '../../../graph/consumers.ts';
 import type { Shape } from '../../../util/shape.ts';
 import type { Lowered, Rule, Step } from '../step.ts';
 import { kernelBlocks } from '../variables.ts';
 import { windowAttributes, type Convolution } from '../windows.ts';
+import { runningStatistics } from './batch-normalization-statistics.ts';
 import { blockedConvolutionRule } from './convolution-blocked.ts';
 import { widened } from './convolution-grouped.ts';
 import { sizesOf, transposedConvolution, type Operands, type Sizes } from './convolution-operands.ts';
@@ -17,6 +19,7 @@ export const convolution: Rule<Convolution> = (layer, [x], step) => {
     sizes,
     weight: step.weight(layer, role),
     bias: layer.useBias ? step.weight(layer, 'bias') : undefined,
+    lessBy: runningMeanBehind(layer, step),
     shape: step.shapes.get(layer.name)!,
     setWeight: (gradient) => step.setGradient(layer, role, gradient),
     setBias: (gradient) => step.setGradient(layer, 'bias', gradient),
@@ -28,6 +31,16 @@ export const convolution: Rule<Convolution> = (layer, [x], step) => {
   if (wide) return blockedConvolutionRule(wide, step);
   return plainConvolution({ ...operands, x: step.plain(x) }, step);
 };
+
+/**
+ * The running mean of the norm that alone reads the layer's output. A blocked convolution subtracts it for nothing, and what is left
+ * has a mean so close to 0 that the norm can compute its variance without another pass over the picture.
+ */
+function runningMeanBehind(layer: Convolution, step: Step): string | undefined {
+  const [next, ...others] = consumersOf(step.graph).get(layer.name) ?? [];
+  const isAlone = next?.kind === 'batchNormalization' && others.length === 0 && step.graph.output !== layer.name;
+  return isAlone ? runningStatistics(next, step).mean : undefined;
+}
 
 function plainConvolution(
   { x, sizes, weight, bias, shape, setWeight, setBias }: Operands,

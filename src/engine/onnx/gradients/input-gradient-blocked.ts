@@ -5,10 +5,11 @@
 import { fromBlocked, pictureConvolution } from '../blocked.ts';
 import type { Step, Value } from '../step.ts';
 import { transposedConvolution, type BlockedOperands, type Sizes } from './convolution-operands.ts';
+import { woven } from './weaving.ts';
 
 export function inputGradient(conv: BlockedOperands, dy: Value, step: Step): Value {
   const { x, sizes, blocks } = conv;
-  const { strides, inputs, groups } = sizes;
+  const { strides, groups } = sizes;
   const isStrided = strides[0] > 1 || strides[1] > 1;
   const plan = phasesOf(sizes);
   // A stem's input pictures are plain, not blocked.
@@ -17,11 +18,14 @@ export function inputGradient(conv: BlockedOperands, dy: Value, step: Step): Val
     return { shape: x.shape, tensor: transposedConvolution(step.plain(dy).tensor, oihw, sizes, step) };
   }
   if (isStrided && isPoint(sizes)) {
-    const small = convolvePhase(conv, dy.tensor, { rows: POINT_PHASE, columns: POINT_PHASE }, step);
-    return { shape: x.shape, blocked: true, tensor: spread(small, inputs, sizes, step) };
+    const tensor = convolvePhase(conv, dy.tensor, { rows: POINT_PHASE, columns: POINT_PHASE }, step);
+    return { shape: x.shape, blocked: true, tensor, apart: strides };
   }
   const phases = plan.rows.map((rows) => plan.columns.map((columns) => convolvePhase(conv, dy.tensor, { rows, columns }, step))); // prettier-ignore
-  return { shape: x.shape, blocked: true, tensor: isStrided ? weave(phases, conv, step) : phases[0]![0]! };
+  const [first] = phases[0]! as [string];
+  const dx = { shape: x.shape, blocked: true };
+  if (!isStrided) return { ...dx, tensor: first };
+  return { ...dx, tensor: woven(phases, x.shape, step), first: { tensor: first, strides } };
 }
 
 /** The places with one remainder along one axis: the taps that reach them, in reverse, and the padding for their convolution. */
@@ -115,22 +119,6 @@ function turnedTaps(
   return fromBlocked(e, e.reshape(gathered, [order.length, b, b / 4, 4]), b);
 }
 
-/** Phases by row and column remainder -> the picture. First columns are interleaved, then rows. */
-function weave(phases: readonly (readonly string[])[], { x, sizes }: BlockedOperands, step: Step): string {
-  const e = step.emitter;
-  const [vertical, horizontal] = sizes.strides;
-  const [batch, blocks, height, width, block] = step.places({ ...x, blocked: true }) as readonly [number, number, number, number, number]; // prettier-ignore
-  const [rows, columns] = [height / vertical, width / horizontal];
-  /** Alternates runs of `length` numbers. */
-  const alternate = (tensors: readonly string[], count: number, length: number) =>
-    tensors.length === 1
-      ? tensors[0]!
-      : e.emit('Concat', tensors.map((tensor) => e.reshape(tensor, [count, length])), { axis: 1 }); // prettier-ignore
-  const lines = phases.map((line) => alternate(line, batch * blocks * rows * columns, block));
-  const all = alternate(lines, batch * blocks * rows, width * block);
-  return e.reshape(all, [batch, sizes.inputs, height, width]);
-}
-
 /** The kernel as OIHW. */
 function plainKernel({ sizes, weight, blocks }: BlockedOperands, step: Step): string {
   const e = step.emitter;
@@ -142,28 +130,4 @@ function plainKernel({ sizes, weight, blocks }: BlockedOperands, step: Step): st
       ? e.transpose(e.reshape(weight, [outputs / b, each / b, ...kernel, b, b]), [0, 5, 1, 4, 2, 3])
       : e.transpose(e.reshape(weight, [outputs / b, each, ...kernel, b]), [0, 4, 1, 2, 3]);
   return e.reshape(oihw, [outputs, each, ...kernel]);
-}
-
-/** Puts the zeros that the strides require between the places of a blocked picture, up to the size of `from`. */
-function spread(
-  tensor: string,
-  channels: number,
-  { from, to, strides }: BlockedOperands['sizes'],
-  step: Step,
-): string {
-  const e = step.emitter;
-  const split = e.reshape(tensor, [step.batch, channels / step.block, to[0], 1, to[1], 1, step.block]);
-  const between = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, strides[0] - 1, 0, strides[1] - 1, 0];
-  const [height, width] = [to[0] * strides[0], to[1] * strides[1]];
-  const wide = e.reshape(e.emit('Pad', [split, e.int64s(between)]), [
-    step.batch,
-    channels / step.block,
-    height,
-    width,
-    step.block,
-  ]);
-  // Negative padding cuts places off.
-  const around = [0, 0, 0, 0, 0, 0, 0, from[0] - height, from[1] - width, 0];
-  const fitted = around.every((n) => n === 0) ? wide : e.emit('Pad', [wide, e.int64s(around)]);
-  return e.reshape(fitted, [step.batch, channels, ...from]);
 }

@@ -4,7 +4,7 @@ import { consumersOf } from '../../../graph/consumers.ts';
 import type { Layer, LayerOf } from '../../../graph/layers.ts';
 import { elementCount, sameShape } from '../../../util/shape.ts';
 import { isPositive } from '../activations.ts';
-import { blockedConvolution, blockedMaximum } from '../blocked.ts';
+import { blockedConvolution, blockedMaximum, onePlaceKernel } from '../blocked.ts';
 import type { Rule, Step, Value } from '../step.ts';
 import { isSubsampledBy, windowAttributes, windowOf, type Window } from '../windows.ts';
 import { overlapAdd, type Geometry } from './overlap-add.ts';
@@ -132,8 +132,7 @@ function blockedComparison({ window, from, to }: Geometry, isRectified: boolean,
   const e = step.emitter;
   const { kernel, pads } = window;
   const [height, width, channels] = from.shape as readonly [number, number, number];
-  const taps = elementCount(kernel);
-  const y = e.reshape(to.tensor, step.places(to));
+  const y = e.reshape(to.tensor, step.tensorShape(to));
   // A convolution itself puts zeros around the picture.
   const [x, slides] = isRectified
     ? [e.reshape(from.tensor, [step.batch, channels, height, width]), window]
@@ -142,14 +141,9 @@ function blockedComparison({ window, from, to }: Geometry, isRectified: boolean,
         { ...window, pads: [0, 0, 0, 0] } as const,
       ];
   return (tap) => {
-    // [C/B,taps,B]
-    const weights = new Float32Array(channels * taps);
-    for (let at = tap; at < weights.length / step.block; at += taps) {
-      weights.fill(-1, at * step.block, (at + 1) * step.block);
-    }
-    const weight = e.floats([channels, 1, ...kernel], weights);
-    const negated = blockedConvolution(e, slides, { x, weight, groups: channels });
-    return isPositive(e, e.add(y, e.reshape(negated, step.places(to))));
+    const weight = onePlaceKernel(e, [channels, step.block], kernel, tap, -1);
+    const isBelow = blockedConvolution(e, slides, { x, weight, sum: y, activation: 'isPositive', groups: channels }); // prettier-ignore
+    return e.reshape(isBelow, step.places(to));
   };
 }
 

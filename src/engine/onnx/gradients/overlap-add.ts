@@ -1,9 +1,10 @@
 // overlap-add.ts: adds the values of a sliding window's taps to the places that the taps read: the transpose of cutting
 // windows out. It works in phases: with stride s, the places with the same remainder modulo s are one coarse picture.
 
-import { withZerosAround } from '../blocked.ts';
+import { blockedConvolution, onePlaceKernel, withZerosAround } from '../blocked.ts';
 import type { Step, Value } from '../step.ts';
 import type { Window } from '../windows.ts';
+import { woven } from './weaving.ts';
 
 export interface Geometry {
   readonly window: Window;
@@ -24,6 +25,8 @@ export function overlapAdd(
   step: Step,
 ): string {
   const { strides, kernel, pads } = window;
+  const isWhole = [0, 1].every((axis) => from.shape[axis] === strides[axis]! * to.shape[axis]!);
+  if (from.blocked && isWhole) return wholePhases(taps, { window, from, to }, step);
   // A coarse picture holds every place of its phase: those that a window reaches, and those of the picture.
   const [height, width] = [0, 1].map((axis) => {
     const reached = to.shape[axis]! + Math.ceil(kernel[axis]! / strides[axis]!) - 1;
@@ -43,7 +46,49 @@ export function overlapAdd(
       phases.push(sum ?? zeros(step.places(from, coarse), step));
     }
   }
-  return step.emitter.reshape(woven(phases, { window, from, coarse }, step), step.tensorShape(from));
+  return step.emitter.reshape(inOrder(phases, { window, from, coarse }, step), step.tensorShape(from));
+}
+
+/** Of a blocked picture whose phases have the size of `to`: each place of a phase is the sum of one place of some taps. */
+function wholePhases(
+  taps: readonly (readonly string[])[],
+  { window, from, to }: Geometry,
+  step: Step,
+): string {
+  const { strides, kernel, pads } = window;
+  const pictures = taps.map((line) => line.map((tap) => step.emitter.reshape(tap, step.tensorShape(to))));
+  const phases = Array.from({ length: strides[0] }, (_, row) =>
+    Array.from({ length: strides[1] }, (_, column) => {
+      const found = reaching(row, kernel[0], strides[0], pads[0]).flatMap(([i, below]) =>
+        reaching(column, kernel[1], strides[1], pads[1]).map(([j, right]) => ({ tap: pictures[i]![j]!, by: [below, right] as const }))); // prettier-ignore
+      // What stays where it is comes first: the others are then added to it.
+      const [first, ...others] = found.toSorted((a, b) => movement(a.by) - movement(b.by));
+      if (!first) return zeros(step.tensorShape(to), step);
+      const start = movement(first.by) === 0 ? first.tap : shifted(first.tap, first.by, undefined, to, step);
+      return others.reduce((sum, { tap, by }) => shifted(tap, by, sum, to, step), start);
+    }),
+  );
+  return woven(phases, from.shape, step);
+}
+
+/** The taps that reach the places with this remainder, and how many windows further on the one is that reaches a phase's first place. */
+function reaching(remainder: number, length: number, stride: number, pad: number) {
+  return Array.from({ length }, (_, tap) => [tap, (remainder + pad - tap) / stride] as const).filter(
+    ([, by]) => Number.isInteger(by),
+  );
+}
+
+const movement = ([rows, columns]: Size) => Math.abs(rows) + Math.abs(columns);
+
+/** At each place the number of the tap that many rows and columns further on, 0 beyond its border, and `sum`. */
+function shifted(tap: string, [rows, columns]: Size, sum: string | undefined, { shape }: Value, step: Step) {
+  const e = step.emitter;
+  const channels = shape[2]!;
+  const kernel = [Math.abs(rows) + 1, Math.abs(columns) + 1] as const;
+  const place = Math.max(rows, 0) * kernel[1] + Math.max(columns, 0);
+  const pads = [Math.max(-rows, 0), Math.max(-columns, 0), Math.max(rows, 0), Math.max(columns, 0)] as const;
+  const weight = onePlaceKernel(e, [channels, step.block], kernel, place, 1);
+  return blockedConvolution(e, { kernel, strides: [1, 1], dilations: [1, 1], pads }, { x: tap, weight, sum, groups: channels }); // prettier-ignore
 }
 
 /** `sum` with the tap's values added that many rows and columns further on. */
@@ -70,7 +115,7 @@ const zeros = (shape: readonly number[], { emitter: e }: Step) =>
   e.emit('Expand', [e.scalar(0), e.int64s(shape)]);
 
 /** The phases' places in the order of the picture, without the padding around it: `[N C/B,H W,B]`. */
-function woven(
+function inOrder(
   phases: readonly string[],
   { window, from, coarse }: { readonly window: Window; readonly from: Value; readonly coarse: Size },
   step: Step,
