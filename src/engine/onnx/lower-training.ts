@@ -256,10 +256,13 @@ function emitMoves(
   const outputs: ValueInfo[] = [];
   const names: string[] = [];
   const extra: ValueInfo[] = [];
-  const move = (name: string, tensor: string, shape: Shape) => {
-    e.emit('Identity', [tensor], undefined, { name: newName(name) });
+  const putsOut = (name: string, shape: Shape) => {
     outputs.push(float(newName(name), shape));
     names.push(name);
+  };
+  const move = (name: string, tensor: string, shape: Shape) => {
+    e.emit('Identity', [tensor], undefined, { name: newName(name) });
+    putsOut(name, shape);
   };
   let gradients = new Map(step.gradients);
   for (const { name, kind, stored } of variables) {
@@ -291,7 +294,7 @@ function emitMoves(
     if (kind !== 'weight' || gradient === undefined) continue;
     const slotNames = slots.map((slot) => slotName(name, slot));
     inputs.push(...slotNames.map((slot) => float(slot, stored.shape)));
-    const updated = emitUpdate(e, spec.optimizer, {
+    const weight = emitUpdate(e, spec.optimizer, {
       weight: name,
       shape: stored.shape,
       gradient,
@@ -299,9 +302,10 @@ function emitMoves(
       group,
       factor: factors.get(name),
       decays: decaysWeight(spec.optimizer, role),
+      newSlots: slotNames.map(newName),
     });
-    move(name, updated.weight, stored.shape);
-    slotNames.forEach((slot, i) => move(slot, updated.slots[i]!, stored.shape));
+    move(name, weight, stored.shape);
+    for (const slot of slotNames) putsOut(slot, stored.shape);
   }
   return { moved: { inputs, outputs, names }, extra };
 }

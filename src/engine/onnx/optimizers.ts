@@ -40,14 +40,15 @@ interface Update {
   readonly factor?: string | undefined;
   /** Whether weight decay applies to this weight. */
   readonly decays: boolean;
+  /**
+   * Names of the slots' new values. The operator that computes one puts it out under this name, because the runtime copies what is put
+   * out under a name and read under another.
+   */
+  readonly newSlots: readonly string[];
 }
 
-interface Updated {
-  readonly weight: string;
-  readonly slots: readonly string[];
-}
-
-export function emitUpdate(e: Emitter, optimizer: Optimizer, update: Update): Updated {
+/** @returns the new weight */
+export function emitUpdate(e: Emitter, optimizer: Optimizer, update: Update): string {
   const decay = update.decays ? (optimizer.weightDecay ?? 0) : 0;
   return optimizer.kind === 'sgd'
     ? emitSgd(e, optimizer, update, decay)
@@ -55,29 +56,27 @@ export function emitUpdate(e: Emitter, optimizer: Optimizer, update: Update): Up
 }
 
 /**
- * v = momentum v + g, w = w - rate v; Nesterov: w = w - rate (g + momentum v). Without Nesterov both are multiples of
- * s = v + g / momentum, which takes the memory of g: the kernel of a VGG's first dense layer has 400 MB.
+ * v = momentum v + g, w = w - rate v; Nesterov: w = w - rate (g + momentum v). For a weight that is overwritten because it is large, both
+ * are multiples of s = v + g / momentum, which takes the memory of g: the kernel of a VGG's first dense layer has 400 MB.
  */
 function emitSgd(
   e: Emitter,
   { momentum = 0, nesterov = false }: Extract<Optimizer, { kind: 'sgd' }>,
   update: Update,
   decay: number,
-): Updated {
-  const { weight, shape, gradient, slots: [velocity], group } = update; // prettier-ignore
+): string {
+  const { weight, shape, gradient, slots: [velocity], group, newSlots: [name] } = update; // prettier-ignore
   const g = decay ? e.add(gradient, e.scale(weight, decay, shape)) : gradient;
   const rate = guarded(e, rateName(group), update);
-  if (velocity === undefined) return { weight: moved(e, update, e.times(g, rate, shape)), slots: [] };
-  if (nesterov) {
-    const next = e.add(e.scale(velocity, momentum, shape), g);
-    const direction = e.add(g, e.scale(next, momentum, shape));
-    return { weight: moved(e, update, e.times(direction, rate, shape)), slots: [next] };
+  if (velocity === undefined) return moved(e, update, e.times(g, rate, shape));
+  if (nesterov || update.factor === undefined) {
+    const next = e.emit('Add', [e.scale(velocity, momentum, shape), g], undefined, { name: name! });
+    const direction = nesterov ? e.add(g, e.scale(next, momentum, shape)) : next;
+    return moved(e, update, e.times(direction, rate, shape));
   }
   const sum = e.add(velocity, e.scale(g, 1 / momentum, shape));
-  return {
-    slots: [e.scale(sum, momentum, shape)],
-    weight: moved(e, update, e.times(sum, e.scale(rate, momentum), shape)),
-  };
+  e.emit('Mul', [sum, e.numberBeside(shape, momentum)], undefined, { name: name! });
+  return moved(e, update, e.times(sum, e.scale(rate, momentum), shape));
 }
 
 /** A rate times the factor: the move by it is 0 or NaN where the factor is 0. The rate is one number, the move as large as the weight. */
@@ -101,23 +100,19 @@ function emitAdam(
   { kind, betas = DEFAULT_BETAS, epsilon = DEFAULT_EPSILON }: Extract<Optimizer, { kind: 'adam' | 'adamw' }>,
   update: Update,
   decay: number,
-): Updated {
-  const { weight, shape, gradient, slots, group } = update;
-  const [mean, square] = slots as readonly [string, string];
-  const blend = (old: string, beta: number, fresh: string) =>
-    e.add(e.scale(old, beta, shape), e.scale(fresh, 1 - beta, shape));
+): string {
+  const { weight, shape, gradient, slots, group, newSlots } = update;
+  const blend = (slot: number, beta: number, fresh: string) =>
+    e.emit('Add', [e.scale(slots[slot]!, beta, shape), e.scale(fresh, 1 - beta, shape)], undefined, { name: newSlots[slot]! }); // prettier-ignore
   const g = kind === 'adam' && decay ? e.add(gradient, e.scale(weight, decay, shape)) : gradient;
-  const newMean = blend(mean, betas[0], g);
-  const newSquare = blend(square, betas[1], e.mul(g, g));
+  const newMean = blend(0, betas[0], g);
+  const newSquare = blend(1, betas[1], e.mul(g, g));
   const root = e.times(e.emit('Sqrt', [newSquare]), ROOT_CORRECTION, shape);
   const direction = e.div(newMean, e.add(root, e.numberBeside(shape, epsilon)));
   const step = e.times(direction, guarded(e, stepSizeName(group), update), shape);
   const shrink = () => e.times(weight, e.scale(guarded(e, rateName(group), update), decay), shape);
   const move = kind === 'adamw' && decay > 0 ? e.add(step, shrink()) : step;
-  return {
-    weight: moved(e, update, move),
-    slots: [newMean, newSquare],
-  };
+  return moved(e, update, move);
 }
 
 /**

@@ -1,10 +1,10 @@
 // convolution-blocked.ts: the convolutions of the CPU-tuned lowering, on pictures in blocks of channels. The same mathematics as
 // convolution.ts; dx is a convolution too, with the kernel turned around.
 
-import { blockedConvolution, pictureConvolution, pictureMeans } from '../blocked.ts';
+import { blockedConvolution, fromBlocked, pictureConvolution, pictureMeans } from '../blocked.ts';
 import type { Lowered, Step, Value } from '../step.ts';
 import type { Window } from '../windows.ts';
-import { chunksOf, isDepthwise, type BlockedOperands } from './convolution-operands.ts';
+import { chunksOf, isDepthwise, type BlockedOperands, type Sizes } from './convolution-operands.ts';
 import { inputGradient } from './input-gradient-blocked.ts';
 import { stemKernelGradient } from './stem-gradient.ts';
 
@@ -56,6 +56,34 @@ function kernelGradient(conv: BlockedOperands, seen: Value, dy: Value, step: Ste
  */
 function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, step: Step): string {
   const e = step.emitter;
+  const { kernel, dilations, groups, inputs, outputs } = sizes;
+  const b = step.block;
+  // The fewer channels, the more of dy a core keeps at hand while the kernel slides. At one place and stride 1 the two can change sides.
+  if (isMatrix(sizes) && outputs > inputs) {
+    const turned = slid({ ...sizes, inputs: outputs, outputs: inputs }, dy, x, step);
+    const count = (outputs / b) * (inputs / b);
+    // Each block is transposed as in `turnedTaps`.
+    return e.reshape(fromBlocked(e, e.reshape(turned, [count, b, b / 4, 4]), b), [outputs, inputs, ...kernel]);
+  }
+  const sum = slid(sizes, x, dy, step);
+  // With I and O of a group: [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are not taps.
+  const columns = (kernel[1] - 1) * dilations[1] + 1;
+  const blocks = inputs / groups / b;
+  let products = e.reshape(sum, [blocks, outputs / b, kernel[0], columns, b * b]);
+  if (dilations[1] > 1) {
+    products = e.emit('Slice', [products, ...[[0], [columns], [3], [dilations[1]]].map((n) => e.int64s(n))]);
+  }
+  return e.reshape(e.transpose(products, [1, 0, 2, 3, 4]), [outputs, blocks * b, ...kernel]);
+}
+
+/** A product of matrices: each place by itself. */
+function isMatrix({ kernel, strides, pads, groups }: Sizes): boolean {
+  return groups === 1 && [...kernel, ...strides].every((n) => n === 1) && pads.every((n) => n === 0);
+}
+
+/** dy slid over x: `[I/B,O/B,kh,kw·d·B,B]` of each group. */
+function slid(sizes: Sizes, x: Value, dy: Value, step: Step): string {
+  const e = step.emitter;
   const { kernel, strides, dilations, pads, groups, outputs, from, to } = sizes;
   const b = step.block;
   const blocks = sizes.inputs / groups / b;
@@ -82,13 +110,7 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
     const weight = e.reshape(tensor, [outputs, chunks[i]!, ...to]);
     sum = blockedConvolution(e, window, { x: xChunks[i]!, weight, sum, groups });
   });
-  // With I and O of a group: [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are not taps.
-  const columns = (kernel[1] - 1) * dilations[1] + 1;
-  let products = e.reshape(sum!, [blocks, outputs / b, kernel[0], columns, b * b]);
-  if (dilations[1] > 1) {
-    products = e.emit('Slice', [products, ...[[0], [columns], [3], [dilations[1]]].map((n) => e.int64s(n))]);
-  }
-  return e.reshape(e.transpose(products, [1, 0, 2, 3, 4]), [outputs, blocks * b, ...kernel]);
+  return sum!;
 }
 
 /**
