@@ -25,6 +25,7 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
   const { watch } = await import('chokidar');
   const news = new Set<string>();
   let failure: AppError | undefined;
+  let isClosed = false;
   let wake = () => {};
   let begin = () => {};
   const begun = new Promise<void>((resolve) => {
@@ -37,16 +38,18 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
     begin();
     wake();
   };
+  /** Files and folders. */
   const known = new Set<string>();
   const tell = (file: string) => {
     news.add(file);
     wake();
   };
   const again = lookedAtAgain(async (inside) => {
-    for (const file of await filesIn(inside)) {
+    for (const { file, isFolder } of await entriesOf(inside)) {
       if (known.has(file) || isIgnored(file)) continue;
       known.add(file);
-      tell(file);
+      if (!isFolder) tell(file);
+      else if (!isClosed) watcher.add(file); // to add to a closed one would open it again
     }
   });
   const heard = (file: string) => {
@@ -55,6 +58,13 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
     tell(file);
   };
   watcher.on('add', heard).on('change', heard);
+  watcher.on('addDir', (inside) => {
+    again.in(inside);
+    if (path.resolve(inside) === path.resolve(folder)) return;
+    known.add(inside);
+    again.in(path.dirname(inside));
+  });
+  watcher.on('unlinkDir', (inside) => known.delete(inside));
   watcher.on('unlink', (file) => {
     known.delete(file);
     tell(file);
@@ -81,6 +91,7 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
       };
     });
   const close = async () => {
+    isClosed = true;
     signal.removeEventListener('abort', abort);
     again.end();
     clearInterval(alive);
@@ -131,12 +142,14 @@ function lookedAtAgain(look: (folder: string) => Promise<void>) {
   };
 }
 
-/** Files and links; none where the folder is gone. */
-async function filesIn(folder: string): Promise<readonly string[]> {
+/** Files, links and folders; none where the folder is gone. */
+async function entriesOf(
+  folder: string,
+): Promise<readonly { readonly file: string; readonly isFolder: boolean }[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   return entries
-    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
-    .map(({ name }) => path.join(folder, name));
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink() || entry.isDirectory())
+    .map((entry) => ({ file: path.join(folder, entry.name), isFolder: entry.isDirectory() }));
 }
 
 function watchProblem(error: unknown): string {

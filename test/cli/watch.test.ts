@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { draw } from '../helpers/pictures.ts';
 import { cliIn, startCli } from '../helpers/run-cli.ts';
 import { until } from '../helpers/served.ts';
@@ -66,6 +67,22 @@ test('pictures that are there come first, by name; then those that arrive, also 
   await draw(at('in', 'new', 'c.png'), 'stripes');
   await until(() => files().length === 3);
   assert.equal(files()[2], path.join('new', 'c.png'));
+  assert.equal(await stopped(child), 0);
+});
+
+test('folders that come one after another, and within each other, are all looked into', async () => {
+  const whole = await readFile(await draw(at('folders.png'), 'disc'));
+  const { child, files } = await watching('folders');
+  await writeFile(at('folders', 'first.png'), whole);
+  await until(() => files().length === 1);
+  for (let i = 0; i < 10; i++) {
+    const folder = path.join(`${i}`, ...(i % 3 === 0 ? ['deep', 'deeper'] : []));
+    await mkdir(at('folders', folder), { recursive: true });
+    await sleep(i * 4);
+    await writeFile(at('folders', folder, 'c.png'), whole);
+  }
+  await until(() => files().length === 11);
+  assert.equal(new Set(files()).size, 11);
   assert.equal(await stopped(child), 0);
 });
 

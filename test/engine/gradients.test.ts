@@ -249,6 +249,29 @@ describe('gradients are finite differences', () => {
       }),
       6,
     ));
+  for (const size of [8, 7]) {
+    test(`a shortcut at stride 2 beside a convolution at stride 2, behind norms, ${size} pixels`, () =>
+      checkGradient(
+        around(size, (b, x) => {
+          const wide = b.activation(b.conv2d(x, 'wide', { filters: 16, kernel: 1 }), 'bent', 'tanh');
+          const normed = (name: string, kernel: number, pad: number, bias: boolean) =>
+            b.batchNormalization(
+              b.conv2d(wide, name, { filters: 16, kernel, stride: 2, pad, bias }),
+              `${name} norm`,
+            );
+          return b.add('sum', normed('main', 3, 1, true), normed('short', 1, 0, false));
+        }),
+        size,
+      ));
+  }
+  test('a frozen norm behind a convolution with a bias', () =>
+    checkGradient(
+      around(6, (b, x) =>
+        b.batchNormalization(b.conv2d(x, 'wide', { filters: 16, kernel: 1, bias: true }), 'bn'),
+      ),
+      6,
+      { batchNorm: 'frozen' },
+    ));
   test('a stem of a picture so large that its gradient goes in bands of unequal height', () => {
     const b = graphBuilder('stem', 203);
     const stem = b.conv2d(b.input, 'first', { filters: 16, kernel: 3, pad: 1, bias: true });
@@ -338,6 +361,28 @@ describe('gradients are finite differences', () => {
       loss: { kind: 'bce' },
     });
   });
+});
+
+test('a step by batch statistics does not depend on the running mean, and a channel without variance gives numbers', async () => {
+  const graph = around(6, (b, x) =>
+    b.batchNormalization(b.conv2d(x, 'wide', { filters: 16, kernel: 3, bias: true }), 'bn'),
+  );
+  const made = madeUpWeights(graph);
+  const withMean = (mean: number) => {
+    const [kernel, running] = [made.get('wide/kernel')!, made.get('bn/moving_mean')!];
+    // The last of the filters puts out its bias alone.
+    const data = kernel.data.map((value, i) => (i % 16 === 15 ? 0 : value));
+    return new Map([...made, ['wide/kernel', { ...kernel, data }], ['bn/moving_mean', { ...running, data: running.data.map(() => mean) }]]); // prettier-ignore
+  };
+  const [near, far, absurd] = [await stepOnce(graph, withMean(0), 6), await stepOnce(graph, withMean(5), 6), await stepOnce(graph, withMean(1e4), 6)]; // prettier-ignore
+  assert.ok(Math.abs(near.loss - far.loss) < 1e-4, `${near.loss} and ${far.loss}`);
+  for (const [name, { data }] of near.after) {
+    if (name.includes('moving_')) continue;
+    data.forEach((value, i) =>
+      assert.ok(Math.abs(value - far.after.get(name)!.data[i]!) < 2e-3, `${name} ${i}`),
+    );
+  }
+  for (const { data } of absurd.after.values()) assert.ok(data.every(Number.isFinite));
 });
 
 test('windows of any size, stride, padding, dilation and groups', async () => {

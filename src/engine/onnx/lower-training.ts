@@ -213,7 +213,8 @@ export function emitBackward(
   return new Map([...gradients].map(([name, value]) => [name, step.whole(value)]));
 }
 
-const isRead = (tensor: string, { emitter }: Step) => emitter.nodes.some(({ inputs }) => inputs.includes(tensor));
+const isRead = (tensor: string, { emitter }: Step) =>
+  emitter.nodes.some(({ inputs }) => inputs.includes(tensor));
 
 const hasKernel = ({ kind }: Layer) => kind === 'conv2d' || kind === 'dense';
 

@@ -63,7 +63,11 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
     const turned = slid({ ...sizes, inputs: outputs, outputs: inputs }, dy, x, step);
     const count = (outputs / b) * (inputs / b);
     // Each block is transposed as in `turnedTaps`.
-    return e.reshape(fromBlocked(e, e.reshape(turned, [count, b, b / 4, 4]), b), [outputs, inputs, ...kernel]);
+    return e.reshape(fromBlocked(e, e.reshape(turned, [count, b, b / 4, 4]), b), [
+      outputs,
+      inputs,
+      ...kernel,
+    ]);
   }
   const sum = slid(sizes, x, dy, step);
   // With I and O of a group: [I/B,O/B,kh,kw·d·B,B]: with dilations, the columns between two taps are not taps.

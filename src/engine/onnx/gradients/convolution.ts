@@ -38,7 +38,8 @@ export const convolution: Rule<Convolution> = (layer, [x], step) => {
  */
 function runningMeanBehind(layer: Convolution, step: Step): string | undefined {
   const [next, ...others] = consumersOf(step.graph).get(layer.name) ?? [];
-  const isAlone = next?.kind === 'batchNormalization' && others.length === 0 && step.graph.output !== layer.name;
+  const isAlone =
+    next?.kind === 'batchNormalization' && others.length === 0 && step.graph.output !== layer.name;
   return isAlone ? runningStatistics(next, step).mean : undefined;
 }
 
