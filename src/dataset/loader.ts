@@ -1,10 +1,10 @@
 // loader.ts: labelled pictures -> batches, prepared ahead in worker threads. Pictures are decoded once and augmented anew each
 // epoch. The batches depend only on the seed, not on the number of workers or on what is in memory.
 
-import { availableParallelism } from 'node:os';
 import type { AugmentSpec } from '../images/augment/augment.ts';
 import type { DecodeOptions } from '../images/decode.ts';
 import { AppError } from '../util/errors.ts';
+import { threadsOfLimit } from '../util/memory-limit.ts';
 import { sidesOf, type Preprocessing } from '../util/preprocessing.ts';
 import type { Rng } from '../util/rng.ts';
 import { mapOrdered } from '../util/streams.ts';
@@ -24,7 +24,7 @@ const LOADED_AT_A_TIME = 16;
 export interface LoaderOptions {
   readonly decode: DecodeOptions;
   readonly preprocessing: Preprocessing;
-  /** Threads; by default as many as there are cores. */
+  /** Threads; by default as many as there are cores and as a container's limit of memory leaves room for. */
   readonly workers?: number;
   /** The most bytes of decoded pictures that are held in memory. */
   readonly memory?: number;
@@ -85,7 +85,7 @@ export interface PictureLoader {
 
 /** Starts the workers, which run until `dispose`. */
 export async function openLoader(options: LoaderOptions): Promise<PictureLoader> {
-  const { decode, preprocessing, disk, workers = availableParallelism(), memory = DEFAULT_MEMORY } = options;
+  const { decode, preprocessing, disk, workers = threadsOfLimit(), memory = DEFAULT_MEMORY } = options;
   const budget = disk && (await makeRoom(disk.folder, disk.limit)) / workers;
   const cache = pictureCache(memory);
   const pool = new WorkerPool<BatchRequest, BatchReply>({

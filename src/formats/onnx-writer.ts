@@ -14,7 +14,13 @@ export type Attribute =
   | readonly number[]
   | { readonly float: number }
   | { readonly floats: readonly number[] }
+  | { readonly graph: WrittenGraph }
   | OnnxAttribute;
+
+/** As it is written: of an inner graph, the bytes alone. */
+type WrittenAttribute =
+  | Exclude<OnnxAttribute, { readonly kind: 'graph' }>
+  | Pick<Extract<OnnxAttribute, { readonly kind: 'graph' }>, 'kind' | 'bytes'>;
 
 export interface Node {
   readonly op: string;
@@ -99,8 +105,12 @@ export function encodeModel(
 
 /** onnx.GraphProto of a graph that was read. */
 export function encodeGraph(graph: OnnxGraph): Uint8Array {
+  return encodeWritten(writtenGraph(graph));
+}
+
+function encodeWritten(graph: WrittenGraph): Uint8Array {
   const writer = new BinaryWriter();
-  writeGraph(writer, writtenGraph(graph));
+  writeGraph(writer, graph);
   return writer.finish();
 }
 
@@ -137,10 +147,11 @@ export function integerOf({ attributes = {} }: Node, name: string, otherwise: nu
   return attribute?.kind === 'int' ? attribute.value : otherwise;
 }
 
-function attributeOf(value: Attribute): OnnxAttribute {
+function attributeOf(value: Attribute): WrittenAttribute {
   if (typeof value === 'number') return { kind: 'int', value };
   if (typeof value === 'string') return { kind: 'string', value };
   if ('float' in value) return { kind: 'float', value: value.float };
+  if ('graph' in value) return { kind: 'graph', bytes: encodeWritten(value.graph) };
   if ('floats' in value) return { kind: 'floats', value: value.floats };
   return 'kind' in value ? value : { kind: 'ints', value };
 }
@@ -157,7 +168,7 @@ const ATTRIBUTE_TYPE = {
   strings: 8,
 } as const;
 
-function writeAttribute(writer: BinaryWriter, name: string, attribute: OnnxAttribute): void {
+function writeAttribute(writer: BinaryWriter, name: string, attribute: WrittenAttribute): void {
   string(writer, 1, name);
   switch (attribute.kind) {
     case 'float':

@@ -1,7 +1,7 @@
 // showing.ts: threads that make small pictures of files, for people to look at. Who asks decides the order.
 
-import { availableParallelism } from 'node:os';
 import { AppError, type ErrorCode } from '../util/errors.ts';
+import { threadsOfLimit } from '../util/memory-limit.ts';
 import { WorkerPool } from '../util/worker-pool.ts';
 
 /** A file, and the longest side at most, in pixels. */
@@ -21,9 +21,9 @@ export interface Showing {
   dispose(): Promise<void>;
 }
 
-/** As many threads as there are cores; each starts when it is needed. */
+/** As many threads as there are cores and as a container's limit of memory leaves room for; each starts when it is needed. */
 export function startShowing(): Showing {
-  const threads = availableParallelism();
+  const threads = threadsOfLimit();
   const pool = new WorkerPool<ShownRequest, ShownReply>({
     script: new URL('./shown-worker.js', import.meta.url),
     size: threads,

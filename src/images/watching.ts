@@ -1,6 +1,6 @@
 // watching.ts: what the file system tells of a folder: names of files that have come, changed or gone. The only import of chokidar.
 
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { FSWatcher } from 'chokidar';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
@@ -31,8 +31,14 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
   const begun = new Promise<void>((resolve) => {
     begin = resolve;
   });
-  // A link to a file counts as the file; a linked folder is not watched, because links may lead in a circle.
-  const watcher: FSWatcher = watch(folder, { ignored: isIgnored, followSymlinks: false });
+  // A link to a file counts as the file; a linked folder within is not watched, because links may lead in a circle. The folder itself may
+  // be a link: with a separator behind it, it is what it leads to.
+  const isLink = await lstat(folder).then(
+    (found) => found.isSymbolicLink(),
+    () => false,
+  );
+  const root = isLink && !folder.endsWith(path.sep) ? `${folder}${path.sep}` : folder;
+  const watcher: FSWatcher = watch(root, { ignored: isIgnored, followSymlinks: false });
   const fail = (problem: string) => {
     failure ??= new AppError('INPUT_NOT_FOUND', `--watch ${folder}: ${problem}`);
     begin();
@@ -52,21 +58,26 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
       else if (!isClosed) watcher.add(file); // to add to a closed one would open it again
     }
   });
+  const isRoot = (file: string) => path.resolve(file) === path.resolve(folder);
+  // Never into the folder that the watched one is in.
+  const lookBeside = (file: string) => {
+    if (!isRoot(file)) again.in(path.dirname(file));
+  };
   const heard = (file: string) => {
     known.add(file);
-    again.in(path.dirname(file));
+    lookBeside(file);
     tell(file);
   };
   watcher.on('add', heard).on('change', heard);
   watcher.on('addDir', (inside) => {
-    again.in(inside);
-    if (path.resolve(inside) === path.resolve(folder)) return;
     known.add(inside);
-    again.in(path.dirname(inside));
+    again.in(inside);
+    lookBeside(inside);
   });
   watcher.on('unlinkDir', (inside) => known.delete(inside));
   watcher.on('unlink', (file) => {
     known.delete(file);
+    lookBeside(file);
     tell(file);
   });
   // chokidar may not tell that the folder itself is gone, when what was in it went in the same moment.
@@ -76,7 +87,10 @@ export async function startWatching(folder: string, { isIgnored, signal }: Watch
     });
   }, ALIVE_MS);
   watcher.on('error', (error) => fail(watchProblem(error)));
-  watcher.on('ready', begin);
+  watcher.on('ready', () => {
+    again.begin();
+    begin();
+  });
   const abort = () => {
     begin();
     wake();
@@ -119,10 +133,11 @@ const ALIVE_MS = 500;
 /** chokidar lists a folder at most once a second, and may forget what came meanwhile if nothing comes after it. */
 const QUIET_MS = 1200;
 
-/** Looks into a folder again, as long as there is news of it and once after that. */
+/** Looks into a folder again, as long as there is news of it and once after that; not before `begin`, while it is still listed. */
 function lookedAtAgain(look: (folder: string) => Promise<void>) {
   const timers = new Map<string, NodeJS.Timeout>();
   const heard = new Set<string>();
+  let early: Set<string> | undefined = new Set();
   const start = (folder: string) => {
     const timer = setTimeout(() => {
       timers.delete(folder);
@@ -133,8 +148,13 @@ function lookedAtAgain(look: (folder: string) => Promise<void>) {
   };
   return {
     in(folder: string) {
-      if (timers.has(folder)) heard.add(folder);
+      if (early) early.add(folder);
+      else if (timers.has(folder)) heard.add(folder);
       else start(folder);
+    },
+    begin() {
+      for (const folder of early ?? []) start(folder);
+      early = undefined;
     },
     end() {
       for (const timer of timers.values()) clearTimeout(timer);

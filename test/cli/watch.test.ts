@@ -11,6 +11,7 @@ import {
   readFile,
   rename,
   rm,
+  symlink,
   utimes,
   writeFile,
 } from 'node:fs/promises';
@@ -83,6 +84,24 @@ test('folders that come one after another, and within each other, are all looked
   }
   await until(() => files().length === 11);
   assert.equal(new Set(files()).size, 11);
+  assert.equal(await stopped(child), 0);
+});
+
+test('a folder that is a link is watched as what it leads to, and nothing beside it is read', async () => {
+  await mkdir(at('home', 'far'), { recursive: true });
+  const whole = await readFile(await draw(at('linked.png'), 'disc'));
+  await mkdir(at('target'));
+  await writeFile(at('target', 'there.png'), whole);
+  await symlink(at('target'), at('home', 'pictures'));
+  for (const beside of ['beside.png', path.join('far', 'deep.png')])
+    await writeFile(at('home', beside), whole);
+  const { child, files } = await watching(path.join('home', 'pictures'));
+  await until(() => files().length === 1);
+  await mkdir(at('target', 'new'));
+  await writeFile(at('target', 'new', 'c.png'), whole);
+  await until(() => files().length === 2);
+  await sleep(1500);
+  assert.deepEqual(files(), ['there.png', path.join('new', 'c.png')]);
   assert.equal(await stopped(child), 0);
 });
 

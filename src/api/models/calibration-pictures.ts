@@ -27,15 +27,18 @@ export interface CalibrationPicture {
   readonly truth: number | undefined;
 }
 
-/** @throws AppError DATASET_NOT_FOUND, DATASET_INVALID where no picture can be read, INTERRUPTED */
+/** @throws AppError DATASET_NOT_FOUND */
+export async function checkCalibrationFolder(folder: string): Promise<void> {
+  if (await isThere(folder)) return;
+  throw new AppError('DATASET_NOT_FOUND', `--calibrate ${folder}: no such folder; name one with a hundred pictures or more, such as the network will see`); // prettier-ignore
+}
+
+/** @throws AppError DATASET_INVALID where no picture can be read, INTERRUPTED */
 export async function calibrationPictures(
   folder: string,
   { model, preprocessing }: { readonly model: ModelDescription; readonly preprocessing: Preprocessing },
   work: Work,
 ): Promise<readonly CalibrationPicture[]> {
-  if (!(await isThere(folder))) {
-    throw new AppError('DATASET_NOT_FOUND', `--calibrate ${folder}: no such folder; name one with a hundred pictures or more, such as the network will see`); // prettier-ignore
-  }
   const truth = await classesOf(folder, model, work.signal);
   const prepare = { decode: { ignoreExif: false }, preprocessings: [preprocessing], keepOriginal: false };
   const pictures: CalibrationPicture[] = [];

@@ -17,7 +17,7 @@ import { putsOutClasses } from '../classes.ts';
 import { refuseLosses } from '../outputs.ts';
 import { fetchProgress, type Work } from '../work.ts';
 import { tryBytes, type TimesAsFast } from './byte-trial.ts';
-import { calibrationPictures } from './calibration-pictures.ts';
+import { calibrationPictures, checkCalibrationFolder } from './calibration-pictures.ts';
 import { checkModelName, checkModelPlace, inModelPlace } from './model-place.ts';
 
 export interface QuantizeFlags {
@@ -38,7 +38,7 @@ export interface QuantizedModel {
 
 /**
  * @param timesAsFast a stopwatch, which tests replace
- * @throws AppError USAGE, MODEL_UNSUPPORTED for a network that has no place for 8 bits, DATASET_INVALID, WRITE_FAILED, INTERRUPTED
+ * @throws AppError USAGE, MODEL_UNSUPPORTED for a network that has no place for 8 bits, DATASET_NOT_FOUND, DATASET_INVALID, WRITE_FAILED, INTERRUPTED
  */
 export async function quantizeModel(
   named: string,
@@ -47,6 +47,7 @@ export async function quantizeModel(
   timesAsFast?: TimesAsFast,
 ): Promise<QuantizedModel> {
   if (asked !== undefined) checkModelName(asked);
+  await checkCalibrationFolder(calibrate);
   const source = await resolveModel(named, {
     offline,
     signal: work.signal,

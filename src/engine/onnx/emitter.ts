@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Shape } from '../../util/shape.ts';
-import type { Attribute, Initializer, Node, ValueInfo } from '../../formats/onnx-writer.ts';
+import type { Attribute, Initializer, Node, ValueInfo } from '../../formats/onnx-writer.ts'; // prettier-ignore
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 
@@ -108,6 +108,23 @@ export class Emitter {
   /** A constant that goes with a tensor of this shape in an operator of two. */
   numberBeside(shape: Shape, value: number): string {
     return this.floats(axesBeside(shape), [value]);
+  }
+
+  /**
+   * One of two tensors, and only that one is computed.
+   * @param condition one boolean
+   * @param write adds the nodes of the tensor that counts where the condition holds, which nothing else may read
+   */
+  either(condition: string, write: () => string, otherwise: string): string {
+    const begin = this.nodes.length;
+    const branch = (output: string) => {
+      const nodes = this.nodes.splice(begin);
+      const outputs = [{ name: output, type: 'other' }] as const;
+      return { graph: { name: output, nodes, initializers: [], inputs: [], outputs } };
+    };
+    const then_branch = branch(write());
+    const else_branch = branch(this.emit('Identity', [otherwise]));
+    return this.emit('If', [condition], { then_branch, else_branch });
   }
 
   /** Sum over `axes`. These axes are removed, or on request kept with size 1. */

@@ -84,7 +84,7 @@ export function lowerTraining(
     },
   });
 
-  const { moved, extra } = emitMoves(variables, spec, phase, step, factors);
+  const { moved, extra } = emitMoves(variables, spec, phase, step, { single, factors });
   const inputs: readonly ValueInfo[] = [
     inputInfo(shapes.get(graph.input)!, batch),
     ...TARGET_INPUTS[spec.loss.kind].map((name) => float(name, [batch, output.shape[0]!])),
@@ -202,18 +202,19 @@ export function emitBackward(
     layer.inputs.forEach((name, i) => {
       const own = ofInputs[i];
       if (!own || !wanted[i]) return;
-      if (hasKernel(layer)) afterReading?.(step.weight(layer, 'kernel'), own);
       const known = gradients.get(name);
       // A sum hands the gradient that it gets to all its inputs.
       const others = [...gradients.values(), ...ofInputs.filter((_, at) => at !== i)];
-      const isNew = !others.some((value) => value?.tensor === own.tensor) && !isRead(own.tensor, step);
-      gradients.set(name, known ? step.sum(known, own, isNew) : own);
+      const isNew = () =>
+        !others.some((value) => value?.tensor === own.tensor) && !hasReader(own.tensor, step);
+      gradients.set(name, known ? step.sum(known, own, isNew()) : own);
+      if (hasKernel(layer)) afterReading?.(step.weight(layer, 'kernel'), own);
     });
   }
   return new Map([...gradients].map(([name, value]) => [name, step.whole(value)]));
 }
 
-const isRead = (tensor: string, { emitter }: Step) =>
+const hasReader = (tensor: string, { emitter }: Step) =>
   emitter.nodes.some(({ inputs }) => inputs.includes(tensor));
 
 const hasKernel = ({ kind }: Layer) => kind === 'conv2d' || kind === 'dense';
@@ -243,14 +244,18 @@ function flowing(learning: readonly Layer[]): ReadonlySet<string> {
 
 /**
  * Updates of weights, optimizer state and running statistics, or additions to pending gradients.
- * @param factors of the learning rate, for kernels that have one buffer: see `factorAfter`
+ * @param single kernels that have one buffer
+ * @param factors of the learning rate, for those of them that another gradient reads: see `factorAfter`
  */
 function emitMoves(
   variables: readonly StoredVariable[],
   spec: TrainSpec,
   phase: Phase,
   step: Step,
-  factors: ReadonlyMap<string, string>,
+  {
+    single,
+    factors,
+  }: { readonly single: ReadonlySet<string>; readonly factors: ReadonlyMap<string, string> },
 ) {
   const { emitter: e } = step;
   const inputs: ValueInfo[] = [];
@@ -301,6 +306,7 @@ function emitMoves(
       gradient,
       slots: slotNames,
       group,
+      isOverwritten: single.has(name),
       factor: factors.get(name),
       decays: decaysWeight(spec.optimizer, role),
       newSlots: slotNames.map(newName),

@@ -36,7 +36,9 @@ interface Update {
   /** In the order of `slotsOf`. */
   readonly slots: readonly string[];
   readonly group: number;
-  /** Of a weight that is overwritten: a factor of the rate, 0 where nothing may move. */
+  /** The weight has one buffer, because it is large: see variables.ts. */
+  readonly isOverwritten: boolean;
+  /** Of a weight that is overwritten after another gradient has read it: a factor of the rate, 0 where nothing may move. */
   readonly factor?: string | undefined;
   /** Whether weight decay applies to this weight. */
   readonly decays: boolean;
@@ -69,7 +71,7 @@ function emitSgd(
   const g = decay ? e.add(gradient, e.scale(weight, decay, shape)) : gradient;
   const rate = guarded(e, rateName(group), update);
   if (velocity === undefined) return moved(e, update, e.times(g, rate, shape));
-  if (nesterov || update.factor === undefined) {
+  if (nesterov || !update.isOverwritten) {
     const next = e.emit('Add', [e.scale(velocity, momentum, shape), g], undefined, { name: name! });
     const direction = nesterov ? e.add(g, e.scale(next, momentum, shape)) : next;
     return moved(e, update, e.times(direction, rate, shape));

@@ -26,12 +26,10 @@ export interface Value {
   readonly pending?: Pending;
   /** Zeros that are not added yet: the windows after this layer add them. */
   readonly pad?: Padding2d;
-  /** `[C]` numbers that the picture's own are less by. Only what a norm alone reads has it. */
+  /** `[C]` numbers that were subtracted from the picture. Only a picture that nothing but a norm reads has them. */
   readonly lessBy?: string;
   /** The tensor has only the first of so many rows and columns, and the others are 0. Only gradients in blocks have it, before they are used. */
   readonly apart?: Size2d;
-  /** Of a gradient in blocks: a tensor that holds the first of so many rows and columns and that nothing else reads. */
-  readonly first?: { readonly tensor: string; readonly strides: Size2d };
 }
 
 /** A lowered layer: its output, and how the output's gradient becomes the gradients of the inputs. */
@@ -72,6 +70,12 @@ export class Step {
 
   /** Gradients that are 0 already wherever the ReLU that they come to puts out 0: it passes them on as they are. */
   readonly rectified = new Set<string>();
+
+  /**
+   * Of gradients in blocks that are interleaved from phases: the phase that holds the first of so many rows and columns, which only
+   * the gradient itself is made of.
+   */
+  readonly firstPhases = new Map<string, { readonly tensor: string; readonly strides: Size2d }>();
 
   readonly emitter: Emitter;
   readonly graph: Graph;
@@ -167,8 +171,9 @@ export class Step {
    * @param isNew whether nothing reads b yet: then the convolution that puts it out may add a to it, if that was there before
    */
   sum(a: Value, b: Value, isNew: boolean): Value {
-    const isPart = isNew && a.apart && b.first && sameShape(a.apart, b.first.strides);
-    if (isPart && addedByConvolution(this.emitter, b.first.tensor, a.tensor)) return b;
+    const first = this.firstPhases.get(b.tensor);
+    const isPart = isNew && first && a.apart && sameShape(a.apart, first.strides);
+    if (isPart && addedByConvolution(this.emitter, first.tensor, a.tensor)) return b;
     if (a.apart || b.apart) return this.sum(this.whole(a), this.whole(b), isNew);
     if (a.blocked || b.blocked) {
       const [one, other] = [this.blocked(a), this.blocked(b)];

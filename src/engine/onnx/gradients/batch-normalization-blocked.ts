@@ -20,7 +20,7 @@ export function blockedBatchNormalization(layer: Norm, given: Value, step: Step)
   const channels = x.shape.at(-1)!;
   const pictures = { batch: step.batch, shape: x.shape };
   const trains = usesBatch(layer, step);
-  const { centred, rest, mean, variance } = trains ? byBatch(given, step) : byRunning(layer, given, step);
+  const { centred, rest, mean, variance } = trains ? byBatch(layer, given, step) : byRunning(layer, given, step); // prettier-ignore
   if (trains) moveRunningStatistics(layer, { mean, variance }, step.countPerChannel(x), step);
   const { factor, inverse } = factorOf(layer, variance, step);
   const beta = layer.center ? step.weight(layer, 'beta') : repeated(0, channels, step);
@@ -55,18 +55,21 @@ export function blockedBatchNormalization(layer: Norm, given: Value, step: Step)
 }
 
 interface Centred extends Statistics {
-  /** The picture less its mean, or less a number near its mean. */
+  /** The picture less `mean`, or less a number near it. */
   readonly centred: string;
-  /** `[C]`, the mean of `centred`; undefined where it is 0. */
+  /** `[C]`: what `mean` is above that number; undefined where it is that number. */
   readonly rest?: string;
 }
 
+/** The square of so many deviations: as far as the running mean may be from the batch's, so that the variance keeps its digits. */
+const FAR = 9;
+
 /**
- * Where the picture has come less the running mean r: mean = r + m and variance = mean((x - r)²) - m², with m = mean(x - r). No digits
- * cancel as long as r is within a few deviations of the mean. Source: Chan, Golub and LeVeque, Algorithms for computing the sample
- * variance, 1983 (shifted data).
+ * Where the running mean r has been subtracted: mean = r + m and variance = mean((x - r)²) - m², with m = mean(x - r). The farther r is
+ * from the mean, the more digits cancel; where it is far in any channel, the variance is computed anew from the picture less its mean.
+ * Source: Chan, Golub and LeVeque, Algorithms for computing the sample variance, 1983 (shifted data).
  */
-function byBatch(x: Value, step: Step): Centred {
+function byBatch({ epsilon }: Norm, x: Value, step: Step): Centred {
   const e = step.emitter;
   const channels = x.shape.at(-1)!;
   const pictures = { batch: step.batch, shape: x.shape };
@@ -76,9 +79,11 @@ function byBatch(x: Value, step: Step): Centred {
     const centred = less(x, mean, step);
     return { centred, mean, variance: squaresOf(centred) };
   }
-  const difference = e.sub(squaresOf(x.tensor), e.mul(mean, mean));
-  // Rounding must not make it less than 0.
-  const variance = e.emit('Relu', [difference]);
+  const square = e.mul(mean, mean);
+  const difference = e.sub(squaresOf(x.tensor), square);
+  const excess = e.sub(square, e.scale(e.add(difference, e.scalar(epsilon)), FAR));
+  const isFar = e.emit('Greater', [e.emit('ReduceMax', [excess], { keepdims: 0 }), e.scalar(0)]);
+  const variance = e.either(isFar, () => squaresOf(less(x, mean, step)), e.emit('Relu', [difference]));
   return { centred: x.tensor, rest: mean, mean: e.add(mean, x.lessBy), variance };
 }
 

@@ -14,11 +14,11 @@ export function blockedConvolutionRule(conv: BlockedOperands, step: Step): Lower
   // A stem reads its few channels as a plain picture.
   const takesPlain = blocks === 'outputs' && sizes.groups === 1;
   const seen = takesPlain ? step.plain(x) : step.blocked(x);
-  const less = lessBy === undefined ? undefined : e.emit('Neg', [lessBy]);
+  const minus = lessBy === undefined ? undefined : e.emit('Neg', [lessBy]);
   const inputs = {
     x: seen.tensor,
     weight,
-    bias: bias !== undefined && less !== undefined ? e.add(bias, less) : (bias ?? less),
+    bias: bias !== undefined && minus !== undefined ? e.add(bias, minus) : (bias ?? minus),
     groups: sizes.groups,
   };
   const tensor = seen.blocked
@@ -48,17 +48,13 @@ function kernelGradient(conv: BlockedOperands, seen: Value, dy: Value, step: Ste
   return x.blocked ? denseKernelGradient(conv, x, dy, step) : stemKernelGradient(conv, x, dy, step);
 }
 
-/**
- * A convolution over the picture with its blocks laid flat, [C/B,n,H,W·B]. Its kernel is dy, dilated by a block, so that each
- * step along the flat axis is one input channel of one tap. Each convolution takes a few pictures, fewer than a block, because
- * then their number counts as plain channels, and adds to the result of the one before. Numbers are moved only in rows of whole
- * pictures. A group of channels stays a group.
- */
+/** The gradient of a kernel that joins channels, by `slid`. */
 function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, step: Step): string {
   const e = step.emitter;
   const { kernel, dilations, groups, inputs, outputs } = sizes;
   const b = step.block;
-  // The fewer channels, the more of dy a core keeps at hand while the kernel slides. At one place and stride 1 the two can change sides.
+  // What slides is read again for each block of what it slides over: the picture of fewer channels. With a kernel of one place and stride
+  // 1, x and dy can change sides.
   if (isMatrix(sizes) && outputs > inputs) {
     const turned = slid({ ...sizes, inputs: outputs, outputs: inputs }, dy, x, step);
     const count = (outputs / b) * (inputs / b);
@@ -85,7 +81,13 @@ function isMatrix({ kernel, strides, pads, groups }: Sizes): boolean {
   return groups === 1 && [...kernel, ...strides].every((n) => n === 1) && pads.every((n) => n === 0);
 }
 
-/** dy slid over x: `[I/B,O/B,kh,kw·d·B,B]` of each group. */
+/**
+ * A convolution over the picture with its blocks laid flat, [C/B,n,H,W·B]. Its kernel is dy, dilated by a block, so that each
+ * step along the flat axis is one input channel of one tap. Each convolution takes a few pictures, fewer than a block, because
+ * then their number counts as plain channels, and adds to the result of the one before. Numbers are moved only in rows of whole
+ * pictures. A group of channels stays a group.
+ * @returns `[I/B,O/B,kh,kw·d·B,B]` of each group
+ */
 function slid(sizes: Sizes, x: Value, dy: Value, step: Step): string {
   const e = step.emitter;
   const { kernel, strides, dilations, pads, groups, outputs, from, to } = sizes;

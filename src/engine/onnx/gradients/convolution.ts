@@ -34,7 +34,7 @@ export const convolution: Rule<Convolution> = (layer, [x], step) => {
 
 /**
  * The running mean of the norm that alone reads the layer's output. A blocked convolution subtracts it for nothing, and what is left
- * has a mean so close to 0 that the norm can compute its variance without another pass over the picture.
+ * mostly has a mean near 0, of which the norm can compute the variance without another pass over the picture.
  */
 function runningMeanBehind(layer: Convolution, step: Step): string | undefined {
   const [next, ...others] = consumersOf(step.graph).get(layer.name) ?? [];

@@ -23,9 +23,10 @@ export function inputGradient(conv: BlockedOperands, dy: Value, step: Step): Val
   }
   const phases = plan.rows.map((rows) => plan.columns.map((columns) => convolvePhase(conv, dy.tensor, { rows, columns }, step))); // prettier-ignore
   const [first] = phases[0]! as [string];
-  const dx = { shape: x.shape, blocked: true };
-  if (!isStrided) return { ...dx, tensor: first };
-  return { ...dx, tensor: woven(phases, x.shape, step), first: { tensor: first, strides } };
+  if (!isStrided) return { shape: x.shape, blocked: true, tensor: first };
+  const tensor = woven(phases, x.shape, step);
+  step.firstPhases.set(tensor, { tensor: first, strides });
+  return { shape: x.shape, blocked: true, tensor };
 }
 
 /** The places with one remainder along one axis: the taps that reach them, in reverse, and the padding for their convolution. */

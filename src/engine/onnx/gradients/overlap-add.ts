@@ -25,8 +25,8 @@ export function overlapAdd(
   step: Step,
 ): string {
   const { strides, kernel, pads } = window;
-  const isWhole = [0, 1].every((axis) => from.shape[axis] === strides[axis]! * to.shape[axis]!);
-  if (from.blocked && isWhole) return wholePhases(taps, { window, from, to }, step);
+  const isEven = [0, 1].every((axis) => from.shape[axis] === strides[axis]! * to.shape[axis]!);
+  if (from.blocked && isEven) return wholePhases(taps, { window, from, to }, step);
   // A coarse picture holds every place of its phase: those that a window reaches, and those of the picture.
   const [height, width] = [0, 1].map((axis) => {
     const reached = to.shape[axis]! + Math.ceil(kernel[axis]! / strides[axis]!) - 1;
@@ -71,7 +71,7 @@ function wholePhases(
   return woven(phases, from.shape, step);
 }
 
-/** The taps that reach the places with this remainder, and how many windows further on the one is that reaches a phase's first place. */
+/** The taps that reach the places with this remainder. Of each: the number of the window by which it reaches the first of them, which may be below 0. */
 function reaching(remainder: number, length: number, stride: number, pad: number) {
   return Array.from({ length }, (_, tap) => [tap, (remainder + pad - tap) / stride] as const).filter(
     ([, by]) => Number.isInteger(by),
@@ -80,7 +80,7 @@ function reaching(remainder: number, length: number, stride: number, pad: number
 
 const movement = ([rows, columns]: Size) => Math.abs(rows) + Math.abs(columns);
 
-/** At each place the number of the tap that many rows and columns further on, 0 beyond its border, and `sum`. */
+/** At each place: what the tap has at the place so many rows below and columns to the right of it (0 outside the tap), plus `sum`. */
 function shifted(tap: string, [rows, columns]: Size, sum: string | undefined, { shape }: Value, step: Step) {
   const e = step.emitter;
   const channels = shape[2]!;
