@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Shape } from '../../util/shape.ts';
-import type { Attribute, Initializer, Node, ValueInfo } from '../../formats/onnx-writer.ts'; // prettier-ignore
+import type { Attribute, Initializer, Node, ValueInfo } from '../../formats/onnx-writer.ts';
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 

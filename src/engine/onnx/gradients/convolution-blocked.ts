@@ -53,8 +53,8 @@ function denseKernelGradient({ sizes }: BlockedOperands, x: Value, dy: Value, st
   const e = step.emitter;
   const { kernel, dilations, groups, inputs, outputs } = sizes;
   const b = step.block;
-  // What slides is read again for each block of what it slides over: the picture of fewer channels. With a kernel of one place and stride
-  // 1, x and dy can change sides.
+  // What slides is read again for each block of channels of the picture under it, so it should be the one of fewer channels. At a kernel
+  // of one place and stride 1, x and dy can change sides.
   if (isMatrix(sizes) && outputs > inputs) {
     const turned = slid({ ...sizes, inputs: outputs, outputs: inputs }, dy, x, step);
     const count = (outputs / b) * (inputs / b);
