@@ -203,10 +203,11 @@ export function emitBackward(
       const own = ofInputs[i];
       if (!own || !wanted[i]) return;
       const known = gradients.get(name);
-      // A sum hands the gradient that it gets to all its inputs.
-      const others = [...gradients.values(), ...ofInputs.filter((_, at) => at !== i)];
-      const isNew = () =>
-        !others.some((value) => value?.tensor === own.tensor) && !hasReader(own.tensor, step);
+      const isNew = () => {
+        // A sum hands the gradient that it gets to all its inputs.
+        const others = [...gradients.values(), ...ofInputs.filter((_, at) => at !== i)];
+        return !others.some((value) => value?.tensor === own.tensor) && !hasReader(own.tensor, step);
+      };
       gradients.set(name, known ? step.sum(known, own, isNew()) : own);
       if (hasKernel(layer)) afterReading?.(step.weight(layer, 'kernel'), own);
     });

@@ -1,6 +1,7 @@
 // step.ts: what a gradient rule sees of the training step that is being written: values with their layout, the weights of its
 // layer, and where gradients and new statistics go. It knows no kind of layer.
 
+import { consumersOf } from '../../graph/consumers.ts';
 import type { Graph, Layer, Padding2d, Size2d, WeightRole } from '../../graph/layers.ts';
 import { weightName } from '../../graph/layers.ts';
 import type { Shapes } from '../../graph/shapes.ts';
@@ -79,6 +80,7 @@ export class Step {
 
   readonly emitter: Emitter;
   readonly graph: Graph;
+  readonly consumers: ReadonlyMap<string, readonly Layer[]>;
   readonly shapes: Shapes;
   readonly batch: number;
   readonly batchNorm: 'train' | 'frozen';
@@ -96,6 +98,7 @@ export class Step {
   constructor({ emitter, graph, shapes, batch, batchNorm, block }: StepOptions) {
     this.emitter = emitter;
     this.graph = graph;
+    this.consumers = consumersOf(graph);
     this.shapes = shapes;
     this.batch = batch;
     this.batchNorm = batchNorm;

@@ -18,7 +18,6 @@ export function blockedBatchNormalization(layer: Norm, given: Value, step: Step)
   const e = step.emitter;
   const { lessBy: _, ...x } = given;
   const channels = x.shape.at(-1)!;
-  const pictures = { batch: step.batch, shape: x.shape };
   const trains = usesBatch(layer, step);
   const { centred, rest, mean, variance } = trains ? byBatch(layer, given, step) : byRunning(layer, given, step); // prettier-ignore
   if (trains) moveRunningStatistics(layer, { mean, variance }, step.countPerChannel(x), step);
@@ -30,17 +29,18 @@ export function blockedBatchNormalization(layer: Norm, given: Value, step: Step)
     backward: (gradient, [wanted]) => {
       const dy = step.blocked(gradient).tensor;
       const count = step.countPerChannel(x);
-      const meanOfDy = meanOf(pictureMeans(e, dy, [step.batch, channels]), step);
-      const product = meanOf(pictureProducts(e, [dy, centred], pictures), step);
-      const meanOfProduct = rest === undefined ? product : e.sub(product, e.mul(rest, meanOfDy));
+      const meanOfDy = meanOf({ ...x, tensor: dy }, step);
+      const product = meanOfProduct([dy, centred], x, step);
+      // mean(dy (x - mean))
+      const covariance = rest === undefined ? product : e.sub(product, e.mul(rest, meanOfDy));
       if (layer.center && !layer.isFixed) step.setGradient(layer, 'beta', e.scale(meanOfDy, count));
       if (layer.scale && !layer.isFixed)
-        step.setGradient(layer, 'gamma', e.mul(e.scale(meanOfProduct, count), inverse));
+        step.setGradient(layer, 'gamma', e.mul(e.scale(covariance, count), inverse));
       if (!wanted) return [undefined];
       if (!trains) return [{ ...x, tensor: scaledAndShifted(e, dy, channels, { factor }) }];
       // dx = factor (dy - mean(dy) - (x - mean) inverse² mean(dy (x - mean)))
       const minus = e.emit('Neg', [factor]);
-      const slope = e.mul(minus, e.mul(meanOfProduct, e.mul(inverse, inverse)));
+      const slope = e.mul(minus, e.mul(covariance, e.mul(inverse, inverse)));
       const level = e.mul(minus, meanOfDy);
       const offset = rest === undefined ? level : e.sub(level, e.mul(slope, rest));
       const sum = scaledAndShifted(e, centred, channels, { factor: slope, term: offset });
@@ -71,10 +71,8 @@ const FAR = 9;
  */
 function byBatch({ epsilon }: Norm, x: Value, step: Step): Centred {
   const e = step.emitter;
-  const channels = x.shape.at(-1)!;
-  const pictures = { batch: step.batch, shape: x.shape };
-  const mean = meanOf(pictureMeans(e, x.tensor, [step.batch, channels]), step);
-  const squaresOf = (tensor: string) => meanOf(pictureProducts(e, [tensor, tensor], pictures), step);
+  const mean = meanOf(x, step);
+  const squaresOf = (tensor: string) => meanOfProduct([tensor, tensor], x, step);
   if (x.lessBy === undefined) {
     const centred = less(x, mean, step);
     return { centred, mean, variance: squaresOf(centred) };
@@ -102,7 +100,17 @@ function less(x: Value, numbers: string, step: Step): string {
 const repeated = (number: number, count: number, { emitter: e }: Step) =>
   e.floats([count], Array<number>(count).fill(number));
 
-/** The mean of the pictures' values, by channel: `[C]`. */
-function meanOf(perPicture: string, step: Step): string {
-  return step.emitter.emit('ReduceMean', [perPicture], { axes: [0], keepdims: 0 });
+/** The mean over all pictures, by channel: `[C]`. */
+function meanOf({ tensor, shape }: Value, step: Step): string {
+  return meanOverBatch(pictureMeans(step.emitter, tensor, [step.batch, shape.at(-1)!]), step);
+}
+
+/** The same of the product of two tensors of this shape. */
+function meanOfProduct(factors: readonly [string, string], { shape }: Value, step: Step): string {
+  return meanOverBatch(pictureProducts(step.emitter, factors, { batch: step.batch, shape }), step);
+}
+
+/** @param perPicture `[N,C]` */
+function meanOverBatch(perPicture: string, { emitter }: Step): string {
+  return emitter.emit('ReduceMean', [perPicture], { axes: [0], keepdims: 0 });
 }

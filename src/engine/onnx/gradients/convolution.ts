@@ -1,7 +1,6 @@
 // convolution.ts: convolutions, depthwise and grouped ones too: dx is the transposed convolution of dy, dW correlates x with dy.
 // Source: Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016, chapter 4.
 
-import { consumersOf } from '../../../graph/consumers.ts';
 import type { Shape } from '../../../util/shape.ts';
 import type { Lowered, Rule, Step } from '../step.ts';
 import { kernelBlocks } from '../variables.ts';
@@ -37,7 +36,7 @@ export const convolution: Rule<Convolution> = (layer, [x], step) => {
  * mostly has a mean near 0, of which the norm can compute the variance without another pass over the picture.
  */
 function runningMeanBehind(layer: Convolution, step: Step): string | undefined {
-  const [next, ...others] = consumersOf(step.graph).get(layer.name) ?? [];
+  const [next, ...others] = step.consumers.get(layer.name) ?? [];
   const isAlone =
     next?.kind === 'batchNormalization' && others.length === 0 && step.graph.output !== layer.name;
   return isAlone ? runningStatistics(next, step).mean : undefined;

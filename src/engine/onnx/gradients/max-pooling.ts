@@ -1,6 +1,5 @@
 // max-pooling.ts: a maximum sends its gradient to the first place with that maximum, as in PyTorch.
 
-import { consumersOf } from '../../../graph/consumers.ts';
 import type { Layer, LayerOf } from '../../../graph/layers.ts';
 import { elementCount, sameShape } from '../../../util/shape.ts';
 import { isPositive } from '../activations.ts';
@@ -54,8 +53,11 @@ function maxima({ tensor, blocked }: Value, window: Window, { emitter: e }: Step
 }
 
 /** The layer behind a maximum at every place that uses every n-th: these alone are computed, under both names. */
-function subsamplingOf(layer: LayerOf<'maxPooling2d'>, { graph }: Step): LayerOf<'maxPooling2d'> | undefined {
-  const [next, ...others] = consumersOf(graph).get(layer.name) ?? [];
+function subsamplingOf(
+  layer: LayerOf<'maxPooling2d'>,
+  { consumers }: Step,
+): LayerOf<'maxPooling2d'> | undefined {
+  const [next, ...others] = consumers.get(layer.name) ?? [];
   return others.length === 0 && isSubsampledBy(layer, next) ? (next as LayerOf<'maxPooling2d'>) : undefined;
 }
 

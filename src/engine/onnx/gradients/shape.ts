@@ -1,6 +1,5 @@
 // shape.ts: layers that only move numbers: reshape, flatten, permute, cropping, zero padding. Their gradients move them back.
 
-import { consumersOf } from '../../../graph/consumers.ts';
 import type { LayerOf } from '../../../graph/layers.ts';
 import type { Shape } from '../../../util/shape.ts';
 import { cropBounds, permutedAxes, reshapePlan } from '../axes.ts';
@@ -54,7 +53,7 @@ export const cropping: Rule<LayerOf<'cropping2d'>> = ({ name, crop }, [given], s
 /** Where the windows after this layer add the zeros themselves, their gradient is already the gradient of the unpadded input. */
 export const zeroPadding: Rule<LayerOf<'zeroPadding2d'>> = (layer, [given], step) => {
   const e = step.emitter;
-  if (isAbsorbed(layer, step.graph, consumersOf(step.graph).get(layer.name) ?? [])) {
+  if (isAbsorbed(layer, step.graph, step.consumers.get(layer.name) ?? [])) {
     return { output: { ...step.settled(given), pad: layer.pad }, backward: (gradient) => [gradient] };
   }
   const x = step.plain(given);
