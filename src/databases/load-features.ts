@@ -6,7 +6,6 @@ import { throwIfAborted, type Work } from '../api/work.ts';
 import type { LoadConfig } from '../config/load-features.ts';
 import { startParquetThread } from '../formats/foreign-parquet.ts';
 import { AppError } from '../util/errors.ts';
-import { elementCount } from '../util/shape.ts';
 import { batchesOf } from './batches.ts';
 import type { Destination } from './destination.ts';
 import { openPostgres } from './postgres.ts';
@@ -58,4 +57,4 @@ export async function loadFeatures({ inputs, place }: LoadConfig, work: Work): P
 }
 
 const opened = (place: LoadConfig['place'], source: RowSource, work: Work) =>
-  place.kind === 'postgres' ? openPostgres(place, source, work) : openQdrant(place, elementCount(source.rowShape), work); // prettier-ignore
+  place.kind === 'postgres' ? openPostgres(place, source, work) : openQdrant(place, source, work);

@@ -2,21 +2,27 @@
 
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { originIn, originText, rowsDifference, type RowOrigin } from '../api/indexing/row-origin.ts';
 import type { Work } from '../api/work.ts';
 import type { QdrantPlace } from '../config/load-features.ts';
 import { AppError, messageOf, systemCode } from '../util/errors.ts';
 import { quoted } from '../util/quoted.ts';
+import { elementCount } from '../util/shape.ts';
 import type { Destination } from './destination.ts';
 import { loadPackage } from './packages.ts';
 
 /** What is needed of a collection's description. */
 const VECTORS = z.object({ size: z.number(), distance: z.string() });
+/** What finch writes into a collection's metadata, which servers before Qdrant 1.16 do not keep: how its rows were made. */
+const METADATA = z.object({ finch: z.string() });
 
 /**
- * @param numbers of a row
- * @throws AppError DATABASE_UNAVAILABLE where the client is not installed, or nothing answers; USAGE where the collection is another one
+ * @param made how the rows were made
+ * @throws AppError DATABASE_UNAVAILABLE where the client is not installed, or nothing answers; USAGE where the collection is another one;
+ * MODEL_MISMATCH where its rows were made otherwise
  */
-export async function openQdrant(place: QdrantPlace, numbers: number, work: Work): Promise<Destination> {
+export async function openQdrant(place: QdrantPlace, made: RowOrigin, work: Work): Promise<Destination> {
+  const numbers = elementCount(made.rowShape);
   const { QdrantClient } = await loadPackage('@qdrant/js-client-rest', () => import('@qdrant/js-client-rest'));
   const { https, host, port, prefix, apiKey, collection } = place;
   if (apiKey !== undefined && !https && !isThisMachine(host)) work.note(`${place.shown} is not encrypted, and is sent the key of QDRANT_API_KEY; better https://`); // prettier-ignore
@@ -27,6 +33,8 @@ export async function openQdrant(place: QdrantPlace, numbers: number, work: Work
       throw asDatabaseError(place, error);
     });
   const client = await asked(async () => new QdrantClient({ https, host, port, prefix, headers, checkCompatibility: false })); // prettier-ignore
+  // The client's own way to make a collection leaves the metadata out.
+  const tellOrigin = () => asked(() => client.updateCollection(collection, { metadata: { finch: originText(made) } })); // prettier-ignore
   const { exists } = await asked(() => client.collectionExists(collection));
   if (exists) {
     const { config } = await asked(() => client.getCollection(collection));
@@ -35,8 +43,19 @@ export async function openQdrant(place: QdrantPlace, numbers: number, work: Work
       const kind = there ? `vectors of ${there.size} numbers by ${quoted(there.distance, 20)}` : 'vectors of several names'; // prettier-ignore
       throw new AppError('USAGE', `the collection ${collection} has ${kind}, expected ${numbers} by Cosine; choose another --collection`); // prettier-ignore
     }
+    const text = METADATA.safeParse(config?.metadata).data?.finch;
+    const former = text === undefined ? undefined : originIn(text);
+    const difference = former && rowsDifference(former, made);
+    if (!former || difference !== undefined) {
+      // What a collection says of its points by itself is an estimate.
+      const { count } = await asked(() => client.count(collection, { exact: true }));
+      if (count === 0) await tellOrigin();
+      else if (difference !== undefined) throw new AppError('MODEL_MISMATCH', `the rows of the collection ${collection} were made otherwise: ${difference}; choose another --collection`); // prettier-ignore
+      else work.note(`the collection ${collection} does not say how its rows were made; see to it that they are of the same model`); // prettier-ignore
+    }
   } else {
     await asked(() => client.createCollection(collection, { vectors: { size: numbers, distance: 'Cosine' } }));
+    await tellOrigin();
   }
   return {
     async upsert(rows) {

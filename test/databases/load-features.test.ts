@@ -187,6 +187,23 @@ describe('rows into Qdrant', () => {
     assert.equal(points.size, 700);
   });
 
+  test('a collection remembers how its rows were made, and an older server is told of', async () => {
+    await writeMadeUpFeatures(at('model.npy'), { rows: 2, numbers: NUMBERS, weights: 'd'.repeat(64) });
+    await load(['a.npy'], { collection: 'told' });
+    await fails(load(['model.npy'], { collection: 'told' }), 'MODEL_MISMATCH', /^the rows of the collection told were made otherwise: the model's weights/); // prettier-ignore
+    server.collections.get('told')!.points.clear();
+    assert.equal((await load(['model.npy'], { collection: 'told' })).rows, 2);
+    await fails(load(['a.npy'], { collection: 'told' }), 'MODEL_MISMATCH', /made otherwise/);
+    server.isOld = true;
+    const notes: string[] = [];
+    const work = { onNote: (text: string) => notes.push(text) };
+    await load(['a.npy'], { collection: 'old', work });
+    assert.deepEqual(notes, []);
+    await load(['a.npy'], { collection: 'old', work });
+    assert.match(notes.join(), /^the collection old does not say how its rows were made/);
+    server.isOld = false;
+  });
+
   test('one line for rows, collections, keys and servers that are not as they should be', async () => {
     await writeMadeUpFeatures(at('other.npy'), { rows: 2, numbers: NUMBERS, weights: 'e'.repeat(64) });
     await writeMadeUpFeatures(at('wide.npy'), { rows: 2, numbers: NUMBERS + 1 });

@@ -14,6 +14,7 @@ type Point = z.infer<typeof POINT>;
 const NEW = z.strictObject({
   vectors: z.strictObject({ size: z.int().positive(), distance: z.enum(['Cosine', 'Dot']) }),
 });
+const CHANGE = z.strictObject({ metadata: z.record(z.string(), z.json()) });
 const POINTS = z.strictObject({ points: z.array(POINT) });
 
 /** Of a request, as Qdrant has it by default. */
@@ -23,6 +24,7 @@ interface Collection {
   readonly size: number;
   readonly distance: string;
   readonly points: Map<string, Point>;
+  metadata?: Readonly<Record<string, unknown>>;
 }
 
 export interface QdrantServer {
@@ -30,6 +32,8 @@ export interface QdrantServer {
   readonly collections: Map<string, Collection>;
   /** Without it every request is refused, where one is set. */
   apiKey: string | undefined;
+  /** Whether it is older than 1.16, and ignores metadata. */
+  isOld: boolean;
   /** Called after each batch of points. */
   onPoints: () => void;
   close(): void;
@@ -41,6 +45,7 @@ export async function startQdrant(): Promise<QdrantServer> {
     base: local.base,
     collections: new Map(),
     apiKey: undefined,
+    isOld: false,
     onPoints: () => {},
     close: () => local.close(),
   };
@@ -56,7 +61,8 @@ export async function startQdrant(): Promise<QdrantServer> {
   function answerOf({ method, url, headers }: IncomingMessage, body: Buffer): readonly [number, unknown] {
     if (server.apiKey !== undefined && headers['api-key'] !== server.apiKey) return [403, 'forbidden'];
     if (body.length > MAX_BYTES) return [413, 'too large'];
-    const [, name, rest] = /^\/collections\/([\w.-]+)(\/exists|\/points\?wait=true)?$/.exec(url!) ?? [];
+    const [, name, rest] =
+      /^\/collections\/([\w.-]+)(\/exists|\/points\?wait=true|\/points\/count)?$/.exec(url!) ?? [];
     if (name === undefined) return [404, 'no such route'];
     const collection = server.collections.get(name);
     const json: unknown = body.length > 0 ? JSON.parse(body.toString()) : undefined;
@@ -66,8 +72,13 @@ export async function startQdrant(): Promise<QdrantServer> {
       return [200, true];
     }
     if (!collection) return [404, `Not found: Collection \`${name}\` doesn't exist!`];
-    const { size, distance, points } = collection;
-    if (method === 'GET') return [200, { config: { params: { vectors: { size, distance } } } }];
+    const { size, distance, points, metadata } = collection;
+    if (method === 'GET') return [200, { config: { params: { vectors: { size, distance } }, ...(metadata && { metadata }) } }]; // prettier-ignore
+    if (method === 'POST' && rest === '/points/count') return [200, { count: points.size }];
+    if (method === 'PATCH') {
+      if (!server.isOld) collection.metadata = { ...metadata, ...CHANGE.parse(json).metadata };
+      return [200, true];
+    }
     for (const point of POINTS.parse(json).points) {
       if (point.vector.length !== size) return [400, `Wrong input: Vector dimension error: expected dim: ${size}, got ${point.vector.length}`]; // prettier-ignore
       points.set(point.id, point);
