@@ -1,5 +1,5 @@
 // head.ts: a head on made-up rows in shards, beside PyTorch, which holds the same rows in memory: time, and memory at its peak.
-// FINCH_ROWS says how many rows; FINCH_CLASSES of how many classes.
+// FINCH_ROWS says how many rows; FINCH_CLASSES of how many classes; FINCH_PASSES how many passes over them.
 
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
@@ -16,7 +16,7 @@ const NUMBERS = 1280;
 const GROUP = 1600;
 const GROUPS_IN_SHARD = 10;
 /** Iterations that both sides are given: what is compared is the time of the same passes. */
-const PASSES = '20';
+const PASSES = process.env['FINCH_PASSES'] ?? '20';
 
 /** Rows around a mean for each class, half of them zeros as behind a ReLU. */
 function* madeUp(count: number, from: number): Generator<readonly MadeUpRow[]> {

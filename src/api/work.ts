@@ -59,16 +59,17 @@ export async function* untilAborted<T>(
   { signal }: Pick<Work, 'signal'>,
 ): AsyncGenerator<T, void, undefined> {
   const iterator = source[Symbol.asyncIterator]();
-  let abort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(interrupted(signal));
-  });
-  aborted.catch(() => {}); // told to whoever waits for an item
-  if (signal.aborted) abort();
+  let giveUp: (error: AppError) => void = () => {};
+  const abort = () => giveUp(interrupted(signal));
   signal.addEventListener('abort', abort);
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), aborted]);
+      throwIfAborted({ signal });
+      // A promise for each item: one that all items wait for would remember each of them until it is settled, a hundred million of a long list.
+      const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
+        giveUp = reject;
+        iterator.next().then(resolve, reject);
+      });
       if (next.done) return;
       yield next.value;
     }

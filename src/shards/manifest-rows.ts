@@ -1,7 +1,7 @@
 // manifest-rows.ts: what a manifest holds: its columns, and the facts about all of them. Opens nothing.
 
 import * as z from 'zod';
-import { textColumn, wholeColumn, type ParquetColumn } from '../formats/sealed-parquet.ts';
+import { encodedTexts, textColumn, wholeColumn, type ParquetColumn } from '../formats/sealed-parquet.ts';
 
 /** Raised when a reader of the former layout would misread the new one. */
 export const MANIFEST_VERSION = 1;
@@ -54,12 +54,21 @@ export const STORED_ROW = z.object({
   place: z.bigint(),
 });
 
-/** Rows -> the columns of a row group. */
+const RANDOM_DIGITS = /^"[0-9a-f]{32}/;
+
+/** Rows, one at least -> the columns of a row group. */
 export function manifestColumns(rows: readonly ManifestRow[]): readonly ParquetColumn[] {
+  // Snappy would look for what repeats in the random digits of a bucket's etags.
+  const isRandom = RANDOM_DIGITS.test(rows[0]!.etag);
   return [
-    { name: 'key', data: rows.map(({ key }) => key) },
+    { name: 'key', data: encodedTexts(rows.map(({ key }) => key)) },
     { name: 'size', data: rows.map(({ size }) => BigInt(size)) },
-    { name: 'etag', data: rows.map(({ etag }) => etag) },
+    {
+      name: 'etag',
+      data: encodedTexts(rows.map(({ etag }) => etag)),
+      ...(isRandom && { codec: 'UNCOMPRESSED' }),
+      statistics: false,
+    },
     { name: 'class', data: rows.map(({ className }) => className) },
     { name: 'container', data: rows.map(({ container }) => container) },
     { name: 'place', data: rows.map(({ place }) => BigInt(place)) },

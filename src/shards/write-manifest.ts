@@ -4,7 +4,7 @@ import { writeSealedParquet, type WriteGroup } from '../formats/sealed-parquet.t
 import type { ImageReference } from '../images/source.ts';
 import { disk } from '../objects/disk.ts';
 import { AppError, messageOf } from '../util/errors.ts';
-import { grouped, mapOrdered } from '../util/streams.ts';
+import { grouped } from '../util/streams.ts';
 import {
   FACTS_KEY,
   GROUP_ROWS,
@@ -14,8 +14,8 @@ import {
   type ManifestRow,
 } from './manifest-rows.ts';
 
-/** Files that are looked at together. */
-const AHEAD = 32;
+/** Files that are looked at together; a row group is a multiple of it. */
+const TOGETHER = 64;
 
 interface Listing {
   /** Pictures in a shard. */
@@ -36,12 +36,23 @@ export async function writeManifest(
 ): Promise<number> {
   let done = 0;
   const fill = async (writeGroup: WriteGroup) => {
-    const rows = mapOrdered(references, AHEAD, (reference) => rowOf(reference, classOf(reference)));
-    for await (const group of grouped(rows, GROUP_ROWS)) {
-      await writeGroup(manifestColumns(group));
-      done += group.length;
+    let rows: ManifestRow[] = [];
+    const finishGroup = async () => {
+      await writeGroup(manifestColumns(rows));
+      done += rows.length;
       onRow(done);
+      rows = [];
+    };
+    for await (const together of grouped(references, TOGETHER)) {
+      const found = together.map((reference) => {
+        const row = rowOf(reference, classOf(reference));
+        row.catch(() => {}); // told at its turn
+        return row;
+      });
+      for (const row of found) rows.push(await row);
+      if (rows.length === GROUP_ROWS) await finishGroup();
     }
+    if (rows.length > 0) await finishGroup();
     if (done === 0) throw new AppError('INPUT_EMPTY', 'no pictures: there is nothing to divide');
     return { [FACTS_KEY]: JSON.stringify({ version: MANIFEST_VERSION, size }) };
   };
