@@ -173,7 +173,7 @@ async function run(root: string, model: string, recipe: string): Promise<void> {
   const engine = await selectEngine(config);
   const loader = await openPictures(config, opened.preprocessing, divided.train.length);
   const clock = { steps: 0, started: 0, waited: 0 };
-  const data = firstSteps(trainingData({ loader, divided, settings }), clock);
+  const data = firstSteps(trainingData({ loaderFor: async () => loader, divided, settings }), clock);
   const network = newNetwork(opened, divided, config.settings);
   const judgement = { loss: 0, score: 0 };
   const from: RunProgress = {

@@ -21,7 +21,13 @@ const SETS = {
   hymenoptera: ['hymenoptera_data'],
 } as const;
 
-/** Shipped networks, and the last of their layers that has places. `FINCH_BENCH_NETWORKS=MODEL=LAYER,…`: those in their place. */
+/** `FINCH_BENCH_SETS=hymenoptera`: only those, separated by commas. */
+const CHOSEN = process.env['FINCH_BENCH_SETS']?.split(',');
+
+/**
+ * Shipped networks, and the last of their layers that has places. `FINCH_BENCH_NETWORKS=MODEL=LAYER,…`: those in their place;
+ * `MODEL=LAYER+MODEL=LAYER` are joined, and compared with the first of them alone.
+ */
 const NETWORKS = networksNamed(
   process.env['FINCH_BENCH_NETWORKS'] ?? 'efficientnet_lite0=bn1.relu6,efficientnet_lite1=bn1.relu6',
 );
@@ -31,13 +37,18 @@ interface Network {
   readonly layer: string;
 }
 
-function networksNamed(text: string): readonly Network[] {
-  return text.split(',').map((pair) => {
-    const [model, layer] = pair.split('=');
-    if (!model || !layer) throw new Error(`FINCH_BENCH_NETWORKS is ${text}, not MODEL=LAYER,MODEL=LAYER`);
-    return { model, layer };
-  });
-}
+/** One network, or several whose features are joined. */
+type Networks = readonly [Network, ...Network[]];
+
+function networksNamed(text: string): readonly Networks[] {
+  return text.split(',').map((joined) =>
+    joined.split('+').map((pair) => {
+      const [model, layer] = pair.split('=');
+      if (!model || !layer) throw new Error(`FINCH_BENCH_NETWORKS is ${text}, not MODEL=LAYER,MODEL=LAYER`);
+      return { model, layer };
+    }) as [Network, ...Network[]],
+  );
+} // prettier-ignore
 
 interface Recipe {
   /** Of the pictures; absent: as the network has it. */
@@ -71,28 +82,38 @@ interface Picture {
 export const recipes: Bench = async () => {
   const rows: Row[] = [];
   for (const [set, folders] of Object.entries(SETS)) {
+    if (CHOSEN && !CHOSEN.includes(set)) continue;
     const pictures = picturesOf(folders.map((name) => path.join(DATA, name)));
     if (pictures.length === 0) {
       process.stderr.write(`left out: ${set} is not beside this checkout\n`);
       continue;
     }
-    for (const network of NETWORKS) {
-      rows.push(...(await compared(`${set}, ${network.model}`, network, pictures)));
+    for (const networks of NETWORKS) {
+      const name = networks.map(({ model }) => model).join(' and ');
+      rows.push(...(await compared(`${set}, ${name}`, networks, pictures)));
     }
   }
   return rows;
 };
 
-async function compared(name: string, network: Network, pictures: readonly Picture[]) {
+async function compared(name: string, networks: Networks, pictures: readonly Picture[]) {
   const rows: Row[] = [];
   const features = new Map<string, Promise<Float32Array>>();
-  let usual: Float64Array | undefined;
-  for (const recipe of RECIPES) {
-    const sight = `${recipe.size ?? ''} ${recipe.isWhole ?? false}`;
-    const seen = features.get(sight) ?? featuresOf(network, recipe, pictures);
+  const seenBy = ({ model, layer }: Network, recipe: Recipe, side: number) => {
+    const sight = `${model} ${layer} ${side} ${recipe.isWhole ?? false}`;
+    const seen = features.get(sight) ?? featuresOf({ model, layer }, { ...recipe, size: side }, pictures);
     features.set(sight, seen);
-    const right = await rightShares(recipe, await seen, pictures);
-    usual ??= right;
+    return seen;
+  };
+  const [first] = networks;
+  const own = await openModel(first.model);
+  const ownSide = Number(own.info.inputSize);
+  await own.close();
+  const usual = await rightShares(RECIPES[0]!, [await seenBy(first, RECIPES[0]!, ownSide)], pictures);
+  for (const recipe of RECIPES) {
+    const seen: Float32Array[] = [];
+    for (const network of networks) seen.push(await seenBy(network, recipe, recipe.size ?? ownSide));
+    const right = await rightShares(recipe, seen, pictures);
     const { mean, low, high } = pairedDifference(right, usual, createRng(0).fork(name));
     const [points, from, to] = [mean, low, high].map((share) => (100 * share).toFixed(2));
     const [finch, peer] = [right, usual].map((shares) => (100 * shares.reduce((a, b) => a + b, 0)) / shares.length); // prettier-ignore
@@ -120,13 +141,13 @@ function picturesOf(roots: readonly string[]): readonly Picture[] {
 /** Means, then maxima, of the last layer's places: `[N, 2 D]`. */
 async function featuresOf(
   { model: name, layer }: Network,
-  { size, isWhole = false }: Recipe,
+  { size: side, isWhole = false }: Recipe & { readonly size: number },
   pictures: readonly Picture[],
 ): Promise<Float32Array> {
   const own = await openModel(name);
-  const side = size ?? Number(own.info.inputSize);
+  const isOwn = side === Number(own.info.inputSize) && !isWhole;
   await own.close();
-  const model = await openModel(name, isWhole ? { preprocessing: { minSide: side, crop: 1 } } : {});
+  const model = await openModel(name, isOwn ? {} : { preprocessing: { minSide: isWhole ? side : Math.round(side / 0.875), crop: isWhole ? 1 : 0.875 } }); // prettier-ignore
   const vectors: Float32Array[] = [];
   const files = pictures.map(({ file }) => file);
   const options = { layer, pool: 'none', cache: false } as const;
@@ -145,17 +166,24 @@ async function featuresOf(
 /** For each picture the share of divisions in which the head that did not learn from it is right. */
 async function rightShares(
   { isJoined = false, c }: Recipe,
-  both: Float32Array,
+  seen: readonly Float32Array[],
   pictures: readonly Picture[],
 ): Promise<Float64Array> {
   const engine = await createOnnxEngine({ device: 'cpu' });
-  const width = both.length / pictures.length;
-  const numbers = isJoined ? width : width / 2;
+  const parts = seen.map((both) => ({ both, width: both.length / pictures.length }));
+  const taken = (width: number) => (isJoined ? width : width / 2);
+  const numbers = parts.reduce((sum, { width }) => sum + taken(width), 0);
   const classes = Math.max(...pictures.map(({ label }) => label)) + 1;
   const right = new Float64Array(pictures.length);
   const chosen = (which: readonly number[]) => {
     const rows = new Float32Array(which.length * numbers);
-    which.forEach((n, i) => rows.set(both.subarray(n * width, n * width + numbers), i * numbers));
+    which.forEach((n, i) => {
+      let at = i * numbers;
+      for (const { both, width } of parts) {
+        rows.set(both.subarray(n * width, n * width + taken(width)), at);
+        at += taken(width);
+      }
+    });
     return { rows, labels: which.map((n) => [pictures[n]!.label]) };
   };
   for (const seed of SEEDS) {

@@ -24,6 +24,8 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly tensorboard?: boolean | undefined;
   readonly preprocessing?: PreprocessingOptions | undefined;
 
+  /** A second network, of which the head takes the features too: a name, or a folder. */
+  readonly join?: string | undefined;
   /** The layer whose output the head takes; the input of the network's own classifier by default. */
   readonly layer?: string | undefined;
   /** Several layers, whose vectors are joined. */
@@ -78,8 +80,13 @@ export interface FinetuneOptions extends Omit<RunOptions, 'batchSize' | 'preproc
   readonly trainFrom?: string | undefined;
   /** Layers before `trainFrom` run once, on so many views of each picture, instead of in every step; 0 by default. */
   readonly cachedViews?: number | undefined;
-  /** Side of the pictures that stage 2 learns from, in pixels; that of the pictures that it is judged by, by default. */
-  readonly trainSize?: number | undefined;
+  /**
+   * Side of the pictures that stage 2 learns from, in pixels; that of the pictures that it is judged by, by default. Several: one after
+   * the other, each for an equal share of the epochs.
+   */
+  readonly trainSize?: number | readonly number[] | undefined;
+  /** In stage 2, the learning rate of each block of layers, as a share of that of the block behind it; 1 by default. */
+  readonly layerDecay?: number | undefined;
   /** The run is planned to end after so long, with the best network within it; instead of `epochs`. */
   readonly minutes?: number | undefined;
   /** Stop after so many epochs without improvement. */

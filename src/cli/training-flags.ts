@@ -17,6 +17,7 @@ export function addNetworkFlags(command: Command): Command {
       '--feature-pool <how>',
       'avg, max or avg+max: what the places of such a layer become (default: avg)',
     )
+    .option('--join <model>', 'a second network, of which the head takes the features too')
     .option('--feature-size <px>', "of the pictures that the network sees (default: the model's own)")
     .option(
       '--feature-mirror',
@@ -83,8 +84,12 @@ export function addStageFlags(command: Command): Command {
       'what stands before --train-from runs once, on n views of each picture (default: 0, in every step)',
     )
     .option(
-      '--train-size <px>',
-      'of the pictures that stage 2 learns from; smaller ones take less time (default: as judged)',
+      '--train-size <px,…>',
+      'of the pictures that stage 2 learns from; several: one after the other, each for an equal share of the epochs (default: as judged)',
+    )
+    .option(
+      '--layer-decay <d>',
+      'the rate of each block of layers, as a share of that of the block behind it (default: 1)',
     )
     .option('--optimizer <o>', 'stage 2: sgd, adam or adamw (default: adamw)')
     .option('--momentum <m>', 'chooses sgd, with this momentum (default: 0.9)')

@@ -33,7 +33,7 @@ const scheduled = (flag: Flag, ...names: readonly TrainSettings['schedule']['nam
 /** Flags of stage 2 alone; `--epochs 0` leaves stage 2 out. */
 export const STAGE_TWO: readonly Flag[] = [
   'lr', 'optimizer', 'momentum', 'weightDecay', 'schedule', 'stepSize', 'gamma', 'minLr', 'warmupEpochs', 'schedulePatience',
-  'mixup', 'cutmix', 'sampler', 'batchNorm', 'trainFrom', 'cachedViews', 'trainSize', 'ema', 'clipNorm', 'accumulate', 'patience',
+  'mixup', 'cutmix', 'sampler', 'batchNorm', 'trainFrom', 'cachedViews', 'trainSize', 'layerDecay', 'ema', 'clipNorm', 'accumulate', 'patience',
   'checkpointMinutes',
 ]; // prettier-ignore
 
@@ -135,6 +135,7 @@ export function checkBelonging(flags: FinetuneFlags, settings: TrainSettings): v
   if (settings.minutes !== undefined && flags.epochs !== undefined && settings.epochs > 0) {
     throw new AppError('USAGE', '--epochs and --minutes both say how long a run is; leave one of them out');
   }
+  checkSizes(settings);
   // A flag with the value 0 asks for nothing, so it counts as not given.
   const isGiven = (name: Flag) => flags[name] !== undefined && Number(flags[name]) !== 0;
   for (const { flags: names, to, holds, instead, isOfStage } of RULES) {
@@ -146,6 +147,18 @@ export function checkBelonging(flags: FinetuneFlags, settings: TrainSettings): v
       `${flagName(ignored)} belongs to ${to}, received ${instead(settings)}; leave one of them out`,
     );
   }
+}
+
+/** @throws AppError USAGE where several sizes were asked for, and cannot be had one after the other */
+function checkSizes({ trainSizes = [], epochs, cachedViews, minutes }: TrainSettings): void {
+  if (trainSizes.length <= 1) return;
+  const problem =
+    minutes !== undefined ? '--minutes plans by the steps of one size; give one size, or --epochs instead of --minutes'
+    : cachedViews > 0 ? `the views of --cached-views ${cachedViews} are kept in one size; give one size, or leave --cached-views out`
+    : trainSizes.some((side, i) => side < (trainSizes[i - 1] ?? 0)) ? 'several sizes go from small to large'
+    : epochs > 0 && epochs < trainSizes.length ? `each size needs an epoch, received --epochs ${epochs}; give fewer sizes, or raise --epochs`
+    : undefined; // prettier-ignore
+  if (problem !== undefined) throw new AppError('USAGE', `--train-size ${trainSizes.join(',')}: ${problem}`);
 }
 
 /** `labelSmoothing` -> `--label-smoothing` */

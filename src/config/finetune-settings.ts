@@ -11,6 +11,7 @@ import type { InferenceConfig, InferenceFlags } from './inference.ts';
 
 /** As commander hands them over; what is absent is the recipe's. */
 export interface FinetuneFlags extends InferenceFlags {
+  readonly join?: string;
   readonly layer?: string;
   readonly featureLayers?: string;
   readonly featurePool?: string;
@@ -50,6 +51,7 @@ export interface FinetuneFlags extends InferenceFlags {
   readonly trainFrom?: string;
   readonly cachedViews?: string;
   readonly trainSize?: string;
+  readonly layerDecay?: string;
   readonly minutes?: string;
   readonly valSplit?: string;
   readonly seed?: string;
@@ -75,6 +77,8 @@ type LossName = (typeof LOSSES)[number];
 /** Everything that decides what a run computes: plain data, kept in the run folder. */
 export interface TrainSettings {
   readonly recipe: RecipeName;
+  /** Another network, whose features the head takes too: a name, or a folder. */
+  readonly join?: string;
   /** What the head is put on; absent: the input of the network's own classifier. */
   readonly layers?: readonly string[];
   /** How the places of these layers become a vector; absent: as the network does it, or their mean. */
@@ -109,8 +113,13 @@ export interface TrainSettings {
   readonly trainFrom?: string;
   /** Views of each picture that what stands before `trainFrom` is run on once, before stage 2; 0: it runs in every step. */
   readonly cachedViews: number;
-  /** Side of the pictures of stage 2's steps; absent: of those that the network is judged by. */
-  readonly trainSize?: number;
+  /**
+   * Sides of the pictures of stage 2's steps, one after the other, each for an equal share of the epochs; absent: that of those that
+   * the network is judged by.
+   */
+  readonly trainSizes?: readonly number[];
+  /** The rate of each block of layers, as a share of that of the block behind it; absent: all have the same. */
+  readonly layerDecay?: number;
   /** The run is planned to take so long; absent: as long as its epochs take. */
   readonly minutes?: number;
   readonly valSplit: number;

@@ -4,7 +4,7 @@ import { LOSSES, type FinetuneConfig, type FinetuneFlags, type TrainSettings } f
 import { inferenceConfig } from './inference.ts';
 import { checkBelonging } from './belongs.ts';
 import type { PreprocessingOverrides } from './preprocessing.ts';
-import { asShare, htmlFile, MAX_BATCH, numberOr, parseChoice, parseNumber } from './parse.ts';
+import { asShare, htmlFile, MAX_BATCH, numberOr, parseChoice, parseNumber, parseNumbers } from './parse.ts';
 import type { Optimizer } from '../engine/training.ts';
 import type { MixSpec } from '../dataset/prepare-batch.ts';
 import { SAMPLERS } from '../dataset/sampler.ts';
@@ -67,7 +67,7 @@ function featureSize(overrides: PreprocessingOverrides, flags: FinetuneFlags): P
 
 function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
   const recipe: Recipe = RECIPES[name];
-  const { featurePool, trainFrom, trainSize, patience, loss, minutes } = flags;
+  const { featurePool, trainFrom, trainSize, layerDecay, patience, loss, minutes } = flags;
   const layers = layersOf(flags);
   const augment = augmentSpec(flags, recipe);
   const mix = mixSpec(flags);
@@ -75,6 +75,7 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
   const givesHeadRate = flags.headLr !== undefined;
   const settings: TrainSettings = {
     recipe: name,
+    ...(flags.join !== undefined && { join: flags.join }),
     ...(layers && { layers }),
     ...(featurePool !== undefined && { pool: parseChoice(featurePool, '--feature-pool', POOLS) }),
     ...(flags.featureMirror && { mirror: true }),
@@ -123,7 +124,10 @@ function trainSettings(name: RecipeName, flags: FinetuneFlags): TrainSettings {
       whole: true,
     }),
     ...(trainSize !== undefined && {
-      trainSize: parseNumber(trainSize, { flag: '--train-size', min: 1, max: MAX_SIDE, whole: true }),
+      trainSizes: parseNumbers(trainSize, { flag: '--train-size', min: 1, max: MAX_SIDE, whole: true }),
+    }),
+    ...(layerDecay !== undefined && {
+      layerDecay: parseNumber(layerDecay, { flag: '--layer-decay', min: 0, above: true, max: 1 }),
     }),
     ...(minutes !== undefined && {
       minutes: parseNumber(minutes, { flag: '--minutes', min: 0, above: true, max: MAX_MINUTES }),

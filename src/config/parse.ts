@@ -44,9 +44,14 @@ export function parseChoice<T extends string>(text: string, flag: string, choice
   throw new AppError('USAGE', `${flag} must be one of ${choices.join(', ')}, received ${quoted(text)}`);
 }
 
+/** Numbers separated by commas. @throws AppError USAGE as `parseNumber` */
+export function parseNumbers(text: string, rule: NumberRule): readonly number[] {
+  return text.split(',').map((part) => parseNumber(part, rule));
+}
+
 /** One number for all channels, or three. */
 export function parseRgb(text: string, flag: string, rule: Omit<NumberRule, 'flag'>): Rgb {
-  const values = text.split(',').map((part) => parseNumber(part, { flag, ...rule }));
+  const values = parseNumbers(text, { flag, ...rule });
   if (values.length === 1) return [values[0]!, values[0]!, values[0]!];
   if (values.length === 3) return values as unknown as Rgb;
   throw new AppError(

@@ -79,10 +79,21 @@ function known(graph: Graph, wanted: string): string {
   );
 }
 
-/** The layer whose mean over all places is this vector; undefined where the vector is made otherwise. */
-export function pooledLayer(graph: Graph, vector: string): string | undefined {
+/** The layers whose means over all places are this vector, one behind the other; undefined where the vector is made otherwise. */
+export function pooledLayers(graph: Graph, vector: string): readonly [string, ...string[]] | undefined {
   const layer = graph.layers.find(({ name }) => name === vector);
-  if (layer?.kind === 'globalAveragePooling2d') return layer.inputs[0];
-  const passes = layer?.kind === 'dropout' || layer?.kind === 'flatten' || layer?.kind === 'reshape';
-  return passes ? pooledLayer(graph, layer.inputs[0]) : undefined;
+  switch (layer?.kind) {
+    case 'globalAveragePooling2d':
+      return [layer.inputs[0]];
+    case 'dropout':
+    case 'flatten':
+    case 'reshape':
+      return pooledLayers(graph, layer.inputs[0]);
+    case 'concatenate': {
+      const parts = layer.inputs.map((name) => pooledLayers(graph, name));
+      return parts.every((part) => part !== undefined) ? (parts.flat() as [string, ...string[]]) : undefined;
+    }
+    default:
+      return undefined;
+  }
 }

@@ -2,6 +2,7 @@
 
 const NAMES: Readonly<Record<string, string>> = {
   model: 'started from',
+  join: 'joined with',
   layers: 'head on layers',
   pool: 'places pooled to',
   mirror: 'mirror images',
@@ -44,7 +45,8 @@ const NAMES: Readonly<Record<string, string>> = {
   'mix.cutmix': 'cutmix',
   batchNorm: 'batch norm',
   trainFrom: 'learns from layer',
-  trainSize: 'picture size in training',
+  trainSizes: 'picture size in training',
+  layerDecay: 'decay of the rate by layers',
   cachedViews: 'cached views',
   valSplit: 'set aside to judge by',
   gainWithin: 'epochs to gain within',

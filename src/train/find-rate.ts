@@ -5,6 +5,7 @@
 import type { EngineModel, OnDivided } from '../engine/engine.ts';
 import type { TrainableEngine, TrainSpec } from '../engine/training.ts';
 import { AppError } from '../util/errors.ts';
+import { ratesOf } from './layer-rates.ts';
 import type { TrainingData } from './stage-two.ts';
 import { targetsFor } from './targets.ts';
 
@@ -13,6 +14,8 @@ export interface RateSearch {
   readonly model: EngineModel;
   readonly spec: TrainSpec;
   readonly onDivided?: OnDivided;
+  /** The rate of each of the spec's groups, as a share of the one that is tried. */
+  readonly rateShares?: readonly number[];
   readonly data: TrainingData;
   readonly signal: AbortSignal;
   readonly onStep: (step: number, of: number) => void;
@@ -43,6 +46,7 @@ export async function tryRates({
   model,
   spec,
   onDivided,
+  rateShares,
   data,
   signal,
   onStep,
@@ -57,7 +61,7 @@ export async function tryRates({
       const step = points.length;
       const rate = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1));
       const targets = targetsFor(spec.loss.kind, batch.targets, data.classes);
-      const loss = await lossOfStep(() => trainer.step(batch, targets, [rate]));
+      const loss = await lossOfStep(() => trainer.step(batch, targets, ratesOf(rate, rateShares)));
       if (loss === undefined) break;
       average = SMOOTHING * average + (1 - SMOOTHING) * loss;
       // The average began at 0, so it is too small at first: the division corrects this.

@@ -8,6 +8,8 @@ import type { Weight, Weights } from '../graph/layers.ts';
 import { AppError } from '../util/errors.ts';
 import { copyWeights, decayAt, updateAverage } from './ema.ts';
 import { isBetter, type Judgement } from '../evaluation/judgement.ts';
+import { ratesOf } from './layer-rates.ts';
+import { lastSideFrom, sideInEpoch } from './picture-sizes.ts';
 import { rateAt, stopsEarly, type ScheduleSpec } from './schedule.ts';
 import { rightAnswers, targetsFor } from './targets.ts';
 
@@ -58,9 +60,17 @@ export interface StageTwoJob {
   readonly spec: TrainSpec;
   readonly onDivided?: OnDivided;
   readonly schedule: ScheduleSpec;
+  /** The rate of each of the spec's groups, as a share of the schedule's; all 1 by default. */
+  readonly rateShares?: readonly number[];
   readonly epochs: number;
   /** The epoch at which the schedule and the patience begin: that of the run, or where a finished run went on with more epochs. */
   readonly begin?: number;
+  /**
+   * Sides of the square pictures that `data` gives, one after the other, each for an equal share of the epochs; absent: those of `spec`.
+   * Whether a run gains is looked at from the first epoch of the last size on: before it, the network is judged by larger pictures
+   * than it learns from.
+   */
+  readonly sides?: readonly number[];
   /** Decay of the averaged weights, which are what is judged and kept. */
   readonly ema?: number;
   readonly patience?: number;
@@ -110,14 +120,41 @@ export async function stageTwo(
   from: RunProgress,
   tensors?: RunTensors,
 ): Promise<StageTwoResult> {
-  const trainer = await job.engine.trainer(job.model, job.spec, job.onDivided);
+  const side = sideNow(job, from);
+  const isFresh = from.epoch === 0 && from.batch === 0;
+  // A step of the largest pictures has to fit before the first epoch, and not in the middle of the run.
+  if (isFresh && side !== sideNow(job, { ...from, epoch: job.epochs })) await (await trainerFor(job, undefined)).dispose(); // prettier-ignore
+  const learner: Learner = { side, trainer: await trainerFor(job, side), average: undefined, progress: from };
   try {
-    if (tensors) await trainer.restore(tensors.trainer);
-    const average = job.ema ? averageFrom(job.model.weights, tensors) : undefined;
-    return await loop(job, events, { trainer, average, progress: from });
+    if (tensors) await learner.trainer.restore(tensors.trainer);
+    learner.average = job.ema ? averageFrom(job.model.weights, tensors) : undefined;
+    return await loop(job, events, learner);
   } finally {
-    await trainer.dispose();
+    await learner.trainer.dispose();
   }
+}
+
+/** Side of the pictures of the epoch that comes; undefined where it is the spec's. */
+const sideNow = ({ sides, begin = 0, epochs }: StageTwoJob, { epoch }: RunProgress) =>
+  sides && sideInEpoch(sides, epoch, { begin, epochs });
+
+function trainerFor(
+  { engine, model, spec, onDivided }: StageTwoJob,
+  side: number | undefined,
+): Promise<Trainer> {
+  return engine.trainer(model, side === undefined ? spec : { ...spec, size: [side, side] }, onDivided);
+}
+
+/** Where the epoch that comes has pictures of another size, another trainer goes on with the weights and the optimizer's state. */
+async function fitToSize(job: StageTwoJob, learner: Learner): Promise<void> {
+  const side = sideNow(job, learner.progress);
+  if (side === learner.side) return;
+  const state = await learner.trainer.state();
+  // Before the next one needs memory.
+  await learner.trainer.dispose();
+  learner.trainer = await trainerFor(job, side);
+  await learner.trainer.restore(state);
+  learner.side = side;
 }
 
 /** @throws AppError CHECKPOINT_INVALID when a checkpoint's average is of another network */
@@ -129,8 +166,10 @@ function averageFrom(weights: Weights, tensors: RunTensors | undefined): Map<str
 }
 
 interface Learner {
-  readonly trainer: Trainer;
-  readonly average: Map<string, Weight> | undefined;
+  trainer: Trainer;
+  /** Of the pictures that the trainer takes; undefined where it is the spec's. */
+  side: number | undefined;
+  average: Map<string, Weight> | undefined;
   progress: RunProgress;
 }
 
@@ -138,9 +177,10 @@ async function loop(job: StageTwoJob, events: StageTwoEvents, learner: Learner):
   if (learner.progress.epoch === 0 && learner.progress.batch === 0) await checkpoint(learner, events);
   while (learner.progress.epoch < job.epochs) {
     if (hasStalled(learner.progress, job)) return { progress: learner.progress, ended: 'patience' };
-    if (sinceGain(learner.progress) >= (job.gainWithin ?? Infinity))
+    if (sinceGain(learner.progress, job) >= (job.gainWithin ?? Infinity))
       return { progress: learner.progress, ended: 'no gain' };
     if (isOver(job)) return { progress: learner.progress, ended: 'deadline' };
+    await fitToSize(job, learner);
     try {
       await learnEpoch(job, events, learner);
     } catch (error) {
@@ -178,8 +218,7 @@ async function learnEpoch(job: StageTwoJob, events: StageTwoEvents, learner: Lea
     const { progress } = learner;
     const targets = targetsFor(spec.loss.kind, batch.targets, classes);
     const rate = rateNow(job, progress);
-    const rates = [rate, ...(spec.groups ?? []).map(() => rate)];
-    const { loss, logits } = await learner.trainer.step(batch, targets, rates);
+    const { loss, logits } = await learner.trainer.step(batch, targets, ratesOf(rate, job.rateShares));
     const { sums } = progress;
     const seen = {
       loss: sums.loss + loss * batch.count,
@@ -244,17 +283,23 @@ async function judgedRow(job: StageTwoJob, progress: RunProgress, weights: Weigh
   };
 }
 
-function hasStalled({ rows }: RunProgress, { patience, begin = 0 }: StageTwoJob): boolean {
-  const scores = rowsSince(rows, begin).map(({ score }) => score);
+function hasStalled({ rows }: RunProgress, job: StageTwoJob): boolean {
+  const { patience } = job;
+  const scores = rowsSince(rows, judgedFrom(job)).map(({ score }) => score);
   return patience !== undefined && stopsEarly(scores, patience);
 }
 
+/** Epochs that are done before a run is ended for what it does not gain. */
+const judgedFrom = ({ sides, begin = 0, epochs }: StageTwoJob) =>
+  sides ? lastSideFrom(sides, { begin, epochs }) : begin;
+
 /** Epochs since the score or the loss was better than all before, the head's among them. */
-function sinceGain({ rows }: RunProgress): number {
+function sinceGain({ rows }: RunProgress, job: StageTwoJob): number {
+  const from = job.sides ? judgedFrom(job) : 0;
   let [score, loss, since] = [-Infinity, Infinity, 0];
   for (const row of rows) {
     const isGain = row.score > score || row.loss < loss;
-    since = row.stage === 'head' || isGain ? 0 : since + 1;
+    since = row.stage === 'head' || row.epoch <= from || isGain ? 0 : since + 1;
     score = Math.max(score, row.score);
     loss = Math.min(loss, row.loss);
   }

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import sharp from 'sharp';
-import { readModelFolder } from '../../src/artefact/model-folder.ts';
+import { readModelFolder, writeModelFolder } from '../../src/artefact/model-folder.ts';
+import { openNpy } from '../../src/formats/npy.ts';
 import { writeDataset } from '../helpers/made-up-dataset.ts';
 import { cliIn, runCli } from '../helpers/run-cli.ts';
 import { writeSmallModel } from '../helpers/small-model.ts';
@@ -18,6 +19,13 @@ before(async () => {
   await writeDataset(path.join(home, 'data', 'train'), ['a', 'b', 'c'], 8);
   await writeDataset(path.join(home, 'data', 'val'), ['a', 'b', 'c'], 4);
   await writeSmallModel(path.join(home, 'base'));
+  // The same layers with other weights and other statistics.
+  const { preprocessing, ...model } = await readModelFolder(path.join(home, 'base'));
+  const weights = new Map([...model.weights].map(([name, { shape, data }]) => [name, { shape, data: data.toReversed() }])); // prettier-ignore
+  const own = { ...preprocessing!, mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3] } as const;
+  const write = (folder: string, mean: readonly [number, number, number]) => writeModelFolder(path.join(home, folder), { ...model, weights, preprocessing: { ...own, mean } }, { dtype: 'float32' }); // prettier-ignore
+  await write('other', own.mean);
+  await write('darker', [0.1, 0.2, 0.3]);
 });
 after(() => rm(home, { recursive: true, force: true }));
 
@@ -29,6 +37,12 @@ async function probabilities(model: string, input = 'data/val'): Promise<readonl
   return rows.flatMap(({ predictions }) => predictions.toSorted((a, b) => a.index - b.index).map((p) => p.probability)); // prettier-ignore
 }
 
+interface Case {
+  readonly flags: readonly string[];
+  readonly numbers: number;
+  readonly epochs?: number;
+}
+
 const CASES = {
   'mean and maximum': { flags: ['--feature-pool', 'avg+max'], numbers: 48 },
   'two layers, larger pictures': {
@@ -36,6 +50,12 @@ const CASES = {
     numbers: 36,
   },
   'the mirror image too': { flags: ['--feature-mirror'], numbers: 24 },
+  'two networks': { flags: ['--join', 'other'], numbers: 48 },
+  'two networks, means and maxima': {
+    flags: ['--join', 'other', '--feature-pool', 'avg+max', '--feature-size', '32'],
+    numbers: 96,
+  },
+  'smaller pictures first': { flags: ['--train-size', '16,24'], numbers: 24, epochs: 2 },
   'the mirror image, kept maps': {
     flags: [
       '--feature-mirror',
@@ -76,6 +96,56 @@ describe('a head on other features', () => {
     const both = await probabilities(best, 'two');
     for (const k of [0, 1, 2]) assert.ok(Math.abs(both[k]! - both[k + 3]!) < 1e-5, both.join(' '));
   });
+  test('two networks as one: the features of both, one behind the other', async () => {
+    await done('finetune', 'data', '--model', 'base', '--join', 'other', '--epochs', '0', '--out', 'joined'); // prettier-ignore
+    const rowsOf = async (model: string) => {
+      const out = `${model.replaceAll('/', '-')}.npy`;
+      await done('extract-features', 'data/val', '--model', model, '--out', out, '--no-cache');
+      const npy = await openNpy(path.join(home, out));
+      const rows = Array.from(await npy.read(0, npy.count));
+      await npy.close();
+      return rows;
+    };
+    const [own, other, both] = [await rowsOf('base'), await rowsOf('other'), await rowsOf('joined/best')];
+    const [numbers, pictures] = [24, 12];
+    assert.equal(both.length, 2 * numbers * pictures);
+    both.forEach((value, i) => {
+      const [row, column] = [Math.floor(i / (2 * numbers)), i % (2 * numbers)];
+      const expected = (column < numbers ? own : other)[row * numbers + (column % numbers)]!;
+      assert.ok(
+        Math.abs(value - expected) < 1e-5 * (1 + Math.abs(expected)),
+        `${i}: ${value} for ${expected}`,
+      );
+    });
+    // The same weights in other statistics are other features.
+    await done('finetune', 'data', '--model', 'base', '--join', 'darker', '--epochs', '0', '--out', 'darkly');
+    const metrics = (run: string) => readFile(path.join(home, run, 'metrics.csv'), 'utf8');
+    assert.notEqual(await metrics('darkly'), await metrics('joined'));
+    const { provenance } = await readModelFolder(path.join(home, 'joined', 'best'));
+    assert.match(provenance!.source, /small and small/);
+    await done('finetune', 'data', '--model', 'joined/best', '--join', 'other', '--epochs', '1', '--out', 'three'); // prettier-ignore
+    const { graph } = await readModelFolder(path.join(home, 'three', 'last'));
+    assert.ok(graph.layers.some(({ name }) => name === 'second_2.conv1'));
+  });
+  test('what cannot be joined is one line', async () => {
+    for (const [model, pattern] of [
+      ['nothing', /^error: .*nothing/],
+      ['mirror/best', /^error: --join: mirror cannot be joined: it sees mirror images already/],
+    ] as const) {
+      const { code, stderr } = await run(
+        'finetune',
+        'data',
+        '--model',
+        'base',
+        '--join',
+        model,
+        '--out',
+        'no',
+      );
+      assert.notEqual(code, 0);
+      assert.match(stderr.trim(), pattern);
+    }
+  });
   test('kept features of one layer are not taken for those of another', async () => {
     const losses: string[] = [];
     for (const [layer, FINCH_HOME] of [
@@ -103,7 +173,7 @@ describe('a head on other features', () => {
     const before = await readModelFolder(path.join(home, 'mirror', 'best'));
     assert.notDeepEqual(weights.get('conv1/kernel')!.data, before.weights.get('conv1/kernel')!.data);
   });
-  for (const [name, { flags, numbers }] of Object.entries(CASES)) {
+  for (const [name, { flags, numbers, epochs = 1 }] of Object.entries<Case>(CASES)) {
     test(`${name}: both stages, evaluate, export`, async () => {
       const out = name.replaceAll(/\W+/g, '-');
       await done(
@@ -113,7 +183,7 @@ describe('a head on other features', () => {
         'base',
         ...flags,
         '--epochs',
-        '1',
+        `${epochs}`,
         '--head-c',
         'auto',
         '--out',
@@ -142,6 +212,13 @@ describe('a head on other features', () => {
     [['--feature-pool', 'mean'], /--feature-pool must be one of avg, max, avg\+max, received mean/],
     [['--feature-size', '0'], /--feature-size must be a whole number at least 1/],
     [['--feature-size', '32', '--min-side', '30', '--crop', '0.8'], /leave one of the three out/],
+    [['--train-size', '16,24', '--epochs', '1'], /each size needs an epoch, received --epochs 1/],
+    [['--train-size', '24,16'], /--train-size 24,16: several sizes go from small to large/],
+    [['--train-size', '16,'], /--train-size must be a whole number at least 1/],
+    [
+      ['--train-size', '16,24', '--train-from', 'conv2', '--cached-views', '2'],
+      /--cached-views 2 are kept in one size/,
+    ],
     [['--head-c', 'much'], /--head-c must be above 0.*did you mean auto/],
     [['--head-c', 'auto', '--head-lr', '0.1'], /--head-c belongs to/],
   ] as const) {

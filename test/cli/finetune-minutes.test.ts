@@ -122,6 +122,7 @@ describe('--minutes', () => {
   for (const [flags, pattern] of [
     [['--find-lr'], /--minutes is the length of a run, and --find-lr makes a page/],
     [['--cached-views', '2'], /--cached-views belongs to --train-from/],
+    [['--train-size', '16,24'], /--minutes plans by the steps of one size/],
     [['--train-size', '0'], /--train-size must be a whole number at least 1/],
   ] as const) {
     test(`refused: ${flags.join(' ')}`, async () => {

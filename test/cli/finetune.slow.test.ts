@@ -30,7 +30,7 @@ describe('a run that is ended by force', () => {
 
   const common = () => ({ env: { FINCH_HOME: home }, spawn: { cwd: home } });
   const args = (out: string) => ['data', '--model', 'small', '--epochs', `${EPOCHS}`, '--batch-size', '8',
-    '--threads', '1', '--lr', '0.0001', '--checkpoint-minutes', '0.002', '--out', out]; // prettier-ignore
+    '--threads', '1', '--train-size', '16,24', '--lr', '0.0001', '--checkpoint-minutes', '0.002', '--out', out]; // prettier-ignore
   const metrics = (out: string) => readFile(path.join(home, out, 'metrics.csv'), 'utf8');
 
   it(`goes on after each of ${KILLS} kill -9, to the bytes of one that was left alone`, async () => {

@@ -17,7 +17,7 @@ import { AppError } from '../../src/util/errors.ts';
 const weight = (value: number): Weights => new Map([['w', { shape: [1], data: Float32Array.of(value) }]]);
 
 /** Each step adds the rate to the weight; the loss is what `lossAt` says of the step. */
-function fakeEngine(lossAt: (step: number) => number = () => 1): TrainableEngine {
+function fakeEngine(lossAt: (step: number) => number = () => 1, sizes: unknown[] = []): TrainableEngine {
   return {
     name: 'onnx',
     device: 'cpu',
@@ -25,7 +25,8 @@ function fakeEngine(lossAt: (step: number) => number = () => 1): TrainableEngine
     load: () => Promise.reject(new Error('not here')),
     slopes: () => Promise.reject(new Error('not here')),
     trainingMemory: () => 0,
-    async trainer(model): Promise<Trainer> {
+    async trainer(model, { size }): Promise<Trainer> {
+      sizes.push(size?.[0]);
       let value = model.weights.get('w')!.data[0]!;
       let steps = 0;
       return {
@@ -203,6 +204,41 @@ describe('stage two', () => {
     assert.deepEqual([...first.rows, ...rest.rows], whole.rows);
     assert.deepEqual([...first.kept, ...rest.kept], whole.kept);
     assert.deepEqual(rest.checkpoints.at(-1), whole.checkpoints.at(-1));
+  });
+
+  it('smaller pictures first: another trainer goes on with the same weights, and gain counts from the last size on', async () => {
+    const sizes: unknown[] = [];
+    const told = listener();
+    const scores = [0.5, 0.4, 0.4, 0.4, 0.6, 0.6, 0.6];
+    const job = jobOf(scores, {
+      engine: fakeEngine(() => 1, sizes),
+      sides: [8, 16],
+      gainWithin: 2,
+      ema: 0.9,
+    });
+    const { ended } = await stageTwo(job, told.events, START);
+    // A step of the spec's size is tried first.
+    assert.deepEqual(sizes, [undefined, 8, 16]);
+    // Epochs 1 to 4 have small pictures; the fifth is a gain, the next two are none.
+    assert.deepEqual([ended, told.rows.length], [undefined, 7]);
+    assert.equal(told.checkpoints.at(-1)!.tensors.trainer.tensors.get('w')!.data[0], 21);
+    const { progress, tensors } = told.checkpoints[5]!;
+    await stageTwo({ ...job, engine: fakeEngine(() => 1, sizes) }, listener().events, progress, tensors);
+    assert.deepEqual(sizes, [undefined, 8, 16, 16]);
+  });
+
+  it('each group of layers has its share of the rate', async () => {
+    const seen: (readonly number[])[] = [];
+    const engine = fakeEngine();
+    const watched: TrainableEngine = {
+      ...engine,
+      async trainer(model, spec) {
+        const trainer = await engine.trainer(model, spec);
+        return { ...trainer, step: (batch, targets, rates) => (seen.push(rates), trainer.step(batch, targets, rates)) }; // prettier-ignore
+      },
+    };
+    await stageTwo(jobOf([0.5], { engine: watched, rateShares: [0.25, 0.5] }), listener().events, START);
+    assert.deepEqual(seen[0], [1, 0.25, 0.5]);
   });
 
   it('refuses averaged weights of another network', async () => {

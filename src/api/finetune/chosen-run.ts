@@ -91,13 +91,14 @@ export async function withWholePaths(
   flags: GivenFinetuneFlags,
   dataset: string | undefined,
 ): Promise<GivenFinetuneFlags> {
-  const { model, root, manifest } = flags;
+  const { model, join, root, manifest } = flags;
   // A csv inside the dataset moves with it, and --manifest may also be names of columns.
   const isInside = manifest !== undefined && (await isThere(path.join(dataset ?? '.', manifest)));
   const isHere = manifest !== undefined && !isInside && (await isThere(manifest));
   return {
     ...flags,
     ...(model !== undefined && { model: await wholeModel(model) }),
+    ...(join !== undefined && { join: await wholeModel(join) }),
     ...(root !== undefined && { root: path.resolve(root) }),
     ...(isHere && { manifest: path.resolve(manifest) }),
   };

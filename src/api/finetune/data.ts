@@ -138,7 +138,8 @@ export function epochsOf(
 }
 
 interface Source {
-  readonly loader: PictureLoader;
+  /** Of the epoch's pictures. */
+  readonly loaderFor: (epoch: number) => Promise<PictureLoader>;
   readonly divided: DividedDataset;
   readonly settings: TrainSettings;
   /** Of an epoch; as many as there are pictures for by default. */
@@ -146,14 +147,15 @@ interface Source {
 }
 
 /** The batches of stage 2: each epoch has a new order and new views, which are the same whenever that epoch is requested. */
-export function trainingData({ loader, divided, settings, steps }: Source): TrainingData {
+export function trainingData({ loaderFor, divided, settings, steps }: Source): TrainingData {
   const { batchSize, augment, mix, seed } = settings;
   const { order, ...shared } = epochsOf(divided, settings, steps);
   const { classes, multiLabel } = shared;
   return {
     ...shared,
-    epoch: (epoch, skip) =>
-      loader.batches({
+    async *epoch(epoch, skip) {
+      const loader = await loaderFor(epoch);
+      yield* loader.batches({
         samples: divided.train,
         order: order(epoch),
         batchSize,
@@ -164,6 +166,7 @@ export function trainingData({ loader, divided, settings, steps }: Source): Trai
         ...(mix && { mix }),
         epoch,
         rng: createRng(seed),
-      }),
+      });
+    },
   };
 }

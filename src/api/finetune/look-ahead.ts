@@ -14,7 +14,8 @@ import { dividedNote } from '../network.ts';
 import type { Work } from '../work.ts';
 import { augmentPreviewPage } from './augment-preview.ts';
 import { openPictures, trainingData, withoutFailed } from './data.ts';
-import { graphFor, learnerOf, trainSpec, untrainedModel } from './new-network.ts';
+import { decayedRates, graphFor, learnerOf, trainSpec, untrainedModel } from './new-network.ts';
+import { picturesBySize } from './pictures-by-size.ts';
 import { augmentationText } from './settings-in-words.ts';
 import { allFeatures, headStage, type RunParts } from './stage-one.ts';
 
@@ -49,12 +50,14 @@ export async function findRate(parts: RunParts, work: Work): Promise<FoundRate> 
   const engine = await selectEngine(config);
   const pictures = parts.divided.train.length + parts.divided.val.length;
   const loader = await openPictures(config, opened.preprocessing, pictures);
+  const sized = picturesBySize(parts, loader);
   try {
     const onDivided = dividedNote(work, settings.batchNorm);
     const tools = { engine, loader, network, onDivided };
     const seen = await allFeatures(parts, tools, work);
     const divided = withoutFailed(parts.divided, new Set(seen.failed), config.dataset);
-    const spec = trainSpec(settings, divided, opened);
+    const rates = decayedRates(network, settings, opened);
+    const spec = { ...trainSpec(settings, divided, opened), ...(rates && { groups: rates.groups }) };
     const { head } = await learnHead(headStage(seen, parts, tools, spec.loss, work));
     const model = learnerOf(network, untrainedModel(network, await opened.readWeights(), opened));
     const found = await tryRates({
@@ -65,8 +68,9 @@ export async function findRate(parts: RunParts, work: Work): Promise<FoundRate> 
         weights: withHeadWeights(model.weights, network.classifier, head),
       },
       spec,
+      ...(rates && { rateShares: rates.shares }),
       ...(config.mayDivide && { onDivided }),
-      data: trainingData({ loader, divided, settings }),
+      data: trainingData({ loaderFor: () => sized.loaderOf(settings.trainSizes?.at(-1)), divided, settings }), // prettier-ignore
       signal: work.signal,
       onStep: (done, total) =>
         work.progress({ task: 'find-lr', done, total, text: `trying rates: step ${done} of ${total}` }),
@@ -74,6 +78,7 @@ export async function findRate(parts: RunParts, work: Work): Promise<FoundRate> 
     const title = `Rates for ${isolated(opened.model.name)} on ${isolated(datasetName(config.dataset))}`;
     return { page: ratePage(title, found, madeIn((performance.now() - began) / 1000)), ...found };
   } finally {
+    await sized.close();
     await loader.dispose();
   }
 }

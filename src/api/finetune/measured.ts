@@ -8,7 +8,7 @@ import type { Sample } from '../../dataset/dataset.ts';
 import { selectEngine } from '../../engine/select.ts';
 import { takesSize } from '../../graph/cost.ts';
 import { cutPlaces } from '../../graph/cut.ts';
-import { pooledLayer } from '../../graph/head-on.ts';
+import { pooledLayers } from '../../graph/head-on.ts';
 import { isOpaque } from '../../graph/opaque.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
 import type { OpenedNetwork } from '../network.ts';
@@ -42,7 +42,7 @@ export async function planFor(
     side,
     takesOtherSizes:
       isWhole && typeof size === 'number' && mode === 'crop' && takesSize(graph, squareOf(LARGER * side)),
-    hasPlaces: isWhole && pooledLayer(graph, embeddingLayer(opened.model)) !== undefined,
+    hasPlaces: isWhole && pooledLayers(graph, embeddingLayer(opened.model)) !== undefined,
     places: isWhole ? cutPlaces(graph, sidesOf(size)) : [],
     flags,
   });

@@ -10,7 +10,7 @@ import type { TrainSettings } from '../../config/finetune-settings.ts';
 import { takesSize } from '../../graph/cost.ts';
 import { cutBefore, cutPlaces, type CutGraph } from '../../graph/cut.ts';
 import { layerOf, type Graph, type Weights } from '../../graph/layers.ts';
-import { pooledLayer, withHeadOn, type Headed } from '../../graph/head-on.ts';
+import { pooledLayers, withHeadOn, type Headed } from '../../graph/head-on.ts';
 import {
   isMirrored,
   isOfMirror,
@@ -22,6 +22,7 @@ import { withHeadWeights, withInputSize, withNewHead } from '../../graph/new-hea
 import { isOpaque } from '../../graph/opaque.ts';
 import { withSigmoid } from '../../graph/output.ts';
 import { inferShapes } from '../../graph/shapes.ts';
+import { layerRates, type LayerRates } from '../../train/layer-rates.ts';
 import { AppError } from '../../util/errors.ts';
 import { quoted } from '../../util/quoted.ts';
 import type { OpenedNetwork } from '../network.ts';
@@ -58,11 +59,11 @@ export function newNetwork(
   const { classifier } = alone;
   const graph = settings.mirror || seesBoth ? mirrored({ graph: learner, classifier }, model, sidesOf(size)) : learner; // prettier-ignore
   learningLayers(learner, settings.trainFrom);
-  const { trainSize } = settings;
-  if (trainSize !== undefined && !takesSize(learner, [trainSize, trainSize])) {
+  const unfit = settings.trainSizes?.find((side) => !takesSize(learner, [side, side]));
+  if (unfit !== undefined) {
     throw new AppError(
       'USAGE',
-      `--train-size ${trainSize}: ${graph.name} does not take pictures of that size; leave it out`,
+      `--train-size ${unfit}: ${graph.name} does not take pictures of that size; leave it out`,
     );
   }
   if (settings.cachedViews > 0) cutForTraining(learner, settings.trainFrom!, sidesOf(size));
@@ -100,8 +101,8 @@ function headed(
   if (layer !== undefined) return withHeadOn(graph, [layer, ...others], classes, pool);
   const taken = embeddingLayer(model);
   if (pool !== undefined) {
-    const places = pooledLayer(graph, taken);
-    if (places !== undefined) return withHeadOn(graph, [places], classes, pool);
+    const places = pooledLayers(graph, taken);
+    if (places !== undefined) return withHeadOn(graph, places, classes, pool);
     throw new AppError(
       'USAGE',
       `--feature-pool ${pool}: ${quoted(name)} has no mean of places before its classifier; name a layer with places by --feature-layers`,
@@ -159,9 +160,10 @@ export function trainSpec(
   { dataset, train }: DividedDataset,
   { preprocessing: { size } }: OpenedNetwork,
 ): TrainSpec {
-  const { batchSize, optimizer, batchNorm, clipNorm, accumulate, trainFrom, trainSize, seed } = settings;
+  const { batchSize, optimizer, batchNorm, clipNorm, accumulate, trainFrom, trainSizes, seed } = settings;
   return {
-    size: sidesOf(trainSize ?? size),
+    // Of several, the last is the largest.
+    size: sidesOf(trainSizes?.at(-1) ?? size),
     batchSize: Math.min(batchSize, train.length),
     loss: lossOf(settings, dataset.multiLabel, () =>
       Array.from(
@@ -178,6 +180,15 @@ export function trainSpec(
     ...(clipNorm > 0 && { clipNorm }),
     ...(trainFrom !== undefined && { trainFrom }),
   };
+}
+
+/** By `--layer-decay`; undefined where all layers have one rate. */
+export function decayedRates(
+  { learner }: NewNetwork,
+  { layerDecay: decay, trainFrom }: TrainSettings,
+  { preprocessing: { size } }: OpenedNetwork,
+): LayerRates | undefined {
+  return decay === undefined ? undefined : layerRates(learner, { decay, trainFrom, size: sidesOf(size) });
 }
 
 /** Refuses, before anything is computed, settings that need one label for each picture when pictures have several. */

@@ -19,11 +19,12 @@ import { parseShardName } from '../../shards/names.ts';
 import { AppError } from '../../util/errors.ts';
 import { checkOutputFolder, checkOutputs } from '../../util/outputs.ts';
 import { shellWord } from '../../util/shell-word.ts';
-import { openNetwork, type OpenedNetwork } from '../network.ts';
+import type { OpenedNetwork } from '../network.ts';
 import { datasetRead, outputsOf, refuseLosses } from '../outputs.ts';
 import type { Work } from '../work.ts';
 import { chosenRun, headOnly, newFolder, refuseUnusedSplit, type Run } from './chosen-run.ts';
 import { divideDataset, fingerprintFor, type DividedDataset } from './data.ts';
+import { openForTraining } from './joined-network.ts';
 import { planFor } from './measured.ts';
 import { newNetwork } from './new-network.ts';
 import type { FinishedRun } from './results.ts';
@@ -90,7 +91,7 @@ async function withNetwork(
   run: Run,
   work: Work,
 ): Promise<{ readonly run: Run; readonly opened: OpenedNetwork }> {
-  const opened = await openNetwork(run.config, work);
+  const opened = await openForTraining(run.config, work);
   return { opened, run: isOpaque(opened.model.graph) ? headOnly(run, opened.model.name, work) : run };
 }
 
@@ -105,7 +106,7 @@ async function planned(
   const plan = await planFor(minutes, parts, flags, work);
   const request = { ...run.request, flags: { ...flags, ...plan.flags } };
   const config = finetuneConfig(dataset, request.flags);
-  const opened = await openNetwork(config, work);
+  const opened = await openForTraining(config, work);
   const network = newNetwork(opened, parts.divided, config.settings);
   return { ...parts, run: { ...run, request, config }, config, opened, network };
 }

@@ -1,8 +1,6 @@
 // second-stage.ts: what stage 2 of a run learns from and is judged by: the pictures, or what the layers that do not learn make of
 // them; and for how long.
 
-import { inSize } from '../../config/preprocessing.ts';
-import type { PictureLoader } from '../../dataset/loader.ts';
 import type { EngineModel } from '../../engine/engine.ts';
 import type { TrainSpec } from '../../engine/training.ts';
 import { judge } from '../../evaluation/judgement.ts';
@@ -12,17 +10,19 @@ import { PLAN_RECORD, readRunRecord } from '../../run/records.ts';
 import { writeJson, type RunPaths } from '../../run/run-folder.ts';
 import type { StageTwoJob, TrainingData } from '../../train/stage-two.ts';
 import { targetsFor } from '../../train/targets.ts';
+import { sideInEpoch } from '../../train/picture-sizes.ts';
 import { sidesOf } from '../../util/preprocessing.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { cachePrefix, removeMaps, type CachedPrefix } from './cached-prefix.ts';
-import { openPictures, trainingData } from './data.ts';
+import { trainingData } from './data.ts';
 import { picturesAtTheEnd } from './keep-novelty.ts';
 import { clock } from './keeper.ts';
 import { timed } from './measured.ts';
-import { graphFor, learnerOf } from './new-network.ts';
+import { decayedRates, graphFor, learnerOf } from './new-network.ts';
 import { planSteps, type StepPlan } from './plan.ts';
 import type { RunPlan } from './results.ts';
 import { seenBy } from './seen-by.ts';
+import { picturesBySize } from './pictures-by-size.ts';
 import type { RunParts, RunTools } from './stage-one.ts';
 
 export interface SecondStageParts extends Pick<RunParts, 'config' | 'opened' | 'divided'> {
@@ -71,34 +71,37 @@ const GRACE = 1.03;
 const GAIN = { share: 0.3, least: 3, most: 10 };
 
 export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work): SecondStage {
-  const { paths, config, opened, divided, model, spec, seconds } = parts;
-  const { engine, loader, network } = tools;
+  const { paths, config, opened, divided, model, seconds } = parts;
+  const { engine, network } = tools;
   const { settings } = config;
+  const rates = decayedRates(network, settings, opened);
+  const spec = { ...parts.spec, ...(rates && { groups: rates.groups }) };
   const truth = { labels: divided.val.map(({ labels }) => labels), ...network };
   const learner = learnerOf(network, model);
   const whole = (weights: Weights) => ({ ...model, weights: withMirroredWeights(model.graph, weights) });
   const scores = (weights: Weights) => validationScores(whole(weights), parts, tools);
   let cached: CachedPrefix | undefined;
-  let smaller: PictureLoader | undefined;
+  const sized = picturesBySize(parts, tools.loader);
   let length: StepPlan = { epochs: 0, stepsPerEpoch: 0 };
 
   const learning = async (): Promise<Learning> => {
-    const { preprocessing } = opened;
-    const { trainSize, cachedViews } = settings;
-    if (trainSize !== undefined) {
-      const pictures = divided.train.length;
-      smaller = await openPictures(config, inSize(preprocessing, trainSize, '--train-size', opened.model.name), pictures); // prettier-ignore
-    }
-    const trainLoader = smaller ?? loader;
+    const { trainSizes, cachedViews, epochs } = settings;
     if (cachedViews > 0) {
-      const { size } = preprocessing;
+      const { size } = opened.preprocessing;
+      const trainLoader = await sized.loaderOf(trainSizes?.[0]);
       const job = { folder: paths.maps, model, spec, settings, divided, size, trainLoader };
       return (cached = await cachePrefix(job, tools, work));
     }
     return {
       model: { ...learner, graph: graphFor(spec.loss.kind, learner.graph) },
       spec,
-      data: (steps) => trainingData({ loader: trainLoader, divided, settings, steps }),
+      data: (steps) =>
+        trainingData({
+          loaderFor: (epoch) => sized.loaderOf(trainSizes && sideInEpoch(trainSizes, epoch, { begin: parts.begin, epochs })),
+          divided,
+          settings,
+          steps,
+        }), // prettier-ignore
       scores,
     };
   };
@@ -125,8 +128,10 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
         model: { ...rest.model, weights: learnerOf(network, whole(weights)).weights },
         ...(config.mayDivide && { onDivided: tools.onDivided }),
         schedule: settings.schedule,
+        ...(rates && { rateShares: rates.shares }),
         epochs: settings.epochs,
         begin: parts.begin,
+        ...(settings.trainSizes && settings.trainSizes.length > 1 && { sides: settings.trainSizes }),
         ...(settings.ema > 0 && { ema: settings.ema }),
         ...(settings.patience !== undefined && { patience: settings.patience }),
         ...(settings.gainWithin !== undefined && { gainWithin: settings.gainWithin }),
@@ -157,7 +162,7 @@ export function secondStage(parts: SecondStageParts, tools: RunTools, work: Work
     scores,
     async close() {
       await cached?.close();
-      await smaller?.dispose();
+      await sized.close();
     },
     plan() {
       const { minutes, pool, trainFrom, cachedViews } = settings;

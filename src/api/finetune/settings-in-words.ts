@@ -23,9 +23,10 @@ export function settingsInWords({
   multiLabel,
   continuedAfter,
 }: DescribedRun): readonly Line[] {
-  const { recipe, layers, pool, mirror, head, epochs, seed, valSplit } = settings;
+  const { recipe, join, layers, pool, mirror, head, epochs, seed, valSplit } = settings;
   return [
     ['started from', model],
+    ...(join === undefined ? [] : [['joined with', join] as const]),
     ...(layers
       ? [['head on', `${layers.length === 1 ? 'layer' : 'layers'} ${layers.join(', ')}`] as const]
       : []),
@@ -63,8 +64,18 @@ function headText({ method, epochs, rate, c, views }: TrainSettings['head']): st
 
 function stageTwo(settings: TrainSettings, multiLabel: boolean): readonly Line[] {
   const { batchSize, optimizer, schedule, loss, labelSmoothing, classWeights, sampler } = settings;
-  const { batchNorm, trainFrom, trainSize, cachedViews, gainWithin, patience, ema, clipNorm, accumulate } =
-    settings;
+  const {
+    batchNorm,
+    trainFrom,
+    trainSizes,
+    layerDecay,
+    cachedViews,
+    gainWithin,
+    patience,
+    ema,
+    clipNorm,
+    accumulate,
+  } = settings;
   const usualLoss = multiLabel ? 'bce-logits' : 'cross-entropy';
   const lines: readonly (Line | false | undefined)[] = [
     ['batch size', accumulate > 1 ? `${batchSize}, gradients of ${accumulate} batches averaged` : `${batchSize}`],
@@ -77,7 +88,8 @@ function stageTwo(settings: TrainSettings, multiLabel: boolean): readonly Line[]
     ['augmentation', augmentationText(settings)],
     ['batch norm', batchNorm === 'frozen' ? 'statistics stay as they were' : 'statistics of each batch'],
     trainFrom !== undefined && ['learns from', `layer ${trainFrom} on`],
-    trainSize !== undefined && ['learns from', `pictures of ${trainSize} pixels`],
+    layerDecay !== undefined && ['rate of a block', `${short(layerDecay)} of that of the block behind it`],
+    trainSizes && ['learns from', sizesText(trainSizes)],
     cachedViews > 0 && ['before that layer', `computed once, for ${plural(cachedViews, 'view')} of each picture`],
     ema > 0 && ['averaged weights', ema === 1 ? 'over a share of the run' : `decay ${short(ema)}`],
     clipNorm > 0 && ['gradients', `scaled down to a norm of ${short(clipNorm)}`],
@@ -85,6 +97,12 @@ function stageTwo(settings: TrainSettings, multiLabel: boolean): readonly Line[]
     patience !== undefined && ['stops early', `after ${plural(patience, 'epoch')} without improvement`],
   ]; // prettier-ignore
   return lines.filter((line) => line !== false && line !== undefined);
+}
+
+function sizesText(sides: readonly number[]): string {
+  return sides.length === 1
+    ? `pictures of ${sides[0]} pixels`
+    : `pictures of ${sides.join(', then ')} pixels, each for an equal share of the epochs`;
 }
 
 /** What a finished run does that goes on with more epochs. @param after epochs of stage 2 that it has done */

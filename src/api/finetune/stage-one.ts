@@ -71,6 +71,9 @@ export async function allFeatures(
     network: () => (loading ??= load()),
     key: {
       weights: await hashModelFolder(opened.folder),
+      ...(opened.joined && {
+        joined: { ...opened.joined.decides, weights: await hashModelFolder(opened.joined.folder) },
+      }),
       // The layer's name alone does not say it: what pools and joins other layers has the same name for all of them.
       layer: network.embedding,
       head: { layers: settings.layers, pool: settings.pool, mirror: settings.mirror },

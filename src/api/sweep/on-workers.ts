@@ -51,15 +51,22 @@ export async function shareSweep(
     const models: Record<string, string> = {};
     for (const run of plan.runs) {
       const own = finetuneConfig(plan.dataset, flagsOfRun(plan.flags as FinetuneFlags, run));
-      models[own.model] ??= await hashOfModel(own, work);
+      for (const name of modelsOf(own)) models[name] ??= await hashOfModel(own, name, work);
     }
     const shared = { folder: path.resolve(paths.folder), plan: await sha256OfFile(paths.plan), models };
     return { ...shared, runs: plan.runs.map(({ name }) => name) };
   });
 }
 
-async function hashOfModel(config: FinetuneConfig, work: Work): Promise<string> {
-  const network = await openNetwork(config, work);
+/** What a run begins with. */
+const modelsOf = ({ model, settings: { join } }: FinetuneConfig) => [
+  model,
+  ...(join === undefined ? [] : [join]),
+];
+
+async function hashOfModel(config: FinetuneConfig, model: string, work: Work): Promise<string> {
+  const isOwn = model === config.model;
+  const network = await openNetwork({ ...config, model, preprocessing: isOwn ? config.preprocessing : {} }, work, { isKept: isOwn }); // prettier-ignore
   try {
     return await hashModelFolder(network.folder);
   } finally {
@@ -89,15 +96,16 @@ export async function openSharedSweep(
   const run = plan.runs.find((planned) => planned.name === name);
   if (!run) return plan;
   const config = finetuneConfig(dataset, { ...flagsOfRun(plan.flags as FinetuneFlags, run), ...own });
-  let found: string;
+  const found = new Map<string, string>();
   try {
     await selectEngine(config);
-    found = await hashOfModel(config, work);
+    for (const name of modelsOf(config)) found.set(name, await hashOfModel(config, name, work));
   } catch (error) {
     if (!(error instanceof AppError) || error.code === 'INTERRUPTED') throw error;
     throw new AppError('QUEUE_UNAVAILABLE', error.message, { cause: error });
   }
-  if (found !== models[config.model]) throw refuse(`${quoted(config.model)} has other weights here than where the sweep was submitted; give this worker the same model`); // prettier-ignore
+  const other = [...found].find(([name, hash]) => hash !== models[name]);
+  if (other) throw refuse(`${quoted(other[0])} has other weights here than where the sweep was submitted; give this worker the same model`); // prettier-ignore
   return plan;
 }
 

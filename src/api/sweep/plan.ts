@@ -25,8 +25,11 @@ export async function planOf(
   const flags = { model: DEFAULT_MODEL, ...(await withWholePaths(given, dataset)) };
   const runs: Omit<PlannedRun, 'name'>[] = [];
   for (const { settings, seed } of await triedRuns(dataset, flags, tried, MAX_SWEEP_RUNS)) {
-    const { model } = settings;
-    const whole = typeof model === 'string' ? { model: await wholeModel(model) } : {};
+    const whole: Record<string, string> = {};
+    for (const name of ['model', 'join']) {
+      const model = settings[name];
+      if (typeof model === 'string') whole[name] = await wholeModel(model);
+    }
     runs.push({ settings: { ...settings, ...whole }, seed });
   }
   const varying = varyingSettings(runs);
