@@ -14,7 +14,10 @@ export interface ParquetColumn {
   readonly data: unknown[];
   /** `UNCOMPRESSED` where bytes do not repeat and looking for them takes longer than all else; Snappy by default. */
   readonly codec?: 'UNCOMPRESSED';
-  /** Whether its least and its greatest value are told; true by default. */
+  /**
+   * Whether its least and its greatest value are told; true by default. They are kept until the file is finished, and with them
+   * the bytes that `encodedTexts` has them in.
+   */
   readonly statistics?: boolean;
 }
 

@@ -61,7 +61,7 @@ export function manifestColumns(rows: readonly ManifestRow[]): readonly ParquetC
   // Snappy would look for what repeats in the random digits of a bucket's etags.
   const isRandom = RANDOM_DIGITS.test(rows[0]!.etag);
   return [
-    { name: 'key', data: encodedTexts(rows.map(({ key }) => key)) },
+    { name: 'key', data: encodedTexts(rows.map(({ key }) => key)), statistics: false },
     { name: 'size', data: rows.map(({ size }) => BigInt(size)) },
     {
       name: 'etag',

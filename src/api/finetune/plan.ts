@@ -108,8 +108,8 @@ export function planRun(request: PlanRequest): Plan {
 /** How often the network runs for a picture that is judged. */
 const timesSeen = ({ flags }: PlanRequest) => (flags.featureMirror ? 2 : 1);
 
-/** What says what the head is put on. */
-const HEAD_INPUT = ['featureLayers', 'featurePool', 'layer'] as const;
+/** What says what the head is put on. Beside the means of two networks, maxima have gained nothing. */
+const HEAD_INPUT = ['featureLayers', 'featurePool', 'layer', 'join'] as const;
 
 interface StageTwoPlan {
   readonly flags: Pick<Planned, 'trainFrom' | 'trainSize' | 'cachedViews' | 'epochs'>;
