@@ -10,7 +10,7 @@ interface Parameter {
 
 const CODE = 'the code';
 const ASSUMED = 'assumed';
-const MEASURED = '`npm run bench -- manifest`, the best of three runs on a busy machine: at most';
+const MEASURED = '`npm run bench -- manifest` with 10^8 rows';
 const S3_PRICES = '[c3x.dev](https://c3x.dev/blog/s3-request-fees-explained), read November 2026';
 
 export const PARAMETERS = {
@@ -19,7 +19,7 @@ export const PARAMETERS = {
   rate: { value: 122.9, unit: 'pictures/s', what: 'of one worker', source: 'features of 1,000 photos from a disk, EfficientNet-Lite0, two Zen 4 cores: [features.csv](../bench/results/features.csv)' },
   pictureBytes: { value: 103_890, unit: 'bytes', what: 'a picture', source: 'mean of the 201 photos of the benchmarks' },
   rowBytes: { value: 5200, unit: 'bytes', what: 'a row of features', source: '1,280 numbers of 4 bytes, the name and hash' },
-  shardStart: { value: 3.3, unit: 's', what: 'a shard besides its pictures: process, network, writing', source: 'a shard of one picture, measured on a busy machine: at most' },
+  shardStart: { value: 0.6, unit: 's', what: 'a shard besides its pictures: process, network, writing', source: 'a shard of one picture, measured' },
   speedDeviation: { value: 0.05, unit: '', what: 'standard deviation of the speed of machines', source: ASSUMED },
   slowShare: { value: 0.03, unit: '', what: 'machines that are slow', source: ASSUMED },
   slowSpeed: { value: 0.4, unit: '', what: 'their speed', source: ASSUMED },
@@ -30,15 +30,15 @@ export const PARAMETERS = {
   stalledAfter: { value: 60, unit: 's', what: '`--stalled-after`', source: 'its default' },
   pageKeys: { value: 1000, unit: '', what: 'names on a page of a list', source: 'S3' },
   pageSeconds: { value: 0.15, unit: 's', what: 'a page of a list', source: 'assumed; 0.05 to 0.07 at [a local array](https://jboothomas.medium.com/fast-listing-s3-objects-from-buckets-with-millions-billions-of-items-380052fb6faf) (2023), 2 and more in [a small function](https://mizuame.works/blog/en/2025-12-05) (2025)' },
-  rowSeconds: { value: 15.3e-6, unit: 's', what: 'a row of the manifest, written', source: MEASURED },
-  manifestRowBytes: { value: 45.4, unit: 'bytes', what: 'a row of the manifest', source: '`npm run bench -- manifest`' },
+  rowSeconds: { value: 4.7e-6, unit: 's', what: 'a row of the manifest, written', source: MEASURED },
+  manifestRowBytes: { value: 51.4, unit: 'bytes', what: 'a row of the manifest', source: MEASURED },
   groupRows: { value: 2 ** 14, unit: '', what: 'rows of a row group', source: CODE },
-  groupSeconds: { value: 200e-6, unit: 's', what: 'a row group in the list of them, which every shard reads', source: MEASURED },
-  groupBytes: { value: 460, unit: 'bytes', what: 'the same, sent twice to every shard', source: '`npm run bench -- manifest`' },
+  groupSeconds: { value: 57e-6, unit: 's', what: 'a row group in the list of them, which every shard reads', source: MEASURED },
+  groupBytes: { value: 371, unit: 'bytes', what: 'the same, sent twice to every shard', source: MEASURED },
   prefixRequests: { value: 5500, unit: 'GET/s', what: 'at least, that S3 answers for one partition of names', source: '[AWS re:Post](https://aws.amazon.com/premiumsupport/knowledge-center/s3-object-key-naming-pattern/), which also says that S3 takes 30 to 60 minutes to divide it; read November 2026' },
   partitions: { value: 3, unit: '', what: 'partitions that the names are spread over', source: ASSUMED },
-  listMemory: { value: 154 * 2 ** 20, unit: 'bytes', what: 'growth of memory while a list is written, besides', source: MEASURED },
-  groupMemory: { value: 17e3, unit: 'bytes', what: 'the same, in memory', source: MEASURED },
+  listMemory: { value: 175 * 2 ** 20, unit: 'bytes', what: 'growth of memory while a list is written, besides', source: MEASURED },
+  groupMemory: { value: 15e3, unit: 'bytes', what: 'the same, in memory', source: MEASURED },
   workerMemory: { value: 483 * 2 ** 20, unit: 'bytes', what: 'a worker besides', source: 'features of 10,000 pictures: [features.csv](../bench/results/features.csv)' },
   ahead: { value: 20, unit: '', what: 'requests of a worker under way', source: CODE },
   getSeconds: { value: 0.05, unit: 's', what: 'a picture, asked for and sent', source: ASSUMED },
