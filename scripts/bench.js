@@ -1,5 +1,5 @@
 // bench.js: compiles, then runs the benchmarks of bench/.
-import { buildIfStale } from './stale.js';
+import { ALL_SOURCES, buildIfStale } from './stale.js';
 
-await buildIfStale();
+await buildIfStale(ALL_SOURCES);
 await import('../dist/bench/main.js');

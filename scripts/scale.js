@@ -1,5 +1,5 @@
 // scale.js: compiles, then simulates a large job: docs/scale.md.
-import { buildIfStale } from './stale.js';
+import { ALL_SOURCES, buildIfStale } from './stale.js';
 
-await buildIfStale();
+await buildIfStale(ALL_SOURCES);
 await import('../dist/bench/scale/main.js');

@@ -1,5 +1,5 @@
 // soak.js: compiles, then keeps a server under load: bench/soak/.
-import { buildIfStale } from './stale.js';
+import { ALL_SOURCES, buildIfStale } from './stale.js';
 
-await buildIfStale();
+await buildIfStale(ALL_SOURCES);
 await import('../dist/bench/soak/main.js');
