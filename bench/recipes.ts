@@ -21,8 +21,9 @@ const SETS = {
   hymenoptera: ['hymenoptera_data'],
 } as const;
 
-/** `FINCH_BENCH_SETS=hymenoptera`: only those, separated by commas. */
+/** `FINCH_BENCH_SETS=hymenoptera`: only those, separated by commas; `FINCH_BENCH_RECIPES=6,7`: only these of the list below, counted from 0. */
 const CHOSEN = process.env['FINCH_BENCH_SETS']?.split(',');
+const TRIED = process.env['FINCH_BENCH_RECIPES']?.split(',').map(Number);
 
 /**
  * Shipped networks, and the last of their layers that has places. `FINCH_BENCH_NETWORKS=MODEL=LAYER,…`: those in their place;
@@ -110,7 +111,7 @@ async function compared(name: string, networks: Networks, pictures: readonly Pic
   const ownSide = Number(own.info.inputSize);
   await own.close();
   const usual = await rightShares(RECIPES[0]!, [await seenBy(first, RECIPES[0]!, ownSide)], pictures);
-  for (const recipe of RECIPES) {
+  for (const recipe of RECIPES.filter((_, i) => TRIED?.includes(i) ?? true)) {
     const seen: Float32Array[] = [];
     for (const network of networks) seen.push(await seenBy(network, recipe, recipe.size ?? ownSide));
     const right = await rightShares(recipe, seen, pictures);

@@ -1,5 +1,6 @@
 // choose-penalty.ts: the penalty of a linear head by cross-validation on its rows: a fifth of the pictures is set aside in turn, and the
-// weight of errors is chosen at which the heads learnt from the others name most of it rightly, or lose least where that is equal.
+// weight of errors is chosen at which the heads learnt from the others lose least, of those that name as much of it rightly as the best, but for
+// what may be luck.
 
 import { targetsOfSome, lossInPlace, type HeadTargets } from './head-loss.ts';
 import { logitsOf, objectiveOf } from './head-objective.ts';
@@ -43,7 +44,8 @@ export async function chosenPenalty(job: PenaltyJob): Promise<number> {
   // Where each class has one picture, nothing can be set aside.
   if (folds.length < 2) return USUAL;
   const classes = targets.present.length / targets.count;
-  let best: Tried | undefined;
+  const sizes = { rows: targets.count, pictures: new Set(Array.from(pictures)).size };
+  const all: Tried[] = [];
   let worse = 0;
   for (const [tried, c] of PENALTIES.entries()) {
     onPenalty?.(tried, PENALTIES.length);
@@ -55,12 +57,26 @@ export async function chosenPenalty(job: PenaltyJob): Promise<number> {
       now.right += rightOf(logits, fold.heldOut);
       now.loss += lossInPlace(logits, fold.heldOut) * fold.heldOut.counted;
     }
-    if (!best || now.right > best.right || (now.right === best.right && now.loss < best.loss)) {
-      best = now;
-      worse = 0;
-    } else if (++worse >= WORSE) break;
+    all.push(now);
+    worse = chosenOf(all, sizes) === now ? 0 : worse + 1;
+    if (worse >= WORSE) break;
   }
-  return best!.c;
+  return chosenOf(all, sizes).c;
+}
+
+/**
+ * That of the least loss among those whose right answers are as many as the best one's, less a standard error: a few pictures more say
+ * nothing of the next ones, and the loss is the steadier measure.
+ * Source: the one-standard-error rule; Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2nd edition, 7.10.
+ */
+function chosenOf(
+  tried: readonly Tried[],
+  { rows, pictures }: { readonly rows: number; readonly pictures: number },
+): Tried {
+  const most = Math.max(...tried.map(({ right }) => right));
+  // Of a count of rows: views of one picture are right or wrong together.
+  const error = Math.sqrt((most * (rows - most)) / pictures);
+  return tried.filter(({ right }) => right >= most - error).reduce((best, one) => (one.loss < best.loss ? one : best)); // prettier-ignore
 }
 
 interface Tried {
