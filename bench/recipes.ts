@@ -70,6 +70,8 @@ const RECIPES: readonly Recipe[] = [
   { isWhole: true, isJoined: true, c: 0.1 },
   { size: 288, isWhole: true, c: 0.1 },
   { size: 288, isWhole: true, isJoined: true, c: 0.1 },
+  // What --minutes plans.
+  { size: 288, isWhole: true, isJoined: true, c: 'auto' },
 ];
 
 const FOLDS = 5;
