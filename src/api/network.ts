@@ -30,8 +30,11 @@ export type NetworkConfig = Omit<InferenceConfig, 'inputs'>;
 /** A model that is known but not yet in memory: enough to start on the pictures. */
 export interface OpenedNetwork {
   readonly folder: string;
-  /** The network that was joined to it: where its weights are, and what else decides what it makes of a picture. */
-  readonly joined?: { readonly folder: string; readonly decides: object };
+  /**
+   * The network that was joined to it: where its weights are, what the names of its layers begin with, and what else decides what it
+   * makes of a picture.
+   */
+  readonly joined?: { readonly folder: string; readonly prefix: string; readonly decides: object };
   readonly model: ModelDescription;
   readonly preprocessing: Preprocessing;
   /** @throws AppError MODEL_INVALID when they are not what the folder promises */

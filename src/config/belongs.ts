@@ -75,6 +75,12 @@ const RULES: readonly Rule[] = [
     instead: () => '--augment none',
   },
   {
+    flags: ['layerDecay'],
+    to: 'one network',
+    holds: ({ join }) => join === undefined,
+    instead: () => '--join, whose two networks stand beside each other',
+  },
+  {
     flags: ['cachedViews'],
     to: '--train-from LAYER',
     holds: ({ trainFrom }) => trainFrom !== undefined,

@@ -6,9 +6,16 @@ import type { Graph, Layer } from './layers.ts';
 /** Kinds whose kernels make a block of what stands around them. */
 const KERNELS: ReadonlySet<Layer['kind']> = new Set(['conv2d', 'depthwiseConv2d', 'dense']);
 
+/** Whether both stand in one numbered module: `blocks.3.expand_conv` and `blocks.3.project_conv`. */
+function isOneModule(one: string, other: string): boolean {
+  const [module] = /^(?:[^.]+\.)*?\d+\./.exec(one) ?? [];
+  return module !== undefined && other.startsWith(module);
+}
+
 /**
  * What stands between two places where one tensor goes across; a part without a kernel (a norm, an activation) belongs to the block
- * before it, and the picture to the first one.
+ * before it, the picture to the first one, and parts of one
+ * numbered module to each other.
  * @param size `[H,W]` of the pictures; by default the graph's own
  * @returns names of layers, in the graph's order
  */
@@ -22,11 +29,13 @@ export function blocksOf(
     if (places.has(layer.name)) parts.push([]);
     parts.at(-1)!.push(layer);
   }
-  const hasKernel = (part: readonly Layer[]) => part.some(({ kind }) => KERNELS.has(kind));
+  const kernelsOf = (part: readonly Layer[]) => part.filter(({ kind }) => KERNELS.has(kind));
   const blocks: Layer[][] = [];
   for (const part of parts) {
     const before = blocks.at(-1);
-    if (before && !(hasKernel(before) && hasKernel(part))) before.push(...part);
+    const last = before && kernelsOf(before).at(-1);
+    const [first] = kernelsOf(part);
+    if (before && (!last || !first || isOneModule(last.name, first.name))) before.push(...part);
     else blocks.push([...part]);
   }
   return blocks.map((block) => block.map(({ name }) => name));

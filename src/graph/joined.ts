@@ -19,6 +19,8 @@ export interface JoiningNetwork {
 }
 
 export interface JoinedNetworks extends Headed {
+  /** Of the names of the second network's layers. */
+  readonly prefix: string;
   /** Of both networks, and zeros for the classifier, which has one output until a new head takes its place. */
   weights(first: Weights, second: Weights): Weights;
 }
@@ -44,6 +46,7 @@ export function joinNetworks(first: JoiningNetwork, second: JoiningNetwork): Joi
   );
   return {
     ...headed,
+    prefix,
     weights(ofFirst, ofSecond) {
       const names = new Set(layers.map(({ name }) => name));
       const all = new Map<string, Weight>([

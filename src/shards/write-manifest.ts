@@ -27,7 +27,7 @@ interface Listing {
 
 /**
  * Lists pictures. All of them have to be there: a manifest that lacks some would lack them for good.
- * @returns how many pictures. @throws AppError of the first that is missing; WRITE_FAILED, also where the name is taken
+ * @returns how many pictures. @throws AppError of one that is missing; WRITE_FAILED, also where the name is taken
  */
 export async function writeManifest(
   file: string,

@@ -10,6 +10,10 @@ import type { RowProducts } from './row-products.ts';
 export interface PenaltyJob {
   readonly products: RowProducts;
   readonly targets: HeadTargets;
+  /** The class of each row; undefined where a row has several. */
+  readonly labels: ArrayLike<number> | undefined;
+  /** Whether classes count differently: then right answers, of which each counts as one, say nothing. */
+  readonly isWeighted: boolean;
   /** Where each head begins: the kernel by class, then the bias. */
   readonly start: Float64Array;
   /** The picture of each row: views of one picture are set aside together. */
@@ -34,9 +38,10 @@ const CONVERGENCE = { maxIterations: 60, tolerance: 1e-3 };
 
 /** @throws AppError INTERRUPTED */
 export async function chosenPenalty(job: PenaltyJob): Promise<number> {
-  const { products, targets, start, pictures, signal, onPenalty } = job;
-  const foldOf = foldsOf(targets, pictures);
+  const { products, targets, labels, isWeighted, start, pictures, signal, onPenalty } = job;
+  const foldOf = foldsOf(targets, labels, pictures);
   const folds = Array.from({ length: FOLDS }, (_, fold) => ({
+    number: fold,
     learnt: targetsOfSome(targets, (n) => foldOf(n) !== fold),
     heldOut: targetsOfSome(targets, (n) => foldOf(n) === fold),
     point: start,
@@ -54,7 +59,7 @@ export async function chosenPenalty(job: PenaltyJob): Promise<number> {
       const objective = objectiveOf(products, fold.learnt, { c, signal });
       fold.point = (await minimize(objective, fold.point, CONVERGENCE)).point;
       const logits = await logitsOf(products, fold.point, classes);
-      now.right += rightOf(logits, fold.heldOut);
+      if (labels && !isWeighted) now.right += rightOf(logits, labels, (n) => foldOf(n) === fold.number);
       now.loss += lossInPlace(logits, fold.heldOut) * fold.heldOut.counted;
     }
     all.push(now);
@@ -85,13 +90,15 @@ interface Tried {
   readonly right: number;
 }
 
-/** How many of the samples that count have their largest logit at their class; with several labels all count alike: 0. */
-function rightOf(logits: Float32Array, { present, absent, count }: HeadTargets): number {
-  if (absent) return 0;
+/** How many of the chosen rows have their largest logit at their class. @param logits `[K,N]` */
+function rightOf(
+  logits: Float32Array,
+  labels: ArrayLike<number>,
+  isChosen: (row: number) => boolean,
+): number {
   let right = 0;
-  for (let n = 0; n < count; n++) {
-    const own = highestOf(present, n, count);
-    if (present[own * count + n]! > 0 && highestOf(logits, n, count) === own) right++;
+  for (let n = 0; n < labels.length; n++) {
+    if (isChosen(n) && highestOf(logits, n, labels.length) === labels[n]) right++;
   }
   return right;
 }
@@ -106,13 +113,17 @@ function highestOf(byClass: Float32Array, n: number, count: number): number {
 }
 
 /** Every class is spread over the folds, and all views of a picture are in one: the pictures of a class take turns. */
-function foldsOf({ present, count }: HeadTargets, pictures: ArrayLike<number>): (row: number) => number {
+function foldsOf(
+  { present, count }: HeadTargets,
+  labels: ArrayLike<number> | undefined,
+  pictures: ArrayLike<number>,
+): (row: number) => number {
   const classes = present.length / count;
   const seen = new Float64Array(classes);
   const folds = new Map<number, number>();
   for (let n = 0; n < count; n++) {
     if (folds.has(pictures[n]!)) continue;
-    const own = highestOf(present, n, count);
+    const own = labels ? labels[n]! : highestOf(present, n, count);
     folds.set(pictures[n]!, seen[own]!++ % FOLDS);
   }
   return (row) => folds.get(pictures[row]!)!;

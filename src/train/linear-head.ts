@@ -65,7 +65,9 @@ export async function trainLinearHead(
   try {
     const wanted = headTargets(loss, targets, count, classes);
     const start = new Float64Array((numbers + 1) * classes);
-    const job = { products, targets: wanted, start, pictures, signal, onPenalty };
+    const labels = 'classes' in targets ? targets.classes : undefined;
+    const isWeighted = loss.kind === 'cross-entropy' && loss.classWeights !== undefined;
+    const job = { products, targets: wanted, labels, isWeighted, start, pictures, signal, onPenalty };
     const c = asked === 'auto' ? await chosenPenalty(job) : asked;
     const objective = objectiveOf(products, wanted, { c, signal });
     const search = {

@@ -10,7 +10,7 @@ export interface Span {
 }
 
 /**
- * @param sides in pixels, one after the other, each for an equal share of the epochs. A run that went on has come to the last one
+ * @param sides in pixels, one after the other, each for an equal share of the epochs. A finished run that goes on does so with the last one
  * @returns that of the epoch
  */
 export function sideInEpoch(sides: readonly number[], epoch: number, { begin, epochs }: Span): number {

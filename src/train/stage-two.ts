@@ -122,7 +122,7 @@ export async function stageTwo(
 ): Promise<StageTwoResult> {
   const side = sideNow(job, from);
   const isFresh = from.epoch === 0 && from.batch === 0;
-  // A step of the largest pictures has to fit before the first epoch, and not in the middle of the run.
+  // What can be known of a step of the largest pictures is told before the first epoch, and not in the middle of the run.
   if (isFresh && side !== sideNow(job, { ...from, epoch: job.epochs })) await (await trainerFor(job, undefined)).dispose(); // prettier-ignore
   const learner: Learner = { side, trainer: await trainerFor(job, side), average: undefined, progress: from };
   try {

@@ -145,6 +145,17 @@ describe('a head on other features', () => {
       assert.notEqual(code, 0);
       assert.match(stderr.trim(), pattern);
     }
+    for (const [flags, pattern] of [
+      [['--layer', 'relu1'], /^error: --join: relu1 are of the first network alone/],
+      [['--feature-layers', 'second.relu1,second.relu2'], /are of the second network alone/],
+      [['--layer-decay', '0.5'], /^error: --layer-decay belongs to one network, received --join/],
+      [['--precision', 'int8'], /^error: /],
+    ] as const) {
+      const { code, stderr } = await run('finetune', 'data', '--model', 'base', '--join', 'other', ...flags, '--out', 'no'); // prettier-ignore
+      assert.equal(code, 2, stderr);
+      assert.match(stderr.trim(), pattern);
+    }
+    await done('finetune', 'data', '--model', 'base', '--join', 'other', '--epochs', '0', '--feature-layers', 'relu1,second.relu2', '--out', 'parts'); // prettier-ignore
   });
   test('kept features of one layer are not taken for those of another', async () => {
     const losses: string[] = [];

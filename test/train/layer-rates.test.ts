@@ -24,6 +24,15 @@ describe('rates by layers', () => {
     );
   });
 
+  it("EfficientNet-Lite0's are its stem, its sixteen blocks, its last convolution and its classifier, blocks without a skip too", () => {
+    const blocks = blocksOf(withInputSize(findArchitecture('efficientnet_lite0').build(7), size), size);
+    assert.equal(blocks.length, 19);
+    assert.ok(
+      blocks[2]!.every((name) => name.startsWith('blocks.1.')),
+      blocks[2]!.join(' '),
+    );
+  });
+
   it('each block has a share of the rate of the block behind it, and layers that do not learn are in none', () => {
     const all = layerRates(resnet18(), { decay: 0.5, trainFrom: undefined, size });
     assert.deepEqual(all.shares, [9, 8, 7, 6, 5, 4, 3, 2, 1].map((power) => 0.5 ** power)); // prettier-ignore

@@ -19,14 +19,14 @@ export async function openForTraining(config: FinetuneConfig, work: Work): Promi
   const first = await openNetwork(config, work);
   const { join } = config.settings;
   if (join === undefined) return first;
+  if (config.precision === 'int8') throw new AppError('USAGE', '--join: what is quantized is one network; leave --precision int8 out'); // prettier-ignore
   const second = await openNetwork({ ...config, model: join, preprocessing: {} }, work, { isKept: false }).catch((error: unknown) => {
-    if (!(error instanceof AppError) || error.code !== 'USAGE') throw error;
+    if (!(error instanceof AppError) || !/how its pixels are prepared/.test(error.message)) throw error;
     throw new AppError('USAGE', `--join: ${error.message.replace(/; .*/s, '')}; import it first, where --mean and --std are kept: finch models import`, { cause: error });
   }); // prettier-ignore
   const { preprocessing } = first;
   checkJoining(first, '--model');
   checkJoining(second, '--join');
-  if (config.precision === 'int8') throw new AppError('USAGE', '--join: what is quantized is one network; leave --precision int8 out'); // prettier-ignore
   if (!takesSize(second.model.graph, sidesOf(preprocessing.size))) {
     throw new AppError('USAGE', `--join: ${quoted(second.model.name)} does not take pictures of ${sidesOf(preprocessing.size).join(' x ')} pixels, which ${quoted(first.model.name)} takes; give another size by --feature-size`); // prettier-ignore
   }
@@ -42,6 +42,7 @@ export async function openForTraining(config: FinetuneConfig, work: Work): Promi
     ...first,
     joined: {
       folder: second.folder,
+      prefix: joined.prefix,
       decides: { embedding: other.embedding, mean: other.mean, std: other.std },
     },
     model: joinedDescription(first.model, second.model, joined),

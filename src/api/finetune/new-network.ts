@@ -47,13 +47,14 @@ export interface NewNetwork {
  * dataset's labels do not fit the settings
  */
 export function newNetwork(
-  { model, preprocessing: { size } }: OpenedNetwork,
+  { model, preprocessing: { size }, joined }: OpenedNetwork,
   { dataset }: Pick<DividedDataset, 'dataset'>,
   settings: TrainSettings,
 ): NewNetwork {
   checkLabels(settings, dataset.multiLabel);
   const classes = dataset.classes.length;
   const alone = headed(model, settings, classes);
+  if (joined) checkBoth(settings.layers, joined.prefix);
   const seesBoth = isMirrored(alone.graph);
   const learner = seesBoth ? withoutMirror(alone.graph) : alone.graph;
   const { classifier } = alone;
@@ -81,6 +82,16 @@ export function cutForTraining(graph: Graph, trainFrom: string, size: readonly [
   throw new AppError(
     'USAGE',
     `--cached-views: nothing stands before '${trainFrom}' in ${graph.name} that could be computed once; --train-from takes ${places.join(', ')}`,
+  );
+}
+
+/** @throws AppError USAGE where the layers that were asked for are of one network alone: the other would be left out */
+function checkBoth(layers: TrainSettings['layers'], prefix: string): void {
+  const ofSecond = layers?.filter((name) => name.startsWith(prefix)).length;
+  if (!layers || (ofSecond! > 0 && ofSecond! < layers.length)) return;
+  throw new AppError(
+    'USAGE',
+    `--join: ${layers.join(', ')} ${ofSecond === 0 ? 'are of the first network alone' : 'are of the second network alone'}; name layers of both by --feature-layers, the second network's as ${prefix}NAME, or leave them out`,
   );
 }
 

@@ -9,7 +9,7 @@ import type { TrainSpec } from '../training.ts';
 export function diverged(loss: number, step: number, rates: readonly number[]): AppError {
   return new AppError(
     'TRAINING_DIVERGED',
-    `the loss became ${loss} in step ${step + 1} at learning rate ${rates.join(' and ')}; the weights are as they were before it. ` +
+    `the loss became ${loss} in step ${step + 1} at learning rate ${Math.max(...rates)}; the weights are as they were before it. ` +
       'Try a rate ten times smaller, --warmup-epochs, or gradient clipping',
   );
 }
