@@ -14,8 +14,8 @@ function isOneModule(one: string, other: string): boolean {
 
 /**
  * What stands between two places where one tensor goes across; a part without a kernel (a norm, an activation) belongs to the block
- * before it, the picture to the first one, and parts of one
- * numbered module to each other.
+ * before it, the picture to the first one, and parts
+ * without a shortcut of one numbered module to each other.
  * @param size `[H,W]` of the pictures; by default the graph's own
  * @returns names of layers, in the graph's order
  */
@@ -29,13 +29,17 @@ export function blocksOf(
     if (places.has(layer.name)) parts.push([]);
     parts.at(-1)!.push(layer);
   }
+  // What has a shortcut is a block by itself.
+  const isWhole = (part: readonly Layer[] = []) => part.some(({ kind }) => kind === 'add');
   const kernelsOf = (part: readonly Layer[]) => part.filter(({ kind }) => KERNELS.has(kind));
   const blocks: Layer[][] = [];
   for (const part of parts) {
     const before = blocks.at(-1);
     const last = before && kernelsOf(before).at(-1);
     const [first] = kernelsOf(part);
-    if (before && (!last || !first || isOneModule(last.name, first.name))) before.push(...part);
+    const belongs =
+      !last || !first || (isOneModule(last.name, first.name) && !isWhole(before) && !isWhole(part));
+    if (before && belongs) before.push(...part);
     else blocks.push([...part]);
   }
   return blocks.map((block) => block.map(({ name }) => name));

@@ -122,7 +122,7 @@ describe('a head on other features', () => {
     const metrics = (run: string) => readFile(path.join(home, run, 'metrics.csv'), 'utf8');
     assert.notEqual(await metrics('darkly'), await metrics('joined'));
     const { provenance } = await readModelFolder(path.join(home, 'joined', 'best'));
-    assert.match(provenance!.source, /small and small/);
+    assert.match(provenance!.source, /small \+ small/);
     await done('finetune', 'data', '--model', 'joined/best', '--join', 'other', '--epochs', '1', '--out', 'three'); // prettier-ignore
     const { graph } = await readModelFolder(path.join(home, 'three', 'last'));
     assert.ok(graph.layers.some(({ name }) => name === 'second_2.conv1'));

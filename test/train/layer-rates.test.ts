@@ -33,6 +33,11 @@ describe('rates by layers', () => {
     );
   });
 
+  it("ConvNeXt's blocks, several of one stage, are not taken together", () => {
+    const blocks = blocksOf(withInputSize(findArchitecture('convnext_tiny').build(7), size), size);
+    assert.ok(blocks.length >= 18, `${blocks.length}`);
+  });
+
   it('each block has a share of the rate of the block behind it, and layers that do not learn are in none', () => {
     const all = layerRates(resnet18(), { decay: 0.5, trainFrom: undefined, size });
     assert.deepEqual(all.shares, [9, 8, 7, 6, 5, 4, 3, 2, 1].map((power) => 0.5 ** power)); // prettier-ignore

@@ -69,7 +69,7 @@ function joinedDescription(
   second: ModelDescription,
   { graph, classifier }: Pick<ModelDescription, 'graph' | 'classifier'>,
 ): ModelDescription {
-  const name = `${first.name} and ${second.name}`;
+  const name = `${first.name} + ${second.name}`;
   return {
     name,
     graph: { ...graph, name },
