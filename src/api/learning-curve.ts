@@ -12,10 +12,9 @@ import type { LearningCurve, LearningPoint } from '../report/learning-curve.ts';
 import { someOf, trainHeadToConvergence, type HeadJob } from '../train/head-stage.ts';
 import { AppError } from '../util/errors.ts';
 import { createRng } from '../util/rng.ts';
-import { dividedNote } from './network.ts';
+import { dividedNote, openNetwork } from './network.ts';
 import { divideDataset, openPictures, withoutFailed } from './finetune/data.ts';
 import { refuseUnusedSplit } from './finetune/chosen-run.ts';
-import { openForTraining } from './finetune/joined-network.ts';
 import { newNetwork, trainSpec } from './finetune/new-network.ts';
 import { allFeatures, headStage } from './finetune/stage-one.ts';
 import { throwIfAborted, type Work } from './work.ts';
@@ -31,7 +30,7 @@ export async function learningCurve(
 ): Promise<LearningCurve> {
   const began = performance.now();
   const config = finetuneConfig(dataset, { ...flags, model: flags.model ?? DEFAULT_MODEL, epochs: '0' });
-  const opened = await openForTraining(config, work);
+  const opened = await openNetwork(config, work);
   const divided = await divideDataset(config, work);
   refuseUnusedSplit(flags, divided.dataset, dataset);
   const network = newNetwork(opened, divided, config.settings);

@@ -123,7 +123,7 @@ export async function stageTwo(
   const side = sideNow(job, from);
   const isFresh = from.epoch === 0 && from.batch === 0;
   // What can be known of a step of the largest pictures is told before the first epoch, and not in the middle of the run.
-  if (isFresh && side !== sideNow(job, { ...from, epoch: job.epochs })) await (await trainerFor(job, undefined)).dispose(); // prettier-ignore
+  if (isFresh && side !== job.sides?.at(-1)) await (await trainerFor(job, undefined)).dispose();
   const learner: Learner = { side, trainer: await trainerFor(job, side), average: undefined, progress: from };
   try {
     if (tensors) await learner.trainer.restore(tensors.trainer);
