@@ -1,7 +1,7 @@
 // load-features.ts: rows of features -> a table of PostgreSQL or a collection of Qdrant. Connects the stages; holds a batch of rows at a time.
 
 import { rowsDifference } from '../api/indexing/row-origin.ts';
-import { rowSources, type RowSource } from '../api/indexing/row-sources.ts';
+import { rowFiles, rowSources, type RowSource } from '../api/indexing/row-sources.ts';
 import { throwIfAborted, type Work } from '../api/work.ts';
 import type { LoadConfig } from '../config/load-features.ts';
 import { startParquetThread } from '../formats/foreign-parquet.ts';
@@ -30,7 +30,8 @@ export async function loadFeatures({ inputs, place }: LoadConfig, work: Work): P
     let first: RowSource | undefined;
     let [rows, left] = [0, 0];
     let changed: number | undefined;
-    for await (const source of rowSources(inputs, { thread, later: 'the same command' }, work)) {
+    const files = await rowFiles(inputs, { later: 'the same command' }, work);
+    for await (const source of rowSources(files, thread)) {
       first ??= source;
       const difference = rowsDifference(first, source);
       if (difference !== undefined) throw new AppError('MODEL_MISMATCH', `${source.name} was made otherwise than ${first.name}: ${difference}; load them into places of their own`); // prettier-ignore

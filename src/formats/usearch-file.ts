@@ -19,10 +19,10 @@ export interface ExpectedGraph {
   readonly sha256?: string;
 }
 
-/** The letters `usearch`, then what follows from the version and the kinds: cosine of float16, by keys of 64 bits and slots of 32. */
+/** The letters `usearch`, then what follows from the version and the kinds: inner products of float16, by keys of 64 bits and slots of 32. */
 const MAGIC = 'usearch';
 const MAJOR_VERSION = 2;
-const KINDS = Buffer.from([0x63, 0x0c, 0x0e, 0x0f]);
+const KINDS = Buffer.from([0x69, 0x0c, 0x0e, 0x0f]);
 const [KINDS_AT, COUNTS_AT, HEAD_BYTES] = [13, 17, 64];
 /** Size, connectivity, connectivity of the lowest level, highest level, entry. */
 const GRAPH_HEAD_BYTES = 40;
@@ -77,7 +77,7 @@ async function checkNodes(
     head.toString('latin1', 0, MAGIC.length) === MAGIC &&
     head.readUInt16LE(MAGIC.length) === MAJOR_VERSION &&
     head.subarray(KINDS_AT, COUNTS_AT).equals(KINDS);
-  if (!isKnown) throw damaged(file, 'is no graph of cosines that usearch 2 wrote');
+  if (!isKnown) throw damaged(file, 'is no graph of inner products that usearch 2 wrote');
   const [present, deleted, dimensions] = [0, 8, 16].map((offset) => head.readBigUInt64LE(COUNTS_AT + offset));
   if (present !== BigInt(vectors) || deleted !== 0n || dimensions !== BigInt(numbers)) {
     throw damaged(file, `says it has ${present} vectors of ${dimensions} numbers, expected ${vectors} of ${numbers}`); // prettier-ignore

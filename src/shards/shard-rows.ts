@@ -21,13 +21,14 @@ const ROW = z.object({
 /** A row as extract-features makes it. */
 export type ShardRow = Omit<TableRow, 'row'>;
 
-/** The rows of each group, in their order. @throws AppError FILE_INVALID */
+/** The rows of each group, or of some, in their order. @throws AppError FILE_INVALID */
 export async function* shardRowGroups(
   parquet: ParquetFile,
+  groups = parquet.groups,
 ): AsyncGenerator<readonly ShardRow[], void, undefined> {
   const { file } = parquet;
   const numbersInRow = elementCount(shardRowShape(parquet));
-  for (const group of parquet.groups) {
+  for (const group of groups) {
     const stored = await parquet.read(group, Object.keys(ROW.shape));
     yield stored.map((row) => {
       const { class: className, features, ...rest } = checkedAs(ROW, row, { file, writer: 'finch' });

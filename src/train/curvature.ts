@@ -3,8 +3,10 @@
 // Sources: Halko, Martinsson and Tropp, Finding structure with randomness, 2011, algorithm 4.4, for the directions; Nocedal and Wright,
 // Numerical Optimization, 2nd edition, 7.2, for the initial matrix of L-BFGS.
 
+import { dot64 } from '../util/dot.ts';
+import { orthonormal } from '../util/orthonormal.ts';
 import { createRng } from '../util/rng.ts';
-import { dot, type Objective } from './lbfgs.ts';
+import type { Objective } from './lbfgs.ts';
 import type { RowProducts } from './row-products.ts';
 
 export interface CurvatureJob {
@@ -56,7 +58,7 @@ export async function inverseCurvature(
       const own = vector.subarray(at, at + numbers);
       beyond.forEach((factor, i) => {
         const direction = directions.subarray(i * numbers, (i + 1) * numbers);
-        const along = factor * dot(own, direction);
+        const along = factor * dot64(own, direction);
         for (let d = 0; d < numbers; d++) result[at + d]! += along * direction[d]!;
       });
     }
@@ -84,27 +86,6 @@ async function mainDirections({ products, numbers }: CurvatureJob, count: number
   return { directions, variances };
 }
 
-/** Each row less its part along the rows before it, with length 1. Rows that are nothing but such parts are left out. */
-function orthonormal(rows: Float64Array, numbers: number): Float64Array {
-  const kept: Float64Array[] = [];
-  for (let at = 0; at < rows.length; at += numbers) {
-    const row = rows.slice(at, at + numbers);
-    const before = Math.sqrt(dot(row, row));
-    // Twice, because the first time leaves what rounding has added.
-    for (let time = 0; time < 2; time++) {
-      for (const other of kept) {
-        const along = dot(row, other);
-        for (let d = 0; d < numbers; d++) row[d]! -= along * other[d]!;
-      }
-    }
-    const length = Math.sqrt(dot(row, row));
-    if (length > 1e-6 * before) kept.push(row.map((x) => x / length));
-  }
-  const result = new Float64Array(kept.length * numbers);
-  kept.forEach((row, i) => result.set(row, i * numbers));
-  return result;
-}
-
 /** How much of the features' variance the loss has as its curvature, on average over the classes: from two gradients. */
 async function measuredFactor(
   { objective, point, gradient, products, numbers, penalty }: CurvatureJob,
@@ -120,5 +101,5 @@ async function measuredFactor(
   if (!Number.isFinite(scale)) return 0;
   const there = await objective(point.map((x, i) => x + scale * direction[i]!));
   const change = there.gradient.map((g, i) => g - gradient[i]!);
-  return (dot(change, direction) / scale - penalty * dot(direction, direction)) / variance;
+  return (dot64(change, direction) / scale - penalty * dot64(direction, direction)) / variance;
 }

@@ -1,6 +1,8 @@
 // lbfgs.ts: the minimum of a smooth convex function, by L-BFGS with halved steps. Deterministic.
 // Source: Nocedal and Wright, Numerical Optimization, 2nd edition, algorithms 7.4 and 7.5, and 3.1 for the step.
 
+import { dot64 } from '../util/dot.ts';
+
 interface Evaluated {
   readonly value: number;
   readonly gradient: Float64Array;
@@ -47,7 +49,7 @@ interface Pair {
   readonly y: Float64Array;
 }
 
-const rhoOf = ({ s, y }: Pair) => 1 / dot(s, y);
+const rhoOf = ({ s, y }: Pair) => 1 / dot64(s, y);
 
 export async function minimize(
   objective: Objective,
@@ -60,9 +62,9 @@ export async function minimize(
   let iterations = from?.iterations ?? 0;
   while (iterations < maxIterations && largest(gradient) > tolerance) {
     const direction = descent(gradient, pairs, inverseCurvature);
-    const slope = dot(direction, gradient);
+    const slope = dot64(direction, gradient);
     let step =
-      pairs.length === 0 && !inverseCurvature ? Math.min(1, 1 / Math.sqrt(dot(gradient, gradient))) : 1;
+      pairs.length === 0 && !inverseCurvature ? Math.min(1, 1 / Math.sqrt(dot64(gradient, gradient))) : 1;
     let next = point;
     let reached: Evaluated = { value: Infinity, gradient };
     for (let halvings = 0; halvings < MAX_HALVINGS; halvings++, step /= 2) {
@@ -74,7 +76,7 @@ export async function minimize(
     const [origin, before] = [point, gradient];
     const s = next.map((x, i) => x - origin[i]!);
     const y = reached.gradient.map((g, i) => g - before[i]!);
-    if (dot(s, y) > 0) pairs.push({ s, y });
+    if (dot64(s, y) > 0) pairs.push({ s, y });
     if (pairs.length > memory) pairs.shift();
     ({ value, gradient } = reached);
     point = next;
@@ -94,7 +96,7 @@ function descent(
   const known = pairs.map((pair) => ({ ...pair, rho: rhoOf(pair) }));
   const alphas: number[] = [];
   for (const { s, y, rho } of known.toReversed()) {
-    const alpha = rho * dot(s, direction);
+    const alpha = rho * dot64(s, direction);
     alphas.push(alpha);
     addScaled(direction, y, -alpha);
   }
@@ -102,21 +104,15 @@ function descent(
   if (inverseCurvature) direction = inverseCurvature(direction);
   if (last) {
     const scaled = inverseCurvature ? inverseCurvature(last.y) : last.y;
-    const scale = 1 / (last.rho * dot(last.y, scaled));
+    const scale = 1 / (last.rho * dot64(last.y, scaled));
     for (let i = 0; i < direction.length; i++) direction[i]! *= scale;
   }
-  for (const { s, y, rho } of known) addScaled(direction, s, alphas.pop()! - rho * dot(y, direction));
+  for (const { s, y, rho } of known) addScaled(direction, s, alphas.pop()! - rho * dot64(y, direction));
   return direction;
 }
 
 function addScaled(target: Float64Array, values: Float64Array, factor: number): void {
   for (let i = 0; i < target.length; i++) target[i]! += factor * values[i]!;
-}
-
-export function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
 }
 
 function largest(values: Float64Array): number {

@@ -3,7 +3,9 @@
 
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import type { IndexConfig } from '../../config/indexing.ts';
+import { openBlockProducts, type BlockProducts } from '../../engine/onnx/block-products.ts';
 import { addRows } from '../../features/index/add-rows.ts';
+import { readAxes, writeAxes } from '../../features/index/axes.ts';
 import { loadEngine } from '../../features/index/engine.ts';
 import type { NewRows } from '../../features/index/new-rows.ts';
 import {
@@ -12,7 +14,7 @@ import {
   readIndexRecord,
   type IndexRecord,
 } from '../../features/index/record.ts';
-import { startParquetThread } from '../../formats/foreign-parquet.ts';
+import { startParquetThread, type ParquetThread } from '../../formats/foreign-parquet.ts';
 import { wholePath } from '../../objects/address.ts';
 import { AppError, systemCode } from '../../util/errors.ts';
 import { withFileLockOrElse } from '../../util/lock.ts';
@@ -23,7 +25,8 @@ import { shellWord } from '../../util/shell-word.ts';
 import { busy } from '../extraction-start.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { rowsDifference } from './row-origin.ts';
-import { rowSources, type RowSource } from './row-sources.ts';
+import { learntAxes, unscaled } from './learn-axes.ts';
+import { rowFiles, rowSources, type RowFile, type RowSource } from './row-sources.ts';
 
 /** What is in the index then. */
 export interface BuiltIndex {
@@ -45,19 +48,25 @@ export async function buildIndex(config: IndexConfig, work: Work): Promise<Built
     const { former, replaces } = await formerIndex(config);
     const isMade = await made(folder);
     const thread = startParquetThread();
-    const sources = rowSources(config.inputs, { thread, later: 'finch index add' }, work);
+    let sources: AsyncGenerator<RowSource, void, undefined> | undefined;
+    let products: BlockProducts | undefined;
+    const open = async (numbers: number) => (products ??= await openBlockProducts(numbers));
     try {
-      const [start, blocks] = await startOf(former, sources, { ...config, work });
+      const files = await rowFiles(config.inputs, { later: 'finch index add' }, work);
+      sources = rowSources(files, thread);
+      const [start, blocks] = await startOf(former, sources, { ...config, files, thread, work, open });
+      const project = await projectionOf(start, folder, open);
       const onRows = (rows: number) => {
         work.progress({ task: 'index', done: rows, text: `${rows} rows in the index` });
         if (replaces) throwIfAborted(work);
         return !work.signal.aborted;
       };
-      const { rows } = await addRows(start, blocks, { folder, engine, onRows, replaces });
+      const { rows } = await addRows(start, blocks, { folder, engine, project, onRows, replaces });
       throwIfAborted(work);
       return { rows, added: rows - start.rows };
     } finally {
-      await sources.return();
+      await products?.dispose();
+      await sources?.return();
       await thread.close();
       // Only where nothing was written into it.
       if (isMade) await rmdir(folder).catch(() => {});
@@ -102,20 +111,43 @@ async function formerIndex({ index, isNew, force }: IndexConfig): Promise<Former
   return { replaces: true };
 }
 
+type OpenProducts = (numbers: number) => Promise<BlockProducts>;
+
+interface Starting extends IndexConfig {
+  readonly files: readonly RowFile[];
+  readonly thread: ParquetThread;
+  readonly work: Work;
+  readonly open: OpenProducts;
+}
+
 /** What the rows are added to, and those that are not in it yet. */
 async function startOf(
   former: IndexRecord | undefined,
   sources: AsyncGenerator<RowSource, void, undefined>,
-  { connectivity, expansion, work }: IndexConfig & { readonly work: Work },
+  { index, connectivity, expansion, files, thread, work, open }: Starting,
 ): Promise<readonly [IndexRecord, AsyncGenerator<NewRows, void, undefined>]> {
   const first = await sources.next();
   if (first.done) throw new AppError('USAGE', 'there are no rows in what was given');
   const { name, settings, layer, rowShape } = first.value;
   const numbers = elementCount(rowShape);
   if (!(numbers >= 1 && numbers <= MAX_NUMBERS)) throw new AppError('USAGE', `${name} has rows of ${numbers} numbers, expected 1 to ${MAX_NUMBERS}; make it with --pool avg`); // prettier-ignore
-  const fresh = { settings: { ...settings, layers: [layer] }, layer, rowShape: [...rowShape], connectivity, expansion, rows: 0, graphs: [], names: [], sources: [] }; // prettier-ignore
-  const start = former ?? fresh;
+  const fresh = async (): Promise<IndexRecord> => {
+    const axes = await learntAxes(first.value, { files, thread, work }, open);
+    const seen = axes && { axes: await writeAxes(index, axes) };
+    return { settings: { ...settings, layers: [layer] }, layer, rowShape: [...rowShape], connectivity, expansion, ...seen, rows: 0, graphs: [], parts: [], sources: [] }; // prettier-ignore
+  };
+  const start = former ?? (await fresh());
   return [start, blocksOf(first.value, sources, { start, work })];
+}
+
+/** On the axes of an index, where it has some. */
+async function projectionOf({ axes: stored, rowShape }: IndexRecord, folder: string, open: OpenProducts) {
+  if (!stored) return undefined;
+  const numbers = elementCount(rowShape);
+  const axes = await readAxes(folder, stored, numbers);
+  const products = await open(numbers);
+  const [scaling, kernel, bias] = [unscaled(numbers), axes.matrix, new Float32Array(axes.count)];
+  return (rows: Float32Array) => products.logits(rows, scaling, { kernel, bias });
 }
 
 async function* blocksOf(

@@ -12,7 +12,7 @@ import { NO_SEAL, SEAL_KEY } from '../../formats/sealed-parquet.ts';
 import { isBucketAddress, joinedTo } from '../../objects/address.ts';
 import { parseShardName, shardName } from '../../shards/names.ts';
 import { findShard, openShard } from '../../shards/shard-file.ts';
-import { shardRowGroups, shardRowShape, shardSettings } from '../../shards/shard-rows.ts';
+import { shardRowGroups, shardRowShape, shardSettings, type ShardRow } from '../../shards/shard-rows.ts'; // prettier-ignore
 import { AppError, openingProblem } from '../../util/errors.ts';
 import { sha256OfFile } from '../../util/files.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
@@ -33,30 +33,48 @@ export interface RowSource {
   readonly rowShape: Shape;
   /** The rows from this one on. A shard is read through before the first: one that is in the index already need not be. @throws AppError FILE_INVALID */
   blocks(from: number): AsyncGenerator<Omit<NewRows, 'source'>, void, undefined>;
+  /** The numbers of at most so many rows from this one on. A shard is not read through before. @throws AppError FILE_INVALID */
+  some(from: number, count: number): Promise<Float32Array>;
 }
 
-interface Opening {
-  readonly thread: ParquetThread;
-  /** What takes shards that are not there yet, for a remark. */
-  readonly later: string;
+/** A file that holds rows; `shard` where it is one of a folder's. */
+export interface RowFile {
+  readonly file: string;
+  readonly shard?: { readonly folder: string; readonly name: string };
 }
 
 /**
- * One file after another: those named, and the shards of features in the folders named.
- * @throws AppError FILE_INVALID for one that is damaged or has no record; USAGE for a folder without shards
+ * The files named, and the shards of features in the folders named.
+ * @throws AppError USAGE for a folder without shards
  */
-export async function* rowSources(
+export async function rowFiles(
   inputs: readonly string[],
-  { thread, later }: Opening,
+  /** What takes shards that are not there yet, for a remark. */
+  { later }: { readonly later: string },
   work: Work,
-): AsyncGenerator<RowSource, void, undefined> {
+): Promise<readonly RowFile[]> {
+  const files: RowFile[] = [];
   for (const input of inputs) {
     const isBucket = isBucketAddress(input);
     const isFolder = !isBucket && (await stat(input).catch(() => undefined))?.isDirectory();
     const name = path.basename(input);
-    if (!isFolder && parseShardName(name)) yield* oneShard(path.dirname(input), name, thread);
-    else if (isFolder || isBucket) yield* shardsIn(input, { thread, later }, work);
-    else yield* npySource(input);
+    if (!isFolder && parseShardName(name)) files.push(shardFile(path.dirname(input), name));
+    else if (isFolder || isBucket) files.push(...(await shardsIn(input, later, work)));
+    else files.push({ file: input });
+  }
+  return files;
+}
+
+const shardFile = (folder: string, name: string): RowFile => ({ file: joinedTo(folder, name), shard: { folder, name } }); // prettier-ignore
+
+/** One file after another. @throws AppError FILE_INVALID for one that is damaged or has no record */
+export async function* rowSources(
+  files: readonly RowFile[],
+  thread: ParquetThread,
+): AsyncGenerator<RowSource, void, undefined> {
+  for (const { file, shard } of files) {
+    if (shard) yield* oneShard(shard.folder, shard.name, thread);
+    else yield* npySource(file);
   }
 }
 
@@ -89,13 +107,14 @@ async function* npySource(file: string): AsyncGenerator<RowSource, void, undefin
         }
         if (row < npy.count) throw new AppError('FILE_INVALID', `${manifest} has ${row} rows, fewer than ${file}; make both again`); // prettier-ignore
       },
+      some: (from, count) => npy.read(from, Math.min(count, npy.count - from)),
     };
   } finally {
     await npy.close();
   }
 }
 
-async function* shardsIn(folder: string, { thread, later }: Opening, work: Work) {
+async function shardsIn(folder: string, later: string, work: Work): Promise<readonly RowFile[]> {
   const shards = (await shardNames(folder)).filter(({ kind }) => kind === 'features');
   if (shards.length === 0) throw new AppError('USAGE', `${folder} has no shards of features; they are made by extract-features --manifest M --shard I/N --out ${shellWord(folder)}`); // prettier-ignore
   const counts = new Set(shards.map(({ count }) => count));
@@ -103,7 +122,7 @@ async function* shardsIn(folder: string, { thread, later }: Opening, work: Work)
   const [expected] = counts;
   if (shards.length < expected!) work.note(`${folder} has ${shards.length} of ${expected} shards; ${later} takes the others when they are there`); // prettier-ignore
   shards.sort((a, b) => a.index - b.index);
-  for (const shard of shards) yield* oneShard(folder, shardName(shard.kind, shard), thread);
+  return shards.map((shard) => shardFile(folder, shardName(shard.kind, shard)));
 }
 
 async function* oneShard(
@@ -133,15 +152,26 @@ async function* oneShard(
         for await (const group of shardRowGroups(parquet)) {
           for (let at = Math.max(0, from - row); at < group.length; at += rowsAtOnce(numbers)) {
             const rows = group.slice(at, at + rowsAtOnce(numbers));
-            const vectors = new Float32Array(rows.length * numbers);
-            rows.forEach((one, i) => vectors.set(one.numbers, i * numbers));
-            yield { vectors, entries: rows };
+            yield { vectors: numbersOf(rows, numbers), entries: rows };
           }
           row += group.length;
         }
+      },
+      async some(from, count) {
+        const group = parquet.groups.find(({ to }) => to > from);
+        if (!group) return new Float32Array();
+        const { done, value: rows } = await shardRowGroups(parquet, [group]).next();
+        const start = from - group.from;
+        return done ? new Float32Array() : numbersOf(rows.slice(start, start + count), numbers);
       },
     };
   } finally {
     await parquet.close();
   }
+}
+
+function numbersOf(rows: readonly ShardRow[], numbers: number): Float32Array {
+  const vectors = new Float32Array(rows.length * numbers);
+  rows.forEach((row, i) => vectors.set(row.numbers, i * numbers));
+  return vectors;
 }

@@ -1,5 +1,5 @@
-// block-products.ts: the products of matrices by which a linear head learns from a block of rows at a time, on the CPU: the scatter of the
-// rows, the gradient of the loss, logits. What is added up over blocks is the caller's.
+// block-products.ts: the products of matrices by which a linear head, or the axes of an index, are learnt from a block of rows at a time, on the
+// CPU: the scatter of the rows, the gradient of the loss, logits. What is added up over blocks is the caller's.
 
 import { availableParallelism } from 'node:os';
 import { encodeModel, type ValueInfo } from '../../formats/onnx-writer.ts';
@@ -43,6 +43,8 @@ export interface BlockProducts {
     labels: Int32Array,
     job: { readonly scaling: RowScaling; readonly head: ClassKernel; readonly loss: BlockLoss },
   ): Promise<BlockGradient>;
+  /** Wᵀ X, `[K,D]`, of weights W `[N,K]` and rows as they are. */
+  weighted(weights: Float32Array, rows: Float32Array): Promise<Float32Array>;
   /** A B, `[M,D]`, of A `[M,D]` and B `[D,D]`. */
   times(a: Float32Array, b: Float32Array): Promise<Float32Array>;
   dispose(): Promise<void>;
@@ -61,14 +63,10 @@ export async function openBlockProducts(
   const options = sessionOptions({ device: 'cpu', threads, constants: new Uint8Array(), trains: true });
   const open = (bytes: Uint8Array) => InferenceSession.create(bytes, options);
   const sessions = await Promise.all(
-    [scatterGraph(), logitsGraph(), gradientGraph(), productGraph()].map(open),
+    [scatterGraph(), logitsGraph(), gradientGraph(), weightedGraph(), productGraph()].map(open),
   );
-  const [scatter, logits, gradient, product] = sessions as [
-    (typeof sessions)[0],
-    (typeof sessions)[0],
-    (typeof sessions)[0],
-    (typeof sessions)[0],
-  ];
+  type Session = (typeof sessions)[0];
+  const [scatter, logits, gradient, weighted, product] = sessions as [Session, Session, Session, Session, Session]; // prettier-ignore
   const run = async (session: typeof scatter, tensors: Tensors) => {
     const feeds = Object.entries(tensors).map(([name, { data, shape }]) => [
       name,
@@ -101,6 +99,14 @@ export async function openBlockProducts(
         weights: { data: weights, shape: [classes] },
       });
       return { kernel: of('byKernel'), bias: of('byBias'), losses: of('losses') };
+    },
+    async weighted(weights, rows) {
+      const count = rows.length / numbers;
+      const of = await run(weighted, {
+        weights: { data: weights, shape: [count, weights.length / count] },
+        rows: { data: rows, shape: [count, numbers] },
+      });
+      return of('weighted');
     },
     times: async (a, b) =>
       (
@@ -153,6 +159,11 @@ const scatterGraph = () =>
 const logitsGraph = () =>
   written([...ROWS, ...HEAD], ['logits'], (emitter) => {
     logitsOf(emitter, scaledRows(emitter), 'logits');
+  });
+
+const weightedGraph = () =>
+  written(floats('weights', 'rows'), ['weighted'], (emitter) => {
+    emitter.emit('Gemm', ['weights', 'rows'], { transA: 1 }, { name: 'weighted' });
   });
 
 const productGraph = () =>

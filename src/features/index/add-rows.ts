@@ -8,21 +8,22 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Index } from 'usearch';
 import { checkUsearchFile } from '../../formats/usearch-file.ts';
-import { dot } from '../../util/dot.ts';
+import { dot, scaleToUnits } from '../../util/dot.ts';
 import { AppError, messageOf } from '../../util/errors.ts';
 import { makeDurable, writeFailed } from '../../util/files.ts';
+import { float32ToFloat16 } from '../../util/float16.ts';
 import { elementCount } from '../../util/shape.ts';
 import { asking, type Engine } from './engine.ts';
-import { NamesWriter } from './names.ts';
 import { Held, rowsAtOnce, type NewRows } from './new-rows.ts';
-import { checkGraph } from './opened.ts';
+import { checkGraph, graphNumbers } from './opened.ts';
 import { FILE_NAME, readIndexRecord, writeIndexRecord, type IndexRecord } from './record.ts';
+import { PartWriter } from './row-parts.ts';
 
 /** Of a graph in memory. */
 const GRAPH_BYTES = 3 * 2 ** 30;
 const MOST_GRAPH_ROWS = 2 ** 20;
-/** So many files of names, each of few rows, are joined by who adds next: each search opens all of them. */
-const NAMES_FILES = 16;
+/** So many parts, each of few rows, are joined by who adds next: each search opens the files of all of them. */
+const SMALL_PARTS = 16;
 
 /** Rows of one graph: a row has its numbers as float16, and on the lowest level twice as many links of four bytes as on the others. */
 const rowsOfGraph = (numbers: number, connectivity: number) =>
@@ -31,6 +32,8 @@ const rowsOfGraph = (numbers: number, connectivity: number) =>
 interface Adding {
   readonly folder: string;
   readonly engine: Engine;
+  /** The projection of rows on the axes of the record, `[N, numbers]` -> `[N, count]`; given where it has axes. */
+  readonly project?: ((rows: Float32Array) => Promise<Float32Array>) | undefined;
   /** Called with the rows of the index; returning false ends the work, after what was taken is kept. */
   readonly onRows: (rows: number) => boolean;
   /** Whether the record in the folder stays as it is until all rows are there. */
@@ -74,46 +77,52 @@ interface Part {
   readonly failure: AppError | undefined;
 }
 
-/** One graph, filled or filled up, and the names of its new rows. */
+/** One graph, filled or filled up, and the names and vectors of its new rows. */
 async function addPart(
   record: IndexRecord,
   blocks: Held,
-  { folder, engine, onRows, graphRows: most }: Adding,
+  { folder, engine, project, onRows, graphRows: most }: Adding,
 ): Promise<Part> {
   const numbers = elementCount(record.rowShape);
-  const graphRows = most ?? rowsOfGraph(numbers, record.connectivity);
+  const seenNumbers = graphNumbers(record);
+  const graphRows = most ?? rowsOfGraph(seenNumbers, record.connectivity);
   const last = record.graphs.at(-1);
   const former = last && last.rows + rowsAtOnce(numbers) <= graphRows ? last : undefined;
-  const graph = engine.graph(numbers, record);
+  const graph = engine.graph(seenNumbers, record);
   if (former && former.vectors > 0) {
     const file = await checkGraph(folder, former, record);
     asking(`load ${file}`, () => graph.load(file));
   }
   let [rows, vectors] = [former?.rows ?? 0, former?.vectors ?? 0];
   const chance = randomBytes(8).toString('hex');
-  const names = await NamesWriter.open(folder, { file: `names-${chance}.csv`, starts: `starts-${chance}.bin` }); // prettier-ignore
+  const part = await PartWriter.open(folder, { names: `names-${chance}.csv`, starts: `starts-${chance}.bin`, vectors: `vectors-${chance}.bin` }, numbers); // prettier-ignore
   const sources = new Map(record.sources.map((source) => [source.id, source]));
   let added = 0;
   let isStopped = false;
   let failure: AppError | undefined;
   try {
-    const small = record.names.slice(1 + record.names.findLastIndex((part) => part.rows >= graphRows / 2));
-    const joined = small.length >= NAMES_FILES ? small : [];
-    for (const part of joined) await names.join(part);
+    const small = record.parts.slice(
+      1 + record.parts.findLastIndex((former) => former.rows >= graphRows / 2),
+    );
+    const joined = small.length >= SMALL_PARTS ? small : [];
+    for (const former of joined) await part.join(former);
     for (;;) {
       // An error of the next block ends this part; it comes again when the next part begins with it.
       const block = await blocks.peek().catch(() => undefined);
       const count = block?.entries.length ?? 0;
       if (!block || isStopped || (rows > 0 && rows + count > graphRows)) break;
+      scaleToUnits(block.vectors, numbers);
+      const whole = float32ToFloat16(block.vectors);
+      const seen = project ? await project(block.vectors) : block.vectors;
       try {
-        vectors += addVectors(graph, block.vectors, { numbers, from: rows });
+        vectors += addVectors(graph, seen, { numbers: seenNumbers, from: rows });
       } catch (error) {
         // The rows before are kept where none of these is in the graph.
         if (!(error instanceof AppError) || added === 0 || graph.size() !== vectors) throw error;
         failure = error;
         break;
       }
-      await names.add(block.entries);
+      await part.add(block.entries, whole);
       const taken = sources.get(block.source.id)?.taken ?? 0;
       sources.set(block.source.id, { ...block.source, taken: taken + count });
       rows += count;
@@ -123,19 +132,19 @@ async function addPart(
       await nextTurn();
     }
     const files = {
-      graph: await writeGraph(graph, { folder, name: `graph-${chance}.usearch`, rows, vectors, numbers, record }), // prettier-ignore
-      names: await names.finish(),
+      graph: await writeGraph(graph, { folder, name: `graph-${chance}.usearch`, rows, vectors, record }), // prettier-ignore
+      part: await part.finish(),
     };
     const grown: IndexRecord = {
       ...record,
       rows: record.rows + added,
       graphs: [...record.graphs.slice(0, former ? -1 : undefined), files.graph],
-      names: [...record.names.slice(0, record.names.length - joined.length), files.names],
+      parts: [...record.parts.slice(0, record.parts.length - joined.length), files.part],
       sources: [...sources.values()],
     };
     return { record: grown, isStopped, failure };
   } finally {
-    await names.close();
+    await part.close();
   }
 }
 
@@ -145,14 +154,12 @@ function addVectors(
   vectors: Float32Array,
   { numbers, from }: { readonly numbers: number; readonly from: number },
 ): number {
+  scaleToUnits(vectors, numbers);
   const keys: bigint[] = [];
   for (let at = 0; at < vectors.length; at += numbers) {
     const row = vectors.subarray(at, at + numbers);
-    const length = Math.sqrt(dot(row, row));
-    if (!Number.isFinite(length)) continue;
-    const place = keys.length * numbers;
-    if (length > 0) for (let i = 0; i < numbers; i++) vectors[place + i] = row[i]! / length;
-    else vectors.copyWithin(place, at, at + numbers);
+    if (!Number.isFinite(dot(row, row))) continue;
+    vectors.copyWithin(keys.length * numbers, at, at + numbers);
     keys.push(BigInt(from + at / numbers));
   }
   if (keys.length > 0) {
@@ -177,21 +184,20 @@ interface NewGraph {
   readonly name: string;
   readonly rows: number;
   readonly vectors: number;
-  readonly numbers: number;
   readonly record: IndexRecord;
 }
 
 /** @throws AppError WRITE_FAILED */
 async function writeGraph(
   graph: Index,
-  { folder, name, rows, vectors, numbers, record }: NewGraph,
+  { folder, name, rows, vectors, record }: NewGraph,
 ): Promise<IndexRecord['graphs'][number]> {
   const file = path.join(folder, name);
   try {
     save(graph, file);
     await makeDurable(file);
     const { size } = await stat(file);
-    const expected = { bytes: size, vectors, numbers, connectivity: record.connectivity };
+    const expected = { bytes: size, vectors, numbers: graphNumbers(record), connectivity: record.connectivity }; // prettier-ignore
     return { file: name, rows, vectors, bytes: size, sha256: await checkUsearchFile(file, expected) };
   } catch (error) {
     throw writeFailed(file, error);
@@ -202,8 +208,8 @@ async function writeGraph(
 async function sweep(folder: string): Promise<void> {
   const record = await readIndexRecord(folder).catch(() => 'damaged' as const);
   if (record === 'damaged') return;
-  const { graphs = [], names = [] } = record ?? {};
-  const kept = new Set([...graphs.map(({ file }) => file), ...names.flatMap(({ file, starts }) => [file, starts])]); // prettier-ignore
+  const { graphs = [], parts = [], axes } = record ?? {};
+  const kept = new Set([...graphs.map(({ file }) => file), ...parts.flatMap(({ names, starts, vectors }) => [names, starts, vectors]), axes?.file]); // prettier-ignore
   for (const name of await readdir(folder).catch((): string[] => [])) {
     // Windows keeps what a search has mapped; who adds next removes it.
     if (FILE_NAME.test(name) && !kept.has(name)) await rm(path.join(folder, name), { force: true }).catch(() => {}); // prettier-ignore

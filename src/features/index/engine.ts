@@ -1,5 +1,5 @@
 // engine.ts: the library that searches without looking at every row: usearch, which is installed beside finch by who has so many rows.
-// A graph of vectors of length 1, as float16, by cosine.
+// A graph of vectors of length 1, as float16, by their inner products, which are cosines.
 
 import type { Index } from 'usearch';
 import { AppError, messageOf, systemCode } from '../../util/errors.ts';
@@ -33,7 +33,7 @@ export async function loadEngine(): Promise<Engine> {
         () =>
           new Index({
             dimensions,
-            metric: MetricKind.Cos,
+            metric: MetricKind.IP,
             quantization: ScalarKind.F16,
             connectivity,
             expansion_add: expansion,

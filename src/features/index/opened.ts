@@ -1,4 +1,5 @@
-// opened.ts: an index that is searched: its graphs stay on the disk and are mapped into memory, so that as much of them is there as fits.
+// opened.ts: an index that is searched: its graphs stay on the disk and are mapped into memory, so that as much of them is there as fits. They
+// find candidates; the whole vectors of these say which are the nearest.
 
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import path from 'node:path';
@@ -6,18 +7,20 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Index } from 'usearch';
 import { checkUsearchFile } from '../../formats/usearch-file.ts';
-import { normalized } from '../../util/dot.ts';
+import { dot, normalized } from '../../util/dot.ts';
 import { AppError, openingProblem, systemCode } from '../../util/errors.ts';
 import { elementCount } from '../../util/shape.ts';
 import type { Neighbour } from '../nearest.ts';
+import { project, readAxes } from './axes.ts';
 import { asking, loadEngine } from './engine.ts';
-import { openNames, type OpenedNames } from './names.ts';
+import { openRowParts, type OpenedRows } from './row-parts.ts';
 import { readIndexRecord, type GraphFile, type IndexRecord } from './record.ts';
 
-export interface OpenedVectors extends Pick<OpenedNames, 'close'> {
+/** Rows of which the whole vectors are looked at for a query: so many, and some times as many as are wanted. */
+const [CANDIDATES, TIMES_WANTED] = [128, 4];
+
+export interface OpenedVectors extends Pick<OpenedRows, 'close' | 'names'> {
   readonly record: IndexRecord;
-  /** Of some rows. */
-  readonly names: OpenedNames['of'];
   /**
    * For each query nearly all of its `topk` nearest rows, nearest first; of equals, the lower row first.
    * @param queries vectors as long as a row
@@ -48,44 +51,59 @@ export async function openVectors(folder: string): Promise<OpenedVectors | undef
 async function openRecorded(folder: string, record: IndexRecord): Promise<OpenedVectors> {
   const engine = await loadEngine();
   const numbers = elementCount(record.rowShape);
+  const axes = record.axes && (await readAxes(folder, record.axes, numbers));
   let from = 0;
   const graphs: { readonly from: number; readonly rows: number; readonly graph: ReturnType<typeof engine.graph> }[] = []; // prettier-ignore
   for (const part of record.graphs) {
     const file = await checkGraph(folder, part, record);
-    const graph = engine.graph(numbers, record);
+    const graph = engine.graph(graphNumbers(record), record);
     if (part.vectors > 0) view(graph, file);
     graphs.push({ from, rows: part.rows, graph });
     from += part.rows;
   }
-  const names = await openNames(folder, record.names);
+  const { names, vectors, close } = await openRowParts(folder, record.parts, numbers);
+  /** So many rows that may be the nearest to a vector of length 1, of all graphs. */
+  const candidates = (unit: Float32Array, count: number): readonly number[] => {
+    const seen = axes ? normalized(project(axes, unit)) : unit;
+    const all: { readonly row: number; readonly distance: number }[] = [];
+    for (const { from, rows, graph } of graphs) {
+      const { keys, distances } = asking(`search in ${folder}`, () => graph.search(seen, Math.min(count, rows), 1)); // prettier-ignore
+      keys.forEach((key, i) => {
+        // A key is not followed by the library, and so it is looked at only here.
+        const row = Number(key);
+        if (row >= rows) throw new AppError('FILE_INVALID', `${folder} found row ${row} of ${rows}; build the index again`); // prettier-ignore
+        all.push({ row: from + row, distance: distances[i]! });
+      });
+    }
+    if (graphs.length > 1) all.sort((a, b) => a.distance - b.distance);
+    return all.slice(0, count).map(({ row }) => row);
+  };
   return {
     record,
-    names: names.of,
-    close: names.close,
+    names,
+    close,
     async nearest(queries, { topk, onQuery }) {
       const found: (readonly Neighbour[])[] = [];
       for (const query of queries) {
         const unit = normalized(query);
-        const isZero = unit.every((value) => value === 0);
-        const all: Neighbour[] = [];
-        for (const { from, rows, graph } of graphs) {
-          const { keys, distances } = asking(`search in ${folder}`, () => graph.search(unit, Math.min(topk, rows), 1)); // prettier-ignore
-          keys.forEach((key, i) => {
-            // A key is not followed by the library, and so it is looked at only here.
-            const row = Number(key);
-            if (row >= rows) throw new AppError('FILE_INVALID', `${folder} found row ${row} of ${rows}; build the index again`); // prettier-ignore
-            const similarity = isZero ? 0 : Math.max(-1, Math.min(1, 1 - distances[i]!));
-            if (!Number.isNaN(similarity)) all.push({ row: from + row, similarity });
-          });
-        }
-        all.sort((a, b) => b.similarity - a.similarity || a.row - b.row);
-        found.push(all.slice(0, topk));
+        const rows = candidates(unit, Math.max(CANDIDATES, TIMES_WANTED * topk));
+        const whole = vectors(rows);
+        const near = rows.map((row, i) => ({ row, similarity: cosine(whole[i]!, unit) }));
+        const known = near.filter(({ similarity }) => !Number.isNaN(similarity));
+        known.sort((a, b) => b.similarity - a.similarity || a.row - b.row);
+        found.push(known.slice(0, topk));
         if (onQuery?.(found.length) === false) break;
         await nextTurn();
       }
       return found;
     },
   };
+}
+
+/** Of a vector and one of length 1 or 0. The first had length 1 or 0 before it was rounded. */
+function cosine(vector: Float32Array, unit: Float32Array): number {
+  const length = Math.sqrt(dot(vector, vector));
+  return length === 0 ? 0 : Math.max(-1, Math.min(1, dot(vector, unit) / length));
 }
 
 /**
@@ -120,13 +138,19 @@ const notOpened = (file: string, error: unknown) =>
 export async function checkGraph(
   folder: string,
   graph: GraphFile,
-  { rowShape, connectivity }: Pick<IndexRecord, 'rowShape' | 'connectivity'>,
+  record: Pick<IndexRecord, 'rowShape' | 'connectivity' | 'axes'>,
 ): Promise<string> {
   const file = path.join(folder, graph.file);
-  await checkUsearchFile(file, { ...graph, numbers: elementCount(rowShape), connectivity }).catch(
-    (error: unknown) => {
-      throw error instanceof AppError ? error : notOpened(file, error);
-    },
-  );
+  await checkUsearchFile(file, {
+    ...graph,
+    numbers: graphNumbers(record),
+    connectivity: record.connectivity,
+  }).catch((error: unknown) => {
+    throw error instanceof AppError ? error : notOpened(file, error);
+  });
   return file;
 }
+
+/** Of a vector in a graph. */
+export const graphNumbers = ({ rowShape, axes }: Pick<IndexRecord, 'rowShape' | 'axes'>): number =>
+  axes?.count ?? elementCount(rowShape);

@@ -12,7 +12,7 @@ import { beginsWith } from '../own-files.ts';
 import { featureSettingsOf, type FeatureSettings } from '../record.ts';
 
 /** Raised when a reader of the former layout would misread the new one. */
-const VERSION = 1;
+const VERSION = 2;
 /** Graphs, parts of names and sources are some hundred bytes each. */
 const MAX_RECORD_BYTES = 64 * 1024 ** 2;
 const MAX_FILES = 100_000;
@@ -26,8 +26,8 @@ export const MAX_CONNECTIVITY = 256;
 export const MAX_EXPANSION = 10_000;
 
 const RECORD_NAME = 'index.json';
-/** `graph-` or `names-`, and chance: a file is never changed once the record names it. */
-export const FILE_NAME = /^(?:graph|names|starts)-[0-9a-f]{16}\.(?:usearch|csv|bin)$/;
+/** What is in it, and chance: a file is never changed once the record names it. */
+export const FILE_NAME = /^(?:axes|graph|names|starts|vectors)-[0-9a-f]{16}\.(?:usearch|csv|bin)$/;
 
 const fileName = z.string().regex(FILE_NAME);
 const count = z.int().nonnegative().max(MAX_ROWS);
@@ -40,18 +40,21 @@ const RECORD = z.object({
   rowShape: z.array(z.int().min(1).max(MAX_NUMBERS)).max(8),
   connectivity: z.int().min(MIN_CONNECTIVITY).max(MAX_CONNECTIVITY),
   expansion: z.int().min(1).max(MAX_EXPANSION),
+  /** Along which the rows are looked at in the graphs; absent: as they are. */
+  axes: z.object({ file: fileName, count: z.int().min(1).max(MAX_NUMBERS), sha256 }).optional(),
   rows: count,
   /** In the order of their rows; `vectors` are fewer where rows are not numbers (NaN). */
   graphs: z.array(z.object({ file: fileName, rows: count, vectors: count, bytes: count, sha256 })).max(MAX_FILES),
-  /** Which picture a row is of: a csv, and where each of its lines begins. */
-  names: z.array(z.object({ file: fileName, starts: fileName, rows: count, bytes: count })).max(MAX_FILES),
+  /** Which picture a row is of, and its vector: a csv of so many bytes, where each of its lines begins, and float16 numbers. */
+  parts: z.array(z.object({ names: fileName, starts: fileName, vectors: fileName, rows: count, bytes: count })).max(MAX_FILES),
   /** What the rows were taken from, by the hash that tells one from another. */
   sources: z.array(z.object({ id: sha256, name: z.string(), taken: count, rows: count })).max(MAX_FILES * 10),
 }); // prettier-ignore
 
 type Stored = Readonly<z.output<typeof RECORD>>;
 export type GraphFile = Readonly<Stored['graphs'][number]>;
-export type NamesFile = Readonly<Stored['names'][number]>;
+export type RowPart = Readonly<Stored['parts'][number]>;
+export type AxesFile = Readonly<NonNullable<Stored['axes']>>;
 export type IndexSource = Readonly<Stored['sources'][number]>;
 
 export interface IndexRecord extends Omit<Stored, 'finchIndex' | 'settings'> {
@@ -80,7 +83,7 @@ export async function readIndexRecord(folder: string): Promise<IndexRecord | und
   const sum = (parts: readonly { readonly rows: number }[]) => parts.reduce((all, { rows }) => all + rows, 0);
   const isWhole =
     sum(rest.graphs) === rest.rows &&
-    sum(rest.names) === rest.rows &&
+    sum(rest.parts) === rest.rows &&
     rest.graphs.every(({ vectors, rows }) => vectors <= rows) &&
     elementCount(rest.rowShape) <= MAX_NUMBERS;
   if (!isWhole) throw new AppError('FILE_INVALID', `${file} has parts that are not of ${rest.rows} rows together; build the index again`); // prettier-ignore

@@ -69,14 +69,87 @@ describe('an index', { skip: missing }, () => {
     await index.close();
   });
 
+  test('long rows are looked at along the directions in which they vary most, later ones too', async () => {
+    const numbers = 512;
+    await writeMadeUpFeatures(at('long.npy'), { rows: 1500, numbers });
+    await writeMadeUpFeatures(at('longer-still.npy'), { rows: 300, numbers, seed: 1 });
+    const asked = await writeMadeUpFeatures(at('long-q.npy'), { rows: 40, numbers, seed: 2 });
+    await build([at('long.npy')], at('long.index'));
+    assert.deepEqual(await add([at('longer-still.npy')], at('long.index')), { rows: 1800, added: 300 });
+    const { axes, graphs } = await recordOf(at('long.index'));
+    assert.equal(axes!.count, 256);
+    assert.ok(graphs[0]!.bytes < 1800 * numbers * 2, `${graphs[0]!.bytes}`);
+    const index = (await openVectors(at('long.index')))!;
+    let [hits, from] = [0, 0];
+    for (const [file, rows] of [
+      ['long.npy', 1500],
+      ['longer-still.npy', 300],
+    ] as const) {
+      const npy = await openNpy(at(file));
+      const own = [await npy.read(0, 1), await npy.read(rows - 1, 1)];
+      const itself = await index.nearest(own, { topk: 1 });
+      assert.deepEqual(itself.map(([nearest]) => nearest!.row - from), [0, rows - 1]); // prettier-ignore
+      for (const [nearest] of itself) assert.ok(nearest!.similarity > 0.99999, `${nearest!.similarity}`);
+      from += rows;
+      await npy.close();
+    }
+    const npy = await openNpy(at('long.npy'));
+    const exact = await nearestRows(npy, asked, { topk: 10 });
+    await npy.close();
+    for (const [i, found] of (await index.nearest(asked, { topk: 60 })).entries()) {
+      const similarities = new Map(found.map(({ row, similarity }) => [row, similarity]));
+      for (const { row, similarity } of exact[i]!) {
+        const other = similarities.get(row);
+        if (other === undefined) continue;
+        hits += 1;
+        assert.ok(Math.abs(other - similarity) < 1e-4, `${other} and ${similarity}`);
+      }
+    }
+    assert.ok(hits >= 0.95 * 400, `${hits} of 400`);
+    await index.close();
+  });
+
+  test('axes that are missing, cut or changed are one line', async () => {
+    const { axes } = await recordOf(at('long.index'));
+    for (const [change, pattern] of [
+      [(file: string) => rm(file), /axes-\w+\.bin is not there; build the index again/],
+      [(file: string) => truncate(file, 100), /has 100 bytes, expected 524288/],
+      [
+        (file: string) => writeFile(file, Buffer.alloc(4 * 256 * 512)),
+        /has other bytes than those that were written/,
+      ],
+      [
+        (file: string) => writeFile(file, Buffer.alloc(4 * 256 * 512 + 1)),
+        /has 524289 bytes, expected at most 524288/,
+      ],
+    ] as const) {
+      await rm(at('axes.index'), { recursive: true, force: true });
+      await cp(at('long.index'), at('axes.index'), { recursive: true });
+      await change(at('axes.index', axes!.file));
+      for (const action of [
+        () => openVectors(at('axes.index')),
+        () => add([at('long.npy')], at('axes.index')),
+      ]) {
+        await assert.rejects(action, (error) => error instanceof AppError && pattern.test(error.message), String(pattern)); // prettier-ignore
+      }
+    }
+  });
+
+  test('an index of the former layout is one line', async () => {
+    await cp(at('a.index'), at('old.index'), { recursive: true });
+    await writeFile(at('old.index', 'index.json'), JSON.stringify({ ...(await recordOf(at('a.index'))), finchIndex: 1 })); // prettier-ignore
+    await assert.rejects(openVectors(at('old.index')), /is not as this finch \(index version 2\) writes it.*build the index again/); // prettier-ignore
+    assert.deepEqual(await build([at('b.npy')], at('old.index'), true), { rows: 700, added: 700 });
+  });
+
   test('grows: what is in it already is left out, and no former file stays', async () => {
     await cp(at('a.index'), at('grown.index'), { recursive: true });
     await writeFile(at('grown.index', 'graph-0123456789abcdef.usearch'), 'of a process that was ended');
     assert.deepEqual(await add([at('a.npy'), at('b.npy')], at('grown.index')), { rows: 3700, added: 700 });
     assert.deepEqual(await add([at('b.npy')], at('grown.index')), { rows: 3700, added: 0 });
     const record = await recordOf(at('grown.index'));
-    assert.deepEqual([record.graphs.length, record.names.length, record.sources.length], [1, 2, 2]);
-    assert.equal((await readdir(at('grown.index'))).length, 6);
+    assert.deepEqual([record.graphs.length, record.parts.length, record.sources.length], [1, 2, 2]);
+    assert.equal((await readdir(at('grown.index'))).length, 8);
     const index = (await openVectors(at('grown.index')))!;
     const npy = await openNpy(at('b.npy'));
     const [neighbours] = await index.nearest([await npy.read(699, 1)], { topk: 1 });
@@ -88,7 +161,7 @@ describe('an index', { skip: missing }, () => {
 
   test('has a graph for so many rows, and finds the nearest of all graphs', async () => {
     const { settings, layer, rowShape } = await recordOf(at('a.index'));
-    const empty = { settings, layer, rowShape, connectivity: 16, expansion: 64, rows: 0, graphs: [], names: [], sources: [] }; // prettier-ignore
+    const empty = { settings, layer, rowShape, connectivity: 16, expansion: 64, rows: 0, graphs: [], parts: [], sources: [] }; // prettier-ignore
     const id = 'a'.repeat(64);
     const npy = await openNpy(at('a.npy'));
     async function* blocks() {
@@ -159,8 +232,8 @@ describe('an index', { skip: missing }, () => {
     assert.equal((await before.names(new Set([2999]))).get(2999)!.file, 'photos/0, "2999".jpg');
     await before.close();
     // Those of the first 16 files were joined.
-    assert.deepEqual(record.names.map(({ rows }) => rows), [3016, 1, 1, 1, 1]); // prettier-ignore
-    assert.equal((await readdir(at('busy.index'))).length, 2 + 2 * record.names.length);
+    assert.deepEqual(record.parts.map(({ rows }) => rows), [3016, 1, 1, 1, 1]); // prettier-ignore
+    assert.equal((await readdir(at('busy.index'))).length, 2 + 3 * record.parts.length);
     const after = (await openVectors(at('busy.index')))!;
     const names = await after.names(new Set([0, 2999, 3000, 3014, 3015, 3016, 3019]));
     assert.deepEqual(
@@ -208,7 +281,7 @@ describe('an index', { skip: missing }, () => {
       },
     };
     const { settings, layer, rowShape } = (await readIndexRecord(at('a.index')))!;
-    const empty = { settings, layer, rowShape, connectivity: 16, expansion: 64, rows: 0, graphs: [], names: [], sources: [] }; // prettier-ignore
+    const empty = { settings, layer, rowShape, connectivity: 16, expansion: 64, rows: 0, graphs: [], parts: [], sources: [] }; // prettier-ignore
     async function* blocks() {
       for (const query of queries) {
         yield { source: { id: 'a'.repeat(64), name: 'a', rows: 50 }, vectors: Float32Array.from(query), entries: [{ file: 'x', className: '' }] }; // prettier-ignore
@@ -269,8 +342,13 @@ describe('an index', { skip: missing }, () => {
   });
 
   test('damaged files are one line', async () => {
-    const { graphs, names } = await recordOf(at('a.index'));
-    const [graph, csv, starts] = [graphs[0]!.file, names[0]!.file, names[0]!.starts];
+    const { graphs, parts } = await recordOf(at('a.index'));
+    const [graph, csv, starts, vectors] = [
+      graphs[0]!.file,
+      parts[0]!.names,
+      parts[0]!.starts,
+      parts[0]!.vectors,
+    ];
     const damaged = async (change: (folder: string) => Promise<void>) => {
       await rm(at('bad.index'), { recursive: true, force: true });
       await cp(at('a.index'), at('bad.index'), { recursive: true });
@@ -283,6 +361,7 @@ describe('an index', { skip: missing }, () => {
       [(folder: string) => rm(path.join(folder, graph)), /is not there; build the index again/],
       [(folder: string) => truncate(path.join(folder, csv), 100), /has 100 bytes, expected/],
       [(folder: string) => rm(path.join(folder, starts)), /is not there/],
+      [(folder: string) => truncate(path.join(folder, vectors), 64), /has 64 bytes, expected 192000/],
       [(folder: string) => writeFile(path.join(folder, starts), Buffer.alloc(8 * 3000, 255)), /has no line for row 0/],
       [(folder: string) => writeFile(path.join(folder, 'index.json'), '{}'), /is not as this finch .* writes it/],
       [async (folder: string) => {

@@ -1,0 +1,103 @@
+// learn-axes.ts: the directions in which rows of features vary most, from rows that are taken evenly from all files: along them the graphs of an
+// index look at rows. Sums are about 0 and not about the mean, because cosines are.
+// Source: Halko, Martinsson and Tropp, Finding structure with randomness, 2011, algorithm 4.4.
+
+import type { BlockProducts } from '../../engine/onnx/block-products.ts';
+import type { Axes } from '../../features/index/axes.ts';
+import type { ParquetThread } from '../../formats/foreign-parquet.ts';
+import { scaleToUnits } from '../../util/dot.ts';
+import { orthonormal } from '../../util/orthonormal.ts';
+import { createRng } from '../../util/rng.ts';
+import { elementCount, formatShape } from '../../util/shape.ts';
+import { throwIfAborted, type Work } from '../work.ts';
+import { rowSources, type RowFile, type RowSource } from './row-sources.ts';
+
+/** Twice as many find no more; half as many lose a hundredth (docs/search-at-size.md). */
+const AXES = 256;
+/** Rows of fewer numbers are looked at as they are. */
+const LEAST_NUMBERS = 1.5 * AXES;
+/** From fewer rows than four for each axis nothing is learnt of those to come. */
+const LEAST_ROWS = 4 * AXES;
+const MOST_ROWS = 8192;
+/** Of the sample, and of the axes: 64 MB. */
+const MOST_NUMBERS = 2 ** 24;
+/** From so many places of all rows. */
+const PLACES = 32;
+/** How often the directions are turned towards those in which the rows vary most. */
+const TURNS = 3;
+
+interface Sampling {
+  readonly files: readonly RowFile[];
+  readonly thread: ParquetThread;
+  readonly work: Work;
+}
+
+/**
+ * Undefined where rows are too short or too few for it.
+ * @param first whose shape the rows have. @throws AppError FILE_INVALID, INTERRUPTED
+ */
+export async function learntAxes(
+  first: Pick<RowSource, 'rowShape'>,
+  sampling: Sampling,
+  open: (numbers: number) => Promise<BlockProducts>,
+): Promise<Axes | undefined> {
+  const numbers = elementCount(first.rowShape);
+  const most = Math.min(MOST_ROWS, Math.floor(MOST_NUMBERS / numbers));
+  if (numbers <= LEAST_NUMBERS || most < LEAST_ROWS) return undefined;
+  const sample = await sampledRows(first, most, sampling);
+  if (sample.length < LEAST_ROWS * numbers) return undefined;
+  scaleToUnits(sample, numbers);
+  const rng = createRng(0);
+  let axes: Float64Array = Float64Array.from({ length: AXES * numbers }, () => rng.normal());
+  const products = await open(numbers);
+  for (let turn = 0; turn < TURNS; turn++) {
+    throwIfAborted(sampling.work);
+    const along = await products.logits(sample, unscaled(numbers), {
+      kernel: Float32Array.from(axes),
+      bias: new Float32Array(axes.length / numbers),
+    });
+    axes = orthonormal(Float64Array.from(await products.weighted(along, sample)), numbers);
+  }
+  const count = axes.length / numbers;
+  return count === 0 ? undefined : { count, matrix: Float32Array.from(axes) };
+}
+
+/** Rows as they are. */
+export const unscaled = (numbers: number) => ({
+  mean: new Float32Array(numbers),
+  scale: new Float32Array(numbers).fill(1),
+});
+
+/** Rows of numbers, from places that lie evenly in all files of the same shape. */
+async function sampledRows(
+  { rowShape }: Pick<RowSource, 'rowShape'>,
+  most: number,
+  { files, thread, work }: Sampling,
+): Promise<Float32Array> {
+  const numbers = elementCount(rowShape);
+  const count = Math.min(files.length, PLACES);
+  const chosen = Array.from(
+    { length: count },
+    (_, i) => files[Math.floor(((i + 0.5) * files.length) / count)]!,
+  );
+  const places = Math.ceil(PLACES / count);
+  const atPlace = Math.ceil(most / (count * places));
+  const sample = new Float32Array(most * numbers);
+  let length = 0;
+  for await (const source of rowSources(chosen, thread)) {
+    throwIfAborted(work);
+    // Another shape is refused when its turn comes.
+    if (formatShape(source.rowShape) !== formatShape(rowShape)) continue;
+    const apart = Math.max(atPlace, source.rows / places);
+    for (let at = 0; at < source.rows && length < sample.length; at += apart) {
+      const rows = await source.some(Math.floor(at), atPlace);
+      for (let row = 0; row < rows.length && length < sample.length; row += numbers) {
+        const vector = rows.subarray(row, row + numbers);
+        if (!vector.every(Number.isFinite)) continue;
+        sample.set(vector, length);
+        length += numbers;
+      }
+    }
+  }
+  return sample.subarray(0, length);
+}
