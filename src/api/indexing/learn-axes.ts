@@ -33,7 +33,7 @@ interface Sampling {
 }
 
 /**
- * Undefined where rows are too short or too few for it.
+ * Undefined where rows are too short, too few or too much alike for it.
  * @param first whose shape the rows have. @throws AppError FILE_INVALID, INTERRUPTED
  */
 export async function learntAxes(
@@ -58,8 +58,8 @@ export async function learntAxes(
     });
     axes = orthonormal(Float64Array.from(await products.weighted(along, sample)), numbers);
   }
-  const count = axes.length / numbers;
-  return count === 0 ? undefined : { count, matrix: Float32Array.from(axes) };
+  // A sample that varies in fewer directions, as of pictures that were repeated, says nothing of other rows.
+  return axes.length < AXES * numbers ? undefined : { count: AXES, matrix: Float32Array.from(axes) };
 }
 
 /** Rows as they are. */
@@ -83,9 +83,16 @@ async function sampledRows(
   const places = Math.ceil(PLACES / count);
   const atPlace = Math.ceil(most / (count * places));
   const sample = new Float32Array(most * numbers);
-  let length = 0;
+  let [length, done] = [0, 0];
   for await (const source of rowSources(chosen, thread)) {
     throwIfAborted(work);
+    done += 1;
+    work.progress({
+      task: 'verify',
+      done,
+      total: count,
+      text: `a sample of the rows: ${done} of ${count} files`,
+    });
     // Another shape is refused when its turn comes.
     if (formatShape(source.rowShape) !== formatShape(rowShape)) continue;
     const apart = Math.max(atPlace, source.rows / places);

@@ -109,6 +109,18 @@ describe('an index', { skip: missing }, () => {
     await index.close();
   });
 
+  test('few rows, repeated, say nothing of the directions of others', async () => {
+    const numbers = 512;
+    const few = await writeMadeUpFeatures(at('few.npy'), { rows: 40, numbers });
+    const all = new Float32Array(1600 * numbers);
+    for (let row = 0; row < 1600; row++) all.set(few[row % few.length]!, row * numbers);
+    await writeMadeUpFeatures(at('repeated.npy'), { rows: 1600, numbers });
+    await writeFile(at('repeated.npy'), Buffer.concat([npyHeader('float32', 1600, [numbers]), Buffer.from(all.buffer)])); // prettier-ignore
+    await build([at('repeated.npy')], at('repeated.index'));
+    const { axes, rows } = await recordOf(at('repeated.index'));
+    assert.deepEqual([axes, rows], [undefined, 1600]);
+  });
+
   test('axes that are missing, cut or changed are one line', async () => {
     const { axes } = await recordOf(at('long.index'));
     for (const [change, pattern] of [
