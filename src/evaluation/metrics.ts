@@ -196,30 +196,74 @@ export function calibrationError(bins: readonly CalibrationBin[]): number {
 /** A temperature beyond these means that the data cannot determine one: all answers are right, or all are wrong. */
 const TEMPERATURES = { low: 0.05, high: 20 } as const;
 
-/**
- * The temperature that logits are to be divided by for the lowest cross-entropy. The loss is convex in 1 / T, so bisection
- * finds where its slope is zero.
- */
-export function bestTemperature({ logits, classes, truth }: Scored): number {
-  const slope = (factor: number) => {
-    let sum = 0;
-    for (let row = 0; row < truth.length; row++) {
-      const from = row * classes;
-      const total = logSumExp(logits, from, from + classes, factor);
-      for (let i = from; i < from + classes; i++) {
-        const probability = Math.exp(logits[i]! * factor - total);
-        // A probability of 0 times an infinite logit is 0.
-        if (probability > 0) sum += probability * logits[i]!;
-      }
-      sum -= logits[from + truth[row]!]!;
+/** A logarithm of what is nothing beside 1. */
+const NOTHING = -60;
+
+/** The first and the second derivative of the rows' summed cross-entropy by the number that their logits are multiplied by. */
+export function lossDerivatives(
+  { logits, classes, truth }: Scored,
+  factor: number,
+): { readonly slope: number; readonly curvature: number } {
+  let [slope, curvature] = [0, 0];
+  for (let row = 0; row < truth.length; row++) {
+    const from = row * classes;
+    const to = from + classes;
+    let largest = -Infinity;
+    for (let i = from; i < to; i++) if (logits[i]! > largest) largest = logits[i]!;
+    // About the largest logit, so that squares lose no digits.
+    let [total, sum, squares] = [0, 0, 0];
+    for (let i = from; i < to; i++) {
+      const below = logits[i]! - largest;
+      // Less than rounding takes from the sum, which is at least 1; a probability of 0 times an infinite logit is 0, too.
+      if (below * factor < NOTHING) continue;
+      const power = Math.exp(below * factor);
+      total += power;
+      sum += power * below;
+      squares += power * below * below;
     }
-    return sum;
-  };
-  let [low, high] = [1 / TEMPERATURES.high, 1 / TEMPERATURES.low];
-  for (let i = 0; i < 40; i++) {
-    const middle = Math.sqrt(low * high);
-    if (slope(middle) < 0) low = middle;
-    else high = middle;
+    const mean = sum / total;
+    slope += mean - (logits[from + truth[row]!]! - largest);
+    curvature += squares / total - mean * mean;
   }
-  return 1 / Math.sqrt(low * high);
+  return { slope, curvature };
+}
+
+const MOST_STEPS = 60;
+
+/**
+ * Where a function that rises through 0 is 0: Newton's steps, and half of what is left where one leads out of it. The end where it is nearest to 0 if
+ * it does not reach it between.
+ * @param at the function and its derivative at a place; @param tolerance of the place
+ */
+export function rootBetween(
+  [low, high]: readonly [number, number],
+  at: (place: number) => { readonly value: number; readonly derivative: number },
+  tolerance: number,
+): number {
+  if (at(high).value <= 0) return high;
+  if (at(low).value >= 0) return low;
+  let place = (low + high) / 2;
+  for (let step = 0; step < MOST_STEPS && high - low > tolerance; step++) {
+    const { value, derivative } = at(place);
+    if (value < 0) low = place;
+    else high = place;
+    const next = place - value / derivative;
+    const isInside = derivative > 0 && next > low && next < high;
+    if (isInside && Math.abs(next - place) < tolerance) return next;
+    place = isInside ? next : (low + high) / 2;
+  }
+  return place;
+}
+
+/**
+ * The temperature that logits are to be divided by for the lowest cross-entropy. The loss is convex in 1 / T, so that its slope by the
+ * logarithm of 1 / T is 0 at one place.
+ */
+export function bestTemperature(scored: Scored): number {
+  const at = (logarithm: number) => {
+    const factor = Math.exp(logarithm);
+    const { slope, curvature } = lossDerivatives(scored, factor);
+    return { value: slope, derivative: curvature * factor };
+  };
+  return Math.exp(-rootBetween([-Math.log(TEMPERATURES.high), -Math.log(TEMPERATURES.low)], at, 1e-9));
 }

@@ -1,5 +1,5 @@
 // usearch-file.ts: looks through a file of the library usearch before the library maps it into memory: the library follows the numbers in it
-// without looking, so that a wrong one would end the process. Reads the graph, which is a tenth of the file; not the vectors.
+// without looking, so that a wrong one would end the process. Reads the graph, which is a fifth of the file or less; not the vectors.
 // Source: usearch 2.25, index_dense.hpp (the head) and index.hpp (the nodes): little-endian, nothing is aligned.
 
 import { createHash } from 'node:crypto';

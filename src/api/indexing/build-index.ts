@@ -5,10 +5,11 @@ import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import type { IndexConfig } from '../../config/indexing.ts';
 import { openBlockProducts, type BlockProducts } from '../../engine/onnx/block-products.ts';
 import { addRows } from '../../features/index/add-rows.ts';
-import { readAxes, writeAxes } from '../../features/index/axes.ts';
+import { readAxes, type Axes } from '../../features/index/axes.ts';
 import { loadEngine } from '../../features/index/engine.ts';
 import type { NewRows } from '../../features/index/new-rows.ts';
 import {
+  FILE_NAME,
   isIndexRecord,
   MAX_NUMBERS,
   readIndexRecord,
@@ -16,7 +17,7 @@ import {
 } from '../../features/index/record.ts';
 import { startParquetThread, type ParquetThread } from '../../formats/foreign-parquet.ts';
 import { wholePath } from '../../objects/address.ts';
-import { AppError, systemCode } from '../../util/errors.ts';
+import { AppError, messageOf, systemCode } from '../../util/errors.ts';
 import { withFileLockOrElse } from '../../util/lock.ts';
 import { checkOutputFolder } from '../../util/outputs.ts';
 import { writeFailed } from '../../util/files.ts';
@@ -37,7 +38,7 @@ export interface BuiltIndex {
 
 /**
  * Where an index is replaced, it stays as it was until the new one is whole.
- * @throws AppError USAGE, FILE_INVALID, MODEL_MISMATCH where rows were made by another model than those of the index; WRITE_FAILED,
+ * @throws AppError ENGINE_UNAVAILABLE, USAGE, FILE_INVALID, MODEL_MISMATCH where rows were made by another model than those of the index; WRITE_FAILED,
  * OUT_OF_MEMORY; INTERRUPTED. After the last two, what was taken is in the index, unless it was to be replaced.
  */
 export async function buildIndex(config: IndexConfig, work: Work): Promise<BuiltIndex> {
@@ -54,14 +55,20 @@ export async function buildIndex(config: IndexConfig, work: Work): Promise<Built
     try {
       const files = await rowFiles(config.inputs, { later: 'finch index add' }, work);
       sources = rowSources(files, thread);
-      const [start, blocks] = await startOf(former, sources, { ...config, files, thread, work, open });
-      const project = await projectionOf(start, folder, open);
+      const { start, axes, blocks } = await startOf(former, sources, {
+        ...config,
+        files,
+        thread,
+        work,
+        open,
+      });
+      const project = await projectionOn(axes ?? (await storedAxes(start, folder)), start, open);
       const onRows = (rows: number) => {
         work.progress({ task: 'index', done: rows, text: `${rows} rows in the index` });
         if (replaces) throwIfAborted(work);
         return !work.signal.aborted;
       };
-      const { rows } = await addRows(start, blocks, { folder, engine, project, onRows, replaces });
+      const { rows } = await addRows(start, blocks, { folder, engine, axes, project, onRows, replaces });
       throwIfAborted(work);
       return { rows, added: rows - start.rows };
     } finally {
@@ -103,7 +110,8 @@ async function formerIndex({ index, isNew, force }: IndexConfig): Promise<Former
     if (former) return { former, replaces: false };
     throw new AppError('USAGE', `${index} is ${names ? 'no index' : 'not there'}; make one with: finch index build FEATURES --out ${shellWord(index)}`); // prettier-ignore
   }
-  if (!names || names.length === 0) return { replaces: false };
+  // What a kill by force has left before there was a record is swept away.
+  if (!names || names.every((name) => FILE_NAME.test(name))) return { replaces: false };
   const isIndex = names.includes('index.json');
   if (!isIndex) throw new AppError('USAGE', `--out ${index} is a folder with other things in it; choose another name`); // prettier-ignore
   if (!(await isIndexRecord(index))) throw new AppError('USAGE', `--out ${index} has an index.json that does not begin as finch writes it; move the folder away, or choose another name`); // prettier-ignore
@@ -120,34 +128,44 @@ interface Starting extends IndexConfig {
   readonly open: OpenProducts;
 }
 
-/** What the rows are added to, and those that are not in it yet. */
+interface Start {
+  /** What the rows are added to. */
+  readonly start: IndexRecord;
+  /** Of a new index. */
+  readonly axes: Axes | undefined;
+  /** The rows that are not in it yet. */
+  readonly blocks: AsyncGenerator<NewRows, void, undefined>;
+}
+
 async function startOf(
   former: IndexRecord | undefined,
   sources: AsyncGenerator<RowSource, void, undefined>,
-  { index, connectivity, expansion, files, thread, work, open }: Starting,
-): Promise<readonly [IndexRecord, AsyncGenerator<NewRows, void, undefined>]> {
+  { connectivity, expansion, files, thread, work, open }: Starting,
+): Promise<Start> {
   const first = await sources.next();
   if (first.done) throw new AppError('USAGE', 'there are no rows in what was given');
   const { name, settings, layer, rowShape } = first.value;
   const numbers = elementCount(rowShape);
   if (!(numbers >= 1 && numbers <= MAX_NUMBERS)) throw new AppError('USAGE', `${name} has rows of ${numbers} numbers, expected 1 to ${MAX_NUMBERS}; make it with --pool avg`); // prettier-ignore
-  const fresh = async (): Promise<IndexRecord> => {
-    const axes = await learntAxes(first.value, { files, thread, work }, open);
-    const seen = axes && { axes: await writeAxes(index, axes) };
-    return { settings: { ...settings, layers: [layer] }, layer, rowShape: [...rowShape], connectivity, expansion, ...seen, rows: 0, graphs: [], parts: [], sources: [] }; // prettier-ignore
-  };
-  const start = former ?? (await fresh());
-  return [start, blocksOf(first.value, sources, { start, work })];
+  const fresh = { settings: { ...settings, layers: [layer] }, layer, rowShape: [...rowShape], connectivity, expansion, rows: 0, graphs: [], parts: [], sources: [] }; // prettier-ignore
+  const start = former ?? fresh;
+  const axes = former ? undefined : await learntAxes(first.value, { files, thread, work }, open);
+  return { start, axes, blocks: blocksOf(first.value, sources, { start, work }) };
 }
 
-/** On the axes of an index, where it has some. */
-async function projectionOf({ axes: stored, rowShape }: IndexRecord, folder: string, open: OpenProducts) {
-  if (!stored) return undefined;
+async function storedAxes({ axes, rowShape }: IndexRecord, folder: string): Promise<Axes | undefined> {
+  return axes && readAxes(folder, axes, elementCount(rowShape));
+}
+
+async function projectionOn(axes: Axes | undefined, { rowShape }: IndexRecord, open: OpenProducts) {
+  if (!axes) return undefined;
   const numbers = elementCount(rowShape);
-  const axes = await readAxes(folder, stored, numbers);
   const products = await open(numbers);
   const [scaling, kernel, bias] = [unscaled(numbers), axes.matrix, new Float32Array(axes.count)];
-  return (rows: Float32Array) => products.logits(rows, scaling, { kernel, bias });
+  return (rows: Float32Array) =>
+    products.logits(rows, scaling, { kernel, bias }).catch((error: unknown) => {
+      throw new AppError('OUT_OF_MEMORY', `onnxruntime cannot project more rows: ${messageOf(error)}; where memory is short, end other programs and try again`, { cause: error }); // prettier-ignore
+    });
 }
 
 async function* blocksOf(

@@ -10,19 +10,19 @@ import { orthonormal } from '../../util/orthonormal.ts';
 import { createRng } from '../../util/rng.ts';
 import { elementCount, formatShape } from '../../util/shape.ts';
 import { throwIfAborted, type Work } from '../work.ts';
-import { rowSources, type RowFile, type RowSource } from './row-sources.ts';
+import { evenly, rowSources, type RowFile, type RowSource } from './row-sources.ts';
 
-/** Twice as many find no more; half as many lose a hundredth (docs/search-at-size.md). */
+/** Half as many find a hundredth less (docs/search-at-size.md). */
 const AXES = 256;
 /** Rows of fewer numbers are looked at as they are. */
 const LEAST_NUMBERS = 1.5 * AXES;
 /** From fewer rows than four for each axis nothing is learnt of those to come. */
 const LEAST_ROWS = 4 * AXES;
 const MOST_ROWS = 8192;
-/** Of the sample, and of the axes: 64 MB. */
+/** Of the sample: 64 MB. */
 const MOST_NUMBERS = 2 ** 24;
-/** From so many places of all rows. */
-const PLACES = 32;
+/** Files that the sample is taken from. */
+const MOST_FILES = 64;
 /** How often the directions are turned towards those in which the rows vary most. */
 const TURNS = 3;
 
@@ -54,12 +54,13 @@ export async function learntAxes(
     throwIfAborted(sampling.work);
     const along = await products.logits(sample, unscaled(numbers), {
       kernel: Float32Array.from(axes),
-      bias: new Float32Array(axes.length / numbers),
+      bias: new Float32Array(AXES),
     });
     axes = orthonormal(Float64Array.from(await products.weighted(along, sample)), numbers);
+    // A sample that varies in fewer directions, as of pictures that were repeated, says nothing of other rows.
+    if (axes.length < AXES * numbers) return undefined;
   }
-  // A sample that varies in fewer directions, as of pictures that were repeated, says nothing of other rows.
-  return axes.length < AXES * numbers ? undefined : { count: AXES, matrix: Float32Array.from(axes) };
+  return { count: AXES, matrix: Float32Array.from(axes) };
 }
 
 /** Rows as they are. */
@@ -68,42 +69,33 @@ export const unscaled = (numbers: number) => ({
   scale: new Float32Array(numbers).fill(1),
 });
 
-/** Rows of numbers, from places that lie evenly in all files of the same shape. */
+/** Rows of numbers, of each file as many as it has of all rows. Files with rows of another shape are left out: they are refused when their turn comes. */
 async function sampledRows(
   { rowShape }: Pick<RowSource, 'rowShape'>,
   most: number,
   { files, thread, work }: Sampling,
 ): Promise<Float32Array> {
   const numbers = elementCount(rowShape);
-  const count = Math.min(files.length, PLACES);
-  const chosen = Array.from(
-    { length: count },
-    (_, i) => files[Math.floor(((i + 0.5) * files.length) / count)]!,
-  );
-  const places = Math.ceil(PLACES / count);
-  const atPlace = Math.ceil(most / (count * places));
-  const sample = new Float32Array(most * numbers);
+  const chosen = evenly(files.length, MOST_FILES).map((at) => files[at]!);
+  const isAlike = (source: RowSource) => formatShape(source.rowShape) === formatShape(rowShape);
+  let total = 0;
+  for await (const source of rowSources(chosen, thread)) {
+    throwIfAborted(work);
+    if (isAlike(source)) total += source.rows;
+  }
+  const sample = new Float32Array(Math.min(most, total) * numbers);
   let [length, done] = [0, 0];
   for await (const source of rowSources(chosen, thread)) {
     throwIfAborted(work);
     done += 1;
-    work.progress({
-      task: 'verify',
-      done,
-      total: count,
-      text: `a sample of the rows: ${done} of ${count} files`,
-    });
-    // Another shape is refused when its turn comes.
-    if (formatShape(source.rowShape) !== formatShape(rowShape)) continue;
-    const apart = Math.max(atPlace, source.rows / places);
-    for (let at = 0; at < source.rows && length < sample.length; at += apart) {
-      const rows = await source.some(Math.floor(at), atPlace);
-      for (let row = 0; row < rows.length && length < sample.length; row += numbers) {
-        const vector = rows.subarray(row, row + numbers);
-        if (!vector.every(Number.isFinite)) continue;
-        sample.set(vector, length);
-        length += numbers;
-      }
+    work.progress({ task: 'verify', done, total: chosen.length, text: `a sample of the rows: ${done} of ${chosen.length} files` }); // prettier-ignore
+    if (!isAlike(source)) continue;
+    const rows = await source.some(Math.ceil((most * source.rows) / Math.max(total, most)));
+    for (let row = 0; row < rows.length && length < sample.length; row += numbers) {
+      const vector = rows.subarray(row, row + numbers);
+      if (!vector.every(Number.isFinite)) continue;
+      sample.set(vector, length);
+      length += numbers;
     }
   }
   return sample.subarray(0, length);

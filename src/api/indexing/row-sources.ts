@@ -33,9 +33,14 @@ export interface RowSource {
   readonly rowShape: Shape;
   /** The rows from this one on. A shard is read through before the first: one that is in the index already need not be. @throws AppError FILE_INVALID */
   blocks(from: number): AsyncGenerator<Omit<NewRows, 'source'>, void, undefined>;
-  /** The numbers of at most so many rows from this one on. A shard is not read through before. @throws AppError FILE_INVALID */
-  some(from: number, count: number): Promise<Float32Array>;
+  /** The numbers of at most so many rows, taken evenly from all of it. A shard is not read through before. @throws AppError FILE_INVALID */
+  some(count: number): Promise<Float32Array>;
 }
+
+/** Of a sample: few rows that lie together, because those of one class often do, and as many as make reading worth it. */
+const ROWS_IN_A_ROW = 8;
+/** Of one shard: a group of rows is decoded as a whole. */
+const SAMPLED_GROUPS = 4;
 
 /** A file that holds rows; `shard` where it is one of a folder's. */
 export interface RowFile {
@@ -107,7 +112,13 @@ async function* npySource(file: string): AsyncGenerator<RowSource, void, undefin
         }
         if (row < npy.count) throw new AppError('FILE_INVALID', `${manifest} has ${row} rows, fewer than ${file}; make both again`); // prettier-ignore
       },
-      some: (from, count) => npy.read(from, Math.min(count, npy.count - from)),
+      async some(count) {
+        const pieces: Float32Array[] = [];
+        for (const at of evenly(npy.count, Math.ceil(count / ROWS_IN_A_ROW))) {
+          pieces.push(await npy.read(at, Math.min(ROWS_IN_A_ROW, npy.count - at)));
+        }
+        return joined(pieces).subarray(0, count * elementCount(npy.rowShape));
+      },
     };
   } finally {
     await npy.close();
@@ -157,17 +168,35 @@ async function* oneShard(
           row += group.length;
         }
       },
-      async some(from, count) {
-        const group = parquet.groups.find(({ to }) => to > from);
-        if (!group) return new Float32Array();
-        const { done, value: rows } = await shardRowGroups(parquet, [group]).next();
-        const start = from - group.from;
-        return done ? new Float32Array() : numbersOf(rows.slice(start, start + count), numbers);
+      async some(count) {
+        const pieces: Float32Array[] = [];
+        const groups = evenly(parquet.groups.length, SAMPLED_GROUPS).map((at) => parquet.groups[at]!);
+        for await (const rows of shardRowGroups(parquet, groups)) {
+          const chosen = evenly(rows.length, Math.ceil(count / groups.length)).map((at) => rows[at]!);
+          pieces.push(numbersOf(chosen, numbers));
+        }
+        return joined(pieces).subarray(0, count * numbers);
       },
     };
   } finally {
     await parquet.close();
   }
+}
+
+/** So many whole numbers below `end`, as far apart as their number allows; all of them where they are fewer. */
+export function evenly(end: number, count: number): readonly number[] {
+  const taken = Math.min(end, count);
+  return Array.from({ length: taken }, (_, i) => Math.floor(((i + 0.5) * end) / taken));
+}
+
+function joined(pieces: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
 }
 
 function numbersOf(rows: readonly ShardRow[], numbers: number): Float32Array {

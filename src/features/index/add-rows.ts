@@ -13,6 +13,7 @@ import { AppError, messageOf } from '../../util/errors.ts';
 import { makeDurable, writeFailed } from '../../util/files.ts';
 import { float32ToFloat16 } from '../../util/float16.ts';
 import { elementCount } from '../../util/shape.ts';
+import { writeAxes, type Axes } from './axes.ts';
 import { asking, type Engine } from './engine.ts';
 import { Held, rowsAtOnce, type NewRows } from './new-rows.ts';
 import { checkGraph, graphNumbers } from './opened.ts';
@@ -32,7 +33,9 @@ const rowsOfGraph = (numbers: number, connectivity: number) =>
 interface Adding {
   readonly folder: string;
   readonly engine: Engine;
-  /** The projection of rows on the axes of the record, `[N, numbers]` -> `[N, count]`; given where it has axes. */
+  /** Of an index that is new: they are written before its rows. */
+  readonly axes?: Axes | undefined;
+  /** The projection of rows on the axes, `[N, numbers]` -> `[N, count]`; given where there are some. @throws AppError OUT_OF_MEMORY */
   readonly project?: ((rows: Float32Array) => Promise<Float32Array>) | undefined;
   /** Called with the rows of the index; returning false ends the work, after what was taken is kept. */
   readonly onRows: (rows: number) => boolean;
@@ -50,10 +53,12 @@ export async function addRows(
   blocks: AsyncIterable<NewRows>,
   adding: Adding,
 ): Promise<IndexRecord> {
-  const { folder, replaces } = adding;
+  const { folder, axes, replaces } = adding;
   let record = start;
   const source = new Held(blocks);
+  const before = new Set(await readdir(folder).catch((): string[] => []));
   try {
+    if (axes) record = { ...record, axes: await writeAxes(folder, axes) };
     while (await source.hasMore()) {
       const part = await addPart(record, source, adding);
       record = part.record;
@@ -65,7 +70,7 @@ export async function addRows(
     return record;
   } finally {
     await source.close();
-    await sweep(folder);
+    await sweep(folder, before);
   }
 }
 
@@ -95,7 +100,7 @@ async function addPart(
   }
   let [rows, vectors] = [former?.rows ?? 0, former?.vectors ?? 0];
   const chance = randomBytes(8).toString('hex');
-  const part = await PartWriter.open(folder, { names: `names-${chance}.csv`, starts: `starts-${chance}.bin`, vectors: `vectors-${chance}.bin` }, numbers); // prettier-ignore
+  const part = await PartWriter.open(folder, { names: `names-${chance}.csv`, starts: `starts-${chance}.bin`, ...(project && { vectors: `vectors-${chance}.bin` }) }, numbers); // prettier-ignore
   const sources = new Map(record.sources.map((source) => [source.id, source]));
   let added = 0;
   let isStopped = false;
@@ -112,9 +117,10 @@ async function addPart(
       const count = block?.entries.length ?? 0;
       if (!block || isStopped || (rows > 0 && rows + count > graphRows)) break;
       scaleToUnits(block.vectors, numbers);
-      const whole = float32ToFloat16(block.vectors);
-      const seen = project ? await project(block.vectors) : block.vectors;
+      const whole = project && float32ToFloat16(block.vectors);
       try {
+        const seen = project ? await project(block.vectors) : block.vectors;
+        if (project) scaleToUnits(seen, seenNumbers);
         vectors += addVectors(graph, seen, { numbers: seenNumbers, from: rows });
       } catch (error) {
         // The rows before are kept where none of these is in the graph.
@@ -154,7 +160,6 @@ function addVectors(
   vectors: Float32Array,
   { numbers, from }: { readonly numbers: number; readonly from: number },
 ): number {
-  scaleToUnits(vectors, numbers);
   const keys: bigint[] = [];
   for (let at = 0; at < vectors.length; at += numbers) {
     const row = vectors.subarray(at, at + numbers);
@@ -204,14 +209,17 @@ async function writeGraph(
   }
 }
 
-/** Removes what the record does not name, which a process that was ended has left. */
-async function sweep(folder: string): Promise<void> {
+/** Removes what the record does not name, which a process that was ended has left; where the record cannot be read, what was not there before. */
+async function sweep(folder: string, before: ReadonlySet<string>): Promise<void> {
   const record = await readIndexRecord(folder).catch(() => 'damaged' as const);
-  if (record === 'damaged') return;
-  const { graphs = [], parts = [], axes } = record ?? {};
-  const kept = new Set([...graphs.map(({ file }) => file), ...parts.flatMap(({ names, starts, vectors }) => [names, starts, vectors]), axes?.file]); // prettier-ignore
+  const kept = record === 'damaged' ? before : namedIn(record);
   for (const name of await readdir(folder).catch((): string[] => [])) {
     // Windows keeps what a search has mapped; who adds next removes it.
     if (FILE_NAME.test(name) && !kept.has(name)) await rm(path.join(folder, name), { force: true }).catch(() => {}); // prettier-ignore
   }
+}
+
+function namedIn(record: IndexRecord | undefined): ReadonlySet<string | undefined> {
+  const { graphs = [], parts = [], axes } = record ?? {};
+  return new Set([...graphs.map(({ file }) => file), ...parts.flatMap(({ names, starts, vectors }) => [names, starts, vectors]), axes?.file]); // prettier-ignore
 }

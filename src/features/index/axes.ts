@@ -6,9 +6,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { dot } from '../../util/dot.ts';
-import { AppError, openingProblem } from '../../util/errors.ts';
-import { makeDurable, readRegularFile, writeFailed } from '../../util/files.ts';
+import { AppError } from '../../util/errors.ts';
+import { makeDurable, writeFailed } from '../../util/files.ts';
+import { readExactly } from '../../util/read-exactly.ts';
 import type { AxesFile } from './record.ts';
+import { openSized } from './row-parts.ts';
 
 /** Directions of length 1 that are at right angles, `[count, numbers]`. */
 export interface Axes {
@@ -37,16 +39,15 @@ export async function readAxes(
   numbers: number,
 ): Promise<Axes> {
   const whole = path.join(folder, file);
-  const invalid = (problem: string, cause?: unknown) =>
-    new AppError('FILE_INVALID', `${whole} ${problem}; build the index again`, { cause });
-  const bytes = await readRegularFile(whole, { limit: 4 * count * numbers }).catch((error: unknown) => {
-    throw error instanceof AppError ? error : invalid(openingProblem(error, 'is not there'), error);
-  });
-  const isWhole = bytes.length === 4 * count * numbers;
-  if (!isWhole) throw invalid(`has ${bytes.length} bytes, expected ${4 * count * numbers}`);
-  if (createHash('sha256').update(bytes).digest('hex') !== sha256) throw invalid('has other bytes than those that were written'); // prettier-ignore
+  const handle = await openSized(whole, 4 * count * numbers);
   const matrix = new Float32Array(count * numbers);
-  new Uint8Array(matrix.buffer).set(bytes);
+  const bytes = new Uint8Array(matrix.buffer);
+  try {
+    await readExactly(handle, bytes, 0, whole);
+  } finally {
+    await handle.close();
+  }
+  if (createHash('sha256').update(bytes).digest('hex') !== sha256) throw new AppError('FILE_INVALID', `${whole} has other bytes than those that were written; build the index again`); // prettier-ignore
   return { count, matrix };
 }
 

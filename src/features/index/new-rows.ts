@@ -6,7 +6,7 @@ import type { IndexSource } from './record.ts';
 /** Some rows of one source, in their order. */
 export interface NewRows {
   readonly source: Omit<IndexSource, 'taken'>;
-  /** `[N, numbers]`; they are scaled to length 1 in place. */
+  /** `[N, numbers]`; who takes them may change them. */
   readonly vectors: Float32Array;
   /** N of them. */
   readonly entries: readonly ManifestEntry[];

@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Index } from 'usearch';
 import { checkUsearchFile } from '../../formats/usearch-file.ts';
-import { dot, normalized } from '../../util/dot.ts';
+import { normalized } from '../../util/dot.ts';
 import { AppError, openingProblem, systemCode } from '../../util/errors.ts';
 import { elementCount } from '../../util/shape.ts';
 import type { Neighbour } from '../nearest.ts';
@@ -16,8 +16,8 @@ import { asking, loadEngine } from './engine.ts';
 import { openRowParts, type OpenedRows } from './row-parts.ts';
 import { readIndexRecord, type GraphFile, type IndexRecord } from './record.ts';
 
-/** Rows of which the whole vectors are looked at for a query: so many, and some times as many as are wanted. */
-const [CANDIDATES, TIMES_WANTED] = [128, 4];
+/** Rows of which the whole vectors are looked at for a query: at least so many, and four times as many as are wanted, or a thousand more. */
+const candidatesFor = (topk: number) => Math.max(128, Math.min(4 * topk, topk + 1000));
 
 export interface OpenedVectors extends Pick<OpenedRows, 'close' | 'names'> {
   readonly record: IndexRecord;
@@ -61,22 +61,27 @@ async function openRecorded(folder: string, record: IndexRecord): Promise<Opened
     graphs.push({ from, rows: part.rows, graph });
     from += part.rows;
   }
-  const { names, vectors, close } = await openRowParts(folder, record.parts, numbers);
-  /** So many rows that may be the nearest to a vector of length 1, of all graphs. */
-  const candidates = (unit: Float32Array, count: number): readonly number[] => {
-    const seen = axes ? normalized(project(axes, unit)) : unit;
-    const all: { readonly row: number; readonly distance: number }[] = [];
+  const { names, cosines, close } = await openRowParts(folder, record.parts, numbers);
+  /** So many rows that are the nearest to a vector of length 1 as the graphs see it, of all graphs. */
+  const seenNearest = (seen: Float32Array, count: number): readonly Neighbour[] => {
+    const all: Neighbour[] = [];
     for (const { from, rows, graph } of graphs) {
       const { keys, distances } = asking(`search in ${folder}`, () => graph.search(seen, Math.min(count, rows), 1)); // prettier-ignore
       keys.forEach((key, i) => {
         // A key is not followed by the library, and so it is looked at only here.
         const row = Number(key);
         if (row >= rows) throw new AppError('FILE_INVALID', `${folder} found row ${row} of ${rows}; build the index again`); // prettier-ignore
-        all.push({ row: from + row, distance: distances[i]! });
+        all.push({ row: from + row, similarity: 1 - distances[i]! });
       });
     }
-    if (graphs.length > 1) all.sort((a, b) => a.distance - b.distance);
-    return all.slice(0, count).map(({ row }) => row);
+    return sorted(all).slice(0, count);
+  };
+  const nearestTo = async (unit: Float32Array, topk: number): Promise<readonly Neighbour[]> => {
+    if (!axes) return seenNearest(unit, topk);
+    const candidates = seenNearest(normalized(project(axes, unit)), candidatesFor(topk));
+    const rows = candidates.map(({ row }) => row);
+    const whole = await cosines(unit, rows);
+    return sorted(rows.map((row, i) => ({ row, similarity: whole[i]! }))).slice(0, topk);
   };
   return {
     record,
@@ -86,12 +91,9 @@ async function openRecorded(folder: string, record: IndexRecord): Promise<Opened
       const found: (readonly Neighbour[])[] = [];
       for (const query of queries) {
         const unit = normalized(query);
-        const rows = candidates(unit, Math.max(CANDIDATES, TIMES_WANTED * topk));
-        const whole = vectors(rows);
-        const near = rows.map((row, i) => ({ row, similarity: cosine(whole[i]!, unit) }));
-        const known = near.filter(({ similarity }) => !Number.isNaN(similarity));
-        known.sort((a, b) => b.similarity - a.similarity || a.row - b.row);
-        found.push(known.slice(0, topk));
+        const isZero = unit.every((value) => value === 0);
+        const nearest = await nearestTo(unit, topk);
+        found.push(nearest.map(({ row, similarity }) => ({ row, similarity: isZero ? 0 : Math.max(-1, Math.min(1, similarity)) }))); // prettier-ignore
         if (onQuery?.(found.length) === false) break;
         await nextTurn();
       }
@@ -100,10 +102,10 @@ async function openRecorded(folder: string, record: IndexRecord): Promise<Opened
   };
 }
 
-/** Of a vector and one of length 1 or 0. The first had length 1 or 0 before it was rounded. */
-function cosine(vector: Float32Array, unit: Float32Array): number {
-  const length = Math.sqrt(dot(vector, vector));
-  return length === 0 ? 0 : Math.max(-1, Math.min(1, dot(vector, unit) / length));
+/** Nearest first; of equals, the lower row first. A similarity that is no number is left out. */
+function sorted(neighbours: readonly Neighbour[]): readonly Neighbour[] {
+  const known = neighbours.filter(({ similarity }) => !Number.isNaN(similarity));
+  return known.toSorted((a, b) => b.similarity - a.similarity || a.row - b.row);
 }
 
 /**

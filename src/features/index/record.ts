@@ -13,13 +13,16 @@ import { featureSettingsOf, type FeatureSettings } from '../record.ts';
 
 /** Raised when a reader of the former layout would misread the new one. */
 const VERSION = 2;
-/** Graphs, parts of names and sources are some hundred bytes each. */
+/** Graphs, parts of rows and sources are some hundred bytes each. */
 const MAX_RECORD_BYTES = 64 * 1024 ** 2;
 const MAX_FILES = 100_000;
 /** Rows beyond that are in another index; the limit keeps sums exact. */
 const MAX_ROWS = 2 ** 40;
 /** A vector of more numbers is no feature: it is in memory as a whole. */
 export const MAX_NUMBERS = 2 ** 20;
+
+/** Of all axes together: four times what is learnt for the longest rows that have some. */
+const MAX_AXES_NUMBERS = 2 ** 24;
 
 export const MIN_CONNECTIVITY = 2;
 export const MAX_CONNECTIVITY = 256;
@@ -45,8 +48,8 @@ const RECORD = z.object({
   rows: count,
   /** In the order of their rows; `vectors` are fewer where rows are not numbers (NaN). */
   graphs: z.array(z.object({ file: fileName, rows: count, vectors: count, bytes: count, sha256 })).max(MAX_FILES),
-  /** Which picture a row is of, and its vector: a csv of so many bytes, where each of its lines begins, and float16 numbers. */
-  parts: z.array(z.object({ names: fileName, starts: fileName, vectors: fileName, rows: count, bytes: count })).max(MAX_FILES),
+  /** Which picture a row is of: a csv of so many bytes, and where each of its lines begins. Where there are axes, its whole vector, as float16 numbers. */
+  parts: z.array(z.object({ names: fileName, starts: fileName, vectors: fileName.optional(), rows: count, bytes: count })).max(MAX_FILES),
   /** What the rows were taken from, by the hash that tells one from another. */
   sources: z.array(z.object({ id: sha256, name: z.string(), taken: count, rows: count })).max(MAX_FILES * 10),
 }); // prettier-ignore
@@ -87,5 +90,8 @@ export async function readIndexRecord(folder: string): Promise<IndexRecord | und
     rest.graphs.every(({ vectors, rows }) => vectors <= rows) &&
     elementCount(rest.rowShape) <= MAX_NUMBERS;
   if (!isWhole) throw new AppError('FILE_INVALID', `${file} has parts that are not of ${rest.rows} rows together; build the index again`); // prettier-ignore
+  const axes = (rest.axes?.count ?? 0) * elementCount(rest.rowShape);
+  const isAlike = rest.parts.every(({ vectors }) => (vectors === undefined) === (rest.axes === undefined));
+  if (axes > MAX_AXES_NUMBERS || !isAlike) throw new AppError('FILE_INVALID', `${file} has axes that do not belong to its rows; build the index again`); // prettier-ignore
   return record;
 }

@@ -12,6 +12,7 @@ import { buildIndex } from '../../../src/api/indexing/build-index.ts';
 import { workOf } from '../../../src/api/work.ts';
 import { addConfig, buildConfig } from '../../../src/config/indexing.ts';
 import { addRows } from '../../../src/features/index/add-rows.ts';
+import { project, readAxes } from '../../../src/features/index/axes.ts';
 import { loadEngine, type Engine } from '../../../src/features/index/engine.ts';
 import { openVectors, view } from '../../../src/features/index/opened.ts';
 import { readIndexRecord, type IndexRecord } from '../../../src/features/index/record.ts';
@@ -121,36 +122,135 @@ describe('an index', { skip: missing }, () => {
     assert.deepEqual([axes, rows], [undefined, 1600]);
   });
 
-  test('axes that are missing, cut or changed are one line', async () => {
-    const { axes } = await recordOf(at('long.index'));
+  test('files sorted by classes and of different sizes: the sample is taken from all of their rows', async () => {
+    const numbers = 512;
+    const rng = createRng(5);
+    const centres = Array.from({ length: 60 }, () =>
+      Float32Array.from({ length: numbers }, () => rng.normal()),
+    );
+    const rowOf = (group: number) => centres[group]!.map((value) => value + 0.1 * rng.normal());
+    const inputs: string[] = [];
+    // One large file whose groups come one after the other, then small ones.
+    for (const [file, rows] of [
+      [0, 3000],
+      ...Array.from({ length: 8 }, (_, i) => [i + 1, 3] as const),
+    ] as const) {
+      const name = at(`sorted-${file}.npy`);
+      await writeMadeUpFeatures(name, { rows, numbers, seed: file });
+      const all = new Float32Array(rows * numbers);
+      for (let row = 0; row < rows; row++) all.set(rowOf(Math.floor((row * 60) / rows)), row * numbers);
+      await writeFile(name, Buffer.concat([npyHeader('float32', rows, [numbers]), Buffer.from(all.buffer)]));
+      inputs.push(name);
+    }
+    await build(inputs, at('sorted.index'));
+    const { axes } = await recordOf(at('sorted.index'));
+    const matrix = new Float32Array((await readFile(at('sorted.index', axes!.file))).buffer.slice(0));
+    // Every group lies along the axes, those of the middle and the end, too.
+    for (const centre of centres) {
+      const [length, along] = [Math.hypot(...centre), Math.hypot(...project({ count: axes!.count, matrix }, centre))]; // prettier-ignore
+      assert.ok(along / length > 0.99, `${along / length}`);
+    }
+  });
+
+  test('with axes: rows that are no numbers, zeros, several graphs, parts that are joined', async () => {
+    const numbers = 512;
+    const engine = await loadEngine();
+    const start = {
+      ...(await readIndexRecord(at('long.index')))!,
+      rows: 0,
+      graphs: [],
+      parts: [],
+      sources: [],
+    };
+    const axes = await readAxes(at('long.index'), start.axes!, numbers);
+    const projectRows = async (rows: Float32Array) => {
+      const all = new Float32Array((rows.length / numbers) * axes.count);
+      for (let at = 0; at < rows.length; at += numbers) all.set(project(axes, rows.subarray(at, at + numbers)), (at / numbers) * axes.count); // prettier-ignore
+      return all;
+    };
+    await mkdir(at('odd.index'));
+    const rows = [...(await writeMadeUpFeatures(at('odd-rows.npy'), { rows: 40, numbers, seed: 4 }))];
+    rows[7] = rows[7]!.map((value, i) => (i === 3 ? NaN : value));
+    rows[11] = new Float32Array(numbers);
+    const { axes: _, ...fresh } = start;
+    let record: IndexRecord = fresh;
+    for (const [i, row] of rows.entries()) {
+      const source = { id: `${i}`.padStart(64, '0'), name: `${i}`, rows: 1 };
+      async function* block() {
+        yield { source, vectors: Float32Array.from(row), entries: [{ file: `${i}`, className: '' }] };
+      }
+      record = await addRows(record, block(), { folder: at('odd.index'), engine, axes: i === 0 ? axes : undefined, project: projectRows, onRows: () => true, replaces: false, graphRows: 515 }); // prettier-ignore
+    }
+    assert.ok(record.graphs.length > 1 && record.parts.length < rows.length);
+    assert.equal((await readdir(at('odd.index'))).length, 2 + record.graphs.length + 3 * record.parts.length);
+    const index = (await openVectors(at('odd.index')))!;
+    const found = await index.nearest(rows.filter((_, i) => i !== 7), { topk: 40 }); // prettier-ignore
+    assert.ok(found.every((neighbours) => neighbours.every(({ row }) => row !== 7)));
+    assert.deepEqual(found.flatMap(([nearest], i) => (i === 10 ? [] : [nearest!.row])), rows.flatMap((_, i) => (i === 7 || i === 11 ? [] : [i]))); // prettier-ignore
+    assert.ok(found[10]!.every(({ similarity }) => similarity === 0));
+    assert.equal((await index.names(new Set([39]))).get(39)!.file, '39');
+    await index.close();
+  });
+
+  test('more rows are asked for than there are', async () => {
+    const index = (await openVectors(at('long.index')))!;
+    const [all] = await index.nearest(queries.slice(0, 1).map(() => new Float32Array(512).fill(1)), { topk: 10_000 }); // prettier-ignore
+    // A row that no other has kept as its neighbour is not found: nearly all are.
+    assert.equal(new Set(all!.map(({ row }) => row)).size, all!.length);
+    assert.ok(all!.length > 1780 && all!.length <= 1800, `${all!.length}`);
+    await index.close();
+  });
+
+  test('axes and vectors that are missing, cut, changed or false are one line', async () => {
+    const { axes, parts } = await recordOf(at('long.index'));
+    const vectors = parts[0]!.vectors!;
+    const changed = async (folder: string, change: Partial<IndexRecord>) =>
+      writeFile(path.join(folder, 'index.json'), JSON.stringify({ ...(await recordOf(folder)), ...change }));
     for (const [change, pattern] of [
-      [(file: string) => rm(file), /axes-\w+\.bin is not there; build the index again/],
-      [(file: string) => truncate(file, 100), /has 100 bytes, expected 524288/],
       [
-        (file: string) => writeFile(file, Buffer.alloc(4 * 256 * 512)),
-        /has other bytes than those that were written/,
+        (folder: string) => rm(path.join(folder, axes!.file)),
+        /axes-\w+\.bin is not there; build the index again/,
       ],
       [
-        (file: string) => writeFile(file, Buffer.alloc(4 * 256 * 512 + 1)),
-        /has 524289 bytes, expected at most 524288/,
+        (folder: string) => truncate(path.join(folder, axes!.file), 100),
+        /has 100 bytes, expected 524288; build/,
+      ],
+      [
+        (folder: string) => writeFile(path.join(folder, axes!.file), Buffer.alloc(4 * 256 * 512)),
+        /has other bytes than those that were written/,
+      ],
+      [(folder: string) => truncate(path.join(folder, vectors), 64), /has 64 bytes, expected 1536000; build/],
+      [
+        (folder: string) => changed(folder, { axes: { ...axes!, count: 2 ** 20 } }),
+        /has axes that do not belong to its rows; build/,
+      ],
+      [
+        (folder: string) => changed(folder, { axes: undefined }),
+        /has axes that do not belong to its rows; build/,
       ],
     ] as const) {
       await rm(at('axes.index'), { recursive: true, force: true });
       await cp(at('long.index'), at('axes.index'), { recursive: true });
-      await change(at('axes.index', axes!.file));
-      for (const action of [
-        () => openVectors(at('axes.index')),
-        () => add([at('long.npy')], at('axes.index')),
-      ]) {
-        await assert.rejects(action, (error) => error instanceof AppError && pattern.test(error.message), String(pattern)); // prettier-ignore
-      }
+      await change(at('axes.index'));
+      await assert.rejects(openVectors(at('axes.index')), (error) => error instanceof AppError && pattern.test(error.message), String(pattern)); // prettier-ignore
     }
+    await rm(at('axes.index', axes!.file), { force: true });
+  });
+
+  test('what a kill has left before there was a record is no hindrance', async () => {
+    await mkdir(at('killed.index'));
+    await writeFile(at('killed.index', 'axes-0123456789abcdef.bin'), 'cut');
+    assert.deepEqual(await build([at('b.npy')], at('killed.index')), { rows: 700, added: 700 });
+    assert.equal((await readdir(at('killed.index'))).length, 4);
   });
 
   test('an index of the former layout is one line', async () => {
     await cp(at('a.index'), at('old.index'), { recursive: true });
     await writeFile(at('old.index', 'index.json'), JSON.stringify({ ...(await recordOf(at('a.index'))), finchIndex: 1 })); // prettier-ignore
     await assert.rejects(openVectors(at('old.index')), /is not as this finch \(index version 2\) writes it.*build the index again/); // prettier-ignore
+    const files = await readdir(at('old.index'));
+    await assert.rejects(build([at('long.npy'), at('none.npy')], at('old.index'), true), /cannot open/);
+    assert.deepEqual(await readdir(at('old.index')), files);
     assert.deepEqual(await build([at('b.npy')], at('old.index'), true), { rows: 700, added: 700 });
   });
 
@@ -161,7 +261,7 @@ describe('an index', { skip: missing }, () => {
     assert.deepEqual(await add([at('b.npy')], at('grown.index')), { rows: 3700, added: 0 });
     const record = await recordOf(at('grown.index'));
     assert.deepEqual([record.graphs.length, record.parts.length, record.sources.length], [1, 2, 2]);
-    assert.equal((await readdir(at('grown.index'))).length, 8);
+    assert.equal((await readdir(at('grown.index'))).length, 6);
     const index = (await openVectors(at('grown.index')))!;
     const npy = await openNpy(at('b.npy'));
     const [neighbours] = await index.nearest([await npy.read(699, 1)], { topk: 1 });
@@ -245,7 +345,7 @@ describe('an index', { skip: missing }, () => {
     await before.close();
     // Those of the first 16 files were joined.
     assert.deepEqual(record.parts.map(({ rows }) => rows), [3016, 1, 1, 1, 1]); // prettier-ignore
-    assert.equal((await readdir(at('busy.index'))).length, 2 + 3 * record.parts.length);
+    assert.equal((await readdir(at('busy.index'))).length, 2 + 2 * record.parts.length);
     const after = (await openVectors(at('busy.index')))!;
     const names = await after.names(new Set([0, 2999, 3000, 3014, 3015, 3016, 3019]));
     assert.deepEqual(
@@ -355,12 +455,7 @@ describe('an index', { skip: missing }, () => {
 
   test('damaged files are one line', async () => {
     const { graphs, parts } = await recordOf(at('a.index'));
-    const [graph, csv, starts, vectors] = [
-      graphs[0]!.file,
-      parts[0]!.names,
-      parts[0]!.starts,
-      parts[0]!.vectors,
-    ];
+    const [graph, csv, starts] = [graphs[0]!.file, parts[0]!.names, parts[0]!.starts];
     const damaged = async (change: (folder: string) => Promise<void>) => {
       await rm(at('bad.index'), { recursive: true, force: true });
       await cp(at('a.index'), at('bad.index'), { recursive: true });
@@ -373,7 +468,6 @@ describe('an index', { skip: missing }, () => {
       [(folder: string) => rm(path.join(folder, graph)), /is not there; build the index again/],
       [(folder: string) => truncate(path.join(folder, csv), 100), /has 100 bytes, expected/],
       [(folder: string) => rm(path.join(folder, starts)), /is not there/],
-      [(folder: string) => truncate(path.join(folder, vectors), 64), /has 64 bytes, expected 192000/],
       [(folder: string) => writeFile(path.join(folder, starts), Buffer.alloc(8 * 3000, 255)), /has no line for row 0/],
       [(folder: string) => writeFile(path.join(folder, 'index.json'), '{}'), /is not as this finch .* writes it/],
       [async (folder: string) => {
