@@ -193,7 +193,7 @@ export function calibrationError(bins: readonly CalibrationBin[]): number {
   );
 }
 
-/** A temperature beyond these means that the data cannot determine one: all answers are right, or all are wrong. */
+/** A temperature at one of these means that the data cannot determine one: all answers are right, or all are wrong. */
 const TEMPERATURES = { low: 0.05, high: 20 } as const;
 
 /** A logarithm of what is nothing beside 1. */
@@ -214,7 +214,7 @@ export function lossDerivatives(
     let [total, sum, squares] = [0, 0, 0];
     for (let i = from; i < to; i++) {
       const below = logits[i]! - largest;
-      // Less than rounding takes from the sum, which is at least 1; a probability of 0 times an infinite logit is 0, too.
+      // Less than rounding takes from the total, which is at least 1; a probability of 0 times an infinite logit is 0, too.
       if (below * factor < NOTHING) continue;
       const power = Math.exp(below * factor);
       total += power;
@@ -222,6 +222,8 @@ export function lossDerivatives(
       squares += power * below * below;
     }
     const mean = sum / total;
+    // Of logits that are no numbers nothing is learnt.
+    if (Number.isNaN(mean)) continue;
     slope += mean - (logits[from + truth[row]!]! - largest);
     curvature += squares / total - mean * mean;
   }
@@ -232,7 +234,7 @@ const MOST_STEPS = 60;
 
 /**
  * Where a function that rises through 0 is 0: Newton's steps, and half of what is left where one leads out of it. The end where it is nearest to 0 if
- * it does not reach it between.
+ * it does not reach it between; the middle where it is 0 everywhere.
  * @param at the function and its derivative at a place; @param tolerance of the place
  */
 export function rootBetween(
@@ -240,8 +242,10 @@ export function rootBetween(
   at: (place: number) => { readonly value: number; readonly derivative: number },
   tolerance: number,
 ): number {
-  if (at(high).value <= 0) return high;
-  if (at(low).value >= 0) return low;
+  const [lowest, highest] = [at(low).value, at(high).value];
+  if (highest <= 0 && lowest < 0) return high;
+  if (lowest >= 0 && highest > 0) return low;
+  if (!(lowest < 0)) return (low + high) / 2;
   let place = (low + high) / 2;
   for (let step = 0; step < MOST_STEPS && high - low > tolerance; step++) {
     const { value, derivative } = at(place);

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import {
-  bestTemperature, calibrationBins, calibrationError, classFigures, confusionOf, crossEntropy, macroF1, mostConfused,
+  bestTemperature, calibrationBins, calibrationError, classFigures, confusionOf, crossEntropy, macroF1, mostConfused, rootBetween,
   predictions, rowLosses, topHits, wilson, type Scored,
 } from '../../src/evaluation/metrics.ts'; // prettier-ignore
 import {
@@ -115,6 +115,27 @@ test('large logits do not overflow, certain answers do not break the temperature
   assert.equal(crossEntropy(sure), 0);
   assert.deepEqual([...rowLosses({ ...sure, truth: [1, 1] })], [2000, 0]);
   assert.ok(bestTemperature(sure) > 0 && Number.isFinite(bestTemperature({ ...sure, truth: [1, 0] })));
+});
+
+test('a temperature that cannot be determined: all right, all wrong, all alike, no numbers', () => {
+  const logits = Float32Array.from([2, 0, 0, 2]);
+  assert.ok(Math.abs(bestTemperature({ logits, classes: 2, truth: [0, 1] }) - 0.05) < 1e-6);
+  assert.ok(Math.abs(bestTemperature({ logits, classes: 2, truth: [1, 0] }) - 20) < 1e-6);
+  assert.ok(Math.abs(bestTemperature({ logits: new Float32Array(4), classes: 2, truth: [1, 0] }) - 1) < 1e-6);
+  assert.ok(Math.abs(bestTemperature({ logits: new Float32Array(), classes: 2, truth: [] }) - 1) < 1e-6);
+  const mixed = Float32Array.from([2, 0, 0, 3, 1, 0]);
+  const known = bestTemperature({ logits: mixed, classes: 2, truth: [0, 1, 1] });
+  const odd = Float32Array.from([...mixed, NaN, 1, Infinity, 0]);
+  assert.equal(bestTemperature({ logits: odd, classes: 2, truth: [0, 1, 1, 0, 1] }), known);
+});
+
+test('the root of a function that rises: inside, at an end, where its derivative is 0', () => {
+  const cube = (x: number) => ({ value: x ** 3 - 8, derivative: 3 * x * x });
+  assert.ok(Math.abs(rootBetween([-10, 10], cube, 1e-9) - 2) < 1e-8);
+  assert.equal(rootBetween([3, 10], cube, 1e-9), 3);
+  assert.equal(rootBetween([-10, 1], cube, 1e-9), 1);
+  const step = (x: number) => ({ value: x < 0.3 ? -1 : 1, derivative: 0 });
+  assert.ok(Math.abs(rootBetween([-1, 1], step, 1e-9) - 0.3) < 1e-8);
 });
 
 test('top-k counts as sort-and-take does', () => {

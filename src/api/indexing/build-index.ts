@@ -17,7 +17,8 @@ import {
 } from '../../features/index/record.ts';
 import { startParquetThread, type ParquetThread } from '../../formats/foreign-parquet.ts';
 import { wholePath } from '../../objects/address.ts';
-import { AppError, messageOf, systemCode } from '../../util/errors.ts';
+import { isAside } from '../../util/aside.ts';
+import { AppError, systemCode } from '../../util/errors.ts';
 import { withFileLockOrElse } from '../../util/lock.ts';
 import { checkOutputFolder } from '../../util/outputs.ts';
 import { writeFailed } from '../../util/files.ts';
@@ -26,7 +27,7 @@ import { shellWord } from '../../util/shell-word.ts';
 import { busy } from '../extraction-start.ts';
 import { throwIfAborted, type Work } from '../work.ts';
 import { rowsDifference } from './row-origin.ts';
-import { learntAxes, unscaled } from './learn-axes.ts';
+import { learntAxes, projected } from './learn-axes.ts';
 import { rowFiles, rowSources, type RowFile, type RowSource } from './row-sources.ts';
 
 /** What is in the index then. */
@@ -93,6 +94,9 @@ async function made(folder: string): Promise<boolean> {
   }
 }
 
+/** What a kill by force has left before there was a record, and what is swept away. With a graph it may be an index whose record is elsewhere. */
+const isLeftover = (name: string) => isAside(name) || (FILE_NAME.test(name) && !name.startsWith('graph-'));
+
 interface Former {
   /** What rows are added to; undefined where the index is to be new. */
   readonly former?: IndexRecord;
@@ -110,8 +114,7 @@ async function formerIndex({ index, isNew, force }: IndexConfig): Promise<Former
     if (former) return { former, replaces: false };
     throw new AppError('USAGE', `${index} is ${names ? 'no index' : 'not there'}; make one with: finch index build FEATURES --out ${shellWord(index)}`); // prettier-ignore
   }
-  // What a kill by force has left before there was a record is swept away.
-  if (!names || names.every((name) => FILE_NAME.test(name))) return { replaces: false };
+  if (!names || names.every(isLeftover)) return { replaces: false };
   const isIndex = names.includes('index.json');
   if (!isIndex) throw new AppError('USAGE', `--out ${index} is a folder with other things in it; choose another name`); // prettier-ignore
   if (!(await isIndexRecord(index))) throw new AppError('USAGE', `--out ${index} has an index.json that does not begin as finch writes it; move the folder away, or choose another name`); // prettier-ignore
@@ -158,14 +161,8 @@ async function storedAxes({ axes, rowShape }: IndexRecord, folder: string): Prom
 }
 
 async function projectionOn(axes: Axes | undefined, { rowShape }: IndexRecord, open: OpenProducts) {
-  if (!axes) return undefined;
-  const numbers = elementCount(rowShape);
-  const products = await open(numbers);
-  const [scaling, kernel, bias] = [unscaled(numbers), axes.matrix, new Float32Array(axes.count)];
-  return (rows: Float32Array) =>
-    products.logits(rows, scaling, { kernel, bias }).catch((error: unknown) => {
-      throw new AppError('OUT_OF_MEMORY', `onnxruntime cannot project more rows: ${messageOf(error)}; where memory is short, end other programs and try again`, { cause: error }); // prettier-ignore
-    });
+  const products = axes && (await open(elementCount(rowShape)));
+  return products && ((rows: Float32Array) => projected(products, rows, axes));
 }
 
 async function* blocksOf(

@@ -6,6 +6,7 @@ import type { BlockProducts } from '../../engine/onnx/block-products.ts';
 import type { Axes } from '../../features/index/axes.ts';
 import type { ParquetThread } from '../../formats/foreign-parquet.ts';
 import { scaleToUnits } from '../../util/dot.ts';
+import { AppError, messageOf } from '../../util/errors.ts';
 import { orthonormal } from '../../util/orthonormal.ts';
 import { createRng } from '../../util/rng.ts';
 import { elementCount, formatShape } from '../../util/shape.ts';
@@ -21,8 +22,10 @@ const LEAST_ROWS = 4 * AXES;
 const MOST_ROWS = 8192;
 /** Of the sample: 64 MB. */
 const MOST_NUMBERS = 2 ** 24;
-/** Files that the sample is taken from. */
-const MOST_FILES = 64;
+/** Files that the sample is taken from: more where these have too few rows. */
+const FILES = 64;
+/** Of one shard: a group of rows is decoded as a whole. */
+const LEAST_GROUPS = 4;
 /** How often the directions are turned towards those in which the rows vary most. */
 const TURNS = 3;
 
@@ -34,7 +37,7 @@ interface Sampling {
 
 /**
  * Undefined where rows are too short, too few or too much alike for it.
- * @param first whose shape the rows have. @throws AppError FILE_INVALID, INTERRUPTED
+ * @param first whose shape the rows have. @throws AppError FILE_INVALID, ENGINE_UNAVAILABLE, OUT_OF_MEMORY, INTERRUPTED
  */
 export async function learntAxes(
   first: Pick<RowSource, 'rowShape'>,
@@ -52,10 +55,7 @@ export async function learntAxes(
   const products = await open(numbers);
   for (let turn = 0; turn < TURNS; turn++) {
     throwIfAborted(sampling.work);
-    const along = await products.logits(sample, unscaled(numbers), {
-      kernel: Float32Array.from(axes),
-      bias: new Float32Array(AXES),
-    });
+    const along = await projected(products, sample, { count: AXES, matrix: Float32Array.from(axes) });
     axes = orthonormal(Float64Array.from(await products.weighted(along, sample)), numbers);
     // A sample that varies in fewer directions, as of pictures that were repeated, says nothing of other rows.
     if (axes.length < AXES * numbers) return undefined;
@@ -63,34 +63,57 @@ export async function learntAxes(
   return { count: AXES, matrix: Float32Array.from(axes) };
 }
 
-/** Rows as they are. */
-export const unscaled = (numbers: number) => ({
-  mean: new Float32Array(numbers),
-  scale: new Float32Array(numbers).fill(1),
-});
+/** Rows on the axes, `[N, numbers]` -> `[N, count]`. @throws AppError OUT_OF_MEMORY */
+export async function projected(
+  products: BlockProducts,
+  rows: Float32Array,
+  { count, matrix }: Axes,
+): Promise<Float32Array> {
+  const numbers = matrix.length / count;
+  const asTheyAre = { mean: new Float32Array(numbers), scale: new Float32Array(numbers).fill(1) };
+  try {
+    return await products.logits(rows, asTheyAre, { kernel: matrix, bias: new Float32Array(count) });
+  } catch (error) {
+    throw new AppError('OUT_OF_MEMORY', `onnxruntime cannot project ${rows.length / numbers} rows: ${messageOf(error)}; where memory is short, end other programs and try again`, { cause: error }); // prettier-ignore
+  }
+}
 
-/** Rows of numbers, of each file as many as it has of all rows. Files with rows of another shape are left out: they are refused when their turn comes. */
-async function sampledRows(
+/**
+ * Rows of numbers, of each file as many as it has of all rows. Files with rows of another shape are left out: they are refused when their turn comes.
+ * @param most rows, if there are so many. @throws AppError FILE_INVALID, INTERRUPTED
+ */
+export async function sampledRows(
   { rowShape }: Pick<RowSource, 'rowShape'>,
   most: number,
   { files, thread, work }: Sampling,
 ): Promise<Float32Array> {
   const numbers = elementCount(rowShape);
-  const chosen = evenly(files.length, MOST_FILES).map((at) => files[at]!);
   const isAlike = (source: RowSource) => formatShape(source.rowShape) === formatShape(rowShape);
+  let chosen: readonly RowFile[] = [];
   let total = 0;
-  for await (const source of rowSources(chosen, thread)) {
+  const told = (what: string, done: number) => {
     throwIfAborted(work);
-    if (isAlike(source)) total += source.rows;
+    work.progress({ task: 'verify', done, total: chosen.length, text: `a sample of the rows, ${what}: ${done} of ${chosen.length} files` }); // prettier-ignore
+  };
+  for (let count = FILES; total < most && chosen.length < files.length; count *= 8) {
+    chosen = evenly(files.length, count).map((at) => files[at]!);
+    let done = 0;
+    total = 0;
+    for await (const source of rowSources(chosen, thread)) {
+      told('counted', ++done);
+      if (isAlike(source)) total += source.rows;
+    }
   }
   const sample = new Float32Array(Math.min(most, total) * numbers);
-  let [length, done] = [0, 0];
+  const share = Math.min(1, most / total);
+  const groups = Math.max(LEAST_GROUPS, Math.ceil(FILES / chosen.length));
+  let [length, done, before] = [0, 0, 0];
   for await (const source of rowSources(chosen, thread)) {
-    throwIfAborted(work);
-    done += 1;
-    work.progress({ task: 'verify', done, total: chosen.length, text: `a sample of the rows: ${done} of ${chosen.length} files` }); // prettier-ignore
+    told('read', ++done);
     if (!isAlike(source)) continue;
-    const rows = await source.some(Math.ceil((most * source.rows) / Math.max(total, most)));
+    const wanted = Math.floor((before + source.rows) * share) - Math.floor(before * share);
+    before += source.rows;
+    const rows = await source.some(wanted, groups);
     for (let row = 0; row < rows.length && length < sample.length; row += numbers) {
       const vector = rows.subarray(row, row + numbers);
       if (!vector.every(Number.isFinite)) continue;

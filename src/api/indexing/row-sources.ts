@@ -33,14 +33,15 @@ export interface RowSource {
   readonly rowShape: Shape;
   /** The rows from this one on. A shard is read through before the first: one that is in the index already need not be. @throws AppError FILE_INVALID */
   blocks(from: number): AsyncGenerator<Omit<NewRows, 'source'>, void, undefined>;
-  /** The numbers of at most so many rows, taken evenly from all of it. A shard is not read through before. @throws AppError FILE_INVALID */
-  some(count: number): Promise<Float32Array>;
+  /**
+   * The numbers of at most so many rows, taken evenly from all of it: of a shard, from so many of its groups. It is not read through before.
+   * @throws AppError FILE_INVALID
+   */
+  some(count: number, groups: number): Promise<Float32Array>;
 }
 
 /** Of a sample: few rows that lie together, because those of one class often do, and as many as make reading worth it. */
 const ROWS_IN_A_ROW = 8;
-/** Of one shard: a group of rows is decoded as a whole. */
-const SAMPLED_GROUPS = 4;
 
 /** A file that holds rows; `shard` where it is one of a folder's. */
 export interface RowFile {
@@ -114,8 +115,9 @@ async function* npySource(file: string): AsyncGenerator<RowSource, void, undefin
       },
       async some(count) {
         const pieces: Float32Array[] = [];
-        for (const at of evenly(npy.count, Math.ceil(count / ROWS_IN_A_ROW))) {
-          pieces.push(await npy.read(at, Math.min(ROWS_IN_A_ROW, npy.count - at)));
+        for (const at of evenly(Math.ceil(npy.count / ROWS_IN_A_ROW), Math.ceil(count / ROWS_IN_A_ROW))) {
+          const from = at * ROWS_IN_A_ROW;
+          pieces.push(await npy.read(from, Math.min(ROWS_IN_A_ROW, npy.count - from)));
         }
         return joined(pieces).subarray(0, count * elementCount(npy.rowShape));
       },
@@ -168,9 +170,9 @@ async function* oneShard(
           row += group.length;
         }
       },
-      async some(count) {
+      async some(count, most) {
         const pieces: Float32Array[] = [];
-        const groups = evenly(parquet.groups.length, SAMPLED_GROUPS).map((at) => parquet.groups[at]!);
+        const groups = evenly(parquet.groups.length, most).map((at) => parquet.groups[at]!);
         for await (const rows of shardRowGroups(parquet, groups)) {
           const chosen = evenly(rows.length, Math.ceil(count / groups.length)).map((at) => rows[at]!);
           pieces.push(numbersOf(chosen, numbers));

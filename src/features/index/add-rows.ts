@@ -56,21 +56,26 @@ export async function addRows(
   const { folder, axes, replaces } = adding;
   let record = start;
   const source = new Held(blocks);
-  const before = new Set(await readdir(folder).catch((): string[] => []));
+  const before = new Set(await readdir(folder));
+  let written: IndexRecord | undefined;
+  const write = async () => {
+    await writeIndexRecord(folder, record);
+    written = record;
+  };
   try {
     if (axes) record = { ...record, axes: await writeAxes(folder, axes) };
     while (await source.hasMore()) {
       const part = await addPart(record, source, adding);
       record = part.record;
-      if (!replaces) await writeIndexRecord(folder, record);
+      if (!replaces) await write();
       if (part.failure) throw part.failure;
       if (part.isStopped) return record;
     }
-    if (replaces) await writeIndexRecord(folder, record);
+    if (replaces) await write();
     return record;
   } finally {
     await source.close();
-    await sweep(folder, before);
+    await sweep(folder, { before, written });
   }
 }
 
@@ -209,10 +214,21 @@ async function writeGraph(
   }
 }
 
-/** Removes what the record does not name, which a process that was ended has left; where the record cannot be read, what was not there before. */
-async function sweep(folder: string, before: ReadonlySet<string>): Promise<void> {
-  const record = await readIndexRecord(folder).catch(() => 'damaged' as const);
-  const kept = record === 'damaged' ? before : namedIn(record);
+/**
+ * Removes what the record does not name, which a process that was ended has left. Where the record cannot be read, what was not there before, but for
+ * what this process has written into a record.
+ */
+async function sweep(
+  folder: string,
+  { before, written }: { readonly before: ReadonlySet<string>; readonly written: IndexRecord | undefined },
+): Promise<void> {
+  let kept: ReadonlySet<string | undefined>;
+  try {
+    kept = namedIn(await readIndexRecord(folder));
+  } catch (error) {
+    if (!(error instanceof AppError)) return;
+    kept = new Set([...before, ...namedIn(written)]);
+  }
   for (const name of await readdir(folder).catch((): string[] => [])) {
     // Windows keeps what a search has mapped; who adds next removes it.
     if (FILE_NAME.test(name) && !kept.has(name)) await rm(path.join(folder, name), { force: true }).catch(() => {}); // prettier-ignore

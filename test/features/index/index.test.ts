@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { buildIndex } from '../../../src/api/indexing/build-index.ts';
+import { sampledRows } from '../../../src/api/indexing/learn-axes.ts';
 import { workOf } from '../../../src/api/work.ts';
 import { addConfig, buildConfig } from '../../../src/config/indexing.ts';
 import { addRows } from '../../../src/features/index/add-rows.ts';
@@ -18,6 +19,7 @@ import { openVectors, view } from '../../../src/features/index/opened.ts';
 import { readIndexRecord, type IndexRecord } from '../../../src/features/index/record.ts';
 import { nearestRows } from '../../../src/features/nearest.ts';
 import { NPY_HEADER_BYTES, npyHeader, openNpy } from '../../../src/formats/npy.ts';
+import { startParquetThread } from '../../../src/formats/foreign-parquet.ts';
 import { AppError } from '../../../src/util/errors.ts';
 import { createRng } from '../../../src/util/rng.ts';
 import { writeMadeUpFeatures } from '../../helpers/made-up-features.ts';
@@ -122,33 +124,37 @@ describe('an index', { skip: missing }, () => {
     assert.deepEqual([axes, rows], [undefined, 1600]);
   });
 
-  test('files sorted by classes and of different sizes: the sample is taken from all of their rows', async () => {
-    const numbers = 512;
-    const rng = createRng(5);
-    const centres = Array.from({ length: 60 }, () =>
-      Float32Array.from({ length: numbers }, () => rng.normal()),
-    );
-    const rowOf = (group: number) => centres[group]!.map((value) => value + 0.1 * rng.normal());
-    const inputs: string[] = [];
-    // One large file whose groups come one after the other, then small ones.
-    for (const [file, rows] of [
-      [0, 3000],
-      ...Array.from({ length: 8 }, (_, i) => [i + 1, 3] as const),
-    ] as const) {
-      const name = at(`sorted-${file}.npy`);
-      await writeMadeUpFeatures(name, { rows, numbers, seed: file });
-      const all = new Float32Array(rows * numbers);
-      for (let row = 0; row < rows; row++) all.set(rowOf(Math.floor((row * 60) / rows)), row * numbers);
-      await writeFile(name, Buffer.concat([npyHeader('float32', rows, [numbers]), Buffer.from(all.buffer)]));
-      inputs.push(name);
-    }
-    await build(inputs, at('sorted.index'));
-    const { axes } = await recordOf(at('sorted.index'));
-    const matrix = new Float32Array((await readFile(at('sorted.index', axes!.file))).buffer.slice(0));
-    // Every group lies along the axes, those of the middle and the end, too.
-    for (const centre of centres) {
-      const [length, along] = [Math.hypot(...centre), Math.hypot(...project({ count: axes!.count, matrix }, centre))]; // prettier-ignore
-      assert.ok(along / length > 0.99, `${along / length}`);
+  test('a sample has of each file as many rows as the file has of all, from all of it', async () => {
+    const files: { readonly file: string }[] = [];
+    // The number of a row says where it was.
+    const write = async (name: string, rows: number, first: number) => {
+      await writeMadeUpFeatures(at(name), { rows, numbers: 2, seed: first });
+      const all = Float32Array.from({ length: 2 * rows }, (_, i) => first + Math.floor(i / 2));
+      await writeFile(at(name), Buffer.concat([npyHeader('float32', rows, [2]), Buffer.from(all.buffer)]));
+      files.push({ file: at(name) });
+    };
+    await write('large.npy', 20_000, 0);
+    for (let i = 0; i < 99; i++) await write(`small-${i}.npy`, 10, 100_000 + 10 * i);
+    await writeMadeUpFeatures(at('other-shape.npy'), { rows: 500, numbers: 3 });
+    const thread = startParquetThread();
+    const sampled = async (most: number) => {
+      const rows = await sampledRows({ rowShape: [2] }, most, { files: [...files, { file: at('other-shape.npy') }], thread, work: workOf({}) }); // prettier-ignore
+      return rows.filter((_, i) => i % 2 === 0);
+    };
+    try {
+      const some = await sampled(2000);
+      const ofLarge = some.filter((row) => row < 20_000);
+      assert.ok(some.length > 1900 && some.length <= 2000, `${some.length}`);
+      // 64 of the files are looked at, or all where these had too few rows.
+      assert.equal(Math.round((100 * ofLarge.length) / some.length), Math.round((100 * 20_000) / 20_630));
+      for (let tenth = 0; tenth < 10; tenth++) {
+        const rows = ofLarge.filter((row) => Math.floor(row / 2000) === tenth).length;
+        assert.ok(Math.abs(rows - ofLarge.length / 10) < 20, `${rows} of the tenth ${tenth}`);
+      }
+      assert.equal(new Set(some).size, some.length);
+      assert.equal(new Set(await sampled(1_000_000)).size, 20_990);
+    } finally {
+      await thread.close();
     }
   });
 
@@ -235,6 +241,11 @@ describe('an index', { skip: missing }, () => {
       await assert.rejects(openVectors(at('axes.index')), (error) => error instanceof AppError && pattern.test(error.message), String(pattern)); // prettier-ignore
     }
     await rm(at('axes.index', axes!.file), { force: true });
+    await writeFile(at('axes.index', 'index.json'), await readFile(at('long.index', 'index.json')));
+    await assert.rejects(
+      add([at('long.npy')], at('axes.index')),
+      /axes-\w+\.bin is not there; build the index again/,
+    );
   });
 
   test('what a kill has left before there was a record is no hindrance', async () => {
@@ -249,7 +260,8 @@ describe('an index', { skip: missing }, () => {
     await writeFile(at('old.index', 'index.json'), JSON.stringify({ ...(await recordOf(at('a.index'))), finchIndex: 1 })); // prettier-ignore
     await assert.rejects(openVectors(at('old.index')), /is not as this finch \(index version 2\) writes it.*build the index again/); // prettier-ignore
     const files = await readdir(at('old.index'));
-    await assert.rejects(build([at('long.npy'), at('none.npy')], at('old.index'), true), /cannot open/);
+    // Files of the first rows are there when the second file fails.
+    await assert.rejects(build([at('b.npy'), at('none.npy')], at('old.index'), true), /cannot open/);
     assert.deepEqual(await readdir(at('old.index')), files);
     assert.deepEqual(await build([at('b.npy')], at('old.index'), true), { rows: 700, added: 700 });
   });

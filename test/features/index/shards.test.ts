@@ -6,10 +6,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { buildIndex } from '../../../src/api/indexing/build-index.ts';
+import { sampledRows } from '../../../src/api/indexing/learn-axes.ts';
+import { rowFiles } from '../../../src/api/indexing/row-sources.ts';
 import { workOf } from '../../../src/api/work.ts';
 import { addConfig, buildConfig } from '../../../src/config/indexing.ts';
 import { loadEngine } from '../../../src/features/index/engine.ts';
 import { openVectors } from '../../../src/features/index/opened.ts';
+import { startParquetThread } from '../../../src/formats/foreign-parquet.ts';
 import { uniform } from '../../helpers/lcg.ts';
 import { writeMadeUpShard } from '../../helpers/made-up-shards.ts';
 import { startS3 } from '../../helpers/s3-server.ts';
@@ -70,6 +73,31 @@ describe('an index of shards', { skip: missing }, () => {
     const names = await index.names(new Set(places));
     assert.deepEqual([...names.values()].map(({ file }) => file), places.map((n) => `${n}.png`)); // prettier-ignore
     await index.close();
+  });
+
+  test('a sample of a shard is taken from all of its groups', async () => {
+    await mkdir(at('groups'));
+    const groups = Array.from({ length: 40 }, (_, group) =>
+      Array.from({ length: 25 }, (_, i) => {
+        const n = group * 25 + i;
+        return {
+          file: `${n}.png`,
+          className: '',
+          sha256: `${n}`.padStart(64, '0'),
+          numbers: Float32Array.of(n + 1),
+        };
+      }),
+    );
+    await writeMadeUpShard({ folder: at('groups'), model: at('small'), count: 1, index: 0 }, groups);
+    const thread = startParquetThread();
+    try {
+      const files = await rowFiles([at('groups')], { later: '' }, work);
+      const rows = [...(await sampledRows({ rowShape: [1] }, 200, { files, thread, work }))];
+      assert.equal(new Set(rows.map((row) => Math.floor((row - 1) / 25))).size, 40);
+      assert.equal(new Set(rows).size, 200);
+    } finally {
+      await thread.close();
+    }
   });
 
   test('a damaged one is not taken, and those before it are', async () => {
