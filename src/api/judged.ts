@@ -75,9 +75,7 @@ function worstOf(cases: readonly Case[]): readonly WorstCase[] {
 }
 
 function singleLabel({ answers, classes, labels, places, model }: Question, about: About): Judged {
-  const logits = new Float32Array(answers.rows.length * classes);
-  const { output } = model;
-  answers.rows.forEach((row, i) => logits.set(logitsOf(output, row), i * classes));
+  const logits = inOneArray(answers.rows.map((row) => logitsOf(model.output, row)), classes); // prettier-ignore
   const truth = answers.samples.map((sample) => places[sample.labels[0]!]!);
   const shown = model.labels?.set === 'own' ? 'all' : 'occurring';
   const {
@@ -112,6 +110,17 @@ function singleLabel({ answers, classes, labels, places, model }: Question, abou
     return { sample, answer, isMistake: truth !== predicted, loss };
   });
   return { report, worst: worstOf(cases), said: cases.map(({ answer }) => answer) };
+}
+
+/** Rows of so many numbers, one behind the other: where they lie so already, without a copy, which 20,000 rows of 1,000 classes have no room for. */
+function inOneArray(rows: readonly Float32Array[], numbers: number): Float32Array {
+  const [first] = rows;
+  const bytes = numbers * Float32Array.BYTES_PER_ELEMENT;
+  const isOne = rows.every(({ buffer, byteOffset, length }, i) => buffer === first!.buffer && byteOffset === first!.byteOffset + i * bytes && length === numbers); // prettier-ignore
+  if (first && isOne) return new Float32Array(first.buffer, first.byteOffset, rows.length * numbers);
+  const all = new Float32Array(rows.length * numbers);
+  rows.forEach((row, i) => all.set(row, i * numbers));
+  return all;
 }
 
 function multiLabel({ answers, classes, labels, places, dataset, model }: Question, about: About): Judged {

@@ -18,7 +18,7 @@ export interface RowStream {
 }
 
 /** Numbers of a block, and of its logits: 16 MB each. */
-const BLOCK_NUMBERS = 2 ** 22;
+const BLOCK_NUMBERS = 2 ** 21;
 const MOST_ROWS = 4096;
 const LEAST_ROWS = 16;
 
