@@ -8,6 +8,7 @@ import { isolated } from '../report/page.ts';
 import type { Answer } from '../report/answers.ts';
 import type { EvaluationReport } from '../report/evaluation.ts';
 import { AppError } from '../util/errors.ts';
+import { oneArray } from '../util/one-array.ts';
 import type { LoadedClassifier } from './classifier.ts';
 import type { WorstCase } from './tiles.ts';
 
@@ -118,9 +119,7 @@ function inOneArray(rows: readonly Float32Array[], numbers: number): Float32Arra
   const bytes = numbers * Float32Array.BYTES_PER_ELEMENT;
   const isOne = rows.every(({ buffer, byteOffset, length }, i) => buffer === first!.buffer && byteOffset === first!.byteOffset + i * bytes && length === numbers); // prettier-ignore
   if (first && isOne) return new Float32Array(first.buffer, first.byteOffset, rows.length * numbers);
-  const all = new Float32Array(rows.length * numbers);
-  rows.forEach((row, i) => all.set(row, i * numbers));
-  return all;
+  return oneArray(rows);
 }
 
 function multiLabel({ answers, classes, labels, places, dataset, model }: Question, about: About): Judged {

@@ -12,6 +12,7 @@ import {
 import { compressors } from 'hyparquet-compressors';
 import { openBytes, type OpenedBytes } from '../objects/place.ts';
 import { AppError, messageOf } from '../util/errors.ts';
+import { oneArray } from '../util/one-array.ts';
 import { quoted } from '../util/quoted.ts';
 import { plainNumbers } from './parquet-numbers.ts';
 import { checkThrift } from './thrift.ts';
@@ -183,13 +184,7 @@ function joinedRows(rows: readonly Readonly<Record<string, unknown>>[], column: 
   const lists = rows.map((row) => row[column]);
   const isNumbers = (list: unknown): list is readonly number[] => Array.isArray(list) && list.every((value) => typeof value === 'number'); // prettier-ignore
   if (!lists.every(isNumbers)) throw new Error(`its column ${column} has no lists of numbers`);
-  const joined = new Float32Array(lists.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const list of lists) {
-    joined.set(list, at);
-    at += list.length;
-  }
-  return joined;
+  return oneArray(lists);
 }
 
 interface Asked extends RowGroupExtent {

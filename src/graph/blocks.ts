@@ -14,8 +14,7 @@ function isOneModule(one: string, other: string): boolean {
 
 /**
  * What stands between two places where one tensor goes across; a part without a kernel (a norm, an activation) belongs to the block
- * before it, the picture to the first one, and parts
- * without a shortcut of one numbered module to each other.
+ * before it, the picture to the first one, and parts without a shortcut of one numbered module to each other.
  * @param size `[H,W]` of the pictures; by default the graph's own
  * @returns names of layers, in the graph's order
  */

@@ -15,6 +15,7 @@ import { findShard, openShard } from '../../shards/shard-file.ts';
 import { shardRowGroups, shardRowShape, shardSettings, type ShardRow } from '../../shards/shard-rows.ts'; // prettier-ignore
 import { AppError, openingProblem } from '../../util/errors.ts';
 import { sha256OfFile } from '../../util/files.ts';
+import { oneArray } from '../../util/one-array.ts';
 import { elementCount, type Shape } from '../../util/shape.ts';
 import { shellWord } from '../../util/shell-word.ts';
 import { grouped } from '../../util/streams.ts';
@@ -119,7 +120,7 @@ async function* npySource(file: string): AsyncGenerator<RowSource, void, undefin
           const from = at * ROWS_IN_A_ROW;
           pieces.push(await npy.read(from, Math.min(ROWS_IN_A_ROW, npy.count - from)));
         }
-        return joined(pieces).subarray(0, count * elementCount(npy.rowShape));
+        return oneArray(pieces).subarray(0, count * elementCount(npy.rowShape));
       },
     };
   } finally {
@@ -165,7 +166,7 @@ async function* oneShard(
         for await (const group of shardRowGroups(parquet)) {
           for (let at = Math.max(0, from - row); at < group.length; at += rowsAtOnce(numbers)) {
             const rows = group.slice(at, at + rowsAtOnce(numbers));
-            yield { vectors: numbersOf(rows, numbers), entries: rows };
+            yield { vectors: numbersOf(rows), entries: rows };
           }
           row += group.length;
         }
@@ -175,9 +176,9 @@ async function* oneShard(
         const groups = evenly(parquet.groups.length, most).map((at) => parquet.groups[at]!);
         for await (const rows of shardRowGroups(parquet, groups)) {
           const chosen = evenly(rows.length, Math.ceil(count / groups.length)).map((at) => rows[at]!);
-          pieces.push(numbersOf(chosen, numbers));
+          pieces.push(numbersOf(chosen));
         }
-        return joined(pieces).subarray(0, count * numbers);
+        return oneArray(pieces).subarray(0, count * numbers);
       },
     };
   } finally {
@@ -191,18 +192,4 @@ export function evenly(end: number, count: number): readonly number[] {
   return Array.from({ length: taken }, (_, i) => Math.floor(((i + 0.5) * end) / taken));
 }
 
-function joined(pieces: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
-}
-
-function numbersOf(rows: readonly ShardRow[], numbers: number): Float32Array {
-  const vectors = new Float32Array(rows.length * numbers);
-  rows.forEach((row, i) => vectors.set(row.numbers, i * numbers));
-  return vectors;
-}
+const numbersOf = (rows: readonly ShardRow[]) => oneArray(rows.map((row) => row.numbers));

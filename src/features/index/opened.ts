@@ -76,12 +76,11 @@ async function openRecorded(folder: string, record: IndexRecord): Promise<Opened
     }
     return sorted(all).slice(0, count);
   };
-  const nearestTo = async (unit: Float32Array, topk: number): Promise<readonly Neighbour[]> => {
+  const candidates = async (unit: Float32Array, topk: number): Promise<readonly Neighbour[]> => {
     if (!axes) return seenNearest(unit, topk);
-    const candidates = seenNearest(normalized(project(axes, unit)), candidatesFor(topk));
-    const rows = candidates.map(({ row }) => row);
+    const rows = seenNearest(normalized(project(axes, unit)), candidatesFor(topk)).map(({ row }) => row);
     const whole = await cosines(unit, rows);
-    return sorted(rows.map((row, i) => ({ row, similarity: whole[i]! }))).slice(0, topk);
+    return rows.map((row, i) => ({ row, similarity: whole[i]! }));
   };
   return {
     record,
@@ -92,8 +91,10 @@ async function openRecorded(folder: string, record: IndexRecord): Promise<Opened
       for (const query of queries) {
         const unit = normalized(query);
         const isZero = unit.every((value) => value === 0);
-        const nearest = await nearestTo(unit, topk);
-        found.push(nearest.map(({ row, similarity }) => ({ row, similarity: isZero ? 0 : Math.max(-1, Math.min(1, similarity)) }))); // prettier-ignore
+        const near = await candidates(unit, topk);
+        // Before they are sorted: what is equal but for rounding comes by its row.
+        const bounded = near.map(({ row, similarity }) => ({ row, similarity: isZero ? 0 : Math.max(-1, Math.min(1, similarity)) })); // prettier-ignore
+        found.push(sorted(bounded).slice(0, topk));
         if (onQuery?.(found.length) === false) break;
         await nextTurn();
       }
