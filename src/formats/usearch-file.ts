@@ -15,14 +15,16 @@ export interface ExpectedGraph {
   readonly numbers: number;
   /** Neighbours of a node on each level but the lowest, where they are twice as many. */
   readonly connectivity: number;
+  readonly metric: 'cosine' | 'inner product';
   /** sha256 of everything behind the vectors; absent: of a file that has just been written. */
   readonly sha256?: string;
 }
 
-/** The letters `usearch`, then what follows from the version and the kinds: inner products of float16, by keys of 64 bits and slots of 32. */
+/** The letters `usearch`, then what follows from the version and the kinds: a metric of float16, by keys of 64 bits and slots of 32. */
 const MAGIC = 'usearch';
 const MAJOR_VERSION = 2;
-const KINDS = Buffer.from([0x69, 0x0c, 0x0e, 0x0f]);
+const METRICS = { cosine: 0x63, 'inner product': 0x69 } as const;
+const KINDS = [0x0c, 0x0e, 0x0f] as const;
 const [KINDS_AT, COUNTS_AT, HEAD_BYTES] = [13, 17, 64];
 /** Size, connectivity, connectivity of the lowest level, highest level, entry. */
 const GRAPH_HEAD_BYTES = 40;
@@ -70,14 +72,14 @@ const damaged = (file: string, problem: string) =>
 
 async function checkNodes(
   next: (length: number) => Promise<Buffer>,
-  { file, vectors, numbers, connectivity }: ExpectedGraph & { readonly file: string },
+  { file, vectors, numbers, connectivity, metric }: ExpectedGraph & { readonly file: string },
 ): Promise<void> {
   const head = await next(HEAD_BYTES);
   const isKnown =
     head.toString('latin1', 0, MAGIC.length) === MAGIC &&
     head.readUInt16LE(MAGIC.length) === MAJOR_VERSION &&
-    head.subarray(KINDS_AT, COUNTS_AT).equals(KINDS);
-  if (!isKnown) throw damaged(file, 'is no graph of inner products that usearch 2 wrote');
+    head.subarray(KINDS_AT, COUNTS_AT).equals(Buffer.from([METRICS[metric], ...KINDS]));
+  if (!isKnown) throw damaged(file, `is no graph by ${metric} that usearch 2 wrote`);
   const [present, deleted, dimensions] = [0, 8, 16].map((offset) => head.readBigUInt64LE(COUNTS_AT + offset));
   if (present !== BigInt(vectors) || deleted !== 0n || dimensions !== BigInt(numbers)) {
     throw damaged(file, `says it has ${present} vectors of ${dimensions} numbers, expected ${vectors} of ${numbers}`); // prettier-ignore

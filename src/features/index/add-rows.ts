@@ -16,7 +16,7 @@ import { elementCount } from '../../util/shape.ts';
 import { writeAxes, type Axes } from './axes.ts';
 import { asking, type Engine } from './engine.ts';
 import { Held, rowsAtOnce, type NewRows } from './new-rows.ts';
-import { checkGraph, graphNumbers } from './opened.ts';
+import { checkGraph, expectedOf, graphNumbers } from './opened.ts';
 import { FILE_NAME, readIndexRecord, writeIndexRecord, type IndexRecord } from './record.ts';
 import { PartWriter } from './row-parts.ts';
 
@@ -207,7 +207,7 @@ async function writeGraph(
     save(graph, file);
     await makeDurable(file);
     const { size } = await stat(file);
-    const expected = { bytes: size, vectors, numbers: graphNumbers(record), connectivity: record.connectivity }; // prettier-ignore
+    const expected = { bytes: size, vectors, ...expectedOf(record) };
     return { file: name, rows, vectors, bytes: size, sha256: await checkUsearchFile(file, expected) };
   } catch (error) {
     throw writeFailed(file, error);

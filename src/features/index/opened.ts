@@ -144,11 +144,7 @@ export async function checkGraph(
   record: Pick<IndexRecord, 'rowShape' | 'connectivity' | 'axes'>,
 ): Promise<string> {
   const file = path.join(folder, graph.file);
-  await checkUsearchFile(file, {
-    ...graph,
-    numbers: graphNumbers(record),
-    connectivity: record.connectivity,
-  }).catch((error: unknown) => {
+  await checkUsearchFile(file, { ...graph, ...expectedOf(record) }).catch((error: unknown) => {
     throw error instanceof AppError ? error : notOpened(file, error);
   });
   return file;
@@ -157,3 +153,7 @@ export async function checkGraph(
 /** Of a vector in a graph. */
 export const graphNumbers = ({ rowShape, axes }: Pick<IndexRecord, 'rowShape' | 'axes'>): number =>
   axes?.count ?? elementCount(rowShape);
+
+/** What every graph of an index has to be. */
+export const expectedOf = (record: Pick<IndexRecord, 'rowShape' | 'connectivity' | 'axes'>) =>
+  ({ numbers: graphNumbers(record), connectivity: record.connectivity, metric: record.axes ? 'inner product' : 'cosine' }) as const; // prettier-ignore

@@ -67,6 +67,11 @@ describe('an index', { skip: missing }, () => {
     const names = await index.names(new Set([0, 1234, 2999]));
     assert.deepEqual(names.get(1234), { file: 'photos/0, "1234".jpg', className: 'group 14' });
     assert.deepEqual(names.get(2999)!.file, 'photos/0, "2999".jpg');
+    const rows = await openNpy(at('a.npy'));
+    const [[itself] = []] = await index.nearest([await rows.read(1234, 1)], { topk: 1 });
+    await rows.close();
+    assert.equal(itself!.row, 1234);
+    assert.ok(itself!.similarity > 0.99999, `${itself!.similarity}`);
     const zeros = await index.nearest([new Float32Array(NUMBERS)], { topk: 3 });
     assert.deepEqual(zeros[0]!.map(({ similarity }) => similarity), [0, 0, 0]); // prettier-ignore
     await index.close();
